@@ -1,0 +1,84 @@
+"""All that differs between Blender 4.2 and 5.2, in one place."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import bpy
+
+
+def has_slots() -> bool:
+    """Whether actions keep one slot per datablock (4.4 and later)."""
+    return "slots" in bpy.types.Action.bl_rna.properties
+
+
+def fcurves_of(action: Any, datablock: Any, create: bool = True) -> Any:
+    """The F-curves of `action` for `datablock`, creating slot, layer, strip and channelbag as needed.
+
+    Before 4.4 an action animates one kind of datablock, and its own list is returned. None if nothing is there and
+    `create` is false.
+    """
+    if not has_slots():
+        if create and not action.fcurves:
+            action.id_root = datablock.id_type
+        return action.fcurves
+    slot = slot_of(action, datablock, create)
+    if slot is None:
+        return None
+    if not action.layers:
+        if not create:
+            return None
+        action.layers.new("Layer")
+    layer = action.layers[0]
+    if not layer.strips:
+        if not create:
+            return None
+        layer.strips.new(type="KEYFRAME")
+    bag = layer.strips[0].channelbag(slot, ensure=create)
+    return None if bag is None else bag.fcurves
+
+
+def slot_of(action: Any, datablock: Any, create: bool) -> Any:
+    """The slot of `action` that animates `datablock`, by the datablock's name."""
+    for slot in action.slots:
+        if slot.target_id_type == datablock.id_type and slot.name_display == datablock.name:
+            return slot
+    return action.slots.new(id_type=datablock.id_type, name=datablock.name) if create else None
+
+
+def assign(action: Any, datablock: Any) -> None:
+    """Make `action` the one that plays on `datablock`: an action without its slot set plays nothing."""
+    data = datablock.animation_data or datablock.animation_data_create()
+    data.action = action
+    if has_slots() and action is not None:
+        data.action_slot = slot_of(action, datablock, create=True)
+
+
+def shared_action() -> bool:
+    """Whether one action can animate a whole face (several datablocks of different kinds)."""
+    return has_slots()
+
+
+def set_video_output(scene: Any) -> None:
+    """Let the scene render to an H.264 MP4."""
+    settings = scene.render.image_settings
+    if hasattr(settings, "media_type"):
+        settings.media_type = "VIDEO"
+    settings.file_format = "FFMPEG"
+    scene.render.ffmpeg.format = "MPEG4"
+    scene.render.ffmpeg.codec = "H264"
+    scene.render.ffmpeg.constant_rate_factor = "HIGH"
+
+
+def set_image_output(scene: Any) -> None:
+    """Let the scene render to a PNG."""
+    settings = scene.render.image_settings
+    if hasattr(settings, "media_type"):
+        settings.media_type = "IMAGE"
+    settings.file_format = "PNG"
+    settings.color_mode = "RGB"
+
+
+def refresh_shape_keys(key: Any) -> None:
+    """4.2 does not notice values set in bulk."""
+    key.update_tag()

@@ -1,0 +1,189 @@
+"""FBX and GLB with the shape animation in them; the exporters' defaults lose it (see docs/design.md, Export)."""
+
+from __future__ import annotations
+
+import json
+import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import bpy
+import numpy as np
+
+from ..core.errors import InnerfaceError
+from . import compat, curves
+from .face import Face
+from .keying import scene_rate
+
+
+def _objects(face: Face) -> list[Any]:
+    """What goes into the file: the rig with everything under it, or the face's meshes."""
+    if face.rig is None:
+        return [m.object for m in face.meshes]
+    under = [o for o in bpy.data.objects if o.type == "MESH" and (o.find_armature() == face.rig or o.parent == face.rig)]
+    return [face.rig, *under]
+
+
+@contextmanager
+def _only(objects: list[Any], scene: Any) -> Iterator[None]:
+    """Select exactly `objects` while exporting."""
+    layer = scene.view_layers[0]
+    before = [o for o in layer.objects if o.select_get()]
+    active = layer.objects.active
+    hidden = [o for o in objects if o.name in layer.objects and (o.hide_get() or o.hide_viewport)]
+    shown = [(o, o.hide_get(), o.hide_viewport) for o in hidden]
+    try:
+        for o in hidden:
+            o.hide_viewport = False
+            o.hide_set(False)
+        for o in before:
+            o.select_set(False)
+        for o in objects:
+            o.select_set(True)
+        layer.objects.active = objects[0]
+        yield
+    finally:
+        for o in objects:
+            o.select_set(False)
+        for o, eye, viewport in shown:
+            o.hide_set(eye)
+            o.hide_viewport = viewport
+        for o in before:
+            o.select_set(True)
+        layer.objects.active = active
+
+
+def export_fbx(face: Face, scene: Any, path: str | Path) -> None:
+    """Write `face` and the action that plays on it. The exporter samples the scene's frame range at every frame.
+
+    Modifiers stay out of it: a Subdivision modifier would drop all shapes. Raises InnerfaceError.
+    """
+    with _only(_objects(face), scene):
+        _run(
+            "FBX",
+            bpy.ops.export_scene.fbx,
+            filepath=str(path),
+            use_selection=True,
+            object_types={"ARMATURE", "MESH", "EMPTY"},
+            use_mesh_modifiers=False,
+            add_leaf_bones=False,
+            mesh_smooth_type="FACE",
+            bake_anim=True,
+            bake_anim_use_all_bones=True,
+            bake_anim_use_nla_strips=False,
+            bake_anim_use_all_actions=False,
+            bake_anim_force_startend_keying=True,
+            bake_anim_step=1.0,
+            bake_anim_simplify_factor=0.0,
+        )
+
+
+def export_glb(face: Face, scene: Any, path: str | Path) -> None:
+    """Write `face` and the action that plays on it, with exact key times at fractional frame rates.
+
+    Dense linear keys are written as they are; Bezier keys are first sampled at every frame, because glTF's splines
+    cannot hold Blender's handles. Raises InnerfaceError.
+    """
+    with _only(_objects(face), scene), _dense(face, scene):
+        for inverse in (True, False):  # see _times_inverted
+            with _times_inverted(scene, inverse):
+                _run(
+                    "glTF",
+                    bpy.ops.export_scene.gltf,
+                    filepath=str(path),
+                    export_format="GLB",
+                    use_selection=True,
+                    export_animations=True,
+                    export_animation_mode="ACTIVE_ACTIONS",
+                    export_force_sampling=False,
+                    export_morph=True,
+                    export_morph_animation=True,
+                    export_morph_normal=False,
+                    export_optimize_animation_size=False,
+                    export_skins=True,
+                    export_yup=True,
+                    export_frame_range=False,
+                )
+            if _last_time_is_right(Path(path), scene):
+                return
+        raise InnerfaceError(f"this Blender writes glTF times that do not fit {scene_rate(scene):.3f} fps; export FBX instead")
+
+
+def _run(what: str, operator: Any, **options: Any) -> None:
+    known = operator.get_rna_type().properties
+    try:
+        result = operator(**{k: v for k, v in options.items() if k in known})
+    except RuntimeError as error:
+        raise InnerfaceError(f"Blender's {what} exporter failed ({str(error).strip().splitlines()[-1]}); save the file and try again") from None
+    if "FINISHED" not in result:
+        raise InnerfaceError(f"Blender's {what} exporter gave up; is something else running in Blender?")
+
+
+@contextmanager
+def _times_inverted(scene: Any, inverse: bool) -> Iterator[None]:
+    """Blender's glTF exporter (4.2 to 5.2) divides frames by fps * fps_base where fps / fps_base is meant; with the
+    base inverted for the time being its times come out right."""
+    base = scene.render.fps_base
+    try:
+        if inverse:
+            scene.render.fps_base = 1.0 / base
+        yield
+    finally:
+        scene.render.fps_base = base
+
+
+def _last_time_is_right(path: Path, scene: Any) -> bool:
+    """Compare the file's last key time with the scene's end, to half a frame."""
+    with open(path, "rb") as source:
+        _, _, _, length, _ = struct.unpack("<4sIIII", source.read(20))
+        data = json.loads(source.read(length))
+    ends = [data["accessors"][s["input"]]["max"][0] for a in data.get("animations", []) for s in a["samplers"]]
+    if not ends:
+        return False
+    rate = scene_rate(scene)
+    return abs(max(ends) - scene.frame_end / rate) < 0.5 / rate or scene.render.fps_base == 1.0
+
+
+@contextmanager
+def _dense(face: Face, scene: Any) -> Iterator[None]:
+    """Let dense linear keys stand in for the playing curves while glTF is written; the scene comes back as it was."""
+    frames = np.arange(scene.frame_start, scene.frame_end + 1)
+    swaps, made = [], []
+    owners = [m.key for m in face.meshes] + [face.turns]
+    try:
+        for owner in dict.fromkeys(owners):
+            data = owner.animation_data
+            if data is None or data.action is None:
+                continue
+            source = compat.fcurves_of(data.action, owner, create=False)
+            if source is None or all(_is_dense(c, frames) for c in source):
+                continue
+            action = bpy.data.actions.new(data.action.name)
+            made.append(action)
+            target = compat.fcurves_of(action, owner)
+            for curve in source:
+                curves.write_curve(target, curve.data_path, frames, curves.sample(curve, frames), curve.array_index)
+            swaps.append((owner, data.action))
+            name = data.action.name
+            data.action.name += " (keys)"
+            action.name = name
+            compat.assign(action, owner)
+        yield
+    finally:
+        for owner, action in swaps:
+            compat.assign(action, owner)
+        for action in made:
+            bpy.data.actions.remove(action)
+        for _, action in swaps:
+            action.name = action.name.removesuffix(" (keys)")
+
+
+def _is_dense(curve: Any, frames: np.ndarray) -> bool:
+    points = curve.keyframe_points
+    if len(points) < len(frames):
+        return False
+    kinds = np.empty(len(points), dtype=np.int32)
+    points.foreach_get("interpolation", kinds)
+    return bool((kinds == 1).all())

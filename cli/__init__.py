@@ -1,0 +1,47 @@
+"""The command line: `innerface COMMAND ...`. Every command imports what it needs when it runs."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import sys
+from collections.abc import Sequence
+
+from ..core.errors import InnerfaceError
+
+COMMANDS = ("demo", "convert", "key", "bench")
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> None:  # type: ignore[override]
+        raise InnerfaceError(f"{message}; see '{self.prog} --help'")
+
+
+def parser() -> argparse.ArgumentParser:
+    """The whole command line; each command's module adds its own arguments."""
+    top = _Parser(prog="innerface", description="Facial performance capture without a camera, inside Blender.")
+    commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=_Parser)
+    for name in COMMANDS:
+        module = importlib.import_module(f".{name}", __package__)
+        sub = commands.add_parser(name, help=module.__doc__.strip().splitlines()[0], description=module.__doc__)
+        sub.add_argument("--json", action="store_true", help="print one JSON object instead of text")
+        module.arguments(sub)
+        sub.set_defaults(run=module.run)
+    return top
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command; 0 when done, 2 after a mistake that the user can mend (told in one line), 130 when interrupted."""
+    try:
+        options = parser().parse_args(argv)
+        result = options.run(options)
+        if options.json:
+            print(json.dumps(result))
+        return 0
+    except InnerfaceError as error:
+        print(f"innerface: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("innerface: interrupted; nothing half-written was left", file=sys.stderr)
+        return 130

@@ -1,0 +1,109 @@
+"""Measure speeds as ratios within one run, beside the plain way of doing the same."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Callable
+from typing import Any
+
+from ..core.errors import InnerfaceError
+from . import blender
+from .progress import quiet, step
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("name", nargs="?", metavar="NAME", help=f"one of: {', '.join(BENCHES)} (default: all)")
+
+
+def run(options: argparse.Namespace) -> dict[str, Any]:
+    names = [options.name] if options.name else list(BENCHES)
+    for name in names:
+        if name not in BENCHES:
+            raise InnerfaceError(f"bench {name}: there is no such bench; choose one of {', '.join(BENCHES)}")
+    results = {name: BENCHES[name]() for name in names}
+    if not options.json:
+        for name, figures in results.items():
+            print(name)
+            for key, value in figures.items():
+                print(f"  {key:<22} {value:.3f}" if isinstance(value, float) else f"  {key:<22} {value}")
+    return results[options.name] if options.name else results
+
+
+def keying() -> dict[str, Any]:
+    """Bulk keying against `keyframe_insert` on the bundled head, and the time for ten minutes at 60 fps."""
+    import numpy as np
+
+    from ..core import performance
+    from ..core.channels import ARKIT
+    from ..core.resample import linear
+    from ..core.take import Track
+
+    blender.load()
+    import bpy
+
+    from ..blender_addon import bundled_head, face
+    from ..blender_addon import keying as keys
+
+    source = performance.perform(1).weights()
+    frames, long_frames, rate = 2000, 36000, 60.0
+
+    def track(count: int) -> Track:
+        """The made-up performance, looped to `count` frames."""
+        at = np.arange(count) / rate
+        values = linear(source.time, source.select(ARKIT), at % source.duration)
+        return Track("weights", at, ARKIT, values)
+
+    def fresh() -> Any:
+        scene = blender.empty_scene("60")
+        with quiet():
+            bundled_head.add(scene.collection)
+        return scene, face.find_face(list(scene.objects))
+
+    def timed(work: Callable[[], Any]) -> float:
+        began = time.perf_counter()
+        work()
+        return time.perf_counter() - began
+
+    short, long = track(frames), track(long_frames)
+    with step("bulk, 2,000 frames"):
+        runs = []
+        for _ in range(3):
+            scene, target = fresh()
+            runs.append(timed(lambda: keys.key_track(target, short, "bulk", scene)))
+        bulk_short = sorted(runs)[1]
+    with step("bulk, 36,000 frames"):
+        scene, target = fresh()
+        bulk_long = timed(lambda: keys.key_track(target, long, "bulk", scene))
+    with step("bulk, reduced"):
+        scene, target = fresh()
+        reduced = None
+
+        def work() -> None:
+            nonlocal reduced
+            reduced = keys.key_track(target, long, "reduced", scene, tolerance=0.005)
+
+        reduced_long = timed(work)
+    with step("keyframe_insert") as bar:
+        scene, target = fresh()
+        blocks = [target.meshes[0].key.key_blocks[name] for name in ARKIT]
+        began = time.perf_counter()
+        for frame, row in enumerate(short.values.tolist()):
+            for block, value in zip(blocks, row):
+                block.value = value
+                block.keyframe_insert("value", frame=frame)
+            bar((frame + 1) / frames)
+        plain = time.perf_counter() - began
+    assert reduced is not None
+    return {
+        "input": f"{frames} and {long_frames} frames x {len(ARKIT)} channels, bundled head of {len(target.meshes[0].object.data.vertices)} vertices, Blender {bpy.app.version_string}",
+        "keyframe_insert_s": plain,
+        "bulk_short_s": bulk_short,
+        "ratio": plain / bulk_short,
+        "bulk_s": bulk_long,
+        "reduced_s": reduced_long,
+        "key_reduction_x": reduced.dense_keys / reduced.keys,
+    }
+
+
+BENCHES: dict[str, Callable[[], dict[str, Any]]] = {"keying": keying}

@@ -1,0 +1,65 @@
+"""Getting hold of Blender: the `bpy` wheel, or the Blender that the command runs in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from ..core.errors import InnerfaceError
+from .progress import quiet
+from .rates import blender_rate
+
+
+def load() -> Any:
+    """The `bpy` module. Raises InnerfaceError where it cannot be had."""
+    try:
+        import bpy
+    except ImportError as error:
+        if "No module named" in str(error):
+            raise InnerfaceError("keying needs Blender: pip install 'innerface[blender]', or run inside Blender with 'blender -c innerface ...'") from None
+        raise InnerfaceError(f"Blender's library does not load ({error}); install the missing system library") from None
+    return bpy
+
+
+def empty_scene(fps: str) -> Any:
+    """A fresh file with one empty scene at `fps`, whose first frame is 0: a frame number is a time."""
+    bpy = load()
+    number, base = blender_rate(fps)
+    with quiet():
+        bpy.ops.wm.read_factory_settings(use_empty=True)
+    scene = bpy.context.scene
+    scene.render.fps, scene.render.fps_base = number, base
+    scene.frame_start = 0
+    return scene
+
+
+def open_character(path: str, fps: str | None) -> tuple[Any, list[str]]:
+    """Open a user's .blend: (scene, notes). Its rate stays unless `fps` says otherwise. Raises InnerfaceError."""
+    bpy = load()
+    file = Path(path)
+    if not file.is_file():
+        raise InnerfaceError(f"{path}: there is no such file; check the path given with --character")
+    try:
+        with quiet():
+            bpy.ops.wm.open_mainfile(filepath=str(file), load_ui=False)
+    except RuntimeError as error:
+        raise InnerfaceError(f"{path}: Blender cannot open it ({str(error).strip().splitlines()[-1]}); give a .blend file") from None
+    scene = bpy.context.scene
+    notes = []
+    if fps is not None:
+        number, base = blender_rate(fps)
+        was = scene.render.fps / scene.render.fps_base
+        if abs(was - number / base) > 1e-4:
+            notes.append(f"{file.name}: the scene's rate was changed from {was:.3f} to {number / base:.3f} fps, as --fps says")
+        scene.render.fps, scene.render.fps_base = number, base
+    return scene, notes
+
+
+def save(path: Path) -> None:
+    """Save the open file as a copy at `path`."""
+    bpy = load()
+    try:
+        with quiet():
+            bpy.ops.wm.save_as_mainfile(filepath=str(path), copy=True, compress=True, check_existing=False)
+    except RuntimeError as error:
+        raise InnerfaceError(f"{path}: could not be saved ({str(error).strip().splitlines()[-1]}); free space or choose another folder") from None

@@ -1,0 +1,122 @@
+"""Key takes on a face and save a .blend, FBX and GLB.
+
+Without --character the bundled head is keyed. Several takes become several actions; the first one plays, the others
+wait in the file, and FBX and GLB hold the one that plays. Keys lie on every frame unless --tolerance is given.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from ..core import formats
+from ..core.errors import InnerfaceError
+from ..core.files import replacing
+from ..core.take import Take
+from . import blender
+from .progress import quiet, step
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("takes", metavar="TAKE", nargs="+", help="weights takes: Live Link Face CSV, plain CSV, JSON, MCAP")
+    parser.add_argument("--out", required=True, metavar="S.blend", help="the .blend to write")
+    parser.add_argument("--character", metavar="C.blend", help="a file with your own face; without it the bundled head is used")
+    parser.add_argument("--object", action="append", default=[], metavar="NAME", help="a mesh of the character; repeat for several")
+    parser.add_argument("--fps", metavar="F", help="frames per second (default 24, or the character file's own)")
+    parser.add_argument("--tolerance", type=float, metavar="E", help="reduce keys: the curve stays within E of the take at every frame")
+    parser.add_argument("--fbx", metavar="X.fbx", help="also export FBX")
+    parser.add_argument("--glb", metavar="X.glb", help="also export GLB")
+
+
+def run(options: argparse.Namespace) -> dict[str, Any]:
+    if options.object and not options.character:
+        raise InnerfaceError("--object names a mesh of --character, which is missing; add --character C.blend")
+    if options.tolerance is not None and not 0 < options.tolerance <= 1:
+        raise InnerfaceError(f"--tolerance {options.tolerance:g}: is measured in weights; give a number above 0 and at most 1, such as 0.005")
+    takes = [formats.read_take(path) for path in options.takes]
+    outputs = {"blend": options.out, "fbx": options.fbx, "glb": options.glb}
+    for kind, path in outputs.items():
+        if path and Path(path).suffix.lower() != f".{kind}":
+            raise InnerfaceError(f"{path}: should end in .{kind}; change the name")
+    return key_takes(takes, outputs, options.character, options.object, options.fps, options.tolerance, options.json)
+
+
+def key_takes(
+    takes: list[Take],
+    outputs: dict[str, str | None],
+    character: str | None = None,
+    objects: list[str] | None = None,
+    fps: str | None = None,
+    tolerance: float | None = None,
+    silent: bool = False,
+) -> dict[str, Any]:
+    """Key `takes` and write `outputs` ("blend", "fbx", "glb"): all of them, or none if anything fails."""
+    tracks = [take.weights() for take in takes]
+    notes = [f"{take.name}: {note}" for take in takes for note in take.notes]
+    with ExitStack() as stack:
+        files = {kind: stack.enter_context(replacing(path)) for kind, path in outputs.items() if path}
+        blender.load()
+        from ..blender_addon import bundled_head, export, face, keying, studio
+
+        if character:
+            scene, said = blender.open_character(character, fps)
+            notes += said
+            whole = list(scene.objects)
+            target = face.named_face(whole, objects, character) if objects else face.find_face(whole, character)
+        else:
+            scene = blender.empty_scene(fps or "24")
+            with step("building the head"):
+                bundled_head.add(scene.collection)
+            target = face.find_face(list(scene.objects))
+            studio.light(scene)
+            studio.camera(scene, (0.0, -0.05, 0.0), 1.05, azimuth=16.0)
+            studio.workbench(scene)
+        keyed = []
+        with step("keying") as bar:
+            for i, (take, track) in enumerate(zip(takes, tracks)):
+                keyed.append(keying.key_track(target, track, take.name, scene, tolerance))
+                bar((i + 1) / len(takes))
+        scene.frame_end = max(scene.frame_start + k.frames - 1 for k in keyed) if not character else max(scene.frame_end, *(scene.frame_start + k.frames - 1 for k in keyed))
+        keying.play(target, keyed[0])
+        notes += list(dict.fromkeys(note for k in keyed for note in k.notes))
+        scene.frame_set(scene.frame_start)
+        with step("saving"):
+            blender.save(files["blend"])
+        if "fbx" in files:
+            with step("exporting FBX"), quiet():
+                export.export_fbx(target, scene, files["fbx"])
+        if "glb" in files:
+            with step("exporting GLB"), quiet():
+                export.export_glb(target, scene, files["glb"])
+    for note in notes:
+        print(f"note: {note}", file=sys.stderr)
+    result = {
+        "out": {kind: str(path) for kind, path in outputs.items() if path},
+        "fps": keying.scene_rate(scene),
+        "scheme": target.meshes[0].match.scheme,
+        "unmatched_channels": target.unmatched_channels(),
+        "unmatched_keys": {m.object.name: list(m.match.unmatched_keys) for m in target.meshes},
+        "takes": [{"name": t.name, "frames": k.frames, "keys": k.keys, "dense_keys": k.dense_keys} for t, k in zip(takes, keyed)],
+        "notes": notes,
+    }
+    if not silent:
+        _report(result, target)
+    return result
+
+
+def _report(result: dict[str, Any], target: Any) -> None:
+    meshes = ", ".join(f"{m.object.name} ({len(m.match.keys)} keys)" for m in target.meshes)
+    print(f"face: {meshes}; names: {result['scheme']}")
+    if result["unmatched_channels"]:
+        print(f"channels without a key: {', '.join(result['unmatched_channels'])}")
+    for name, keys in result["unmatched_keys"].items():
+        if keys:
+            print(f"keys of {name} that no channel drives: {', '.join(keys)}")
+    for take in result["takes"]:
+        share = f", {take['dense_keys'] / take['keys']:.1f}x fewer than every frame" if take["keys"] < take["dense_keys"] else ""
+        print(f"{take['name']}: {take['frames']} frames at {result['fps']:.3f} fps, {take['keys']} keys{share}")
+    for path in result["out"].values():
+        print(path)

@@ -1,0 +1,67 @@
+"""Progress bars on stderr, and quiet native libraries."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+_WIDTH = 28
+
+
+class Progress:
+    """A bar that is redrawn in place on a terminal, and written as one line per step elsewhere."""
+
+    def __init__(self, label: str) -> None:
+        self.label, self.began, self.drawn = label, time.monotonic(), 0.0
+        self.live = sys.stderr.isatty()
+
+    def __call__(self, share: float) -> None:
+        """Show how much is done, 0..1."""
+        now = time.monotonic()
+        if self.live and (now - self.drawn > 0.1 or share >= 1):
+            self.drawn = now
+            full = int(_WIDTH * min(share, 1.0))
+            sys.stderr.write(f"\r  {self.label:<24} {'█' * full}{'·' * (_WIDTH - full)} {share:4.0%}")
+            sys.stderr.flush()
+
+    def done(self) -> None:
+        """Close the bar."""
+        seconds = time.monotonic() - self.began
+        if self.live:
+            sys.stderr.write(f"\r  {self.label:<24} {'█' * _WIDTH} {seconds:5.1f} s\n")
+        else:
+            sys.stderr.write(f"  {self.label:<24} {seconds:5.1f} s\n")
+        sys.stderr.flush()
+
+
+@contextmanager
+def step(label: str) -> Iterator[Progress]:
+    """One step of long work: a bar that closes when the step ends, and goes when it fails."""
+    bar = Progress(label)
+    bar(0.0)
+    try:
+        yield bar
+    except BaseException:
+        if bar.live:
+            sys.stderr.write("\r" + " " * 70 + "\r")
+        raise
+    bar.done()
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Send what native code prints on stdout (Blender's savers and exporters do) to nowhere, keeping JSON output clean."""
+    sys.stdout.flush()
+    saved = os.dup(1)
+    sink = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(sink, 1)
+        yield
+    finally:
+        sys.stdout.flush()
+        os.dup2(saved, 1)
+        os.close(saved)
+        os.close(sink)

@@ -1,0 +1,62 @@
+"""Writing files so that nothing half-written is ever left."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from .errors import InnerfaceError
+
+
+@contextmanager
+def replacing(path: str | Path) -> Iterator[Path]:
+    """Yield a temporary path beside `path`; on success it takes the place of `path`, on any error it is removed.
+
+    The temporary keeps the suffix, because exporters look at it. Raises InnerfaceError where the folder cannot be written.
+    """
+    target = Path(path)
+    if target.is_dir():
+        raise InnerfaceError(f"{target}: is a folder; give a file name inside it")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=f".{target.stem[:40]}-", suffix=target.suffix, dir=target.parent)
+        os.close(handle)
+    except OSError as error:
+        raise InnerfaceError(f"{target}: cannot write there ({error.strerror}); choose another folder or free the path") from None
+    temporary = Path(name)
+    try:
+        yield temporary
+        os.chmod(temporary, 0o666 & ~_umask())
+        os.replace(temporary, target)
+    except OSError as error:
+        raise InnerfaceError(f"{target}: could not be written ({error.strerror}); free space or choose another folder") from None
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def read_bytes(path: str | Path, limit: int = 2 << 30) -> bytes:
+    """The whole file; a missing, empty, unreadable or oversized one, or a folder, becomes one clear line."""
+    source = Path(path)
+    try:
+        if source.is_dir():
+            raise InnerfaceError(f"{source}: is a folder; name a take inside it")
+        size = source.stat().st_size
+        if size > limit:
+            raise InnerfaceError(f"{source}: {size >> 20} MiB is more than the {limit >> 20} MiB that are read; cut the take")
+        data = source.read_bytes()
+    except FileNotFoundError:
+        raise InnerfaceError(f"{source}: there is no such file; check the path") from None
+    except OSError as error:
+        raise InnerfaceError(f"{source}: cannot be read ({error.strerror}); check its permissions") from None
+    if not data:
+        raise InnerfaceError(f"{source}: the file is empty; record or export the take again")
+    return data

@@ -1,0 +1,111 @@
+"""Live Link Face CSV, byte for byte as the app writes it (layout measured on real files, see docs/formats.md).
+
+63 columns: Timecode, count, 61 values of ten decimals. The count is 61, or 0 with no values where the face was lost.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from .. import timecode
+from ..channels import ARKIT, LIVE_LINK_FACE, pascal
+from ..errors import InnerfaceError
+from ..files import replacing
+from ..resample import bridge
+from ..take import Take, Track
+from .table import check_advances, check_weights, numbers
+
+HEADER = "Timecode,BlendshapeCount," + ",".join(pascal(c) for c in LIVE_LINK_FACE)
+_BY_LOWER = {c.lower(): c for c in LIVE_LINK_FACE}
+
+# Eye angles (rad) from gaze channels, least squares on the app's own takes: yaw > 0 to the performer's right, pitch > 0 down.
+_YAW, _YAW_REST, _PITCH_DOWN, _PITCH_UP = 0.60, 0.066, 0.615, 0.445
+
+
+def parse(text: str, path: Path) -> Take:
+    """Parse the app's CSV. Raises InnerfaceError."""
+    newline = "\r\n" if "\r\n" in text[:4000] else "\n"
+    lines = text.split("\n")
+    header = [cell.strip() for cell in lines[0].rstrip("\r").split(",")]
+    names = []
+    for cell in header[2:]:
+        name = _BY_LOWER.get(cell.lower())
+        if name is None:
+            raise InnerfaceError(f"{path}: line 1: '{cell[:32]}' is not a Live Link Face column; export the take again")
+        if name in names:
+            raise InnerfaceError(f"{path}: line 1: column '{cell[:32]}' stands there twice; export the take again")
+        names.append(name)
+    ticks, rows, numbered, lost = [], [], [], []
+    for n, line in enumerate(lines[1:], start=2):
+        line = line.rstrip("\r")
+        if not line.strip():
+            continue
+        cells = line.split(",")
+        try:
+            ticks.append(timecode.parse(cells[0]))
+        except ValueError:
+            raise InnerfaceError(f"{path}: line {n}: '{cells[0][:24]}' is not a timecode HH:MM:SS:FF.mmm; mend or delete the line") from None
+        empty = len(cells) == 2 and cells[1].strip() == "0"
+        if not empty and len(cells) != len(header):
+            hint = "the file is cut off: delete that line" if n >= len(lines) - 1 else "mend or delete the line"
+            raise InnerfaceError(f"{path}: line {n}: {len(cells)} columns where the header has {len(header)}; {hint}")
+        lost.append(empty)
+        rows.append([""] * len(names) if empty else cells[2:])
+        numbered.append(n)
+    if not rows:
+        raise InnerfaceError(f"{path}: has a header but no rows; record or export the take again")
+    if lost and any(lost):
+        full = [row for row, gone in zip(rows, lost) if not gone]
+        full_lines = [n for n, gone in zip(numbered, lost) if not gone]
+        values = np.full((len(rows), len(names)), np.nan)
+        if full:
+            values[~np.array(lost)] = numbers(full, full_lines, names, path)
+    else:
+        values = numbers(rows, numbered, names, path)
+    check_weights(values, names, numbered, path)
+    time = timecode.unwrap(np.array(ticks, dtype=np.int64)) / timecode.TICKS
+    keep, repeats = check_advances(time, numbered, path, "timecode")
+    notes = []
+    if any(lost):
+        notes.append(f"{sum(lost)} of {len(rows)} rows have no face in them (the camera lost it); they are bridged")
+    if repeats:
+        notes.append(f"{repeats} rows repeat the timecode of the row before; the first of each is kept")
+    track = Track("weights", time[keep], tuple(names), values[keep], {"llf_header": lines[0].rstrip("\r"), "newline": newline})
+    return Take(path.stem, {"weights": track}, notes)
+
+
+def eye_angles(track: Track) -> dict[str, np.ndarray]:
+    """The six eye angles (rad) as the app derives them from the gaze channels."""
+    get = {c: np.nan_to_num(v) for c, v in zip(ARKIT, track.select(ARKIT).T)}
+    out = {}
+    for side, sign in (("left", 1.0), ("right", -1.0)):
+        look = {way: get[f"eyeLook{way}{side.capitalize()}"] for way in ("In", "Out", "Up", "Down")}
+        out[f"{side}EyeYaw"] = sign * (_YAW * (look["In"] - look["Out"]) - _YAW_REST)
+        out[f"{side}EyePitch"] = _PITCH_DOWN * look["Down"] - _PITCH_UP * look["Up"]
+        out[f"{side}EyeRoll"] = np.zeros(len(track.time))
+    return out
+
+
+def write(take: Take, path: Path) -> None:
+    """Write the weights as the app would. Absent channels become 0, absent eye angles follow the gaze channels."""
+    track = take.weights()
+    lost = track.lost()
+    values = track.select(LIVE_LINK_FACE)
+    derived = eye_angles(track)
+    for i, name in enumerate(LIVE_LINK_FACE):
+        if name not in track.columns:
+            values[:, i] = derived.get(name, 0.0)
+    values = np.nan_to_num(bridge(track.time, values))
+    header = track.meta.get("llf_header", HEADER)
+    order = [_BY_LOWER.get(cell.strip().lower(), "") for cell in header.split(",")[2:]]
+    if sorted(order) != sorted(LIVE_LINK_FACE):
+        header, order = HEADER, list(LIVE_LINK_FACE)
+    values = values[:, [LIVE_LINK_FACE.index(c) for c in order]]
+    form = ",".join(["%.10f"] * len(order))
+    newline = track.meta.get("newline", "\n")
+    with replacing(path) as temporary, open(temporary, "w", encoding="utf-8", newline="") as out:
+        out.write(header + newline)
+        for t, row, gone in zip(track.time, values.tolist(), lost):
+            out.write(f"{timecode.text(t)},0{newline}" if gone else f"{timecode.text(t)},{len(order)},{form % tuple(row)}{newline}")

@@ -1,0 +1,54 @@
+"""The bundled head as plain arrays: a stylised mannequin with human proportions and Apple's 52 shapes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+ASSET = Path(__file__).with_name("head.npz")
+DELTA_STEP_M = 2e-6  # stored offsets are whole multiples of this
+
+
+@dataclass(frozen=True)
+class Head:
+    """Neutral mesh and shapes in the head frame (+X the performer's left, +Y up, +Z out of the face), metres.
+
+    The origin lies between the ears. `vertices` (N, 3) float32; `quads` (F, 4) int32, outward; `material_index` (F,)
+    into `materials`; `parts` maps a part's name to its half-open vertex range; `deltas` (52, N, 3) float32 are
+    offsets from neutral in the order of `shapes` (Apple's camelCase names).
+    """
+
+    vertices: np.ndarray
+    quads: np.ndarray
+    materials: tuple[str, ...]
+    material_index: np.ndarray
+    parts: dict[str, tuple[int, int]]
+    shapes: tuple[str, ...]
+    deltas: np.ndarray
+
+    def posed(self, weights: dict[str, float]) -> np.ndarray:
+        """Vertices (N, 3) at the given weights: M(w) = B0 + sum of w_k B_k (IMUSIC eq 4, offsets B_k)."""
+        out = self.vertices.astype(np.float64)
+        for name, weight in weights.items():
+            out = out + weight * self.deltas[self.shapes.index(name)]
+        return out
+
+
+@lru_cache(maxsize=1)
+def load() -> Head:
+    """Read the bundled head (made by `generate`)."""
+    with np.load(ASSET, allow_pickle=False) as data:
+        names = [str(n) for n in data["part_names"]]
+        ranges = {n: (int(a), int(b)) for n, (a, b) in zip(names, data["part_ranges"], strict=True)}
+        return Head(
+            vertices=data["vertices"],
+            quads=data["quads"].astype(np.int32),
+            materials=tuple(str(m) for m in data["materials"]),
+            material_index=data["material_index"].astype(np.int32),
+            parts=ranges,
+            shapes=tuple(str(n) for n in data["shapes"]),
+            deltas=data["deltas"].astype(np.float32) * np.float32(DELTA_STEP_M),
+        )

@@ -1,0 +1,118 @@
+"""Which shape keys of a character answer to which channels: name schemes and the mapping they yield."""
+
+from __future__ import annotations
+
+import csv
+import re
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from .channels import ARKIT
+
+_TABLES = Path(__file__).with_name("names")
+# scheme -> tables (a scheme may need several: SRanipal keeps eyes and lips apart)
+SCHEMES: dict[str, tuple[str, ...]] = {
+    "ARKit": ("arkit52",),
+    "ARKit, _L/_R": ("ifacialmocap",),
+    "VRM perfect sync": ("vrm0_perfectsync",),
+    "Reallusion CC4 Extended": ("reallusion_cc4_extended",),
+    "Reallusion CC4 Standard": ("reallusion_cc4_standard",),
+    "Reallusion CC3 Traditional": ("reallusion_cc3_traditional_A01",),
+    "Reallusion MetaHuman profile": ("reallusion_metahuman_profile",),
+    "MetaHuman curves": ("metahuman_ctrl_weights",),
+    "SRanipal": ("sranipal_lip37", "sranipal_eye15"),
+    "Unified Expressions": ("unified_expressions",),
+    "Meta face tracking": ("meta_fb2_70",),
+    "VRoid": ("vroid_fcl",),
+    "VRM 0 presets": ("vrm0_presets",),
+    "VRM 1 presets": ("vrm1_presets",),
+}
+
+
+@dataclass(frozen=True)
+class Match:
+    """A mapping from channels to keys: each target is (channel, key, weight); a key's value is the weighted sum."""
+
+    scheme: str
+    targets: tuple[tuple[str, str, float], ...]
+    unmatched_channels: tuple[str, ...]
+    unmatched_keys: tuple[str, ...] = field(default=())
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """Keys that are driven, in the order of the mesh."""
+        return tuple(dict.fromkeys(key for _, key, _ in self.targets))
+
+    def matrix(self, channels: tuple[str, ...]) -> np.ndarray:
+        """(C, K) so that weights (T, C) @ matrix gives the keys' values (T, K)."""
+        keys = self.keys
+        out = np.zeros((len(channels), len(keys)))
+        for channel, key, weight in self.targets:
+            if channel in channels:
+                out[channels.index(channel), keys.index(key)] += weight
+        return out
+
+
+def _plain(name: str) -> str:
+    """A name without case, separators and rig prefixes: `face_GEO.jawOpen` and `JawOpen` become `jawopen`."""
+    return re.sub(r"[^a-z0-9]", "", re.split(r"[.:|]", name)[-1].lower())
+
+
+@lru_cache(maxsize=1)
+def schemes() -> dict[str, tuple[tuple[str, str, float], ...]]:
+    """Every scheme as (channel, key name, weight) rows, read once from the tables."""
+    out: dict[str, tuple[tuple[str, str, float], ...]] = {}
+    for scheme, tables in SCHEMES.items():
+        rows: list[tuple[str, str, float]] = []
+        for table in tables:
+            with open(_TABLES / f"{table}.csv", encoding="utf-8", newline="") as source:
+                for row in csv.DictReader(source):
+                    if row["arkit"] in ARKIT and row["other"]:
+                        weight = float(row.get("weight") or row.get("w") or 1.0)
+                        rows.append((row["arkit"], row["other"], weight))
+        out[scheme] = tuple(rows)
+    return out
+
+
+def match(keys: list[str] | tuple[str, ...]) -> Match:
+    """Match a mesh's shape-key names. The scheme that answers most channels wins; ARKit spellings fill what it leaves.
+
+    Exact names beat tolerant ones (case, separators and prefixes aside). Nothing matched gives an empty mapping.
+    """
+    exact = {key: key for key in keys}
+    tolerant: dict[str, str] = {}
+    for key in keys:
+        tolerant.setdefault(_plain(key), key)
+
+    def apply(rows: tuple[tuple[str, str, float], ...]) -> list[tuple[str, str, float]]:
+        found = []
+        for channel, other, weight in rows:
+            key = exact.get(other) or tolerant.get(_plain(other))
+            if key is not None:
+                found.append((channel, key, weight))
+        return found
+
+    best, targets = "none", []
+    for scheme, rows in schemes().items():
+        found = apply(rows)
+        if len({c for c, _, _ in found}) > len({c for c, _, _ in targets}):
+            best, targets = scheme, found
+    answered, taken = {c for c, _, _ in targets}, {k for _, k, _ in targets}
+    if targets:
+        for scheme in ("ARKit", "ARKit, _L/_R"):
+            for channel, key, weight in apply(schemes()[scheme]):
+                if channel not in answered and key not in taken:
+                    targets.append((channel, key, weight))
+                    answered.add(channel)
+                    taken.add(key)
+    order = {key: i for i, key in enumerate(keys)}
+    targets.sort(key=lambda t: (order[t[1]], ARKIT.index(t[0])))
+    return Match(
+        best,
+        tuple(targets),
+        tuple(c for c in ARKIT if c not in answered),
+        tuple(k for k in keys if k not in taken),
+    )
