@@ -51,7 +51,7 @@ def material(name: str) -> Any:
     shader.inputs["Subsurface Weight"].default_value = below
     shader.inputs["Subsurface Scale"].default_value = 0.006
     shader.inputs["Subsurface Radius"].default_value = (1.0, 0.35, 0.2)
-    out.diffuse_color = (*(c ** (1 / 2.2) for c in colour), 1.0)  # Workbench shows it as display colour
+    out.diffuse_color = (*colour, 1.0)
     out.roughness = roughness
     return out
 
@@ -82,6 +82,7 @@ def add(collection: Any) -> tuple[Any, Any]:
     obj = bpy.data.objects.new(NAME, mesh)
     collection.objects.link(obj)
     obj.shape_key_add(name="Basis", from_mix=False)
+    mesh.shape_keys.name = NAME
     rest = to_blender(head.vertices).astype(np.float32)
     for name, delta in zip(head.shapes, head.deltas):
         block = obj.shape_key_add(name=name, from_mix=False)

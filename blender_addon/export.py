@@ -116,7 +116,9 @@ def _run(what: str, operator: Any, **options: Any) -> None:
     try:
         result = operator(**{k: v for k, v in options.items() if k in known})
     except RuntimeError as error:
-        raise InnerfaceError(f"Blender's {what} exporter failed ({str(error).strip().splitlines()[-1]}); save the file and try again") from None
+        raise InnerfaceError(
+            f"Blender's {what} exporter failed ({str(error).strip().splitlines()[-1]}); save the file and try again"
+        ) from None
     if "FINISHED" not in result:
         raise InnerfaceError(f"Blender's {what} exporter gave up; is something else running in Blender?")
 

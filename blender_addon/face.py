@@ -38,6 +38,7 @@ class Face:
 
     @property
     def name(self) -> str:
+        """What to call the face in messages."""
         return self.rig.name if self.rig is not None else self.meshes[0].object.name
 
     @property
@@ -111,7 +112,9 @@ def named_face(objects: Sequence[Any], names: Sequence[str], where: str = "the s
         found = match([k.name for k in obj.data.shape_keys.key_blocks[1:]])
         if not found.targets:
             keys = ", ".join(k.name for k in obj.data.shape_keys.key_blocks[1:6])
-            raise InnerfaceError(f"{where}: no shape key of '{name}' matches a face channel (it has: {keys}); rename them or choose another mesh")
+            raise InnerfaceError(
+                f"{where}: no shape key of '{name}' matches a face channel (it has: {keys}); rename them or choose another mesh"
+            )
         meshes.append(FaceMesh(obj, found))
     return _face(meshes)
 

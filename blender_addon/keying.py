@@ -35,8 +35,12 @@ class Keyed:
 
 
 def scene_rate(scene: Any) -> float:
-    """Frames per second as the scene plays: fps / fps_base (23.976 is 24 / 1.001)."""
-    return scene.render.fps / scene.render.fps_base
+    """Frames per second as the scene plays: fps / fps_base (23.976 is 24 / 1.001).
+
+    Blender keeps the base in float32; NTSC's 1.001 is meant exactly, else ten minutes would be 28 µs off.
+    """
+    base = scene.render.fps_base
+    return scene.render.fps / (1.001 if abs(base - 1.001) < 1e-6 else base)
 
 
 def key_track(face: Face, track: Track, name: str, scene: Any, tolerance: float | None = None) -> Keyed:
@@ -75,7 +79,9 @@ def _new_action(name: str) -> Any:
 
 def _check_editable(mesh: FaceMesh) -> None:
     if mesh.key.library is not None or mesh.object.data.library is not None:
-        raise InnerfaceError(f"object '{mesh.object.name}' is linked from {mesh.object.data.library.filepath}; make it local or a library override")
+        raise InnerfaceError(
+            f"object '{mesh.object.name}' is linked from {mesh.object.data.library.filepath}; make it local or a library override"
+        )
 
 
 def _key_mesh(out: Keyed, mesh: FaceMesh, action: Any, values: np.ndarray, tolerance: float | None) -> None:
@@ -116,7 +122,9 @@ def _widen(out: Keyed, mesh: FaceMesh, name: str, values: np.ndarray) -> None:
     block = mesh.key.key_blocks[name]
     low, high = float(values.min()), float(values.max())
     if low < -SLIDER_LIMIT or high > SLIDER_LIMIT:
-        raise InnerfaceError(f"'{name}' would reach {max(-low, high):g}, beyond the {SLIDER_LIMIT:g} of Blender's sliders; check the take's scale")
+        raise InnerfaceError(
+            f"'{name}' would reach {max(-low, high):g}, beyond the {SLIDER_LIMIT:g} of Blender's sliders; check the take's scale"
+        )
     was = (block.slider_min, block.slider_max)
     if low < was[0] - 1e-6:
         block.slider_min = np.floor(low * 100) / 100

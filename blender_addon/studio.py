@@ -20,7 +20,8 @@ from .bundled_head import head_mesh
 BACKDROP = (0.055, 0.062, 0.075)  # scene-linear
 INK = (0.78, 0.80, 0.84)
 PREVIEW_FRAMES = 60
-_TILE = (0.205, 0.262)  # one head of the contact sheet, metres
+_TILE = (0.205, 0.292)  # one head of the contact sheet, metres
+_CUT = -0.118  # its neck ends here
 _COLUMNS = 9
 
 
@@ -145,21 +146,25 @@ def contact_sheet(path: str | Path, width: int = 2000, samples: int = 0) -> None
     spin = np.array([[math.cos(turn), 0, math.sin(turn)], [0, 1, 0], [-math.sin(turn), 0, math.cos(turn)]])
     for i, name in enumerate(ARKIT):
         place = ((i % _COLUMNS) * _TILE[0], 0.0, -(i // _COLUMNS) * _TILE[1])
-        points = head.posed({name: 1.0}) @ (spin.T if not name.endswith("Right") else spin)  # show the side that moves
+        # mouthClose means nothing without an open jaw under it
+        pose = {"jawOpen": 1.0, "mouthClose": 1.0} if name == "mouthClose" else {name: 1.0}
+        points = head.posed(pose) @ (spin.T if not name.endswith("Right") else spin)  # show the side that moves
+        points[:, 1] = np.maximum(points[:, 1], _CUT)
+        points[:, 1] = np.maximum(points[:, 1], _CUT)
         tile = bpy.data.objects.new(name, head_mesh(name, head, points))
         tile.location = place
         text = bpy.data.curves.new(name, "FONT")
-        text.body, text.size, text.align_x = name, 0.0165, "CENTER"
+        title = "mouthClose on jawOpen" if name == "mouthClose" else name
+        text.body, text.size, text.align_x = title, 0.0165, "CENTER"
         text.materials.append(ink)
         label = bpy.data.objects.new(name + " label", text)
-        label.location = (place[0], -0.3, place[2] - 0.134)
+        label.location = (place[0], -0.3, place[2] - 0.142)
         label.rotation_euler = (math.pi / 2, 0, 0)
         made += [tile, label]
     for obj in made:
         scene.collection.objects.link(obj)
     wide, tall = _COLUMNS * _TILE[0], rows * _TILE[1]
-    middle = ((_COLUMNS - 1) * _TILE[0] / 2, 0.0, -(rows - 1) * _TILE[1] / 2 - 0.014)
-    _mask_necks(scene, rows, middle[0], wide)
+    middle = ((_COLUMNS - 1) * _TILE[0] / 2, 0.0, -(rows - 1) * _TILE[1] / 2 + 0.0)
     light(scene, 1.6)
     view = camera(scene, middle, 4.0)
     view.location, view.rotation_euler = (middle[0], -4.0, middle[2]), (math.pi / 2, 0, 0)
@@ -182,23 +187,3 @@ def contact_sheet(path: str | Path, width: int = 2000, samples: int = 0) -> None
     bpy.data.scenes.remove(scene)
     if window_scene is not None:
         bpy.context.window.scene = window_scene
-
-
-def _mask_necks(scene: Any, rows: int, middle: float, wide: float) -> None:
-    """A strip of backdrop behind every row of labels, so that necks end in a clean line."""
-    paper = bpy.data.materials.new("Innerface paper")
-    if paper.node_tree is None:
-        paper.use_nodes = True
-    shader = next(n for n in paper.node_tree.nodes if n.type == "BSDF_PRINCIPLED")
-    shader.inputs["Base Color"].default_value = (0, 0, 0, 1)
-    shader.inputs["Emission Color"].default_value = (*BACKDROP, 1.0)
-    shader.inputs["Emission Strength"].default_value = 1.0
-    paper.diffuse_color = (*(c ** (1 / 2.2) for c in BACKDROP), 1.0)
-    for row in range(rows):
-        z = -row * _TILE[1]
-        mesh = bpy.data.meshes.new("paper")
-        x0, x1, low, high = middle - wide, middle + wide, z - 0.15, z - 0.112
-        mesh.from_pydata([(x0, -0.2, low), (x1, -0.2, low), (x1, -0.2, high), (x0, -0.2, high)], [], [(0, 1, 2, 3)])
-        mesh.materials.append(paper)
-        scene.collection.objects.link(bpy.data.objects.new("paper", mesh))
-

@@ -24,7 +24,7 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=_Parser)
     for name in COMMANDS:
         module = importlib.import_module(f".{name}", __package__)
-        sub = commands.add_parser(name, help=module.__doc__.strip().splitlines()[0], description=module.__doc__)
+        sub = commands.add_parser(name, help=(module.__doc__ or "").strip().splitlines()[0], description=module.__doc__)
         sub.add_argument("--json", action="store_true", help="print one JSON object instead of text")
         module.arguments(sub)
         sub.set_defaults(run=module.run)

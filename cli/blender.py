@@ -16,7 +16,9 @@ def load() -> Any:
         import bpy
     except ImportError as error:
         if "No module named" in str(error):
-            raise InnerfaceError("keying needs Blender: pip install 'innerface[blender]', or run inside Blender with 'blender -c innerface ...'") from None
+            raise InnerfaceError(
+                "keying needs Blender: pip install 'innerface[blender]', or run inside Blender with 'blender -c innerface ...'"
+            ) from None
         raise InnerfaceError(f"Blender's library does not load ({error}); install the missing system library") from None
     return bpy
 
@@ -62,4 +64,6 @@ def save(path: Path) -> None:
         with quiet():
             bpy.ops.wm.save_as_mainfile(filepath=str(path), copy=True, compress=True, check_existing=False)
     except RuntimeError as error:
-        raise InnerfaceError(f"{path}: could not be saved ({str(error).strip().splitlines()[-1]}); free space or choose another folder") from None
+        raise InnerfaceError(
+            f"{path}: could not be saved ({str(error).strip().splitlines()[-1]}); free space or choose another folder"
+        ) from None

@@ -40,7 +40,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     out = Path(options.out)
     take = formats.read_take(options.take) if options.take else performance.perform(options.seed)
     take.weights()
-    blender.load()
+    bpy = blender.load()
     from ..blender_addon import studio
 
     with step("writing the take"):
@@ -48,8 +48,6 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
         formats.write_take(take, out / "weights.csv", "llf")
     outputs: dict[str, str | None] = {kind: str(out / f"scene.{kind}") for kind in ("blend", "fbx", "glb")}
     result = key_takes([take], outputs, fps=options.fps, silent=True)
-    import bpy
-
     with step("rendering the preview") as bar, quiet():
         studio.render_preview(bpy.context.scene, out / "preview.mp4", progress=bar)
     with step("rendering the shapes"), quiet():

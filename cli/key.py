@@ -35,7 +35,9 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     if options.object and not options.character:
         raise InnerfaceError("--object names a mesh of --character, which is missing; add --character C.blend")
     if options.tolerance is not None and not 0 < options.tolerance <= 1:
-        raise InnerfaceError(f"--tolerance {options.tolerance:g}: is measured in weights; give a number above 0 and at most 1, such as 0.005")
+        raise InnerfaceError(
+            f"--tolerance {options.tolerance:g}: is measured in weights; give a number above 0 and at most 1, such as 0.005"
+        )
     takes = [formats.read_take(path) for path in options.takes]
     outputs = {"blend": options.out, "fbx": options.fbx, "glb": options.glb}
     for kind, path in outputs.items():
@@ -79,7 +81,8 @@ def key_takes(
             for i, (take, track) in enumerate(zip(takes, tracks)):
                 keyed.append(keying.key_track(target, track, take.name, scene, tolerance))
                 bar((i + 1) / len(takes))
-        scene.frame_end = max(scene.frame_start + k.frames - 1 for k in keyed) if not character else max(scene.frame_end, *(scene.frame_start + k.frames - 1 for k in keyed))
+        ends = [scene.frame_start + k.frames - 1 for k in keyed]
+        scene.frame_end = max([*ends, scene.frame_end] if character else ends)
         keying.play(target, keyed[0])
         notes += list(dict.fromkeys(note for k in keyed for note in k.notes))
         scene.frame_set(scene.frame_start)

@@ -1,0 +1,1 @@
+"""The science: no bpy, no sockets, no torch."""

@@ -13,30 +13,42 @@ from .take import Take, Track
 
 RATE = 60.0
 
+
+def both(**weights: float) -> dict[str, float]:
+    """The same weight on both sides: both(mouthSmile=0.8)."""
+    return {stem + side: weight for stem, weight in weights.items() for side in ("Left", "Right")}
+
+
 # Expressions as weights at the apex.
 EXPRESSIONS: dict[str, dict[str, float]] = {
-    "smile": {"mouthSmileLeft": 0.85, "mouthSmileRight": 0.8, "cheekSquintLeft": 0.5, "cheekSquintRight": 0.5, "eyeSquintLeft": 0.3, "eyeSquintRight": 0.3, "mouthDimpleLeft": 0.25, "mouthDimpleRight": 0.25},
-    "surprise": {"browInnerUp": 0.9, "browOuterUpLeft": 0.8, "browOuterUpRight": 0.8, "eyeWideLeft": 0.8, "eyeWideRight": 0.8, "jawOpen": 0.4, "mouthFunnel": 0.2},
-    "anger": {"browDownLeft": 0.9, "browDownRight": 0.9, "noseSneerLeft": 0.5, "noseSneerRight": 0.5, "mouthPressLeft": 0.5, "mouthPressRight": 0.5, "eyeSquintLeft": 0.5, "eyeSquintRight": 0.5},
-    "sadness": {"browInnerUp": 0.7, "mouthFrownLeft": 0.7, "mouthFrownRight": 0.7, "mouthShrugLower": 0.5, "eyeLookDownLeft": 0.4, "eyeLookDownRight": 0.4},
+    "smile": both(mouthSmile=0.84, cheekSquint=0.5, eyeSquint=0.3, mouthDimple=0.25),
+    "surprise": {"browInnerUp": 0.9, "jawOpen": 0.4, "mouthFunnel": 0.2, **both(browOuterUp=0.8, eyeWide=0.8)},
+    "anger": both(browDown=0.9, noseSneer=0.5, mouthPress=0.5, eyeSquint=0.5),
+    "sadness": {"browInnerUp": 0.7, "mouthShrugLower": 0.5, **both(mouthFrown=0.7, eyeLookDown=0.4)},
     "doubt": {"browOuterUpLeft": 0.9, "browDownRight": 0.5, "mouthLeft": 0.4, "mouthPressRight": 0.3, "mouthSmileLeft": 0.2},
-    "puff": {"cheekPuff": 0.95, "mouthPressLeft": 0.3, "mouthPressRight": 0.3},
-    "kiss": {"mouthPucker": 0.95, "eyeSquintLeft": 0.15, "eyeSquintRight": 0.15},
-}  # fmt: skip
+    "puff": {"cheekPuff": 0.95, **both(mouthPress=0.3)},
+    "kiss": {"mouthPucker": 0.95, **both(eyeSquint=0.15)},
+}
 
 # Mouth shapes of sounds; "m" and "f" are closures.
 VISEMES: dict[str, dict[str, float]] = {
-    "a": {"jawOpen": 0.62, "mouthLowerDownLeft": 0.2, "mouthLowerDownRight": 0.2},
-    "e": {"jawOpen": 0.32, "mouthStretchLeft": 0.35, "mouthStretchRight": 0.35, "mouthSmileLeft": 0.15, "mouthSmileRight": 0.15},
-    "i": {"jawOpen": 0.16, "mouthSmileLeft": 0.35, "mouthSmileRight": 0.35, "mouthUpperUpLeft": 0.2, "mouthUpperUpRight": 0.2},
+    "a": {"jawOpen": 0.62, **both(mouthLowerDown=0.2)},
+    "e": {"jawOpen": 0.32, **both(mouthStretch=0.35, mouthSmile=0.15)},
+    "i": {"jawOpen": 0.16, **both(mouthSmile=0.35, mouthUpperUp=0.2)},
     "o": {"jawOpen": 0.42, "mouthFunnel": 0.55, "mouthPucker": 0.2},
     "u": {"jawOpen": 0.18, "mouthPucker": 0.7, "mouthFunnel": 0.25},
-    "m": {"jawOpen": 0.1, "mouthClose": 0.1, "mouthPressLeft": 0.35, "mouthPressRight": 0.35, "mouthRollLower": 0.2, "mouthRollUpper": 0.15},
-    "f": {"jawOpen": 0.12, "mouthRollLower": 0.5, "mouthUpperUpLeft": 0.2, "mouthUpperUpRight": 0.2, "mouthLowerDownLeft": 0.0},
-    "s": {"jawOpen": 0.08, "mouthStretchLeft": 0.3, "mouthStretchRight": 0.3, "mouthShrugUpper": 0.2, "mouthLowerDownLeft": 0.25, "mouthLowerDownRight": 0.25},
+    "m": {"jawOpen": 0.1, "mouthClose": 0.1, "mouthRollLower": 0.2, "mouthRollUpper": 0.15, **both(mouthPress=0.35)},
+    "f": {"jawOpen": 0.12, "mouthRollLower": 0.5, **both(mouthUpperUp=0.2)},
+    "s": {"jawOpen": 0.08, "mouthShrugUpper": 0.2, **both(mouthStretch=0.3, mouthLowerDown=0.25)},
     "l": {"jawOpen": 0.28, "tongueOut": 0.12},
-}  # fmt: skip
+}
 _PHRASE = "halo am inesfei smama ou i felu moa sili"
+
+
+_BEATS = (
+    ("rest", 0.8), ("smile", 2.0), ("speech", 5.2), ("surprise", 1.8), ("doubt", 1.8), ("speech", 3.4), ("puff", 1.5),
+    ("kiss", 1.3), ("anger", 1.8), ("sadness", 1.9), ("smile", 2.0), ("rest", 0.8),
+)  # fmt: skip
 
 
 def _bump(time: np.ndarray, start: float, onset: float, hold: float, offset: float) -> np.ndarray:
@@ -52,12 +64,11 @@ def _bump(time: np.ndarray, start: float, onset: float, hold: float, offset: flo
 def perform(seed: int = 0, rate: float = RATE) -> Take:
     """A performance of about 20 s: (T, 55) weights and head angles (rad) at `rate` rows per second."""
     rng = np.random.default_rng(seed)
-    beats = [("rest", 0.8), ("smile", 2.0), ("speech", 5.2), ("surprise", 1.8), ("doubt", 1.8), ("speech", 3.4), ("puff", 1.5), ("kiss", 1.3), ("anger", 1.8), ("sadness", 1.9), ("smile", 2.0), ("rest", 0.8)]
-    length = sum(seconds for _, seconds in beats)
+    length = sum(seconds for _, seconds in _BEATS)
     time = np.arange(int(length * rate) + 1) / rate
     out = {name: np.zeros(len(time)) for name in OUTPUT}
     start = 0.0
-    for beat, seconds in beats:
+    for beat, seconds in _BEATS:
         if beat == "speech":
             _speak(out, time, start + 0.15, seconds - 0.3, rng)
         elif beat in EXPRESSIONS:

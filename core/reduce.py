@@ -30,6 +30,7 @@ def handles(x: np.ndarray, y: np.ndarray, first: np.ndarray, last: np.ndarray) -
     left_x, left_y = x - 2.0 * a / length, y - slope * a / length
     right_x, right_y = x + 2.0 * b / length, y + slope * b / length
     inner = ~first & ~last
+    left_y, right_y = np.where(inner, left_y, y), np.where(inner, right_y, y)  # the first and the last key lie flat
     before, after = previous_y - y, next_y - y
     extreme = inner & (((before <= 0) & (after <= 0)) | ((before >= 0) & (after >= 0)))
     left_y, right_y = np.where(extreme, y, left_y), np.where(extreme, y, right_y)
@@ -151,7 +152,9 @@ def reduce(values: np.ndarray, tolerance: float) -> list[np.ndarray]:
         segment = np.repeat(segments, inner)
         sample = np.repeat(keys[segments] + 1, inner) + np.arange(inner.sum()) - np.repeat(np.cumsum(inner) - inner, inner)
         a, b = keys[segment], keys[segment + 1]
-        curve = _bezier(frame[sample], frame[a], right_x[segment], left_x[segment + 1], frame[b], (y[a], right_y[segment], left_y[segment + 1], y[b]))
+        curve = _bezier(
+            frame[sample], frame[a], right_x[segment], left_x[segment + 1], frame[b], (y[a], right_y[segment], left_y[segment + 1], y[b])
+        )
         error = np.abs(curve - y[sample])
         starts = np.cumsum(inner) - inner
         worst = np.maximum.reduceat(error, starts)

@@ -27,7 +27,7 @@ def parse(text: str, base: int = BASE) -> int:
 
 def text(seconds: float) -> str:
     """Timecode of a time of day in seconds; times before or beyond the day wrap."""
-    ticks = int(round(seconds * TICKS)) % DAY
+    ticks = round(seconds * TICKS) % DAY
     s, rest = divmod(ticks, TICKS)
     return f"{s // 3600:02d}:{s // 60 % 60:02d}:{s % 60:02d}:{rest // 1000:02d}.{rest % 1000:03d}"
 

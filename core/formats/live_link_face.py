@@ -46,7 +46,9 @@ def parse(text: str, path: Path) -> Take:
         try:
             ticks.append(timecode.parse(cells[0]))
         except ValueError:
-            raise InnerfaceError(f"{path}: line {n}: '{cells[0][:24]}' is not a timecode HH:MM:SS:FF.mmm; mend or delete the line") from None
+            raise InnerfaceError(
+                f"{path}: line {n}: '{cells[0][:24]}' is not a timecode HH:MM:SS:FF.mmm; mend or delete the line"
+            ) from None
         empty = len(cells) == 2 and cells[1].strip() == "0"
         if not empty and len(cells) != len(header):
             hint = "the file is cut off: delete that line" if n >= len(lines) - 1 else "mend or delete the line"

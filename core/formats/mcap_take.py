@@ -47,7 +47,7 @@ def write(take: Take, path: Path) -> None:
 
 def _schema(track: Track) -> bytes:
     number = {"type": ["number", "null"]}
-    properties: dict[str, Any] = {"time": {"type": "number"}} | {c: number for c in track.columns}
+    properties: dict[str, Any] = {"time": {"type": "number"}} | dict.fromkeys(track.columns, number)
     return json.dumps({"type": "object", "properties": properties}).encode()
 
 
@@ -95,7 +95,9 @@ def _track(channel: Any, samples: list[dict], path: Path) -> Track | None:
         columns = tuple(str(c) for c in json.loads(channel.metadata["columns"]))
         kind = channel.metadata["kind"]
         time = np.array([float(s["time"]) for s in samples], dtype=np.float64)
-        values = np.array([[math.nan if s.get(c) is None else float(s[c]) for c in columns] for s in samples]).reshape(len(samples), len(columns))
+        values = np.array([[math.nan if s.get(c) is None else float(s[c]) for c in columns] for s in samples]).reshape(
+            len(samples), len(columns)
+        )
         meta = {k[len("meta.") :]: v for k, v in channel.metadata.items() if k.startswith("meta.")}
         return Track(kind, time, columns, values, meta)
     except KeyError:

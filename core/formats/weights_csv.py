@@ -82,16 +82,20 @@ def _times(rows: list[list[str]], lines: list[int], lower: list[str], clock: int
     if lower[clock] != "timecode":
         time = numbers([[row[clock].strip() or "nan"] for row in rows], lines, [lower[clock]], path)[:, 0] * TIME_COLUMNS[lower[clock]]
         if np.isnan(time).any():
-            raise InnerfaceError(f"{path}: line {lines[int(np.flatnonzero(np.isnan(time))[0])]}: the time is missing; mend or delete the line")
+            raise InnerfaceError(
+                f"{path}: line {lines[int(np.flatnonzero(np.isnan(time))[0])]}: the time is missing; mend or delete the line"
+            )
         return time
     rate = lower.index("framerate") if "framerate" in lower else None
     ticks = []
     for n, row in zip(lines, rows):
         try:  # Unreal's own writer counts frames at the rate that stands beside; the app always in 60ths
-            base = timecode.BASE if rate is None else int(round(float(row[rate])))
+            base = timecode.BASE if rate is None else round(float(row[rate]))
             ticks.append(timecode.parse(row[clock], base))
         except (ValueError, ZeroDivisionError):
-            raise InnerfaceError(f"{path}: line {n}: '{row[clock][:24]}' is not a timecode HH:MM:SS:FF.mmm; mend or delete the line") from None
+            raise InnerfaceError(
+                f"{path}: line {n}: '{row[clock][:24]}' is not a timecode HH:MM:SS:FF.mmm; mend or delete the line"
+            ) from None
     return timecode.unwrap(np.array(ticks, dtype=np.int64)) / timecode.TICKS
 
 

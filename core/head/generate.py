@@ -113,7 +113,8 @@ def _add_lashes(out: np.ndarray, ranges: dict, delta: np.ndarray, s: shapes.Skin
         rows = np.tile(np.arange(len(rim)), 3)
         base = parts.lashes(s.p[rim], 4.0, 0.6)[0] - surface.EYE_CENTRE - before[rows]
         pitch = fall[rows] * 1.25  # a closed lid's lashes point down and out
-        turned = np.stack([base[:, 0], base[:, 1] * np.cos(pitch) - base[:, 2] * np.sin(pitch), base[:, 1] * np.sin(pitch) + base[:, 2] * np.cos(pitch)], axis=1)
+        c, sn = np.cos(pitch), np.sin(pitch)
+        turned = np.stack([base[:, 0], base[:, 1] * c - base[:, 2] * sn, base[:, 1] * sn + base[:, 2] * c], axis=1)
         out[a:b] = delta[root][rows] + (turned - base) * flip
 
 

@@ -5,6 +5,8 @@ Each part is (vertices (N, 3) in mm, quads (F, 4)) of the left side or of the mi
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 
 from . import surface
@@ -24,7 +26,7 @@ def _disc(n: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 def _bands(loops: list[np.ndarray]) -> np.ndarray:
     """Quads between consecutive loops of equal length (each an array of vertex numbers)."""
-    out = [np.stack([a, np.roll(a, -1), np.roll(b, -1), b], axis=1) for a, b in zip(loops, loops[1:])]
+    out = [np.stack([a, np.roll(a, -1), np.roll(b, -1), b], axis=1) for a, b in itertools.pairwise(loops)]
     return np.concatenate(out)
 
 
@@ -40,7 +42,9 @@ def eye() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     loops, bands = [loop], [np.zeros(len(cap))]
     for k, theta in enumerate(polar[1:], start=1):
         loops.append(np.arange(len(around)) + sum(len(x) for x in points))
-        points.append(np.stack([np.sin(theta) * np.cos(around), np.sin(theta) * np.sin(around), np.full_like(around, np.cos(theta))], axis=1))
+        points.append(
+            np.stack([np.sin(theta) * np.cos(around), np.sin(theta) * np.sin(around), np.full_like(around, np.cos(theta))], axis=1)
+        )
         bands.append(np.full(len(around), 0 if k <= 1 else 1 if k <= 3 else 2 if k <= 5 else 3))
     rear = np.radians(180) - np.linalg.norm(disc, axis=1) * (np.radians(180) - polar[-1])
     start = sum(len(x) for x in points)

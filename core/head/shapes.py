@@ -12,8 +12,16 @@ import numpy as np
 
 from . import skin, surface
 from .topology import (
-    EYE_SEGMENTS, INNER_CANTHUS, LID_BACK, LID_FRONT, LIP_BORDER, LIP_CONTACT, MOUTH_SEGMENTS, OUTER_CANTHUS,
-    HalfMesh, eye_loop, mouth_path,
+    INNER_CANTHUS,
+    LID_BACK,
+    LID_FRONT,
+    LIP_BORDER,
+    LIP_CONTACT,
+    MOUTH_SEGMENTS,
+    OUTER_CANTHUS,
+    HalfMesh,
+    eye_loop,
+    mouth_path,
 )
 
 JAW_HINGE = np.array([0.0, 6.0, 12.0])
@@ -211,7 +219,7 @@ def _lip_roll(s: Skin, upper: bool) -> np.ndarray:
 
 def _mouth_field(s: Skin, wide: float = 36.0, tall: float = 22.0) -> np.ndarray:
     """A bell over lips and the skin round them."""
-    return s.skin_only(np.exp(-((s.x / wide) ** 2) ** 1.5 - (((s.y + 34.5) / tall) ** 2)) * _step((s.z - 62) / 25))
+    return s.skin_only(np.exp(-(((s.x / wide) ** 2) ** 1.5) - (((s.y + 34.5) / tall) ** 2)) * _step((s.z - 62) / 25))
 
 
 def _corner(s: Skin, radius: float = 19.0) -> np.ndarray:
@@ -261,7 +269,9 @@ def skin_shapes(s: Skin) -> dict[str, np.ndarray]:
     out["mouthRight"] = s.mirror(out["mouthLeft"])
     out["mouthRollLower"], out["mouthRollUpper"] = _lip_roll(s, False), _lip_roll(s, True)
     chin = s.skin_only(np.exp(-((s.x / 20) ** 2) - (((s.y + 62) / 15) ** 2)) * (s.z > 80))
-    out["mouthShrugLower"] = _vec(_lip_edge(s, False, 16), (0, 4.6, 2.8)) + _vec(chin, (0, 5.0, 1.2)) + _vec(_lip_edge(s, True, 9), (0, 2.4, 1.2))
+    out["mouthShrugLower"] = (
+        _vec(_lip_edge(s, False, 16), (0, 4.6, 2.8)) + _vec(chin, (0, 5.0, 1.2)) + _vec(_lip_edge(s, True, 9), (0, 2.4, 1.2))
+    )
     follow = np.where(s.lip, np.clip((s.ring - 1) / 6.0, 0, 1), 0.0) * (1 - 0.9 * s.u**2.2) * (1 - s.inside)
     out["mouthShrugUpper"] = _vec(_lip_edge(s, True, 13), (0, 4.2, 2.2)) + _vec(low * follow, (0, 4.0, 1.6))
 
@@ -269,44 +279,100 @@ def skin_shapes(s: Skin) -> dict[str, np.ndarray]:
     corner, wide = _corner(s), _corner(s, 26)
     cheek = s.skin_only(s.bell((42, 2, 82), (20, 18, 30)))
     fold = s.skin_only(s.bell((24, -12, 102), (15, 14, 26)))
-    both("mouthSmile", lambda: _vec(corner, (7.5, 8.5, -6.5)) + _vec(wide, (1.5, 2.0, -1.5)) + _vec(cheek, (1.5, 4.5, 2.5)) + _vec(fold, (1.5, 2.0, 0.5)))
+    both(
+        "mouthSmile",
+        lambda: _vec(corner, (7.5, 8.5, -6.5)) + _vec(wide, (1.5, 2.0, -1.5)) + _vec(cheek, (1.5, 4.5, 2.5)) + _vec(fold, (1.5, 2.0, 0.5)),
+    )
     both("mouthFrown", lambda: _vec(corner, (1.5, -8.0, -2.0)) + _vec(s.skin_only(s.bell((24, -56, 98), (14, 14, 30))), (1.0, -3.0, 0.0)))
     both("mouthDimple", lambda: _vec(_corner(s, 14), (4.5, 1.8, -7.5)) + _vec(wide, (3.5, 0.8, -3.0)))
     both("mouthStretch", lambda: _vec(wide, (8.5, -4.5, -6.0)) + _vec(s.skin_only(s.bell((34, -62, 80), (20, 18, 34))), (2.5, -2.5, -1.0)))
     press_in = np.where(s.lip, np.clip(1 - np.abs(s.ring - 5) / 3.5, 0, 1), 0.0) * (0.35 + 0.65 * s.u)
-    both("mouthPress", lambda: (_vec(press_in * up, (0, -3.2, -3.2)) + _vec(press_in * low, (0, 3.6, -3.4))) * left[:, None]
-         + _vec(_corner(s, 15), (2.5, 1.2, -3.5)) + _vec(s.skin_only(s.bell((20, -52, 102), (13, 9, 30))), (0, 1.4, 1.8)))
+    both(
+        "mouthPress",
+        lambda: (
+            (_vec(press_in * up, (0, -3.2, -3.2)) + _vec(press_in * low, (0, 3.6, -3.4))) * left[:, None]
+            + _vec(_corner(s, 15), (2.5, 1.2, -3.5))
+            + _vec(s.skin_only(s.bell((20, -52, 102), (13, 9, 30))), (0, 1.4, 1.8))
+        ),
+    )
     off_mid = s.skin_only(np.exp(-(((s.x - 12) / 15) ** 2)))
-    both("mouthLowerDown", lambda: _vec(_lip_edge(s, False, 15) * off_mid, (1.5, -9.0, 0.5)) + _vec(s.skin_only(s.bell((14, -56, 104), (13, 11, 26))) * low, (0.5, -2.5, 0)))
-    both("mouthUpperUp", lambda: _vec(_lip_edge(s, True, 14) * off_mid, (1.0, 7.5, 0.5)) + _vec(fold, (1.0, 4.0, 1.0)) + _vec(s.skin_only(s.bell((13, -4, 110), (8, 8, 16))), (0.8, 1.5, 0.2)))
+    both(
+        "mouthLowerDown",
+        lambda: (
+            _vec(_lip_edge(s, False, 15) * off_mid, (1.5, -9.0, 0.5))
+            + _vec(s.skin_only(s.bell((14, -56, 104), (13, 11, 26))) * low, (0.5, -2.5, 0))
+        ),
+    )
+    both(
+        "mouthUpperUp",
+        lambda: (
+            _vec(_lip_edge(s, True, 14) * off_mid, (1.0, 7.5, 0.5))
+            + _vec(fold, (1.0, 4.0, 1.0))
+            + _vec(s.skin_only(s.bell((13, -4, 110), (8, 8, 16))), (0.8, 1.5, 0.2))
+        ),
+    )
     puffed = s.skin_only(s.bell((40, -28, 84), (21, 20, 34)))
     normal = surface.normal(s.p * np.array([1.0, 1.0, 1.0]))
     whole_puff = puffed + s.mirror(_vec(puffed, (0, 1, 0)))[:, 1]
     around = s.skin_only(np.exp(-((s.x / 34) ** 2) - (((s.y + 34) / 22) ** 2))) * (s.z > 80) * ~(s.lip & (s.ring > LIP_CONTACT))
     out["cheekPuff"] = normal * (11.5 * whole_puff * ~s.lip + 11.5 * whole_puff * s.lip * (s.ring < 3))[:, None] + _vec(around, (0, 0, 2.4))
     out["cheekPuff"] += _vec(whole_puff * (s.lip & (s.ring >= 3)), (0, 0, 3.0))
-    both("cheekSquint", lambda: _vec(s.bell((38, 16, 88), (18, 13, 26)), (0.5, 5.0, 2.4)) + _vec(s.bell((52, 26, 76), (10, 12, 20)), (-1.0, 2.0, 1.0)) + _left_lid(s, 1.0, 0.75))
-    both("noseSneer", lambda: _vec(s.bell((12.5, -2, 110), (9, 9, 16)), (1.2, 4.6, -0.6)) + _vec(s.bell((8, 22, 112), (9, 14, 14)), (-0.6, 3.6, 1.2))
-         + _vec(_lip_edge(s, True, 12) * off_mid, (0.3, 1.6, 0.3)) + _vec(fold, (0.5, 3.6, 1.4)) + _vec(s.bell((10, 54, 105), (9, 8, 14)), (-0.8, -2.0, 0.6)))
+    both(
+        "cheekSquint",
+        lambda: (
+            _vec(s.bell((38, 16, 88), (18, 13, 26)), (0.5, 5.0, 2.4))
+            + _vec(s.bell((52, 26, 76), (10, 12, 20)), (-1.0, 2.0, 1.0))
+            + _left_lid(s, 1.0, 0.75)
+        ),
+    )
+    both(
+        "noseSneer",
+        lambda: (
+            _vec(s.bell((12.5, -2, 110), (9, 9, 16)), (1.2, 4.6, -0.6))
+            + _vec(s.bell((8, 22, 112), (9, 14, 14)), (-0.6, 3.6, 1.2))
+            + _vec(_lip_edge(s, True, 12) * off_mid, (0.3, 1.6, 0.3))
+            + _vec(fold, (0.5, 3.6, 1.4))
+            + _vec(s.bell((10, 54, 105), (9, 8, 14)), (-0.8, -2.0, 0.6))
+        ),
+    )
 
     # Brows
-    brow_all = s.bell((30, 58, 98), (25, 15, 40))
+    s.bell((30, 58, 98), (25, 15, 40))
     inner, middle, outer = (s.bell(c, (13, 16, 30)) for c in ((13, 58, 106), (29, 62, 99), (45, 58, 85)))
     lid_top = np.where(s.lid, _step((s.y - 38) / 8) * np.clip(1 - s.ring / 4.0, 0, 1), 1.0)
-    both("browDown", lambda: (_vec(inner, (-3.0, -7.5, 2.0)) + _vec(middle, (-1.0, -3.8, 1.4)) + _vec(outer, (0, -1.2, 0.2))) * lid_top[:, None])
-    raise_inner = (_vec(inner, (0.3, 9.5, -0.8)) + _vec(middle, (0, 2.0, -0.2)) + _vec(s.bell((12, 78, 104), (16, 14, 30)), (0, 3.0, 0))) * lid_top[:, None]
+    both(
+        "browDown",
+        lambda: (_vec(inner, (-3.0, -7.5, 2.0)) + _vec(middle, (-1.0, -3.8, 1.4)) + _vec(outer, (0, -1.2, 0.2))) * lid_top[:, None],
+    )
+    raise_inner = (
+        _vec(inner, (0.3, 9.5, -0.8)) + _vec(middle, (0, 2.0, -0.2)) + _vec(s.bell((12, 78, 104), (16, 14, 30)), (0, 3.0, 0))
+    ) * lid_top[:, None]
     out["browInnerUp"] = raise_inner * 0.92 + s.mirror(raise_inner) * 0.92
-    both("browOuterUp", lambda: (_vec(outer, (0.8, 8.0, -1.4)) + _vec(middle, (0.2, 6.0, -0.8)) + _vec(s.bell((38, 80, 90), (18, 14, 34)), (0, 3.0, -0.6))) * lid_top[:, None])
+    both(
+        "browOuterUp",
+        lambda: (
+            (_vec(outer, (0.8, 8.0, -1.4)) + _vec(middle, (0.2, 6.0, -0.8)) + _vec(s.bell((38, 80, 90), (18, 14, 34)), (0, 3.0, -0.6)))
+            * lid_top[:, None]
+        ),
+    )
 
     # Lids
     sag = s.bell((32, 50, 96), (16, 6, 20))
     pinch = s.bell((52, 36, 80), (9, 12, 20))
     both("eyeBlink", lambda: _left_lid(s, 0.0, 0.0) + _vec(sag * ~s.lid, (0, -1.2, 0)))
-    both("eyeSquint", lambda: _left_lid(s, 0.72, 0.2) + _vec(s.bell((34, 25, 94), (17, 8, 20)) * ~s.lid, (0, 2.6, 1.0)) + _vec(pinch, (-2.0, 0, 0.5)))
+    both(
+        "eyeSquint",
+        lambda: _left_lid(s, 0.72, 0.2) + _vec(s.bell((34, 25, 94), (17, 8, 20)) * ~s.lid, (0, 2.6, 1.0)) + _vec(pinch, (-2.0, 0, 0.5)),
+    )
     both("eyeWide", lambda: _left_lid(s, 1.42, 1.12) + _vec(sag * ~s.lid, (0, 1.6, 0)))
     both("eyeLookUp", lambda: _left_lid(s, 1.22, 0.9))
     both("eyeLookDown", lambda: _left_lid(s, 0.6, 1.18))
-    drift = np.where(s.lid, np.clip((s.ring - 1) / 4, 0, 1), 0.0) * (np.abs(s.x) > 4) * (np.abs(s.segment - INNER_CANTHUS) > 2) * (np.abs(s.segment - OUTER_CANTHUS) > 2)
+    drift = (
+        np.where(s.lid, np.clip((s.ring - 1) / 4, 0, 1), 0.0)
+        * (np.abs(s.x) > 4)
+        * (np.abs(s.segment - INNER_CANTHUS) > 2)
+        * (np.abs(s.segment - OUTER_CANTHUS) > 2)
+    )
     bulge = drift * np.exp(-(((np.abs(s.x) - 31.5) / 8) ** 2)) * (s.side > 0)
     both("eyeLookIn", lambda: _vec(bulge, (-0.9, 0, 0.3)))
     both("eyeLookOut", lambda: _vec(bulge, (0.9, 0, 0.1)))

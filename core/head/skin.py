@@ -6,21 +6,54 @@ import numpy as np
 
 from . import surface
 from .topology import (
-    COLUMNS, EYE_RINGS, EYE_SEGMENTS, INNER_CANTHUS, LID_BACK, LID_FRONT, LIP_BORDER, LIP_CONTACT,
-    MOUTH_RINGS, MOUTH_SEGMENTS, OUTER_CANTHUS, ROWS, HalfMesh, eye_loop, mouth_path, resolve,
+    COLUMNS,
+    EYE_SEGMENTS,
+    INNER_CANTHUS,
+    LID_BACK,
+    LID_FRONT,
+    LIP_BORDER,
+    LIP_CONTACT,
+    MOUTH_RINGS,
+    MOUTH_SEGMENTS,
+    OUTER_CANTHUS,
+    ROWS,
+    HalfMesh,
+    eye_loop,
+    mouth_path,
+    resolve,
 )
 
 # Where the lattice's rows start out: height and depth on the front midline, height and depth on the back one, half width.
 # One line per second row; between them linearly. Millimetres.
-_ROW_GUIDE = np.array([
-    (-152, 40, -152, -70, 56), (-132, 44, -138, -68, 53), (-114, 48, -124, -67, 51), (-100, 53, -110, -68, 52),
-    (-90, 64, -97, -70, 54), (-84, 80, -85, -73, 56), (-76, 96, -72, -76, 58), (-64, 107, -60, -79, 61),
-    (-53, 108, -48, -82, 64), (-34, 112, -36, -85, 67), (-18, 114, -24, -88, 70), (-11.5, 115, -12, -89, 72),
-    (-6.5, 124, 0, -90, 73), (2.5, 130.5, 12, -91, 74), (13, 125, 24, -91, 75), (22, 118.5, 36, -90, 76),
-    (31, 111.5, 47, -89, 76), (40, 107.5, 58, -87, 76), (49, 107, 68, -84, 75), (58, 107, 78, -80, 74),
-    (69, 105.5, 87, -76, 73), (82, 102, 95, -71, 71), (95, 96.5, 102, -65, 68), (107, 89, 108, -58, 63),
-    (117.5, 79.5, 114, -50, 57),
-])
+_ROW_GUIDE = np.array(
+    [
+        (-152, 40, -152, -70, 56),
+        (-132, 44, -138, -68, 53),
+        (-114, 48, -124, -67, 51),
+        (-100, 53, -110, -68, 52),
+        (-90, 64, -97, -70, 54),
+        (-84, 80, -85, -73, 56),
+        (-76, 96, -72, -76, 58),
+        (-64, 107, -60, -79, 61),
+        (-53, 108, -48, -82, 64),
+        (-34, 112, -36, -85, 67),
+        (-18, 114, -24, -88, 70),
+        (-11.5, 115, -12, -89, 72),
+        (-6.5, 124, 0, -90, 73),
+        (2.5, 130.5, 12, -91, 74),
+        (13, 125, 24, -91, 75),
+        (22, 118.5, 36, -90, 76),
+        (31, 111.5, 47, -89, 76),
+        (40, 107.5, 58, -87, 76),
+        (49, 107, 68, -84, 75),
+        (58, 107, 78, -80, 74),
+        (69, 105.5, 87, -76, 73),
+        (82, 102, 95, -71, 71),
+        (95, 96.5, 102, -65, 68),
+        (107, 89, 108, -58, 63),
+        (117.5, 79.5, 114, -50, 57),
+    ]
+)
 # Angle of every second column, degrees from the front midline.
 _COLUMN_ANGLE = np.array([0, 4.8, 10.6, 15.6, 21, 26.5, 32, 38, 46, 57, 71, 87, 106, 124, 143, 161, 180.0])
 

@@ -36,6 +36,7 @@ class HalfMesh:
     on_midline: np.ndarray
 
     def index(self) -> dict[Key, int]:
+        """Vertex numbers by name."""
         return {key: i for i, key in enumerate(self.keys)}
 
 

@@ -1,0 +1,343 @@
+#!/usr/bin/env python3
+"""Everything a developer runs: demo, test, lint, package, link, lock, head. Needs only Python 3.11 or 3.13 and pip.
+
+    python3 build.py demo [--take FILE] [--out DIR]      an animated face, in out/demo
+    python3 build.py test [--blender LAUNCHER] [--bpy X] the tests; extra arguments after -- go to pytest
+    python3 build.py lint                                ruff and pyright
+    python3 build.py package [--platform P] [--python 3.14]
+    python3 build.py link EXTENSIONS_DIR                 use this checkout inside Blender
+    python3 build.py lock | head                         renew requirements.lock, or the bundled head
+
+The first use makes .venv from requirements.lock; later ones start at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ctypes
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent
+LOCK = ROOT / "requirements.lock"
+BPY = {(3, 11): "4.5.15", (3, 13): "5.2.3"}  # Python -> the Blender whose library fits it
+OTHER_BPY = {"4.2.23": (3, 11), "5.0.1": (3, 11), "4.5.15": (3, 11), "5.2.3": (3, 13)}
+THREE = "three@0.180.0"  # reads exports back in tests
+NUMPY = {(3, 11): "numpy==1.26.4", (3, 13): "numpy>=2.2,<3"}  # as those Blenders carry them
+
+# What the add-on's zip holds: only what runs inside Blender.
+PACKAGED = ("__init__.py", "__main__.py", "LICENSE", "core", "cli", "blender_addon")
+NOT_PACKAGED = re.compile(r"(^|/)(__pycache__|README\.md$|core/head/(generate|parts|shapes|skin|surface|topology)\.py$)")
+WHEELS = ("mcap", "lz4", "zstandard")  # the manifest resolves no dependencies: MCAP's own are listed
+PLATFORMS = {
+    "linux-x64": ["manylinux_2_28_x86_64", "manylinux_2_17_x86_64", "manylinux2014_x86_64"],
+    "windows-x64": ["win_amd64"],
+    "macos-arm64": ["macosx_11_0_arm64"],
+}
+PYTHONS = ("3.11", "3.13")
+
+# Debian's names for what a bare system lacks.
+DEBIAN = {
+    "libX11.so.6": "libx11-6", "libXrender.so.1": "libxrender1", "libXxf86vm.so.1": "libxxf86vm1", "libXfixes.so.3": "libxfixes3",
+    "libXi.so.6": "libxi6", "libXext.so.6": "libxext6", "libxkbcommon.so.0": "libxkbcommon0", "libSM.so.6": "libsm6",
+    "libICE.so.6": "libice6", "libGL.so.1": "libgl1", "libEGL.so.1": "libegl1", "libgomp.so.1": "libgomp1",
+}  # fmt: skip
+
+
+class BuildError(Exception):
+    """One line for the person at the keyboard."""
+
+
+def run(*command: object, env: dict[str, str] | None = None, cwd: Path = ROOT, quiet: bool = False) -> None:
+    """Run a command; its failure ends the build with its own exit code."""
+    out, err = (subprocess.PIPE, subprocess.STDOUT) if quiet else (None, None)
+    done = subprocess.run(
+        [str(c) for c in command], cwd=cwd, env={**os.environ, **(env or {})}, stdout=out, stderr=err, text=True, check=False
+    )
+    if done.returncode:
+        if quiet:
+            sys.stderr.write((done.stdout or "")[-4000:])
+        raise SystemExit(done.returncode)
+
+
+def environment(bpy: str | None = None, need_bpy: bool = True) -> Path:
+    """The virtual environment's Python, made or refreshed from the lock file."""
+    version = sys.version_info[:2]
+    if version not in BPY:
+        raise BuildError(
+            f"Python {version[0]}.{version[1]} has no Blender library; run this with python3.11 (Blender 4.5) or python3.13 (Blender 5.2)"
+        )
+    if bpy and OTHER_BPY.get(bpy) != version:
+        fits = ", ".join(b for b, v in OTHER_BPY.items() if v == version)
+        raise BuildError(f"--bpy {bpy} does not run on Python {version[0]}.{version[1]}; with it choose one of {fits}")
+    folder = ROOT / (f".venv-bpy-{bpy}" if bpy else ".venv")
+    python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+    wanted = hashlib.sha256(LOCK.read_bytes() + (ROOT / "pyproject.toml").read_bytes() + f"{sys.version} {bpy} {ROOT}".encode()).hexdigest()
+    stamp = folder / "innerface-stamp"
+    if not (python.exists() and stamp.exists() and stamp.read_text() == wanted):
+        print(f"setting up {folder.name} (once; Blender's library is large)", file=sys.stderr, flush=True)
+        stamp.unlink(missing_ok=True)
+        run(sys.executable, "-m", "venv", "--clear", folder)
+        pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        run(*pip, "-r", LOCK, quiet=True)
+        if bpy:
+            run(*pip, f"bpy=={bpy}", NUMPY[version], quiet=True)
+        run(*pip, "--no-deps", "-e", ROOT, quiet=True)
+        stamp.write_text(wanted)
+    if need_bpy:
+        check_libraries(folder)
+    return python
+
+
+def check_libraries(folder: Path) -> None:
+    """Name the system libraries that Blender's library lacks, with the mend. Raises BuildError."""
+    if not sys.platform.startswith("linux") or (folder / "libraries-found").exists():
+        return
+    library = next(folder.glob("lib/python*/site-packages/bpy/__init__*.so"), None)
+    missing: set[str] = set()
+    if library is not None and shutil.which("ldd"):
+        text = subprocess.run(["ldd", str(library)], capture_output=True, text=True, check=False).stdout
+        missing = set(re.findall(r"^\s*(\S+) => not found", text, re.MULTILINE))
+    try:
+        ctypes.CDLL("libEGL.so.1")  # loaded by name when something is rendered
+    except OSError:
+        missing.add("libEGL.so.1")
+    if missing:
+        packages = " ".join(sorted(DEBIAN.get(name, name) for name in missing))
+        raise BuildError(
+            f"system libraries are missing: {', '.join(sorted(missing))}; on Debian or Ubuntu: sudo apt-get install {packages}"
+        )
+    (folder / "libraries-found").touch()
+
+
+def demo(arguments: list[str]) -> None:
+    """`innerface demo` in the environment."""
+    run(environment(), "-m", "innerface", "demo", *arguments)
+
+
+def test(arguments: list[str]) -> None:
+    """pytest; then, with a Blender at hand, the add-on's tests inside it with the packaged zip."""
+    parser = argparse.ArgumentParser(prog="build.py test")
+    parser.add_argument("--blender", default=os.environ.get("INNERFACE_BLENDER"), metavar="LAUNCHER", help="also test inside this Blender")
+    parser.add_argument("--bpy", metavar="VERSION", help="test against this wheel instead")
+    parser.add_argument("pytest", nargs="*", help="arguments for pytest, after --")
+    options = parser.parse_args(arguments)
+    python = environment(options.bpy)
+    env = {"INNERFACE_THREE": str(node_modules())}
+    run(python, "-m", "pytest", "-p", "no:pytest-blender", "-m", "not slow", *options.pytest, env=env)
+    if options.blender:
+        inside_blender(python, options.blender, options.pytest, env)
+
+
+def node_modules() -> str:
+    """A folder with npm's three in it, or an empty text where there is no npm."""
+    folder = ROOT / ".venv-node"
+    if shutil.which("npm") is None or shutil.which("node") is None:
+        return ""
+    if not (folder / "node_modules" / "three").exists():
+        folder.mkdir(exist_ok=True)
+        (folder / "package.json").write_text('{"private": true, "type": "module"}\n')
+        run("npm", "install", "--silent", "--no-package-lock", "--no-audit", "--no-fund", THREE, cwd=folder, quiet=True)
+    return str(folder / "node_modules")
+
+
+def inside_blender(python: Path, launcher: str, arguments: list[str], env: dict[str, str]) -> None:
+    """Install the packaged zip into a fresh user folder of a real Blender and run the add-on's tests there."""
+    with tempfile.TemporaryDirectory(prefix="innerface-blender-") as folder:
+        probe = "import sys; print('PYTHON', '%d.%d' % sys.version_info[:2])"
+        said = subprocess.run(
+            [launcher, "--background", "--factory-startup", "--python-expr", probe], capture_output=True, text=True, check=False
+        )
+        found = re.search(r"PYTHON (\d+\.\d+)", said.stdout)
+        if found is None:
+            raise BuildError(f"{launcher}: does not start as a Blender; give the path of its program")
+        archive = package_one("linux-x64", Path(folder), [*PYTHONS, *({found.group(1)} - set(PYTHONS))])
+        user = Path(folder) / "user"
+        user.mkdir()
+        env = {
+            **env,
+            "INNERFACE_ZIP": str(archive),
+            "BLENDER_USER_RESOURCES": str(user),
+            "BLENDER_HOME": folder,
+            "PYTHONDONTWRITEBYTECODE": "1",
+        }
+        run(
+            python,
+            "-m",
+            "pytest",
+            "-m",
+            "blender and not slow",
+            "-p",
+            "no:cacheprovider",
+            "--blender-executable",
+            launcher,
+            ROOT / "tests" / "blender_addon",
+            *arguments,
+            env=env,
+        )
+
+
+def lint(_: list[str]) -> None:
+    """Ruff (style and formatting of imports) and pyright."""
+    python = environment(need_bpy=False)
+    run(python, "-m", "ruff", "check", ".")
+    run(python, "-m", "pyright", "--pythonpath", python)
+
+
+def locked(name: str) -> str:
+    """`name==version` from the lock file."""
+    found = re.search(rf"^{re.escape(name)}==\S+", LOCK.read_text(), re.MULTILINE)
+    if found is None:
+        raise BuildError(f"{LOCK.name} does not pin {name}; run 'python3 build.py lock'")
+    return found.group(0)
+
+
+def fetch_wheels(folder: Path, platform: str, pythons: list[str]) -> list[Path]:
+    """Download the wheels that the zip bundles."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for python in pythons:
+        tags = [x for tag in PLATFORMS[platform] for x in ("--platform", tag)]
+        command = [
+            sys.executable,
+            "-m",
+            "pip",
+            "download",
+            "--quiet",
+            "--disable-pip-version-check",
+            "--no-deps",
+            "--only-binary=:all:",
+            "--implementation",
+            "cp",
+        ]
+        run(*command, "--python-version", python, *tags, "-d", folder, *(locked(w) for w in WHEELS), quiet=True)
+    return sorted(folder.glob("*.whl"))
+
+
+def stage(folder: Path, wheels: list[Path], platform: str | None, link: bool = False) -> None:
+    """Lay out the extension: what runs, the wheels and a manifest that lists them."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in PACKAGED:
+        source = ROOT / name
+        if link:
+            (folder / name).symlink_to(source)
+        elif source.is_dir():
+            for file in sorted(source.rglob("*")):
+                inside = file.relative_to(ROOT).as_posix()
+                if file.is_file() and not NOT_PACKAGED.search(inside):
+                    (folder / inside).parent.mkdir(parents=True, exist_ok=True)
+                    shutil.copy2(file, folder / inside)
+        else:
+            shutil.copy2(source, folder / name)
+    (folder / "wheels").mkdir(exist_ok=True)
+    for wheel in wheels:
+        shutil.copy2(wheel, folder / "wheels" / wheel.name)
+    manifest = (ROOT / "blender_manifest.toml").read_text()
+    extra = "wheels = [\n" + "".join(f'  "./wheels/{w.name}",\n' for w in wheels) + "]\n"
+    if platform:
+        extra += f'platforms = ["{platform}"]\n'
+    (folder / "blender_manifest.toml").write_text(manifest.replace("\n[permissions]", f"{extra}\n[permissions]", 1))
+
+
+def package_one(platform: str, out: Path, pythons: list[str]) -> Path:
+    """Build and validate one zip with Blender's own tool."""
+    python = environment(need_bpy=False)
+    tool = next(python.parent.parent.glob("lib/python*/site-packages/bpy/*/scripts/addons_core/bl_pkg/cli/blender_ext.py"))
+    version = re.search(r'^version = "(.+)"', (ROOT / "blender_manifest.toml").read_text(), re.MULTILINE).group(1)  # type: ignore[union-attr]
+    out.mkdir(parents=True, exist_ok=True)
+    archive = out / f"innerface-{version}-{platform}.zip"
+    with tempfile.TemporaryDirectory() as temporary:
+        wheels = fetch_wheels(Path(temporary) / "wheels", platform, pythons)
+        stage(Path(temporary) / "innerface", wheels, platform)
+        run(python, tool, "build", "--source-dir", Path(temporary) / "innerface", "--output-filepath", archive, quiet=True)
+        run(python, tool, "validate", archive, quiet=True)
+    return archive
+
+
+def package(arguments: list[str]) -> None:
+    """One zip per platform, in dist/."""
+    parser = argparse.ArgumentParser(prog="build.py package")
+    parser.add_argument("--platform", choices=[*PLATFORMS, "all"], default="all")
+    parser.add_argument("--python", action="append", default=[], metavar="X.Y", help="add wheels for this Python too (tests)")
+    options = parser.parse_args(arguments)
+    for platform in PLATFORMS if options.platform == "all" else [options.platform]:
+        archive = package_one(platform, ROOT / "dist", [*PYTHONS, *options.python])
+        print(f"{archive.relative_to(ROOT)}  {archive.stat().st_size / 2**20:.1f} MiB")
+
+
+def link(arguments: list[str]) -> None:
+    """Put links to this checkout, with wheels for this machine, into Blender's folder of extensions."""
+    parser = argparse.ArgumentParser(prog="build.py link")
+    parser.add_argument("folder", type=Path, help="such as ~/.config/blender/5.2/extensions/user_default")
+    options = parser.parse_args(arguments)
+    target = options.folder.expanduser() / "innerface"
+    if target.exists():
+        raise BuildError(f"{target} exists already; remove it first")
+    platform = {"linux": "linux-x64", "win32": "windows-x64", "darwin": "macos-arm64"}[sys.platform]
+    stage(target, fetch_wheels(ROOT / "wheels", platform, list(PYTHONS)), None, link=True)
+    print(f"{target} shows this checkout; enable Innerface in Blender's preferences")
+
+
+def lock(_: list[str]) -> None:
+    """Renew requirements.lock for both Pythons with uv."""
+    python = environment(need_bpy=False) if LOCK.exists() else Path(sys.executable)
+    run(python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "uv", quiet=True)
+    limits = "".join(f"{spec}; python_version {'<' if v == (3, 11) else '>='} '3.12'\n" for v, spec in NUMPY.items())
+    with tempfile.NamedTemporaryFile("w", suffix=".txt") as constraints:
+        constraints.write(limits)
+        constraints.flush()
+        extras = [x for name in ("blender", "test", "lint") for x in ("--extra", name)]
+        run(
+            python,
+            "-m",
+            "uv",
+            "pip",
+            "compile",
+            "--universal",
+            "--python-version",
+            "3.11",
+            "--no-annotate",
+            "--no-header",
+            "--no-emit-index-url",
+            *extras,
+            "-c",
+            constraints.name,
+            "-o",
+            LOCK,
+            "pyproject.toml",
+            quiet=True,
+        )
+    text = "# Exact versions for Python 3.11 (Blender 4.5) and 3.13 (Blender 5.2); renew with `python3 build.py lock`.\n" + LOCK.read_text()
+    LOCK.write_text(text)
+
+
+def head(_: list[str]) -> None:
+    """Rebuild core/head/head.npz from its generator."""
+    run(environment(need_bpy=False), "-c", "from innerface.core.head import generate; generate.write()")
+
+
+COMMANDS = {"demo": demo, "test": test, "lint": lint, "package": package, "link": link, "lock": lock, "head": head}
+
+
+def main() -> int:
+    """Pick the command."""
+    if len(sys.argv) < 2 or sys.argv[1] not in COMMANDS:
+        print(__doc__)
+        return 0 if sys.argv[1:] in (["-h"], ["--help"]) else 2
+    try:
+        COMMANDS[sys.argv[1]](sys.argv[2:])
+    except BuildError as error:
+        print(f"build.py: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

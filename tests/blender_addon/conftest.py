@@ -1,0 +1,77 @@
+"""Blender for the add-on's tests: the bpy wheel, or the real Blender that runs them."""
+
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.blender)
+
+
+@pytest.fixture
+def scene(load):
+    """An empty scene, 24 fps from frame 0."""
+    import bpy
+
+    for action in list(bpy.data.actions):
+        bpy.data.actions.remove(action)
+    if bpy.app.background and os.environ.get("INNERFACE_ZIP"):
+        for collection in (bpy.data.objects, bpy.data.meshes, bpy.data.armatures, bpy.data.materials, bpy.data.shape_keys):
+            if hasattr(collection, "remove"):
+                for item in list(collection):
+                    collection.remove(item)
+        bpy.data.batch_remove([k for k in bpy.data.shape_keys])
+    else:
+        bpy.ops.wm.read_factory_settings(use_empty=True)
+    scene = bpy.context.scene
+    scene.render.fps, scene.render.fps_base = 24, 1.0
+    scene.frame_start, scene.frame_end = 0, 250
+    return scene
+
+
+@pytest.fixture
+def head(load, scene):
+    """The bundled head in the scene, as a face."""
+    load("blender_addon.bundled_head").add(scene.collection)
+    return load("blender_addon.face").find_face(list(scene.objects))
+
+
+@pytest.fixture
+def three():
+    """`three(path)`: what three's loaders in Node find in an exported file."""
+    modules = os.environ.get("INNERFACE_THREE", "")
+    if shutil.which("node") is None or not modules:
+        pytest.skip("Node with npm's three is not here; 'python3 build.py test' installs it where npm is")
+
+    def read(path):
+        said = subprocess.run(["node", str(ROOT / "tests" / "node" / "read.mjs"), str(path)], capture_output=True, text=True)
+        assert said.returncode == 0, said.stderr[-2000:]
+        return json.loads(said.stdout)
+
+    return read
+
+
+def make_mesh(scene, name, keys, parent=None):
+    """A small mesh with the given shape keys."""
+    import bpy
+
+    mesh = bpy.data.meshes.new(name)
+    mesh.from_pydata([(0, 0, 0), (1, 0, 0), (1, 0, 1), (0, 0, 1)], [], [(0, 1, 2, 3)])
+    obj = bpy.data.objects.new(name, mesh)
+    scene.collection.objects.link(obj)
+    if keys:
+        obj.shape_key_add(name="Basis")
+        for key in keys:
+            obj.shape_key_add(name=key).data[0].co.z = 0.1
+    if parent is not None:
+        obj.parent = parent
+    return obj

@@ -1,0 +1,179 @@
+import math
+
+import numpy as np
+import pytest
+
+from .conftest import make_mesh
+
+ARKIT_FEW = ("jawOpen", "eyeBlinkLeft", "eyeBlinkRight", "mouthSmileLeft")
+
+
+def weights(load, columns=ARKIT_FEW, rows=61, rate=30.0, values=None, start=100.0):
+    rng = np.random.default_rng(0)
+    values = rng.uniform(0, 1, (rows, len(columns))) if values is None else values
+    return load("core.take").Track("weights", start + np.arange(len(values)) / rate, columns, values)
+
+
+def curve_of(load, owner, path, index=0):
+    return load("blender_addon.compat").fcurves_of(owner.animation_data.action, owner, create=False).find(path, index=index)
+
+
+def key_path(load, name):
+    return load("blender_addon.curves").shape_key_path(name)
+
+
+def test_keys_follow_the_takes_own_time_at_fractional_rates(load, scene, head):
+    scene.render.fps, scene.render.fps_base = 24, 1.001
+    track = weights(load, rows=301)
+    keyed = load("blender_addon.keying").key_track(head, track, "take", scene)
+    assert keyed.frames == math.floor(10 * 24 / 1.001) + 1
+    curve = curve_of(load, head.meshes[0].key, key_path(load, "jawOpen"))
+    for frame in (0, 1, 100, keyed.frames - 1):
+        want = np.interp(100.0 + frame * 1.001 / 24, track.time, track.column("jawOpen"))
+        assert curve.evaluate(frame) == pytest.approx(want, abs=1e-5)
+
+
+def test_the_face_really_moves_when_the_scene_plays(load, scene, head):
+    import bpy
+
+    track = weights(load, values=np.linspace(0, 1, 61)[:, None].repeat(4, 1))
+    load("blender_addon.keying").key_track(head, track, "take", scene)
+    obj = head.meshes[0].object
+    drop = []
+    for frame in (0, 24, 48):
+        scene.frame_set(frame)
+        shape = obj.evaluated_get(bpy.context.evaluated_depsgraph_get()).to_mesh()
+        drop.append(min(v.co.z for v in shape.vertices if abs(v.co.x) < 0.01 and v.co.y < -0.06))
+    assert drop[0] > drop[1] + 0.005 > drop[2] + 0.01
+
+
+def test_one_action_serves_the_whole_face_where_blender_has_slots(load, scene, head):
+    angles = np.tile([0.2, 0.1, 0.0], (61, 1))
+    track = weights(load, columns=(*ARKIT_FEW, "headYaw", "headPitch", "headRoll"), values=np.hstack([np.full((61, 4), 0.5), angles]))
+    keyed = load("blender_addon.keying").key_track(head, track, "take", scene)
+    key = head.meshes[0].key
+    if load("blender_addon.compat").shared_action():
+        assert len(keyed.actions) == 1
+        assert key.animation_data.action == head.rig.animation_data.action
+        assert key.animation_data.action_slot != head.rig.animation_data.action_slot
+    assert key.animation_data.action.use_fake_user
+
+
+@pytest.mark.parametrize(("channel", "axis", "sign"), [("headYaw", "x", 1), ("headPitch", "z", -1)])
+def test_the_head_turns_left_for_positive_yaw_and_nods_down_for_positive_pitch(load, scene, head, channel, axis, sign):
+    import bpy
+
+    track = weights(load, columns=(*ARKIT_FEW, channel), values=np.hstack([np.zeros((61, 4)), np.full((61, 1), 0.3)]))
+    load("blender_addon.keying").key_track(head, track, "take", scene)
+    obj = head.meshes[0].object
+    nose = min(range(len(obj.data.vertices)), key=lambda i: obj.data.vertices[i].co.y)
+    rest = obj.data.vertices[nose].co.copy()
+    scene.frame_set(10)
+    shape = obj.evaluated_get(bpy.context.evaluated_depsgraph_get()).to_mesh()
+    moved = shape.vertices[nose].co - rest
+    assert sign * getattr(moved, axis) > 0.02
+    neck = min(range(len(rest_z := [v.co.z for v in obj.data.vertices])), key=rest_z.__getitem__)
+    assert (shape.vertices[neck].co - obj.data.vertices[neck].co).length < 1e-4, "the bust stays on its base"
+
+
+def test_head_rotation_is_yaw_then_pitch_then_roll(load):
+    rotation = load("blender_addon.keying").head_rotation(np.array([[np.pi / 2, 0, 0], [0, np.pi / 2, 0], [0, 0, np.pi / 2]]))
+    forward = np.array([0, 0, 1.0])
+    assert np.allclose(rotation[0] @ forward, [1, 0, 0])  # to the performer's left
+    assert np.allclose(rotation[1] @ forward, [0, -1, 0])  # chin down
+    assert np.allclose(rotation[2] @ [1, 0, 0], [0, 1, 0])  # left side up
+    a, b, c = 0.3, -0.2, 0.1
+    whole = load("blender_addon.keying").head_rotation(np.array([[a, b, c]]))[0]
+    parts = load("blender_addon.keying").head_rotation(np.array([[a, 0, 0], [0, b, 0], [0, 0, c]]))
+    assert np.allclose(whole, parts[0] @ parts[1] @ parts[2])
+
+
+def test_reduced_keys_stay_within_the_tolerance_on_whole_frames(load, scene, head):
+    track = load("core.performance").perform(2).weights()
+    keyed = load("blender_addon.keying").key_track(head, track, "take", scene, tolerance=0.01)
+    assert keyed.keys < keyed.dense_keys / 3
+    frames = np.arange(keyed.frames)
+    want = load("core.resample").linear(track.time, track.values, track.time[0] + frames / 24)
+    for name in ("jawOpen", "eyeBlinkLeft", "mouthSmileLeft", "browInnerUp"):
+        curve = curve_of(load, head.meshes[0].key, key_path(load, name))
+        assert np.abs(load("blender_addon.curves").sample(curve, frames) - want[:, track.columns.index(name)]).max() <= 0.01
+        assert all(k.co.x == round(k.co.x) and k.interpolation == "BEZIER" for k in curve.keyframe_points)
+
+
+def test_sliders_open_for_values_outside_and_the_user_is_told(load, scene, head):
+    values = np.full((61, 4), 0.5)
+    values[5, 0], values[6, 1] = 1.08, -0.02
+    keyed = load("blender_addon.keying").key_track(head, weights(load, values=values, rate=24.0), "take", scene)
+    block = head.meshes[0].key.key_blocks["jawOpen"]
+    scene.frame_set(5)
+    curve = curve_of(load, head.meshes[0].key, key_path(load, "jawOpen"))
+    assert block.slider_max >= 1.08 and curve.evaluate(5) == pytest.approx(1.08, abs=1e-5)
+    assert any("jawOpen" in note and "1.08" in note for note in keyed.notes)
+    assert any("eyeBlinkLeft" in note for note in keyed.notes)
+
+
+def test_a_driven_key_is_left_alone_and_its_driver_named(load, scene, head):
+    key = head.meshes[0].key
+    driver = key.driver_add(key_path(load, "jawOpen")).driver
+    variable = driver.variables.new()
+    variable.targets[0].id = head.rig
+    variable.targets[0].data_path = "location.x"
+    keyed = load("blender_addon.keying").key_track(head, weights(load), "take", scene)
+    assert any("jawOpen" in n and head.rig.name in n and "location.x" in n for n in keyed.notes)
+    assert curve_of(load, key, key_path(load, "jawOpen")) is None
+    assert curve_of(load, key, key_path(load, "eyeBlinkLeft")) is not None
+
+
+def test_a_face_of_several_meshes_is_keyed_whole(load, scene):
+    import bpy
+
+    rig = bpy.data.objects.new("Rig", bpy.data.armatures.new("Rig"))
+    scene.collection.objects.link(rig)
+    head = make_mesh(scene, "Head", ARKIT_FEW, rig)
+    lashes = make_mesh(scene, "Lashes", ("Eye_Blink_L", "Eye_Blink_R", "Mouth_Smile_L", "Jaw_Open", "Other"), rig)
+    make_mesh(scene, "Hat", (), rig)
+    face = load("blender_addon.face").find_face(list(scene.objects))
+    assert {m.object for m in face.meshes} == {head, lashes}
+    track = weights(load)
+    load("blender_addon.keying").key_track(face, track, "take", scene)
+    for obj, name in ((head, "eyeBlinkLeft"), (lashes, "Eye_Blink_L")):
+        curve = curve_of(load, obj.data.shape_keys, key_path(load, name))
+        assert curve.evaluate(0) == pytest.approx(track.column("eyeBlinkLeft")[0], abs=1e-6)
+
+
+def test_two_characters_are_not_mixed_up_in_silence(load, scene):
+    for name in ("Anna", "Bert"):
+        make_mesh(scene, name, ARKIT_FEW)
+    with pytest.raises(load("core.errors").InnerfaceError, match="2 characters"):
+        load("blender_addon.face").find_face(list(scene.objects))
+    face = load("blender_addon.face").named_face(list(scene.objects), ["Bert"])
+    assert face.meshes[0].object.name == "Bert"
+
+
+def test_wrong_objects_are_refused_with_what_there_is(load, scene):
+    make_mesh(scene, "Plain", ())
+    make_mesh(scene, "Odd", ("Fat", "Thin", "Tall"))
+    error, face = load("core.errors").InnerfaceError, load("blender_addon.face")
+    for name, words in (("Nobody", "Plain"), ("Plain", "no shape keys"), ("Odd", "Fat")):
+        with pytest.raises(error, match=words) as told:
+            face.named_face(list(scene.objects), [name])
+        assert "\n" not in str(told.value)
+    with pytest.raises(error, match="no mesh"):
+        face.find_face(list(scene.objects))
+
+
+def test_rows_without_a_face_are_bridged_and_never_keyed_as_nan(load, scene, head):
+    values = np.random.default_rng(0).uniform(0, 1, (61, 4))
+    values[20:30] = np.nan
+    load("blender_addon.keying").key_track(head, weights(load, values=values), "take", scene)
+    curve = curve_of(load, head.meshes[0].key, key_path(load, "jawOpen"))
+    sampled = load("blender_addon.curves").sample(curve, np.arange(49))
+    assert np.isfinite(sampled).all()
+    assert sampled[20] == pytest.approx(np.interp(20 / 24, [19 / 30, 30 / 30], [values[19, 0], values[30, 0]]), abs=1e-5)
+
+
+def test_a_take_of_one_frame_gives_one_key(load, scene, head):
+    keyed = load("blender_addon.keying").key_track(head, weights(load, rows=1), "take", scene)
+    assert keyed.frames == 1
+    keyed = load("blender_addon.keying").key_track(head, weights(load, rows=1), "take", scene, tolerance=0.01)
+    assert keyed.frames == 1
