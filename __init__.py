@@ -9,7 +9,7 @@ def register() -> None:
     """Called by Blender when the extension is enabled."""
     from . import blender_addon
 
-    blender_addon.register()
+    blender_addon.register(_command)
 
 
 def unregister() -> None:
@@ -17,3 +17,10 @@ def unregister() -> None:
     from . import blender_addon
 
     blender_addon.unregister()
+
+
+def _command(arguments: list[str]) -> int:
+    """`blender -c innerface ...`: the command line, without any other installation."""
+    from .cli import main
+
+    return main(arguments)

@@ -125,12 +125,14 @@ def test(arguments: list[str]) -> None:
     """pytest; then, with a Blender at hand, the add-on's tests inside it with the packaged zip."""
     parser = argparse.ArgumentParser(prog="build.py test")
     parser.add_argument("--blender", default=os.environ.get("INNERFACE_BLENDER"), metavar="LAUNCHER", help="also test inside this Blender")
+    parser.add_argument("--only-blender", action="store_true", help="leave the tests outside Blender out")
     parser.add_argument("--bpy", metavar="VERSION", help="test against this wheel instead")
     parser.add_argument("pytest", nargs="*", help="arguments for pytest, after --")
     options = parser.parse_args(arguments)
     python = environment(options.bpy)
     env = {"INNERFACE_THREE": str(node_modules())}
-    run(python, "-m", "pytest", "-p", "no:pytest-blender", "-m", "not slow", *options.pytest, env=env)
+    if not options.only_blender:
+        run(python, "-m", "pytest", "-p", "no:pytest-blender", "-m", "not slow", *options.pytest, env=env)
     if options.blender:
         inside_blender(python, options.blender, options.pytest, env)
 

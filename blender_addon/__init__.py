@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 
-def register() -> None:
-    """Make operators, panels and menus known to Blender."""
+
+def register(command: Callable[[list[str]], int] | None = None) -> None:
+    """Make operators, panels and menus known to Blender, and `command` as `blender -c innerface ...`."""
     from . import ui
 
-    ui.register()
+    ui.register(command)
 
 
 def unregister() -> None:

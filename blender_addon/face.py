@@ -98,6 +98,13 @@ def find_face(objects: Sequence[Any], where: str = "the scene") -> Face:
     return _face(next(iter(groups.values())))
 
 
+def face_of(obj: Any, objects: Sequence[Any]) -> Face | None:
+    """The face that `obj` (one of its meshes, or the rig above them) belongs to, or None."""
+    rig = obj if obj.type == "ARMATURE" else rig_of(obj)
+    own = [m for m in map(_matched, objects) if m is not None and (m.object == obj or (rig is not None and rig_of(m.object) == rig))]
+    return _face(own) if own else None
+
+
 def named_face(objects: Sequence[Any], names: Sequence[str], where: str = "the scene") -> Face:
     """The face made of the named mesh objects. Raises InnerfaceError for a name that is missing or has nothing to key."""
     by_name = {o.name: o for o in objects}

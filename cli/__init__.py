@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import json
+import os
 import sys
 from collections.abc import Sequence
 
@@ -45,3 +46,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("innerface: interrupted; nothing half-written was left", file=sys.stderr)
         return 130
+
+
+def entry() -> None:
+    """`main` as a program. Blender's library can hang while the process tears itself down (seen with 4.5.15), so once
+    everything is written the process ends without that."""
+    code = main()
+    if "bpy" in sys.modules:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    sys.exit(code)

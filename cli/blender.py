@@ -28,7 +28,7 @@ def empty_scene(fps: str) -> Any:
     bpy = load()
     number, base = blender_rate(fps)
     with quiet():
-        bpy.ops.wm.read_factory_settings(use_empty=True)
+        bpy.ops.wm.read_homefile(use_factory_startup=True, use_empty=True)
     scene = bpy.context.scene
     scene.render.fps, scene.render.fps_base = number, base
     scene.frame_start = 0

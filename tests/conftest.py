@@ -38,3 +38,16 @@ def data() -> Path:
             pytest.fail(f"{folder} is missing although {ROOT.parent / 'shared'} exists")
         pytest.skip(f"real takes are not here: {folder} (set INNERFACE_DATA)")
     return folder
+
+
+def pytest_sessionfinish(session, exitstatus):
+    session.config.innerface_status = int(exitstatus)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_unconfigure(config):
+    """Blender's library can hang while the process tears itself down (seen with 4.5.15): leave without that."""
+    if "bpy" in sys.modules and not os.environ.get("INNERFACE_ZIP"):
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(getattr(config, "innerface_status", 1))

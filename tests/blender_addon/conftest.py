@@ -22,16 +22,7 @@ def scene(load):
     """An empty scene, 24 fps from frame 0."""
     import bpy
 
-    for action in list(bpy.data.actions):
-        bpy.data.actions.remove(action)
-    if bpy.app.background and os.environ.get("INNERFACE_ZIP"):
-        for collection in (bpy.data.objects, bpy.data.meshes, bpy.data.armatures, bpy.data.materials, bpy.data.shape_keys):
-            if hasattr(collection, "remove"):
-                for item in list(collection):
-                    collection.remove(item)
-        bpy.data.batch_remove([k for k in bpy.data.shape_keys])
-    else:
-        bpy.ops.wm.read_factory_settings(use_empty=True)
+    bpy.ops.wm.read_homefile(use_factory_startup=True, use_empty=True)
     scene = bpy.context.scene
     scene.render.fps, scene.render.fps_base = 24, 1.0
     scene.frame_start, scene.frame_end = 0, 250

@@ -15,7 +15,9 @@ def worst(values, keys):
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.integers(0, 2**31), st.integers(1, 120), st.sampled_from([0.001, 0.005, 0.05]), st.sampled_from(["walk", "noise", "steps", "flat"]))
+@given(
+    st.integers(0, 2**31), st.integers(1, 120), st.sampled_from([0.001, 0.005, 0.05]), st.sampled_from(["walk", "noise", "steps", "flat"])
+)
 def test_the_curve_stays_within_the_tolerance_at_every_frame(seed, frames, tolerance, kind):
     rng = np.random.default_rng(seed)
     values = {

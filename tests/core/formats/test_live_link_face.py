@@ -36,7 +36,11 @@ def test_channels_are_read_by_name_and_not_by_position(tmp_path):
     a, b = cells.index("JawOpen"), cells.index("MouthLeft")
     cells[a], cells[b] = cells[b], cells[a]
     values = [f"{i / 100:.10f}" for i in range(61)]
-    path = write(tmp_path / "t.csv", "00:00:01:00.000,61," + ",".join(values), header=",".join(cells).upper().replace("TIMECODE,BLENDSHAPECOUNT", "Timecode,BlendShapeCount"))
+    path = write(
+        tmp_path / "t.csv",
+        "00:00:01:00.000,61," + ",".join(values),
+        header=",".join(cells).upper().replace("TIMECODE,BLENDSHAPECOUNT", "Timecode,BlendShapeCount"),
+    )
     track = read_take(path).weights()
     assert track.column("mouthLeft")[0] == (a - 2) / 100
     assert track.column("jawOpen")[0] == (b - 2) / 100
@@ -87,7 +91,9 @@ def test_a_broken_file_is_told_in_one_line_with_its_place(tmp_path, rows, words)
 
 
 def test_nan_cells_are_missing_and_not_weights(tmp_path):
-    path = write(tmp_path / "t.csv", row("00:00:01:00.000"), row("00:00:01:01.000").replace("0.1000000000", "NaN", 3), row("00:00:01:02.000"))
+    path = write(
+        tmp_path / "t.csv", row("00:00:01:00.000"), row("00:00:01:01.000").replace("0.1000000000", "NaN", 3), row("00:00:01:02.000")
+    )
     track = read_take(path).weights()
     assert np.isnan(track.values[1, :3]).all() and not np.isnan(track.values[1, 3:]).any()
 

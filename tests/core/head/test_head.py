@@ -103,7 +103,15 @@ def test_the_head_is_symmetric_and_so_are_its_shapes(head, twins):
 
 def test_every_shape_moves_what_it_is_named_for(head):
     rest = head.vertices * 1000
-    spots = {"jaw": (0, -70, 100), "mouth": (0, -34, 112), "brow": (0, 60, 100), "cheek": (0, -10, 85), "nose": (0, 5, 115), "eye": (0, 36, 90), "tongue": (0, -36, 100)}
+    spots = {
+        "jaw": (0, -70, 100),
+        "mouth": (0, -34, 112),
+        "brow": (0, 60, 100),
+        "cheek": (0, -10, 85),
+        "nose": (0, 5, 115),
+        "eye": (0, 36, 90),
+        "tongue": (0, -36, 100),
+    }
     for k, name in enumerate(head.shapes):
         move = np.linalg.norm(head.deltas[k], axis=1) * 1000
         assert 0.8 < move.max() < 60, name
@@ -118,7 +126,10 @@ def test_every_shape_moves_what_it_is_named_for(head):
 
 def test_closed_lids_meet_and_never_let_the_eyeball_through(head, names):
     upper = [names["e", topology.LID_FRONT, s] for s in range(topology.OUTER_CANTHUS + 1, topology.INNER_CANTHUS)]
-    lower = [names["e", topology.LID_FRONT, (2 * topology.OUTER_CANTHUS - s) % topology.EYE_SEGMENTS] for s in range(topology.OUTER_CANTHUS + 1, topology.INNER_CANTHUS)]
+    lower = [
+        names["e", topology.LID_FRONT, (2 * topology.OUTER_CANTHUS - s) % topology.EYE_SEGMENTS]
+        for s in range(topology.OUTER_CANTHUS + 1, topology.INNER_CANTHUS)
+    ]
     closed = mm(head, {"eyeBlinkLeft": 1.0})
     gap = np.linalg.norm(closed[upper] - closed[lower], axis=1)
     opened = np.linalg.norm((mm(head, {}))[upper] - mm(head, {})[lower], axis=1)
@@ -160,7 +171,9 @@ def test_lower_teeth_follow_the_jaw_and_upper_teeth_stay(head):
 
 def test_teeth_and_gums_stay_behind_closed_lips(head):
     a, b = head.parts["skin"]
-    lips = head.vertices[:b][(np.abs(head.vertices[:b, 1] + 0.0345) < 0.004) & (np.abs(head.vertices[:b, 0]) < 0.015) & (head.vertices[:b, 2] > 0.09)]
+    lips = head.vertices[:b][
+        (np.abs(head.vertices[:b, 1] + 0.0345) < 0.004) & (np.abs(head.vertices[:b, 0]) < 0.015) & (head.vertices[:b, 2] > 0.09)
+    ]
     for part in ("teeth_upper", "teeth_lower", "gums_upper", "gums_lower"):
         p = head.vertices[slice(*head.parts[part])]
         assert p[np.abs(p[:, 0]) < 0.015][:, 2].max() < lips[:, 2].max() - 0.005

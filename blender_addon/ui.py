@@ -1,0 +1,266 @@
+"""What a person sees in Blender: the sidebar tab, File > Import and > Export, Add > Mesh, drag and drop.
+
+No `from __future__ import annotations` here: Blender reads properties out of the annotations.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import bpy
+from bpy.props import BoolProperty, CollectionProperty, EnumProperty, FloatProperty, StringProperty
+from bpy_extras.io_utils import ExportHelper, ImportHelper
+
+from ..core.errors import InnerfaceError
+from ..core.files import replacing
+from .face import Face, face_of, find_face
+
+_command: Any = None
+
+
+def active_face(context: Any) -> Face:
+    """The face that the active object belongs to, else the only one in the scene. Raises InnerfaceError."""
+    active = context.active_object
+    found = face_of(active, list(context.scene.objects)) if active is not None else None
+    return found or find_face(list(context.scene.objects))
+
+
+class _Mended:
+    """Operators whose mistakes a user can mend: one line in the status bar instead of a traceback."""
+
+    def execute(self, context: Any) -> set[str]:
+        try:
+            return self.work(context)  # type: ignore[attr-defined]
+        except InnerfaceError as error:
+            self.report({"ERROR"}, str(error))  # type: ignore[attr-defined]
+            return {"CANCELLED"}
+
+
+class INNERFACE_OT_add_head(_Mended, bpy.types.Operator):
+    """Add Innerface's mannequin head with Apple's 52 shapes and a head bone"""
+
+    bl_idname = "innerface.add_head"
+    bl_label = "Face Capture Head"
+    bl_options = {"REGISTER", "UNDO"}
+
+    def work(self, context: Any) -> set[str]:
+        from . import bundled_head
+
+        if context.mode != "OBJECT":
+            bpy.ops.object.mode_set(mode="OBJECT")
+        obj, rig = bundled_head.add(context.collection)
+        rig.location = context.scene.cursor.location
+        for other in context.selected_objects:
+            other.select_set(False)
+        obj.select_set(True)
+        context.view_layer.objects.active = obj
+        return {"FINISHED"}
+
+
+class INNERFACE_OT_key_takes(_Mended, bpy.types.Operator, ImportHelper):
+    """Key face takes on the active face: Live Link Face CSV, CSV with Apple's names, JSON or MCAP. Several takes become several actions"""
+
+    bl_idname = "innerface.key_takes"
+    bl_label = "Key Face Takes"
+    bl_options = {"REGISTER", "UNDO"}
+
+    filter_glob: StringProperty(default="*.csv;*.mcap;*.json", options={"HIDDEN"})  # type: ignore[valid-type]
+    filepath: StringProperty(subtype="FILE_PATH", options={"SKIP_SAVE"})  # type: ignore[valid-type]
+    directory: StringProperty(subtype="DIR_PATH", options={"SKIP_SAVE"})  # type: ignore[valid-type]
+    files: CollectionProperty(type=bpy.types.OperatorFileListElement, options={"SKIP_SAVE"})  # type: ignore[valid-type]
+    fewer: BoolProperty(
+        name="Fewer Keys",
+        default=False,
+        description="Bezier keys that stay within the tolerance at every frame, instead of a key on every frame",
+    )  # type: ignore[valid-type]
+    tolerance: FloatProperty(
+        name="Tolerance",
+        default=0.005,
+        min=0.0005,
+        max=0.2,
+        precision=4,
+        description="Largest deviation from the take at any frame, in weights (0 to 1)",
+    )  # type: ignore[valid-type]
+
+    def invoke(self, context: Any, event: Any) -> set[str]:
+        if (self.directory and self.files) or self.filepath:  # dropped onto the window
+            return context.window_manager.invoke_props_dialog(self)
+        context.window_manager.fileselect_add(self)
+        return {"RUNNING_MODAL"}
+
+    def draw(self, context: Any) -> None:
+        self.layout.use_property_split = True
+        self.layout.prop(self, "fewer")
+        row = self.layout.row()
+        row.enabled = self.fewer
+        row.prop(self, "tolerance")
+        scene = context.scene
+        self.layout.label(
+            text=f"Resampled to {scene.render.fps / scene.render.fps_base:.3f} fps from frame {scene.frame_start}", icon="TIME"
+        )
+
+    def paths(self) -> list[str]:
+        """The chosen files."""
+        if self.files and self.directory:
+            return [str(Path(self.directory) / f.name) for f in self.files if f.name]
+        return [self.filepath]
+
+    def work(self, context: Any) -> set[str]:
+        from ..core import formats
+        from . import keying
+
+        takes = [formats.read_take(path) for path in self.paths()]
+        tracks = [take.weights() for take in takes]
+        face = active_face(context)
+        scene = context.scene
+        keyed = [
+            keying.key_track(face, track, take.name, scene, self.tolerance if self.fewer else None) for take, track in zip(takes, tracks)
+        ]
+        keying.play(face, keyed[0])
+        scene.frame_end = max(scene.frame_end, *(scene.frame_start + k.frames - 1 for k in keyed))
+        for note in [n for t in takes for n in t.notes] + list(dict.fromkeys(n for k in keyed for n in k.notes)):
+            self.report({"INFO"}, note)
+        keys, dense = sum(k.keys for k in keyed), sum(k.dense_keys for k in keyed)
+        fewer = f" ({dense / keys:.1f} times fewer than every frame)" if keys < dense else ""
+        self.report({"INFO"}, f"Keyed {len(takes)} take{'s' * (len(takes) > 1)} on {face.name}: {keys:,} keys{fewer}")
+        return {"FINISHED"}
+
+
+class INNERFACE_OT_export(_Mended, bpy.types.Operator, ExportHelper):
+    """Export the active face with its shape animation, which Blender's own defaults lose"""
+
+    bl_idname = "innerface.export"
+    bl_label = "Export Animated Face"
+
+    kind: EnumProperty(name="Format", items=[("fbx", "FBX", "For Unreal, Unity, Maya"), ("glb", "GLB", "For Godot, three.js and the web")])  # type: ignore[valid-type]
+    filename_ext = ".fbx"
+    filter_glob: StringProperty(default="*.fbx;*.glb", options={"HIDDEN"})  # type: ignore[valid-type]
+
+    def check(self, _context: Any) -> bool:
+        wanted = str(Path(self.filepath).with_suffix(f".{self.kind}")) if self.filepath else ""
+        changed = bool(wanted) and wanted != self.filepath
+        if changed:
+            self.filepath = wanted
+        return changed
+
+    def invoke(self, context: Any, _event: Any) -> set[str]:
+        stem = Path(bpy.data.filepath).stem or "face"
+        self.filepath = f"{stem}.{self.kind}"
+        context.window_manager.fileselect_add(self)
+        return {"RUNNING_MODAL"}
+
+    def work(self, context: Any) -> set[str]:
+        from . import export
+
+        path = Path(self.filepath).with_suffix(f".{self.kind}")
+        face = active_face(context)
+        with replacing(path) as temporary:
+            (export.export_fbx if self.kind == "fbx" else export.export_glb)(face, context.scene, temporary)
+        self.report({"INFO"}, f"Wrote {path}")
+        return {"FINISHED"}
+
+
+class INNERFACE_FH_takes(bpy.types.FileHandler):
+    """Takes dropped onto the 3D view or the timeline."""
+
+    bl_idname = "INNERFACE_FH_takes"
+    bl_label = "Face take"
+    bl_import_operator = "innerface.key_takes"
+    bl_file_extensions = ".csv;.mcap"
+
+    @classmethod
+    def poll_drop(cls, context: Any) -> bool:
+        return context.area is not None and context.area.type in {"VIEW_3D", "DOPESHEET_EDITOR", "GRAPH_EDITOR"}
+
+
+class INNERFACE_PT_face(bpy.types.Panel):
+    """The sidebar tab."""
+
+    bl_label = "Face"
+    bl_idname = "INNERFACE_PT_face"
+    bl_space_type = "VIEW_3D"
+    bl_region_type = "UI"
+    bl_category = "Innerface"
+
+    def draw(self, context: Any) -> None:
+        layout = self.layout
+        face, why = panel_face(context)
+        if face is None:
+            box = layout.box()
+            for line in why:
+                box.label(text=line, icon="INFO" if line == why[0] else "BLANK1")
+            layout.operator("innerface.add_head", icon="USER", text="Add a Head")
+            return
+        box = layout.box()
+        box.label(text=face.name, icon="OUTLINER_OB_ARMATURE" if face.rig else "MESH_DATA")
+        for mesh in face.meshes:
+            row = box.row()
+            row.label(text=mesh.object.name, icon="SHAPEKEY_DATA")
+            row.label(text=f"{len(mesh.match.keys)} keys, {mesh.match.scheme}")
+        missing = face.unmatched_channels()
+        box.label(
+            text="All 52 channels answered" if not missing else f"{52 - len(missing)} of 52 channels answered",
+            icon="CHECKMARK" if not missing else "ERROR",
+        )
+        if missing:
+            column = box.column(align=True)
+            column.scale_y = 0.8
+            for name in missing[:6]:
+                column.label(text=name, icon="BLANK1")
+            if len(missing) > 6:
+                column.label(text=f"and {len(missing) - 6} more", icon="BLANK1")
+        column = layout.column(align=True)
+        column.scale_y = 1.3
+        column.operator("innerface.key_takes", icon="IMPORT", text="Key Takes...")
+        row = layout.row(align=True)
+        row.operator("innerface.export", icon="EXPORT", text="FBX...").kind = "fbx"
+        row.operator("innerface.export", icon="EXPORT", text="GLB...").kind = "glb"
+
+
+def panel_face(context: Any) -> tuple[Face | None, list[str]]:
+    """The face to show, or None and the lines that say why there is none."""
+    try:
+        return active_face(context), []
+    except InnerfaceError as error:
+        if "characters" in str(error):
+            return None, ["Several faces here:", "click the one to use"]
+        return None, ["No face in this scene yet:", "a mesh with shape keys", "such as jawOpen"]
+
+
+def _import_menu(self: Any, _context: Any) -> None:
+    self.layout.operator(INNERFACE_OT_key_takes.bl_idname, text="Face Take (.csv, .mcap, .json)")
+
+
+def _export_menu(self: Any, _context: Any) -> None:
+    self.layout.operator(INNERFACE_OT_export.bl_idname, text="Animated Face (.fbx, .glb)")
+
+
+def _add_menu(self: Any, _context: Any) -> None:
+    self.layout.operator(INNERFACE_OT_add_head.bl_idname, icon="USER")
+
+
+CLASSES = (INNERFACE_OT_add_head, INNERFACE_OT_key_takes, INNERFACE_OT_export, INNERFACE_FH_takes, INNERFACE_PT_face)
+MENUS = (("TOPBAR_MT_file_import", _import_menu), ("TOPBAR_MT_file_export", _export_menu), ("VIEW3D_MT_mesh_add", _add_menu))
+
+
+def register(command: Callable[[list[str]], int] | None) -> None:
+    """Register classes, menu entries and the command."""
+    global _command
+    for cls in CLASSES:
+        bpy.utils.register_class(cls)
+    for menu, entry in MENUS:
+        getattr(bpy.types, menu).append(entry)
+    if command is not None and hasattr(bpy.utils, "register_cli_command"):
+        _command = bpy.utils.register_cli_command("innerface", command)
+
+
+def unregister() -> None:
+    """Undo `register`."""
+    global _command
+    if _command is not None:
+        bpy.utils.unregister_cli_command(_command)
+        _command = None
+    for menu, entry in reversed(MENUS):
+        getattr(bpy.types, menu).remove(entry)
+    for cls in reversed(CLASSES):
+        bpy.utils.unregister_class(cls)

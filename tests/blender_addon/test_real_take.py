@@ -1,0 +1,29 @@
+"""The main job on a real take, as the issue of every animator: it must work in every Blender."""
+
+import numpy as np
+import pytest
+
+
+@pytest.mark.parametrize("name", ["alex_rom_3", "apfel"])
+def test_a_real_take_is_keyed_whole_at_23_976(load, data, scene, head, name):
+    scene.render.fps, scene.render.fps_base = 24, 1.001
+    track = load("core.formats").read_take(data / "arkit" / f"{name}.csv").weights()
+    keyed = load("blender_addon.keying").key_track(head, track, name, scene)
+    fcurves = load("blender_addon.compat").fcurves_of(keyed.actions[0], head.meshes[0].key)
+    frames = np.arange(keyed.frames)
+    at = track.time[0] + frames * 1001 / 24000
+    want = load("core.resample").linear(track.time, track.values, at)
+    for channel in ("jawOpen", "eyeBlinkLeft", "mouthSmileRight", "mouthClose", "browInnerUp"):
+        curve = fcurves.find(load("blender_addon.curves").shape_key_path(channel))
+        got = load("blender_addon.curves").sample(curve, frames)
+        assert np.abs(got - want[:, track.columns.index(channel)]).max() < 1e-5, channel
+
+
+def test_exports_of_a_real_take_are_written(load, data, scene, head, tmp_path):
+    track = load("core.formats").read_take(data / "arkit" / "MySlate_3_Jason_Millers_iPhone.csv").weights()
+    keyed = load("blender_addon.keying").key_track(head, track, "MySlate", scene)
+    scene.frame_end = keyed.frames - 1
+    load("blender_addon.export").export_fbx(head, scene, tmp_path / "x.fbx")
+    load("blender_addon.export").export_glb(head, scene, tmp_path / "x.glb")
+    assert (tmp_path / "x.fbx").read_bytes()[:18] == b"Kaydara FBX Binary"
+    assert (tmp_path / "x.glb").read_bytes()[:4] == b"glTF"

@@ -1,0 +1,88 @@
+import pytest
+
+
+@pytest.fixture
+def addon(load):
+    """The add-on, registered."""
+    import os
+
+    import bpy
+
+    if os.environ.get("INNERFACE_ZIP"):
+        yield bpy  # installed from the zip and enabled
+        return
+    package = __import__("innerface")
+    package.register()
+    yield bpy
+    package.unregister()
+
+
+def test_registering_twice_in_a_row_leaves_nothing_behind(addon):
+    import os
+
+    if os.environ.get("INNERFACE_ZIP"):
+        name = "bl_ext.user_default.innerface"
+        addon.ops.preferences.addon_disable(module=name)
+        assert not hasattr(addon.types, "INNERFACE_PT_face")
+        addon.ops.preferences.addon_enable(module=name)
+    else:
+        package = __import__("innerface")
+        package.unregister()
+        assert not hasattr(addon.types, "INNERFACE_PT_face")
+        package.register()
+    assert hasattr(addon.types, "INNERFACE_PT_face")
+
+
+def test_an_animator_adds_a_head_keys_a_take_and_exports_it(load, scene, addon, tmp_path):
+    take = load("core.performance").perform(1)
+    load("core.formats").write_take(take, tmp_path / "song.csv")
+    assert addon.ops.innerface.add_head() == {"FINISHED"}
+    assert addon.ops.innerface.key_takes(filepath=str(tmp_path / "song.csv"), fewer=True) == {"FINISHED"}
+    obj = addon.context.active_object
+    assert obj.data.shape_keys.animation_data.action.name == "song"
+    for kind in ("fbx", "glb"):
+        assert addon.ops.innerface.export(filepath=str(tmp_path / f"face.{kind}"), kind=kind) == {"FINISHED"}
+        assert (tmp_path / f"face.{kind}").stat().st_size > 100_000
+
+
+def test_several_takes_become_several_actions_and_the_first_one_plays(load, scene, addon, tmp_path):
+    for seed, name in ((1, "one"), (2, "two")):
+        load("core.formats").write_take(load("core.performance").perform(seed), tmp_path / f"{name}.csv")
+    addon.ops.innerface.add_head()
+    addon.ops.innerface.key_takes(directory=str(tmp_path), files=[{"name": "one.csv"}, {"name": "two.csv"}])
+    assert {"one", "two"} <= {a.name for a in addon.data.actions}
+    assert addon.context.active_object.data.shape_keys.animation_data.action.name == "one"
+
+
+def test_a_mistake_is_one_line_and_changes_nothing(load, scene, addon, tmp_path):
+    (tmp_path / "bad.csv").write_text("time,jawOpen\n0,abc\n")
+    addon.ops.innerface.add_head()
+    with pytest.raises(RuntimeError, match=r"line 2, column jawOpen"):
+        addon.ops.innerface.key_takes(filepath=str(tmp_path / "bad.csv"))
+    assert not addon.data.actions
+    with pytest.raises(RuntimeError, match="no such file"):
+        addon.ops.innerface.key_takes(filepath=str(tmp_path / "none.csv"))
+
+
+def test_keying_without_a_face_says_what_is_missing(load, scene, addon, tmp_path):
+    load("core.formats").write_take(load("core.performance").perform(1), tmp_path / "song.csv")
+    with pytest.raises(RuntimeError, match="shape keys"):
+        addon.ops.innerface.key_takes(filepath=str(tmp_path / "song.csv"))
+
+
+def test_the_active_object_chooses_among_several_faces(load, scene, addon):
+    addon.ops.innerface.add_head()
+    first = addon.context.active_object
+    addon.ops.innerface.add_head()
+    second = addon.context.active_object
+    ui = load("blender_addon.ui")
+    assert ui.active_face(addon.context).meshes[0].object == second
+    addon.context.view_layer.objects.active = first
+    assert ui.active_face(addon.context).meshes[0].object == first
+    addon.context.view_layer.objects.active = None
+    assert ui.panel_face(addon.context)[0] is None
+
+
+def test_keying_a_take_is_one_undo_step_away(addon):
+    assert "UNDO" in addon.types.INNERFACE_OT_key_takes.bl_options
+    assert "UNDO" in addon.types.INNERFACE_OT_add_head.bl_options
