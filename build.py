@@ -160,6 +160,9 @@ def inside_blender(python: Path, launcher: str, arguments: list[str], env: dict[
         if found is None:
             raise BuildError(f"{launcher}: does not start as a Blender; give the path of its program")
         archive = package_one("linux-x64", Path(folder), [*PYTHONS, *({found.group(1)} - set(PYTHONS))])
+        node = shutil.which("node")
+        if node:  # a Blender in a root of its own sees only temporary files
+            env = {**env, "INNERFACE_NODE": shutil.copy(Path(node).resolve(), folder)}
         user = Path(folder) / "user"
         user.mkdir()
         env = {

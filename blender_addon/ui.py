@@ -15,7 +15,7 @@ from ..core.errors import InnerfaceError
 from ..core.files import replacing
 from .face import Face, face_of, find_face
 
-_command: Any = None
+_commands: list[Any] = []
 
 
 def active_face(context: Any) -> Face:
@@ -245,21 +245,18 @@ MENUS = (("TOPBAR_MT_file_import", _import_menu), ("TOPBAR_MT_file_export", _exp
 
 def register(command: Callable[[list[str]], int] | None) -> None:
     """Register classes, menu entries and the command."""
-    global _command
     for cls in CLASSES:
         bpy.utils.register_class(cls)
     for menu, entry in MENUS:
         getattr(bpy.types, menu).append(entry)
     if command is not None and hasattr(bpy.utils, "register_cli_command"):
-        _command = bpy.utils.register_cli_command("innerface", command)
+        _commands.append(bpy.utils.register_cli_command("innerface", command))
 
 
 def unregister() -> None:
     """Undo `register`."""
-    global _command
-    if _command is not None:
-        bpy.utils.unregister_cli_command(_command)
-        _command = None
+    while _commands:
+        bpy.utils.unregister_cli_command(_commands.pop())
     for menu, entry in reversed(MENUS):
         getattr(bpy.types, menu).remove(entry)
     for cls in reversed(CLASSES):

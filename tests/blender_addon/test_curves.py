@@ -44,6 +44,6 @@ def test_names_with_quotes_and_backslashes_reach_their_key(load, scene):
     obj = bpy.data.objects.new("m", mesh)
     scene.collection.objects.link(obj)
     obj.shape_key_add(name="Basis")
-    obj.shape_key_add(name=name)
+    obj.shape_key_add(name=name).value = 0.25
     path = load("blender_addon.curves").shape_key_path(name)
-    assert mesh.shape_keys.path_resolve(path) == 0.0
+    assert mesh.shape_keys.path_resolve(path) == 0.25

@@ -88,7 +88,7 @@ def test_a_real_take_arrives_in_the_exported_file(load, data, scene, head, perfo
 
 @pytest.mark.node
 def test_the_head_bone_carries_the_head_pose(load, scene, head, performed, three, tmp_path):
-    track, keyed = performed(24, 1.0)
+    track, _ = performed(24, 1.0)
     load("blender_addon.export").export_glb(head, scene, tmp_path / "x.glb")
     clips = three(tmp_path / "x.glb")["clips"]
     turns = [np.array(c["rotations"]["head"]["values"]).reshape(-1, 4) for c in clips if "head" in c["rotations"]]

@@ -69,7 +69,7 @@ def test_the_skin_faces_outwards(head):
 
 @pytest.mark.parametrize(("kind", "rings", "segments", "period"), [("e", range(1, 6), 32, 32), ("m", range(1, 8), 20, None)])
 def test_loops_round_eyes_and_mouth_have_no_poles(head, names, kind, rings, segments, period):
-    a, b = head.parts["skin"]
+    _, b = head.parts["skin"]
     quads = head.quads[(head.quads < b).all(1)]
     valence = np.bincount(quads.ravel(), minlength=b)
     for ring in rings:
@@ -170,7 +170,7 @@ def test_lower_teeth_follow_the_jaw_and_upper_teeth_stay(head):
 
 
 def test_teeth_and_gums_stay_behind_closed_lips(head):
-    a, b = head.parts["skin"]
+    _, b = head.parts["skin"]
     lips = head.vertices[:b][
         (np.abs(head.vertices[:b, 1] + 0.0345) < 0.004) & (np.abs(head.vertices[:b, 0]) < 0.015) & (head.vertices[:b, 2] > 0.09)
     ]

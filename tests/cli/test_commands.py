@@ -1,0 +1,169 @@
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from innerface.cli import main
+from innerface.core import formats
+from innerface.core.performance import perform
+
+
+@pytest.fixture
+def song(tmp_path):
+    path = tmp_path / "song.csv"
+    formats.write_take(perform(1), path)
+    return path
+
+
+def outputs(folder):
+    return sorted(p.name for p in folder.iterdir())
+
+
+def told(capsys, *arguments):
+    """The one line that a mistake ends in."""
+    code = main([str(a) for a in arguments])
+    captured = capsys.readouterr()
+    assert code == 2, captured
+    lines = [x for x in captured.err.strip().splitlines() if x.startswith("innerface:")]
+    assert len(lines) == 1, captured.err
+    assert "Traceback" not in captured.err and captured.out == ""
+    return lines[0]
+
+
+def test_convert_writes_what_it_read(song, tmp_path, capsys):
+    assert main(["convert", str(song), str(tmp_path / "t.mcap")]) == 0
+    assert main(["convert", str(tmp_path / "t.mcap"), str(tmp_path / "back.csv"), "--json"]) == 0
+    assert (tmp_path / "back.csv").read_bytes() == song.read_bytes()
+    said = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert said["rows"] == len(perform(1).weights().time)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["convert", "NONE.csv", "OUT.csv"], ["NONE.csv", "no such file"]),
+        (["convert", ".", "OUT.csv"], ["folder"]),
+        (["convert", "SONG", "OUT.abc"], [".abc", ".mcap"]),
+        (["convert", "SONG"], ["OUT", "--help"]),
+        (["fly"], ["fly"]),
+        (["key", "SONG", "--out", "OUT.fbx"], ["OUT.fbx", ".blend"]),
+        (["key", "SONG", "--out", "OUT.blend", "--fps", "fast"], ["fast", "frame rate"]),
+        (["key", "SONG", "--out", "OUT.blend", "--fps", "0"], ["frame rate"]),
+        (["key", "SONG", "--out", "OUT.blend", "--tolerance", "0"], ["tolerance"]),
+        (["key", "SONG", "--out", "OUT.blend", "--object", "Head"], ["--character"]),
+        (["key", "SONG", "--out", "OUT.blend", "--character", "NONE.blend"], ["NONE.blend", "no such file"]),
+        (["key", "SONG", "--out", "OUT.blend", "--character", "SONG"], ["cannot open"]),
+        (["key", "NONE.csv", "--out", "OUT.blend"], ["NONE.csv"]),
+        (["key", "SONG", "--out", "SONG/OUT.blend"], ["cannot write"]),
+        (["demo", "--take", "NONE.csv", "--out", "demo"], ["NONE.csv"]),
+        (["bench", "nothing"], ["keying"]),
+    ],
+)
+def test_every_mistake_ends_in_one_line_and_leaves_nothing(song, tmp_path, capsys, monkeypatch, arguments, words):
+    monkeypatch.chdir(tmp_path)
+    before = outputs(tmp_path)
+    line = told(capsys, *[a.replace("SONG", "song.csv") for a in arguments])
+    for word in words:
+        assert word in line
+    assert outputs(tmp_path) == before
+
+
+@pytest.mark.parametrize(
+    ("text", "rate"), [("24", (24, 1.0)), ("23.976", (24, 1.001)), ("24000/1001", (24, 1.001)), ("29.97", (30, 1.001)), ("59.94", (60, 1.001)), ("12.5", (13, 1.04))]
+)
+def test_rates_become_blenders_fps_and_base(text, rate):
+    from innerface.cli.rates import blender_rate
+
+    assert blender_rate(text) == pytest.approx(rate)
+
+
+def test_key_writes_a_blend_that_plays_the_take(song, tmp_path, capsys):
+    import bpy
+
+    out = tmp_path / "s.blend"
+    assert main(["key", str(song), "--out", str(out), "--fps", "29.97", "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert said["unmatched_channels"] == [] and said["fps"] == pytest.approx(30000 / 1001)
+    bpy.ops.wm.open_mainfile(filepath=str(out))
+    scene = bpy.context.scene
+    assert (scene.render.fps, round(scene.render.fps_base, 3)) == (30, 1.001)
+    assert scene.frame_end == scene.frame_start + said["takes"][0]["frames"] - 1
+    block = bpy.data.objects["Innerface Head"].data.shape_keys.key_blocks["jawOpen"]
+    seen = []
+    for frame in range(scene.frame_start, scene.frame_end, 10):
+        scene.frame_set(frame)
+        seen.append(block.value)
+    assert max(seen) > 0.3
+
+
+def test_key_uses_the_users_own_character_and_lists_what_did_not_match(song, tmp_path, capsys):
+    import bpy
+
+    bpy.ops.wm.read_homefile(use_factory_startup=True, use_empty=True)
+    mesh = bpy.data.meshes.new("Face")
+    mesh.from_pydata([(0, 0, 0), (1, 0, 0), (0, 1, 0)], [], [(0, 1, 2)])
+    obj = bpy.data.objects.new("Face", mesh)
+    bpy.context.scene.collection.objects.link(obj)
+    for key in ("Basis", "Jaw_Open", "Eye_Blink_L", "Eye_Blink_R", "Mouth_Smile_L", "Ears_Flap"):
+        obj.shape_key_add(name=key)
+    bpy.context.scene.collection.objects.link(bpy.data.objects.new("Lamp", None))
+    bpy.context.scene.render.fps = 25
+    character = tmp_path / "c.blend"
+    bpy.ops.wm.save_as_mainfile(filepath=str(character))
+    before = character.read_bytes()
+    assert main(["key", str(song), "--out", str(tmp_path / "s.blend"), "--character", str(character), "--object", "Face"]) == 0
+    text = capsys.readouterr().out
+    assert "Ears_Flap" in text and "browInnerUp" in text and "25.000 fps" in text
+    assert character.read_bytes() == before
+    for wrong, words in (("Nobody", "Face"), ("Lamp", "no shape keys")):
+        line = told(capsys, "key", song, "--out", tmp_path / "x.blend", "--character", character, "--object", wrong)
+        assert words in line
+    assert not (tmp_path / "x.blend").exists()
+
+
+def test_several_takes_become_several_actions(tmp_path):
+    import bpy
+
+    for seed in (1, 2):
+        formats.write_take(perform(seed), tmp_path / f"take{seed}.csv")
+    assert main(["key", str(tmp_path / "take1.csv"), str(tmp_path / "take2.csv"), "--out", str(tmp_path / "s.blend"), "--tolerance", "0.01"]) == 0
+    bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "s.blend"))
+    assert {"take1", "take2"} <= {a.name for a in bpy.data.actions}
+    assert bpy.data.objects["Innerface Head"].data.shape_keys.animation_data.action.name == "take1"
+
+
+def test_a_failing_export_leaves_no_file_at_all(song, tmp_path, monkeypatch, capsys):
+    from innerface.blender_addon import export
+    from innerface.core.errors import InnerfaceError
+
+    def fail(*_):
+        raise InnerfaceError("the exporter failed; try again")
+
+    monkeypatch.setattr(export, "export_glb", fail)
+    told(capsys, "key", song, "--out", tmp_path / "s.blend", "--fbx", tmp_path / "s.fbx", "--glb", tmp_path / "s.glb")
+    assert outputs(tmp_path) == ["song.csv"]
+
+
+def test_demo_makes_one_file_of_each_kind_from_a_real_take(data, tmp_path):
+    """As a program of its own, as the README calls it."""
+    out = tmp_path / "demo"
+    take = data / "arkit" / "MySlate_3_Jason_Millers_iPhone.csv"
+    command = [sys.executable, "-m", "innerface", "demo", "--out", str(out), "--take", str(take), "--json"]
+    said = subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, "PYTHONWARNINGS": "ignore"})
+    assert said.returncode == 0, said.stderr
+    result = json.loads(said.stdout)
+    assert outputs(out) == sorted(result["files"])
+    assert {Path(n).suffix for n in result["files"]} == {".mcap", ".csv", ".blend", ".fbx", ".glb", ".png", ".mp4"}
+    assert (out / "weights.csv").read_bytes() == take.read_bytes()
+    assert (out / "preview.mp4").read_bytes()[4:8] == b"ftyp"
+    assert (out / "contact_sheet.png").stat().st_size > 200_000
+
+
+def test_bench_keying_prints_its_sizes_and_both_sides_of_the_ratio(monkeypatch, capsys):
+    from innerface.cli import bench
+
+    monkeypatch.setitem(bench.BENCHES, "keying", lambda: {"input": "x", "ratio": 2.0, "bulk_s": 1.0})
+    assert main(["bench", "keying", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["ratio"] == 2.0

@@ -1,0 +1,90 @@
+"""What the repository promises about itself."""
+
+import re
+import subprocess
+import sys
+import tomllib
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+import build  # noqa: E402
+
+
+def tracked():
+    said = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False)
+    if said.returncode:
+        pytest.skip("not a git checkout")
+    return [ROOT / line for line in said.stdout.splitlines()]
+
+
+def test_every_package_is_named_for_a_wheel():
+    named = set(tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"])
+    folders = {f.parent for f in tracked() if f.suffix in (".py", ".csv") and f.parent != ROOT}
+    wanted = {"innerface." + ".".join(f.relative_to(ROOT).parts) for f in folders if f.relative_to(ROOT).parts[0] not in ("tests", "docs")}
+    assert named == wanted | {"innerface"}
+
+
+def test_versions_agree_everywhere():
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    assert tomllib.loads((ROOT / "blender_manifest.toml").read_text())["version"] == version
+    assert f'__version__ = "{version}"' in (ROOT / "__init__.py").read_text()
+
+
+def test_every_folder_says_what_lives_there():
+    for folder in {f.relative_to(ROOT).parts[0] for f in tracked() if len(f.relative_to(ROOT).parts) > 1}:
+        if not folder.startswith("."):
+            assert (ROOT / folder / "README.md").exists(), folder
+
+
+def test_the_lock_pins_everything_exactly_and_names_no_host():
+    text = build.LOCK.read_text()
+    for line in text.splitlines():
+        if line and not line.startswith("#"):
+            assert re.match(r"^[A-Za-z0-9_.-]+==[^ ]+( ; .+)?$", line), line
+    assert "://" not in text
+    assert build.locked("bpy") in ("bpy==4.5.15", "bpy==5.2.3")
+
+
+def test_the_manifest_meets_what_the_extensions_platform_asks():
+    manifest = tomllib.loads((ROOT / "blender_manifest.toml").read_text())
+    assert len(manifest["tagline"]) <= 64 and not manifest["tagline"].endswith(".")
+    assert "Blender" not in manifest["name"]
+    assert manifest["blender_version_min"] == "4.2.0"
+
+
+def test_the_zip_holds_what_runs_and_nothing_else(tmp_path):
+    build.stage(tmp_path / "innerface", [], "linux-x64")
+    names = {p.relative_to(tmp_path / "innerface").as_posix() for p in (tmp_path / "innerface").rglob("*") if p.is_file()}
+    assert {"__init__.py", "blender_manifest.toml", "LICENSE", "core/head/head.npz", "core/names/arkit52.csv", "blender_addon/ui.py"} <= names
+    assert not [n for n in names if n.startswith(("tests", "docs", "build", "models")) or "numpy" in n or n.endswith((".md", ".pyc"))]
+    assert not [n for n in names if n.endswith(("generate.py", "shapes.py"))]
+
+
+def test_no_numpy_in_a_built_zip():
+    for archive in (ROOT / "dist").glob("*.zip"):
+        with zipfile.ZipFile(archive) as z:
+            assert not [n for n in z.namelist() if "numpy" in n.lower()]
+
+
+def test_another_python_gets_one_clear_line(monkeypatch):
+    monkeypatch.setattr(build.sys, "version_info", (3, 12, 1))
+    with pytest.raises(build.BuildError, match=r"python3\.11.*python3\.13"):
+        build.environment()
+
+
+def test_missing_system_libraries_are_named_with_the_mend(tmp_path, monkeypatch):
+    library = tmp_path / "lib" / "python3.11" / "site-packages" / "bpy" / "__init__.so"
+    library.parent.mkdir(parents=True)
+    library.touch()
+
+    class Said:
+        stdout = "\tlibXi.so.6 => not found\n\tlibSM.so.6 => not found\n\tlibc.so.6 => /lib/libc.so.6 (0x0)\n"
+
+    monkeypatch.setattr(build.subprocess, "run", lambda *_, **__: Said)
+    if build.sys.platform.startswith("linux"):
+        with pytest.raises(build.BuildError, match="apt-get install.*libsm6 libxi6"):
+            build.check_libraries(tmp_path)
