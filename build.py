@@ -6,7 +6,7 @@
     python3 build.py lint                                ruff and pyright
     python3 build.py package [--platform P] [--python 3.14]
     python3 build.py link EXTENSIONS_DIR                 use this checkout inside Blender
-    python3 build.py lock | head                         renew requirements.lock, or the bundled head
+    python3 build.py lock | head | pictures              renew requirements.lock, the bundled head, docs/images
 
 The first use makes .venv from requirements.lock; later ones start at once.
 """
@@ -326,7 +326,12 @@ def head(_: list[str]) -> None:
     run(environment(need_bpy=False), "-c", "from innerface.core.head import generate; generate.write()")
 
 
-COMMANDS = {"demo": demo, "test": test, "lint": lint, "package": package, "link": link, "lock": lock, "head": head}
+def pictures(arguments: list[str]) -> None:
+    """Render docs/images again."""
+    run(environment(), ROOT / "docs" / "pictures.py", *arguments)
+
+
+COMMANDS = {"demo": demo, "test": test, "lint": lint, "package": package, "link": link, "lock": lock, "head": head, "pictures": pictures}
 
 
 def main() -> int:

@@ -60,6 +60,7 @@ def open_character(path: str, fps: str | None) -> tuple[Any, list[str]]:
 def save(path: Path) -> None:
     """Save the open file as a copy at `path`."""
     bpy = load()
+    path.unlink(missing_ok=True)  # else Blender keeps the placeholder as a .blend1 backup
     try:
         with quiet():
             bpy.ops.wm.save_as_mainfile(filepath=str(path), copy=True, compress=True, check_existing=False)

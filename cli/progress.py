@@ -6,7 +6,7 @@ import os
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 
 _WIDTH = 28
 
@@ -53,13 +53,14 @@ def step(label: str) -> Iterator[Progress]:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Send what native code prints on stdout (Blender's savers and exporters do) to nowhere, keeping JSON output clean."""
+    """Send what Blender's savers and exporters print on stdout, natively or from Python, to nowhere: JSON output stays clean."""
     sys.stdout.flush()
     saved = os.dup(1)
     sink = os.open(os.devnull, os.O_WRONLY)
     try:
         os.dup2(sink, 1)
-        yield
+        with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere):
+            yield
     finally:
         sys.stdout.flush()
         os.dup2(saved, 1)

@@ -59,7 +59,14 @@ def test_the_manifest_meets_what_the_extensions_platform_asks():
 def test_the_zip_holds_what_runs_and_nothing_else(tmp_path):
     build.stage(tmp_path / "innerface", [], "linux-x64")
     names = {p.relative_to(tmp_path / "innerface").as_posix() for p in (tmp_path / "innerface").rglob("*") if p.is_file()}
-    assert {"__init__.py", "blender_manifest.toml", "LICENSE", "core/head/head.npz", "core/names/arkit52.csv", "blender_addon/ui.py"} <= names
+    assert {
+        "__init__.py",
+        "blender_manifest.toml",
+        "LICENSE",
+        "core/head/head.npz",
+        "core/names/arkit52.csv",
+        "blender_addon/ui.py",
+    } <= names
     assert not [n for n in names if n.startswith(("tests", "docs", "build", "models")) or "numpy" in n or n.endswith((".md", ".pyc"))]
     assert not [n for n in names if n.endswith(("generate.py", "shapes.py"))]
 
@@ -86,5 +93,5 @@ def test_missing_system_libraries_are_named_with_the_mend(tmp_path, monkeypatch)
 
     monkeypatch.setattr(build.subprocess, "run", lambda *_, **__: Said)
     if build.sys.platform.startswith("linux"):
-        with pytest.raises(build.BuildError, match="apt-get install.*libsm6 libxi6"):
+        with pytest.raises(build.BuildError, match=r"apt-get install.*libsm6 libxi6"):
             build.check_libraries(tmp_path)

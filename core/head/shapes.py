@@ -281,7 +281,13 @@ def skin_shapes(s: Skin) -> dict[str, np.ndarray]:
     fold = s.skin_only(s.bell((24, -12, 102), (15, 14, 26)))
     both(
         "mouthSmile",
-        lambda: _vec(corner, (7.5, 8.5, -6.5)) + _vec(wide, (1.5, 2.0, -1.5)) + _vec(cheek, (1.5, 4.5, 2.5)) + _vec(fold, (1.5, 2.0, 0.5)),
+        lambda: (
+            _vec(corner, (7.0, 0, -6.5))
+            + _vec(corner**1.8, (1.5, 11.0, 0))
+            + _vec(wide, (1.5, 2.0, -1.5))
+            + _vec(cheek, (1.5, 4.5, 2.5))
+            + _vec(fold, (1.5, 2.0, 0.5))
+        ),
     )
     both("mouthFrown", lambda: _vec(corner, (1.5, -8.0, -2.0)) + _vec(s.skin_only(s.bell((24, -56, 98), (14, 14, 30))), (1.0, -3.0, 0.0)))
     both("mouthDimple", lambda: _vec(_corner(s, 14), (4.5, 1.8, -7.5)) + _vec(wide, (3.5, 0.8, -3.0)))

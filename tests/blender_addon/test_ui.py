@@ -39,7 +39,7 @@ def test_an_animator_adds_a_head_keys_a_take_and_exports_it(load, scene, addon, 
     assert addon.ops.innerface.add_head() == {"FINISHED"}
     assert addon.ops.innerface.key_takes(filepath=str(tmp_path / "song.csv"), fewer=True) == {"FINISHED"}
     obj = addon.context.active_object
-    assert obj.data.shape_keys.animation_data.action.name == "song"
+    assert obj.data.shape_keys.animation_data.action.name.startswith("song")
     for kind in ("fbx", "glb"):
         assert addon.ops.innerface.export(filepath=str(tmp_path / f"face.{kind}"), kind=kind) == {"FINISHED"}
         assert (tmp_path / f"face.{kind}").stat().st_size > 100_000
@@ -50,8 +50,8 @@ def test_several_takes_become_several_actions_and_the_first_one_plays(load, scen
         load("core.formats").write_take(load("core.performance").perform(seed), tmp_path / f"{name}.csv")
     addon.ops.innerface.add_head()
     addon.ops.innerface.key_takes(directory=str(tmp_path), files=[{"name": "one.csv"}, {"name": "two.csv"}])
-    assert {"one", "two"} <= {a.name for a in addon.data.actions}
-    assert addon.context.active_object.data.shape_keys.animation_data.action.name == "one"
+    assert {"one", "two"} == {a.name.split(" ")[0] for a in addon.data.actions}
+    assert addon.context.active_object.data.shape_keys.animation_data.action.name.startswith("one")
 
 
 def test_a_mistake_is_one_line_and_changes_nothing(load, scene, addon, tmp_path):

@@ -71,7 +71,15 @@ def test_every_mistake_ends_in_one_line_and_leaves_nothing(song, tmp_path, capsy
 
 
 @pytest.mark.parametrize(
-    ("text", "rate"), [("24", (24, 1.0)), ("23.976", (24, 1.001)), ("24000/1001", (24, 1.001)), ("29.97", (30, 1.001)), ("59.94", (60, 1.001)), ("12.5", (13, 1.04))]
+    ("text", "rate"),
+    [
+        ("24", (24, 1.0)),
+        ("23.976", (24, 1.001)),
+        ("24000/1001", (24, 1.001)),
+        ("29.97", (30, 1.001)),
+        ("59.94", (60, 1.001)),
+        ("12.5", (13, 1.04)),
+    ],
 )
 def test_rates_become_blenders_fps_and_base(text, rate):
     from innerface.cli.rates import blender_rate
@@ -128,7 +136,10 @@ def test_several_takes_become_several_actions(tmp_path):
 
     for seed in (1, 2):
         formats.write_take(perform(seed), tmp_path / f"take{seed}.csv")
-    assert main(["key", str(tmp_path / "take1.csv"), str(tmp_path / "take2.csv"), "--out", str(tmp_path / "s.blend"), "--tolerance", "0.01"]) == 0
+    assert (
+        main(["key", str(tmp_path / "take1.csv"), str(tmp_path / "take2.csv"), "--out", str(tmp_path / "s.blend"), "--tolerance", "0.01"])
+        == 0
+    )
     bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "s.blend"))
     assert {"take1", "take2"} <= {a.name for a in bpy.data.actions}
     assert bpy.data.objects["Innerface Head"].data.shape_keys.animation_data.action.name == "take1"

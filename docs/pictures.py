@@ -1,0 +1,61 @@
+"""Renders docs/images with Cycles: `python3 build.py pictures` (minutes on two cores)."""
+
+import math
+import sys
+from pathlib import Path
+
+import bpy
+from innerface.blender_addon import bundled_head, studio
+from innerface.core.performance import EXPRESSIONS, VISEMES
+
+IMAGES = Path(__file__).with_name("images")
+HERO = (
+    (-0.245, 16.0, EXPRESSIONS["smile"] | {"jawOpen": 0.16, "mouthUpperUpLeft": 0.14, "mouthUpperUpRight": 0.14, "browInnerUp": 0.15}),
+    (0.0, -4.0, {**VISEMES["o"], "browInnerUp": 0.4, "browOuterUpLeft": 0.35, "browOuterUpRight": 0.35, "jawOpen": 0.5}),
+    (0.245, -20.0, EXPRESSIONS["doubt"] | {"eyeLookOutLeft": 0.3, "eyeLookInRight": 0.3, "eyeSquintRight": 0.4}),
+)
+
+
+def hero() -> None:
+    """Three of the head's expressions side by side."""
+    bpy.ops.wm.read_homefile(use_factory_startup=True, use_empty=True)
+    scene = bpy.context.scene
+    for x, turn, weights in HERO:
+        obj, rig = bundled_head.add(scene.collection)
+        rig.location.x = x
+        rig.rotation_euler.z = math.radians(turn)
+        for name, value in weights.items():
+            obj.data.shape_keys.key_blocks[name].value = value
+    studio.light(scene)
+    studio.camera(scene, (0.0, -0.04, -0.012), 2.0, lens=100)
+    studio.cycles(scene, 96)
+    scene.render.resolution_x, scene.render.resolution_y = 1600, 760
+    studio.render_image(scene, IMAGES / "hero.png")
+
+
+def topology() -> None:
+    """The quads round eyes and mouth."""
+    bpy.ops.wm.read_homefile(use_factory_startup=True, use_empty=True)
+    scene = bpy.context.scene
+    obj, _ = bundled_head.add(scene.collection)
+    ink = bpy.data.materials.new("wire")
+    ink.diffuse_color = (0.01, 0.012, 0.02, 1.0)
+    obj.data.materials.append(ink)
+    wire = obj.modifiers.new("wire", "WIREFRAME")
+    wire.thickness, wire.use_replace, wire.use_even_offset = 0.00032, False, False
+    wire.material_offset = len(obj.data.materials) - 1
+    studio.light(scene)
+    studio.camera(scene, (0.0, -0.06, 0.0), 0.62, azimuth=24.0, lens=85)
+    studio.workbench(scene)
+    scene.render.resolution_x, scene.render.resolution_y = 1000, 900
+    studio.render_image(scene, IMAGES / "topology.png")
+
+
+def main(names: list[str]) -> None:
+    """Render the named pictures, or all."""
+    makers = {"hero": hero, "topology": topology, "contact_sheet": lambda: studio.contact_sheet(IMAGES / "contact_sheet.png", 1800, 16)}
+    for name in names or makers:
+        makers[name]()
+
+
+main(sys.argv[1:])
