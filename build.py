@@ -6,6 +6,7 @@
     python3 build.py lint                                ruff and pyright
     python3 build.py package [--platform P] [--python 3.14]
     python3 build.py link EXTENSIONS_DIR                 use this checkout inside Blender
+    python3 build.py screenshots --blender LAUNCHER      docs/images/panel.png from a windowed Blender
     python3 build.py lock | head | pictures              renew requirements.lock, the bundled head, docs/images
 
 The first use makes .venv from requirements.lock; later ones start at once.
@@ -22,6 +23,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent
@@ -149,29 +151,28 @@ def node_modules() -> str:
     return str(folder / "node_modules")
 
 
+def real_blender(launcher: str, folder: Path) -> dict[str, str]:
+    """Environment for a real Blender with a fresh user folder, and the packaged zip for its Python as INNERFACE_ZIP."""
+    probe = "import sys; print('PYTHON', '%d.%d' % sys.version_info[:2])"
+    command = [launcher, "--background", "--factory-startup", "--python-expr", probe]
+    said = subprocess.run(command, capture_output=True, text=True, check=False)
+    found = re.search(r"PYTHON (\d+\.\d+)", said.stdout)
+    if found is None:
+        raise BuildError(f"{launcher}: does not start as a Blender; give the path of its program")
+    archive = package_one("linux-x64", folder, [*PYTHONS, *({found.group(1)} - set(PYTHONS))])
+    user = folder / "user"
+    user.mkdir()
+    return {"INNERFACE_ZIP": str(archive), "BLENDER_USER_RESOURCES": str(user), "BLENDER_HOME": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}
+
+
 def inside_blender(python: Path, launcher: str, arguments: list[str], env: dict[str, str]) -> None:
     """Install the packaged zip into a fresh user folder of a real Blender and run the add-on's tests there."""
     with tempfile.TemporaryDirectory(prefix="innerface-blender-") as folder:
-        probe = "import sys; print('PYTHON', '%d.%d' % sys.version_info[:2])"
-        said = subprocess.run(
-            [launcher, "--background", "--factory-startup", "--python-expr", probe], capture_output=True, text=True, check=False
-        )
-        found = re.search(r"PYTHON (\d+\.\d+)", said.stdout)
-        if found is None:
-            raise BuildError(f"{launcher}: does not start as a Blender; give the path of its program")
-        archive = package_one("linux-x64", Path(folder), [*PYTHONS, *({found.group(1)} - set(PYTHONS))])
+        env = {**env, **real_blender(launcher, Path(folder))}
         node = shutil.which("node")
         if node:  # a Blender in a root of its own sees only temporary files
-            env = {**env, "INNERFACE_NODE": shutil.copy(Path(node).resolve(), folder)}
-        user = Path(folder) / "user"
-        user.mkdir()
-        env = {
-            **env,
-            "INNERFACE_ZIP": str(archive),
-            "BLENDER_USER_RESOURCES": str(user),
-            "BLENDER_HOME": folder,
-            "PYTHONDONTWRITEBYTECODE": "1",
-        }
+            env["INNERFACE_NODE"] = shutil.copy(Path(node).resolve(), folder)
+        tests = [ROOT / "tests" / "blender_addon", *arguments]
         run(
             python,
             "-m",
@@ -182,8 +183,7 @@ def inside_blender(python: Path, launcher: str, arguments: list[str], env: dict[
             "no:cacheprovider",
             "--blender-executable",
             launcher,
-            ROOT / "tests" / "blender_addon",
-            *arguments,
+            *tests,
             env=env,
         )
 
@@ -331,7 +331,58 @@ def pictures(arguments: list[str]) -> None:
     run(environment(), ROOT / "docs" / "pictures.py", *arguments)
 
 
-COMMANDS = {"demo": demo, "test": test, "lint": lint, "package": package, "link": link, "lock": lock, "head": head, "pictures": pictures}
+def screenshots(arguments: list[str]) -> None:
+    """The add-on in a windowed Blender under Xvfb, for the README and the guide."""
+    parser = argparse.ArgumentParser(prog="build.py screenshots")
+    parser.add_argument(
+        "--blender", default=os.environ.get("INNERFACE_BLENDER"), metavar="LAUNCHER", required="INNERFACE_BLENDER" not in os.environ
+    )
+    options = parser.parse_args(arguments)
+    for tool in ("Xvfb", "import"):
+        if shutil.which(tool) is None:
+            raise BuildError(f"screenshots need {tool}; on Debian or Ubuntu: sudo apt-get install xvfb imagemagick")
+    with tempfile.TemporaryDirectory(prefix="innerface-shots-") as folder:
+        env = {**os.environ, **real_blender(options.blender, Path(folder)), "DISPLAY": ":87", "INNERFACE_SHOTS": folder}
+        screen = subprocess.Popen(["Xvfb", ":87", "-screen", "0", "1500x900x24"], stderr=subprocess.DEVNULL)
+        window = subprocess.Popen(
+            [
+                options.blender,
+                "--factory-startup",
+                "--window-geometry",
+                "0",
+                "0",
+                "1500",
+                "900",
+                "--python",
+                str(ROOT / "docs" / "screenshots.py"),
+            ],
+            env=env,
+            cwd=ROOT,
+        )
+        try:
+            ready, deadline = Path(folder) / "ready", time.monotonic() + 180
+            while not ready.exists() and time.monotonic() < deadline and window.poll() is None:
+                time.sleep(1.0)
+            if not ready.exists():
+                raise BuildError("Blender's window did not come up; look at its messages above")
+            time.sleep(3.0)
+            run("import", "-window", "root", ROOT / "docs" / "images" / "panel.png", env={"DISPLAY": ":87"})
+        finally:
+            window.terminate()
+            screen.terminate()
+
+
+COMMANDS = {
+    "demo": demo,
+    "test": test,
+    "lint": lint,
+    "package": package,
+    "link": link,
+    "lock": lock,
+    "head": head,
+    "pictures": pictures,
+    "screenshots": screenshots,
+}
 
 
 def main() -> int:

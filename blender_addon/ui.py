@@ -194,9 +194,10 @@ class INNERFACE_PT_face(bpy.types.Panel):
         box = layout.box()
         box.label(text=face.name, icon="OUTLINER_OB_ARMATURE" if face.rig else "MESH_DATA")
         for mesh in face.meshes:
-            row = box.row()
+            row = box.split(factor=0.7)
             row.label(text=mesh.object.name, icon="SHAPEKEY_DATA")
-            row.label(text=f"{len(mesh.match.keys)} keys, {mesh.match.scheme}")
+            row.label(text=f"{len(mesh.match.keys)} keys")
+        box.label(text=f"Named as in {face.meshes[0].match.scheme}", icon="SORTALPHA")
         missing = face.unmatched_channels()
         box.label(
             text="All 52 channels answered" if not missing else f"{52 - len(missing)} of 52 channels answered",
@@ -209,6 +210,9 @@ class INNERFACE_PT_face(bpy.types.Panel):
                 column.label(text=name, icon="BLANK1")
             if len(missing) > 6:
                 column.label(text=f"and {len(missing) - 6} more", icon="BLANK1")
+        data = face.meshes[0].key.animation_data
+        if data is not None and data.action is not None:
+            box.label(text=data.action.name, icon="ACTION")
         column = layout.column(align=True)
         column.scale_y = 1.3
         column.operator("innerface.key_takes", icon="IMPORT", text="Key Takes...")
