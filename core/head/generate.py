@@ -134,7 +134,7 @@ def _add_bones(out: np.ndarray, name: str, ranges: dict, points: np.ndarray, alo
     a, b = ranges["tongue"]
     if name == "tongueOut":
         forward = along[:, None] ** 1.6
-        out[a:b] = forward * np.array([0.0, 4.0, 33.0]) - along[:, None] ** 5 * np.array([0.0, 7.0, 2.0])
+        out[a:b] = forward * np.array([0.0, 4.5, 43.0]) - along[:, None] ** 4 * np.array([0.0, 15.0, 6.0])
     if name in ("mouthLeft", "mouthRight"):
         out[a:b, 0] += 2.0 * along if name == "mouthLeft" else -2.0 * along
 

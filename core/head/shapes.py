@@ -326,7 +326,7 @@ def skin_shapes(s: Skin) -> dict[str, np.ndarray]:
     both(
         "cheekSquint",
         lambda: (
-            _vec(s.bell((38, 16, 88), (18, 13, 26)), (0.5, 5.0, 2.4))
+            _vec(s.bell((38, 15, 88), (19, 13, 26)), (0.5, 7.0, 3.4))
             + _vec(s.bell((52, 26, 76), (10, 12, 20)), (-1.0, 2.0, 1.0))
             + _left_lid(s, 1.0, 0.75)
         ),
@@ -334,8 +334,8 @@ def skin_shapes(s: Skin) -> dict[str, np.ndarray]:
     both(
         "noseSneer",
         lambda: (
-            _vec(s.bell((12.5, -2, 110), (9, 9, 16)), (1.2, 4.6, -0.6))
-            + _vec(s.bell((8, 22, 112), (9, 14, 14)), (-0.6, 3.6, 1.2))
+            _vec(s.bell((12.5, -2, 110), (9, 9, 16)), (1.8, 6.0, -0.4))
+            + _vec(s.bell((9, 22, 110), (9, 13, 14)), (-0.6, 4.4, 2.2))
             + _vec(_lip_edge(s, True, 12) * off_mid, (0.3, 1.6, 0.3))
             + _vec(fold, (0.5, 3.6, 1.4))
             + _vec(s.bell((10, 54, 105), (9, 8, 14)), (-0.8, -2.0, 0.6))

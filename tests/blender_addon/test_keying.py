@@ -177,3 +177,24 @@ def test_a_take_of_one_frame_gives_one_key(load, scene, head):
     assert keyed.frames == 1
     keyed = load("blender_addon.keying").key_track(head, weights(load, rows=1), "take", scene, tolerance=0.01)
     assert keyed.frames == 1
+
+
+def test_head_angles_that_are_all_zero_key_no_rotation(load, scene, head):
+    track = weights(load, columns=(*ARKIT_FEW, "headYaw"), values=np.hstack([np.full((61, 4), 0.5), np.zeros((61, 1))]))
+    load("blender_addon.keying").key_track(head, track, "take", scene)
+    assert head.rig.animation_data is None or head.rig.animation_data.action is None
+
+
+def test_a_key_fed_by_two_channels_gets_their_sum(load, scene):
+    make_mesh(
+        scene,
+        "Meta",
+        ("CTRL_expressions_mouthFunnelUL", "CTRL_expressions_jawOpen", "CTRL_expressions_eyeBlinkL", "CTRL_expressions_eyeBlinkR"),
+    )
+    face = load("blender_addon.face").find_face(list(scene.objects))
+    track = weights(load, columns=("mouthFunnel", "mouthPucker", "jawOpen"), values=np.full((61, 3), 0.2))
+    load("blender_addon.keying").key_track(face, track, "take", scene)
+    curve = curve_of(load, face.meshes[0].key, key_path(load, "CTRL_expressions_mouthFunnelUL"))
+    rows = {c: w for c, k, w in face.meshes[0].match.targets if k == "CTRL_expressions_mouthFunnelUL"}
+    assert set(rows) == {"mouthFunnel", "mouthPucker"}
+    assert curve.evaluate(3) == pytest.approx(0.2 * sum(rows.values()), abs=1e-6)

@@ -178,3 +178,12 @@ def test_bench_keying_prints_its_sizes_and_both_sides_of_the_ratio(monkeypatch, 
     monkeypatch.setitem(bench.BENCHES, "keying", lambda: {"input": "x", "ratio": 2.0, "bulk_s": 1.0})
     assert main(["bench", "keying", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["ratio"] == 2.0
+
+
+@pytest.mark.parametrize("rows", ["0,0.5,0.1,0.2\n", "0,0.5,0.1,0.2\n1,0.5,0.1,0.2\n", "0,0.5,0.1,0.2\n0.001,0.5,0.1,0.2\n"])
+@pytest.mark.parametrize("more", [[], ["--tolerance", "0.01"]])
+def test_takes_of_one_frame_and_still_takes_are_keyed_and_exported(tmp_path, rows, more):
+    (tmp_path / "t.csv").write_text("time,jawOpen,eyeBlinkLeft,mouthSmileLeft\n" + rows)
+    wanted = [str(tmp_path / f"s.{kind}") for kind in ("blend", "fbx", "glb")]
+    assert main(["key", str(tmp_path / "t.csv"), "--out", wanted[0], "--fbx", wanted[1], "--glb", wanted[2], "--fps", "29.97", *more]) == 0
+    assert outputs(tmp_path) == ["s.blend", "s.fbx", "s.glb", "t.csv"]
