@@ -139,32 +139,31 @@ def _jaw_open(s: Skin) -> np.ndarray:
 
 def _mouth_close(s: Skin, jaw: np.ndarray) -> np.ndarray:
     """On top of a fully open jaw this brings every pair of lip vertices together again, a third of the way down."""
-    pair = _lip_pairs(s)
-    meet = np.zeros_like(jaw)
+    half = MOUTH_SEGMENTS // 2
     lips = s.lip & (s.ring >= LIP_BORDER)
-    upper = np.where(s.segment >= MOUTH_SEGMENTS / 2, np.arange(len(jaw)), pair)
-    lower = np.where(s.segment >= MOUTH_SEGMENTS / 2, pair, np.arange(len(jaw)))
-    meet[lips] = 0.66 * jaw[upper[lips]] + 0.34 * jaw[lower[lips]]
-    meet[:, 2] *= 0.25  # lips stay before the teeth
-    edge = np.flatnonzero(s.lip & (s.ring == LIP_BORDER))
+    border = s.lip & (s.ring == LIP_BORDER)
+    # One offset for each distance from the corner and side, so that both lips of a pair move to the same place.
+    away = np.abs(s.segment - half)
+    left = np.zeros((half + 1, 3))
+    for d in range(half + 1):
+        upper, lower = (np.flatnonzero(border & (s.segment == half + k) & (s.side > 0))[0] for k in (d, -d))
+        left[d] = 0.66 * jaw[upper] + 0.34 * jaw[lower]
+    near = np.exp(-(((np.arange(half + 1)[:, None] - np.arange(half + 1)[None]) / 1.6) ** 2))
+    left = near @ left / near.sum(1, keepdims=True)
+    left[:, 2] *= 0.25  # lips stay before the teeth
+    left[half, 0] = 0.0
+    meet = np.zeros_like(jaw)
+    side = np.where(s.side > 0, 1.0, -1.0)[:, None] * (1.0, 0.0, 0.0) + (0.0, 1.0, 1.0)
+    meet[lips] = (left[np.clip(away, 0, half)] * side)[lips]
+    edge = np.flatnonzero(border)
     outside = np.flatnonzero(~lips & ~s.bag & (s.from_lips < 45.0) & (s.z > 40))
     gap = ((s.p[outside][:, None] - s.p[edge][None]) ** 2).sum(-1)
-    near = np.exp(-(gap - gap.min(1, keepdims=True)) / 90.0)  # soft nearest: a hard one would leave seams
-    meet[outside] = (near @ meet[edge]) / near.sum(1, keepdims=True)
+    soft = np.exp(-(gap - gap.min(1, keepdims=True)) / np.clip(gap.min(1, keepdims=True), 4.0, 90.0))  # a hard nearest would leave seams
+    meet[outside] = (soft @ meet[edge]) / soft.sum(1, keepdims=True)
     weight = np.zeros(len(jaw))
     weight[outside] = np.exp(-((s.from_lips[outside] / 15.0) ** 2))
     weight[lips] = 1 - 0.8 * s.inside[lips]
     return weight[:, None] * (meet - jaw)
-
-
-def _lip_pairs(s: Skin) -> np.ndarray:
-    """For every lip vertex, the one that it meets on the other lip."""
-    place = {(r, g, d): v for v, (r, g, d, lip) in enumerate(zip(s.ring, s.segment, s.side, s.lip)) if lip}
-    out = np.arange(len(s.p))
-    for v in np.flatnonzero(s.lip):
-        r, g = s.ring[v], MOUTH_SEGMENTS - s.segment[v]
-        out[v] = place.get((r, g, s.side[v]), place.get((r, g, 1.0), v))
-    return out
 
 
 def _lids(s: Skin, upper: float, lower: float) -> np.ndarray:
