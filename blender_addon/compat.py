@@ -54,6 +54,18 @@ def assign(action: Any, datablock: Any) -> None:
         data.action_slot = slot_of(action, datablock, create=True)
 
 
+def push_down(datablock: Any) -> None:
+    """Keep what plays on `datablock` as an NLA strip under whatever plays next."""
+    data = datablock.animation_data
+    action = data.action
+    track = data.nla_tracks.new()
+    track.name = action.name
+    strip = track.strips.new(action.name, int(action.frame_range[0]), action)
+    if has_slots():
+        strip.action_slot = data.action_slot
+    data.action = None
+
+
 def shared_action() -> bool:
     """Whether one action can animate a whole face (several datablocks of different kinds)."""
     return has_slots()

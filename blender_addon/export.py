@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import struct
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -18,38 +18,47 @@ from .face import Face
 from .keying import scene_rate
 
 
-def _objects(face: Face) -> list[Any]:
-    """What goes into the file: the rig with everything under it, or the face's meshes."""
+def _objects(face: Face, scene: Any) -> list[Any]:
+    """What goes into the file: the rig with everything under it that the scene shows, or the face's meshes.
+
+    Raises InnerfaceError for a part of the face that the scene does not hold.
+    """
+    there = set(scene.view_layers[0].objects)
+    for obj in [m.object for m in face.meshes] + ([face.rig] if face.rig is not None else []):
+        if obj not in there:
+            raise InnerfaceError(f"'{obj.name}' is not in the scene's view layer; include its collection to export the face")
     if face.rig is None:
         return [m.object for m in face.meshes]
-    under = [o for o in bpy.data.objects if o.type == "MESH" and (o.find_armature() == face.rig or o.parent == face.rig)]
+    under = [o for o in scene.view_layers[0].objects if o.type == "MESH" and (o.find_armature() == face.rig or o.parent == face.rig)]
     return [face.rig, *under]
 
 
 @contextmanager
-def _only(objects: list[Any], scene: Any) -> Iterator[None]:
-    """Select exactly `objects` while exporting."""
+def _only(face: Face, objects: list[Any], scene: Any) -> Iterator[None]:
+    """Select exactly `objects` while exporting; selection and visibility come back as they were."""
     layer = scene.view_layers[0]
     before = [o for o in layer.objects if o.select_get()]
     active = layer.objects.active
-    hidden = [o for o in objects if o.name in layer.objects and (o.hide_get() or o.hide_viewport)]
-    shown = [(o, o.hide_get(), o.hide_viewport) for o in hidden]
+    states = [(o, o.hide_get(), o.hide_viewport, o.hide_select) for o in objects]
     try:
-        for o in hidden:
-            o.hide_viewport = False
+        for o in objects:
+            o.hide_viewport = o.hide_select = False
             o.hide_set(False)
         for o in before:
             o.select_set(False)
         for o in objects:
             o.select_set(True)
         layer.objects.active = objects[0]
+        for mesh in face.meshes:
+            if not mesh.object.select_get() or not mesh.object.visible_get():
+                raise InnerfaceError(f"'{mesh.object.name}' is in a hidden collection; show it to export the face")
         yield
     finally:
         for o in objects:
             o.select_set(False)
-        for o, eye, viewport in shown:
+        for o, eye, viewport, select in states:
             o.hide_set(eye)
-            o.hide_viewport = viewport
+            o.hide_viewport, o.hide_select = viewport, select
         for o in before:
             o.select_set(True)
         layer.objects.active = active
@@ -60,7 +69,7 @@ def export_fbx(face: Face, scene: Any, path: str | Path) -> None:
 
     Modifiers stay out of it: a Subdivision modifier would drop all shapes. Raises InnerfaceError.
     """
-    with _only(_objects(face), scene):
+    with _only(face, _objects(face, scene), scene):
         _run(
             "FBX",
             bpy.ops.export_scene.fbx,
@@ -81,12 +90,19 @@ def export_fbx(face: Face, scene: Any, path: str | Path) -> None:
 
 
 def export_glb(face: Face, scene: Any, path: str | Path) -> None:
-    """Write `face` and the action that plays on it, with exact key times at fractional frame rates.
+    """Write `face` and what plays on it, with exact key times at fractional frame rates.
 
     Dense linear keys are written as they are; Bezier keys are first sampled at every frame, because glTF's splines
-    cannot hold Blender's handles. Raises InnerfaceError.
+    cannot hold Blender's handles. Where more than a take plays (NLA strips, other animated parts), the whole scene is
+    sampled at every frame instead, as it looks. Raises InnerfaceError.
     """
-    with _only(_objects(face), scene), _dense(face, scene):
+    objects = _objects(face, scene)
+    mixed = _other_animation(face, objects)
+    how = {"export_animation_mode": "SCENE", "export_force_sampling": True, "export_frame_range": True, "export_bake_animation": True}
+    if not mixed:
+        how = {"export_animation_mode": "ACTIVE_ACTIONS", "export_force_sampling": False, "export_frame_range": False}
+    with _only(face, objects, scene), _dense(face, scene) if not mixed else nullcontext():
+        last = scene.frame_end if mixed else _last_frame(face)
         for inverse in (True, False):  # see _times_inverted
             with _times_inverted(scene, inverse):
                 _run(
@@ -96,19 +112,42 @@ def export_glb(face: Face, scene: Any, path: str | Path) -> None:
                     export_format="GLB",
                     use_selection=True,
                     export_animations=True,
-                    export_animation_mode="ACTIVE_ACTIONS",
-                    export_force_sampling=False,
                     export_morph=True,
                     export_morph_animation=True,
                     export_morph_normal=False,
                     export_optimize_animation_size=False,
                     export_skins=True,
                     export_yup=True,
-                    export_frame_range=False,
+                    **how,
                 )
-            if _last_time_is_right(Path(path), scene):
+            if last is None or _last_time_is_right(Path(path), scene, last):
                 return
         raise InnerfaceError(f"this Blender writes glTF times that do not fit {scene_rate(scene):.3f} fps; export FBX instead")
+
+
+def _owners(face: Face) -> list[Any]:
+    return list(dict.fromkeys([*(m.key for m in face.meshes), face.turns]))
+
+
+def _other_animation(face: Face, objects: list[Any]) -> bool:
+    """Whether anything but the playing actions of the face moves what is exported."""
+    own = _owners(face)
+    blocks = own + objects + [o.data.shape_keys for o in objects if o.type == "MESH" and o.data.shape_keys is not None]
+    for block in dict.fromkeys(blocks):
+        data = block.animation_data
+        if data is not None and (len(data.nla_tracks) or (data.action is not None and block not in own)):
+            return True
+    return False
+
+
+def _last_frame(face: Face) -> float | None:
+    """Last keyed frame of what plays on the face; None where nothing does."""
+    ends = []
+    for owner in _owners(face):
+        data = owner.animation_data
+        source = compat.fcurves_of(data.action, owner, create=False) if data is not None and data.action is not None else None
+        ends += [c.keyframe_points[-1].co.x for c in source or () if len(c.keyframe_points)]
+    return max(ends) if ends else None
 
 
 def _run(what: str, operator: Any, **options: Any) -> None:
@@ -136,26 +175,23 @@ def _times_inverted(scene: Any, inverse: bool) -> Iterator[None]:
         scene.render.fps_base = base
 
 
-def _last_time_is_right(path: Path, scene: Any) -> bool:
-    """Compare the file's last key time with the scene's end, to half a frame."""
+def _last_time_is_right(path: Path, scene: Any, last: float) -> bool:
+    """Compare the file's last key time with the frame `last`, to half a frame."""
     with open(path, "rb") as source:
         _, _, _, length, _ = struct.unpack("<4sIIII", source.read(20))
         data = json.loads(source.read(length))
     ends = [data["accessors"][s["input"]]["max"][0] for a in data.get("animations", []) for s in a["samplers"]]
-    if not ends:
-        return False
     rate = scene_rate(scene)
-    return abs(max(ends) - scene.frame_end / rate) < 0.5 / rate or scene.render.fps_base == 1.0
+    return scene.render.fps_base == 1.0 or (bool(ends) and abs(max(ends) - last / rate) < 0.5 / rate)
 
 
 @contextmanager
 def _dense(face: Face, scene: Any) -> Iterator[None]:
     """Let dense linear keys stand in for the playing curves while glTF is written; the scene comes back as it was."""
     frames = np.arange(scene.frame_start, scene.frame_end + 1)
-    swaps, made = [], []
-    owners = [m.key for m in face.meshes] + [face.turns]
+    swaps, made, names = [], [], {}
     try:
-        for owner in dict.fromkeys(owners):
+        for owner in _owners(face):
             data = owner.animation_data
             if data is None or data.action is None:
                 continue
@@ -168,9 +204,9 @@ def _dense(face: Face, scene: Any) -> Iterator[None]:
             for curve in source:
                 curves.write_curve(target, curve.data_path, frames, curves.sample(curve, frames), curve.array_index)
             swaps.append((owner, data.action))
-            name = data.action.name
-            data.action.name += " (keys)"
-            action.name = name
+            names.setdefault(data.action, data.action.name)
+            data.action.name = "Innerface keys"
+            action.name = names[data.action]
             compat.assign(action, owner)
         yield
     finally:
@@ -178,8 +214,8 @@ def _dense(face: Face, scene: Any) -> Iterator[None]:
             compat.assign(action, owner)
         for action in made:
             bpy.data.actions.remove(action)
-        for _, action in swaps:
-            action.name = action.name.removesuffix(" (keys)")
+        for action, name in names.items():
+            action.name = name
 
 
 def _is_dense(curve: Any, frames: np.ndarray) -> bool:

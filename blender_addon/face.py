@@ -10,7 +10,7 @@ from typing import Any
 from ..core.errors import InnerfaceError
 from ..core.matching import Match, match
 
-MIN_CHANNELS = 3  # fewer matched keys than this are chance (a lone "Smile" on a hand)
+MIN_CHANNELS = 3  # a set of meshes that answers to fewer is no face: a lone "Smile" on a hand is chance
 _HEAD_BONE = re.compile(r"^(.*[:_.])?(cc_base_|def-|org-|j_bip_c_)?head$", re.IGNORECASE)
 
 
@@ -77,17 +77,29 @@ def _matched(obj: Any) -> FaceMesh | None:
     if obj.type != "MESH" or obj.data.shape_keys is None:
         return None
     found = match([k.name for k in obj.data.shape_keys.key_blocks[1:]])
-    return FaceMesh(obj, found) if len({c for c, _, _ in found.targets}) >= MIN_CHANNELS else None
+    return FaceMesh(obj, found) if found.targets else None
 
 
-def find_face(objects: Sequence[Any], where: str = "the scene") -> Face:
-    """The one face among `objects`. Raises InnerfaceError if there is none, or more than one to choose from."""
+def _groups(objects: Sequence[Any]) -> dict[Any, list[FaceMesh]]:
+    """Meshes with matching keys by what holds them together: the rig, else the parent, else the mesh itself.
+
+    Once a group is a face, even a mesh with a single key belongs to it (lashes that only blink).
+    """
     groups: dict[Any, list[FaceMesh]] = {}
     for obj in objects:
         mesh = _matched(obj)
         if mesh is not None:
-            rig = rig_of(obj)
-            groups.setdefault(rig if rig is not None else (obj.parent or obj), []).append(mesh)
+            groups.setdefault(_holder(obj), []).append(mesh)
+    return {k: v for k, v in groups.items() if len({c for m in v for c, _, _ in m.match.targets}) >= MIN_CHANNELS}
+
+
+def _holder(obj: Any) -> Any:
+    return rig_of(obj) or obj.parent or obj
+
+
+def find_face(objects: Sequence[Any], where: str = "the scene") -> Face:
+    """The one face among `objects`. Raises InnerfaceError if there is none, or more than one to choose from."""
+    groups = _groups(objects)
     if not groups:
         meshes = [o.name for o in objects if o.type == "MESH"]
         listed = f" (meshes: {', '.join(sorted(meshes)[:8])})" if meshes else ""
@@ -100,8 +112,7 @@ def find_face(objects: Sequence[Any], where: str = "the scene") -> Face:
 
 def face_of(obj: Any, objects: Sequence[Any]) -> Face | None:
     """The face that `obj` (one of its meshes, or the rig above them) belongs to, or None."""
-    rig = obj if obj.type == "ARMATURE" else rig_of(obj)
-    own = [m for m in map(_matched, objects) if m is not None and (m.object == obj or (rig is not None and rig_of(m.object) == rig))]
+    own = _groups(objects).get(obj if obj.type == "ARMATURE" else _holder(obj))
     return _face(own) if own else None
 
 

@@ -18,20 +18,27 @@ from . import compat, curves
 from .face import Face, FaceMesh
 
 SLIDER_LIMIT = 10.0  # Blender's own limit for shape-key sliders
+MAX_FRAME = 1_048_574  # and for frame numbers
+_OURS = "innerface_take"  # marks actions made here
 # Head frame (x left, y up, z out of the face) to Blender's world for a character that faces -Y.
 _TO_BLENDER = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]])
 
 
 @dataclass
 class Keyed:
-    """What keying did. `actions` play on the face now; `notes` are sentences for the user."""
+    """What keying made: curves for `owners` (datablock, action), which `play` puts on the face. `notes` are for the user."""
 
-    actions: list[Any]
     frames: int
     first_frame: int
+    owners: list[tuple[Any, Any]] = field(default_factory=list)
     dense_keys: int = 0
     keys: int = 0
     notes: list[str] = field(default_factory=list)
+
+    @property
+    def actions(self) -> list[Any]:
+        """The take's actions: one, or one per datablock before Blender 4.4."""
+        return list(dict.fromkeys(action for _, action in self.owners))
 
 
 def scene_rate(scene: Any) -> float:
@@ -44,17 +51,23 @@ def scene_rate(scene: Any) -> float:
 
 
 def key_track(face: Face, track: Track, name: str, scene: Any, tolerance: float | None = None) -> Keyed:
-    """Key `track` on every mesh of `face` from the scene's start frame on, and its head angles on the head.
+    """Make curves of `track` for every mesh of `face` from the scene's start frame on, and of its head angles for the head.
+
+    Nothing plays them before `play`.
 
     `tolerance` (weight units) reduces keys to Bezier ones whose curve stays that close at every frame; None keys every
     frame linearly. Raises InnerfaceError if the track has none of the 52 channels or a datablock cannot be keyed.
     """
     if not any(c in track.columns for c in ARKIT):
         raise InnerfaceError(f"{name}: has none of Apple's 52 channels; give a weights take")
+    if scene.frame_start + track.duration * scene_rate(scene) > MAX_FRAME:
+        raise InnerfaceError(
+            f"{name}: lasts {track.duration:.0f} s, more frames than Blender can hold; if its time is in milliseconds, call the column time_ms"
+        )
     at = frame_times(track.time, scene_rate(scene))
     channels = tuple(c for c in ARKIT if c in track.columns and not np.isnan(track.column(c)).all())
     weights = linear(track.time, track.select(channels), at)
-    out = Keyed([], len(at), scene.frame_start)
+    out = Keyed(len(at), scene.frame_start)
     action = _new_action(name) if compat.shared_action() else None
     for mesh in face.meshes:
         _check_editable(mesh)
@@ -74,6 +87,7 @@ def key_track(face: Face, track: Track, name: str, scene: Any, tolerance: float 
 def _new_action(name: str) -> Any:
     action = bpy.data.actions.new(name)
     action.use_fake_user = True
+    action[_OURS] = True
     return action
 
 
@@ -98,9 +112,7 @@ def _key_mesh(out: Keyed, mesh: FaceMesh, action: Any, values: np.ndarray, toler
         keep.append(i)
     paths = [curves.shape_key_path(mesh.match.keys[i]) for i in keep]
     _write(out, fcurves, paths, [0] * len(paths), values[:, keep], tolerance)
-    compat.assign(action, mesh.key)
-    if action not in out.actions:
-        out.actions.append(action)
+    out.owners.append((mesh.key, action))
 
 
 def _drivers(key: Any) -> dict[str, str]:
@@ -149,8 +161,14 @@ def _write(out: Keyed, fcurves: Any, paths: list[str], indices: list[int], value
 
 def _key_head(out: Keyed, face: Face, action: Any, angles: np.ndarray, tolerance: float | None) -> None:
     """Key head angles (T, 3: yaw, pitch, roll in rad) on the head bone, or on the object where there is none."""
-    rotations = _TO_BLENDER @ head_rotation(angles) @ _TO_BLENDER.T
     owner = face.turns
+    if owner.type == "ARMATURE" and face.head_bone is None:
+        out.notes.append(f"{owner.name} has no bone called head; the take's head angles were not keyed")
+        return
+    # A character faces -Y of its own heading, however it was turned about Z in the scene.
+    heading = np.array(Matrix.Rotation(owner.matrix_world.to_euler("XYZ").z, 3, "Z"))
+    to_world = heading @ _TO_BLENDER
+    rotations = to_world @ head_rotation(angles) @ to_world.T
     if face.head_bone is not None:
         target = owner.pose.bones[face.head_bone]
         rest = np.array((owner.matrix_world @ target.bone.matrix_local).to_3x3().normalized())
@@ -168,9 +186,7 @@ def _key_head(out: Keyed, face: Face, action: Any, angles: np.ndarray, tolerance
         values, path = _eulers(rotations, target.rotation_mode), "rotation_euler"
     fcurves = compat.fcurves_of(action, owner)
     _write(out, fcurves, [prefix + path] * values.shape[1], list(range(values.shape[1])), values, tolerance)
-    compat.assign(action, owner)
-    if action not in out.actions:
-        out.actions.append(action)
+    out.owners.append((owner, action))
 
 
 def head_rotation(angles: np.ndarray) -> np.ndarray:
@@ -200,10 +216,24 @@ def _eulers(rotations: np.ndarray, order: str) -> np.ndarray:
     return np.array(out)
 
 
-def play(face: Face, keyed: Keyed) -> None:
-    """Make the actions of one keyed take the ones that play."""
-    owners = [mesh.key for mesh in face.meshes] + [face.turns]
-    for owner in dict.fromkeys(owners):
-        for action in keyed.actions:
-            if compat.fcurves_of(action, owner, create=False):
-                compat.assign(action, owner)
+def play(face: Face, keyed: Keyed) -> list[str]:
+    """Put one keyed take's curves on the face; returns notes about what made room.
+
+    What played before and was not made here is kept below the take as an NLA strip, so a body goes on walking while the
+    head is keyed. Where this take moves nothing (no head angles), an earlier take of ours is taken off.
+    """
+    notes = []
+    for owner, action in keyed.owners:
+        before = owner.animation_data.action if owner.animation_data else None
+        if before is not None and before != action and not before.get(_OURS):
+            compat.push_down(owner)
+            notes.append(f"{owner.name} played '{before.name}'; it goes on below the take, as an NLA strip")
+        compat.assign(action, owner)
+    animated = [owner for owner, _ in keyed.owners]
+    for owner in dict.fromkeys([*(mesh.key for mesh in face.meshes), face.turns]):
+        data = owner.animation_data
+        if owner not in animated and data is not None and data.action is not None and data.action.get(_OURS):
+            data.action = None
+            if owner == face.turns and face.head_bone is not None:
+                owner.pose.bones[face.head_bone].matrix_basis.identity()
+    return notes

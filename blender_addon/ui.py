@@ -116,9 +116,9 @@ class INNERFACE_OT_key_takes(_Mended, bpy.types.Operator, ImportHelper):
         keyed = [
             keying.key_track(face, track, take.name, scene, self.tolerance if self.fewer else None) for take, track in zip(takes, tracks)
         ]
-        keying.play(face, keyed[0])
+        said = keying.play(face, keyed[0])
         scene.frame_end = max(scene.frame_end, *(scene.frame_start + k.frames - 1 for k in keyed))
-        for note in [n for t in takes for n in t.notes] + list(dict.fromkeys(n for k in keyed for n in k.notes)):
+        for note in [n for t in takes for n in t.notes] + said + list(dict.fromkeys(n for k in keyed for n in k.notes)):
             self.report({"INFO"}, note)
         keys, dense = sum(k.keys for k in keyed), sum(k.dense_keys for k in keyed)
         fewer = f" ({dense / keys:.1f} times fewer than every frame)" if keys < dense else ""
@@ -137,7 +137,7 @@ class INNERFACE_OT_export(_Mended, bpy.types.Operator, ExportHelper):
     filter_glob: StringProperty(default="*.fbx;*.glb", options={"HIDDEN"})  # type: ignore[valid-type]
 
     def check(self, _context: Any) -> bool:
-        wanted = str(Path(self.filepath).with_suffix(f".{self.kind}")) if self.filepath else ""
+        wanted = str(_ending(self.filepath, self.kind)) if self.filepath else ""
         changed = bool(wanted) and wanted != self.filepath
         if changed:
             self.filepath = wanted
@@ -152,12 +152,20 @@ class INNERFACE_OT_export(_Mended, bpy.types.Operator, ExportHelper):
     def work(self, context: Any) -> set[str]:
         from . import export
 
-        path = Path(self.filepath).with_suffix(f".{self.kind}")
+        if not Path(self.filepath).name:
+            raise InnerfaceError("no file was named; choose one to export to")
+        path = _ending(self.filepath, self.kind)
         face = active_face(context)
         with replacing(path) as temporary:
             (export.export_fbx if self.kind == "fbx" else export.export_glb)(face, context.scene, temporary)
         self.report({"INFO"}, f"Wrote {path}")
         return {"FINISHED"}
+
+
+def _ending(path: str, kind: str) -> Path:
+    """`song.take2` stays `song.take2.glb`; only the other format's ending is replaced."""
+    bare = path[:-4] if path.lower().endswith((".fbx", ".glb")) else path
+    return Path(f"{bare}.{kind}")
 
 
 class INNERFACE_FH_takes(bpy.types.FileHandler):

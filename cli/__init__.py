@@ -7,11 +7,12 @@ import importlib
 import json
 import os
 import sys
+import traceback
 from collections.abc import Sequence
 
 from ..core.errors import InnerfaceError
 
-COMMANDS = ("demo", "convert", "key", "bench")
+COMMANDS = ("demo", "convert", "key", "evaluate", "bench")
 
 
 class _Parser(argparse.ArgumentParser):
@@ -51,7 +52,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 def entry() -> None:
     """`main` as a program. Blender's library can hang while the process tears itself down (seen with 4.5.15), so once
     everything is written the process ends without that."""
-    code = main()
+    try:
+        code = main()
+    except Exception:
+        traceback.print_exc()
+        code = 1
     if "bpy" in sys.modules:
         sys.stdout.flush()
         sys.stderr.flush()

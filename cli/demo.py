@@ -9,13 +9,17 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 from ..core import formats, performance
+from ..core.errors import InnerfaceError
+from ..core.files import replacing
 from . import blender
 from .key import key_takes
 from .progress import quiet, step
+from .rates import blender_rate
 
 FILES = {
     "take.mcap": "the take: the native, crash-safe recording format",
@@ -38,20 +42,25 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> dict[str, Any]:
     began = time.monotonic()
     out = Path(options.out)
+    blender_rate(options.fps)
+    if options.seed < 0:
+        raise InnerfaceError(f"--seed {options.seed}: give a whole number from 0")
     take = formats.read_take(options.take) if options.take else performance.perform(options.seed)
     take.weights()
     bpy = blender.load()
     from ..blender_addon import studio
 
-    with step("writing the take"):
-        formats.write_take(take, out / "take.mcap")
-        formats.write_take(take, out / "weights.csv", "llf")
-    outputs: dict[str, str | None] = {kind: str(out / f"scene.{kind}") for kind in ("blend", "fbx", "glb")}
-    result = key_takes([take], outputs, fps=options.fps, silent=True)
-    with step("rendering the preview") as bar, quiet():
-        studio.render_preview(bpy.context.scene, out / "preview.mp4", progress=bar)
-    with step("rendering the shapes"), quiet():
-        studio.contact_sheet(out / "contact_sheet.png", width=1800)
+    with ExitStack() as stack:  # all files or none
+        files = {name: stack.enter_context(replacing(out / name)) for name in FILES}
+        with step("writing the take"):
+            formats.write_take(take, files["take.mcap"])
+            formats.write_take(take, files["weights.csv"], "llf")
+        outputs: dict[str, str | None] = {kind: str(files[f"scene.{kind}"]) for kind in ("blend", "fbx", "glb")}
+        result = key_takes([take], outputs, fps=options.fps, silent=True)
+        with step("rendering the preview") as bar, quiet():
+            studio.render_preview(bpy.context.scene, files["preview.mp4"], progress=bar)
+        with step("rendering the shapes"), quiet():
+            studio.contact_sheet(files["contact_sheet.png"], width=1800)
     seconds = time.monotonic() - began
     if not options.json:
         source = options.take or f"a made-up performance (seed {options.seed}; not a recording)"

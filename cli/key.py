@@ -83,8 +83,8 @@ def key_takes(
                 bar((i + 1) / len(takes))
         ends = [scene.frame_start + k.frames - 1 for k in keyed]
         scene.frame_end = max([*ends, scene.frame_end] if character else ends)
-        keying.play(target, keyed[0])
-        notes += list(dict.fromkeys(note for k in keyed for note in k.notes))
+        said = keying.play(target, keyed[0])
+        notes += said + list(dict.fromkeys(note for k in keyed for note in k.notes))
         scene.frame_set(scene.frame_start)
         with step("saving"):
             blender.save(files["blend"])

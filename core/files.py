@@ -20,6 +20,7 @@ def replacing(path: str | Path) -> Iterator[Path]:
     target = Path(path)
     if target.is_dir():
         raise InnerfaceError(f"{target}: is a folder; give a file name inside it")
+    made = [p for p in (target.parent, *target.parent.parents) if not p.exists()]  # innermost first
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix=f".{target.stem[:40]}-", suffix=target.suffix, dir=target.parent)
@@ -35,6 +36,11 @@ def replacing(path: str | Path) -> Iterator[Path]:
         raise InnerfaceError(f"{target}: could not be written ({error.strerror}); free space or choose another folder") from None
     finally:
         temporary.unlink(missing_ok=True)
+        if not target.exists():  # folders made for nothing go again
+            for folder in made:
+                if any(folder.iterdir()):
+                    break
+                folder.rmdir()
 
 
 def _umask() -> int:

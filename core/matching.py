@@ -57,7 +57,9 @@ class Match:
 
 
 def _plain(name: str) -> str:
-    """A name without case, separators and rig prefixes: `face_GEO.jawOpen` and `JawOpen` become `jawopen`."""
+    """A name without case, separators, rig prefixes and Blender's endings: `face_GEO.jawOpen` and `JawOpen.001` become `jawopen`."""
+    name = re.sub(r"\.\d{3,}$", "", name)
+    name = re.sub(r"\.([LRlr])$", r"_\1", name)
     return re.sub(r"[^a-z0-9]", "", re.split(r"[.:|]", name)[-1].lower())
 
 

@@ -54,8 +54,13 @@ def parse(text: str, path: Path) -> Take:
 def _number(value: Any, path: Path, frame: int, name: str) -> float:
     if value is None:
         return math.nan
-    if isinstance(value, (int, float)) and not isinstance(value, bool) and not math.isinf(value):
-        return float(value)
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        try:
+            number = float(value)
+        except OverflowError:
+            number = math.inf
+        if not math.isinf(number):
+            return number
     raise InnerfaceError(f"{path}: frame {frame}, {name}: {str(value)[:24]!r} is not a number; mend it or write null")
 
 

@@ -72,6 +72,9 @@ def parse(text: str, path: Path) -> Take:
     notes = []
     if any(lost):
         notes.append(f"{sum(lost)} of {len(rows)} rows have no face in them (the camera lost it); they are bridged")
+    holes = int((np.isnan(values).any(axis=1) & ~np.array(lost)).sum())
+    if holes:
+        notes.append(f"{holes} of {len(rows)} rows have missing values; they are bridged")
     if repeats:
         notes.append(f"{repeats} rows repeat the timecode of the row before; the first of each is kept")
     track = Track("weights", time[keep], tuple(names), values[keep], {"llf_header": lines[0].rstrip("\r"), "newline": newline})

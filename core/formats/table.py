@@ -9,6 +9,7 @@ import numpy as np
 
 from ..errors import InnerfaceError
 
+_LONGEST = 40  # characters of a number that are converted at once; longer cells one by one
 LIMIT = 10.0  # a blendshape weight beyond this is a percentage or not a weight
 
 
@@ -20,7 +21,9 @@ def numbers(rows: list[list[str]], lines: list[int], header: list[str], path: Pa
     if not rows:
         return np.zeros((0, len(header)))
     try:
-        out = np.array(rows, dtype="U32").astype(np.float64)
+        if max(len(cell) for row in rows for cell in row) > _LONGEST:
+            raise ValueError
+        out = np.array(rows, dtype=f"U{_LONGEST}").astype(np.float64)
     except ValueError:
         out = np.empty((len(rows), len(header)))
         for r, row in enumerate(rows):

@@ -92,7 +92,7 @@ def _times(rows: list[list[str]], lines: list[int], lower: list[str], clock: int
         try:  # Unreal's own writer counts frames at the rate that stands beside; the app always in 60ths
             base = timecode.BASE if rate is None else round(float(row[rate]))
             ticks.append(timecode.parse(row[clock], base))
-        except (ValueError, ZeroDivisionError):
+        except (ValueError, ZeroDivisionError, OverflowError):
             raise InnerfaceError(
                 f"{path}: line {n}: '{row[clock][:24]}' is not a timecode HH:MM:SS:FF.mmm; mend or delete the line"
             ) from None

@@ -18,7 +18,8 @@ class Head:
 
     The origin lies between the ears. `vertices` (N, 3) float32; `quads` (F, 4) int32, outward; `material_index` (F,)
     into `materials`; `parts` maps a part's name to its half-open vertex range; `deltas` (52, N, 3) float32 are
-    offsets from neutral in the order of `shapes` (Apple's camelCase names).
+    offsets from neutral in the order of `shapes` (Apple's camelCase names). `landmarks` (51,) are the vertices of the
+    inner iBUG points 17 to 67, `face_region` those of the front of the face without the inside of the mouth.
     """
 
     vertices: np.ndarray
@@ -28,6 +29,8 @@ class Head:
     parts: dict[str, tuple[int, int]]
     shapes: tuple[str, ...]
     deltas: np.ndarray
+    landmarks: np.ndarray
+    face_region: np.ndarray
 
     def posed(self, weights: dict[str, float]) -> np.ndarray:
         """Vertices (N, 3) at the given weights: M(w) = B0 + sum of w_k B_k (IMUSIC eq 4, offsets B_k)."""
@@ -50,5 +53,7 @@ def load() -> Head:
             material_index=data["material_index"].astype(np.int32),
             parts=ranges,
             shapes=tuple(str(n) for n in data["shapes"]),
+            landmarks=data["landmarks"].astype(np.int64),
+            face_region=data["face_region"].astype(np.int64),
             deltas=data["deltas"].astype(np.float32) * np.float32(DELTA_STEP_M),
         )

@@ -8,7 +8,18 @@ import numpy as np
 
 from ..channels import ARKIT
 from . import ASSET, DELTA_STEP_M, parts, shapes, skin, surface
-from .topology import INNER_CANTHUS, LID_FRONT, LIP_BORDER, LIP_CONTACT, OUTER_CANTHUS, half_mesh, mirror
+from .topology import (
+    EYE_SEGMENTS,
+    INNER_CANTHUS,
+    LID_FRONT,
+    LIP_BORDER,
+    LIP_CONTACT,
+    MOUTH_SEGMENTS,
+    OUTER_CANTHUS,
+    HalfMesh,
+    half_mesh,
+    mirror,
+)
 
 MATERIALS = ("skin", "lips", "mouth", "sclera", "iris", "limbus", "pupil", "teeth", "gums", "tongue", "brows", "lashes")
 _FLIP = np.array([-1.0, 1.0, 1.0])
@@ -96,9 +107,38 @@ def build() -> dict[str, np.ndarray]:
         "material_index": np.concatenate(out.material).astype(np.uint8),
         "part_names": np.array(list(out.ranges)),
         "part_ranges": np.array(list(out.ranges.values()), dtype=np.int32),
+        "landmarks": landmarks(half, s),
+        "face_region": np.flatnonzero((s.p[:, 2] > 24) & (np.abs(s.p[:, 1]) < 100) & ~inside).astype(np.uint16),
         "shapes": np.array(ARKIT),
         "deltas": np.round(deltas * 1e-3 / DELTA_STEP_M).astype(np.int16),
     }
+
+
+def landmarks(half: HalfMesh, s: shapes.Skin) -> np.ndarray:
+    """Skin vertices (51,) of the inner iBUG points 17 to 67, in iBUG's order (the performer's right first)."""
+    index = half.index()
+    e, m, lid, half_mouth = EYE_SEGMENTS, MOUTH_SEGMENTS, LID_FRONT, MOUTH_SEGMENTS // 2
+    brow = [_nearest(s, p) for p in ((51, 56, 80), (42, 62, 92), (32, 63, 99), (22, 61, 104), (12, 57, 107))]  # left, outer first
+    nose = [_nearest(s, (0, y, 130)) for y in (38, 27, 15, 4)]
+    wing = [_nearest(s, p) for p in ((12.5, -8, 109), (6.5, -11, 115))]
+    up, low = (lambda f: round(OUTER_CANTHUS + f * (INNER_CANTHUS - OUTER_CANTHUS))), (lambda f: round(OUTER_CANTHUS - f * e / 2) % e)
+    eye = [
+        index["e", lid, k] for k in (OUTER_CANTHUS, up(0.33), up(0.67), INNER_CANTHUS, low(0.67), low(0.33))
+    ]  # left, from the outer corner
+    right = s.mirrored
+    outer = {d: index["m", LIP_BORDER, half_mouth + d] for d in (10, 8, 4, 0, -4, -8, -10)}  # left half: 10 upper midline, -10 lower
+    inner = {d: index["m", LIP_CONTACT, half_mouth + d] for d in (10, 6, 0, -6, -10)}
+    assert m == 20
+    out = [right[v] for v in brow] + brow[::-1] + nose
+    out += [right[wing[0]], right[wing[1]], _nearest(s, (0, -12, 116)), wing[1], wing[0]]
+    out += [right[v] for v in eye] + [eye[k] for k in (3, 2, 1, 0, 5, 4)]
+    out += [right[outer[d]] for d in (0, 4, 8)] + [outer[d] for d in (10, 8, 4, 0, -4, -8, -10)] + [right[outer[d]] for d in (-8, -4)]
+    out += [right[inner[d]] for d in (0, 6)] + [inner[d] for d in (10, 6, 0, -6, -10)] + [right[inner[-6]]]
+    return np.array(out, dtype=np.int32)
+
+
+def _nearest(s: shapes.Skin, point: tuple[float, float, float]) -> int:
+    return int((((s.p - np.asarray(point)) ** 2).sum(1) + 1e6 * (s.inside > 0)).argmin())
 
 
 def _add_lashes(out: np.ndarray, ranges: dict, delta: np.ndarray, s: shapes.Skin, rim: np.ndarray) -> None:

@@ -67,3 +67,11 @@ def make_mesh(scene, name, keys, parent=None):
     if parent is not None:
         obj.parent = parent
     return obj
+
+
+def key_and_play(load, face, *arguments, **options):
+    """Key a track and put it on the face, as the command and the operator do."""
+    keying = load("blender_addon.keying")
+    keyed = keying.key_track(face, *arguments, **options)
+    keyed.notes += keying.play(face, keyed)
+    return keyed

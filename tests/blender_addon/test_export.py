@@ -1,6 +1,8 @@
 import numpy as np
 import pytest
 
+from .conftest import key_and_play
+
 RATES = [(24, 1.0), (24, 1.001), (30, 1.001), (60, 1.0)]
 
 
@@ -11,7 +13,7 @@ def performed(load, scene, head):
     def key(fps, base, tolerance=None, take=None):
         scene.render.fps, scene.render.fps_base = fps, base
         track = (take or load("core.performance").perform(5)).weights()
-        keyed = load("blender_addon.keying").key_track(head, track, "performance", scene, tolerance)
+        keyed = key_and_play(load, head, track, "performance", scene, tolerance)
         scene.frame_end = scene.frame_start + keyed.frames - 1
         return track, keyed
 
@@ -120,3 +122,63 @@ def test_exporting_leaves_selection_and_visibility_as_they_were(load, scene, hea
     assert other.select_get() and not head.rig.select_get()
     assert head.meshes[0].object.hide_get()
     assert scene.view_layers[0].objects.active == other
+
+
+@pytest.mark.parametrize("kind", ["glb", "fbx"])
+def test_parts_that_cannot_be_exported_are_told_and_never_left_out(load, scene, head, performed, tmp_path, kind):
+    import bpy
+
+    performed(24, 1.0)
+    error = load("core.errors").InnerfaceError
+    export = getattr(load("blender_addon.export"), f"export_{kind}")
+    obj = head.meshes[0].object
+    obj.hide_select = True
+    export(head, scene, tmp_path / f"x.{kind}")
+    assert (tmp_path / f"x.{kind}").stat().st_size > 500_000 and obj.hide_select
+    hidden = bpy.data.collections.new("hidden")
+    scene.collection.children.link(hidden)
+    scene.collection.objects.unlink(obj)
+    hidden.objects.link(obj)
+    layer = scene.view_layers[0].layer_collection.children["hidden"]
+    for flag in ("hide_viewport", "exclude"):
+        setattr(layer, flag, True)
+        bpy.context.view_layer.update()
+        with pytest.raises(error, match="collection"):
+            export(head, scene, tmp_path / f"y.{kind}")
+        setattr(layer, flag, False)
+
+
+def test_a_shorter_scene_and_a_face_without_keys_export_as_well(load, scene, head, performed, tmp_path):
+    load("blender_addon.export").export_glb(head, scene, tmp_path / "still.glb")
+    performed(24, 1.001)
+    scene.frame_end = 24
+    load("blender_addon.export").export_glb(head, scene, tmp_path / "short.glb")
+    assert (tmp_path / "short.glb").stat().st_size > 500_000
+
+
+def test_a_long_action_name_survives_an_export(load, scene, head, performed, tmp_path):
+    performed(24, 1.0, tolerance=0.01)
+    action = head.meshes[0].key.animation_data.action
+    action.name = "A" * 60
+    load("blender_addon.export").export_glb(head, scene, tmp_path / "x.glb")
+    assert action.name == "A" * 60
+
+
+@pytest.mark.node
+@pytest.mark.parametrize("base", [1.0, 1.001])
+def test_glb_holds_the_body_that_plays_below_the_take_too(load, scene, head, three, tmp_path, base):
+    import bpy
+
+    scene.render.fps, scene.render.fps_base = 24, base
+    walk = bpy.data.actions.new("BodyWalk")
+    compat = load("blender_addon.compat")
+    path = 'pose.bones["root"].location'
+    load("blender_addon.curves").write_curve(compat.fcurves_of(walk, head.rig), path, np.array([0, 48]), np.array([0.0, 1.0]))
+    compat.assign(walk, head.rig)
+    track = load("core.performance").perform(5).weights()
+    keyed = key_and_play(load, head, track, "performance", scene)
+    scene.frame_end = keyed.frames - 1
+    load("blender_addon.export").export_glb(head, scene, tmp_path / "x.glb")
+    found = three(tmp_path / "x.glb")
+    check(load, found, track, 24 / base, keyed.frames)
+    assert any("head" in c["rotations"] for c in found["clips"])

@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from .conftest import make_mesh
+from .conftest import key_and_play, make_mesh
 
 ARKIT_FEW = ("jawOpen", "eyeBlinkLeft", "eyeBlinkRight", "mouthSmileLeft")
 
@@ -25,7 +25,7 @@ def key_path(load, name):
 def test_keys_follow_the_takes_own_time_at_fractional_rates(load, scene, head):
     scene.render.fps, scene.render.fps_base = 24, 1.001
     track = weights(load, rows=301)
-    keyed = load("blender_addon.keying").key_track(head, track, "take", scene)
+    keyed = key_and_play(load, head, track, "take", scene)
     assert keyed.frames == math.floor(10 * 24 / 1.001) + 1
     curve = curve_of(load, head.meshes[0].key, key_path(load, "jawOpen"))
     for frame in (0, 1, 100, keyed.frames - 1):
@@ -37,7 +37,7 @@ def test_the_face_really_moves_when_the_scene_plays(load, scene, head):
     import bpy
 
     track = weights(load, values=np.linspace(0, 1, 61)[:, None].repeat(4, 1))
-    load("blender_addon.keying").key_track(head, track, "take", scene)
+    key_and_play(load, head, track, "take", scene)
     obj = head.meshes[0].object
     drop = []
     for frame in (0, 24, 48):
@@ -50,7 +50,7 @@ def test_the_face_really_moves_when_the_scene_plays(load, scene, head):
 def test_one_action_serves_the_whole_face_where_blender_has_slots(load, scene, head):
     angles = np.tile([0.2, 0.1, 0.0], (61, 1))
     track = weights(load, columns=(*ARKIT_FEW, "headYaw", "headPitch", "headRoll"), values=np.hstack([np.full((61, 4), 0.5), angles]))
-    keyed = load("blender_addon.keying").key_track(head, track, "take", scene)
+    keyed = key_and_play(load, head, track, "take", scene)
     key = head.meshes[0].key
     if load("blender_addon.compat").shared_action():
         assert len(keyed.actions) == 1
@@ -64,7 +64,7 @@ def test_the_head_turns_left_for_positive_yaw_and_nods_down_for_positive_pitch(l
     import bpy
 
     track = weights(load, columns=(*ARKIT_FEW, channel), values=np.hstack([np.zeros((61, 4)), np.full((61, 1), 0.3)]))
-    load("blender_addon.keying").key_track(head, track, "take", scene)
+    key_and_play(load, head, track, "take", scene)
     obj = head.meshes[0].object
     nose = min(range(len(obj.data.vertices)), key=lambda i: obj.data.vertices[i].co.y)
     rest = obj.data.vertices[nose].co.copy()
@@ -90,7 +90,7 @@ def test_head_rotation_is_yaw_then_pitch_then_roll(load):
 
 def test_reduced_keys_stay_within_the_tolerance_on_whole_frames(load, scene, head):
     track = load("core.performance").perform(2).weights()
-    keyed = load("blender_addon.keying").key_track(head, track, "take", scene, tolerance=0.01)
+    keyed = key_and_play(load, head, track, "take", scene, tolerance=0.01)
     assert keyed.keys < keyed.dense_keys / 3
     frames = np.arange(keyed.frames)
     want = load("core.resample").linear(track.time, track.values, track.time[0] + frames / 24)
@@ -103,7 +103,7 @@ def test_reduced_keys_stay_within_the_tolerance_on_whole_frames(load, scene, hea
 def test_sliders_open_for_values_outside_and_the_user_is_told(load, scene, head):
     values = np.full((61, 4), 0.5)
     values[5, 0], values[6, 1] = 1.08, -0.02
-    keyed = load("blender_addon.keying").key_track(head, weights(load, values=values, rate=24.0), "take", scene)
+    keyed = key_and_play(load, head, weights(load, values=values, rate=24.0), "take", scene)
     block = head.meshes[0].key.key_blocks["jawOpen"]
     scene.frame_set(5)
     curve = curve_of(load, head.meshes[0].key, key_path(load, "jawOpen"))
@@ -118,7 +118,7 @@ def test_a_driven_key_is_left_alone_and_its_driver_named(load, scene, head):
     variable = driver.variables.new()
     variable.targets[0].id = head.rig
     variable.targets[0].data_path = "location.x"
-    keyed = load("blender_addon.keying").key_track(head, weights(load), "take", scene)
+    keyed = key_and_play(load, head, weights(load), "take", scene)
     assert any("jawOpen" in n and head.rig.name in n and "location.x" in n for n in keyed.notes)
     assert curve_of(load, key, key_path(load, "jawOpen")) is None
     assert curve_of(load, key, key_path(load, "eyeBlinkLeft")) is not None
@@ -135,7 +135,7 @@ def test_a_face_of_several_meshes_is_keyed_whole(load, scene):
     face = load("blender_addon.face").find_face(list(scene.objects))
     assert {m.object for m in face.meshes} == {head, lashes}
     track = weights(load)
-    load("blender_addon.keying").key_track(face, track, "take", scene)
+    key_and_play(load, face, track, "take", scene)
     for obj, name in ((head, "eyeBlinkLeft"), (lashes, "Eye_Blink_L")):
         curve = curve_of(load, obj.data.shape_keys, key_path(load, name))
         assert curve.evaluate(0) == pytest.approx(track.column("eyeBlinkLeft")[0], abs=1e-6)
@@ -165,7 +165,7 @@ def test_wrong_objects_are_refused_with_what_there_is(load, scene):
 def test_rows_without_a_face_are_bridged_and_never_keyed_as_nan(load, scene, head):
     values = np.random.default_rng(0).uniform(0, 1, (61, 4))
     values[20:30] = np.nan
-    load("blender_addon.keying").key_track(head, weights(load, values=values), "take", scene)
+    key_and_play(load, head, weights(load, values=values), "take", scene)
     curve = curve_of(load, head.meshes[0].key, key_path(load, "jawOpen"))
     sampled = load("blender_addon.curves").sample(curve, np.arange(49))
     assert np.isfinite(sampled).all()
@@ -173,15 +173,15 @@ def test_rows_without_a_face_are_bridged_and_never_keyed_as_nan(load, scene, hea
 
 
 def test_a_take_of_one_frame_gives_one_key(load, scene, head):
-    keyed = load("blender_addon.keying").key_track(head, weights(load, rows=1), "take", scene)
+    keyed = key_and_play(load, head, weights(load, rows=1), "take", scene)
     assert keyed.frames == 1
-    keyed = load("blender_addon.keying").key_track(head, weights(load, rows=1), "take", scene, tolerance=0.01)
+    keyed = key_and_play(load, head, weights(load, rows=1), "take", scene, tolerance=0.01)
     assert keyed.frames == 1
 
 
 def test_head_angles_that_are_all_zero_key_no_rotation(load, scene, head):
     track = weights(load, columns=(*ARKIT_FEW, "headYaw"), values=np.hstack([np.full((61, 4), 0.5), np.zeros((61, 1))]))
-    load("blender_addon.keying").key_track(head, track, "take", scene)
+    key_and_play(load, head, track, "take", scene)
     assert head.rig.animation_data is None or head.rig.animation_data.action is None
 
 
@@ -193,8 +193,102 @@ def test_a_key_fed_by_two_channels_gets_their_sum(load, scene):
     )
     face = load("blender_addon.face").find_face(list(scene.objects))
     track = weights(load, columns=("mouthFunnel", "mouthPucker", "jawOpen"), values=np.full((61, 3), 0.2))
-    load("blender_addon.keying").key_track(face, track, "take", scene)
+    key_and_play(load, face, track, "take", scene)
     curve = curve_of(load, face.meshes[0].key, key_path(load, "CTRL_expressions_mouthFunnelUL"))
     rows = {c: w for c, k, w in face.meshes[0].match.targets if k == "CTRL_expressions_mouthFunnelUL"}
     assert set(rows) == {"mouthFunnel", "mouthPucker"}
     assert curve.evaluate(3) == pytest.approx(0.2 * sum(rows.values()), abs=1e-6)
+
+
+ANGLES = ("headYaw", "headPitch", "headRoll")
+
+
+def turning(load, yaw=0.3):
+    values = np.hstack([np.full((61, 4), 0.5), np.tile([yaw, 0.0, 0.0], (61, 1))])
+    return weights(load, columns=(*ARKIT_FEW, *ANGLES), values=values)
+
+
+def test_every_part_of_a_face_plays_its_own_curves(load, scene, head):
+    """Before 4.4 one action animates one kind of datablock: parts must not end up with each other's."""
+    make_mesh(scene, "Lashes", ("eyeBlinkLeft", "eyeBlinkRight", "jawOpen"), head.rig)
+    face = load("blender_addon.face").find_face(list(scene.objects))
+    key_and_play(load, face, turning(load), "T", scene)
+    assert len(face.meshes) == 2
+    for mesh in face.meshes:
+        fcurves = load("blender_addon.compat").fcurves_of(mesh.key.animation_data.action, mesh.key, create=False)
+        assert {c.data_path for c in fcurves} >= {key_path(load, k) for k in mesh.match.keys if k in ARKIT_FEW}
+    assert curve_of(load, head.rig, 'pose.bones["head"].rotation_quaternion', 0) is not None
+
+
+def test_a_body_goes_on_walking_while_the_head_is_keyed(load, scene, head):
+    import bpy
+
+    walk = bpy.data.actions.new("BodyWalk")
+    compat = load("blender_addon.compat")
+    load("blender_addon.curves").write_curve(compat.fcurves_of(walk, head.rig), "location", np.array([0, 48]), np.array([0.0, 1.0]))
+    compat.assign(walk, head.rig)
+    keyed = key_and_play(load, head, turning(load), "T", scene)
+    assert any("BodyWalk" in note for note in keyed.notes)
+    scene.frame_set(24)
+    assert head.rig.location.x == pytest.approx(0.5, abs=1e-4)
+    assert head.rig.pose.bones["head"].rotation_quaternion[0] < 0.999
+    assert walk.users > 0
+
+
+def test_a_take_without_head_angles_leaves_no_older_head_motion_playing(load, scene, head):
+    key_and_play(load, head, turning(load), "one", scene)
+    key_and_play(load, head, weights(load), "two", scene)
+    assert head.rig.animation_data.action is None
+    scene.frame_set(10)
+    assert head.rig.pose.bones["head"].rotation_quaternion[0] == pytest.approx(1.0)
+    assert head.meshes[0].key.animation_data.action.name.startswith("two")
+
+
+def test_a_rig_without_a_head_bone_is_not_spun_as_a_whole(load, scene):
+    import bpy
+
+    rig = bpy.data.objects.new("Rig", bpy.data.armatures.new("Rig"))
+    scene.collection.objects.link(rig)
+    make_mesh(scene, "Head", ARKIT_FEW, rig)
+    face = load("blender_addon.face").find_face(list(scene.objects))
+    keyed = key_and_play(load, face, turning(load), "T", scene)
+    assert rig.animation_data is None or rig.animation_data.action is None
+    assert any("no bone called head" in note for note in keyed.notes)
+
+
+@pytest.mark.parametrize("degrees", [0, 90, 180, -135])
+def test_a_nod_stays_a_nod_wherever_the_character_faces(load, scene, head, degrees):
+    import bpy
+
+    head.rig.rotation_euler.z = math.radians(degrees)
+    bpy.context.view_layer.update()
+    track = weights(load, columns=(*ARKIT_FEW, "headPitch"), values=np.hstack([np.zeros((61, 4)), np.full((61, 1), 0.3)]))
+    key_and_play(load, head, track, "take", scene)
+    obj = head.meshes[0].object
+    nose = min(range(len(obj.data.vertices)), key=lambda i: obj.data.vertices[i].co.y)
+    scene.frame_set(10)
+    shape = obj.evaluated_get(bpy.context.evaluated_depsgraph_get()).to_mesh()
+    moved = shape.vertices[nose].co - obj.data.vertices[nose].co
+    assert moved.z < -0.02 and abs(moved.x) < 0.001
+
+
+def test_lashes_with_two_keys_belong_to_the_face_above_them(load, scene):
+    import bpy
+
+    holder = bpy.data.objects.new("Character", None)
+    scene.collection.objects.link(holder)
+    head = make_mesh(scene, "Head", ARKIT_FEW, holder)
+    lashes = make_mesh(scene, "Lashes", ("eyeBlinkLeft", "eyeBlinkRight"), holder)
+    make_mesh(scene, "Teeth", ("jawOpen",), holder)
+    face = load("blender_addon.face")
+    whole = {m.object.name for m in face.find_face(list(scene.objects)).meshes}
+    assert whole == {"Head", "Lashes", "Teeth"}
+    for clicked in (head, lashes):
+        assert {m.object.name for m in face.face_of(clicked, list(scene.objects)).meshes} == whole
+
+
+def test_a_take_whose_time_is_in_milliseconds_is_refused_before_it_fills_memory(load, scene, head):
+    track = load("core.take").Track("weights", np.array([0.0, 1e12]), ARKIT_FEW, np.zeros((2, 4)))
+    with pytest.raises(load("core.errors").InnerfaceError, match="time_ms"):
+        key_and_play(load, head, track, "take", scene)
+    assert not __import__("bpy").data.actions

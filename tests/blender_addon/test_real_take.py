@@ -3,12 +3,14 @@
 import numpy as np
 import pytest
 
+from .conftest import key_and_play
+
 
 @pytest.mark.parametrize("name", ["alex_rom_3", "apfel"])
 def test_a_real_take_is_keyed_whole_at_23_976(load, data, scene, head, name):
     scene.render.fps, scene.render.fps_base = 24, 1.001
     track = load("core.formats").read_take(data / "arkit" / f"{name}.csv").weights()
-    keyed = load("blender_addon.keying").key_track(head, track, name, scene)
+    keyed = key_and_play(load, head, track, name, scene)
     fcurves = load("blender_addon.compat").fcurves_of(keyed.actions[0], head.meshes[0].key)
     frames = np.arange(keyed.frames)
     at = track.time[0] + frames * 1001 / 24000
@@ -21,7 +23,7 @@ def test_a_real_take_is_keyed_whole_at_23_976(load, data, scene, head, name):
 
 def test_exports_of_a_real_take_are_written(load, data, scene, head, tmp_path):
     track = load("core.formats").read_take(data / "arkit" / "MySlate_3_Jason_Millers_iPhone.csv").weights()
-    keyed = load("blender_addon.keying").key_track(head, track, "MySlate", scene)
+    keyed = key_and_play(load, head, track, "MySlate", scene)
     scene.frame_end = keyed.frames - 1
     load("blender_addon.export").export_fbx(head, scene, tmp_path / "x.fbx")
     load("blender_addon.export").export_glb(head, scene, tmp_path / "x.glb")

@@ -86,3 +86,16 @@ def test_the_active_object_chooses_among_several_faces(load, scene, addon):
 def test_keying_a_take_is_one_undo_step_away(addon):
     assert "UNDO" in addon.types.INNERFACE_OT_key_takes.bl_options
     assert "UNDO" in addon.types.INNERFACE_OT_add_head.bl_options
+
+
+def test_an_export_never_replaces_a_file_of_another_name(load, addon):
+    ending = load("blender_addon.ui")._ending
+    assert ending("/x/song.take2", "glb").name == "song.take2.glb"
+    assert ending("/x/song.fbx", "glb").name == "song.glb"
+    assert ending("/x/song.GLB", "glb").name == "song.glb"
+
+
+def test_an_export_without_a_name_is_told_in_one_line(load, scene, addon):
+    addon.ops.innerface.add_head()
+    with pytest.raises(RuntimeError, match="no file was named"):
+        addon.ops.innerface.export(kind="glb")

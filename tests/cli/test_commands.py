@@ -2,6 +2,7 @@ import json
 import os
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -58,6 +59,9 @@ def test_convert_writes_what_it_read(song, tmp_path, capsys):
         (["key", "NONE.csv", "--out", "OUT.blend"], ["NONE.csv"]),
         (["key", "SONG", "--out", "SONG/OUT.blend"], ["cannot write"]),
         (["demo", "--take", "NONE.csv", "--out", "demo"], ["NONE.csv"]),
+        (["demo", "--fps", "fast", "--out", "demo"], ["frame rate"]),
+        (["demo", "--seed", "-1", "--out", "demo"], ["--seed"]),
+        (["key", "SONG", "--out", "new/OUT.blend", "--character", "NONE.blend"], ["NONE.blend"]),
         (["bench", "nothing"], ["keying"]),
     ],
 )
@@ -175,9 +179,12 @@ def test_demo_makes_one_file_of_each_kind_from_a_real_take(data, tmp_path):
 def test_bench_keying_prints_its_sizes_and_both_sides_of_the_ratio(monkeypatch, capsys):
     from innerface.cli import bench
 
-    monkeypatch.setitem(bench.BENCHES, "keying", lambda: {"input": "x", "ratio": 2.0, "bulk_s": 1.0})
+    monkeypatch.setitem(bench.BENCHES, "keying", partial(bench.keying, 60, 300))
     assert main(["bench", "keying", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["ratio"] == 2.0
+    said = json.loads(capsys.readouterr().out)
+    assert "60 and 300 frames x 52" in said["input"] and "8464" in said["input"]
+    assert said["ratio"] == pytest.approx(said["keyframe_insert_s"] / said["bulk_short_s"])
+    assert said["bulk_s"] > 0 and said["key_reduction_x"] > 1
 
 
 @pytest.mark.parametrize("rows", ["0,0.5,0.1,0.2\n", "0,0.5,0.1,0.2\n1,0.5,0.1,0.2\n", "0,0.5,0.1,0.2\n0.001,0.5,0.1,0.2\n"])
@@ -187,3 +194,16 @@ def test_takes_of_one_frame_and_still_takes_are_keyed_and_exported(tmp_path, row
     wanted = [str(tmp_path / f"s.{kind}") for kind in ("blend", "fbx", "glb")]
     assert main(["key", str(tmp_path / "t.csv"), "--out", wanted[0], "--fbx", wanted[1], "--glb", wanted[2], "--fps", "29.97", *more]) == 0
     assert outputs(tmp_path) == ["s.blend", "s.fbx", "s.glb", "t.csv"]
+
+
+def test_evaluate_prints_the_contracts_keys_beside_both_dead_baselines(song, tmp_path, capsys):
+    assert main(["evaluate", "--pred", str(song), "--truth", str(song), "--face", "bundled", "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    for where in (said, said["neutral"], said["mean_face"]):
+        for name in ("mse", "pve_mm", "pve_lmk_mm"):
+            assert set(where[name]) == {"median", "mean", "std"}
+    assert said["pve_mm"]["mean"] < 1e-3 < said["mean_face"]["pve_mm"]["mean"] < said["neutral"]["pve_mm"]["mean"] * 2
+    assert main(["evaluate", "--pred", str(song), "--truth", str(song), "--face", "bundled"]) == 0
+    text = capsys.readouterr().out
+    assert "neutral" in text and "mean face" in text and "front of the bundled head" in text
+    assert "NONE.npz" in told(capsys, "evaluate", "--pred", song, "--truth", song, "--face", "NONE.npz")

@@ -38,3 +38,13 @@ def test_missing_empty_and_oversized_files_and_folders_are_told_apart(tmp_path):
             read_bytes(path)
     with pytest.raises(InnerfaceError, match="more than"):
         read_bytes(tmp_path / "big", limit=50)
+
+
+def test_folders_made_for_a_file_that_failed_go_again(tmp_path):
+    with pytest.raises(RuntimeError), replacing(tmp_path / "a" / "b" / "take.csv"):
+        raise RuntimeError
+    assert not list(tmp_path.iterdir())
+    (tmp_path / "kept").mkdir()
+    with pytest.raises(RuntimeError), replacing(tmp_path / "kept" / "take.csv"):
+        raise RuntimeError
+    assert (tmp_path / "kept").is_dir()

@@ -23,6 +23,8 @@ def test_a_mesh_named_by_a_scheme_is_recognised_whole(scheme):
         str.lower,
         lambda c: c.replace("Left", "_L").replace("Right", "_R") if not c.startswith(("jaw", "mouthLeft", "mouthRight")) else c,
         lambda c: "face_GEO." + c,
+        lambda c: c + ".001",
+        lambda c: c.replace("Left", ".L").replace("Right", ".R") if not c.startswith(("jaw", "mouthLeft", "mouthRight")) else c,
         lambda c: "".join("_" + x.lower() if x.isupper() else x for x in c),
     ],
 )

@@ -94,7 +94,9 @@ def test_nan_cells_are_missing_and_not_weights(tmp_path):
     path = write(
         tmp_path / "t.csv", row("00:00:01:00.000"), row("00:00:01:01.000").replace("0.1000000000", "NaN", 3), row("00:00:01:02.000")
     )
-    track = read_take(path).weights()
+    take = read_take(path)
+    track = take.weights()
+    assert "1 of 3 rows have missing values" in take.notes[0]
     assert np.isnan(track.values[1, :3]).all() and not np.isnan(track.values[1, 3:]).any()
 
 

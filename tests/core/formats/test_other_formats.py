@@ -96,6 +96,11 @@ def test_underscore_names_and_milliseconds_are_understood(tmp_path):
     assert any("score" in note for note in take.notes)
 
 
+def test_a_long_number_keeps_its_exponent(tmp_path):
+    (tmp_path / "t.csv").write_text("time,jawOpen\n0,0.500000000000000000000000000000000000000000e-5\n")
+    assert read_take(tmp_path / "t.csv").weights().values[0, 0] == 0.5e-5
+
+
 def test_unreals_own_csv_counts_frames_at_its_rate(tmp_path):
     (tmp_path / "t.csv").write_text("Timecode, FrameRate, JawOpen\r\n00:00:01:00, 24, 0.1\r\n00:00:01:12, 24, 0.2\r\n")
     assert read_take(tmp_path / "t.csv").weights().time.tolist() == [1.0, 1.5]
@@ -116,6 +121,9 @@ def test_unreals_own_csv_counts_frames_at_its_rate(tmp_path):
         ('{"names": ["jawOpen"], "frames": [{"weights": [1, 2], "time": 0}]}', ["frame 0", "2 weights"]),
         ('{"names": ["jawOpen"], "frames": [{"weights": ["x"], "time": 0}]}', ["frame 0", "jawOpen"]),
         ('{"names": ["jawOpen"], "frames": []}', ["empty"]),
+        ('{"names": ["jawOpen"], "frames": [{"weights": [1' + "0" * 400 + '], "time": 0}]}', ["frame 0", "jawOpen"]),
+        ("Timecode,FrameRate,jawOpen\n00:00:01:00,inf,0.5\n", ["line 2", "timecode"]),
+        ("time,jawOpen\n0,0.1000000000000000000000000000000000000000abc\n", ["line 2", "jawOpen"]),
         ('{"names": ["jawOpen"], "frames": [{"weights": [1], "time"', ["cut off"]),
         ('{"hello": 1}', ["names"]),
         ("# innerface-imu 1 acceleration=linear\ntime,a.qw\n", ["face-IMU"]),

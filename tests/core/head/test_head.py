@@ -184,3 +184,12 @@ def test_gaze_turns_the_eyeball_the_way_it_is_named(head):
     front = a + int(head.vertices[a:b, 2].argmax())
     for name, axis, sign in (("Up", 1, 1), ("Down", 1, -1), ("Out", 0, 1), ("In", 0, -1)):
         assert sign * head.deltas[head.shapes.index(f"eyeLook{name}Left")][front, axis] > 0.003
+
+
+def test_landmarks_lie_where_a_real_face_has_them(head, data):
+    with np.load(data / "ict_facekit.npz") as face:
+        real = face["neutral"][face["landmarks_68"][17:]] * 10
+    ours = head.vertices[head.landmarks] * 1000
+    gap = np.linalg.norm(ours - real, axis=1)
+    assert gap.mean() < 5 and gap.max() < 12
+    assert np.allclose(ours[:, 0].sum(), 0, atol=1e-3), "the points are symmetric"

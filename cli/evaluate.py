@@ -1,0 +1,63 @@
+"""Compare a weights take with the true one: weights, millimetres on a face, lip closures, steadiness.
+
+Figures are per frame (median, mean, standard deviation), beside those of the neutral face and of the take's own mean
+face on the same frames. Millimetres are on ICT-FaceKit's narrow face where its arrays are at hand, else on the bundled head.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+from typing import Any
+
+from ..core import formats, metrics
+from ..core.face_model import face_model
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--pred", required=True, metavar="W.csv", help="the take to judge")
+    parser.add_argument("--truth", required=True, metavar="W.csv", help="the take it should be")
+    parser.add_argument("--face", metavar="FACE", help="bundled, or an .npz laid out as ICT-FaceKit's (default: ICT where found)")
+
+
+def run(options: argparse.Namespace) -> dict[str, Any]:
+    pred, truth = formats.read_take(options.pred), formats.read_take(options.truth)
+    result = metrics.evaluate(pred.weights(), truth.weights(), face_model(options.face))
+    result = _without_nan(result)
+    if not options.json:
+        _table(result)
+    return result
+
+
+def _without_nan(value: Any) -> Any:
+    """JSON knows no NaN."""
+    if isinstance(value, dict):
+        return {k: _without_nan(v) for k, v in value.items()}
+    return None if isinstance(value, float) and math.isnan(value) else value
+
+
+def _table(result: dict[str, Any]) -> None:
+    print(f"{result['rows']} rows matched by {result['matched_by']}; millimetres on {result['region']}")
+    print(f"{'':<12}{'weights MSE':>32}{'PVE mm':>28}{'PVE_LMK mm':>28}")
+    print(f"{'':<12}{'median      mean       std':>32}{'median    mean     std':>28}{'median    mean     std':>28}")
+    for title, row in (("prediction", result), ("neutral", result["neutral"]), ("mean face", result["mean_face"])):
+        mse, pve, lmk = row["mse"], row["pve_mm"], row["pve_lmk_mm"]
+        print(
+            f"{title:<12}{mse['median']:>12.5f}{mse['mean']:>10.5f}{mse['std']:>10.5f}"
+            + "".join(f"{m['median']:>12.3f}{m['mean']:>8.3f}{m['std']:>8.3f}" for m in (pve, lmk))
+        )
+    print("\nMSE by group        prediction   neutral   mean face")
+    for group, value in result["mse_by_group"]["pred"].items():
+        print(
+            f"  {group:<18}{value:>10.5f}{result['mse_by_group']['neutral'][group]:>10.5f}{result['mse_by_group']['mean_face'][group]:>12.5f}"
+        )
+    known = {c: r for c, r in result["correlation"].items() if r is not None}
+    if known:
+        worst = sorted(known, key=known.get)[:5]  # type: ignore[arg-type]
+        print(
+            f"\nchannel correlation: median {sorted(known.values())[len(known) // 2]:.3f}; lowest: {', '.join(f'{c} {known[c]:.2f}' for c in worst)}"
+        )
+    lips, shake = result["lip_closure"], result["jitter"]
+    if lips["closures"]:
+        print(f"lip closures hit: {lips['hit_rate']:.0%} of {lips['closures']}")
+    print(f"jitter: {shake['pred']:.5f} against {shake['truth']:.5f} in the truth")

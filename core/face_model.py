@@ -1,0 +1,93 @@
+"""Faces as arrays: neutral, Apple's 52 offsets, and the places where errors are measured."""
+
+from __future__ import annotations
+
+import os
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from .channels import ARKIT
+from .errors import InnerfaceError
+from .files import read_bytes
+from .head import load
+
+# Positions within the 51 inner iBUG points (17 to 67) of facing points of the inner lips: 61-67, 62-66, 63-65.
+_INNER_LIPS = ((44, 50), (45, 49), (46, 48))
+ICT_FILE = "ict_facekit.npz"
+
+
+@dataclass(frozen=True)
+class FaceModel:
+    """M(w) = neutral + sum of w_k deltas_k (IMUSIC eq 4). Metres, head frame.
+
+    `neutral` (V, 3), `deltas` (52, V, 3) in the order of ARKIT; `region` (R,) vertices that errors are averaged over,
+    called `region_name`; `landmarks` (51,) vertices of the inner iBUG points.
+    """
+
+    name: str
+    neutral: np.ndarray
+    deltas: np.ndarray
+    region: np.ndarray
+    region_name: str
+    landmarks: np.ndarray
+
+    @property
+    def inner_lips(self) -> np.ndarray:
+        """(3, 2) pairs of vertices, upper and lower, whose distance is the gap of the lips."""
+        return self.landmarks[np.array(_INNER_LIPS)]
+
+
+def bundled() -> FaceModel:
+    """The project's own head; errors over its front without the inside of the mouth."""
+    head = load()
+    order = [head.shapes.index(c) for c in ARKIT]
+    return FaceModel(
+        "bundled",
+        head.vertices.astype(np.float64),
+        head.deltas[order].astype(np.float64),
+        head.face_region,
+        "front of the bundled head",
+        head.landmarks,
+    )
+
+
+def ict(path: str | Path) -> FaceModel:
+    """A face laid out as ICT-FaceKit's arrays (docs/formats.md); its unit is 1 cm. Errors over the narrow face.
+
+    Raises InnerfaceError for a file that is not so laid out.
+    """
+    read_bytes(path)
+    try:
+        with np.load(path, allow_pickle=False) as data:
+            neutral = data["neutral"].astype(np.float64) * 0.01
+            names = [str(n) for n in data["arkit_names"]]
+            mix = data["arkit_from_ict"].astype(np.float32)
+            deltas = np.tensordot(mix, data["expression_deltas"].astype(np.float32), axes=1) * np.float32(0.01)
+            regions = dict(zip((str(n) for n in data["region_names"]), data["region_vertex_range"].tolist()))
+            landmarks = data["landmarks_68"].astype(np.int64)[17:]
+            a, b = regions["face_narrow"]
+    except (KeyError, ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
+        raise InnerfaceError(f"{path}: is not a face laid out as ICT-FaceKit's arrays ({error}); see docs/formats.md") from None
+    missing = [c for c in ARKIT if c not in names]
+    if missing or deltas.shape != (len(names), len(neutral), 3) or landmarks.shape != (51,) or landmarks.max() >= len(neutral):
+        raise InnerfaceError(f"{path}: its arrays do not fit together; see docs/formats.md")
+    order = [names.index(c) for c in ARKIT]
+    return FaceModel(Path(path).stem, neutral, deltas[order].astype(np.float64), np.arange(a, b), "ICT narrow face", landmarks)
+
+
+def find_ict() -> Path | None:
+    """ICT-FaceKit's arrays where INNERFACE_DATA points, or in a `shared/data` folder beside the checkout; else None."""
+    places = [Path(os.environ["INNERFACE_DATA"])] if "INNERFACE_DATA" in os.environ else []
+    places += [Path(__file__).resolve().parent.parent.parent / "shared" / "data", Path.cwd().parent / "shared" / "data"]
+    return next((p / ICT_FILE for p in places if (p / ICT_FILE).is_file()), None)
+
+
+def face_model(name: str | None = None) -> FaceModel:
+    """`bundled`, the path of an .npz, or None for ICT where it is at hand and the bundled head elsewhere."""
+    if name == "bundled":
+        return bundled()
+    path = Path(name) if name is not None else find_ict()
+    return bundled() if path is None else ict(path)
