@@ -1,7 +1,7 @@
 """Convert a take between file formats.
 
-Reads Live Link Face CSV, CSV with Apple's names, BEAT-style JSON and MCAP; the content decides, not the suffix.
-Writes by OUT's suffix: .csv (Live Link Face), .json (BEAT-style), .mcap; --format plain gives CSV with a time column.
+Reads Live Link Face CSV, CSV with Apple's names, BEAT-style JSON, face-IMU CSV and MCAP; the content decides, not the suffix.
+Writes by OUT's suffix: .csv (Live Link Face), .json (BEAT-style), .imu.csv, .mcap; --format plain gives CSV with a time column.
 """
 
 from __future__ import annotations
@@ -21,10 +21,19 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> dict[str, Any]:
     take = formats.read_take(options.take)
-    track = take.weights()
     formats.write_take(take, options.out, options.format)
     for note in take.notes:
         print(f"note: {note}", file=sys.stderr)
+    track = next(iter(take.tracks.values()))
     if not options.json:
-        print(f"{options.out}: {len(track.time)} rows, {track.duration:.3f} s, {track.rate:.2f} rows/s, {len(track.columns)} channels")
-    return {"out": str(options.out), "rows": len(track.time), "duration_s": track.duration, "rate": track.rate, "notes": take.notes}
+        print(
+            f"{options.out}: {track.kind}, {len(track.time)} rows, {track.duration:.3f} s, {track.rate:.2f} rows/s, {len(track.columns)} channels"
+        )
+    return {
+        "out": str(options.out),
+        "kind": track.kind,
+        "rows": len(track.time),
+        "duration_s": track.duration,
+        "rate": track.rate,
+        "notes": take.notes,
+    }

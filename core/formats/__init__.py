@@ -7,7 +7,7 @@ from pathlib import Path
 from ..errors import InnerfaceError
 from ..files import read_bytes
 from ..take import Take
-from . import beat_json, live_link_face, mcap_take, weights_csv
+from . import beat_json, imu_csv, live_link_face, mcap_take, weights_csv
 
 # name -> (suffix, what people call it); the first format of a suffix is its default
 WRITERS = {
@@ -15,8 +15,9 @@ WRITERS = {
     "plain": (".csv", "CSV with Apple's channel names"),
     "beat": (".json", "BEAT-style JSON"),
     "mcap": (".mcap", "MCAP, the native take"),
+    "imu": (".imu.csv", "face-IMU CSV"),
 }
-_OURS = {"# innerface-imu": "a face-IMU take", "# innerface-biosignal": "a biosignal take", "# innerface-landmarks": "a landmark track"}
+_OURS = {"# innerface-biosignal": "a biosignal take", "# innerface-landmarks": "a landmark track"}
 
 
 def read_take(path: str | Path) -> Take:
@@ -34,7 +35,9 @@ def read_take(path: str | Path) -> Take:
         raise InnerfaceError(f"{path}: holds binary data; give a CSV, JSON or MCAP take")
     for mark, what in _OURS.items():
         if head.startswith(mark):
-            raise InnerfaceError(f"{path}: is {what}; this version reads weights only, so convert or infer it first")
+            raise InnerfaceError(f"{path}: is {what}, which this version cannot read yet; give a weights or IMU take")
+    if head.startswith(imu_csv.MARK):
+        return imu_csv.parse(text.lstrip(), path)
     if head.startswith(("{", "[")):
         return beat_json.parse(text, path)
     first = head.split("\n", 1)[0].lower()
@@ -47,7 +50,8 @@ def write_take(take: Take, path: str | Path, form: str | None = None) -> None:
     """Write a take; `form` is a key of WRITERS, by default chosen by the suffix. Raises InnerfaceError."""
     path = Path(path)
     if form is None:
-        fits = [name for name, (suffix, _) in WRITERS.items() if suffix == path.suffix.lower()]
+        fits = [name for name, (suffix, _) in WRITERS.items() if path.name.lower().endswith(suffix)]
+        fits.sort(key=lambda name: -len(WRITERS[name][0]))  # .imu.csv before .csv
         if not fits:
             known = ", ".join(sorted({suffix for suffix, _ in WRITERS.values()}))
             raise InnerfaceError(f"{path}: cannot tell the format from '{path.suffix}'; end the name in one of {known}")
@@ -58,6 +62,8 @@ def write_take(take: Take, path: str | Path, form: str | None = None) -> None:
         weights_csv.write(take, path)
     elif form == "beat":
         beat_json.write(take, path)
+    elif form == "imu":
+        imu_csv.write(take, path)
     elif form == "mcap":
         mcap_take.write(take, path)
     else:

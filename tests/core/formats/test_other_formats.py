@@ -126,7 +126,7 @@ def test_unreals_own_csv_counts_frames_at_its_rate(tmp_path):
         ("time,jawOpen\n0,0.1000000000000000000000000000000000000000abc\n", ["line 2", "jawOpen"]),
         ('{"names": ["jawOpen"], "frames": [{"weights": [1], "time"', ["cut off"]),
         ('{"hello": 1}', ["names"]),
-        ("# innerface-imu 1 acceleration=linear\ntime,a.qw\n", ["face-IMU"]),
+        ("# innerface-biosignal 1 unit=uV\ntime,a\n0,1\n", ["biosignal"]),
     ],
 )
 def test_bad_text_is_told_in_one_line_with_its_place(tmp_path, text, words):

@@ -1,0 +1,132 @@
+"""`*.imu.csv`: a first line `# innerface-imu 1 acceleration=specific_force|linear [up=x|y|z]`, then a header and rows.
+
+Header: `time,<site>.qw,<site>.qx,<site>.qy,<site>.qz,<site>.ax,<site>.ay,<site>.az,...`; sensor frame, m/s^2, any rate;
+empty or NaN cells are missing.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import InnerfaceError
+from ..files import replacing
+from ..imu.signal import GRAVITY, PARTS
+from ..take import Take, Track
+from .table import check_advances, numbers
+
+MARK = "# innerface-imu"
+_UNIT = 0.05  # a quaternion may be this far from unit length before it is told
+_STILL_G = (0.8, 1.25)  # median of a specific force measured in g; in m/s^2 it is near 9.8
+
+
+def parse(text: str, path: Path) -> Take:
+    """Parse an IMU take. Raises InnerfaceError with line and column."""
+    first, _, body = text.partition("\n")
+    meta = _first_line(first.strip(), path)
+    table = list(csv.reader(io.StringIO(body, newline="")))
+    if not table:
+        raise InnerfaceError(f"{path}: line 2: the header is missing; it begins with time,<site>.qw,...")
+    header = [cell.strip() for cell in table[0]]
+    sites = _sites(header, path)
+    rows, lines = [], []
+    for n, row in enumerate(table[1:], start=3):
+        if not any(cell.strip() for cell in row):
+            continue
+        if len(row) != len(header):
+            hint = "the file is cut off: delete that line" if n == len(table) + 1 else "mend or delete the line"
+            raise InnerfaceError(f"{path}: line {n}: {len(row)} columns where the header has {len(header)}; {hint}")
+        rows.append([cell.strip() or "nan" for cell in row])
+        lines.append(n)
+    if not rows:
+        raise InnerfaceError(f"{path}: has a header but no rows; record the take again")
+    values = numbers(rows, lines, header, path)
+    clock = header.index("time")
+    if np.isnan(values[:, clock]).any():
+        raise InnerfaceError(
+            f"{path}: line {lines[int(np.isnan(values[:, clock]).argmax())]}: the time is missing; mend or delete the line"
+        )
+    keep, repeats = check_advances(values[:, clock], lines, path)
+    order = [header.index(f"{site}.{part}") for site in sites for part in PARTS]
+    samples = values[np.ix_(keep, order)].reshape(-1, len(sites), 7)
+    notes = [f"{repeats} rows repeat the time of the row before; the first of each is kept"] if repeats else []
+    notes += _mend(samples, sites, meta)
+    columns = tuple(f"{site}.{part}" for site in sites for part in PARTS)
+    return Take(
+        path.name.removesuffix(".csv").removesuffix(".imu"),
+        {"imu": Track("imu", values[keep, clock], columns, samples.reshape(len(samples), -1), meta)},
+        notes,
+    )
+
+
+def _first_line(line: str, path: Path) -> dict[str, str]:
+    words = line.split()
+    if words[:3] != ["#", "innerface-imu", "1"]:
+        raise InnerfaceError(
+            f"{path}: line 1: '{line[:40]}' is not '# innerface-imu 1 acceleration=...'; mend it, or use a newer Innerface"
+        )
+    meta = dict(word.split("=", 1) for word in words[3:] if "=" in word)
+    if meta.get("acceleration") not in ("specific_force", "linear"):
+        raise InnerfaceError(f"{path}: line 1: acceleration= must be specific_force (gravity in it) or linear (gravity taken off)")
+    if meta.get("up", "y") not in ("x", "y", "z"):
+        raise InnerfaceError(f"{path}: line 1: up={meta['up'][:8]} must be x, y or z; leave it away if unknown")
+    return {k: v for k, v in meta.items() if k in ("acceleration", "up")}
+
+
+def _sites(header: list[str], path: Path) -> tuple[str, ...]:
+    if "time" not in header:
+        raise InnerfaceError(f"{path}: line 2: no column is called time; name the clock's column so")
+    twice = next((c for c in header if header.count(c) > 1), None)
+    if twice is not None:
+        raise InnerfaceError(f"{path}: line 2: column {twice} stands there twice; delete one")
+    other = next((c for c in header if c != "time" and c.rpartition(".")[2] not in PARTS), None)
+    if other is not None:
+        raise InnerfaceError(f"{path}: line 2: '{other[:32]}' is not <site>.qw ... <site>.az; rename or delete the column")
+    sites = tuple(dict.fromkeys(c.rpartition(".")[0] for c in header if c != "time"))
+    for site in sites:
+        lacking = next((p for p in PARTS if f"{site}.{p}" not in header), None)
+        if lacking is not None:
+            raise InnerfaceError(f"{path}: line 2: site {site} lacks {site}.{lacking}; every site needs {', '.join(PARTS)}")
+    if not sites:
+        raise InnerfaceError(f"{path}: line 2: there is no site; add <site>.qw ... columns")
+    return sites
+
+
+def _mend(samples: np.ndarray, sites: tuple[str, ...], meta: dict[str, str]) -> list[str]:
+    """Bring rotations to unit length and accelerations to m/s^2, in place, and say so."""
+    notes = []
+    norm = np.linalg.norm(samples[..., :4], axis=-1)
+    zero = norm < 1e-6
+    samples[zero] = np.nan
+    with np.errstate(invalid="ignore"):
+        off = (np.abs(norm - 1) > _UNIT) & ~zero
+        samples[..., :4] /= np.where(zero | np.isnan(norm), np.nan, norm)[..., None]
+    if off.any():
+        notes.append(
+            f"{int(off.sum())} quaternions were not of unit length (first: {sites[int(np.argwhere(off)[0][1])]}); they were normalised"
+        )
+    if zero.any():
+        notes.append(f"{int(zero.sum())} zero quaternions count as missing")
+    if meta["acceleration"] == "specific_force":
+        force = np.linalg.norm(samples[..., 4:], axis=-1)
+        middle = float(np.nanmedian(force)) if not np.isnan(force).all() else 0.0
+        if _STILL_G[0] < middle < _STILL_G[1]:
+            samples[..., 4:] *= GRAVITY
+            notes.append(f"accelerations are in g (the median is {middle:.2f}); they were turned into m/s^2")
+    return notes
+
+
+def write(take: Take, path: Path) -> None:
+    """Write the take's IMU track, exactly (shortest text that reads back the same); missing cells are empty."""
+    track = take.tracks.get("imu") or next((t for t in take.tracks.values() if t.kind == "imu"), None)
+    if track is None:
+        raise InnerfaceError(f"{take.name}: holds no IMU track; give an IMU take")
+    up = f" up={track.meta['up']}" if track.meta.get("up") else ""
+    with replacing(path) as temporary, open(temporary, "w", encoding="utf-8", newline="") as out:
+        out.write(f"{MARK} 1 acceleration={track.meta.get('acceleration', 'specific_force')}{up}\n")
+        out.write("time," + ",".join(track.columns) + "\n")
+        for t, row in zip(track.time.tolist(), track.values.tolist()):
+            out.write(f"{t!r}," + ",".join("" if v != v else repr(v) for v in row) + "\n")

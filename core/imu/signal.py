@@ -1,0 +1,153 @@
+"""An IMU track as arrays, and its values at other times: rotations by slerp, accelerations through a triangle."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..errors import InnerfaceError
+from ..take import Track
+
+PARTS = ("qw", "qx", "qy", "qz", "ax", "ay", "az")
+GRAVITY = 9.80665  # m/s^2
+
+
+@dataclass(frozen=True)
+class ImuSignal:
+    """`time` (T,) s; `sites`: S ids; `rotation` (T, S, 4) unit quaternions (w, x, y, z) sensor to world, NaN where missing;
+    `acceleration` (T, S, 3) m/s^2 in the sensor frame, NaN where missing; `linear`: gravity is already taken off;
+    `up`: the world's up axis "x", "y" or "z", or "" where it is to be found from gravity."""
+
+    time: np.ndarray
+    sites: tuple[str, ...]
+    rotation: np.ndarray
+    acceleration: np.ndarray
+    linear: bool
+    up: str
+
+    def present(self) -> np.ndarray:
+        """(T, S) bool: samples in which a site sent both parts."""
+        return ~(np.isnan(self.rotation).any(-1) | np.isnan(self.acceleration).any(-1))
+
+
+def columns(sites: tuple[str, ...]) -> tuple[str, ...]:
+    """A track's columns for these sites: `<site>.qw` ... `<site>.az`."""
+    return tuple(f"{site}.{part}" for site in sites for part in PARTS)
+
+
+def to_track(signal: ImuSignal) -> Track:
+    """The signal as a track of a take."""
+    count = len(signal.sites)
+    values = np.concatenate([signal.rotation, signal.acceleration], axis=2).reshape(len(signal.time), 7 * count)
+    meta = {"acceleration": "linear" if signal.linear else "specific_force"}
+    if signal.up:
+        meta["up"] = signal.up
+    return Track("imu", signal.time, columns(signal.sites), values, meta)
+
+
+def from_track(track: Track) -> ImuSignal:
+    """An IMU track as arrays, by column name. Raises InnerfaceError for a track of another kind or with incomplete sites."""
+    if track.kind != "imu":
+        raise InnerfaceError(f"a track of {track.kind} is no IMU track; give an IMU take")
+    sites = tuple(dict.fromkeys(c.rsplit(".", 1)[0] for c in track.columns))
+    missing = [c for c in columns(sites) if c not in track.columns]
+    if missing:
+        raise InnerfaceError(f"the IMU track lacks {missing[0]}; every site needs qw, qx, qy, qz, ax, ay, az")
+    values = track.select(columns(sites)).reshape(len(track.time), len(sites), 7)
+    linear = track.meta.get("acceleration", "specific_force") == "linear"
+    return ImuSignal(track.time, sites, continuous(values[..., :4]), values[..., 4:], linear, track.meta.get("up", ""))
+
+
+def continuous(rotation: np.ndarray) -> np.ndarray:
+    """Unit quaternions (T, S, 4) without sign flips from one measured sample to the next; zero ones become missing."""
+    q = np.array(rotation, dtype=np.float64)
+    norm = np.linalg.norm(q, axis=-1, keepdims=True)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        q = np.where(norm > 1e-6, q / norm, np.nan)
+    for s in range(q.shape[1]):
+        known = np.flatnonzero(~np.isnan(q[:, s]).any(-1))
+        if len(known) > 1:
+            dots = (q[known[1:], s] * q[known[:-1], s]).sum(-1)
+            sign = np.concatenate([[1.0], np.cumprod(np.where(dots < 0, -1.0, 1.0))])
+            q[known, s] *= sign[:, None]
+    return q
+
+
+def slerp(time: np.ndarray, rotation: np.ndarray, at: np.ndarray) -> np.ndarray:
+    """Rotations (N, 4) at times `at`, along the shortest arc between measured samples (T, 4), held beyond the ends.
+
+    Raises ValueError where no sample is measured.
+    """
+    known = ~np.isnan(rotation).any(-1)
+    t, q = time[known], rotation[known]
+    if not len(t):
+        raise ValueError("no sample is measured")
+    if len(t) == 1:
+        return np.repeat(q, len(at), axis=0)
+    right = np.clip(np.searchsorted(t, at, side="right"), 1, len(t) - 1)
+    share = np.clip((at - t[right - 1]) / (t[right] - t[right - 1]), 0.0, 1.0)[:, None]
+    a, b = q[right - 1], q[right]
+    dot = (a * b).sum(-1, keepdims=True)
+    b, dot = np.where(dot < 0, -b, b), np.abs(dot)
+    angle = np.arccos(np.clip(dot, -1.0, 1.0))
+    sine = np.sin(angle)
+    flat = sine < 1e-7  # nearly the same rotation: the chord is the arc
+    with np.errstate(invalid="ignore", divide="ignore"):
+        wa = np.where(flat, 1 - share, np.sin((1 - share) * angle) / sine)
+        wb = np.where(flat, share, np.sin(share * angle) / sine)
+    out = wa * a + wb * b
+    return out / np.linalg.norm(out, axis=-1, keepdims=True)
+
+
+def triangle(time: np.ndarray, values: np.ndarray, at: np.ndarray, half_width: float) -> np.ndarray:
+    """Signals (T, C) seen through a triangle of `half_width` seconds, at times `at`: (N, C).
+
+    For an acceleration this is the second difference of the position it belongs to, (p(t-h) + p(t+h) - 2 p(t)) / h^2:
+    IMUSIC's eq 5 read with h = c tau, so real and simulated accelerations pass the same filter. Exact for the piecewise
+    linear signal through the samples, at any rate; held beyond the ends; NaN are bridged. Raises ValueError without samples.
+    """
+    out = np.empty((len(at), values.shape[1]))
+    for c in range(values.shape[1]):
+        known = ~np.isnan(values[:, c])
+        t, a = time[known], values[known, c]
+        if not len(t):
+            raise ValueError("no sample is measured")
+        level = a.mean()
+        t = np.concatenate([[min(t[0], at[0]) - 2 * half_width], t, [max(t[-1], at[-1]) + 2 * half_width]])
+        a = np.concatenate([[a[0]], a, [a[-1]]]) - level  # the mean is put back: it would drown the small differences
+        step = np.diff(t)
+        slope = np.diff(a) / step
+        speed = np.concatenate([[0.0], np.cumsum(step * (a[1:] + a[:-1]) / 2)])
+        place = np.concatenate([[0.0], np.cumsum(step * speed[:-1] + step**2 * (a[:-1] / 2 + slope * step / 6))])
+
+        def position(when: np.ndarray, t=t, a=a, slope=slope, speed=speed, place=place) -> np.ndarray:
+            k = np.clip(np.searchsorted(t, when, side="right") - 1, 0, len(slope) - 1)
+            d = when - t[k]
+            return place[k] + d * (speed[k] + d * (a[k] / 2 + d * slope[k] / 6))
+
+        out[:, c] = (position(at - half_width) + position(at + half_width) - 2 * position(at)) / half_width**2 + level
+    return out
+
+
+def resample(signal: ImuSignal, at: np.ndarray, half_width: float = 1 / 60, longest_gap: float = 0.25) -> ImuSignal:
+    """The signal at times `at` (N,). A site is missing where its measured samples lie more than `longest_gap` s apart.
+
+    `half_width`: the triangle's, for accelerations (c tau of eq 5; 1/60 s is c = 1 at 60 Hz).
+    """
+    count = len(signal.sites)
+    rotation, acceleration = np.full((len(at), count, 4), np.nan), np.full((len(at), count, 3), np.nan)
+    present = signal.present()
+    for s in range(count):
+        known = np.flatnonzero(present[:, s])
+        if not len(known):
+            continue
+        t = signal.time[known]
+        rotation[:, s] = slerp(t, signal.rotation[known, s], at)
+        acceleration[:, s] = triangle(t, signal.acceleration[known, s], at, half_width)
+        right = np.searchsorted(t, at, side="right")
+        before, after = t[np.clip(right - 1, 0, len(t) - 1)], t[np.clip(right, 0, len(t) - 1)]
+        edge = np.maximum(t[0] - at, at - t[-1])
+        lost = np.where((right > 0) & (right < len(t)), after - before, np.maximum(edge, 0.0)) > longest_gap
+        rotation[lost, s], acceleration[lost, s] = np.nan, np.nan
+    return ImuSignal(np.asarray(at, dtype=np.float64), signal.sites, continuous(rotation), acceleration, signal.linear, signal.up)
