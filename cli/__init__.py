@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from ..core.errors import InnerfaceError
 
-COMMANDS = ("demo", "convert", "key", "evaluate", "bench")
+COMMANDS = ("demo", "convert", "key", "simulate", "evaluate", "bench")
 
 
 class _Parser(argparse.ArgumentParser):

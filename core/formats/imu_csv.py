@@ -51,7 +51,7 @@ def parse(text: str, path: Path) -> Take:
         )
     keep, repeats = check_advances(values[:, clock], lines, path)
     order = [header.index(f"{site}.{part}") for site in sites for part in PARTS]
-    samples = values[np.ix_(keep, order)].reshape(-1, len(sites), 7)
+    samples = values[keep][:, order].reshape(-1, len(sites), 7)
     notes = [f"{repeats} rows repeat the time of the row before; the first of each is kept"] if repeats else []
     notes += _mend(samples, sites, meta)
     columns = tuple(f"{site}.{part}" for site in sites for part in PARTS)

@@ -207,3 +207,19 @@ def test_evaluate_prints_the_contracts_keys_beside_both_dead_baselines(song, tmp
     text = capsys.readouterr().out
     assert "neutral" in text and "mean face" in text and "front of the bundled head" in text
     assert "NONE.npz" in told(capsys, "evaluate", "--pred", song, "--truth", song, "--face", "NONE.npz")
+
+
+def test_simulate_writes_an_imu_take_that_reads_back(song, tmp_path, capsys):
+    out = tmp_path / "t.imu.csv"
+    assert main(["simulate", "imu", str(song), "--out", str(out), "--face", "bundled", "--seed", "3", "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    take = formats.read_take(out).tracks["imu"]
+    assert said["sites"] == 11 and said["rows"] == len(take.time) and take.time[0] < 0
+    assert main(["convert", str(out), str(tmp_path / "t.mcap")]) == 0
+    assert "rows/s" in capsys.readouterr().out
+    for wrong, words in (
+        (["--out", "t.csv"], ".imu.csv"),
+        (["--out", "t.imu.csv", "--layout", "nobody"], "default"),
+        (["--out", "t.imu.csv", "--seed", "-1"], "--seed"),
+    ):
+        assert words in told(capsys, "simulate", "imu", song, *wrong)
