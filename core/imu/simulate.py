@@ -161,7 +161,7 @@ def simulate(track: Track, face: FaceModel, layout: Layout, effects: Effects, se
         if effects.cable:
             a += effects.cable * _pink(len(t), fine, rng)
         if effects.mounting_deg >= 180:
-            mounting = Rotation.random(random_state=int(rng.integers(2**31)))
+            mounting = Rotation.from_quat(rng.normal(0, 1, 4))  # any way round, uniformly
         else:
             axis = rng.normal(0, 1, 3)
             mounting = Rotation.from_rotvec(axis / np.linalg.norm(axis) * np.radians(rng.normal(0, effects.mounting_deg)))
