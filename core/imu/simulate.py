@@ -199,7 +199,7 @@ def _reported(t: np.ndarray, sensor: Rotation, effects: Effects, rng: np.random.
         for _ in range(max(1, int((t[-1] - t[0]) / 40))):
             at = rng.uniform(t[0], t[-1])
             heading = heading + np.radians(rng.normal(0, effects.magnet_deg)) * _bump(t, at, at + rng.uniform(3, 10))
-    error = Rotation.from_euler("y", heading) * Rotation.from_rotvec(np.stack([tilt[:, 0], np.zeros(len(t)), tilt[:, 1]], axis=1))
+    error = Rotation.from_euler("y", heading[:, None]) * Rotation.from_rotvec(np.stack([tilt[:, 0], np.zeros(len(t)), tilt[:, 1]], axis=1))
     x, y, z, w = (error * sensor).as_quat().T
     return np.stack([w, x, y, z], axis=1)
 
