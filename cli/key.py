@@ -74,7 +74,8 @@ def key_takes(
                 bundled_head.add(scene.collection)
             target = face.find_face(list(scene.objects))
             studio.light(scene)
-            studio.camera(scene, (0.0, -0.05, 0.0), 1.05, azimuth=16.0)
+            studio.camera(scene, (0.0, -0.03, -0.008), 0.86, azimuth=16.0)
+            scene.render.resolution_x = scene.render.resolution_y = 1080
             studio.workbench(scene)
         keyed = []
         with step("keying") as bar:
