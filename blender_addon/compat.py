@@ -89,8 +89,3 @@ def set_image_output(scene: Any) -> None:
         settings.media_type = "IMAGE"
     settings.file_format = "PNG"
     settings.color_mode = "RGB"
-
-
-def refresh_shape_keys(key: Any) -> None:
-    """4.2 does not notice values set in bulk."""
-    key.update_tag()

@@ -125,13 +125,9 @@ def export_glb(face: Face, scene: Any, path: str | Path) -> None:
         raise InnerfaceError(f"this Blender writes glTF times that do not fit {scene_rate(scene):.3f} fps; export FBX instead")
 
 
-def _owners(face: Face) -> list[Any]:
-    return list(dict.fromkeys([*(m.key for m in face.meshes), face.turns]))
-
-
 def _other_animation(face: Face, objects: list[Any]) -> bool:
     """Whether anything but the playing actions of the face moves what is exported."""
-    own = _owners(face)
+    own = face.owners
     blocks = own + objects + [o.data.shape_keys for o in objects if o.type == "MESH" and o.data.shape_keys is not None]
     for block in dict.fromkeys(blocks):
         data = block.animation_data
@@ -143,7 +139,7 @@ def _other_animation(face: Face, objects: list[Any]) -> bool:
 def _last_frame(face: Face) -> float | None:
     """Last keyed frame of what plays on the face; None where nothing does."""
     ends = []
-    for owner in _owners(face):
+    for owner in face.owners:
         data = owner.animation_data
         source = compat.fcurves_of(data.action, owner, create=False) if data is not None and data.action is not None else None
         ends += [c.keyframe_points[-1].co.x for c in source or () if len(c.keyframe_points)]
@@ -191,7 +187,7 @@ def _dense(face: Face, scene: Any) -> Iterator[None]:
     frames = np.arange(scene.frame_start, scene.frame_end + 1)
     swaps, made, names = [], [], {}
     try:
-        for owner in _owners(face):
+        for owner in face.owners:
             data = owner.animation_data
             if data is None or data.action is None:
                 continue

@@ -46,6 +46,11 @@ class Face:
         """The object whose rotation is keyed by head angles."""
         return self.rig if self.rig is not None else self.meshes[0].object
 
+    @property
+    def owners(self) -> list[Any]:
+        """The datablocks whose animation is the face's: each mesh's Key, and what turns the head."""
+        return list(dict.fromkeys([*(mesh.key for mesh in self.meshes), self.turns]))
+
     def unmatched_channels(self) -> list[str]:
         """Channels that no mesh of the face answers to."""
         sets = [set(m.match.unmatched_channels) for m in self.meshes]

@@ -230,7 +230,7 @@ def play(face: Face, keyed: Keyed) -> list[str]:
             notes.append(f"{owner.name} played '{before.name}'; it goes on below the take, as an NLA strip")
         compat.assign(action, owner)
     animated = [owner for owner, _ in keyed.owners]
-    for owner in dict.fromkeys([*(mesh.key for mesh in face.meshes), face.turns]):
+    for owner in face.owners:
         data = owner.animation_data
         if owner not in animated and data is not None and data.action is not None and data.action.get(_OURS):
             data.action = None

@@ -177,7 +177,7 @@ def _lids(s: Skin, upper: float, lower: float) -> np.ndarray:
     is_corner = (segment == OUTER_CANTHUS) | (segment == INNER_CANTHUS)
     opening = np.where(is_upper, upper, np.where(is_corner, 1.0, lower))
     _, before = skin.lid_curve(segment)
-    _, after = np.zeros_like(before), np.zeros_like(before)
+    after = np.zeros_like(before)
     for value in np.unique(opening):
         pick = opening == value
         after[pick] = skin.lid_curve(segment[pick], value)[1]

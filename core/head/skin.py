@@ -152,7 +152,7 @@ def _lip_rings(ring: np.ndarray, segment: np.ndarray) -> np.ndarray:
     return out
 
 
-def _crease(points: np.ndarray, ring: np.ndarray, segment: np.ndarray) -> np.ndarray:
+def _crease(ring: np.ndarray, segment: np.ndarray) -> np.ndarray:
     """Depth (mm) of the fold above the upper lid plate, along -normal."""
     upper = (segment > OUTER_CANTHUS) & (segment < INNER_CANTHUS)
     t = (segment - OUTER_CANTHUS) / (INNER_CANTHUS - OUTER_CANTHUS)
@@ -198,27 +198,25 @@ def neutral(half: HalfMesh, rounds: int = 300) -> np.ndarray:
         anchors[rim] = _loop_guide(name, np.arange(len(rim)), p[rim])
         pull[rim] = 0.5
     pull = pull[:, None]
+    mid = half.on_midline  # the mirrored neighbour balances x there
+    neighbours = np.bincount(edges.ravel(), minlength=len(p))[:, None]
     for n in range(rounds):
         total = np.zeros_like(p)
-        count = np.zeros(len(p))
         for i, j in ((0, 1), (1, 0)):
             np.add.at(total, edges[:, i], p[edges[:, j]])
-            np.add.at(count, edges[:, i], 1.0)
-        mid = half.on_midline  # the mirrored neighbour balances x there
-        average = total / count[:, None]
+        average = total / neighbours
         average[mid, 0] = 0.0
         move = 0.5 * (average - p) + pull * (anchors - p)
         if n > rounds - 12:
             move *= 0.3
         p[free] += move[free]
-        skin = free
-        p[skin] = surface.project(p[skin], 1)
+        p[free] = surface.project(p[free], 1)
         p[mid, 0] = 0.0
     p[free] = surface.project(p[free], 4)
     p[mid, 0] = 0.0
     lids = e & ~fixed_eye
     depth = np.zeros(len(p))
-    depth[lids] = _crease(p[lids], a[lids], b[lids])
+    depth[lids] = _crease(a[lids], b[lids])
     p -= depth[:, None] * surface.normal(p)
     return p
 
