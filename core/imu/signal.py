@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from ..errors import InnerfaceError
 from ..take import Track
 
+FRAME_RATE = 60.0  # frames a second that everything after resampling runs at
+LOOKAHEAD = 2  # frames: the triangle's half width, c = 2 of eq 5
 PARTS = ("qw", "qx", "qy", "qz", "ax", "ay", "az")
 GRAVITY = 9.80665  # m/s^2
 
@@ -130,11 +132,20 @@ def triangle(time: np.ndarray, values: np.ndarray, at: np.ndarray, half_width: f
     return out
 
 
-def resample(signal: ImuSignal, at: np.ndarray, half_width: float = 1 / 60, longest_gap: float = 0.25) -> ImuSignal:
+def frame_times(signal: ImuSignal) -> np.ndarray:
+    """Times (N,) of the whole take's frames at FRAME_RATE, from its first sample on."""
+    return signal.time[0] + np.arange(int((signal.time[-1] - signal.time[0]) * FRAME_RATE + 1e-6) + 1) / FRAME_RATE
+
+
+def resample(
+    signal: ImuSignal, at: np.ndarray, half_width: float = LOOKAHEAD / FRAME_RATE, longest_gap: float = 0.25, causal: bool = False
+) -> ImuSignal:
     """The signal at times `at` (N,). A site is missing where its measured samples lie more than `longest_gap` s apart.
 
-    `half_width`: the triangle's, for accelerations (c tau of eq 5; 1/60 s is c = 1 at 60 Hz).
+    `half_width`: the triangle's, for accelerations (c tau of eq 5). `causal`: a lost sample is held until the next one comes instead
+    of being bridged, so nothing later than t + half_width and one sample's interval is used, as live.
     """
+    step = float(np.median(np.diff(signal.time))) if len(signal.time) > 1 else 1.0
     count = len(signal.sites)
     rotation, acceleration = np.full((len(at), count, 4), np.nan), np.full((len(at), count, 3), np.nan)
     present = signal.present()
@@ -143,11 +154,24 @@ def resample(signal: ImuSignal, at: np.ndarray, half_width: float = 1 / 60, long
         if not len(known):
             continue
         t = signal.time[known]
-        rotation[:, s] = slerp(t, signal.rotation[known, s], at)
-        acceleration[:, s] = triangle(t, signal.acceleration[known, s], at, half_width)
+        q, a = signal.rotation[known, s], signal.acceleration[known, s]
+        if causal:
+            gap = np.flatnonzero(np.diff(t) > 1.5 * step)
+            held, q, a = np.insert(t, gap + 1, t[gap + 1] - step), np.insert(q, gap + 1, q[gap], 0), np.insert(a, gap + 1, a[gap], 0)
+        else:
+            held = t
+        rotation[:, s] = slerp(held, q, at)
+        acceleration[:, s] = triangle(held, a, at, half_width)
         right = np.searchsorted(t, at, side="right")
         before, after = t[np.clip(right - 1, 0, len(t) - 1)], t[np.clip(right, 0, len(t) - 1)]
         edge = np.maximum(t[0] - at, at - t[-1])
         lost = np.where((right > 0) & (right < len(t)), after - before, np.maximum(edge, 0.0)) > longest_gap
         rotation[lost, s], acceleration[lost, s] = np.nan, np.nan
     return ImuSignal(np.asarray(at, dtype=np.float64), signal.sites, continuous(rotation), acceleration, signal.linear, signal.up)
+
+
+def pick(signal: ImuSignal, keep: list[int]) -> ImuSignal:
+    """The signal of some of its sites, by index."""
+    return replace(
+        signal, sites=tuple(signal.sites[k] for k in keep), rotation=signal.rotation[:, keep], acceleration=signal.acceleration[:, keep]
+    )

@@ -1,0 +1,184 @@
+"""What creeps while a take goes on: each sensor's heading, and its zero.
+
+Heading: without a magnetometer every sensor's world turns about the vertical by degrees within a minute. When the head
+moves, all sensors see the same turn, so its direction tells how far each world has drifted. Zero: tape creeps and fusion
+leans; whenever the face comes back to rest near its neutral, what is left there is the error.
+
+Both are Kalman filters over blocks of half a second, on values that a chunk of frames adds to: stream equals batch.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from . import quaternion as quat
+from .signal import FRAME_RATE
+
+BLOCK = 30  # frames
+SPAN = 24  # frames between the two ends of a turn that are compared
+_HEADING_WALK = np.radians(3.0) / np.sqrt(60.0)  # rad per sqrt(s); VQF without magnetometer drifts by degrees a minute [C]
+_HEADING_RATE = np.radians(2.0) / 60.0  # rad/s, sd of a sensor's own constant drift
+_HEADING_START = np.radians(2.0)  # sd after the nod and shake
+_HEADING_FLOOR = np.radians(2.0)  # no block tells a heading better than this
+_CORRELATED = 2.0  # a face that moves with the head (singing) misleads more than noise would
+_ZERO_WALK = np.radians(1.5) / np.sqrt(60.0)
+_ZERO_FLOOR = np.radians(2.5)  # a resting face is within this of its neutral
+_ZERO_REACH = np.radians(6.0)  # a site farther from neutral is held, not resting
+_ZERO_STILL = np.radians(0.8)  # a resting site moves less than this within a block
+_NEVER = 1e6  # variance of a block that tells nothing
+
+
+@dataclass
+class Kalman:
+    """A scalar and its rate per channel (..., 2 states), random walk of `walk` per sqrt(s), over blocks; vectorised over channels.
+
+    `value`, `rate`: the estimate; `cov`: (vv, vr, rr). All arrays share one shape.
+    """
+
+    value: np.ndarray
+    rate: np.ndarray
+    cov: tuple[np.ndarray, np.ndarray, np.ndarray]
+    walk: float
+
+    @classmethod
+    def start(cls, shape: tuple[int, ...], sd: float, rate_sd: float, walk: float) -> Kalman:
+        """Zero, known to `sd`, with a constant rate known to `rate_sd` per s."""
+        zero = np.zeros(shape)
+        return cls(zero, zero, (zero + sd**2, zero, zero + rate_sd**2), walk)
+
+    def predict(self, dt: float) -> Kalman:
+        """`dt` s later."""
+        vv, vr, rr = self.cov
+        return Kalman(
+            self.value + dt * self.rate, self.rate, (vv + 2 * dt * vr + dt * dt * rr + self.walk**2 * dt, vr + dt * rr, rr), self.walk
+        )
+
+    def update(self, measured: np.ndarray, variance: np.ndarray) -> Kalman:
+        """With a measurement of the value; a variance of _NEVER and more changes nothing."""
+        vv, vr, rr = self.cov
+        tells = variance < _NEVER
+        gain_v, gain_r = np.where(tells, vv / (vv + variance), 0.0), np.where(tells, vr / (vv + variance), 0.0)
+        miss = np.where(tells, measured - self.value, 0.0)
+        cov = (vv - gain_v * vv, vr - gain_v * vr, rr - gain_r * vr)
+        return Kalman(self.value + gain_v * miss, self.rate + gain_r * miss, cov, self.walk)
+
+
+def smooth(start: Kalman, measured: np.ndarray, variance: np.ndarray) -> np.ndarray:
+    """Values (N, ...) at the blocks' centres given all blocks, before and after (Rauch-Tung-Striebel)."""
+    dt = BLOCK / FRAME_RATE
+    predicted, updated = [], []
+    state = start
+    for z, var in zip(measured, variance):
+        predicted.append(state)
+        state = state.update(z, var)
+        updated.append(state)
+        state = state.predict(dt)
+    value, rate = updated[-1].value, updated[-1].rate
+    out = [value]
+    for k in range(len(updated) - 2, -1, -1):
+        u, p = updated[k], predicted[k + 1]
+        vv, vr, rr = u.cov
+        a, b, c = vv + dt * vr, vr, vr + dt * rr  # P F^T = [[a, b], [c, rr]]
+        pvv, pvr, prr = p.cov
+        det = pvv * prr - pvr * pvr
+        det = np.where(np.abs(det) > 1e-30, det, 1.0)
+        dv, dr = value - p.value, rate - p.rate
+        sv, sr = (prr * dv - pvr * dr) / det, (pvv * dr - pvr * dv) / det
+        value, rate = u.value + a * sv + b * sr, u.rate + c * sv + rr * sr
+        out.append(value)
+    return np.stack(out[::-1])
+
+
+def turns(rotation: np.ndarray) -> np.ndarray:
+    """Rotation vectors (T - SPAN, S, 3) in the world over the SPAN frames that end at each frame from SPAN on."""
+    return quat.to_rotvec(quat.multiply(rotation[SPAN:], quat.conjugate(rotation[:-SPAN])))
+
+
+def heading_measurements(turn: np.ndarray, reference: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Heading error (N, S) rad that blocks of turns (N, BLOCK, S, 3) show against the reference's (N, BLOCK, 3), and its variance.
+
+    z + ix of a turn about a horizontal axis rotates by exp(i psi) with the world's heading psi, so psi is the angle of
+    sum(c_ref conj(c_site)). What no heading explains (the face moves) is the measurement's noise.
+    """
+    known = ~(np.isnan(turn).any(-1) | np.isnan(reference).any(-1)[..., None])
+    site = np.where(known, turn[..., 2] + 1j * turn[..., 0], 0)
+    head = np.where(known, (reference[..., 2] + 1j * reference[..., 0])[..., None], 0)
+    lift = np.where(known, turn[..., 1] - reference[..., None, 1], 0.0)
+    product = (head * site.conj()).sum(1)
+    power = (np.abs(head) ** 2).sum(1)
+    rest = power + (np.abs(site) ** 2).sum(1) - 2 * np.abs(product) + (lift**2).sum(1)
+    enough = known.sum(1) > BLOCK // 2
+    with np.errstate(divide="ignore", invalid="ignore"):
+        variance = _CORRELATED * rest / power + _HEADING_FLOOR**2
+    return np.angle(product), np.where(enough & (power > 0) & (variance < 0.3), variance, np.inf)
+
+
+def zero_measurements(vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """What rotation vectors (N, BLOCK, F, 3) are left with at rest, (N, F, 3), and the variance: infinite where the face does not rest."""
+    known = ~np.isnan(vectors).any(-1)
+    count = np.maximum(known.sum(1), 1)[..., None]
+    filled = np.where(known[..., None], vectors, 0.0)
+    middle = filled.sum(1) / count
+    spread = np.sqrt((np.where(known[..., None], vectors - middle[:, None], 0.0) ** 2).sum((1, 3)) / count[..., 0])
+    size = np.linalg.norm(middle, axis=-1)
+    there = known.sum(1) > BLOCK // 2
+    calm = ((spread < _ZERO_STILL) & (size < _ZERO_REACH)) | ~there
+    rests = calm.mean(axis=1) > 0.85  # the whole face: one held corner is an expression
+    tells = there & calm & rests[:, None]
+    return middle, np.where(tells[..., None], _ZERO_FLOOR**2, np.inf) + np.zeros_like(middle)
+
+
+def heading_start(count: int) -> Kalman:
+    """The filter of `count` sites' headings."""
+    return Kalman.start((count,), _HEADING_START, _HEADING_RATE, _HEADING_WALK)
+
+
+def zero_start(count: int) -> Kalman:
+    """The filter of `count` face sites' zeros (rotation vectors)."""
+    return Kalman.start((count, 3), np.radians(0.5), 0.0, _ZERO_WALK)
+
+
+def between_blocks(values: np.ndarray, frames: int, late: float) -> np.ndarray:
+    """Block values (N, ...) at `frames` frames: straight lines between the blocks' centres, which lie `late` frames in, held at the ends."""
+    at = np.clip((np.arange(frames) + 0.5 - late) / BLOCK - 0.5, 0, len(values) - 1)
+    left = np.minimum(at.astype(int), max(len(values) - 2, 0))
+    share = (at - left).reshape(-1, *[1] * (values.ndim - 1))
+    return values[left] * (1 - share) + values[np.minimum(left + 1, len(values) - 1)] * share
+
+
+@dataclass
+class Tracker:
+    """A Kalman filter fed by whole blocks; within a block the estimate ramps from the one before last to the last.
+
+    `state`: the filter after the last whole block; `before`: the estimate before that; `frames`: of the running block.
+    """
+
+    state: Kalman
+    before: np.ndarray
+    frames: list[np.ndarray] = field(default_factory=list)
+
+    @classmethod
+    def start(cls, state: Kalman) -> Tracker:
+        """Nothing seen yet."""
+        return cls(state, state.value)
+
+    def ramp(self, share: np.ndarray) -> np.ndarray:
+        """Estimates at `share` (n, 1, ...) of the running block."""
+        return self.before + share * (self.state.value - self.before)
+
+    def wait(self, frames: np.ndarray) -> None:
+        """Keep frames of the running block until it is whole."""
+        self.frames.append(frames)
+
+    def taken(self) -> np.ndarray:
+        """The running block's frames, which are let go."""
+        out = np.concatenate(self.frames)
+        self.frames = []
+        return out
+
+    def close(self, measured: np.ndarray, variance: np.ndarray) -> None:
+        """End the running block with its measurement (1, ...)."""
+        self.before = self.state.value
+        self.state = self.state.update(measured[0], variance[0]).predict(BLOCK / FRAME_RATE)

@@ -1,0 +1,106 @@
+"""Where in a take the performer nods and shakes the head (the turn), and where the face was relaxed (the neutral).
+
+Neither needs headings: how fast a sensor turns about the vertical, and how fast about any horizontal axis, are the same
+in every world whose up axis is right. While the face is relaxed all sensors turn as one; that tells a nod from a song.
+"""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+
+from ..errors import InnerfaceError
+from . import quaternion as quat
+from .signal import FRAME_RATE
+
+Span = tuple[float, float]  # seconds from the take's first row
+
+_STEP = 3  # frames on either side of a rate
+_WINDOW_S = 4.5  # length of a nod and a shake
+_MIN_TURN_DEG = 6.0  # swing of each that calibration needs
+_RIGID = 0.35  # rates of face sites may differ from the head's by this share while the face is relaxed
+_STILL_DPS = 12.0  # a relaxed performer's head and face move more slowly than this, degrees per second
+_NEUTRAL_S = (0.5, 4.0)  # shortest and longest neutral span
+_SEARCH_S = 8.0  # the neutral lies within this of the turn
+
+
+def rates(rotation: np.ndarray, step: int = _STEP) -> np.ndarray:
+    """Angular rates (T, S, 3) rad/s in the world, by central differences over +- `step` frames; NaN at the ends."""
+    out = np.full((*rotation.shape[:2], 3), np.nan)
+    if len(rotation) > 2 * step:
+        turn = quat.multiply(rotation[2 * step :], quat.conjugate(rotation[: -2 * step]))
+        out[step:-step] = quat.to_rotvec(turn) * (FRAME_RATE / (2 * step))
+    return out
+
+
+def _nanmedian(values: np.ndarray, axis: int) -> np.ndarray:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # frames without any sample
+        return np.nanmedian(values, axis=axis)
+
+
+def _means(values: np.ndarray, width: int) -> np.ndarray:
+    """Mean of every window of `width` frames (T - width + 1,), missing frames as 0."""
+    total = np.concatenate([[0.0], np.cumsum(np.nan_to_num(values))])
+    return (total[width:] - total[:-width]) / width
+
+
+def find_turn(rotation: np.ndarray) -> Span:
+    """The nod and shake (start, end) in a take's rotations (T, S, 4), y up. Raises InnerfaceError where there is none."""
+    omega = rates(rotation)
+    vertical, horizontal = omega[..., 1], np.linalg.norm(omega[..., [0, 2]], axis=-1)
+    head_v, head_h = _nanmedian(vertical, 1), _nanmedian(horizontal, 1)  # the head is what most sites agree on
+    apart = _nanmedian(np.hypot(vertical - head_v[:, None], horizontal - head_h[:, None]), 1)
+    width = min(int(_WINDOW_S * FRAME_RATE), len(rotation))
+    shake, nod, loose = (_means(x**2, width) for x in (head_v, head_h, apart))
+    rigid = loose < _RIGID**2 * (shake + nod)
+    score = np.where(rigid, np.sqrt(np.minimum(shake, nod)), 0.0)
+    # a nod or shake of a degrees and period 2 s has a mean square rate of (a pi)^2 / 2
+    needed = np.radians(_MIN_TURN_DEG) * np.pi / np.sqrt(2) / 2
+    if not len(score) or score.max() < needed:
+        raise InnerfaceError(
+            "no nod and shake of the head with a relaxed face was found in the take; give --turn START:END, "
+            "or record again: relax, nod, shake the head, then perform"
+        )
+    start = int(np.argmax(score >= max(0.6 * score.max(), needed)))  # calibration comes first: the earliest good window,
+    ahead = score[start : start + width]
+    start += int(ahead.argmax())  # moved to where it is best
+    fast = np.flatnonzero(np.nan_to_num(np.hypot(head_v, head_h))[start : start + width] > 0.25 * score[start])
+    first, last = (start + int(fast[0]), start + int(fast[-1])) if len(fast) else (start, start + width - 1)
+    return max(first - 6, 0) / FRAME_RATE, min(last + 6, len(rotation) - 1) / FRAME_RATE
+
+
+def find_neutral(rotation: np.ndarray, turn: Span) -> Span:
+    """The still span next to the turn, before it if there is one. Any held expression is still too, so none farther away will do.
+
+    Raises InnerfaceError where the performer never kept still near the turn.
+    """
+    speed = np.degrees(np.linalg.norm(rates(rotation), axis=-1))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        fastest = np.nanpercentile(speed, 80, axis=1)  # one restless sensor does not end the rest
+    still = np.nan_to_num(fastest, nan=np.inf) < _STILL_DPS
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], still, [False]]).astype(np.int8)))
+    begin, end = turn[0] * FRAME_RATE, turn[1] * FRAME_RATE
+    best: tuple[float, Span] | None = None
+    for a, b in edges.reshape(-1, 2):
+        a, b = int(a), int(b)
+        if a < begin:  # before the turn: its end counts
+            b = min(b, int(begin))
+            a, far, after = max(a, b - int(_NEUTRAL_S[1] * FRAME_RATE)), begin - b, 0.0
+        else:
+            a = max(a, int(end))
+            b, far, after = min(b, a + int(_NEUTRAL_S[1] * FRAME_RATE)), a - end, 1.0
+        length = (b - a) / FRAME_RATE
+        if length < _NEUTRAL_S[0] or far > _SEARCH_S * FRAME_RATE:
+            continue
+        score = min(length, 2.0) - after - 0.25 * far / FRAME_RATE
+        if best is None or score > best[0]:
+            best = score, (a / FRAME_RATE, (b - 1) / FRAME_RATE)
+    if best is None:
+        raise InnerfaceError(
+            f"no still span of {_NEUTRAL_S[0]:g} s was found next to the nod and shake (at {turn[0]:.1f} s); "
+            "give --neutral START:END, or record again with a relaxed face before the nod"
+        )
+    return best[1]
