@@ -6,7 +6,9 @@ from innerface.core.face_model import bundled
 from innerface.core.imu.effects import PRESETS, Effects
 from innerface.core.imu.layout import layout
 from innerface.core.imu.signal import GRAVITY, from_track
-from innerface.core.imu.simulate import NOD, RELAX, SHAKE, TAPS, patches, simulate
+from innerface.core.imu.head import NOD, RELAX, SHAKE, TAPS
+from innerface.core.imu.simulate import simulate
+from innerface.core.imu.skin import patches
 from innerface.core.performance import perform
 from innerface.core.take import Track
 from scipy.spatial.transform import Rotation
