@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from ..core.errors import InnerfaceError
 
-COMMANDS = ("demo", "convert", "key", "simulate", "evaluate", "bench")
+COMMANDS = ("demo", "convert", "key", "infer", "simulate", "align", "check", "evaluate", "train", "bench")
 
 
 class _Parser(argparse.ArgumentParser):
@@ -54,6 +54,10 @@ def entry() -> None:
     everything is written the process ends without that."""
     try:
         code = main()
+        sys.stdout.flush()
+    except BrokenPipeError:  # whoever read the output (head, less) has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
     except Exception:
         traceback.print_exc()
         code = 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import zipfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -76,6 +76,28 @@ def ict(path: str | Path) -> FaceModel:
         raise InnerfaceError(f"{path}: its arrays do not fit together; see docs/formats.md")
     order = [names.index(c) for c in ARKIT]
     return FaceModel(Path(path).stem, neutral, deltas[order].astype(np.float64), np.arange(a, b), "ICT narrow face", landmarks)
+
+
+class Identities:
+    """Random people: a face laid out as ICT-FaceKit's arrays with its identity modes, whose coefficients are normally distributed.
+
+    Raises InnerfaceError for a file that is not so laid out.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.mean = ict(path)
+        try:
+            with np.load(path, allow_pickle=False) as data:
+                self.modes = data["identity_deltas"].astype(np.float32) * np.float32(0.01)
+        except (KeyError, ValueError, OSError, EOFError) as error:
+            raise InnerfaceError(f"{path}: has no identity modes ({error}); see docs/formats.md") from None
+        if self.modes.ndim != 3 or self.modes.shape[1:] != self.mean.neutral.shape:
+            raise InnerfaceError(f"{path}: its identity modes do not fit its neutral face; see docs/formats.md")
+
+    def face(self, seed: int | np.random.Generator, spread: float = 1.0) -> FaceModel:
+        """One person. `spread`: sd of the coefficients."""
+        coefficients = np.random.default_rng(seed).normal(0, spread, len(self.modes)).astype(np.float32)
+        return replace(self.mean, neutral=self.mean.neutral + np.tensordot(coefficients, self.modes, axes=1))
 
 
 def find_ict() -> Path | None:

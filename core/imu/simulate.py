@@ -24,6 +24,7 @@ from .skin import Patch, patches, skin_motion
 
 _COARSE = 60.0  # frames a second at which the skin is posed; between, its motion is a cubic spline
 _FINE = 200.0  # samples a second that accelerations and skin coupling need at least; a whole multiple of the sensors' rate
+_ACTING = [k for k, c in enumerate(ARKIT) if not c.startswith("eyeLook")]  # gaze is no expression
 _TAP = 25.0  # m/s^2, a finger on the chin
 _CHIN = np.array([0.0, -0.07, 0.1])
 
@@ -73,8 +74,7 @@ def _skin(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Place (T, S, 3), its speed and acceleration, and rotation vector of every patch in the head frame, through the skin's coupling."""
     weights = np.nan_to_num(bridge(track.time, track.select(ARKIT)))
-    calm = weights[np.abs(weights - np.median(weights, axis=0)).sum(1).argmin()]
-    calm = calm * rng.uniform(*effects.relaxed)
+    calm = weights[weights[:, _ACTING].sum(1).argmin()] * rng.uniform(*effects.relaxed)  # the take's least expression
     gain = np.exp(effects.anatomy * rng.normal(0, 1, len(ARKIT)))
     lead = np.array([RELAX[0] - 1.0, -1.2])  # relaxed until then, and on to the performance's first row
     spline = CubicSpline(np.concatenate([lead, track.time - track.time[0]]), np.concatenate([[calm, calm], weights]), bc_type="natural")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import warnings
 
 import numpy as np
+from scipy.ndimage import uniform_filter1d
 
 from ..errors import InnerfaceError
 from . import quaternion as quat
@@ -18,6 +19,7 @@ Span = tuple[float, float]  # seconds from the take's first row
 
 _STEP = 3  # frames on either side of a rate
 _WINDOW_S = 4.5  # length of a nod and a shake
+_PAUSE_S, _BESIDE_S = 0.4, 1.0  # pauses within a turn, and how far it may reach beyond the window
 _MIN_TURN_DEG = 6.0  # swing of each that calibration needs
 _RIGID = 0.35  # rates of face sites may differ from the head's by this share while the face is relaxed
 _STILL_DPS = 12.0  # a relaxed performer's head and face move more slowly than this, degrees per second
@@ -66,8 +68,17 @@ def find_turn(rotation: np.ndarray) -> Span:
     start = int(np.argmax(score >= max(0.6 * score.max(), needed)))  # calibration comes first: the earliest good window,
     ahead = score[start : start + width]
     start += int(ahead.argmax())  # moved to where it is best
-    fast = np.flatnonzero(np.nan_to_num(np.hypot(head_v, head_h))[start : start + width] > 0.25 * score[start])
-    first, last = (start + int(fast[0]), start + int(fast[-1])) if len(fast) else (start, start + width - 1)
+    # the span is what turns fast and as one around there, pauses of a moment allowed
+    speed, slack = np.nan_to_num(np.hypot(head_v, head_h)), uniform_filter1d(np.nan_to_num(apart), 15)
+    fast = np.flatnonzero((speed > 0.25 * score[start]) & (slack < _RIGID * np.maximum(speed, score[start])))
+    core = fast[(fast >= start) & (fast < start + width)]
+    if not len(core):
+        core = np.array([start, start + width - 1])
+    beside = int(_BESIDE_S * FRAME_RATE)
+    fast = fast[(fast >= start - beside) & (fast < start + width + beside)]
+    parts = np.split(fast, np.flatnonzero(np.diff(fast) > _PAUSE_S * FRAME_RATE) + 1)
+    parts = [p for p in parts if len(p) and p[-1] >= core[0] and p[0] <= core[-1]]
+    first, last = (int(parts[0][0]), int(parts[-1][-1])) if parts else (int(core[0]), int(core[-1]))
     return max(first - 6, 0) / FRAME_RATE, min(last + 6, len(rotation) - 1) / FRAME_RATE
 
 
@@ -77,10 +88,8 @@ def find_neutral(rotation: np.ndarray, turn: Span) -> Span:
     Raises InnerfaceError where the performer never kept still near the turn.
     """
     speed = np.degrees(np.linalg.norm(rates(rotation), axis=-1))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)
-        fastest = np.nanpercentile(speed, 80, axis=1)  # one restless sensor does not end the rest
-    still = np.nan_to_num(fastest, nan=np.inf) < _STILL_DPS
+    fastest = np.percentile(np.nan_to_num(speed), 80, axis=1)  # one restless sensor does not end the rest, a missing one is no witness
+    still = (fastest < _STILL_DPS) & ~np.isnan(speed).all(axis=1)
     edges = np.flatnonzero(np.diff(np.concatenate([[False], still, [False]]).astype(np.int8)))
     begin, end = turn[0] * FRAME_RATE, turn[1] * FRAME_RATE
     best: tuple[float, Span] | None = None

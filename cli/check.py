@@ -1,0 +1,66 @@
+"""Check a face-IMU take: how good each sensor is, and whether it sits where its name says.
+
+Perform a smile, raised brows and a dropped jaw after the nod and shake and name their seconds: sites that are dead, swapped
+or mirrored are told, the commonest mistake of all.
+"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import asdict
+from typing import Any
+
+from ..core import formats
+from ..core.errors import InnerfaceError
+from ..core.face_model import bundled
+from ..core.imu.layout import layout
+from .spans import span
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("take", metavar="TAKE", help="a face-IMU take: .imu.csv or .mcap")
+    parser.add_argument("--neutral", metavar="START:END", help="seconds in which the face is relaxed (default: found)")
+    parser.add_argument("--turn", metavar="START:END", help="seconds in which the head nods and shakes (default: found)")
+    parser.add_argument("--layout", default="default", metavar="L", help="sites: a shipped layout or a .json file")
+    for action, what in (("smile", "a smile"), ("brows", "raised brows"), ("jaw", "a dropped jaw")):
+        parser.add_argument(f"--{action}", metavar="START:END", help=f"seconds in which {what} is held")
+
+
+def run(options: argparse.Namespace) -> dict[str, Any]:
+    try:
+        from ..core.imu import quality
+        from ..core.imu.motion import calibrate_take
+        from ..core.imu.signal import from_track
+        from ..core.infer import imu_track
+    except ImportError as error:
+        raise InnerfaceError(f"checking needs SciPy, which does not load ({error}); pip install scipy") from None
+    sites = layout(options.layout)
+    performed = {a: span(getattr(options, a), f"--{a}") for a in quality.ACTIONS}
+    performed = {a: s for a, s in performed.items() if s is not None}
+    take = formats.read_take(options.take)
+    signal = from_track(imu_track(take))
+    try:
+        found, motion = calibrate_take(signal, sites, span(options.neutral, "--neutral"), span(options.turn, "--turn"))
+    except InnerfaceError as error:
+        raise InnerfaceError(f"{options.take}: {error}") from None
+    places = quality.check_places(motion, performed, quality.signatures(bundled(), sites, motion.sites)) if performed else []
+    report = quality.report(signal, found, motion)
+    words = [*take.notes, *found.notes, *(q.words for q in report if q.words), *places]
+    if not options.json:
+        print("neutral {:.2f}:{:.2f}, turn {:.2f}:{:.2f} (seconds from the first row)".format(*found.neutral_span, *found.turn_span))
+        print(f"{'site':<20}{'noise deg':>10}{'m/s^2':>8}{'strayed deg':>13}{'drift deg/min':>15}{'loss':>8}")
+        for q in report:
+            print(f"{q.site:<20}{q.noise_deg:>10.3f}{q.noise_accel:>8.3f}{q.still_deg:>13.2f}{q.drift_dpm:>15.1f}{q.loss:>8.1%}")
+        for line in words:
+            print(f"! {line}")
+        if performed and not places:
+            print(f"every site moves as its name says ({', '.join(performed)})")
+        if not performed:
+            print("places were not checked: name the seconds of --smile, --brows and --jaw")
+    return {
+        "neutral": list(found.neutral_span),
+        "turn": list(found.turn_span),
+        "quality": [asdict(q) for q in report],
+        "places": places if performed else None,
+        "words": words,
+    }

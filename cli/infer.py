@@ -1,0 +1,87 @@
+"""Turn a sensor take into a weights take: calibrate, infer, smooth.
+
+The take holds a relaxed face, a nod and a shake of the head somewhere, best at its start; both spans are found, or given.
+Writes Live Link Face CSV at 60 rows a second over the whole take, with timecode = the take's own time.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from dataclasses import asdict
+from typing import Any
+
+from ..core import formats
+from ..core.channels import ARKIT
+from ..core.errors import InnerfaceError
+from ..core.imu.layout import layout
+from .spans import span
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("take", metavar="TAKE", help="a face-IMU take: .imu.csv or .mcap")
+    parser.add_argument("--out", required=True, metavar="W.csv", help="the weights take to write")
+    parser.add_argument("--neutral", metavar="START:END", help="seconds in which the face is relaxed (default: found)")
+    parser.add_argument("--turn", metavar="START:END", help="seconds in which the head nods and shakes (default: found)")
+    parser.add_argument("--model", default="linear", metavar="M", help="linear, or a linear model's .npz (default: the shipped linear model)")
+    parser.add_argument("--layout", default="default", metavar="L", help="sites: a shipped layout or a .json file")
+    parser.add_argument("--causal", action="store_true", help="as live: at most 2 frames of look-ahead")
+    parser.add_argument("--raw", action="store_true", help="no smoothing")
+    parser.add_argument(
+        "--minute", action="append", default=[], metavar="CHANNEL=SITE@START:END",
+        help="minute motion: drive a channel by one site's turn, learned from the seconds in which it is done once, fully; repeat for several",
+    )  # fmt: skip
+
+
+def run(options: argparse.Namespace) -> dict[str, Any]:
+    try:
+        from ..core import infer
+        from ..core.imu import linear
+    except ImportError as error:
+        raise InnerfaceError(f"inference needs SciPy, which does not load ({error}); pip install scipy") from None
+    neutral, turn = span(options.neutral, "--neutral"), span(options.turn, "--turn")
+    driven = tuple(_driven(text, infer.Driven) for text in options.minute)
+    model = _model(options.model, linear)
+    take = formats.read_take(options.take)
+    began = time.perf_counter()
+    done = infer.infer(take, layout(options.layout), model, neutral, turn, options.causal, options.raw, driven)
+    seconds = time.perf_counter() - began
+    formats.write_take(done.take, options.out)
+    track, found = done.take.weights(), done.calibration
+    for note in done.take.notes:
+        print(f"note: {note}", file=sys.stderr)
+    if not options.json:
+        print(
+            f"{options.out}: {len(track.time)} rows, {track.duration:.2f} s at 60 rows/s, {len(ARKIT)} weights and the head from "
+            f"{len(done.motion.sites)} face sites, {track.duration / max(seconds, 1e-9):.0f} x real time"
+        )
+        print("neutral {:.2f}:{:.2f}, turn {:.2f}:{:.2f} (seconds from the first row)".format(*found.neutral_span, *found.turn_span))
+        print(f"{'site':<20}{'noise deg':>10}{'m/s^2':>8}{'drift deg/min':>15}{'loss':>8}")
+        for q in done.quality:
+            print(f"{q.site:<20}{q.noise_deg:>10.3f}{q.noise_accel:>8.3f}{q.drift_dpm:>15.1f}{q.loss:>8.1%}")
+    return {
+        "out": options.out,
+        "rows": len(track.time),
+        "neutral": list(found.neutral_span),
+        "turn": list(found.turn_span),
+        "renamed": found.renamed,
+        "quality": [asdict(q) for q in done.quality],
+        "x_realtime": track.duration / max(seconds, 1e-9),
+        "notes": done.take.notes,
+    }
+
+
+def _driven(text: str, kind: Any) -> Any:
+    channel, _, rest = text.partition("=")
+    site, _, seconds = rest.partition("@")
+    example = span(seconds or None, "--minute")
+    if not channel or not site or example is None:
+        raise InnerfaceError(f"--minute {text}: is not CHANNEL=SITE@START:END; such as cheekPuff=buccinator_left@12:14")
+    return kind(channel, site, example)
+
+
+def _model(name: str, linear: Any) -> Any:
+    if name.endswith(".onnx"):
+        raise InnerfaceError(f"--model {name}: this version has no networks yet; leave --model away for the linear model")
+    return linear.load(linear.SHIPPED if name == "linear" else name)

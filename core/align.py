@@ -1,0 +1,190 @@
+"""Which moment of one take is which of another: offset and clock drift between two recordings of one performance.
+
+Faces moving alike are the clock: both takes become channels at 60 frames a second (an IMU take through calibration and the
+linear model), a normalised cross-correlation over all offsets finds the rough place and says whether the takes belong
+together, and Gauss-Newton steps on the channels' own slopes find offset and drift to milliseconds. Three taps on the
+chin, where both takes show them, are found as well and serve where the motion does not.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.ndimage import uniform_filter1d
+from scipy.signal import fftconvolve, find_peaks
+
+from .channels import ARKIT, GROUPS
+from .errors import InnerfaceError
+from .imu.layout import Layout
+from .imu.linear import LinearModel
+from .imu.signal import FRAME_RATE, from_track
+from .infer import infer
+from .resample import linear
+from .take import Take
+
+_SEEN_BY_SENSORS = tuple(c for g in ("mouth", "brow", "cheek") for c in GROUPS[g] if c not in ("tongueOut", "mouthShrugUpper"))
+_SLOW_S = 2.0  # motion slower than this is pose, not timing
+_MIN_OVERLAP_S, _MIN_SHARE = 2.0, 0.25  # of the shorter take
+_SURE, _DOUBT = 0.55, 0.30  # correlation that is beyond doubt, and one that chance gives
+_MARGIN = 1.15  # the best offset must beat every other one, 1.5 s or more away, by this
+_DRIFT_SD = 200e-6  # clocks of phones and boards differ by so much
+_STEPS = 12
+_TAP_GAP_S = (0.18, 0.9)
+
+
+@dataclass(frozen=True)
+class Alignment:
+    """time in A = (1 + drift_ppm 1e-6) time in B + offset_s, on the takes' own clocks. `confidence` 0..1; `method` "motion" or "taps"."""
+
+    offset_s: float
+    drift_ppm: float
+    confidence: float
+    method: str
+    correlation: float
+
+    def a_time(self, b_time: np.ndarray) -> np.ndarray:
+        """Times of B on A's clock."""
+        return (1 + self.drift_ppm * 1e-6) * b_time + self.offset_s
+
+
+@dataclass(frozen=True)
+class Moving:
+    """A take as channels: `start` s of its first frame at FRAME_RATE, `values` (T, 52), `names` that can be trusted, `taps` (3,) s or None."""
+
+    start: float
+    values: np.ndarray
+    names: tuple[str, ...]
+    taps: np.ndarray | None
+
+
+def moving(take: Take, layout: Layout, model: LinearModel) -> Moving:
+    """A weights take, or an IMU take by way of its inference. Raises InnerfaceError for a take with neither."""
+    if any(t.kind == "weights" for t in take.tracks.values()):
+        track = take.weights()
+        at = track.time[0] + np.arange(int(track.duration * FRAME_RATE) + 1) / FRAME_RATE
+        values = np.nan_to_num(linear(track.time, track.select(ARKIT), at))
+        jaw = np.abs(np.gradient(values[:, [ARKIT.index("jawOpen"), ARKIT.index("jawForward")]], axis=0)).sum(1)
+        return Moving(float(at[0]), values, ARKIT, triple(at, jaw))
+    done = infer(take, layout, model)
+    track = done.take.weights()
+    return Moving(float(track.time[0]), track.select(ARKIT), _SEEN_BY_SENSORS, chin_taps(take))
+
+
+def chin_taps(take: Take) -> np.ndarray | None:
+    """Times (3,) of a triple tap on the chin in an IMU take, or None: sharp pushes that the chin feels more than the rest of the face."""
+    signal = from_track(next(t for t in take.tracks.values() if t.kind == "imu"))
+    chin = [k for k, s in enumerate(signal.sites) if s.startswith("mentalis")]
+    rest = [k for k in range(len(signal.sites)) if k not in chin]
+    if not chin or len(signal.time) < 16:
+        return None
+    size = np.nan_to_num(np.linalg.norm(signal.acceleration, axis=-1), nan=9.8)
+    sharp = np.abs(size - uniform_filter1d(size, 15, axis=0))
+    return triple(signal.time, np.clip(sharp[:, chin].max(1) - (sharp[:, rest].mean(1) if rest else 0.0), 0, None))
+
+
+def triple(time: np.ndarray, energy: np.ndarray) -> np.ndarray | None:
+    """Times (3,) of the first three evenly spaced sharp peaks of like height that stand alone, or None."""
+    if len(time) < 16 or not energy.any():
+        return None
+    step = float(np.median(np.diff(time)))
+    floor = float(np.percentile(energy, 99)) + 1e-12
+    at, found = find_peaks(energy, height=max(2.5 * floor, 0.25 * energy.max()), distance=max(int(0.12 / step), 1))
+    height = found["peak_heights"]
+    for k in range(len(at) - 2):
+        gaps, tall = np.diff(time[at[k : k + 3]]), height[k : k + 3]
+        alone = (k == 0 or time[at[k]] - time[at[k - 1]] > _TAP_GAP_S[1]) and (
+            k + 3 == len(at) or time[at[k + 3]] - time[at[k + 2]] > _TAP_GAP_S[1]
+        )
+        if alone and (gaps > _TAP_GAP_S[0]).all() and (gaps < _TAP_GAP_S[1]).all() and gaps.max() < 1.6 * gaps.min() and tall.max() < 3 * tall.min():
+            return time[at[k : k + 3]]
+    return None
+
+
+def _prepared(values: np.ndarray) -> np.ndarray:
+    """Channels (T, C) without slow pose."""
+    width = int(_SLOW_S * FRAME_RATE) | 1
+    fast = values - uniform_filter1d(values, width, axis=0, mode="nearest")
+    return uniform_filter1d(fast, 3, axis=0, mode="nearest")
+
+
+def _correlation(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Normalised correlation at every lag with enough overlap, and the lags: frame k of b beside frame k + lag of a."""
+    lags = np.arange(-(len(b) - 1), len(a))
+    product = sum(fftconvolve(a[:, c], b[::-1, c]) for c in range(a.shape[1]))
+    power_a = np.concatenate([[0.0], np.cumsum((a**2).sum(1))])
+    power_b = np.concatenate([[0.0], np.cumsum((b**2).sum(1))])
+    first, last = np.maximum(lags, 0), np.minimum(lags + len(b), len(a))
+    energy = (power_a[last] - power_a[first]) * (power_b[last - lags] - power_b[first - lags])
+    shorter = min(len(a), len(b))
+    least = min(max(_MIN_SHARE * shorter, _MIN_OVERLAP_S * FRAME_RATE), shorter)
+    # an overlap without motion proves nothing: it must hold its share of both takes' motion
+    moved = 0.5 * _MIN_SHARE * min(power_a[-1], power_b[-1])
+    enough = (last - first >= least) & (np.sqrt(np.maximum(energy, 0)) > moved)
+    return np.where(enough, np.asarray(product) / np.sqrt(np.maximum(energy, 1e-12)), 0.0), lags
+
+
+def align(a: Moving, b: Moving) -> Alignment:
+    """Raises InnerfaceError where the two do not match."""
+    names = tuple(c for c in ARKIT if c in a.names and c in b.names)
+    index = [ARKIT.index(c) for c in names]
+    x, y = _prepared(a.values[:, index]), _prepared(b.values[:, index])
+    if min(len(x), len(y)) < _MIN_OVERLAP_S * FRAME_RATE:
+        raise InnerfaceError(f"a take of less than {_MIN_OVERLAP_S:g} s cannot be aligned; give longer takes of one performance")
+    spread = np.sqrt(x.std(0) * y.std(0))
+    live = spread > 0.01
+    if not live.any():
+        raise InnerfaceError("no channel moves in both takes; give takes of the same performance")
+    scale = np.minimum(spread, 0.1)  # a channel counts by how it moves, large ones no more than others
+    x, y = (m[:, live] / m[:, live].std(0) * scale[live] for m in (x, y))
+    value, lags = _correlation(x, y)
+    best = int(value.argmax())
+    peak = float(value[best])
+    rival = float(value[np.abs(lags - lags[best]) > 1.5 * FRAME_RATE].max(initial=0.0))
+    offset, drift = _refine(a.start, x, b.start, y, a.start - b.start + lags[best] / FRAME_RATE)
+    sure = float(np.clip((peak - _DOUBT) / (_SURE - _DOUBT), 0, 1)) * float(np.clip((peak / max(rival, 1e-9) - 1) / (_MARGIN - 1), 0, 1))
+    if sure > 0.05:
+        return Alignment(offset, drift * 1e6, sure, "motion", peak)
+    if a.taps is not None and b.taps is not None and np.abs(np.diff(a.taps) - np.diff(b.taps)).max() < 0.03:
+        return Alignment(float((a.taps - b.taps).mean()), 0.0, 0.5, "taps", peak)
+    raise InnerfaceError(
+        f"the two takes do not match: their motions agree by {peak:.2f} at best (next best {rival:.2f}; "
+        f"{_DOUBT:g} is chance, {_SURE:g} is sure); give takes of the same performance"
+    )
+
+
+def _refine(start_a: float, a: np.ndarray, start_b: float, b: np.ndarray, offset: float) -> tuple[float, float]:
+    """Offset and drift by Gauss-Newton: the rest a(t) - g b(t') is explained by b's slope times (offset, drift); residuals far off
+    count less. Time is counted from the middle of the overlap, so that the two are independent."""
+    time = start_b + np.arange(len(b)) / FRAME_RATE
+    first, last = max(start_a, time[0] + offset), min(start_a + (len(a) - 1) / FRAME_RATE, time[-1] + offset)
+    middle = (first + last) / 2 - offset  # on b's clock
+    shift, drift = offset, 0.0  # of the middle; a = middle + shift + (1 + drift) (t - middle)
+    for _ in range(_STEPS):
+        on_a = middle + shift + (1 + drift) * (time - middle)
+        at = (on_a - start_a) * FRAME_RATE
+        inside = (at >= 1) & (at <= len(a) - 2)
+        if inside.sum() < FRAME_RATE:
+            break
+        left = at[inside].astype(int)
+        share = (at[inside] - left)[:, None]
+        seen = a[left] * (1 - share) + a[left + 1] * share
+        slope = np.gradient(a, 1 / FRAME_RATE, axis=0)
+        slope = slope[left] * (1 - share) + slope[left + 1] * share
+        own = b[inside]
+        gain = (own * seen).sum(0) / np.maximum((own * own).sum(0), 1e-12)
+        rest = gain * own - seen
+        weight = 1 / (1 + (rest / (2 * np.median(np.abs(rest)) + 1e-9)) ** 2)
+        since = (time[inside] - middle)[:, None]
+        ww = weight * slope * slope
+        normal = np.array([[ww.sum(), (ww * since).sum()], [(ww * since).sum(), (ww * since**2).sum()]])
+        moment = np.array([(weight * slope * rest).sum(), (weight * slope * rest * since).sum()])
+        variance = float((weight * rest**2).sum() / weight.sum()) * 8.0  # neighbouring frames share their errors
+        normal[1, 1] += variance / _DRIFT_SD**2
+        moment[1] -= variance / _DRIFT_SD**2 * drift
+        step = np.linalg.solve(normal + 1e-12 * np.eye(2), moment)
+        shift, drift = shift + float(np.clip(step[0], -0.05, 0.05)), float(np.clip(drift + step[1], -2e-3, 2e-3))
+        if abs(step[0]) < 1e-6 and abs(step[1]) < 1e-9:
+            break
+    # a = middle + shift + (1 + drift)(t - middle) = (1 + drift) t + shift - drift middle
+    return shift - drift * middle, drift

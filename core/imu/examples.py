@@ -1,0 +1,93 @@
+"""Examples to learn from, made on the fly: performances through simulated sensors and the real calibration.
+
+What a model sees in training went the whole way that a recording goes, so its errors are in it. Simulated, not recorded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, fields, replace
+
+import numpy as np
+
+from ..channels import OUTPUT
+from ..errors import InnerfaceError
+from ..face_model import FaceModel
+from ..resample import linear
+from ..take import Track
+from .effects import PRESETS, Effects
+from .kinematics import Motion
+from .layout import Layout
+from .motion import calibrate_take
+from .signal import from_track
+from .simulate import simulate
+
+
+@dataclass(frozen=True)
+class Example:
+    """`motion` of one simulated take, its true `weights` (T, 55; OUTPUT), and `use` (T,): frames of the performance itself."""
+
+    motion: Motion
+    weights: np.ndarray
+    use: np.ndarray
+
+
+def random_effects(rng: np.random.Generator, whole: bool = False) -> Effects:
+    """Sensors between perfect and worse than rough: every size drawn on its own between two presets, any rate, any relaxed face.
+
+    `whole`: no site is dead or comes loose (moments need all sites).
+    """
+    low, high = PRESETS["clean"], PRESETS["rough"]
+    values = {}
+    for entry in fields(Effects):
+        a, b = getattr(low, entry.name), getattr(high, entry.name)
+        if isinstance(b, float) and a != b and entry.name not in ("dead", "loose", "gyro_range_dps"):
+            values[entry.name] = a + (b - a) * float(rng.beta(1.0, 2.2)) * 1.15
+    values["coupling_hz"] = (20.0, 60.0) if rng.uniform() < 0.9 else (0.0, 0.0)
+    values["rate_hz"] = float(rng.choice([60.0, 100.0, 200.0], p=[0.3, 0.6, 0.1]))
+    values["relaxed"] = (0.0, 1.0) if rng.uniform() < 0.5 else (0.9, 1.0)
+    values["heading_deg"] = 180.0 if rng.uniform() < 0.8 else 10.0
+    if not whole:
+        values["dead"], values["loose"] = high.dead, high.loose
+    return replace(low, **values)
+
+
+def example(
+    track: Track, face: FaceModel, layout: Layout, effects: Effects, rng: np.random.Generator, causal: bool = False
+) -> Example | None:
+    """One take through the simulator and the calibration; None where the calibration refuses it (a sensor or two too many are lost)."""
+    signal = from_track(simulate(track, face, layout, effects, rng).tracks["imu"])
+    try:
+        motion = calibrate_take(signal, layout, causal=causal)[1]
+    except InnerfaceError:
+        return None
+    use = (motion.time >= track.time[0]) & (motion.time <= track.time[-1])
+    weights = np.nan_to_num(linear(track.time, track.select(OUTPUT), motion.time))
+    return Example(motion, weights, use)
+
+
+def windows(
+    examples: Iterator[Example], sites: tuple[str, ...], length: int, batch: int, rng: np.random.Generator
+) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """Batches for training a network: rotation vectors and accelerations (batch, length, sites, 6), which sites are present
+    (batch, length, sites), true weights (batch, length, 55). Windows start anywhere in a performance; frames that no calibration
+    reaches are 0 and not present. Ends when `examples` end."""
+    held: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
+    for made in examples:
+        rows = np.flatnonzero(made.use)
+        if len(rows) < length:
+            continue
+        values = np.zeros((len(rows), len(sites), 6))
+        present = np.zeros(values.shape[:2], dtype=bool)
+        for k, site in enumerate(sites):
+            if site in made.motion.sites:
+                s = made.motion.sites.index(site)
+                values[:, k, :3], values[:, k, 3:] = made.motion.rotation[rows, s], made.motion.acceleration[rows, s]
+                present[:, k] = made.motion.present()[rows, s]
+        values = np.where(present[..., None], values, 0.0)
+        for _ in range(max(1, len(rows) // length)):
+            a = int(rng.integers(len(rows) - length + 1))
+            held.append((values[a : a + length], present[a : a + length], made.weights[rows[a : a + length]]))
+        while len(held) >= batch:
+            chosen = [held.pop(int(rng.integers(len(held)))) for _ in range(batch)]
+            yield tuple(np.stack(part) for part in zip(*chosen))  # type: ignore[misc]

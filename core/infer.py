@@ -1,0 +1,88 @@
+"""From a sensor take to a weights take: calibrate, infer, smooth. One way for the command line, the add-on and the demo."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .channels import OUTPUT
+from .errors import InnerfaceError
+from .imu import minute, quality
+from .imu.kinematics import Calibration, Motion
+from .imu.layout import Layout
+from .imu.linear import LinearModel
+from .imu.motion import calibrate_take
+from .imu.signal import from_track
+from .imu.spans import Span
+from .resample import bridge
+from .smooth import one_euro, zero_phase
+from .take import Take, Track
+
+
+@dataclass(frozen=True)
+class Inferred:
+    """`take`: 55 columns (OUTPUT) at 60 rows a second over the whole sensor take, on its clock; how it was calibrated, its motion and
+    its sensors' quality. The take's notes say all that a user should know."""
+
+    take: Take
+    calibration: Calibration
+    motion: Motion
+    quality: list[quality.SiteQuality]
+
+
+@dataclass(frozen=True)
+class Driven:
+    """A channel that one site drives by itself, learned from an example: see `imu.minute`."""
+
+    channel: str
+    site: str
+    example: Span
+
+
+def imu_track(take: Take) -> Track:
+    """The take's IMU track. Raises InnerfaceError where there is none, or nothing in it."""
+    track = next((t for t in take.tracks.values() if t.kind == "imu"), None)
+    if track is None:
+        kinds = ", ".join(sorted({t.kind for t in take.tracks.values()})) or "nothing"
+        raise InnerfaceError(f"{take.name}: holds {kinds} but no IMU track; give an IMU take")
+    if len(track.time) < 2:
+        raise InnerfaceError(f"{take.name}: has {len(track.time)} rows; record the take again")
+    return track
+
+
+def infer(
+    take: Take,
+    layout: Layout,
+    model: LinearModel,
+    neutral: Span | None = None,
+    turn: Span | None = None,
+    causal: bool = False,
+    raw: bool = False,
+    driven: tuple[Driven, ...] = (),
+) -> Inferred:
+    """Weights and head angles from an IMU take. `causal`: as live, from at most LOOKAHEAD frames ahead. `raw`: not smoothed.
+
+    Raises InnerfaceError with one line for whatever cannot be calibrated.
+    """
+    signal = from_track(imu_track(take))
+    try:
+        found, motion = calibrate_take(signal, layout, neutral, turn, causal)
+        weights = model.infer(motion, causal)
+        examples = [minute.learn(motion, d.channel, d.site, d.example, found.neutral_span) for d in driven]
+    except InnerfaceError as error:
+        raise InnerfaceError(f"{take.name}: {error}") from None
+    values = np.concatenate([weights, motion.head], axis=1)
+    for m in examples:
+        values[:, OUTPUT.index(m.channel)] = m.weights(motion)
+    notes = [*take.notes, *found.notes]
+    gone = float(np.isnan(values).any(axis=1).mean())
+    if gone > 0:
+        notes.append(f"{gone:.1%} of the frames have no sensor at all; they are bridged")
+    values = np.nan_to_num(bridge(motion.time, values))
+    if not raw:
+        values[:, :52] = one_euro(values[:, :52]) if causal else zero_phase(values[:, :52])
+        values[:, :52] = np.clip(values[:, :52], 0.0, 1.0)
+    judged = quality.report(signal, found, motion)
+    notes += [q.words for q in judged if q.words]
+    return Inferred(Take(take.name, {"weights": Track("weights", motion.time, OUTPUT, values)}, notes), found, motion, judged)

@@ -1,0 +1,1 @@
+"""Trained models, a card for each, and what trains them."""

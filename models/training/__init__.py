@@ -1,0 +1,1 @@
+"""What trains the models; nothing here is needed to use them."""

@@ -1,0 +1,81 @@
+"""Train the linear model: one command, no torch. Simulated sensors on generated and real performances, many identities."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from ...core import formats
+from ...core.channels import ARKIT
+from ...core.errors import InnerfaceError
+from ...core.face_model import FaceModel, Identities, bundled
+from ...core.imu.examples import example, random_effects
+from ...core.imu.layout import layout
+from ...core.imu.linear import LinearModel, Moments
+from ...core.performance import augment
+from ...core.performance.generate import generate
+from ...core.take import Track
+
+# Real takes that models may learn from. alex_rom_3, alex_rom_4 and MySlate_3 belong to other performers and are only ever tested on.
+TRAINING_TAKES = ("S07-001.csv", "apfel.csv", "dao.converted.csv", "FaceCapture_2020-19-7-17-03-23.converted.csv")
+HELD_OUT = ("alex_rom_3.csv", "alex_rom_4.csv", "MySlate_3_Jason_Millers_iPhone.csv")
+RIDGE = 3e-5  # of the mean moments
+_SECONDS = 60.0  # of one performance
+_REAL_SHARE = 0.35  # of the examples
+_BUNDLED_SHARE = 0.15  # of the faces
+
+
+def real_takes(folder: Path | None, names: tuple[str, ...] = TRAINING_TAKES) -> list[Track]:
+    """The real takes named, from a folder such as shared/data/arkit; without one, none. Raises InnerfaceError where one is missing."""
+    if folder is None:
+        return []
+    return [augment.at_rate(formats.read_take(folder / name).weights(), 60.0) for name in names]
+
+
+def performance(rng: np.random.Generator, real: list[Track]) -> Track:
+    """One performance: generated, or real and augmented (mirrored, warped in time, other gains, another rest, spliced)."""
+    if not real or rng.uniform() > _REAL_SHARE:
+        return generate(_SECONDS, rng)
+    made = generate(_SECONDS, rng)
+    track = augment.splice([*real, made], rng, _SECONDS) if rng.uniform() < 0.5 else real[int(rng.integers(len(real)))]
+    if rng.uniform() < 0.5:
+        track = augment.mirror(track)
+    track = augment.gains(augment.time_warp(track, rng), rng)
+    return augment.offset_rest(track, rng) if rng.uniform() < 0.3 else track
+
+
+def train(
+    examples: int,
+    seed: int,
+    faces: Identities | None,
+    real: list[Track],
+    progress: Callable[[float], None] = lambda _: None,
+) -> LinearModel:
+    """A linear model of `examples` simulated takes. `faces`: people to tape sensors to, besides the bundled head.
+
+    Raises InnerfaceError where not one take could be calibrated.
+    """
+    sites = layout()
+    moments = Moments(tuple(s for s in sites.sites if s != sites.reference))
+    head = bundled()
+    for k in range(examples):
+        rng = np.random.default_rng([seed, k])
+        face: FaceModel = head if faces is None or rng.uniform() < _BUNDLED_SHARE else faces.face(rng)
+        made = example(performance(rng, real), face, sites, random_effects(rng, whole=True), rng)
+        if made is not None:
+            moments.add(made.motion, made.weights[:, : len(ARKIT)], made.use)
+        progress((k + 1) / examples)
+    if not moments.frames:
+        raise InnerfaceError("not one simulated take could be calibrated; raise --examples")
+    card = {
+        "data": f"{examples} simulated takes of {_SECONDS:.0f} s: generated performances"
+        + (f" and real takes augmented ({', '.join(TRAINING_TAKES)})" if real else ""),
+        "held out": ", ".join(HELD_OUT),
+        "faces": "the bundled head" + (" and random identities of ICT-FaceKit" if faces is not None else ""),
+        "frames": f"{moments.frames:.0f}",
+        "seed": str(seed),
+        "licence": "GPL-3.0-or-later; trained on MIT and BSD-2 data",
+    }
+    return moments.model(RIDGE, card)
