@@ -1,7 +1,7 @@
 """`*.imu.csv`: a first line `# innerface-imu 1 acceleration=specific_force|linear [up=x|y|z]`, then a header and rows.
 
 Header: `time,<site>.qw,<site>.qx,<site>.qy,<site>.qz,<site>.ax,<site>.ay,<site>.az,...`; sensor frame, m/s^2, any rate;
-empty or NaN cells are missing.
+empty or NaN cells are missing. Boards without a fusion filter of their own give `<site>.gx,gy,gz` (rad/s) instead of the quaternion.
 """
 
 from __future__ import annotations
@@ -14,13 +14,12 @@ import numpy as np
 
 from ..errors import InnerfaceError
 from ..files import replacing
-from ..imu.signal import GRAVITY, PARTS
+from ..imu.signal import PARTS, RAW_PARTS
 from ..take import Take, Track
 from .table import check_advances, numbers
 
 MARK = "# innerface-imu"
 _UNIT = 0.05  # a quaternion may be this far from unit length before it is told
-_STILL_G = (0.8, 1.25)  # median of a specific force measured in g; in m/s^2 it is near 9.8
 
 
 def parse(text: str, path: Path) -> Take:
@@ -31,7 +30,7 @@ def parse(text: str, path: Path) -> Take:
     if not table:
         raise InnerfaceError(f"{path}: line 2: the header is missing; it begins with time,<site>.qw,...")
     header = [cell.strip() for cell in table[0]]
-    sites = _sites(header, path)
+    sites, parts = _sites(header, path)
     rows, lines = [], []
     for n, row in enumerate(table[1:], start=3):
         if not any(cell.strip() for cell in row):
@@ -50,11 +49,11 @@ def parse(text: str, path: Path) -> Take:
             f"{path}: line {lines[int(np.isnan(values[:, clock]).argmax())]}: the time is missing; mend or delete the line"
         )
     keep, repeats = check_advances(values[:, clock], lines, path)
-    order = [header.index(f"{site}.{part}") for site in sites for part in PARTS]
-    samples = values[keep][:, order].reshape(-1, len(sites), 7)
+    columns = tuple(f"{site}.{part}" for site in sites for part in parts)
+    samples = values[keep][:, [header.index(c) for c in columns]].reshape(-1, len(sites), len(parts))
     notes = [f"{repeats} rows repeat the time of the row before; the first of each is kept"] if repeats else []
-    notes += _mend(samples, sites, meta)
-    columns = tuple(f"{site}.{part}" for site in sites for part in PARTS)
+    if parts == PARTS:
+        notes += _mend(samples, sites)
     return Take(
         path.name.removesuffix(".csv").removesuffix(".imu"),
         {"imu": Track("imu", values[keep, clock], columns, samples.reshape(len(samples), -1), meta)},
@@ -76,27 +75,29 @@ def _first_line(line: str, path: Path) -> dict[str, str]:
     return {k: v for k, v in meta.items() if k in ("acceleration", "up")}
 
 
-def _sites(header: list[str], path: Path) -> tuple[str, ...]:
+def _sites(header: list[str], path: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The sites of a header, and what each of them has: PARTS or RAW_PARTS."""
     if "time" not in header:
         raise InnerfaceError(f"{path}: line 2: no column is called time; name the clock's column so")
     twice = next((c for c in header if header.count(c) > 1), None)
     if twice is not None:
         raise InnerfaceError(f"{path}: line 2: column {twice} stands there twice; delete one")
-    other = next((c for c in header if c != "time" and c.rpartition(".")[2] not in PARTS), None)
+    parts = RAW_PARTS if any(c.endswith(".gx") for c in header) else PARTS
+    other = next((c for c in header if c != "time" and c.rpartition(".")[2] not in parts), None)
     if other is not None:
-        raise InnerfaceError(f"{path}: line 2: '{other[:32]}' is not <site>.qw ... <site>.az; rename or delete the column")
+        raise InnerfaceError(f"{path}: line 2: '{other[:32]}' is not <site>.{parts[0]} ... <site>.az; rename or delete the column")
     sites = tuple(dict.fromkeys(c.rpartition(".")[0] for c in header if c != "time"))
     for site in sites:
-        lacking = next((p for p in PARTS if f"{site}.{p}" not in header), None)
+        lacking = next((p for p in parts if f"{site}.{p}" not in header), None)
         if lacking is not None:
-            raise InnerfaceError(f"{path}: line 2: site {site} lacks {site}.{lacking}; every site needs {', '.join(PARTS)}")
+            raise InnerfaceError(f"{path}: line 2: site {site} lacks {site}.{lacking}; every site needs {', '.join(parts)}")
     if not sites:
         raise InnerfaceError(f"{path}: line 2: there is no site; add <site>.qw ... columns")
-    return sites
+    return sites, parts
 
 
-def _mend(samples: np.ndarray, sites: tuple[str, ...], meta: dict[str, str]) -> list[str]:
-    """Bring rotations to unit length and accelerations to m/s^2, in place, and say so."""
+def _mend(samples: np.ndarray, sites: tuple[str, ...]) -> list[str]:
+    """Bring rotations to unit length, in place, and say so. Units of accelerations are `imu.level`'s affair: other formats need it too."""
     notes = []
     norm = np.linalg.norm(samples[..., :4], axis=-1)
     zero = norm < 1e-6
@@ -110,12 +111,6 @@ def _mend(samples: np.ndarray, sites: tuple[str, ...], meta: dict[str, str]) -> 
         )
     if zero.any():
         notes.append(f"{int(zero.sum())} zero quaternions count as missing")
-    if meta["acceleration"] == "specific_force":
-        force = np.linalg.norm(samples[..., 4:], axis=-1)
-        middle = float(np.nanmedian(force)) if not np.isnan(force).all() else 0.0
-        if _STILL_G[0] < middle < _STILL_G[1]:
-            samples[..., 4:] *= GRAVITY
-            notes.append(f"accelerations are in g (the median is {middle:.2f}); they were turned into m/s^2")
     return notes
 
 

@@ -103,7 +103,6 @@ def came_loose(motion: Motion) -> list[float | None]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # blocks without samples
         middle = np.nanmedian(motion.rotation[: blocks * window].reshape(blocks, window, count, 3), axis=1)
-        best = np.zeros(count)
         for cut in np.unique(np.linspace(4, blocks - 3, _LOOSE_CUTS).astype(int)):
             before, after = np.nanmedian(middle[:cut], axis=0), np.nanmedian(middle[cut:], axis=0)
             step = np.linalg.norm(after - before, axis=-1)
@@ -112,8 +111,8 @@ def came_loose(motion: Motion) -> list[float | None]:
             away = np.nan_to_num(np.linalg.norm(middle[cut:] - before, axis=-1), nan=np.inf)
             nearest = np.percentile(away, 5, axis=0)
             # a face at work comes back to where it was; a loose sensor does not
-            for k in np.flatnonzero((nearest > np.radians(_LOOSE_DEG)) & (step > 3 * elsewhere) & (spread < step) & (nearest > best)):
-                best[k], when[k] = nearest[k], float(cut) * _LOOSE_S
+            for k in np.flatnonzero((nearest > np.radians(_LOOSE_DEG)) & (step > 3 * elsewhere) & (spread < step)):
+                when[k] = float(cut) * _LOOSE_S if when[k] is None else when[k]
     return when
 
 

@@ -12,6 +12,7 @@ from ..take import Track
 FRAME_RATE = 60.0  # frames a second that everything after resampling runs at
 LOOKAHEAD = 2  # frames: the triangle's half width, c = 2 of eq 5
 PARTS = ("qw", "qx", "qy", "qz", "ax", "ay", "az")
+RAW_PARTS = ("gx", "gy", "gz", "ax", "ay", "az")  # of a board that leaves fusion to us
 GRAVITY = 9.80665  # m/s^2
 
 
@@ -49,15 +50,24 @@ def to_track(signal: ImuSignal) -> Track:
 
 
 def from_track(track: Track) -> ImuSignal:
-    """An IMU track as arrays, by column name. Raises InnerfaceError for a track of another kind or with incomplete sites."""
+    """An IMU track as arrays, by column name; raw gyroscopes are fused on the way (`fusion`). Raises InnerfaceError for a track of
+    another kind or with incomplete sites."""
     if track.kind != "imu":
         raise InnerfaceError(f"a track of {track.kind} is no IMU track; give an IMU take")
     sites = tuple(dict.fromkeys(c.rsplit(".", 1)[0] for c in track.columns))
-    missing = [c for c in columns(sites) if c not in track.columns]
+    parts = RAW_PARTS if any(c.endswith(".gx") for c in track.columns) else PARTS
+    wanted = [f"{site}.{part}" for site in sites for part in parts]
+    missing = [c for c in wanted if c not in track.columns]
     if missing:
-        raise InnerfaceError(f"the IMU track lacks {missing[0]}; every site needs qw, qx, qy, qz, ax, ay, az")
-    values = track.select(columns(sites)).reshape(len(track.time), len(sites), 7)
+        raise InnerfaceError(f"the IMU track lacks {missing[0]}; every site needs {', '.join(parts)}")
+    values = track.select(tuple(wanted)).reshape(len(track.time), len(sites), len(parts))
     linear = track.meta.get("acceleration", "specific_force") == "linear"
+    if parts == RAW_PARTS:
+        from .fusion import fuse  # here: it needs an extra
+
+        if linear:
+            raise InnerfaceError("raw gyroscopes need accelerations with gravity in them; record acceleration=specific_force")
+        return ImuSignal(track.time, sites, continuous(fuse(track.time, sites, values)), values[..., 3:], False, "z")
     return ImuSignal(track.time, sites, continuous(values[..., :4]), values[..., 4:], linear, track.meta.get("up", ""))
 
 

@@ -34,13 +34,6 @@ def test_an_imu_take_comes_back_with_all_it_says(tmp_path, suffix, linear, up):
     assert np.allclose(a.rotation, b.rotation, equal_nan=True, atol=1e-12)
 
 
-def test_accelerations_in_g_are_turned_and_told(tmp_path):
-    (tmp_path / "t.imu.csv").write_text(HEAD + "".join(ROW.format(t=k / 60).replace("9.8", "0.998") for k in range(50)))
-    take = read_take(tmp_path / "t.imu.csv")
-    assert take.tracks["imu"].column("a.ay")[0] == pytest.approx(0.998 * 9.80665)
-    assert any("in g" in note for note in take.notes)
-
-
 def test_quaternions_of_other_lengths_are_normalised_and_zero_ones_missing(tmp_path):
     (tmp_path / "t.imu.csv").write_text(HEAD + "0,2,0,0,0,0,9.8,0\n0.1,0,0,0,0,0,9.8,0\n0.2,1,0,0,0,0,9.8,0\n")
     take = read_take(tmp_path / "t.imu.csv")
