@@ -296,7 +296,7 @@ def lock(_: list[str]) -> None:
     with tempfile.NamedTemporaryFile("w", suffix=".txt") as constraints:
         constraints.write(limits)
         constraints.flush()
-        extras = [x for name in ("blender", "test", "lint") for x in ("--extra", name)]
+        extras = [x for name in ("blender", "fusion", "report", "test", "lint") for x in ("--extra", name)]
         run(
             python,
             "-m",

@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.ndimage import uniform_filter1d
+from scipy.ndimage import median_filter, uniform_filter1d
 from scipy.signal import fftconvolve, find_peaks
 
 from .channels import ARKIT, GROUPS
@@ -20,7 +20,7 @@ from .imu.layout import Layout
 from .imu.linear import LinearModel
 from .imu.signal import FRAME_RATE, from_track
 from .infer import infer
-from .resample import linear
+from .resample import bridge, linear
 from .take import Take
 
 _SEEN_BY_SENSORS = tuple(c for g in ("mouth", "brow", "cheek") for c in GROUPS[g] if c not in ("tongueOut", "mouthShrugUpper"))
@@ -29,8 +29,10 @@ _MIN_OVERLAP_S, _MIN_SHARE = 2.0, 0.25  # of the shorter take
 _SURE, _DOUBT = 0.55, 0.30  # correlation that is beyond doubt, and one that chance gives
 _MARGIN = 1.15  # the best offset must beat every other one, 1.5 s or more away, by this
 _DRIFT_SD = 200e-6  # clocks of phones and boards differ by so much
-_STEPS = 12
+_STEPS, _RIDGE = 12, 0.02
+_CORRELATED = 30.0  # errors of neighbouring frames and channels are alike: this many count as one
 _TAP_GAP_S = (0.18, 0.9)
+_TAP_CONTRAST = 8.0  # a tap is so many times what happens around it
 
 
 @dataclass(frozen=True)
@@ -50,12 +52,14 @@ class Alignment:
 
 @dataclass(frozen=True)
 class Moving:
-    """A take as channels: `start` s of its first frame at FRAME_RATE, `values` (T, 52), `names` that can be trusted, `taps` (3,) s or None."""
+    """A take as channels: `start` s of its first frame at FRAME_RATE, `values` (T, 52), `names` that can be trusted, `taps` (3,) s or None;
+    `signals` (T, C): what was measured, weights or rotations of sites, for fine timing."""
 
     start: float
     values: np.ndarray
     names: tuple[str, ...]
     taps: np.ndarray | None
+    signals: np.ndarray
 
 
 def moving(take: Take, layout: Layout, model: LinearModel) -> Moving:
@@ -65,10 +69,11 @@ def moving(take: Take, layout: Layout, model: LinearModel) -> Moving:
         at = track.time[0] + np.arange(int(track.duration * FRAME_RATE) + 1) / FRAME_RATE
         values = np.nan_to_num(linear(track.time, track.select(ARKIT), at))
         jaw = np.abs(np.gradient(values[:, [ARKIT.index("jawOpen"), ARKIT.index("jawForward")]], axis=0)).sum(1)
-        return Moving(float(at[0]), values, ARKIT, triple(at, jaw))
+        return Moving(float(at[0]), values, ARKIT, triple(at, jaw), values)
     done = infer(take, layout, model)
     track = done.take.weights()
-    return Moving(float(track.time[0]), track.select(ARKIT), _SEEN_BY_SENSORS, chin_taps(take))
+    rotation = done.motion.rotation.reshape(len(track.time), -1)
+    return Moving(float(track.time[0]), track.select(ARKIT), _SEEN_BY_SENSORS, chin_taps(take), np.nan_to_num(bridge(track.time, rotation)))
 
 
 def chin_taps(take: Take) -> np.ndarray | None:
@@ -78,25 +83,27 @@ def chin_taps(take: Take) -> np.ndarray | None:
     rest = [k for k in range(len(signal.sites)) if k not in chin]
     if not chin or len(signal.time) < 16:
         return None
-    size = np.nan_to_num(np.linalg.norm(signal.acceleration, axis=-1), nan=9.8)
-    sharp = np.abs(size - uniform_filter1d(size, 15, axis=0))
+    force = bridge(signal.time, signal.acceleration.reshape(len(signal.time), -1)).reshape(signal.acceleration.shape)
+    width = max(int(0.15 * len(signal.time) / max(signal.time[-1] - signal.time[0], 1e-6)), 3)
+    sharp = np.linalg.norm(np.nan_to_num(force - uniform_filter1d(force, width, axis=0)), axis=-1)
     return triple(signal.time, np.clip(sharp[:, chin].max(1) - (sharp[:, rest].mean(1) if rest else 0.0), 0, None))
 
 
 def triple(time: np.ndarray, energy: np.ndarray) -> np.ndarray | None:
-    """Times (3,) of the first three evenly spaced sharp peaks of like height that stand alone, or None."""
+    """Times (3,) of the first three evenly spaced sharp peaks of like height that stand alone in a quiet moment, or None."""
     if len(time) < 16 or not energy.any():
         return None
     step = float(np.median(np.diff(time)))
-    floor = float(np.percentile(energy, 99)) + 1e-12
-    at, found = find_peaks(energy, height=max(2.5 * floor, 0.25 * energy.max()), distance=max(int(0.12 / step), 1))
-    height = found["peak_heights"]
+    around = median_filter(energy, size=int(1.2 / step) | 1, mode="nearest")
+    at, _ = find_peaks(energy, distance=max(int(0.12 / step), 1))
+    at = at[energy[at] > _TAP_CONTRAST * around[at] + 0.05 * energy.max()]
+    height = energy[at]
     for k in range(len(at) - 2):
         gaps, tall = np.diff(time[at[k : k + 3]]), height[k : k + 3]
-        alone = (k == 0 or time[at[k]] - time[at[k - 1]] > _TAP_GAP_S[1]) and (
-            k + 3 == len(at) or time[at[k + 3]] - time[at[k + 2]] > _TAP_GAP_S[1]
+        alone = (k == 0 or time[at[k]] - time[at[k - 1]] > gaps.max()) and (
+            k + 3 == len(at) or time[at[k + 3]] - time[at[k + 2]] > gaps.max()
         )
-        if alone and (gaps > _TAP_GAP_S[0]).all() and (gaps < _TAP_GAP_S[1]).all() and gaps.max() < 1.6 * gaps.min() and tall.max() < 3 * tall.min():
+        if alone and (gaps > _TAP_GAP_S[0]).all() and (gaps < _TAP_GAP_S[1]).all() and gaps.max() < 1.4 * gaps.min() and tall.max() < 3.5 * tall.min():
             return time[at[k : k + 3]]
     return None
 
@@ -141,7 +148,7 @@ def align(a: Moving, b: Moving) -> Alignment:
     best = int(value.argmax())
     peak = float(value[best])
     rival = float(value[np.abs(lags - lags[best]) > 1.5 * FRAME_RATE].max(initial=0.0))
-    offset, drift = _refine(a.start, x, b.start, y, a.start - b.start + lags[best] / FRAME_RATE)
+    offset, drift = _refine(a.start, _prepared(a.values), b.start, _prepared(b.signals), a.start - b.start + lags[best] / FRAME_RATE)
     sure = float(np.clip((peak - _DOUBT) / (_SURE - _DOUBT), 0, 1)) * float(np.clip((peak / max(rival, 1e-9) - 1) / (_MARGIN - 1), 0, 1))
     if sure > 0.05:
         return Alignment(offset, drift * 1e6, sure, "motion", peak)
@@ -154,37 +161,37 @@ def align(a: Moving, b: Moving) -> Alignment:
 
 
 def _refine(start_a: float, a: np.ndarray, start_b: float, b: np.ndarray, offset: float) -> tuple[float, float]:
-    """Offset and drift by Gauss-Newton: the rest a(t) - g b(t') is explained by b's slope times (offset, drift); residuals far off
-    count less. Time is counted from the middle of the overlap, so that the two are independent."""
+    """Offset and drift by Gauss-Newton: what a's channels (T, C) differ from their ridge regression on b's signals (T', D) is explained by
+    the regression's slope times (offset, drift); residuals far off count less. The regression has no lags, so it cannot take up a
+    shift in time itself. Time is counted from the middle of the overlap, so that the two are independent."""
     time = start_b + np.arange(len(b)) / FRAME_RATE
     first, last = max(start_a, time[0] + offset), min(start_a + (len(a) - 1) / FRAME_RATE, time[-1] + offset)
     middle = (first + last) / 2 - offset  # on b's clock
-    shift, drift = offset, 0.0  # of the middle; a = middle + shift + (1 + drift) (t - middle)
+    shift, drift = offset, 0.0  # a's time = middle + shift + (1 + drift) (b's time - middle)
+    b = b / (b.std(0) + 1e-9)
+    speed = np.gradient(b, 1 / FRAME_RATE, axis=0)
     for _ in range(_STEPS):
-        on_a = middle + shift + (1 + drift) * (time - middle)
-        at = (on_a - start_a) * FRAME_RATE
-        inside = (at >= 1) & (at <= len(a) - 2)
-        if inside.sum() < FRAME_RATE:
+        at = (middle + shift + (1 + drift) * (time - middle) - start_a) * FRAME_RATE
+        inside = np.flatnonzero((at >= 1) & (at <= len(a) - 2))
+        if len(inside) < FRAME_RATE:
             break
         left = at[inside].astype(int)
         share = (at[inside] - left)[:, None]
         seen = a[left] * (1 - share) + a[left + 1] * share
-        slope = np.gradient(a, 1 / FRAME_RATE, axis=0)
-        slope = slope[left] * (1 - share) + slope[left + 1] * share
         own = b[inside]
-        gain = (own * seen).sum(0) / np.maximum((own * own).sum(0), 1e-12)
-        rest = gain * own - seen
-        weight = 1 / (1 + (rest / (2 * np.median(np.abs(rest)) + 1e-9)) ** 2)
+        mix = np.linalg.solve(own.T @ own + _RIDGE * len(own) * np.eye(own.shape[1]), own.T @ seen)
+        rest, slope = own @ mix - seen, speed[inside] @ mix
+        spread = np.sqrt((rest**2).mean(0)) + 1e-9
+        weight = 1 / (1 + (rest / (2 * spread)) ** 2) / spread**2  # a channel that is badly explained tells little
+        # rest = (slope of b at its own time) x (how much later b's clock must be read)
         since = (time[inside] - middle)[:, None]
         ww = weight * slope * slope
-        normal = np.array([[ww.sum(), (ww * since).sum()], [(ww * since).sum(), (ww * since**2).sum()]])
-        moment = np.array([(weight * slope * rest).sum(), (weight * slope * rest * since).sum()])
-        variance = float((weight * rest**2).sum() / weight.sum()) * 8.0  # neighbouring frames share their errors
-        normal[1, 1] += variance / _DRIFT_SD**2
-        moment[1] -= variance / _DRIFT_SD**2 * drift
-        step = np.linalg.solve(normal + 1e-12 * np.eye(2), moment)
+        normal = np.array([[ww.sum(), (ww * since).sum()], [(ww * since).sum(), (ww * since**2).sum()]]) / _CORRELATED
+        moment = np.array([(weight * slope * rest).sum(), (weight * slope * rest * since).sum()]) / _CORRELATED
+        normal[1, 1] += 1 / _DRIFT_SD**2
+        moment[1] -= drift / _DRIFT_SD**2
+        step = np.linalg.solve(normal + 1e-9 * np.eye(2), moment)
         shift, drift = shift + float(np.clip(step[0], -0.05, 0.05)), float(np.clip(drift + step[1], -2e-3, 2e-3))
         if abs(step[0]) < 1e-6 and abs(step[1]) < 1e-9:
             break
-    # a = middle + shift + (1 + drift)(t - middle) = (1 + drift) t + shift - drift middle
     return shift - drift * middle, drift
