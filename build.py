@@ -34,13 +34,13 @@ THREE = "three@0.180.0"  # reads exports back in tests
 NUMPY = {(3, 11): "numpy==1.26.4", (3, 13): "numpy>=2.2,<3"}  # as those Blenders carry them
 
 # What the add-on's zip holds: only what runs inside Blender.
-PACKAGED = ("__init__.py", "__main__.py", "LICENSE", "core", "cli", "blender_addon")
-NOT_PACKAGED = re.compile(r"(^|/)(__pycache__|README\.md$|core/head/(generate|parts|shapes|skin|surface|topology)\.py$)")
-WHEELS = ("mcap", "lz4", "zstandard")  # the manifest resolves no dependencies: MCAP's own are listed
+PACKAGED = ("__init__.py", "__main__.py", "LICENSE", "core", "cli", "models", "blender_addon")
+NOT_PACKAGED = re.compile(r"(^|/)(__pycache__|README\.md$|models/training/|core/head/(generate|parts|shapes|skin|surface|topology)\.py$)")
+WHEELS = ("mcap", "lz4", "zstandard", "scipy")  # the manifest resolves no dependencies: MCAP's own are listed; NumPy is Blender's
 PLATFORMS = {
-    "linux-x64": ["manylinux_2_28_x86_64", "manylinux_2_17_x86_64", "manylinux2014_x86_64"],
+    "linux-x64": ["manylinux_2_28_x86_64", "manylinux_2_27_x86_64", "manylinux_2_17_x86_64", "manylinux2014_x86_64"],
     "windows-x64": ["win_amd64"],
-    "macos-arm64": ["macosx_11_0_arm64"],
+    "macos-arm64": ["macosx_12_0_arm64", "macosx_11_0_arm64"],
 }
 PYTHONS = ("3.11", "3.13")
 
@@ -195,12 +195,13 @@ def lint(_: list[str]) -> None:
     run(python, "-m", "pyright", "--pythonpath", python)
 
 
-def locked(name: str) -> str:
-    """`name==version` from the lock file."""
-    found = re.search(rf"^{re.escape(name)}==\S+", LOCK.read_text(), re.MULTILINE)
-    if found is None:
-        raise BuildError(f"{LOCK.name} does not pin {name}; run 'python3 build.py lock'")
-    return found.group(0)
+def locked(name: str, python: str) -> str:
+    """`name==version` from the lock file for a Python such as 3.13."""
+    for spec, test, limit in re.findall(rf"^({re.escape(name)}==[^ \n]+)(?: ; python_full_version (<|>=) '([\d.]+)')?$", LOCK.read_text(), re.MULTILINE):
+        here, there = ([int(x) for x in v.split(".")[:2]] for v in (python, limit or python))
+        if not test or (here < there) == (test == "<"):
+            return spec
+    raise BuildError(f"{LOCK.name} does not pin {name} for Python {python}; run 'python3 build.py lock'")
 
 
 def fetch_wheels(folder: Path, platform: str, pythons: list[str]) -> list[Path]:
@@ -220,7 +221,7 @@ def fetch_wheels(folder: Path, platform: str, pythons: list[str]) -> list[Path]:
             "--implementation",
             "cp",
         ]
-        run(*command, "--python-version", python, *tags, "-d", folder, *(locked(w) for w in WHEELS), quiet=True)
+        run(*command, "--python-version", python, *tags, "-d", folder, *(locked(w, python) for w in WHEELS), quiet=True)
     return sorted(folder.glob("*.whl"))
 
 
@@ -329,6 +330,7 @@ def head(_: list[str]) -> None:
 def pictures(arguments: list[str]) -> None:
     """Render docs/images again."""
     run(environment(), ROOT / "docs" / "pictures.py", *arguments)
+    run(environment(), ROOT / "docs" / "figures.py")
 
 
 def screenshots(arguments: list[str]) -> None:

@@ -14,7 +14,7 @@ from mathutils import Vector
 from ..core.channels import ARKIT
 from ..core.files import replacing
 from ..core.head import load
-from . import compat
+from . import bundled_head, compat, face, keying
 from .bundled_head import head_mesh
 
 BACKDROP = (0.055, 0.062, 0.075)  # scene-linear
@@ -23,6 +23,7 @@ PREVIEW_FRAMES = 60
 _TILE = (0.205, 0.292)  # one head of the contact sheet, metres
 _CUT = -0.118  # its neck ends here
 _COLUMNS = 9
+BESIDE_M = 0.3  # from one head to the other, where a result stands beside its truth
 
 
 def light(scene: Any, size: float = 1.0) -> None:
@@ -63,6 +64,21 @@ def camera(scene: Any, target: tuple[float, float, float], distance: float, azim
     return obj
 
 
+def second_head(scene: Any, track: Any, name: str) -> None:
+    """Another bundled head beside the first one, on which `track` plays, with `name` and "from sensors" written under the two."""
+    obj, rig = bundled_head.add(scene.collection)
+    obj.name, rig.name, rig.location.x = f"{obj.name} {name}", f"{rig.name} {name}", BESIDE_M
+    target = next(f for f in [face.face_of(obj, list(scene.objects))] if f is not None)
+    keying.play(target, keying.key_track(target, track, name, scene))
+    for x, words in ((0.0, "from sensors"), (BESIDE_M, name)):
+        text = bpy.data.curves.new(f"Innerface {words}", "FONT")
+        text.body, text.size, text.align_x = words, 0.022, "CENTER"
+        label = bpy.data.objects.new(text.name, text)
+        label.location, label.rotation_euler.x = (x, -0.12, -0.2), math.pi / 2
+        text.materials.append(bundled_head.material("teeth"))
+        scene.collection.objects.link(label)
+
+
 def workbench(scene: Any) -> None:
     """Fast and without a GPU: Workbench with studio light, display colours and soft cavities."""
     scene.render.engine = "BLENDER_WORKBENCH"
@@ -99,7 +115,8 @@ def render_preview(scene: Any, path: str | Path, length: int = 480, progress: Ca
     count = min(PREVIEW_FRAMES, last - first + 1)
     start = first + (last - first + 1 - count) // 2
     workbench(scene)
-    scene.render.resolution_x, scene.render.resolution_y, scene.render.resolution_percentage = length, length, 100
+    wide = round(length * scene.render.resolution_x / scene.render.resolution_y / 2) * 2
+    scene.render.resolution_x, scene.render.resolution_y, scene.render.resolution_percentage = wide, length, 100
     done = []
 
     def step(*_: Any) -> None:

@@ -1,7 +1,8 @@
 """Make an animated face from nothing, or from a take of yours: one file of each kind.
 
-Without --take a performance is made up in code (seeded). DIR gets the take (MCAP), its weights (CSV), scene.blend,
-scene.fbx, scene.glb, a contact sheet of all 52 shapes and a short preview video.
+Without --take the whole road is gone: a performance is made up in code, eleven simulated sensors record it, and what they say of the
+face is keyed, with the truth on a second head beside it. With --take a sensor take is inferred and keyed, a weights take keyed.
+DIR gets the take (MCAP), the weights (CSV), scene.blend, scene.fbx, scene.glb, a contact sheet of all 52 shapes and a short video.
 """
 
 from __future__ import annotations
@@ -16,15 +17,17 @@ from typing import Any
 from ..core import formats, performance
 from ..core.errors import InnerfaceError
 from ..core.files import replacing
+from ..core.take import Take, Track
 from . import blender
-from .key import key_takes
+from .key import key_takes, weights_take
 from .progress import quiet, step
 from .rates import blender_rate
 
 FILES = {
     "take.mcap": "the take: the native, crash-safe recording format",
-    "weights.csv": "its 52 weights and head angles, as Live Link Face would write them",
-    "scene.blend": "the animated head: open it in Blender and press space",
+    "weights.csv": "52 weights and head angles, as Live Link Face would write them",
+    "truth.csv": "the performance that the simulated sensors recorded",
+    "scene.blend": "the animated head (and the truth beside it): open it in Blender and press space",
     "scene.fbx": "the same for Unreal, Unity or Maya",
     "scene.glb": "the same for Godot, three.js and the web",
     "contact_sheet.png": "the head's 52 shapes",
@@ -34,7 +37,7 @@ FILES = {
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", default="out/demo", metavar="DIR", help="folder to write into (default out/demo)")
-    parser.add_argument("--take", metavar="FILE", help="key this take instead of a made-up performance")
+    parser.add_argument("--take", metavar="FILE", help="use this take, of sensors or weights, instead of a made-up performance")
     parser.add_argument("--fps", default="24", metavar="F", help="frames per second (default 24)")
     parser.add_argument("--seed", type=int, default=7, metavar="N", help="seed of the made-up performance")
 
@@ -45,27 +48,70 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     blender_rate(options.fps)
     if options.seed < 0:
         raise InnerfaceError(f"--seed {options.seed}: give a whole number from 0")
-    take = formats.read_take(options.take) if options.take else performance.perform(options.seed)
-    take.weights()
+    if options.take:
+        take, truth, figures = formats.read_take(options.take), None, None
+        result_take = weights_take(take)
+        result_take.weights()
+    else:
+        take, truth, result_take, figures = sensors(options.seed)
+    wanted = [name for name in FILES if truth is not None or name != "truth.csv"]
     bpy = blender.load()
     from ..blender_addon import studio
 
     with ExitStack() as stack:  # all files or none
-        files = {name: stack.enter_context(replacing(out / name)) for name in FILES}
+        files = {name: stack.enter_context(replacing(out / name)) for name in wanted}
         with step("writing the take"):
             formats.write_take(take, files["take.mcap"])
-            formats.write_take(take, files["weights.csv"], "llf")
+            formats.write_take(result_take, files["weights.csv"], "llf")
+            if truth is not None:
+                formats.write_take(truth, files["truth.csv"], "llf")
         outputs: dict[str, str | None] = {kind: str(files[f"scene.{kind}"]) for kind in ("blend", "fbx", "glb")}
-        result = key_takes([take], outputs, fps=options.fps, silent=True)
+        result = key_takes([result_take], outputs, fps=options.fps, silent=True, beside=truth)
         with step("rendering the preview") as bar, quiet():
             studio.render_preview(bpy.context.scene, files["preview.mp4"], progress=bar)
         with step("rendering the shapes"), quiet():
             studio.contact_sheet(files["contact_sheet.png"], width=1800)
     seconds = time.monotonic() - began
+    seconds_long = result_take.weights().duration
     if not options.json:
-        source = options.take or f"a made-up performance (seed {options.seed}; not a recording)"
-        print(f"\n{source}: {take.weights().duration:.1f} s, keyed on the bundled head in {out}/")
-        for name, what in FILES.items():
-            print(f"  {name:<18} {(out / name).stat().st_size / 1024:8.0f} KiB  {what}")
+        source = options.take or f"a made-up performance (seed {options.seed}) through simulated sensors; nothing of it is a recording"
+        print(f"\n{source}: {seconds_long:.1f} s, keyed on the bundled head in {out}/")
+        if figures is not None:
+            print(
+                "mean error on the {region}: {pve_mm:.2f} mm from sensors, {neutral_mm:.2f} mm by a face that never moves, "
+                "{mean_face_mm:.2f} mm by the take's mean face".format(**figures)
+            )
+        for name in wanted:
+            print(f"  {name:<18} {(out / name).stat().st_size / 1024:8.0f} KiB  {FILES[name]}")
         print(f"done in {seconds:.0f} s", file=sys.stderr)
-    return {"dir": str(out), "files": list(FILES), "seconds": seconds, "made_up": options.take is None} | {"takes": result["takes"]}
+    return {"dir": str(out), "files": wanted, "seconds": seconds, "made_up": options.take is None, "error": figures} | {"takes": result["takes"]}
+
+
+def sensors(seed: int) -> tuple[Take, Take, Take, dict[str, Any]]:
+    """A made-up performance on the whole road: the simulated sensor take, the truth, what is inferred of it, and how far that is off."""
+    try:
+        from ..core import infer, metrics
+        from ..core.face_model import bundled
+        from ..core.imu import linear
+        from ..core.imu.effects import PRESETS
+        from ..core.imu.layout import layout
+        from ..core.imu.simulate import simulate
+    except ImportError as error:
+        raise InnerfaceError(f"simulated sensors need SciPy, which does not load ({error}); give a take of yours with --take") from None
+    face, sites = bundled(), layout()
+    with step("performing with sensors"):
+        truth = performance.perform(seed)
+        truth.name = "truth"
+        take = simulate(truth.weights(), face, sites, PRESETS["studio"], seed)
+    with step("calibrating, inferring"):
+        track = infer.infer(take, sites, linear.load()).take.weights()
+        inside = (track.time >= truth.weights().time[0]) & (track.time <= truth.weights().time[-1])
+        track = Track("weights", track.time[inside], track.columns, track.values[inside])  # the performance, without relaxing and nodding
+        said = metrics.evaluate(track, truth.weights(), face)
+    figures = {
+        "region": said["region"],
+        "pve_mm": said["pve_mm"]["mean"],
+        "neutral_mm": said["neutral"]["pve_mm"]["mean"],
+        "mean_face_mm": said["mean_face"]["pve_mm"]["mean"],
+    }
+    return take, truth, Take("from sensors", {"weights": track}), figures

@@ -1,6 +1,6 @@
 """Key takes on a face and save a .blend, FBX and GLB.
 
-Without --character the bundled head is keyed. Several takes become several actions; the first one plays, the others
+Sensor takes are inferred on the way, with default settings (see `infer`). Without --character the bundled head is keyed. Several takes become several actions; the first one plays, the others
 wait in the file, and FBX and GLB hold the one that plays. Keys lie on every frame unless --tolerance is given.
 """
 
@@ -21,7 +21,7 @@ from .progress import quiet, step
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("takes", metavar="TAKE", nargs="+", help="weights takes: Live Link Face CSV, plain CSV, JSON, MCAP")
+    parser.add_argument("takes", metavar="TAKE", nargs="+", help="weights takes (Live Link Face CSV, plain CSV, JSON, MCAP) or face-IMU takes")
     parser.add_argument("--out", required=True, metavar="S.blend", help="the .blend to write")
     parser.add_argument("--character", metavar="C.blend", help="a file with your own face; without it the bundled head is used")
     parser.add_argument("--object", action="append", default=[], metavar="NAME", help="a mesh of the character; repeat for several")
@@ -38,12 +38,23 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
         raise InnerfaceError(
             f"--tolerance {options.tolerance:g}: is measured in weights; give a number above 0 and at most 1, such as 0.005"
         )
-    takes = [formats.read_take(path) for path in options.takes]
+    takes = [weights_take(formats.read_take(path)) for path in options.takes]
     outputs = {"blend": options.out, "fbx": options.fbx, "glb": options.glb}
     for kind, path in outputs.items():
         if path and Path(path).suffix.lower() != f".{kind}":
             raise InnerfaceError(f"{path}: should end in .{kind}; change the name")
     return key_takes(takes, outputs, options.character, options.object, options.fps, options.tolerance, options.json)
+
+
+def weights_take(take: Take) -> Take:
+    """The take, or what a sensor take says of the face. Raises InnerfaceError."""
+    if not any(t.kind == "imu" for t in take.tracks.values()):
+        return take
+    try:
+        from ..core.infer import as_weights
+    except ImportError as error:
+        raise InnerfaceError(f"{take.name}: is a sensor take, and inference needs SciPy, which does not load ({error})") from None
+    return as_weights(take)
 
 
 def key_takes(
@@ -54,8 +65,12 @@ def key_takes(
     fps: str | None = None,
     tolerance: float | None = None,
     silent: bool = False,
+    beside: Take | None = None,
 ) -> dict[str, Any]:
-    """Key `takes` and write `outputs` ("blend", "fbx", "glb"): all of them, or none if anything fails."""
+    """Key `takes` and write `outputs` ("blend", "fbx", "glb"): all of them, or none if anything fails.
+
+    `beside`: a take that plays on a second bundled head next to the first one, in the .blend only.
+    """
     tracks = [take.weights() for take in takes]
     notes = [f"{take.name}: {note}" for take in takes for note in take.notes]
     with ExitStack() as stack:
@@ -74,8 +89,13 @@ def key_takes(
                 bundled_head.add(scene.collection)
             target = face.find_face(list(scene.objects))
             studio.light(scene)
-            studio.camera(scene, (0.0, -0.03, -0.008), 0.86, azimuth=16.0)
-            scene.render.resolution_x = scene.render.resolution_y = 1080
+            if beside is not None:
+                studio.second_head(scene, beside.weights(), beside.name)
+                studio.camera(scene, (studio.BESIDE_M / 2, -0.03, -0.008), 1.42, azimuth=0.0)
+                scene.render.resolution_x, scene.render.resolution_y = 1620, 1080
+            else:
+                studio.camera(scene, (0.0, -0.03, -0.008), 0.86, azimuth=16.0)
+                scene.render.resolution_x = scene.render.resolution_y = 1080
             studio.workbench(scene)
         keyed = []
         with step("keying") as bar:

@@ -26,8 +26,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> dict[str, Any]:
-    from ..models.training import linear
-
+    try:
+        from ..models.training import linear
+    except ImportError as error:
+        raise InnerfaceError(f"training is no part of this installation ({error}); pip install innerface from its sources") from None
     if options.examples < 1 or options.seed < 0:
         raise InnerfaceError("--examples takes a whole number from 1, --seed one from 0")
     ict = find_ict()

@@ -10,8 +10,8 @@ from .channels import OUTPUT
 from .errors import InnerfaceError
 from .imu import minute, quality
 from .imu.kinematics import Calibration, Motion
-from .imu.layout import Layout
-from .imu.linear import LinearModel
+from .imu.layout import Layout, layout
+from .imu.linear import LinearModel, load
 from .imu.motion import calibrate_take
 from .imu.signal import from_track
 from .imu.spans import Span
@@ -86,3 +86,10 @@ def infer(
     judged = quality.report(signal, found, motion)
     notes += [q.words for q in judged if q.words]
     return Inferred(Take(take.name, {"weights": Track("weights", motion.time, OUTPUT, values)}, notes), found, motion, judged)
+
+
+def as_weights(take: Take) -> Take:
+    """The take if it holds weights; an IMU take through the default layout and the shipped linear model. Raises InnerfaceError."""
+    if any(t.kind == "weights" for t in take.tracks.values()) or not any(t.kind == "imu" for t in take.tracks.values()):
+        return take
+    return infer(take, layout(), load()).take

@@ -5,6 +5,7 @@ import sys
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pytest
 from innerface.cli import main
 from innerface.core import formats
@@ -223,3 +224,127 @@ def test_simulate_writes_an_imu_take_that_reads_back(song, tmp_path, capsys):
         (["--out", "t.imu.csv", "--seed", "-1"], "--seed"),
     ):
         assert words in told(capsys, "simulate", "imu", song, *wrong)
+
+
+@pytest.fixture(scope="module")
+def sensors(tmp_path_factory):
+    """A simulated sensor take of the made-up performance, and the truth."""
+    folder = tmp_path_factory.mktemp("sensors")
+    formats.write_take(perform(1), folder / "song.csv")
+    assert main(["simulate", "imu", str(folder / "song.csv"), "--out", str(folder / "t.imu.csv"), "--face", "bundled", "--seed", "3"]) == 0
+    return folder / "t.imu.csv", folder / "song.csv"
+
+
+def test_infer_writes_60_rows_a_second_with_timecode_of_the_take(sensors, tmp_path, capsys):
+    imu, song = sensors
+    out = tmp_path / "w.csv"
+    assert main(["infer", str(imu), "--out", str(out), "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    source, track = formats.read_take(imu).tracks["imu"], formats.read_take(out).weights()
+    assert said["rows"] == len(track.time) == int((source.time[-1] - source.time[0]) * 60 + 1e-6) + 1
+    assert track.time[0] % 86400 == pytest.approx(source.time[0] % 86400, abs=1e-4)
+    assert {"neutral", "turn", "quality", "renamed", "notes"} <= set(said) and len(said["quality"]) == 10
+    assert main(["evaluate", "--pred", str(out), "--truth", str(song), "--face", "bundled", "--json"]) == 0
+    figures = json.loads(capsys.readouterr().out)
+    assert figures["matched_by"] == "timecode" and figures["pve_mm"]["mean"] < figures["neutral"]["pve_mm"]["mean"]
+
+
+def test_infer_takes_every_flag_of_the_contract(sensors, tmp_path, capsys):
+    imu, _ = sensors
+    out = tmp_path / "w.csv"
+    flags = ["--neutral", "0.5:3.5", "--turn", "4:8.4", "--causal", "--raw", "--model", "linear", "--minute", "cheekPuff=buccinator_left@25:27"]
+    assert main(["infer", str(imu), "--out", str(out), *flags[:-2]]) == 0
+    assert "x real time" in capsys.readouterr().out
+    for model in (["--model", "models/linear.npz"],):
+        assert main(["infer", str(imu), "--out", str(out), *model]) == 0
+    capsys.readouterr()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["infer", "IMU", "--out", "w.csv", "--neutral", "5"], ["--neutral", "START:END"]),
+        (["infer", "IMU", "--out", "w.csv", "--neutral", "5:2"], ["--neutral", "after the start"]),
+        (["infer", "IMU", "--out", "w.csv", "--neutral", "0:999"], ["--neutral", "only"]),
+        (["infer", "IMU", "--out", "w.csv", "--turn", "999:1000"], ["--turn", "only"]),
+        (["infer", "IMU", "--out", "w.csv", "--model", "none.npz"], ["none.npz", "no such file"]),
+        (["infer", "IMU", "--out", "w.csv", "--model", "net.onnx"], ["net.onnx", "linear"]),
+        (["infer", "IMU", "--out", "w.csv", "--model", "SONG"], ["not a linear model"]),
+        (["infer", "IMU", "--out", "w.csv", "--layout", "nobody"], ["nobody", "default"]),
+        (["infer", "IMU", "--out", "w.csv", "--minute", "cheekPuff"], ["--minute", "CHANNEL=SITE@START:END"]),
+        (["infer", "IMU", "--out", "w.csv", "--minute", "smirk=oculi_left@20:21"], ["smirk", "52"]),
+        (["infer", "SONG", "--out", "w.csv"], ["no IMU track"]),
+        (["infer", "IMU", "--out", "w.xyz"], [".xyz"]),
+        (["align", "IMU", "NONE.csv"], ["NONE.csv"]),
+        (["check", "SONG"], ["no IMU track"]),
+        (["check", "IMU", "--smile", "900:901"], ["--smile"]),
+        (["train", "linear", "--out", "m.npz", "--examples", "0"], ["--examples"]),
+    ],
+)
+def test_every_mistake_with_sensors_ends_in_one_line_and_leaves_nothing(sensors, tmp_path, capsys, monkeypatch, arguments, words):
+    imu, song = sensors
+    monkeypatch.chdir(tmp_path)
+    line = told(capsys, *[a.replace("IMU", str(imu)).replace("SONG", str(song)) for a in arguments])
+    for word in words:
+        assert word in line
+    assert outputs(tmp_path) == []
+
+
+def test_align_prints_the_contracts_keys(sensors, capsys):
+    imu, song = sensors
+    assert main(["align", str(song), str(imu), "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert {"offset_s", "drift_ppm", "confidence", "method"} <= set(said)
+    assert abs(said["offset_s"] + said["drift_ppm"] * 1e-5) < 0.008 and said["method"] == "motion" and said["confidence"] > 0.5
+    assert np.allclose(said["taps"]["b"], [-2.6, -2.2, -1.8], atol=0.02)
+
+
+def test_check_reports_every_site_in_words(sensors, capsys):
+    imu, _ = sensors
+    assert main(["check", str(imu)]) == 0
+    text = capsys.readouterr().out
+    assert "buccinator_left" in text and "places were not checked" in text
+    assert main(["check", str(imu), "--jaw", "15:16", "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert len(said["quality"]) == 10 and isinstance(said["places"], list)
+
+
+def test_a_sensor_take_is_keyed_without_a_step_between(sensors, tmp_path, capsys):
+    imu, _ = sensors
+    assert main(["key", str(imu), "--out", str(tmp_path / "s.blend"), "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert said["unmatched_channels"] == [] and said["takes"][0]["frames"] > 24 * 30
+
+
+def test_demo_goes_the_whole_road_and_stands_truth_beside_result(tmp_path, capsys):
+    import bpy
+
+    assert main(["demo", "--out", str(tmp_path / "demo"), "--seed", "3", "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert outputs(tmp_path / "demo") == sorted(said["files"]) and "truth.csv" in said["files"]
+    assert said["error"]["pve_mm"] < said["error"]["neutral_mm"] and said["error"]["pve_mm"] < said["error"]["mean_face_mm"]
+    assert set(formats.read_take(tmp_path / "demo" / "take.mcap").tracks) == {"imu"}
+    bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "demo" / "scene.blend"))
+    heads = [o for o in bpy.data.objects if o.type == "MESH"]
+    assert len(heads) == 2 and len({o.data.shape_keys.animation_data.action.name for o in heads}) == 2
+    assert abs(heads[0].parent.location.x - heads[1].parent.location.x) > 0.2
+
+
+def test_bench_imu_prints_sizes_ratios_and_both_dead_baselines(monkeypatch, capsys):
+    from innerface.cli import bench
+
+    monkeypatch.setitem(bench.BENCHES, "imu", partial(bench.imu, 20.0))
+    assert main(["bench", "imu", "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert "20 s" in said["input"] and "11 sites" in said["input"]
+    assert said["simulate_x_realtime"] > 1 and said["calibrate_infer_x_realtime"] > 1
+    assert said["pve_mm"] < said["neutral_pve_mm"] and said["pve_mm"] < said["mean_face_pve_mm"]
+
+
+def test_train_linear_writes_a_model_that_infers(sensors, tmp_path, capsys):
+    imu, _ = sensors
+    model = tmp_path / "m.npz"
+    assert main(["train", "linear", "--out", str(model), "--examples", "2", "--generated-only", "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert "2 simulated takes" in said["card"]["data"] and "real" not in said["card"]["data"]
+    assert main(["infer", str(imu), "--out", str(tmp_path / "w.csv"), "--model", str(model)]) == 0

@@ -1,0 +1,77 @@
+"""Draws the documentation's plots: `python3 build.py pictures` does it after the renderings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+
+mpl.use("Agg")
+import matplotlib.pyplot as plt
+from innerface.core.channels import ARKIT
+from innerface.core.face_model import bundled
+from innerface.core.imu.effects import PRESETS
+from innerface.core.imu.layout import layout
+from innerface.core.imu.motion import calibrate_take
+from innerface.core.imu.signal import from_track
+from innerface.core.imu.simulate import simulate
+from innerface.core.take import Track
+
+IMAGES = Path(__file__).with_name("images")
+ACTIONS = {
+    "smile": {"mouthSmileLeft": 0.8, "mouthSmileRight": 0.8, "cheekSquintLeft": 0.5, "cheekSquintRight": 0.5, "mouthDimpleLeft": 0.2},
+    "brow raise": {"browInnerUp": 0.85, "browOuterUpLeft": 0.9, "browOuterUpRight": 0.8},
+    "jaw drop": {"jawOpen": 0.7},
+    "cheek puff": {"cheekPuff": 0.9, "mouthPressLeft": 0.2, "mouthPressRight": 0.2},
+}
+SECONDS, AXES = 2.6, ("#d1495b", "#2e8b57", "#2f6fb3")
+
+
+def performance() -> tuple[Track, list[float]]:
+    """The four actions one after the other, and when each begins."""
+    starts = [0.6 + k * SECONDS for k in range(len(ACTIONS))]
+    time = np.arange(int((starts[-1] + SECONDS + 0.5) * 60)) / 60
+    weights = np.zeros((len(time), len(ARKIT)))
+    for start, apex in zip(starts, ACTIONS.values()):
+        rise, fall = (np.clip((time - start - a) / b, 0, 1) for a, b in ((0.4, 0.28), (1.5, 0.4)))
+        shape = rise**3 * (10 - 15 * rise + 6 * rise**2) * (1 - fall**3 * (10 - 15 * fall + 6 * fall**2))
+        for channel, value in apex.items():
+            weights[:, ARKIT.index(channel)] += value * shape
+    return Track("weights", time, ARKIT, weights), starts
+
+
+def traces(path: Path) -> None:
+    """Calibrated rotations and accelerations of ten face sites for four actions, sensors simulated as in a studio."""
+    track, starts = performance()
+    motion = calibrate_take(from_track(simulate(track, bundled(), layout(), PRESETS["studio"], 4).tracks["imu"]), layout())[1]
+    rows, columns = len(motion.sites), len(ACTIONS)
+    plt.rcParams.update({"font.size": 8, "axes.spines.top": False, "axes.spines.right": False, "font.family": "DejaVu Sans"})
+    figure, cells = plt.subplots(rows, columns, figsize=(11, 13), sharex=True, sharey="row", gridspec_kw={"hspace": 0.18, "wspace": 0.06})
+    for c, (name, start) in enumerate(zip(ACTIONS, starts)):
+        inside = (motion.time >= start) & (motion.time < start + SECONDS)
+        t = motion.time[inside] - start
+        for r, site in enumerate(motion.sites):
+            cell = cells[r, c]
+            push = 5 * np.linalg.norm(motion.acceleration[inside, r], axis=-1)
+            cell.axvspan(0.4, 1.9, color="#f3efe6", zorder=0)
+            cell.fill_between(t, 0, push, color="#b9b2a3", alpha=0.55, lw=0, label="5 × |acceleration|, m/s²" if r == c == 0 else None)
+            for axis, colour in enumerate(AXES):
+                label = f"turn about {'xyz'[axis]}, degrees" if r == c == 0 else None
+                cell.plot(t, np.degrees(motion.rotation[inside, r, axis]), color=colour, lw=1.3, label=label)
+            cell.axhline(0, color="#cccccc", lw=0.6, zorder=0)
+            if r == 0:
+                cell.set_title(name, fontsize=10)
+            if c == 0:
+                side, _, muscle = site.rpartition("_")[2], "", site.rpartition("_")[0]
+                cell.set_ylabel(f"{muscle}\n{side}", rotation=0, ha="right", va="center")
+            if r == rows - 1:
+                cell.set_xlabel("s")
+    figure.legend(loc="upper center", ncols=4, frameon=False, bbox_to_anchor=(0.52, 0.935))
+    figure.suptitle("Simulated face-worn IMUs (preset studio): motion of each site after calibration", fontsize=12, y=0.945)
+    figure.savefig(path, dpi=110, bbox_inches="tight", facecolor="white")
+    plt.close(figure)
+
+
+if __name__ == "__main__":
+    traces(IMAGES / "traces.png")
