@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from .channels import OUTPUT
-from .take import Take, Track
+from ..channels import OUTPUT
+from ..take import Take, Track
 
 RATE = 60.0
 

@@ -1,0 +1,79 @@
+"""One made-up performer: how far each channel goes, what comes along with it, how the face rests."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..channels import ARKIT, mirrored
+from .canvas import INDEX
+
+# What a camera's solver sees beside the channel that moves: (channel, companion, up to this share). Without a side: both sides, each its own.
+_COMPANIONS = (
+    ("mouthSmile", "cheekSquint", 0.5), ("mouthSmile", "mouthDimple", 0.35), ("mouthSmile", "mouthStretch", 0.25), ("mouthSmile", "noseSneer", 0.25),
+    ("mouthSmile", "mouthUpperUp", 0.3), ("mouthSmile", "eyeSquint", 0.35), ("mouthSmile", "mouthPress", 0.15), ("jawOpen", "mouthLowerDown", 0.3),
+    ("jawOpen", "mouthStretch", 0.2), ("jawOpen", "mouthClose", 0.15), ("jawOpen", "mouthFunnel", 0.15), ("jawOpen", "mouthUpperUp", 0.15),
+    ("mouthPucker", "mouthFunnel", 0.3), ("mouthFunnel", "mouthPucker", 0.3), ("mouthPucker", "mouthClose", 0.1), ("mouthFunnel", "jawOpen", 0.1),
+    ("mouthFrown", "mouthShrugLower", 0.4), ("mouthShrugLower", "mouthShrugUpper", 0.5), ("mouthShrugLower", "mouthPress", 0.2),
+    ("mouthShrugLower", "mouthFrown", 0.25), ("mouthRollLower", "mouthRollUpper", 0.4), ("mouthRollLower", "mouthPress", 0.3), ("mouthPress", "mouthRollLower", 0.2),
+    ("mouthPress", "mouthDimple", 0.25), ("browDown", "eyeSquint", 0.4), ("browDown", "noseSneer", 0.25), ("noseSneer", "browDown", 0.35),
+    ("noseSneer", "mouthUpperUp", 0.5), ("noseSneer", "cheekSquint", 0.5), ("noseSneer", "eyeSquint", 0.35), ("browInnerUp", "browOuterUp", 0.5), ("browOuterUp", "browInnerUp", 0.5),
+    ("browOuterUp", "eyeWide", 0.35), ("cheekPuff", "mouthPucker", 0.2), ("cheekPuff", "mouthPress", 0.25), ("mouthUpperUp", "noseSneer", 0.35),
+    ("mouthLowerDown", "mouthStretch", 0.2), ("eyeSquint", "cheekSquint", 0.35), ("cheekSquint", "eyeSquint", 0.5), ("eyeBlink", "eyeSquint", 0.12), ("tongueOut", "jawOpen", 0.4),
+    ("tongueOut", "mouthLowerDown", 0.25), ("jawForward", "mouthShrugLower", 0.2), ("mouthStretch", "mouthFrown", 0.2), ("mouthStretch", "mouthLowerDown", 0.2),
+    ("jawLeft", "mouthLeft", 0.4), ("jawRight", "mouthRight", 0.4), ("mouthLeft", "jawLeft", 0.2), ("mouthRight", "jawRight", 0.2),
+)  # fmt: skip
+# Resting faces reach so far; every performer draws shares of them.
+_REST = {
+    "eyeLookDown": 0.35, "jawForward": 0.16, "mouthPress": 0.15, "mouthFrown": 0.22, "mouthShrugLower": 0.2, "mouthRollLower": 0.12, "browDown": 0.25,
+    "eyeSquint": 0.2, "browInnerUp": 0.3, "eyeBlink": 0.2, "mouthClose": 0.06, "jawOpen": 0.06, "cheekPuff": 0.1, "mouthSmile": 0.12, "mouthPucker": 0.15,
+    "mouthStretch": 0.25, "mouthLowerDown": 0.08, "cheekSquint": 0.12, "noseSneer": 0.12, "mouthDimple": 0.08, "mouthUpperUp": 0.06, "mouthShrugUpper": 0.22,
+    "browOuterUp": 0.15, "mouthFunnel": 0.18, "mouthRollUpper": 0.06,
+}  # fmt: skip
+
+
+def sides(stem: str) -> list[str]:
+    """`mouthSmile` -> both sides; a channel of its own stays."""
+    return [stem] if stem in INDEX else [stem + "Left", stem + "Right"]
+
+
+@dataclass(frozen=True)
+class Style:
+    """`gain` (52,): how far each channel goes. `along` (52, 52): what comes along with it. `rest` (52,). `speech`, `speed`: strength of speech
+    and pace of everything. `tremor`: size of small restless motion. `lively`: how many things happen at once."""
+
+    gain: np.ndarray
+    along: np.ndarray
+    rest: np.ndarray
+    speech: float
+    speed: float
+    tremor: float
+    lively: float
+
+
+def style(rng: np.random.Generator) -> Style:
+    """A performer at random."""
+    gain = np.exp(rng.normal(0, 0.3, len(ARKIT)))
+    even = rng.uniform(0.3, 1.0)  # how symmetric they are
+    for name, k in INDEX.items():
+        gain[k] = even * (gain[k] * gain[INDEX[mirrored(name)]]) ** 0.5 + (1 - even) * gain[k]
+    along = np.zeros((len(ARKIT), len(ARKIT)))
+    for source, companion, most in _COMPANIONS:
+        share = most * rng.beta(1.2, 1.2)
+        for a in sides(source):
+            for b in sides(companion):
+                if a[-4:] == b[-4:] or not (a.endswith(("Left", "Right")) and b.endswith(("Left", "Right"))) or len(sides(source)) != len(sides(companion)):
+                    along[INDEX[a], INDEX[b]] += share * rng.uniform(0.75, 1.25)
+    cross = rng.uniform(0, 0.25)  # one side draws the other along
+    for name, k in INDEX.items():
+        if mirrored(name) != name and not name.startswith(("jaw", "eyeLook", "mouthLeft", "mouthRight")):
+            along[k, INDEX[mirrored(name)]] += cross
+    rest = np.zeros(len(ARKIT))
+    if rng.uniform() < 0.85:
+        for stem, most in _REST.items():
+            if rng.uniform() < 0.6:
+                value = most * rng.beta(1.0, 1.6)
+                for name in sides(stem):
+                    rest[INDEX[name]] = value * rng.uniform(0.8, 1.2)
+    return Style(gain, along, rest, rng.uniform(0.5, 1.25), rng.uniform(0.75, 1.3), rng.uniform(0.0, 0.012), rng.uniform(0.3, 1.0))
