@@ -13,11 +13,14 @@ from .imu.kinematics import Calibration, Motion
 from .imu.layout import Layout, layout
 from .imu.linear import LinearModel, load
 from .imu.motion import calibrate_take
-from .imu.signal import from_track
+from .imu.signal import ImuSignal, from_track
 from .imu.spans import Span
 from .resample import bridge
 from .smooth import one_euro, zero_phase
 from .take import Take, Track
+
+
+_REFERENCE_LOSS = 0.05  # share of its samples
 
 
 @dataclass(frozen=True)
@@ -83,9 +86,23 @@ def infer(
     if not raw:
         values[:, :52] = one_euro(values[:, :52]) if causal else zero_phase(values[:, :52])
         values[:, :52] = np.clip(values[:, :52], 0.0, 1.0)
+    notes += reference_lost(signal, layout.reference)
     judged = quality.report(signal, found, motion)
     notes += [q.words for q in judged if q.words]
     return Inferred(Take(take.name, {"weights": Track("weights", motion.time, OUTPUT, values)}, notes), found, motion, judged)
+
+
+def reference_lost(signal: ImuSignal, site: str) -> list[str]:
+    """A sentence where the sensor that the head is measured by dies in the take or is lost for long."""
+    if site not in signal.sites:
+        return []
+    there = signal.present()[:, signal.sites.index(site)]
+    if not there.any() or there.mean() > 1 - _REFERENCE_LOSS:
+        return []
+    last = signal.time[np.flatnonzero(there)[-1]]
+    if signal.time[-1] - last > 1.0:
+        return [f"site {site} (behind the ear) is lost from {last - signal.time[0]:.1f} s on; the head's motion is taken from the upper face there"]
+    return [f"site {site} (behind the ear) loses {1 - there.mean():.0%} of its samples; the head's motion is taken from the upper face there"]
 
 
 def as_weights(take: Take) -> Take:

@@ -9,7 +9,7 @@ Both are Kalman filters over blocks of half a second, on values that a chunk of 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -19,14 +19,16 @@ from .signal import FRAME_RATE
 BLOCK = 30  # frames
 SPAN = 24  # frames between the two ends of a turn that are compared
 _HEADING_WALK = np.radians(3.0) / np.sqrt(60.0)  # rad per sqrt(s); VQF without magnetometer drifts by degrees a minute [C]
-_HEADING_RATE = np.radians(2.0) / 60.0  # rad/s, sd of a sensor's own constant drift
+_HEADING_RATE = np.radians(5.0) / 60.0  # rad/s, sd of a sensor's own constant drift
 _HEADING_START = np.radians(2.0)  # sd after the nod and shake
 _HEADING_FLOOR = np.radians(2.0)  # no block tells a heading better than this
 _CORRELATED = 2.0  # a face that moves with the head (singing) misleads more than noise would
-_ZERO_WALK = np.radians(1.5) / np.sqrt(60.0)
-_ZERO_FLOOR = np.radians(2.5)  # a resting face is within this of its neutral
-_ZERO_REACH = np.radians(6.0)  # a site farther from neutral is held, not resting
-_ZERO_STILL = np.radians(0.8)  # a resting site moves less than this within a block
+_ZERO_WALK = np.radians(3.0) / np.sqrt(60.0)
+_ZERO_FLOOR = np.radians(3.0)  # a resting face is within this of its neutral
+_ZERO_REACH = np.radians(8.0)  # a site farther from neutral is held, not resting
+_ZERO_DOUBT = np.radians(2.0)
+_ALIKE = 2.0
+_ZERO_STILL = np.radians(1.0)  # a resting site moves less than this within a block
 _NEVER = 1e6  # variance of a block that tells nothing
 
 
@@ -34,35 +36,41 @@ _NEVER = 1e6  # variance of a block that tells nothing
 class Kalman:
     """A scalar and its rate per channel (..., 2 states), random walk of `walk` per sqrt(s), over blocks; vectorised over channels.
 
-    `value`, `rate`: the estimate; `cov`: (vv, vr, rr). All arrays share one shape.
+    `value`, `rate`: the estimate; `cov`: (vv, vr, rr). All arrays share one shape. `doubt`: a measurement whose vector (last axis) lies so far
+    from the estimate, while those of the other sites (last axis but one) do not, counts a quarter, and less beyond: that is an expression which is
+    held. 0: all count alike.
     """
 
     value: np.ndarray
     rate: np.ndarray
     cov: tuple[np.ndarray, np.ndarray, np.ndarray]
     walk: float
+    doubt: float = 0.0
 
     @classmethod
-    def start(cls, shape: tuple[int, ...], sd: float, rate_sd: float, walk: float) -> Kalman:
+    def start(cls, shape: tuple[int, ...], sd: float, rate_sd: float, walk: float, doubt: float = 0.0) -> Kalman:
         """Zero, known to `sd`, with a constant rate known to `rate_sd` per s."""
         zero = np.zeros(shape)
-        return cls(zero, zero, (zero + sd**2, zero, zero + rate_sd**2), walk)
+        return cls(zero, zero, (zero + sd**2, zero, zero + rate_sd**2), walk, doubt)
 
     def predict(self, dt: float) -> Kalman:
         """`dt` s later."""
         vv, vr, rr = self.cov
-        return Kalman(
-            self.value + dt * self.rate, self.rate, (vv + 2 * dt * vr + dt * dt * rr + self.walk**2 * dt, vr + dt * rr, rr), self.walk
-        )
+        cov = (vv + 2 * dt * vr + dt * dt * rr + self.walk**2 * dt, vr + dt * rr, rr)
+        return replace(self, value=self.value + dt * self.rate, cov=cov)
 
     def update(self, measured: np.ndarray, variance: np.ndarray) -> Kalman:
         """With a measurement of the value; a variance of _NEVER and more changes nothing."""
         vv, vr, rr = self.cov
         tells = variance < _NEVER
+        if self.doubt:
+            far = (np.where(tells, measured - self.value, 0.0) ** 2).sum(-1, keepdims=True)
+            usual = _ALIKE * np.median(far, axis=-2, keepdims=True)  # where every site is off, that is drift
+            variance = variance * (1 + far / (self.doubt**2 + usual)) ** 2
         gain_v, gain_r = np.where(tells, vv / (vv + variance), 0.0), np.where(tells, vr / (vv + variance), 0.0)
         miss = np.where(tells, measured - self.value, 0.0)
         cov = (vv - gain_v * vv, vr - gain_v * vr, rr - gain_r * vr)
-        return Kalman(self.value + gain_v * miss, self.rate + gain_r * miss, cov, self.walk)
+        return replace(self, value=self.value + gain_v * miss, rate=self.rate + gain_r * miss, cov=cov)
 
 
 def smooth(start: Kalman, measured: np.ndarray, variance: np.ndarray) -> np.ndarray:
@@ -137,7 +145,7 @@ def heading_start(count: int) -> Kalman:
 
 def zero_start(count: int) -> Kalman:
     """The filter of `count` face sites' zeros (rotation vectors)."""
-    return Kalman.start((count, 3), np.radians(0.5), 0.0, _ZERO_WALK)
+    return Kalman.start((count, 3), np.radians(0.5), 0.0, _ZERO_WALK, _ZERO_DOUBT)
 
 
 def between_blocks(values: np.ndarray, frames: int, late: float) -> np.ndarray:

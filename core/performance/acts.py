@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..channels import ARKIT, mirrored
-from .canvas import INDEX, Canvas, row
+from .canvas import INDEX, Canvas, rise, row
 from .demo import EXPRESSIONS, both
 from .style import Style
 
@@ -17,7 +17,7 @@ UNITS: tuple[dict[str, float], ...] = (
     {"jawForward": 0.9}, {"jawLeft": 0.9}, {"jawRight": 0.9}, {"cheekPuff": 0.95}, {"mouthLeft": 0.9}, {"mouthRight": 0.9}, {"tongueOut": 0.95, "jawOpen": 0.35},
     {"jawOpen": 0.6, "mouthClose": 0.55}, {"mouthRollUpper": 0.8}, {"mouthShrugUpper": 0.8}, {"mouthRollLower": 0.8}, both(eyeBlink=0.9),
 )  # fmt: skip
-_OFTEN = np.array([3.0, 3.0, 3.0, 2.0] + [1.0] * (len(UNITS) - 4))  # brows and lids move more than their number says
+_OFTEN = np.array([3.0 if any(c.startswith(("brow", "mouthSmile", "eyeWide")) for c in unit) else 1.0 for unit in UNITS])  # moved most
 _OFTEN /= _OFTEN.sum()
 _FACES = tuple(EXPRESSIONS.values())
 # Mouth shapes of sounds: (weights, least and most seconds); None is silence.
@@ -137,7 +137,8 @@ def song(canvas: Canvas, start: float, end: float, who: Style, rng: np.random.Ge
     canvas.paint(start, end, rows, lengths, rng.uniform(0.03, 0.06))
     _mood(canvas, start, end, rng)
     first, last = int(start * canvas.rate), min(int(end * canvas.rate), len(canvas.time))
-    beat = np.sin(2 * np.pi * rng.uniform(4.8, 6.4) * canvas.time[first:last])
+    sung = canvas.time[first:last] - start
+    beat = rise(sung / 0.5) * np.sin(2 * np.pi * rng.uniform(4.8, 6.4) * sung) * rise((end - start - sung) / 0.3)
     canvas.values[first:last, INDEX["jawOpen"]] *= 1 + rng.uniform(0, 0.08) * beat
     for _ in range(rng.poisson((end - start) * 0.35)):
         onset, hold, offset = rng.uniform(0.3, 1.0, 3)
