@@ -24,7 +24,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", required=True, metavar="W.csv", help="the weights take to write")
     parser.add_argument("--neutral", metavar="START:END", help="seconds in which the face is relaxed (default: found)")
     parser.add_argument("--turn", metavar="START:END", help="seconds in which the head nods and shakes (default: found)")
-    parser.add_argument("--model", default="linear", metavar="M", help="linear, or a linear model's .npz (default: the shipped linear model)")
+    parser.add_argument(
+        "--model", default="linear", metavar="M", help="linear, or a linear model's .npz (default: the shipped linear model)"
+    )
     parser.add_argument("--layout", default="default", metavar="L", help="sites: a shipped layout or a .json file")
     parser.add_argument("--causal", action="store_true", help="as live: at most 2 frames of look-ahead")
     parser.add_argument("--raw", action="store_true", help="no smoothing")

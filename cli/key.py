@@ -1,7 +1,8 @@
 """Key takes on a face and save a .blend, FBX and GLB.
 
-Sensor takes are inferred on the way, with default settings (see `infer`). Without --character the bundled head is keyed. Several takes become several actions; the first one plays, the others
-wait in the file, and FBX and GLB hold the one that plays. Keys lie on every frame unless --tolerance is given.
+Sensor takes are inferred on the way, with default settings (see `infer`). Without --character the bundled head is keyed.
+Several takes become several actions; the first one plays, the others wait in the file, and FBX and GLB hold the one that plays.
+Keys lie on every frame unless --tolerance is given.
 """
 
 from __future__ import annotations

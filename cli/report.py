@@ -56,4 +56,10 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
         temporary.write_text(page, encoding="utf-8")
     if not options.json:
         print(f"{options.out}: measured in {time.perf_counter() - began:.0f} s")
-    return {"out": options.out, "linear": scores.figures, "broken": broken.figures, "align": aligned.figures, "performances": performed.figures}
+    return {
+        "out": options.out,
+        "linear": scores.figures,
+        "broken": broken.figures,
+        "align": aligned.figures,
+        "performances": performed.figures,
+    }

@@ -24,10 +24,11 @@ from ..core.take import Take, Track
 
 INTRODUCTION = """# Results
 
-Written by `innerface report`; nothing here is typed by hand. **Sensors are simulated** on real motion (no recording of face-worn IMUs is public): these figures
-compare methods and say what can be expected, not what a device does. Motion comes from real ARKit takes, whose channels count as the truth. Millimetres are on
-ICT-FaceKit's narrow face (PVE) and its 51 inner iBUG points (PVE_LMK), means over frames. *Neutral* is a face that never moves, *mean face* the take's own mean, which
-knows the take: a method that does not beat both is worth nothing."""
+Written by `innerface report`; nothing here is typed by hand. **Sensors are simulated** on real motion (no recording of face-worn IMUs
+is public): these figures compare methods and say what can be expected, not what a device does. Motion comes from real ARKit takes, whose
+channels count as the truth. Millimetres are on ICT-FaceKit's narrow face (PVE) and its 51 inner iBUG points (PVE_LMK), means over frames.
+*Neutral* is a face that never moves, *mean face* the take's own mean, which knows the take: a method that does not beat both is worth
+nothing."""
 
 _HELD_OUT = ("alex_rom_3.csv", "alex_rom_4.csv", "MySlate_3_Jason_Millers_iPhone.csv")
 _OTHERS = ("S07-001.csv", "apfel.csv", "dao.converted.csv", "FaceCapture_2020-19-7-17-03-23.converted.csv")
@@ -47,7 +48,8 @@ def linear_scores(takes: dict[str, Track], trained: set[str], face: FaceModel, s
     model, sites = linear.load(), layout()
     lines = [
         "\n## The linear model",
-        f"\nRidge on calibrated motion, trained on {model.card['data']}. Performers of the takes marked * were in training (other sensors, other faces); the others never. "
+        f"\nRidge on calibrated motion, trained on {model.card['data']}. "
+        "Performers of the takes marked * were in training (other sensors, other faces); the others never. "
         f"Means over {seeds} simulated sets of sensors.",
         "\n| take | sensors | PVE mm | neutral | mean face | PVE / neutral | PVE_LMK mm | weights MSE | MSE without eyes | lips closed |",
         "|---|---|---|---|---|---|---|---|---|---|",
@@ -73,15 +75,27 @@ def linear_scores(takes: dict[str, Track], trained: set[str], face: FaceModel, s
                 done += 1
                 progress(done / total)
             pve, neutral, mean, lmk, mse, seen, lips = np.nanmean(rows, axis=0)
-            figures[f"{name} {preset}"] = {"pve_mm": pve, "neutral_mm": neutral, "mean_face_mm": mean, "pve_lmk_mm": lmk, "mse": mse, "mse_seen": seen}
+            figures[f"{name} {preset}"] = {
+                "pve_mm": pve,
+                "neutral_mm": neutral,
+                "mean_face_mm": mean,
+                "pve_lmk_mm": lmk,
+                "mse": mse,
+                "mse_seen": seen,
+            }
             mark = "*" if name in trained else ""
             closed = f"{lips:.0%}" if np.isfinite(lips) else ""
             lines.append(
                 f"| {name}{mark} | {preset} | {pve:.2f} | {neutral:.2f} | {mean:.2f} | {pve / neutral:.2f} | {lmk:.2f} | {mse:.4f} | {seen:.4f} | {closed} |"
             )
-    lines += ["\n### What the sensors see", "\nCorrelation with the truth per channel, studio sensors, takes of performers never seen in training (mean over takes and sensors):\n"]
+    lines += [
+        "\n### What the sensors see",
+        "\nCorrelation with the truth per channel, studio sensors, takes of performers never seen in training (mean over takes and sensors):\n",
+    ]
     with np.errstate(invalid="ignore"):
-        mean_r = {c: float(np.nanmean([r[c] for r in channels])) if any(np.isfinite(r[c]) for r in channels) else float("nan") for c in ARKIT}
+        mean_r = {
+            c: float(np.nanmean([r[c] for r in channels])) if any(np.isfinite(r[c]) for r in channels) else float("nan") for c in ARKIT
+        }
     for title, low, high in (("well (0.8 and more)", 0.8, 2.0), ("in part (0.5 to 0.8)", 0.5, 0.8), ("hardly (less)", -2.0, 0.5)):
         named = sorted((c for c, r in mean_r.items() if low <= r < high), key=lambda c: -mean_r[c])
         lines.append(f"- **{title}**: " + (", ".join(f"{c} {mean_r[c]:.2f}" for c in named) or "none"))
@@ -116,7 +130,12 @@ def broken_sensors(track: Track, face: FaceModel, seeds: int, progress: Progress
         "walking": (replace(studio, walk=1.5), {}, lambda t: t, False),
         "live (causal)": (studio, {}, lambda t: t, True),
     }
-    lines = ["\n### When something is wrong", "\nalex_rom_4, studio sensors otherwise.\n", "| case | PVE mm | against all sensors |", "|---|---|---|"]
+    lines = [
+        "\n### When something is wrong",
+        "\nalex_rom_4, studio sensors otherwise.\n",
+        "| case | PVE mm | against all sensors |",
+        "|---|---|---|",
+    ]
     figures: dict[str, float] = {}
     for n, (title, (effects, more, change, causal)) in enumerate(cases.items()):
         errors = []
@@ -134,7 +153,8 @@ def alignment(takes: dict[str, Track], seeds: int, progress: Progress) -> Sectio
     model, sites, face = linear.load(), layout(), bundled()
     lines = [
         "\n## Alignment",
-        "\nA camera take against simulated sensors of the same performance, whose clock is off by 17 s and runs 200 ppm fast or slow. Largest error anywhere in the take.\n",
+        "\nA camera take against simulated sensors of the same performance, whose clock is off by 17 s and runs 200 ppm fast or slow. "
+        "Largest error anywhere in the take.\n",
         "| take | sensors | offset error ms (mean) | (worst) | confidence |",
         "|---|---|---|---|---|",
     ]
@@ -178,8 +198,9 @@ def performances(folder: Path) -> Section:
     held = [real[n] for n in _HELD_OUT]
     lines = [
         "\n## Performances",
-        "\nWhat models train on (`core/performance/generate.py`) beside the seven real takes: it should be wider, and channels should go together as they do in people. "
-        "Range is the 99th percentile, speed that of |dw/dt| per second, active the share of time more than 0.1 off the median; means over each group's channels.\n",
+        "\nWhat models train on (`core/performance/generate.py`) beside the seven real takes: it should be wider, and channels should go "
+        "together as they do in people. Range is the 99th percentile, speed that of |dw/dt| per second, active the share of time more than "
+        "0.1 off the median; means over each group's channels.\n",
         "| group | range made | real | speed made | real | active made | real |",
         "|---|---|---|---|---|---|---|",
     ]
@@ -200,7 +221,6 @@ def performances(folder: Path) -> Section:
         "|---|---|---|---|",
     ]
     for k, c in enumerate(ARKIT):
-        lines.append(
-            f"| {c} | {ours.high[k]:.2f} / {all_real.high[k]:.2f} | {ours.speed[k]:.1f} / {all_real.speed[k]:.1f} | {ours.active[k]:.2f} / {all_real.active[k]:.2f} |"
-        )
+        pairs = (f"{getattr(ours, s)[k]:.2f} / {getattr(all_real, s)[k]:.2f}" for s in ("high", "speed", "active"))
+        lines.append(f"| {c} | " + " | ".join(pairs) + " |")
     return Section(lines, {"agreement": alike, "agreement_real": people, "explained": share, "explained_real": theirs, "groups": groups})

@@ -26,7 +26,11 @@ from .take import Take
 _SEEN_BY_SENSORS = tuple(c for g in ("mouth", "brow", "cheek") for c in GROUPS[g] if c not in ("tongueOut", "mouthShrugUpper"))
 _SLOW_S = 2.0  # motion slower than this is pose, not timing
 _MIN_OVERLAP_S, _MIN_SHARE = 2.0, 0.25  # of the shorter take
-_SURE, _DOUBT = 0.55, 0.30  # correlation that is beyond doubt, and one that chance gives
+_CHANCE, _CHANCE_SHORT, _SURE = (
+    0.25,
+    0.6,
+    0.2,
+)  # what chance gives: so much, and so much / sqrt(s of overlap) more; beyond doubt so much above
 _MARGIN = 1.15  # the best offset must beat every other one, 1.5 s or more away, by this
 _DRIFT_SD = 200e-6  # clocks of phones and boards differ by so much
 _STEPS, _RIDGE = 12, 0.02
@@ -103,7 +107,13 @@ def triple(time: np.ndarray, energy: np.ndarray) -> np.ndarray | None:
         alone = (k == 0 or time[at[k]] - time[at[k - 1]] > gaps.max()) and (
             k + 3 == len(at) or time[at[k + 3]] - time[at[k + 2]] > gaps.max()
         )
-        if alone and (gaps > _TAP_GAP_S[0]).all() and (gaps < _TAP_GAP_S[1]).all() and gaps.max() < 1.4 * gaps.min() and tall.max() < 3.5 * tall.min():
+        if (
+            alone
+            and (gaps > _TAP_GAP_S[0]).all()
+            and (gaps < _TAP_GAP_S[1]).all()
+            and gaps.max() < 1.4 * gaps.min()
+            and tall.max() < 3.5 * tall.min()
+        ):
             return time[at[k : k + 3]]
     return None
 
@@ -149,14 +159,16 @@ def align(a: Moving, b: Moving) -> Alignment:
     peak = float(value[best])
     rival = float(value[np.abs(lags - lags[best]) > 1.5 * FRAME_RATE].max(initial=0.0))
     offset, drift = _refine(a.start, _prepared(a.values), b.start, _prepared(b.signals), a.start - b.start + lags[best] / FRAME_RATE)
-    sure = float(np.clip((peak - _DOUBT) / (_SURE - _DOUBT), 0, 1)) * float(np.clip((peak / max(rival, 1e-9) - 1) / (_MARGIN - 1), 0, 1))
+    overlap = min(lags[best] + len(y), len(x)) - max(lags[best], 0)
+    chance = _CHANCE + _CHANCE_SHORT / np.sqrt(overlap / FRAME_RATE)
+    sure = float(np.clip((peak - chance) / _SURE, 0, 1)) * float(np.clip((peak / max(rival, 1e-9) - 1) / (_MARGIN - 1), 0, 1))
     if sure > 0.05:
         return Alignment(offset, drift * 1e6, sure, "motion", peak)
     if a.taps is not None and b.taps is not None and np.abs(np.diff(a.taps) - np.diff(b.taps)).max() < 0.03:
         return Alignment(float((a.taps - b.taps).mean()), 0.0, 0.5, "taps", peak)
     raise InnerfaceError(
         f"the two takes do not match: their motions agree by {peak:.2f} at best (next best {rival:.2f}; "
-        f"{_DOUBT:g} is chance, {_SURE:g} is sure); give takes of the same performance"
+        f"over {overlap / FRAME_RATE:.0f} s chance gives up to {chance:.2f}); give takes of the same performance"
     )
 
 

@@ -19,7 +19,6 @@ from .resample import bridge
 from .smooth import one_euro, zero_phase
 from .take import Take, Track
 
-
 _REFERENCE_LOSS = 0.05  # share of its samples
 
 
@@ -101,8 +100,12 @@ def reference_lost(signal: ImuSignal, site: str) -> list[str]:
         return []
     last = signal.time[np.flatnonzero(there)[-1]]
     if signal.time[-1] - last > 1.0:
-        return [f"site {site} (behind the ear) is lost from {last - signal.time[0]:.1f} s on; the head's motion is taken from the upper face there"]
-    return [f"site {site} (behind the ear) loses {1 - there.mean():.0%} of its samples; the head's motion is taken from the upper face there"]
+        return [
+            f"site {site} (behind the ear) is lost from {last - signal.time[0]:.1f} s on; the head's motion is taken from the upper face there"
+        ]
+    return [
+        f"site {site} (behind the ear) loses {1 - there.mean():.0%} of its samples; the head's motion is taken from the upper face there"
+    ]
 
 
 def as_weights(take: Take) -> Take:

@@ -177,12 +177,16 @@ def _restless(mended: np.ndarray, zero: np.ndarray, rest: slice, span: Span, sit
     moving = [sites[s] for s in range(len(sites)) if sway[s] > 4.0]
     if not moving:
         return []
-    return [f"the face moved in the neutral span {span[0]:.1f}:{span[1]:.1f} at {', '.join(moving)}; give --neutral START:END of a relaxed face"]
+    return [
+        f"the face moved in the neutral span {span[0]:.1f}:{span[1]:.1f} at {', '.join(moving)}; give --neutral START:END of a relaxed face"
+    ]
 
 
 def _bias(frames: ImuSignal, mended: np.ndarray, rest: slice) -> np.ndarray:
     """What each accelerometer adds at rest (S, 3), in its own frame."""
-    expected = 0.0 if frames.linear else quat.rotate(quat.conjugate(mended[rest]), np.broadcast_to(GRAVITY_UP, frames.acceleration[rest].shape))
+    expected = (
+        0.0 if frames.linear else quat.rotate(quat.conjugate(mended[rest]), np.broadcast_to(GRAVITY_UP, frames.acceleration[rest].shape))
+    )
     return np.nan_to_num(np.nanmean(frames.acceleration[rest] - expected, axis=0))
 
 
@@ -219,9 +223,7 @@ def _axes(head: np.ndarray, at_rest: np.ndarray, nod: slice) -> tuple[np.ndarray
     return quat.from_matrix(np.stack([x, y, np.cross(x, y)])), notes
 
 
-def _levers(
-    found: Calibration, frames: ImuSignal, head: np.ndarray, nod: slice, levers: np.ndarray, notes: list[str]
-) -> Calibration:
+def _levers(found: Calibration, frames: ImuSignal, head: np.ndarray, nod: slice, levers: np.ndarray, notes: list[str]) -> Calibration:
     """Front and back checked, swapped sites named, levers kept where subtracting them helps: all by the turn's accelerations."""
     mended = quat.multiply(quat.about(1, found.heading), frames.rotation)
     swing = head_axes(found, head[nod])

@@ -130,7 +130,9 @@ class Calibrator:
             size = min(len(rotation) - at, drift.BLOCK - self.frame % drift.BLOCK)
             parts.append(self._piece(rotation[at : at + size]))
             at += size
-        mended, head, vectors, heading, zero = (np.concatenate([old, new]) for old, new in zip(self._waiting(), map(np.concatenate, zip(*parts))))
+        mended, head, vectors, heading, zero = (
+            np.concatenate([old, new]) for old, new in zip(self._waiting(), map(np.concatenate, zip(*parts)))
+        )
         c, n = LOOKAHEAD, len(rotation)
         first = max(2 * c - (self.frame - n), 0)  # frames before the start only hold the first one's place
         self.late = [x[-2 * c :] for x in (mended, head, vectors, heading, zero)]

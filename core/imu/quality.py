@@ -159,7 +159,7 @@ def check_places(motion: Motion, performed: dict[str, Span], expected: dict[str,
     rows, columns = linear_sum_assignment(cost)
     moved = [(int(a), int(b)) for a, b in zip(rows, columns) if a != b and cost[a, b] < 0.75 * cost[a, a]]
     names = [motion.sites[k] for k in alive]
-    pairs = {a: b for a, b in moved}
+    pairs = dict(moved)
     swapped = [(a, b) for a, b in moved if pairs.get(b) == a and a < b]
     sides = [(a, b) for a, b in swapped if names[a].rpartition("_")[0] == names[b].rpartition("_")[0]]
     if len(sides) >= 3:

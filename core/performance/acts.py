@@ -11,12 +11,38 @@ from .style import Style
 
 # Facial actions as FACS names them, to be combined at random.
 UNITS: tuple[dict[str, float], ...] = (
-    {"browInnerUp": 0.9}, both(browOuterUp=0.9), both(browDown=0.9), both(eyeWide=0.8), both(cheekSquint=0.8), both(eyeSquint=0.8), both(noseSneer=0.9),
-    both(mouthUpperUp=0.8), both(mouthSmile=0.95), both(mouthDimple=0.8), both(mouthFrown=0.9), both(mouthLowerDown=0.8), {"mouthShrugLower": 0.9, "mouthShrugUpper": 0.4},
-    {"mouthPucker": 1.0}, both(mouthStretch=0.8), {"mouthFunnel": 0.9}, both(mouthPress=0.8), {"mouthRollLower": 0.9, "mouthRollUpper": 0.6}, {"jawOpen": 0.9},
-    {"jawForward": 0.9}, {"jawLeft": 0.9}, {"jawRight": 0.9}, {"cheekPuff": 0.95}, {"mouthLeft": 0.9}, {"mouthRight": 0.9}, {"tongueOut": 0.95, "jawOpen": 0.35},
-    {"jawOpen": 0.6, "mouthClose": 0.55}, {"mouthRollUpper": 0.8}, {"mouthShrugUpper": 0.8}, {"mouthRollLower": 0.8}, both(eyeBlink=0.9),
-)  # fmt: skip
+    {"browInnerUp": 0.9},
+    both(browOuterUp=0.9),
+    both(browDown=0.9),
+    both(eyeWide=0.8),
+    both(cheekSquint=0.8),
+    both(eyeSquint=0.8),
+    both(noseSneer=0.9),
+    both(mouthUpperUp=0.8),
+    both(mouthSmile=0.95),
+    both(mouthDimple=0.8),
+    both(mouthFrown=0.9),
+    both(mouthLowerDown=0.8),
+    {"mouthShrugLower": 0.9, "mouthShrugUpper": 0.4},
+    {"mouthPucker": 1.0},
+    both(mouthStretch=0.8),
+    {"mouthFunnel": 0.9},
+    both(mouthPress=0.8),
+    {"mouthRollLower": 0.9, "mouthRollUpper": 0.6},
+    {"jawOpen": 0.9},
+    {"jawForward": 0.9},
+    {"jawLeft": 0.9},
+    {"jawRight": 0.9},
+    {"cheekPuff": 0.95},
+    {"mouthLeft": 0.9},
+    {"mouthRight": 0.9},
+    {"tongueOut": 0.95, "jawOpen": 0.35},
+    {"jawOpen": 0.6, "mouthClose": 0.55},
+    {"mouthRollUpper": 0.8},
+    {"mouthShrugUpper": 0.8},
+    {"mouthRollLower": 0.8},
+    both(eyeBlink=0.9),
+)
 _OFTEN = np.array([3.0 if any(c.startswith(("brow", "mouthSmile", "eyeWide")) for c in unit) else 1.0 for unit in UNITS])  # moved most
 _OFTEN /= _OFTEN.sum()
 _FACES = tuple(EXPRESSIONS.values())
@@ -75,8 +101,8 @@ def single(canvas: Canvas, start: float, end: float, who: Style, rng: np.random.
         minute = rng.uniform() < 0.3
         value = rng.uniform(0.03, 0.2) if minute else rng.beta(1.4, 1.2)
         apex[INDEX[name]] = value
-        if rng.uniform() < 0.55:
-            apex[INDEX[mirrored(name)]] = value * rng.uniform(0.8, 1.2) if not name.startswith(("jaw", "mouthLeft", "mouthRight")) else apex[INDEX[mirrored(name)]]
+        if rng.uniform() < 0.55 and not name.startswith(("jaw", "mouthLeft", "mouthRight")):
+            apex[INDEX[mirrored(name)]] = value * rng.uniform(0.8, 1.2)
         if name == "mouthClose":
             apex[INDEX["jawOpen"]] = value * rng.uniform(1.0, 1.3)
         onset, hold, offset = (rng.uniform(0.07, 0.25, 3) if minute else rng.uniform(0.1, 0.7, 3)) / who.speed
@@ -91,7 +117,13 @@ def range_of_motion(canvas: Canvas, start: float, end: float, who: Style, rng: n
         onset, hold, offset = rng.uniform([0.2, 0.2, 0.2], [0.6, 1.2, 0.6])
         times = int(rng.integers(1, 4))
         for k in range(times):
-            canvas.stroke(at + k * (onset + 0.6 * hold + offset), onset, hold if times == 1 else 0.3 * hold, offset, lopsided(apex, rng) if k == 0 else apex)
+            canvas.stroke(
+                at + k * (onset + 0.6 * hold + offset),
+                onset,
+                hold if times == 1 else 0.3 * hold,
+                offset,
+                lopsided(apex, rng) if k == 0 else apex,
+            )
         at += times * (onset + hold + offset) + rng.uniform(0, 0.5)
 
 

@@ -53,6 +53,8 @@ class Canvas:
         kernel = np.hanning(width + 2)[1:-1]
         kernel /= kernel.sum()
         padded = np.pad(chain, ((width // 2, width // 2), (0, 0)), mode="edge")
-        run = np.stack([np.convolve(padded[:, c], kernel, mode="valid") if chain[:, c].any() else chain[:, c] for c in range(len(ARKIT))], axis=1)
+        run = np.stack(
+            [np.convolve(padded[:, c], kernel, mode="valid") if chain[:, c].any() else chain[:, c] for c in range(len(ARKIT))], axis=1
+        )
         fade = (rise(t / 0.12) * rise((t[-1] - t) / 0.12))[:, None]
         self.values[first:last] += fade * run

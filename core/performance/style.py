@@ -11,19 +11,56 @@ from .canvas import INDEX
 
 # What a camera's solver sees beside the channel that moves: (channel, companion, up to this share). Without a side: both sides, each its own.
 _COMPANIONS = (
-    ("mouthSmile", "cheekSquint", 0.5), ("mouthSmile", "mouthDimple", 0.35), ("mouthSmile", "mouthStretch", 0.25), ("mouthSmile", "noseSneer", 0.25),
-    ("mouthSmile", "mouthUpperUp", 0.3), ("mouthSmile", "eyeSquint", 0.35), ("mouthSmile", "mouthPress", 0.15), ("jawOpen", "mouthLowerDown", 0.3),
-    ("jawOpen", "mouthStretch", 0.2), ("jawOpen", "mouthClose", 0.15), ("jawOpen", "mouthFunnel", 0.15), ("jawOpen", "mouthUpperUp", 0.15),
-    ("mouthPucker", "mouthFunnel", 0.3), ("mouthFunnel", "mouthPucker", 0.3), ("mouthPucker", "mouthClose", 0.1), ("mouthFunnel", "jawOpen", 0.1),
-    ("mouthFrown", "mouthShrugLower", 0.4), ("mouthShrugLower", "mouthShrugUpper", 0.5), ("mouthShrugLower", "mouthPress", 0.2),
-    ("mouthShrugLower", "mouthFrown", 0.25), ("mouthRollLower", "mouthRollUpper", 0.4), ("mouthRollLower", "mouthPress", 0.3), ("mouthPress", "mouthRollLower", 0.2),
-    ("mouthPress", "mouthDimple", 0.25), ("browDown", "eyeSquint", 0.4), ("browDown", "noseSneer", 0.25), ("noseSneer", "browDown", 0.35),
-    ("noseSneer", "mouthUpperUp", 0.5), ("noseSneer", "cheekSquint", 0.5), ("noseSneer", "eyeSquint", 0.35), ("browInnerUp", "browOuterUp", 0.5), ("browOuterUp", "browInnerUp", 0.5),
-    ("browOuterUp", "eyeWide", 0.35), ("cheekPuff", "mouthPucker", 0.2), ("cheekPuff", "mouthPress", 0.25), ("mouthUpperUp", "noseSneer", 0.35),
-    ("mouthLowerDown", "mouthStretch", 0.2), ("eyeSquint", "cheekSquint", 0.35), ("cheekSquint", "eyeSquint", 0.5), ("eyeBlink", "eyeSquint", 0.12), ("tongueOut", "jawOpen", 0.4),
-    ("tongueOut", "mouthLowerDown", 0.25), ("jawForward", "mouthShrugLower", 0.2), ("mouthStretch", "mouthFrown", 0.2), ("mouthStretch", "mouthLowerDown", 0.2),
-    ("jawLeft", "mouthLeft", 0.4), ("jawRight", "mouthRight", 0.4), ("mouthLeft", "jawLeft", 0.2), ("mouthRight", "jawRight", 0.2),
-)  # fmt: skip
+    ("mouthSmile", "cheekSquint", 0.5),
+    ("mouthSmile", "mouthDimple", 0.35),
+    ("mouthSmile", "mouthStretch", 0.25),
+    ("mouthSmile", "noseSneer", 0.25),
+    ("mouthSmile", "mouthUpperUp", 0.3),
+    ("mouthSmile", "eyeSquint", 0.35),
+    ("mouthSmile", "mouthPress", 0.15),
+    ("jawOpen", "mouthLowerDown", 0.3),
+    ("jawOpen", "mouthStretch", 0.2),
+    ("jawOpen", "mouthClose", 0.15),
+    ("jawOpen", "mouthFunnel", 0.15),
+    ("jawOpen", "mouthUpperUp", 0.15),
+    ("mouthPucker", "mouthFunnel", 0.3),
+    ("mouthFunnel", "mouthPucker", 0.3),
+    ("mouthPucker", "mouthClose", 0.1),
+    ("mouthFunnel", "jawOpen", 0.1),
+    ("mouthFrown", "mouthShrugLower", 0.4),
+    ("mouthShrugLower", "mouthShrugUpper", 0.5),
+    ("mouthShrugLower", "mouthPress", 0.2),
+    ("mouthShrugLower", "mouthFrown", 0.25),
+    ("mouthRollLower", "mouthRollUpper", 0.4),
+    ("mouthRollLower", "mouthPress", 0.3),
+    ("mouthPress", "mouthRollLower", 0.2),
+    ("mouthPress", "mouthDimple", 0.25),
+    ("browDown", "eyeSquint", 0.4),
+    ("browDown", "noseSneer", 0.25),
+    ("noseSneer", "browDown", 0.35),
+    ("noseSneer", "mouthUpperUp", 0.5),
+    ("noseSneer", "cheekSquint", 0.5),
+    ("noseSneer", "eyeSquint", 0.35),
+    ("browInnerUp", "browOuterUp", 0.5),
+    ("browOuterUp", "browInnerUp", 0.5),
+    ("browOuterUp", "eyeWide", 0.35),
+    ("cheekPuff", "mouthPucker", 0.2),
+    ("cheekPuff", "mouthPress", 0.25),
+    ("mouthUpperUp", "noseSneer", 0.35),
+    ("mouthLowerDown", "mouthStretch", 0.2),
+    ("eyeSquint", "cheekSquint", 0.35),
+    ("cheekSquint", "eyeSquint", 0.5),
+    ("eyeBlink", "eyeSquint", 0.12),
+    ("tongueOut", "jawOpen", 0.4),
+    ("tongueOut", "mouthLowerDown", 0.25),
+    ("jawForward", "mouthShrugLower", 0.2),
+    ("mouthStretch", "mouthFrown", 0.2),
+    ("mouthStretch", "mouthLowerDown", 0.2),
+    ("jawLeft", "mouthLeft", 0.4),
+    ("jawRight", "mouthRight", 0.4),
+    ("mouthLeft", "jawLeft", 0.2),
+    ("mouthRight", "jawRight", 0.2),
+)
 # Resting faces reach so far; every performer draws shares of them.
 _REST = {
     "eyeLookDown": 0.35, "jawForward": 0.16, "mouthPress": 0.15, "mouthFrown": 0.22, "mouthShrugLower": 0.2, "mouthRollLower": 0.12, "browDown": 0.25,
@@ -63,7 +100,11 @@ def style(rng: np.random.Generator) -> Style:
         share = most * rng.beta(1.2, 1.2)
         for a in sides(source):
             for b in sides(companion):
-                if a[-4:] == b[-4:] or not (a.endswith(("Left", "Right")) and b.endswith(("Left", "Right"))) or len(sides(source)) != len(sides(companion)):
+                if (
+                    a[-4:] == b[-4:]
+                    or not (a.endswith(("Left", "Right")) and b.endswith(("Left", "Right")))
+                    or len(sides(source)) != len(sides(companion))
+                ):
                     along[INDEX[a], INDEX[b]] += share * rng.uniform(0.75, 1.25)
     cross = rng.uniform(0, 0.25)  # one side draws the other along
     for name, k in INDEX.items():

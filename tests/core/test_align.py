@@ -73,7 +73,9 @@ def test_sensors_of_another_performance_are_refused(data, model):
 def test_a_part_of_a_take_finds_its_place_in_the_whole(model):
     track = perform(4).weights()
     part = Track("weights", track.time[400:900], track.columns, track.values[400:900])
-    found = align(moving(weights_take(track), layout(), model), moving(on_another_clock(weights_take(part, 0.01), 5.0, 0.0), layout(), model))
+    found = align(
+        moving(weights_take(track), layout(), model), moving(on_another_clock(weights_take(part, 0.01), 5.0, 0.0), layout(), model)
+    )
     assert found.offset_s + found.drift_ppm * 1e-6 * 5 == pytest.approx(5.0, abs=0.008)
 
 

@@ -100,5 +100,5 @@ def test_weights_pass_and_takes_without_a_face_are_refused(take):
 def test_every_error_names_its_take(take, model):
     track = take.tracks["imu"]
     cut = Take("mine", {"imu": Track("imu", track.time[:500], track.columns, track.values[:500], track.meta)})
-    with pytest.raises(InnerfaceError, match="^mine: no nod and shake"):
+    with pytest.raises(InnerfaceError, match=r"^mine: no nod and shake"):
         infer(cut, layout(), model)

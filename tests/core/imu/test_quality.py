@@ -33,7 +33,7 @@ def checked(signal, sites, face):
 
 
 def renamed(signal, pairs):
-    other = {a: b for a, b in pairs} | {b: a for a, b in pairs}
+    other = dict(pairs) | {b: a for a, b in pairs}
     return replace(signal, sites=tuple(other.get(s, s) for s in signal.sites))
 
 

@@ -2,11 +2,9 @@ import numpy as np
 import pytest
 from innerface.core.channels import ARKIT
 from innerface.core.errors import InnerfaceError
-from innerface.core.face_model import bundled
 from innerface.core.imu.effects import PRESETS, Effects
-from innerface.core.imu.layout import layout
-from innerface.core.imu.signal import GRAVITY, from_track
 from innerface.core.imu.head import NOD, RELAX, SHAKE, TAPS
+from innerface.core.imu.signal import GRAVITY, from_track
 from innerface.core.imu.simulate import simulate
 from innerface.core.imu.skin import patches
 from innerface.core.performance import perform
@@ -14,16 +12,6 @@ from innerface.core.take import Track
 from scipy.spatial.transform import Rotation
 
 STILL = Effects(sway_deg=0.0, sway_mm=0.0)
-
-
-@pytest.fixture(scope="module")
-def face():
-    return bundled()
-
-
-@pytest.fixture(scope="module")
-def sites():
-    return layout()
 
 
 def run(face, sites, weights, effects=STILL, seed=0, rate=60.0):

@@ -60,7 +60,9 @@ def test_gains_stay_within_limits_and_rest_faces_in_range(seed):
     moving = even.values > 0.3
     ratio = stronger.values[:, :52][moving[:, :52]] / even.values[:, :52][moving[:, :52]]
     assert whole(stronger) and ratio.min() > 0.55 and ratio.max() < 1.45
-    assert (stronger.column("mouthClose") - stronger.column("jawOpen")).max() < 1.4 * (even.column("mouthClose") - even.column("jawOpen")).max() + 1e-9
+    assert (stronger.column("mouthClose") - stronger.column("jawOpen")).max() < 1.4 * (
+        even.column("mouthClose") - even.column("jawOpen")
+    ).max() + 1e-9
     rest = augment.offset_rest(even, rng)
     assert whole(rest) and (rest.values[:, :52] >= even.values[:, :52] - 1e-9).all() and rest.values[:, :52].max() <= 1.0 + 1e-9
 
@@ -79,7 +81,12 @@ def test_real_takes_go_through_every_augmentation(data):
     rng = np.random.default_rng(0)
     real = [formats.read_take(data / "arkit" / n).weights() for n in ("apfel.csv", "S07-001.csv")]
     track = augment.splice(real, rng, 20.0)
-    for change in (augment.mirror, lambda t: augment.time_warp(t, rng), lambda t: augment.gains(t, rng), lambda t: augment.offset_rest(t, rng)):
+    for change in (
+        augment.mirror,
+        lambda t: augment.time_warp(t, rng),
+        lambda t: augment.gains(t, rng),
+        lambda t: augment.offset_rest(t, rng),
+    ):
         track = change(track)
         assert whole(track)
     assert track.select(ARKIT).max() < 1.3

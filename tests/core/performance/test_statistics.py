@@ -18,7 +18,11 @@ def test_figures_of_a_known_motion_are_what_they_are():
     wave = 0.5 + 0.4 * np.sin(2 * np.pi * t)
     s = statistics([track(jawOpen=wave, mouthFunnel=1 - wave, browInnerUp=0.3)])
     jaw, brow, funnel = (ARKIT.index(c) for c in ("jawOpen", "browInnerUp", "mouthFunnel"))
-    assert s.median[jaw] == pytest.approx(0.5, abs=0.02) and s.high[jaw] == pytest.approx(0.9, abs=0.01) and s.low[jaw] == pytest.approx(0.1, abs=0.01)
+    assert (
+        s.median[jaw] == pytest.approx(0.5, abs=0.02)
+        and s.high[jaw] == pytest.approx(0.9, abs=0.01)
+        and s.low[jaw] == pytest.approx(0.1, abs=0.01)
+    )
     assert s.speed[jaw] == pytest.approx(0.4 * 2 * np.pi, rel=0.03) and s.speed[brow] == 0 and s.active[brow] == 0
     assert s.correlation[jaw, funnel] == pytest.approx(-1) and np.isnan(s.correlation[jaw, brow])
 
