@@ -49,9 +49,9 @@ class Alignment:
     method: str
     correlation: float
 
-    def a_time(self, b_time: np.ndarray) -> np.ndarray:
+    def a_time(self, b_time: np.ndarray | float) -> np.ndarray:
         """Times of B on A's clock."""
-        return (1 + self.drift_ppm * 1e-6) * b_time + self.offset_s
+        return (1 + self.drift_ppm * 1e-6) * np.asarray(b_time) + self.offset_s
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from scipy.signal import savgol_filter
 
 from .imu.signal import FRAME_RATE
 
-_MIN_CUTOFF_HZ, _BETA, _RATE_CUTOFF_HZ = 3.0, 4.0, 2.0  # 1 Euro filter: at rest, per weight/s, and of the speed itself
+_MIN_CUTOFF_HZ, _BETA, _RATE_CUTOFF_HZ = 6.0, 8.0, 2.0  # 1 Euro filter: at rest, per weight/s, and of the speed itself
 _WINDOW, _ORDER = 9, 3  # Savitzky-Golay: half an eye blink, peaks kept
 
 
@@ -28,11 +28,12 @@ class OneEuro:
     def push(self, values: np.ndarray) -> np.ndarray:
         """One frame (C,) smoothed."""
         if self.last is None:
-            self.last = np.array(values, dtype=np.float64)
-            return self.last
-        self.speed = self.speed + _share(_RATE_CUTOFF_HZ) * ((values - self.last) * FRAME_RATE - self.speed)
-        self.last = self.last + _share(_MIN_CUTOFF_HZ + _BETA * np.abs(self.speed)) * (values - self.last)
-        return self.last
+            smooth = np.array(values, dtype=np.float64)
+        else:
+            self.speed = self.speed + _share(_RATE_CUTOFF_HZ) * ((values - self.last) * FRAME_RATE - self.speed)
+            smooth = self.last + _share(_MIN_CUTOFF_HZ + _BETA * np.abs(self.speed)) * (values - self.last)
+        self.last = smooth
+        return smooth
 
 
 def _share(cutoff: np.ndarray | float) -> np.ndarray | float:

@@ -160,7 +160,8 @@ def speech(canvas: Canvas, start: float, end: float, who: Style, rng: np.random.
     _mood(canvas, start, end, rng)
     for _ in range(rng.poisson((end - start) * 0.5 * who.lively)):
         brows = UNITS[int(rng.integers(0, 3))]
-        canvas.stroke(rng.uniform(start, end), *rng.uniform(0.08, 0.4, 3), row(brows) * rng.beta(1.2, 1.4))
+        onset, hold, offset = rng.uniform(0.08, 0.4, 3)
+        canvas.stroke(rng.uniform(start, end), onset, hold, offset, row(brows) * rng.beta(1.2, 1.4))
 
 
 def song(canvas: Canvas, start: float, end: float, who: Style, rng: np.random.Generator) -> None:
