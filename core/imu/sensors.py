@@ -37,8 +37,8 @@ def orientation_error(t: np.ndarray, yaw_rate: np.ndarray, pull: np.ndarray, eff
     rate = 1 / float(t[1] - t[0])
     tilt = np.radians(effects.tilt_deg) / np.sqrt(2) * slow_noise(rows, 2 * count, 1 / (2 * np.pi * effects.tilt_s), rate, rng)
     tilt = tilt.reshape(rows, count, 2)
-    # a filter that takes acceleration a for gravity leans its up axis towards g up + a
-    tilt = tilt + effects.tilt_pull * np.stack([pull[:, 1], -pull[:, 0]], axis=-1)[:, None]
+    # a filter that takes acceleration a for gravity reports g up + a as up
+    tilt = tilt + effects.tilt_pull * np.stack([-pull[:, 1], pull[:, 0]], axis=-1)[:, None]
     minutes = (t - t[0]) / 60
     heading = np.radians(rng.uniform(-1, 1, count) * effects.heading_deg)
     heading = heading + np.radians(rng.normal(0, 1, count) * effects.heading_rate_dpm) * minutes[:, None]

@@ -43,9 +43,10 @@ def blink(canvas: Canvas, who: Style, rng: np.random.Generator) -> None:
             apex[INDEX["eyeBlinkLeft" if rng.uniform() < 0.5 else "eyeBlinkRight"]] *= 0.3
         closed = rng.uniform(0.3, 1.5) if rng.uniform() < 0.06 else rng.uniform(0.0, 0.06)
         mask = np.flatnonzero(apex)
-        first, last = int(at * canvas.rate), min(int((at + 0.08 + closed + 0.2) * canvas.rate) + 2, len(canvas.time))
+        close, open_ = rng.uniform(0.07, 0.12), rng.uniform(0.12, 0.25)  # the fastest real take closes at 29 /s
+        first, last = int(at * canvas.rate), min(int((at + close + closed + open_) * canvas.rate) + 2, len(canvas.time))
         t = canvas.time[first:last] - at
-        shape = rise(t / rng.uniform(0.05, 0.09)) * (1 - rise((t - 0.08 - closed) / rng.uniform(0.1, 0.2)))
+        shape = rise(t / close) * (1 - rise((t - close - closed) / open_))
         for k in mask:
             canvas.values[first:last, k] = np.maximum(canvas.values[first:last, k], apex[k] * shape)
         for side in ("Left", "Right"):
