@@ -74,7 +74,7 @@ def second_head(scene: Any, track: Any, name: str) -> None:
         text = bpy.data.curves.new(f"Innerface {words}", "FONT")
         text.body, text.size, text.align_x = words, 0.022, "CENTER"
         label = bpy.data.objects.new(text.name, text)
-        label.location, label.rotation_euler.x = (x, -0.12, -0.2), math.pi / 2
+        label.location, label.rotation_euler.x = (x, -0.12, -0.232), math.pi / 2
         text.materials.append(bundled_head.material("teeth"))
         scene.collection.objects.link(label)
 

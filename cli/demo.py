@@ -11,6 +11,7 @@ import argparse
 import sys
 import time
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -102,7 +103,8 @@ def sensors(seed: int) -> tuple[Take, Take, Take, dict[str, Any]]:
     with step("performing with sensors"):
         truth = performance.perform(seed)
         truth.name = "truth"
-        take = simulate(truth.weights(), face, sites, PRESETS["studio"], seed)
+        own = replace(PRESETS["studio"], sway_deg=0.0, torso_deg=0.0, glance_deg=0.0, beat_deg=0.0)  # the performance moves the head itself
+        take = simulate(truth.weights(), face, sites, own, seed)
     with step("calibrating, inferring"):
         track = infer.infer(take, sites, linear.load()).take.weights()
         inside = (track.time >= truth.weights().time[0]) & (track.time <= truth.weights().time[-1])

@@ -92,7 +92,7 @@ def key_takes(
             studio.light(scene)
             if beside is not None:
                 studio.second_head(scene, beside.weights(), beside.name)
-                studio.camera(scene, (studio.BESIDE_M / 2, -0.03, -0.008), 1.42, azimuth=0.0)
+                studio.camera(scene, (studio.BESIDE_M / 2, -0.03, -0.026), 3.1, lens=170)
                 scene.render.resolution_x, scene.render.resolution_y = 1620, 1080
             else:
                 studio.camera(scene, (0.0, -0.03, -0.008), 0.86, azimuth=16.0)

@@ -81,14 +81,14 @@ def _changed(preset: Effects, changes: list[str]) -> Effects:
         if name not in known:
             raise InnerfaceError(f"--effect {text}: no such effect; there are {', '.join(sorted(known))}")
         try:
-            numbers = tuple(float(part) for part in size.split(":"))
+            numbers = [float(part) for part in size.split(":")]
         except ValueError:
-            numbers = ()
+            numbers = []
         wanted = 2 if isinstance(known[name], tuple) else 1
-        if len(numbers) != wanted or not all(0 <= n < 1e12 for n in numbers) or list(numbers) != sorted(numbers):
+        if len(numbers) != wanted or not all(0 <= n < 1e12 for n in numbers) or numbers != sorted(numbers):
             form = f"{name}=LOW:HIGH, two numbers from 0, the lower first" if wanted == 2 else f"{name}=SIZE, one number from 0"
             raise InnerfaceError(f"--effect {text}: write {form}")
-        values[name] = numbers if wanted == 2 else numbers[0]
+        values[name] = tuple(numbers) if wanted == 2 else numbers[0]
     effects = replace(preset, **values)
     for name, low, high in (("rate_hz", 20, 1000), ("tilt_s", 0.01, 1000)):
         if not low <= getattr(effects, name) <= high:
