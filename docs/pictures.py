@@ -5,7 +5,10 @@ import sys
 from pathlib import Path
 
 import bpy
+import numpy as np
 from innerface.blender_addon import bundled_head, studio
+from innerface.cli.demo import sensors
+from innerface.core.channels import ARKIT
 from innerface.core.performance import EXPRESSIONS, VISEMES
 
 IMAGES = Path(__file__).with_name("images")
@@ -51,9 +54,43 @@ def topology() -> None:
     studio.render_image(scene, IMAGES / "topology.png")
 
 
+def road() -> None:
+    """The demo's performance at four moments: what it was, and what simulated sensors saw of it."""
+    bpy.ops.wm.read_homefile(use_factory_startup=True, use_empty=True)
+    scene = bpy.context.scene
+    _, truth, inferred, _ = sensors(7)
+    true, seen = truth.weights(), inferred.weights()
+    moments = [true.time[true.column(channel).argmax()] for channel in ("mouthSmileLeft", "browInnerUp", "jawOpen", "mouthPucker")]
+    ink = bpy.data.materials.new("ink")
+    ink.use_nodes = True
+    shader = next(n for n in ink.node_tree.nodes if n.type == "BSDF_PRINCIPLED")
+    shader.inputs["Base Color"].default_value = (0, 0, 0, 1)
+    shader.inputs["Emission Color"].default_value, shader.inputs["Emission Strength"].default_value = (*studio.INK, 1.0), 0.8
+    for row, (track, words) in enumerate(((true, "performance"), (seen, "from simulated sensors"))):
+        height = 0.165 - 0.37 * row
+        for column, moment in enumerate(moments):
+            obj, rig = bundled_head.add(scene.collection)
+            rig.location = ((column - 1.5) * 0.26, 0.0, height)
+            for k, channel in enumerate(ARKIT):
+                obj.data.shape_keys.key_blocks[channel].value = float(np.interp(moment, track.time, track.select(ARKIT)[:, k]))
+        text = bpy.data.curves.new(words, "FONT")
+        text.body, text.size, text.align_x = words, 0.022, "CENTER"
+        text.materials.append(ink)
+        label = bpy.data.objects.new(words, text)
+        label.location, label.rotation_euler = (-0.54, -0.1, height - 0.02), (math.pi / 2, -math.pi / 2, 0)
+        scene.collection.objects.link(label)
+    studio.light(scene, 1.6)
+    studio.camera(scene, (-0.035, -0.04, -0.02), 6.0, lens=185)
+    scene.camera.location.z = -0.02  # level, so that both rows are seen alike
+    scene.camera.rotation_euler = (math.pi / 2, 0, 0)
+    studio.cycles(scene, 48)
+    scene.render.resolution_x, scene.render.resolution_y = 1600, 1040
+    studio.render_image(scene, IMAGES / "road.png")
+
+
 def main(names: list[str]) -> None:
     """Render the named pictures, or all."""
-    makers = {"hero": hero, "topology": topology, "contact_sheet": lambda: studio.contact_sheet(IMAGES / "contact_sheet.png", 1800, 16)}
+    makers = {"hero": hero, "topology": topology, "road": road, "contact_sheet": lambda: studio.contact_sheet(IMAGES / "contact_sheet.png", 1800, 16)}
     for name in names or makers:
         makers[name]()
 

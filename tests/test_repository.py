@@ -99,3 +99,11 @@ def test_missing_system_libraries_are_named_with_the_mend(tmp_path, monkeypatch)
     if build.sys.platform.startswith("linux"):
         with pytest.raises(build.BuildError, match=r"apt-get install.*libsm6 libxi6"):
             build.check_libraries(tmp_path)
+
+
+def test_the_readme_claims_what_the_results_show():
+    results = (ROOT / "docs" / "results.md").read_text(encoding="utf-8")
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in results.splitlines() if "| studio |" in line]
+    ratios = [round(100 * float(row[5])) for row in rows if len(row) == 9 and not row[0].endswith("*")]
+    assert len(ratios) == 3
+    assert f"{min(ratios)} to {max(ratios)}% of the error" in (ROOT / "README.md").read_text(encoding="utf-8")

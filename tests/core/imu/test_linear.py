@@ -148,3 +148,8 @@ def test_the_shipped_model_knows_the_default_layout_and_says_what_it_saw():
     assert shipped.sites == layout().sites[1:]
     assert "alex_rom_4" in shipped.card["held out"] and "alex_rom" not in shipped.card["data"]
     assert linear.SHIPPED.stat().st_size < 15e6
+
+
+def test_the_shipped_models_card_says_what_the_file_says():
+    text = (linear.SHIPPED.parent / "README.md").read_text(encoding="utf-8")
+    assert [value for value in linear.load().card.values() if value not in text] == []
