@@ -197,7 +197,9 @@ def lint(_: list[str]) -> None:
 
 def locked(name: str, python: str) -> str:
     """`name==version` from the lock file for a Python such as 3.13."""
-    for spec, test, limit in re.findall(rf"^({re.escape(name)}==[^ \n]+)(?: ; python_full_version (<|>=) '([\d.]+)')?$", LOCK.read_text(), re.MULTILINE):
+    for spec, test, limit in re.findall(
+        rf"^({re.escape(name)}==[^ \n]+)(?: ; python_full_version (<|>=) '([\d.]+)')?$", LOCK.read_text(), re.MULTILINE
+    ):
         here, there = ([int(x) for x in v.split(".")[:2]] for v in (python, limit or python))
         if not test or (here < there) == (test == "<"):
             return spec

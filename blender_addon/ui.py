@@ -58,7 +58,7 @@ class INNERFACE_OT_add_head(_Mended, bpy.types.Operator):
 
 
 class INNERFACE_OT_key_takes(_Mended, bpy.types.Operator, ImportHelper):
-    """Key face takes on the active face: Live Link Face CSV, CSV with Apple's names, JSON or MCAP. Several takes become several actions"""
+    """Key face takes on the active face: Live Link Face CSV, CSV with Apple's names, JSON, MCAP, or face-worn sensors. Several takes become several actions"""
 
     bl_idname = "innerface.key_takes"
     bl_label = "Key Face Takes"
@@ -107,9 +107,10 @@ class INNERFACE_OT_key_takes(_Mended, bpy.types.Operator, ImportHelper):
 
     def work(self, context: Any) -> set[str]:
         from ..core import formats
+        from ..core.weights import weights_take
         from . import keying
 
-        takes = [formats.read_take(path) for path in self.paths()]
+        takes = [weights_take(formats.read_take(path)) for path in self.paths()]
         tracks = [take.weights() for take in takes]
         face = active_face(context)
         scene = context.scene

@@ -19,8 +19,9 @@ from ..core import formats, performance
 from ..core.errors import InnerfaceError
 from ..core.files import replacing
 from ..core.take import Take, Track
+from ..core.weights import weights_take
 from . import blender
-from .key import key_takes, weights_take
+from .key import key_takes
 from .progress import quiet, step
 from .rates import blender_rate
 
@@ -85,7 +86,9 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
         for name in wanted:
             print(f"  {name:<18} {(out / name).stat().st_size / 1024:8.0f} KiB  {FILES[name]}")
         print(f"done in {seconds:.0f} s", file=sys.stderr)
-    return {"dir": str(out), "files": wanted, "seconds": seconds, "made_up": options.take is None, "error": figures} | {"takes": result["takes"]}
+    return {"dir": str(out), "files": wanted, "seconds": seconds, "made_up": options.take is None, "error": figures} | {
+        "takes": result["takes"]
+    }
 
 
 def sensors(seed: int) -> tuple[Take, Take, Take, dict[str, Any]]:

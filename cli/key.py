@@ -17,12 +17,15 @@ from ..core import formats
 from ..core.errors import InnerfaceError
 from ..core.files import replacing
 from ..core.take import Take
+from ..core.weights import weights_take
 from . import blender
 from .progress import quiet, step
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("takes", metavar="TAKE", nargs="+", help="weights takes (Live Link Face CSV, plain CSV, JSON, MCAP) or face-IMU takes")
+    parser.add_argument(
+        "takes", metavar="TAKE", nargs="+", help="weights takes (Live Link Face CSV, plain CSV, JSON, MCAP) or face-IMU takes"
+    )
     parser.add_argument("--out", required=True, metavar="S.blend", help="the .blend to write")
     parser.add_argument("--character", metavar="C.blend", help="a file with your own face; without it the bundled head is used")
     parser.add_argument("--object", action="append", default=[], metavar="NAME", help="a mesh of the character; repeat for several")
@@ -45,17 +48,6 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
         if path and Path(path).suffix.lower() != f".{kind}":
             raise InnerfaceError(f"{path}: should end in .{kind}; change the name")
     return key_takes(takes, outputs, options.character, options.object, options.fps, options.tolerance, options.json)
-
-
-def weights_take(take: Take) -> Take:
-    """The take, or what a sensor take says of the face. Raises InnerfaceError."""
-    if not any(t.kind == "imu" for t in take.tracks.values()):
-        return take
-    try:
-        from ..core.infer import as_weights
-    except ImportError as error:
-        raise InnerfaceError(f"{take.name}: is a sensor take, and inference needs SciPy, which does not load ({error})") from None
-    return as_weights(take)
 
 
 def key_takes(

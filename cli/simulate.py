@@ -30,7 +30,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--effect", action="append", default=[], metavar="NAME=SIZE",
         help="one disturbance of another size than the preset's, LOW:HIGH for a range (names and sources: core/imu/effects.py); repeat for several",
     )  # fmt: skip
-    parser.add_argument("--identity", type=int, metavar="N", help="another person's face (ICT-FaceKit's identity modes, drawn by this seed)")
+    parser.add_argument(
+        "--identity", type=int, metavar="N", help="another person's face (ICT-FaceKit's identity modes, drawn by this seed)"
+    )
     parser.add_argument("--linear", action="store_true", help="devices that take gravity off themselves")
     parser.add_argument("--layout", default="default", metavar="L", help="sites: a shipped layout or a .json file")
 

@@ -10,8 +10,8 @@ from .channels import OUTPUT
 from .errors import InnerfaceError
 from .imu import minute, quality
 from .imu.kinematics import Calibration, Motion
-from .imu.layout import Layout, layout
-from .imu.linear import LinearModel, load
+from .imu.layout import Layout
+from .imu.linear import LinearModel
 from .imu.motion import calibrate_take
 from .imu.signal import ImuSignal, from_track
 from .imu.spans import Span
@@ -106,10 +106,3 @@ def reference_lost(signal: ImuSignal, site: str) -> list[str]:
     return [
         f"site {site} (behind the ear) loses {1 - there.mean():.0%} of its samples; the head's motion is taken from the upper face there"
     ]
-
-
-def as_weights(take: Take) -> Take:
-    """The take if it holds weights; an IMU take through the default layout and the shipped linear model. Raises InnerfaceError."""
-    if any(t.kind == "weights" for t in take.tracks.values()) or not any(t.kind == "imu" for t in take.tracks.values()):
-        return take
-    return infer(take, layout(), load()).take

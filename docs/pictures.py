@@ -90,7 +90,12 @@ def road() -> None:
 
 def main(names: list[str]) -> None:
     """Render the named pictures, or all."""
-    makers = {"hero": hero, "topology": topology, "road": road, "contact_sheet": lambda: studio.contact_sheet(IMAGES / "contact_sheet.png", 1800, 16)}
+    makers = {
+        "hero": hero,
+        "topology": topology,
+        "road": road,
+        "contact_sheet": lambda: studio.contact_sheet(IMAGES / "contact_sheet.png", 1800, 16),
+    }
     for name in names or makers:
         makers[name]()
 

@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 
 
@@ -43,6 +44,23 @@ def test_an_animator_adds_a_head_keys_a_take_and_exports_it(load, scene, addon, 
     for kind in ("fbx", "glb"):
         assert addon.ops.innerface.export(filepath=str(tmp_path / f"face.{kind}"), kind=kind) == {"FINISHED"}
         assert (tmp_path / f"face.{kind}").stat().st_size > 100_000
+
+
+def test_a_sensor_take_becomes_animation_like_any_other(load, scene, addon, tmp_path):
+    simulate, presets = load("core.imu.simulate").simulate, load("core.imu.effects").PRESETS
+    truth = load("core.performance").perform(1).weights()
+    take = simulate(truth, load("core.face_model").bundled(), load("core.imu.layout").layout(), presets["clean"], 1)
+    load("core.formats").write_take(take, tmp_path / "worn.imu.csv")
+    addon.ops.innerface.add_head()
+    assert addon.ops.innerface.key_takes(filepath=str(tmp_path / "worn.imu.csv")) == {"FINISHED"}
+    jaw = addon.context.active_object.data.shape_keys.key_blocks["jawOpen"]
+    rows = [k for k, t in enumerate(truth.time) if k % 25 == 0]  # every tenth frame, and the preamble before
+    first = scene.frame_start + 24 * (truth.time[0] - take.tracks["imu"].time[0])
+    seen = []
+    for k in rows:
+        scene.frame_set(round(first + 24 * (truth.time[k] - truth.time[0])))
+        seen.append(jaw.value)
+    assert np.corrcoef(seen, truth.column("jawOpen")[rows])[0, 1] > 0.9
 
 
 def test_several_takes_become_several_actions_and_the_first_one_plays(load, scene, addon, tmp_path):

@@ -191,7 +191,9 @@ def test_soft_skin_follows_late_and_rings(face, sites):
 
 
 def test_another_anatomy_moves_further_or_less(face, sites):
-    angles = [turned(run(face, sites, pose("jawOpen"), replace(STILL, anatomy=0.3), seed), "mentalis_left", 100.5, 103.5) for seed in range(8)]
+    angles = [
+        turned(run(face, sites, pose("jawOpen"), replace(STILL, anatomy=0.3), seed), "mentalis_left", 100.5, 103.5) for seed in range(8)
+    ]
     assert 2.0 < np.std(angles) < 10
 
 
@@ -229,7 +231,11 @@ def test_a_fusion_filter_leans_towards_what_it_takes_for_gravity():
 def test_the_tilt_error_wanders_as_slowly_as_it_says():
     t = np.arange(20000) / 100
     fast, slow = (
-        quat.to_rotvec(sensors.orientation_error(t, np.zeros((20000, 1)), np.zeros((20000, 2)), Effects(tilt_deg=3.0, tilt_s=s), np.random.default_rng(0)))
+        quat.to_rotvec(
+            sensors.orientation_error(
+                t, np.zeros((20000, 1)), np.zeros((20000, 2)), Effects(tilt_deg=3.0, tilt_s=s), np.random.default_rng(0)
+            )
+        )
         for s in (0.5, 5.0)
     )
     assert np.std(np.diff(fast, axis=0)) > 2 * np.std(np.diff(slow, axis=0))
