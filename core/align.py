@@ -26,11 +26,8 @@ from .take import Take
 _SEEN_BY_SENSORS = tuple(c for g in ("mouth", "brow", "cheek") for c in GROUPS[g] if c not in ("tongueOut", "mouthShrugUpper"))
 _SLOW_S = 2.0  # motion slower than this is pose, not timing
 _MIN_OVERLAP_S, _MIN_SHARE = 2.0, 0.25  # of the shorter take
-_CHANCE, _CHANCE_SHORT, _SURE = (
-    0.25,
-    0.6,
-    0.2,
-)  # what chance gives: so much, and so much / sqrt(s of overlap) more; beyond doubt so much above
+_CHANCE, _CHANCE_SHORT = 0.25, 0.6  # chance gives a correlation of so much, and so much / sqrt(s of overlap) more
+_SURE = 0.2  # beyond doubt so much above chance
 _MARGIN = 1.15  # the best offset must beat every other one, 1.5 s or more away, by this
 _DRIFT_SD = 200e-6  # clocks of phones and boards differ by so much
 _STEPS, _RIDGE = 12, 0.02

@@ -194,7 +194,10 @@ def _axes(head: np.ndarray, at_rest: np.ndarray, nod: slice) -> tuple[np.ndarray
     """The rotation (4,) from the reference's frame to the head's axes: +X is what the head nods about (chin down first), +Y what it
     shakes about. Whether X and Z are turned about is checked later, by lever arms."""
     own = quat.multiply(quat.conjugate(at_rest), head[nod])  # the head's turn, in the reference's frame at rest
-    path = quat.to_rotvec(quat.multiply(own, quat.conjugate(own[0])))
+    known = np.flatnonzero(~np.isnan(own).any(-1))
+    if len(known) < 5:
+        raise InnerfaceError("the nod and shake have no samples in them; record the take again, or name others with --turn START:END")
+    path = quat.to_rotvec(quat.multiply(own, quat.conjugate(own[known[0]])))
     omega = spans.rates(own[:, None])[:, 0]
     omega = omega[~np.isnan(omega).any(-1)]
     up = quat.rotate(quat.conjugate(at_rest), np.array([0.0, 1.0, 0.0]))
@@ -215,7 +218,7 @@ def _axes(head: np.ndarray, at_rest: np.ndarray, nod: slice) -> tuple[np.ndarray
         notes.append("the head was shaken about an axis far from the vertical; its axes are taken from gravity")
         y = up
     swing = path @ x
-    first = swing[np.flatnonzero(np.abs(swing) > 0.4 * np.abs(swing).max())[0]]
+    first = swing[np.flatnonzero(np.abs(swing) > 0.4 * np.nanmax(np.abs(swing)))[0]]
     x = x * np.sign(first)
     x = x - (x @ y) * y / 2  # both give way by half
     y = y - (x @ y) * x / (x @ x)
@@ -231,7 +234,7 @@ def _levers(found: Calibration, frames: ImuSignal, head: np.ndarray, nod: slice,
     centre = 0.0 if found.reference >= 0 else (found.upper[:, None] * levers).sum(0) / found.upper.sum()
     levers = levers - centre
     felt = felt - np.nanmean(felt, axis=0)
-    swing = swing - swing.mean(axis=0)
+    swing = swing - np.nanmean(swing, axis=0)
 
     def left_over(arms: np.ndarray, s: list[int]) -> float:
         return float(np.nansum((felt[:, s] - np.einsum("tij,sj->tsi", swing, arms[s])) ** 2))
@@ -245,7 +248,9 @@ def _levers(found: Calibration, frames: ImuSignal, head: np.ndarray, nod: slice,
         felt, swing = felt * [-1.0, 1.0, -1.0], swing * np.outer([-1.0, 1.0, -1.0], [-1.0, 1.0, -1.0])
     solved, free = levers.copy(), np.full_like(levers, np.nan)
     for s in face:
-        ok = ~np.isnan(felt[:, s]).any(-1)
+        ok = ~(np.isnan(felt[:, s]).any(-1) | np.isnan(swing).any((1, 2)))
+        if ok.sum() < 10:
+            continue  # what the layout says
         m, a = swing[ok].reshape(-1, 3), felt[ok, s].reshape(-1)
         best = np.linalg.lstsq(m, a, rcond=None)[0]
         noise = _CORRELATED * float(((a - m @ best) ** 2).mean()) + 1e-9  # what levers do not explain

@@ -26,8 +26,8 @@ _CORRELATED = 2.0  # a face that moves with the head (singing) misleads more tha
 _ZERO_WALK = np.radians(3.0) / np.sqrt(60.0)
 _ZERO_FLOOR = np.radians(3.0)  # a resting face is within this of its neutral
 _ZERO_REACH = np.radians(8.0)  # a site farther from neutral is held, not resting
-_ZERO_DOUBT = np.radians(2.0)
-_ALIKE = 2.0
+_ZERO_DOUBT = np.radians(2.0)  # a zero this far from where it was counts a quarter, unless the others moved as well
+_ALIKE = 2.0  # "as well": so many times the median site's
 _ZERO_STILL = np.radians(1.0)  # a resting site moves less than this within a block
 _NEVER = 1e6  # variance of a block that tells nothing
 

@@ -9,6 +9,8 @@ import numpy as np
 from ..errors import InnerfaceError
 from ..take import Track
 
+LONGEST_S, SLOWEST_HZ = 3 * 3600.0, 5.0  # of a take: what is beyond is a mistake in its times, or too much for memory
+_IMPOSSIBLE = 1e6
 FRAME_RATE = 60.0  # frames a second that everything after resampling runs at
 LOOKAHEAD = 2  # frames: the triangle's half width, c = 2 of eq 5
 PARTS = ("qw", "qx", "qy", "qz", "ax", "ay", "az")
@@ -61,6 +63,7 @@ def from_track(track: Track) -> ImuSignal:
     if missing:
         raise InnerfaceError(f"the IMU track lacks {missing[0]}; every site needs {', '.join(parts)}")
     values = track.select(tuple(wanted)).reshape(len(track.time), len(sites), len(parts))
+    values = np.where(np.abs(values) < _IMPOSSIBLE, values, np.nan)  # garbage counts as lost
     linear = track.meta.get("acceleration", "specific_force") == "linear"
     if parts == RAW_PARTS:
         from .fusion import fuse  # here: it needs an extra
@@ -143,7 +146,17 @@ def triangle(time: np.ndarray, values: np.ndarray, at: np.ndarray, half_width: f
 
 
 def frame_times(signal: ImuSignal) -> np.ndarray:
-    """Times (N,) of the whole take's frames at FRAME_RATE, from its first sample on."""
+    """Times (N,) of the whole take's frames at FRAME_RATE, from its first sample on. Raises InnerfaceError for times that no recording has."""
+    length, rows = float(signal.time[-1] - signal.time[0]), len(signal.time)
+    if length > LONGEST_S or rows < SLOWEST_HZ * length:
+        steps = np.diff(signal.time)
+        at = int(steps.argmax())
+        if steps[at] > 0.5 * length and rows > 2:
+            raise InnerfaceError(f"the time jumps by {steps[at]:.4g} s after row {at + 1}; cut the take there, or mend its times")
+        raise InnerfaceError(
+            f"{rows} rows over {length:.4g} s: times are in seconds, takes at most {LONGEST_S / 3600:g} h long, and sensors send at least "
+            f"{SLOWEST_HZ:g} times a second; mend the times, or cut the take"
+        )
     return signal.time[0] + np.arange(int((signal.time[-1] - signal.time[0]) * FRAME_RATE + 1e-6) + 1) / FRAME_RATE
 
 

@@ -1,5 +1,7 @@
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from innerface.core import formats, metrics
 from innerface.core.channels import ARKIT, OUTPUT
 from innerface.core.errors import InnerfaceError
@@ -100,3 +102,31 @@ def test_every_error_names_its_take(take, model):
     cut = Take("mine", {"imu": Track("imu", track.time[:500], track.columns, track.values[:500], track.meta)})
     with pytest.raises(InnerfaceError, match=r"^mine: no nod and shake"):
         infer(cut, layout(), model)
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    st.lists(
+        st.tuples(
+            st.integers(0, 1400),
+            st.integers(1, 600),
+            st.sets(st.integers(0, 76), min_size=1),
+            st.sampled_from([np.nan, 0.0, -1.0, 1e3, 1e-9, 1e9, -1e300]),
+        ),
+        min_size=1,
+        max_size=4,
+    )
+)
+def test_whatever_arrives_ends_in_finite_weights_or_in_one_line(take, model, damage):
+    track = take.tracks["imu"]
+    values = track.values[:2000].copy()
+    with np.errstate(over="ignore", invalid="ignore"):
+        for first, rows, columns, factor in damage:
+            values[first : first + rows, sorted(columns)] *= factor
+    try:
+        done = infer(Take("hurt", {"imu": Track("imu", track.time[:2000], track.columns, values, track.meta)}), layout(), model)
+    except InnerfaceError as error:
+        assert "\n" not in str(error) and str(error).startswith("hurt: ")
+    else:
+        weights = done.take.weights().values
+        assert np.isfinite(weights).all() and weights[:, :52].min() >= 0 and weights[:, :52].max() <= 1

@@ -10,7 +10,7 @@ from innerface.core.imu.head import NOD, RELAX, SHAKE
 from innerface.core.imu.kinematics import face_rotation
 from innerface.core.imu.layout import Layout
 from innerface.core.imu.motion import calibrate_take
-from innerface.core.imu.signal import from_track, pick
+from innerface.core.imu.signal import from_track, pick, to_track
 from innerface.core.imu.simulate import simulate
 
 STILL = Effects(sway_deg=0.0, sway_mm=0.0)
@@ -291,3 +291,36 @@ def test_real_takes_are_calibrated_through_every_preset(data, sites):
 def test_the_made_up_performance_survives_studio_sensors(made, sites):
     truth, motion = calibrate_take(made("clean", 1), sites)[1], calibrate_take(made("studio", 1), sites)[1]
     assert error(motion, truth) < 0.7 * float(degrees(truth.rotation[truth.time > 0]).mean())
+
+
+@pytest.mark.parametrize("start", [NOD[0] - 0.1, NOD[0] + 0.5, SHAKE[0]])
+def test_samples_lost_within_the_nod_and_shake_cost_little(made, sites, start):
+    signal = made("studio", 3)
+    t = signal.time - signal.time[0] + RELAX[0]
+    gone = (t > start) & (t < start + 0.4)
+    hole = replace(signal, rotation=signal.rotation.copy(), acceleration=signal.acceleration.copy())
+    hole.rotation[gone], hole.acceleration[gone] = np.nan, np.nan
+    assert error(calibrate_take(hole, sites)[1], calibrate_take(signal, sites)[1]) < 1.0
+
+
+@pytest.mark.parametrize(
+    ("times", "words"),
+    [
+        (lambda t: np.append(t[:-1], t[-1] + 1e12), "jumps"),
+        (lambda t: t * 1e6, "in seconds"),
+        (lambda t: t * 1000.0, "in seconds"),
+    ],
+)
+def test_times_that_no_recording_has_are_refused_before_they_fill_the_memory(made, sites, times, words):
+    signal = made("clean", 1)
+    with pytest.raises(InnerfaceError, match=words):
+        calibrate_take(replace(signal, time=times(signal.time)), sites)
+
+
+def test_a_garbled_number_is_a_lost_sample(made, sites):
+    signal = made("clean", 1)
+    track = to_track(signal)
+    track.values[700, 3], track.values[900, 40] = -1e300, 9e99
+    again = from_track(track)
+    assert np.isnan(again.rotation[700]).any() or np.isnan(again.acceleration[700]).any()
+    assert error(calibrate_take(again, sites)[1], calibrate_take(signal, sites)[1]) < 0.05
