@@ -30,6 +30,7 @@ _CHANCE, _CHANCE_SHORT = 0.25, 0.6  # chance gives a correlation of so much, and
 _SURE = 0.2  # beyond doubt so much above chance
 _MARGIN = 1.15  # the best offset must beat every other one, 1.5 s or more away, by this
 _DRIFT_SD = 200e-6  # clocks of phones and boards differ by so much
+_DRIFT_TOLD_S = 2.5e-3  # at the ends of the overlap; skin that follows late or early does as much
 _STEPS, _RIDGE = 12, 0.02
 _CORRELATED = 30.0  # errors of neighbouring frames and channels are alike: this many count as one
 _TAP_GAP_S = (0.18, 0.9)
@@ -169,10 +170,13 @@ def align(a: Moving, b: Moving) -> Alignment:
     )
 
 
-def _refine(start_a: float, a: np.ndarray, start_b: float, b: np.ndarray, offset: float) -> tuple[float, float]:
+def _refine(
+    start_a: float, a: np.ndarray, start_b: float, b: np.ndarray, offset: float, drift_sd: float = _DRIFT_SD
+) -> tuple[float, float]:
     """Offset and drift by Gauss-Newton: what a's channels (T, C) differ from their ridge regression on b's signals (T', D) is explained by
     the regression's slope times (offset, drift); residuals far off count less. The regression has no lags, so it cannot take up a
-    shift in time itself. Time is counted from the middle of the overlap, so that the two are independent."""
+    shift in time itself. Time is counted from the middle of the overlap, so that the two are independent. A drift too small to be told is
+    0: on clocks that count from midnight it would only falsify the offset."""
     time = start_b + np.arange(len(b)) / FRAME_RATE
     first, last = max(start_a, time[0] + offset), min(start_a + (len(a) - 1) / FRAME_RATE, time[-1] + offset)
     middle = (first + last) / 2 - offset  # on b's clock
@@ -197,10 +201,12 @@ def _refine(start_a: float, a: np.ndarray, start_b: float, b: np.ndarray, offset
         ww = weight * slope * slope
         normal = np.array([[ww.sum(), (ww * since).sum()], [(ww * since).sum(), (ww * since**2).sum()]]) / _CORRELATED
         moment = np.array([(weight * slope * rest).sum(), (weight * slope * rest * since).sum()]) / _CORRELATED
-        normal[1, 1] += 1 / _DRIFT_SD**2
-        moment[1] -= drift / _DRIFT_SD**2
+        normal[1, 1] += 1 / drift_sd**2
+        moment[1] -= drift / drift_sd**2
         step = np.linalg.solve(normal + 1e-9 * np.eye(2), moment)
         shift, drift = shift + float(np.clip(step[0], -0.05, 0.05)), float(np.clip(drift + step[1], -2e-3, 2e-3))
         if abs(step[0]) < 1e-6 and abs(step[1]) < 1e-9:
             break
+    if drift_sd == _DRIFT_SD and abs(drift) * (last - first) / 2 < _DRIFT_TOLD_S:
+        return _refine(start_a, a, start_b, b, shift, 1e-12)[0], 0.0
     return shift - drift * middle, drift

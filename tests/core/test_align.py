@@ -56,6 +56,14 @@ def test_sensors_with_noise_and_200_ppm_of_drift_are_placed_within_8_ms(data, mo
         assert np.abs(error).max() < 0.008, (name, preset, ppm, np.abs(error).max())
 
 
+def test_on_one_clock_that_counts_from_midnight_the_offset_is_nothing(data, model):
+    track = formats.read_take(data / "arkit" / "alex_rom_4.csv").weights()
+    assert track.time[0] > 10_000  # a drift of a few ppm would falsify the offset by tenths of a second
+    imu = simulate(track, bundled(), layout(), PRESETS["studio"], 11)
+    found = align(moving(weights_take(track), layout(), model), moving(imu, layout(), model))
+    assert found.drift_ppm == 0.0 and abs(found.offset_s) < 0.008
+
+
 def test_takes_of_different_performances_are_refused(data, model):
     a, b, c = (formats.read_take(data / "arkit" / n) for n in ("alex_rom_3.csv", "alex_rom_4.csv", "S07-001.csv"))
     for one, two in ((a, b), (b, a), (a, c), (c, b)):

@@ -7,9 +7,9 @@ from innerface.core.errors import InnerfaceError
 from innerface.core.imu import quaternion as quat
 from innerface.core.imu import sensors
 from innerface.core.imu.effects import PRESETS, Effects
-from innerface.core.imu.head import NOD, RELAX, SHAKE, TAPS
+from innerface.core.imu.head import NECK, NOD, RELAX, SHAKE, TAPS, HeadMotion
 from innerface.core.imu.signal import GRAVITY, from_track
-from innerface.core.imu.simulate import simulate
+from innerface.core.imu.simulate import _force, simulate
 from innerface.core.imu.skin import patches
 from innerface.core.performance import perform
 from innerface.core.take import Track
@@ -164,6 +164,24 @@ def test_every_effect_does_something_of_its_own(face, sites, name):
 
 def test_no_effect_goes_untested():
     assert {entry.name for entry in fields(Effects)} == set(EFFECTS) | TESTED_ALONE
+
+
+def test_sensors_feel_their_path_through_the_room():
+    """Against the second difference of the places themselves: gravity, neck, Euler, centripetal, Coriolis and skin terms at once."""
+    step = 1e-3
+    t = np.arange(2000) * step
+    rotation = quat.from_euler_yxz(0.5 * np.sin(3 * t), 0.3 * np.sin(5 * t + 1), 0.2 * np.sin(4 * t + 2))
+    neck = 0.02 * np.stack([np.sin(4 * t), np.cos(3 * t), np.sin(2 * t)], axis=1)
+    rate = np.array([6.0, 9.0, 4.0])
+    mean, size = np.array([[0.03, -0.05, 0.1], [0.07, 0.0, 0.0]]), np.array([[0.01, 0.02, 0.005], [0.0, 0.01, 0.01]])
+    phase = t[:, None, None] * rate
+    place, speed, push = mean + size * np.sin(phase), size * rate * np.cos(phase), -size * rate**2 * np.sin(phase)
+    force = _force(t, HeadMotion(rotation, neck, np.zeros((len(t), 3))), place, speed, push)
+    room = neck[:, None] + quat.rotate(rotation[:, None], place - NECK)
+    moved = (room[2:] - 2 * room[1:-1] + room[:-2]) / step**2 + [0.0, GRAVITY, 0.0]
+    felt = quat.rotate(rotation[1:-1, None], force[1:-1])
+    assert np.abs(moved - [0.0, GRAVITY, 0.0]).max() > 2  # else the comparison would say little
+    assert np.abs(felt - moved)[5:-5].max() < 0.01
 
 
 def test_sensors_send_at_the_rate_that_is_asked(face, sites):
