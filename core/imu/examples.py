@@ -67,12 +67,19 @@ def example(
 
 
 def windows(
-    examples: Iterator[Example], sites: tuple[str, ...], length: int, batch: int, rng: np.random.Generator
+    examples: Iterator[Example], sites: tuple[str, ...], length: int, batch: int, rng: np.random.Generator, mix: int = 8
 ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
     """Batches for training a network: rotation vectors and accelerations (batch, length, sites, 6), which sites are present
     (batch, length, sites), true weights (batch, length, 55). Windows start anywhere in a performance; frames that no calibration
-    reaches are 0 and not present. Ends when `examples` end."""
+    reaches are 0 and not present. `mix`: batches' worth of windows held back, so that a batch holds many performers. Ends when `examples`
+    end; a rest too small for a batch is dropped."""
     held: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
+
+    def drawn() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        chosen = [held.pop(int(rng.integers(len(held)))) for _ in range(batch)]
+        values, present, weights = (np.stack(part) for part in zip(*chosen))
+        return values, present, weights
+
     for made in examples:
         rows = np.flatnonzero(made.use)
         if len(rows) < length:
@@ -88,6 +95,7 @@ def windows(
         for _ in range(max(1, len(rows) // length)):
             a = int(rng.integers(len(rows) - length + 1))
             held.append((values[a : a + length], present[a : a + length], made.weights[rows[a : a + length]]))
-        while len(held) >= batch:
-            chosen = [held.pop(int(rng.integers(len(held)))) for _ in range(batch)]
-            yield tuple(np.stack(part) for part in zip(*chosen))  # type: ignore[misc]
+        while len(held) >= (mix + 1) * batch:
+            yield drawn()
+    while len(held) >= batch:
+        yield drawn()

@@ -66,3 +66,10 @@ def test_windows_hold_sensors_and_truth_of_the_same_frames():
 
 def test_performances_shorter_than_a_window_are_passed_over():
     assert list(windows(iter([numbered(100, ("a",), 0.0)]), ("a",), 120, 1, np.random.default_rng(0))) == []
+
+
+def test_a_batch_holds_windows_of_many_performances():
+    made = (numbered(3610, ("a",), 10_000.0 * k) for k in range(40))
+    batches = list(windows(made, ("a",), 120, 16, np.random.default_rng(0), mix=16))
+    performances = [len(set(weights[:, 0, 0] // 10_000)) for _, _, weights in batches]
+    assert len(batches) == 40 * 30 // 16 and np.median(performances) >= 6
