@@ -90,6 +90,7 @@ def key_takes(
                 studio.camera(scene, (0.0, -0.03, -0.008), 0.86, azimuth=16.0)
                 scene.render.resolution_x = scene.render.resolution_y = 1080
             studio.workbench(scene)
+            studio.look_through_camera()
         keyed = []
         with step("keying") as bar:
             for i, (take, track) in enumerate(zip(takes, tracks)):
