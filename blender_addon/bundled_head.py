@@ -109,7 +109,6 @@ def _rig(collection: Any) -> Any:
     bpy.ops.object.mode_set(mode="OBJECT")
     view_layer.objects.active = before
     rig.pose.bones["head"].rotation_mode = "QUATERNION"
-    rig.show_in_front = True
     rig.hide_render = True
     armature.display_type = "WIRE"
     return rig

@@ -75,19 +75,38 @@ def look_through_camera() -> None:
                 space.overlay.show_extras = False  # the lamps' lines cross the face
 
 
+def ink() -> Any:
+    """A material for writing: INK, whatever the light."""
+    made = bpy.data.materials.new("Innerface ink")
+    if made.node_tree is None:
+        made.use_nodes = True
+    shader = next(n for n in made.node_tree.nodes if n.type == "BSDF_PRINCIPLED")
+    shader.inputs["Base Color"].default_value = (0, 0, 0, 1)
+    shader.inputs["Emission Color"].default_value = (*INK, 1.0)
+    shader.inputs["Emission Strength"].default_value = 0.8
+    made.diffuse_color = (*INK, 1.0)
+    return made
+
+
+def label(words: str, place: tuple[float, float, float], size: float, material: Any, upwards: bool = False) -> Any:
+    """An upright line of text, `size` m high, its middle at `place` and its face to the front; not linked yet. `upwards`: read from below."""
+    text = bpy.data.curves.new(f"Innerface {words}", "FONT")
+    text.body, text.size, text.align_x = words, size, "CENTER"
+    text.materials.append(material)
+    obj = bpy.data.objects.new(text.name, text)
+    obj.location, obj.rotation_euler = place, (math.pi / 2, -math.pi / 2 if upwards else 0.0, 0.0)
+    return obj
+
+
 def second_head(scene: Any, track: Any, name: str) -> None:
     """Another bundled head beside the first one, on which `track` plays, with `name` and "from sensors" written under the two."""
     obj, rig = bundled_head.add(scene.collection)
     obj.name, rig.name, rig.location.x = f"{obj.name} {name}", f"{rig.name} {name}", BESIDE_M
     target = next(f for f in [face.face_of(obj, list(scene.objects))] if f is not None)
     keying.play(target, keying.key_track(target, track, name, scene))
+    writing = ink()
     for x, words in ((0.0, "from sensors"), (BESIDE_M, name)):
-        text = bpy.data.curves.new(f"Innerface {words}", "FONT")
-        text.body, text.size, text.align_x = words, 0.022, "CENTER"
-        label = bpy.data.objects.new(text.name, text)
-        label.location, label.rotation_euler.x = (x, -0.12, -0.232), math.pi / 2
-        text.materials.append(bundled_head.material("teeth"))
-        scene.collection.objects.link(label)
+        scene.collection.objects.link(label(words, (x, -0.12, -0.232), 0.022, writing))
 
 
 def workbench(scene: Any) -> None:
@@ -161,14 +180,7 @@ def contact_sheet(path: str | Path, width: int = 2000, samples: int = 0) -> None
     window_scene = bpy.context.window.scene if bpy.context.window else None
     head = load()
     rows = -(-len(ARKIT) // _COLUMNS)
-    ink = bpy.data.materials.new("Innerface ink")
-    if ink.node_tree is None:
-        ink.use_nodes = True
-    shader = next(n for n in ink.node_tree.nodes if n.type == "BSDF_PRINCIPLED")
-    shader.inputs["Base Color"].default_value = (0, 0, 0, 1)
-    shader.inputs["Emission Color"].default_value = (*INK, 1.0)
-    shader.inputs["Emission Strength"].default_value = 0.8
-    ink.diffuse_color = (*INK, 1.0)
+    writing = ink()
     made: list[Any] = []
     turn = math.radians(14.0)
     spin = np.array([[math.cos(turn), 0, math.sin(turn)], [0, 1, 0], [-math.sin(turn), 0, math.cos(turn)]])
@@ -178,17 +190,10 @@ def contact_sheet(path: str | Path, width: int = 2000, samples: int = 0) -> None
         pose = {"jawOpen": 1.0, "mouthClose": 1.0} if name == "mouthClose" else {name: 1.0}
         points = head.posed(pose) @ (spin.T if not name.endswith("Right") else spin)  # show the side that moves
         points[:, 1] = np.maximum(points[:, 1], _CUT)
-        points[:, 1] = np.maximum(points[:, 1], _CUT)
         tile = bpy.data.objects.new(name, head_mesh(name, head, points))
         tile.location = place
-        text = bpy.data.curves.new(name, "FONT")
         title = "mouthClose on jawOpen" if name == "mouthClose" else name
-        text.body, text.size, text.align_x = title, 0.0165, "CENTER"
-        text.materials.append(ink)
-        label = bpy.data.objects.new(name + " label", text)
-        label.location = (place[0], -0.3, place[2] - 0.142)
-        label.rotation_euler = (math.pi / 2, 0, 0)
-        made += [tile, label]
+        made += [tile, label(title, (place[0], -0.3, place[2] - 0.142), 0.0165, writing)]
     for obj in made:
         scene.collection.objects.link(obj)
     wide, tall = _COLUMNS * _TILE[0], rows * _TILE[1]
@@ -211,7 +216,7 @@ def contact_sheet(path: str | Path, width: int = 2000, samples: int = 0) -> None
         bpy.data.objects.remove(obj)
     for data in meshes:
         (bpy.data.meshes if isinstance(data, bpy.types.Mesh) else bpy.data.curves).remove(data)
-    bpy.data.materials.remove(ink)
+    bpy.data.materials.remove(writing)
     bpy.data.scenes.remove(scene)
     if window_scene is not None:
         bpy.context.window.scene = window_scene

@@ -22,7 +22,7 @@ from ..core.take import Take, Track
 from ..core.weights import weights_take
 from . import blender
 from .key import key_takes
-from .progress import quiet, step
+from .progress import quiet, step, without_display
 from .rates import blender_rate
 
 FILES = {
@@ -69,9 +69,9 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
                 formats.write_take(truth, files["truth.csv"], "llf")
         outputs: dict[str, str | None] = {kind: str(files[f"scene.{kind}"]) for kind in ("blend", "fbx", "glb")}
         result = key_takes([result_take], outputs, fps=options.fps, silent=True, beside=truth)
-        with step("rendering the preview") as bar, quiet():
+        with step("rendering the preview") as bar, quiet(), without_display():
             studio.render_preview(bpy.context.scene, files["preview.mp4"], progress=bar)
-        with step("rendering the shapes"), quiet():
+        with step("rendering the shapes"), quiet(), without_display():
             studio.contact_sheet(files["contact_sheet.png"], width=1800)
     seconds = time.monotonic() - began
     seconds_long = result_take.weights().duration

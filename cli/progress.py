@@ -6,7 +6,8 @@ import os
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from tempfile import TemporaryFile
 
 _WIDTH = 28
 
@@ -66,3 +67,19 @@ def quiet() -> Iterator[None]:
         os.dup2(saved, 1)
         os.close(saved)
         os.close(sink)
+
+
+@contextmanager
+def without_display() -> Iterator[None]:
+    """Drop the lines by which a renderer says on stderr that there is no screen; what else it says comes when it is done."""
+    sys.stderr.flush()
+    saved = os.dup(2)
+    with TemporaryFile() as said, open(saved, "w", encoding="utf-8", errors="replace", buffering=1) as terminal:
+        os.dup2(said.fileno(), 2)
+        try:
+            with redirect_stderr(terminal if sys.stderr is sys.__stderr__ else sys.stderr):  # bars go on
+                yield
+        finally:
+            os.dup2(saved, 2)
+            said.seek(0)
+            sys.stderr.write("".join(line for line in said.read().decode(errors="replace").splitlines(True) if "EGL" not in line))

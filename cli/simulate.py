@@ -50,9 +50,8 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     track = formats.read_take(options.weights).weights()
     preset = "clean" if options.clean else options.preset
     effects = _changed(PRESETS[preset], options.effect)
-    face, sites = face_model(options.face), layout(options.layout)
-    if options.identity is not None:
-        face = _person(options.face, options.identity)
+    sites = layout(options.layout)
+    face = face_model(options.face) if options.identity is None else _person(options.face, options.identity)
     began = time.perf_counter()
     take = simulate(track, face, sites, effects, options.seed, options.linear)
     seconds = time.perf_counter() - began

@@ -171,7 +171,7 @@ def align(a: Moving, b: Moving) -> Alignment:
 
 
 def _refine(
-    start_a: float, a: np.ndarray, start_b: float, b: np.ndarray, offset: float, drift_sd: float = _DRIFT_SD
+    start_a: float, a: np.ndarray, start_b: float, b: np.ndarray, offset: float, drifts: bool = True
 ) -> tuple[float, float]:
     """Offset and drift by Gauss-Newton: what a's channels (T, C) differ from their ridge regression on b's signals (T', D) is explained by
     the regression's slope times (offset, drift); residuals far off count less. The regression has no lags, so it cannot take up a
@@ -201,12 +201,14 @@ def _refine(
         ww = weight * slope * slope
         normal = np.array([[ww.sum(), (ww * since).sum()], [(ww * since).sum(), (ww * since**2).sum()]]) / _CORRELATED
         moment = np.array([(weight * slope * rest).sum(), (weight * slope * rest * since).sum()]) / _CORRELATED
-        normal[1, 1] += 1 / drift_sd**2
-        moment[1] -= drift / drift_sd**2
+        normal[1, 1] += 1 / _DRIFT_SD**2
+        moment[1] -= drift / _DRIFT_SD**2
+        if not drifts:
+            normal[0, 1] = normal[1, 0] = moment[1] = 0.0
         step = np.linalg.solve(normal + 1e-9 * np.eye(2), moment)
         shift, drift = shift + float(np.clip(step[0], -0.05, 0.05)), float(np.clip(drift + step[1], -2e-3, 2e-3))
         if abs(step[0]) < 1e-6 and abs(step[1]) < 1e-9:
             break
-    if drift_sd == _DRIFT_SD and abs(drift) * (last - first) / 2 < _DRIFT_TOLD_S:
-        return _refine(start_a, a, start_b, b, shift, 1e-12)[0], 0.0
+    if drifts and abs(drift) * (last - first) / 2 < _DRIFT_TOLD_S:
+        return _refine(start_a, a, start_b, b, shift, drifts=False)[0], 0.0
     return shift - drift * middle, drift

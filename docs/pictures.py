@@ -10,6 +10,7 @@ from innerface.blender_addon import bundled_head, studio
 from innerface.cli.demo import sensors
 from innerface.core.channels import ARKIT
 from innerface.core.performance import EXPRESSIONS, VISEMES
+from innerface.core.resample import linear
 
 IMAGES = Path(__file__).with_name("images")
 HERO = (
@@ -61,24 +62,15 @@ def road() -> None:
     _, truth, inferred, _ = sensors(7)
     true, seen = truth.weights(), inferred.weights()
     moments = [true.time[true.column(channel).argmax()] for channel in ("mouthSmileLeft", "browInnerUp", "jawOpen", "mouthPucker")]
-    ink = bpy.data.materials.new("ink")
-    ink.use_nodes = True
-    shader = next(n for n in ink.node_tree.nodes if n.type == "BSDF_PRINCIPLED")
-    shader.inputs["Base Color"].default_value = (0, 0, 0, 1)
-    shader.inputs["Emission Color"].default_value, shader.inputs["Emission Strength"].default_value = (*studio.INK, 1.0), 0.8
+    writing = studio.ink()
     for row, (track, words) in enumerate(((true, "performance"), (seen, "from simulated sensors"))):
         height = 0.165 - 0.37 * row
-        for column, moment in enumerate(moments):
+        for column, weights in enumerate(linear(track.time, track.select(ARKIT), np.array(moments))):
             obj, rig = bundled_head.add(scene.collection)
             rig.location = ((column - 1.5) * 0.26, 0.0, height)
-            for k, channel in enumerate(ARKIT):
-                obj.data.shape_keys.key_blocks[channel].value = float(np.interp(moment, track.time, track.select(ARKIT)[:, k]))
-        text = bpy.data.curves.new(words, "FONT")
-        text.body, text.size, text.align_x = words, 0.022, "CENTER"
-        text.materials.append(ink)
-        label = bpy.data.objects.new(words, text)
-        label.location, label.rotation_euler = (-0.54, -0.1, height - 0.02), (math.pi / 2, -math.pi / 2, 0)
-        scene.collection.objects.link(label)
+            for channel, value in zip(ARKIT, weights):
+                obj.data.shape_keys.key_blocks[channel].value = float(value)
+        scene.collection.objects.link(studio.label(words, (-0.54, -0.1, height - 0.02), 0.022, writing, upwards=True))
     studio.light(scene, 1.6)
     studio.camera(scene, (-0.035, -0.04, -0.02), 6.0, lens=185)
     scene.camera.location.z = -0.02  # level, so that both rows are seen alike

@@ -247,8 +247,9 @@ def _levers(found: Calibration, frames: ImuSignal, head: np.ndarray, nod: slice,
         found = replace(found, axes=quat.multiply(quat.about(1, np.pi), found.axes))
         felt, swing = felt * [-1.0, 1.0, -1.0], swing * np.outer([-1.0, 1.0, -1.0], [-1.0, 1.0, -1.0])
     solved, free = levers.copy(), np.full_like(levers, np.nan)
+    turned = ~np.isnan(swing).any((1, 2))
     for s in face:
-        ok = ~(np.isnan(felt[:, s]).any(-1) | np.isnan(swing).any((1, 2)))
+        ok = turned & ~np.isnan(felt[:, s]).any(-1)
         if ok.sum() < 10:
             continue  # what the layout says
         m, a = swing[ok].reshape(-1, 3), felt[ok, s].reshape(-1)

@@ -10,7 +10,7 @@ from ..errors import InnerfaceError
 from ..take import Track
 
 LONGEST_S, SLOWEST_HZ = 3 * 3600.0, 5.0  # of a take: what is beyond is a mistake in its times, or too much for memory
-_IMPOSSIBLE = 1e6
+_IMPOSSIBLE = 1e6  # no rotation or acceleration is that large: such numbers are lost samples
 FRAME_RATE = 60.0  # frames a second that everything after resampling runs at
 LOOKAHEAD = 2  # frames: the triangle's half width, c = 2 of eq 5
 PARTS = ("qw", "qx", "qy", "qz", "ax", "ay", "az")
@@ -157,7 +157,7 @@ def frame_times(signal: ImuSignal) -> np.ndarray:
             f"{rows} rows over {length:.4g} s: times are in seconds, takes at most {LONGEST_S / 3600:g} h long, and sensors send at least "
             f"{SLOWEST_HZ:g} times a second; mend the times, or cut the take"
         )
-    return signal.time[0] + np.arange(int((signal.time[-1] - signal.time[0]) * FRAME_RATE + 1e-6) + 1) / FRAME_RATE
+    return signal.time[0] + np.arange(int(length * FRAME_RATE + 1e-6) + 1) / FRAME_RATE
 
 
 def resample(

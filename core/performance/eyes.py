@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy.ndimage import uniform_filter1d
 
 from .canvas import INDEX, Canvas, rise, row
 from .style import Style
+
+_LIDS_S = 0.1  # lids follow a saccade, but not in its 30 ms
 
 
 def look(canvas: Canvas, who: Style, rng: np.random.Generator) -> None:
@@ -26,8 +29,9 @@ def look(canvas: Canvas, who: Style, rng: np.random.Generator) -> None:
         ("eyeLookUpLeft", pitch), ("eyeLookUpRight", pitch), ("eyeLookDownLeft", -pitch), ("eyeLookDownRight", -pitch),
     ):  # fmt: skip
         canvas.values[:, INDEX[name]] += np.clip(part, 0, 1)
-    lids = rng.uniform(0.2, 0.5) * np.clip(-pitch, 0, 1)
-    wide = rng.uniform(0.1, 0.4) * np.clip(pitch, 0, 1)
+    slow = uniform_filter1d(pitch, max(round(_LIDS_S * canvas.rate), 1), mode="nearest")
+    lids = rng.uniform(0.2, 0.5) * np.clip(-slow, 0, 1)
+    wide = rng.uniform(0.1, 0.4) * np.clip(slow, 0, 1)
     for side in ("Left", "Right"):
         canvas.values[:, INDEX[f"eyeBlink{side}"]] += lids
         canvas.values[:, INDEX[f"eyeWide{side}"]] += wide
@@ -43,7 +47,7 @@ def blink(canvas: Canvas, who: Style, rng: np.random.Generator) -> None:
             apex[INDEX["eyeBlinkLeft" if rng.uniform() < 0.5 else "eyeBlinkRight"]] *= 0.3
         closed = rng.uniform(0.3, 1.5) if rng.uniform() < 0.06 else rng.uniform(0.0, 0.06)
         mask = np.flatnonzero(apex)
-        close, open_ = rng.uniform(0.07, 0.12), rng.uniform(0.12, 0.25)  # the fastest real take closes at 29 /s
+        close, open_ = rng.uniform(0.085, 0.13), rng.uniform(0.12, 0.25)  # the fastest real take closes at 29 /s
         first, last = int(at * canvas.rate), min(int((at + close + closed + open_) * canvas.rate) + 2, len(canvas.time))
         t = canvas.time[first:last] - at
         shape = rise(t / close) * (1 - rise((t - close - closed) / open_))
