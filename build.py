@@ -28,6 +28,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent
 LOCK = ROOT / "requirements.lock"
+TRAIN_LOCK = ROOT / "requirements-train.lock"  # what training needs beside it
 BPY = {(3, 11): "4.5.15", (3, 13): "5.2.3"}  # Python -> the Blender whose library fits it
 OTHER_BPY = {"4.2.23": (3, 11), "5.0.1": (3, 11), "4.5.15": (3, 11), "5.2.3": (3, 13)}
 THREE = "three@0.180.0"  # reads exports back in tests
@@ -36,11 +37,11 @@ NUMPY = {(3, 11): "numpy==1.26.4", (3, 13): "numpy>=2.2,<3"}  # as those Blender
 # What the add-on's zip holds: only what runs inside Blender.
 PACKAGED = ("__init__.py", "__main__.py", "LICENSE", "core", "cli", "models", "blender_addon")
 NOT_PACKAGED = re.compile(r"(^|/)(__pycache__|README\.md$|models/training/|core/head/(generate|parts|shapes|skin|surface|topology)\.py$)")
-WHEELS = ("mcap", "lz4", "zstandard", "scipy")  # the manifest resolves no dependencies: MCAP's own are listed; NumPy is Blender's
+WHEELS = ("mcap", "lz4", "zstandard", "scipy", "onnxruntime")  # no dependencies are resolved: MCAP's own are listed; NumPy is Blender's
 PLATFORMS = {
     "linux-x64": ["manylinux_2_28_x86_64", "manylinux_2_27_x86_64", "manylinux_2_17_x86_64", "manylinux2014_x86_64"],
     "windows-x64": ["win_amd64"],
-    "macos-arm64": ["macosx_12_0_arm64", "macosx_11_0_arm64"],
+    "macos-arm64": ["macosx_14_0_arm64", "macosx_13_0_arm64", "macosx_12_0_arm64", "macosx_11_0_arm64"],
 }
 PYTHONS = ("3.11", "3.13")
 
@@ -97,6 +98,18 @@ def environment(bpy: str | None = None, need_bpy: bool = True) -> Path:
     return python
 
 
+def training() -> Path:
+    """The environment's Python with torch in it."""
+    python = environment(need_bpy=False)
+    stamp = python.parent.parent / "innerface-train-stamp"
+    wanted = hashlib.sha256(TRAIN_LOCK.read_bytes()).hexdigest()
+    if not (stamp.exists() and stamp.read_text() == wanted):
+        print("installing torch (once)", file=sys.stderr, flush=True)
+        run(python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", TRAIN_LOCK, quiet=True)
+        stamp.write_text(wanted)
+    return python
+
+
 def check_libraries(folder: Path) -> None:
     """Name the system libraries that Blender's library lacks, with the mend. Raises BuildError."""
     if not sys.platform.startswith("linux") or (folder / "libraries-found").exists():
@@ -124,17 +137,21 @@ def demo(arguments: list[str]) -> None:
 
 
 def test(arguments: list[str]) -> None:
-    """pytest; then, with a Blender at hand, the add-on's tests inside it with the packaged zip."""
+    """pytest; then, with a Blender at hand, the add-on's tests inside it with the packaged zip. `--train`: the tests of training instead."""
     parser = argparse.ArgumentParser(prog="build.py test")
     parser.add_argument("--blender", default=os.environ.get("INNERFACE_BLENDER"), metavar="LAUNCHER", help="also test inside this Blender")
     parser.add_argument("--only-blender", action="store_true", help="leave the tests outside Blender out")
+    parser.add_argument("--train", action="store_true", help="install torch, and run the tests of training (marked train) instead")
     parser.add_argument("--bpy", metavar="VERSION", help="test against this wheel instead")
     parser.add_argument("pytest", nargs="*", help="arguments for pytest, after --")
     options = parser.parse_args(arguments)
+    if options.train:
+        run(training(), "-m", "pytest", "-p", "no:pytest-blender", "-m", "train", *options.pytest)
+        return
     python = environment(options.bpy)
     env = {"INNERFACE_THREE": str(node_modules())}
     if not options.only_blender:
-        run(python, "-m", "pytest", "-p", "no:pytest-blender", "-m", "not slow", *options.pytest, env=env)
+        run(python, "-m", "pytest", "-p", "no:pytest-blender", "-m", "not slow and not train", *options.pytest, env=env)
     if options.blender:
         inside_blender(python, options.blender, options.pytest, env)
 
@@ -178,7 +195,7 @@ def inside_blender(python: Path, launcher: str, arguments: list[str], env: dict[
             "-m",
             "pytest",
             "-m",
-            "blender and not slow",
+            "blender and not slow and not train",
             "-p",
             "no:cacheprovider",
             "--blender-executable",
@@ -292,36 +309,23 @@ def link(arguments: list[str]) -> None:
 
 
 def lock(_: list[str]) -> None:
-    """Renew requirements.lock for both Pythons with uv."""
+    """Renew both lock files for both Pythons with uv."""
     python = environment(need_bpy=False) if LOCK.exists() else Path(sys.executable)
     run(python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "uv", quiet=True)
     limits = "".join(f"{spec}; python_version {'<' if v == (3, 11) else '>='} '3.12'\n" for v, spec in NUMPY.items())
+    compiler = [python, "-m", "uv", "pip", "compile", "--universal", "--python-version", "3.11", "--no-annotate", "--no-header"]
+    compiler += ["--no-emit-index-url", "pyproject.toml"]
+    about = "# Exact versions for Python 3.11 (Blender 4.5) and 3.13 (Blender 5.2){}; renew with `python3 build.py lock`.\n"
     with tempfile.NamedTemporaryFile("w", suffix=".txt") as constraints:
         constraints.write(limits)
         constraints.flush()
         extras = [x for name in ("blender", "fusion", "report", "test", "lint") for x in ("--extra", name)]
-        run(
-            python,
-            "-m",
-            "uv",
-            "pip",
-            "compile",
-            "--universal",
-            "--python-version",
-            "3.11",
-            "--no-annotate",
-            "--no-header",
-            "--no-emit-index-url",
-            *extras,
-            "-c",
-            constraints.name,
-            "-o",
-            LOCK,
-            "pyproject.toml",
-            quiet=True,
-        )
-    text = "# Exact versions for Python 3.11 (Blender 4.5) and 3.13 (Blender 5.2); renew with `python3 build.py lock`.\n" + LOCK.read_text()
-    LOCK.write_text(text)
+        run(*compiler, *extras, "-c", constraints.name, "-o", LOCK, quiet=True)
+    run(*compiler, "--extra", "train", "-c", LOCK, "-o", TRAIN_LOCK, quiet=True)
+    LOCK.write_text(about.format("") + LOCK.read_text())
+    # torch itself brings the CUDA that fits it, where it is built with any
+    lines = [x for x in TRAIN_LOCK.read_text().splitlines(True) if not x.startswith(("nvidia-", "cuda-", "triton"))]
+    TRAIN_LOCK.write_text(about.format(", to train with") + "".join(lines))
 
 
 def head(_: list[str]) -> None:

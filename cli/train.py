@@ -1,7 +1,8 @@
-"""Train a model: `innerface train linear --out models/linear.npz`.
+"""Train a model: `innerface train linear --out models/linear.npz`, `innerface train imu --out M.onnx`.
 
-The linear model learns from simulated sensors on generated performances and, where their folder is at hand, on real ones;
-ICT-FaceKit's identities are used where its arrays are.
+Models learn from simulated sensors on generated performances and, where their folder is at hand, on real ones; ICT-FaceKit's identities are
+used where its arrays are. The network (imu) needs torch: pip install 'innerface[train]'. A run that was broken off goes on where it was when
+the same command is given again. --finetune: from a network to one performer, by a paired take of theirs.
 """
 
 from __future__ import annotations
@@ -18,30 +19,72 @@ from .progress import step
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("kind", choices=("linear",), help="which model")
-    parser.add_argument("--out", required=True, metavar="M.npz", help="the model to write")
-    parser.add_argument("--examples", type=int, default=400, metavar="N", help="simulated takes of a minute to learn from (default 400)")
+    parser.add_argument("kind", choices=("linear", "imu"), help="which model")
+    parser.add_argument("--out", required=True, metavar="M", help="the model to write: .npz (linear) or .onnx (imu)")
+    parser.add_argument("--examples", type=int, default=400, metavar="N", help="linear: simulated takes of a minute to learn from (default 400)")
     parser.add_argument("--seed", type=int, default=1, metavar="N", help="seed of everything random")
     parser.add_argument("--generated-only", action="store_true", help="no real performances, even where they are at hand")
+    parser.add_argument("--size", choices=("tiny", "small", "full"), default="small", help="imu: 0.2, 1 or 3.4 million parameters (default small)")
+    parser.add_argument("--minutes", type=float, metavar="M", help="imu: of training (default 45; fine-tuning 3)")
+    parser.add_argument("--live", action="store_true", help="imu: a network that never looks ahead, on sensors calibrated as live")
+    parser.add_argument("--real-only", action="store_true", help="imu: no generated performances")
+    parser.add_argument("--finetune", action="store_true", help="imu: train --model further on a performer's own paired take")
+    parser.add_argument("--imu", metavar="TAKE", help="--finetune: the sensor take")
+    parser.add_argument("--arkit", metavar="W.csv", help="--finetune: the camera's take of the same performance, on the same clock")
+    parser.add_argument("--model", metavar="M.onnx", help="--finetune: the network to begin with (default: the shipped one)")
 
 
 def run(options: argparse.Namespace) -> dict[str, Any]:
+    if options.examples < 1 or options.seed < 0:
+        raise InnerfaceError("--examples takes a whole number from 1, --seed one from 0")
+    began = time.perf_counter()
+    card = _linear(options) if options.kind == "linear" else _imu(options)
+    seconds = time.perf_counter() - began
+    if not options.json:
+        for key, value in card.items():
+            print(f"{key}: {value}")
+        print(f"{options.out}: {Path(options.out).stat().st_size / 1024:.0f} KiB in {seconds:.0f} s")
+    return {"out": os.fspath(options.out), "seconds": seconds, "card": card}
+
+
+def _takes(options: argparse.Namespace) -> tuple[Path | None, Path | None]:
+    """ICT-FaceKit's arrays, and the folder of real takes beside them, where they are at hand and wanted."""
+    ict = find_ict()
+    return ict, ict.parent / "arkit" if ict and not options.generated_only and (ict.parent / "arkit").is_dir() else None
+
+
+def _linear(options: argparse.Namespace) -> dict[str, str]:
     try:
         from ..models.training import linear
     except ImportError as error:
         raise InnerfaceError(f"training is no part of this installation ({error}); pip install innerface from its sources") from None
-    if options.examples < 1 or options.seed < 0:
-        raise InnerfaceError("--examples takes a whole number from 1, --seed one from 0")
-    ict = find_ict()
-    folder = ict.parent / "arkit" if ict and not options.generated_only and (ict.parent / "arkit").is_dir() else None
-    began = time.perf_counter()
+    ict, folder = _takes(options)
     with step("training") as bar:
-        faces = Identities(ict) if ict else None
-        model = linear.train(options.examples, options.seed, faces, linear.real_takes(folder), bar)
+        model = linear.train(options.examples, options.seed, Identities(ict) if ict else None, linear.real_takes(folder), bar)
     model.save(options.out)
-    seconds = time.perf_counter() - began
-    if not options.json:
-        for key, value in model.card.items():
-            print(f"{key}: {value}")
-        print(f"{options.out}: {Path(options.out).stat().st_size / 1024:.0f} KiB in {seconds:.0f} s")
-    return {"out": os.fspath(options.out), "seconds": seconds, "card": model.card}
+    return model.card
+
+
+def _imu(options: argparse.Namespace) -> dict[str, str]:
+    if not options.out.endswith(".onnx"):
+        raise InnerfaceError(f"{options.out}: should end in .onnx; change the name")
+    minutes = options.minutes if options.minutes is not None else 3.0 if options.finetune else 45.0
+    if not 0 < minutes < 1e5:
+        raise InnerfaceError(f"--minutes {minutes:g}: give a number of minutes above 0")
+    if bool(options.imu and options.arkit) != options.finetune or (options.model and not options.finetune):
+        raise InnerfaceError("--finetune takes --imu TAKE and --arkit W.csv, and nothing else does; give all three, or none")
+    ict, folder = _takes(options)
+    if options.real_only and folder is None:
+        raise InnerfaceError("--real-only: the real takes are not at hand; set INNERFACE_DATA to the folder that has them")
+    try:
+        from ..models.training import imu
+        from ..models.training.supply import Source
+    except ImportError as error:
+        raise InnerfaceError(f"training a network needs torch, which does not load ({error}); pip install 'innerface[train]'") from None
+    source = Source(ict, folder, options.seed, not options.real_only, options.live)
+    plan = imu.Plan(options.size, 0 if options.live else imu.AHEAD, minutes, options.seed, source)
+    own = start = None
+    if options.finetune:
+        raise InnerfaceError("--finetune: not yet")
+    with step("simulating") as first, step("training") as bar:
+        return imu.train(plan, options.out, own, start, first, bar)

@@ -43,7 +43,7 @@ UNITS: tuple[dict[str, float], ...] = (
     {"mouthRollLower": 0.8},
     both(eyeBlink=0.9),
 )
-_OFTEN = np.array([3.0 if any(c.startswith(("brow", "mouthSmile", "eyeWide")) for c in unit) else 1.0 for unit in UNITS])  # moved most
+_OFTEN = np.array([3.0 if any(c.startswith(("brow", "mouthSmile", "mouthFrown", "eyeWide")) for c in unit) else 1.0 for unit in UNITS])  # moved most
 _OFTEN /= _OFTEN.sum()
 _FACES = tuple(EXPRESSIONS.values())
 # Mouth shapes of sounds: (weights, least and most seconds); None is silence.
@@ -54,6 +54,7 @@ SOUNDS: dict[str, tuple[dict[str, float], float, float]] = {
     "o": ({"jawOpen": 0.38, "mouthFunnel": 0.5, "mouthPucker": 0.25}, 0.08, 0.2),
     "u": ({"jawOpen": 0.15, "mouthPucker": 0.65, "mouthFunnel": 0.3}, 0.07, 0.18),
     "m": ({"jawOpen": 0.1, "mouthClose": 0.12, "mouthRollLower": 0.2, "mouthRollUpper": 0.15, **both(mouthPress=0.3)}, 0.06, 0.12),
+    "b": ({"jawOpen": 0.16, "mouthClose": 0.18, "mouthRollLower": 0.1, **both(mouthPress=0.15)}, 0.05, 0.1),
     "f": ({"jawOpen": 0.1, "mouthRollLower": 0.45, **both(mouthUpperUp=0.2)}, 0.05, 0.12),
     "s": ({"jawOpen": 0.07, "mouthShrugUpper": 0.15, **both(mouthStretch=0.25, mouthLowerDown=0.25)}, 0.05, 0.14),
     "sh": ({"jawOpen": 0.12, "mouthFunnel": 0.55, "mouthPucker": 0.3, **both(mouthUpperUp=0.15)}, 0.06, 0.14),
@@ -147,7 +148,7 @@ def _chain(seconds: float, who: Style, rng: np.random.Generator, sung: bool) -> 
     strength = rng.uniform(0.55, 1.25, (len(names), 1)) * who.speech * (1.35 if sung else 1.0)
     rows = np.stack([_ROWS[n] if n else np.zeros(len(ARKIT)) for n in names]) * strength
     rows *= np.exp(rng.normal(0, 0.25, rows.shape))
-    closed = np.array([n == "m" for n in names])
+    closed = np.array([n in ("m", "b") for n in names])
     close, jaw = INDEX["mouthClose"], INDEX["jawOpen"]
     rows[closed, close] = rows[closed, jaw] * rng.uniform(0.85, 1.1, int(closed.sum()))  # the lips meet whatever the jaw does
     return rows, np.array(lengths)

@@ -10,7 +10,9 @@ import numpy as np
 from ..channels import ARKIT, GROUPS, HEAD_ANGLES, OUTPUT, mirrored
 from ..resample import linear
 from ..take import Track
-from .canvas import rise
+from .acts import single
+from .canvas import INDEX, Canvas, rise
+from .generate import CLOSE_SLACK
 from .style import style
 
 _FLIP = [OUTPUT.index(mirrored(c)) for c in OUTPUT]
@@ -59,6 +61,25 @@ def offset_rest(track: Track, rng: np.random.Generator) -> Track:
     even = at_rate(track)
     rest = np.concatenate([style(rng).rest, np.zeros(len(HEAD_ANGLES))])
     return Track("weights", even.time, OUTPUT, rest + (1 - rest) * even.values)
+
+
+def actions(track: Track, rng: np.random.Generator) -> Track:
+    """Things of their own on top: channels, alone or a few at once, that this performer never moved so. mouthClose stays with the jaw."""
+    even = at_rate(track)
+    who, canvas = style(rng), Canvas(len(even.time) / 60, 60.0)
+    for _ in range(int(rng.integers(1, 4))):
+        single(canvas, 0.0, canvas.seconds, who, rng)
+    values, added = even.values.copy(), np.zeros((len(even.time), len(ARKIT)))
+    rows = min(len(canvas.values), len(added))
+    added[:rows] = canvas.values[:rows] * rng.uniform(0.4, 1.0)
+    weights = values[:, : len(ARKIT)]
+    weights = np.maximum(weights, added) if rng.uniform() < 0.3 else weights + added
+    close = INDEX["mouthClose"]
+    limit = np.maximum(weights[:, INDEX["jawOpen"]] + CLOSE_SLACK, even.values[:, close])
+    weights = np.clip(weights, -0.02, np.maximum(1.08, even.values[:, : len(ARKIT)]))
+    weights[:, close] = np.minimum(weights[:, close], limit)
+    values[:, : len(ARKIT)] = weights
+    return Track("weights", even.time, OUTPUT, values)
 
 
 def splice(tracks: list[Track], rng: np.random.Generator, seconds: float) -> Track:

@@ -11,7 +11,7 @@ from .canvas import INDEX, Canvas, rise
 from .eyes import blink, look
 from .style import Style, style
 
-_CLOSE_SLACK = 0.06  # real takes close the mouth by so much more than the jaw is open
+CLOSE_SLACK = 0.06  # real takes close the mouth by so much more than the jaw is open
 
 
 def generate(seconds: float, rng: np.random.Generator, rate: float = 60.0) -> Track:
@@ -39,7 +39,7 @@ def finish(canvas: Canvas, who: Style, rng: np.random.Generator) -> np.ndarray:
     drawn = 1.06 * np.tanh(np.clip(drawn, 0, None) ** 2.0 / 1.1236) ** 0.5  # straight at first, bent near its end
     out = who.rest + (1 - who.rest) * drawn
     jaw, close = INDEX["jawOpen"], INDEX["mouthClose"]
-    out[:, close] = np.minimum(out[:, close], out[:, jaw] + _CLOSE_SLACK * rng.uniform(0, 1))
+    out[:, close] = np.minimum(out[:, close], out[:, jaw] + CLOSE_SLACK * rng.uniform(0, 1))
     if who.tremor:
         step = max(int(canvas.rate / 4), 1)
         knots = rng.normal(0, who.tremor, (len(canvas.time) // step + 3, len(ARKIT)))

@@ -68,6 +68,13 @@ _REST = {
     "mouthStretch": 0.25, "mouthLowerDown": 0.08, "cheekSquint": 0.12, "noseSneer": 0.12, "mouthDimple": 0.08, "mouthUpperUp": 0.06, "mouthShrugUpper": 0.22,
     "browOuterUp": 0.15, "mouthFunnel": 0.18, "mouthRollUpper": 0.06,
 }  # fmt: skip
+# What cameras' solvers show of a relaxed face, whoever's it is: means over the calmest frames of the four takes that models may learn from.
+_TYPICAL = {
+    "mouthStretch": 0.17, "browInnerUp": 0.13, "mouthShrugUpper": 0.11, "mouthFrown": 0.09, "eyeLookDown": 0.09, "mouthRollLower": 0.09,
+    "mouthShrugLower": 0.09, "eyeSquint": 0.09, "mouthDimple": 0.08, "mouthLowerDown": 0.07, "eyeBlink": 0.07, "mouthFunnel": 0.07, "mouthRollUpper": 0.065,
+    "noseSneer": 0.05, "mouthPucker": 0.055, "jawForward": 0.055, "mouthPress": 0.04, "jawOpen": 0.04, "mouthClose": 0.04, "cheekPuff": 0.04,
+    "mouthUpperUp": 0.03,
+}  # fmt: skip
 
 
 def sides(stem: str) -> list[str]:
@@ -112,9 +119,15 @@ def style(rng: np.random.Generator) -> Style:
             along[k, INDEX[mirrored(name)]] += cross
     rest = np.zeros(len(ARKIT))
     if rng.uniform() < 0.85:
+        much = rng.uniform(0.5, 1.6)
+        for stem, value in _TYPICAL.items():
+            own = value * much * np.exp(rng.normal(0, 0.5))
+            for name in sides(stem):
+                rest[INDEX[name]] = own * rng.uniform(0.85, 1.15)
+    if rng.uniform() < 0.6:
         for stem, most in _REST.items():
-            if rng.uniform() < 0.6:
+            if rng.uniform() < 0.4:
                 value = most * rng.beta(1.0, 1.6)
                 for name in sides(stem):
-                    rest[INDEX[name]] = value * rng.uniform(0.8, 1.2)
+                    rest[INDEX[name]] = max(rest[INDEX[name]], value * rng.uniform(0.8, 1.2))
     return Style(gain, along, rest, rng.uniform(0.5, 1.25), rng.uniform(0.75, 1.3), rng.uniform(0.0, 0.012), rng.uniform(0.3, 1.0))

@@ -24,7 +24,7 @@ HELD_OUT = ("alex_rom_3.csv", "alex_rom_4.csv", "MySlate_3_Jason_Millers_iPhone.
 RIDGE = 3e-5  # of the mean moments
 _SECONDS = 60.0  # of one performance
 _REAL_SHARE = 0.35  # of the examples
-_BUNDLED_SHARE = 0.15  # of the faces
+BUNDLED_SHARE = 0.15  # of the faces
 
 
 def real_takes(folder: Path | None, names: tuple[str, ...] = TRAINING_TAKES) -> list[Track]:
@@ -34,16 +34,19 @@ def real_takes(folder: Path | None, names: tuple[str, ...] = TRAINING_TAKES) -> 
     return [augment.at_rate(formats.read_take(folder / name).weights(), 60.0) for name in names]
 
 
-def performance(rng: np.random.Generator, real: list[Track]) -> Track:
-    """One performance: generated, or real and augmented (mirrored, warped in time, other gains, another rest, spliced)."""
-    if not real or rng.uniform() > _REAL_SHARE:
+def performance(rng: np.random.Generator, real: list[Track], share: float = _REAL_SHARE, own: float = 0.0) -> Track:
+    """One performance: generated, or (`share` of them) real and augmented: mirrored, warped in time, other gains, another rest, spliced (with
+    generated ones, unless all are real), with further actions on top (`own` of them)."""
+    if not real or rng.uniform() > share:
         return generate(_SECONDS, rng)
-    made = generate(_SECONDS, rng)
-    track = augment.splice([*real, made], rng, _SECONDS) if rng.uniform() < 0.5 else real[int(rng.integers(len(real)))]
+    made = [generate(_SECONDS, rng)] if share < 1 else []
+    track = augment.splice([*real, *made], rng, _SECONDS) if rng.uniform() < 0.5 else real[int(rng.integers(len(real)))]
     if rng.uniform() < 0.5:
         track = augment.mirror(track)
     track = augment.gains(augment.time_warp(track, rng), rng)
-    return augment.offset_rest(track, rng) if rng.uniform() < 0.3 else track
+    if rng.uniform() < 0.3:
+        track = augment.offset_rest(track, rng)
+    return augment.actions(track, rng) if own and rng.uniform() < own else track
 
 
 def train(
@@ -62,7 +65,7 @@ def train(
     head = bundled()
     for k in range(examples):
         rng = np.random.default_rng([seed, k])
-        face: FaceModel = head if faces is None or rng.uniform() < _BUNDLED_SHARE else faces.face(rng)
+        face: FaceModel = head if faces is None or rng.uniform() < BUNDLED_SHARE else faces.face(rng)
         made = example(performance(rng, real), face, sites, random_effects(rng, whole=True), rng)
         if made is not None:
             moments.add(made.motion, made.weights[:, : len(ARKIT)], made.use)

@@ -1,0 +1,178 @@
+"""Train a network from face sensors to weights: `innerface train imu`. Resumable; a checkpoint and the curve lie beside the model until it is done."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from ...core.channels import ARKIT
+from ...core.errors import InnerfaceError
+from ...core.face_model import FaceModel, bundled, ict
+from ...core.files import replacing
+from ...core.imu.layout import layout
+from . import export
+from .linear import HELD_OUT, TRAINING_TAKES
+from .network import Shape, Stream
+from .supply import Source, Supply
+
+SIZES = {"tiny": Shape(width=64, depth=10), "small": Shape(width=160, depth=10), "full": Shape(width=288, depth=10)}
+AHEAD = 40  # frames that the offline network sees of what follows
+_LENGTH = 320
+_BATCH = {"tiny": 14, "small": 14, "full": 64}
+_TAKES = {"tiny": 400, "small": 1200, "full": 6000}
+_REUSE = {"tiny": 200.0, "small": 100.0, "full": 40.0}  # windows per take: how hard the simulator works beside the training
+_RATE, _WARM_UP, _DECAY = 1e-3, 200, 0.998
+_FINE_RATE = 2e-4
+_MILLIMETRES, _SQUARE, _ABSOLUTE = 1.0, 20.0, 2.0  # what the loss is made of
+_VERTICES = 200
+_PAIRED_SHARE = 0.8  # of the windows in fine-tuning: 4 of the performer's own to 1 simulated
+_SAVE_S = 90.0
+
+
+@dataclass(frozen=True)
+class Plan:
+    """`size`: a key of SIZES; `ahead`: frames; `minutes` of training, without making the first takes; `seed`; `source` of simulated takes."""
+
+    size: str
+    ahead: int
+    minutes: float
+    seed: int
+    source: Source
+
+
+class Mesh:
+    """Weight errors (B, 52, T) as millimetres on a sample of a face's vertices (IMUSIC's PVE): (B, T)."""
+
+    def __init__(self, face: FaceModel, device: torch.device) -> None:
+        rows = np.random.default_rng(0).choice(face.region, min(_VERTICES, len(face.region)), replace=False)
+        rows = np.concatenate([rows, face.inner_lips.ravel()])
+        self.basis = torch.tensor(face.deltas[:, rows].reshape(len(ARKIT), -1) * 1000, dtype=torch.float32, device=device)
+
+    def __call__(self, difference: torch.Tensor) -> torch.Tensor:
+        moved = torch.matmul(difference.transpose(1, 2), self.basis)
+        return moved.view(*moved.shape[:2], -1, 3).norm(dim=-1).mean(-1)
+
+
+def losses(
+    mesh: Mesh, weights: torch.Tensor, error: torch.Tensor, truth: torch.Tensor, use: torch.Tensor
+) -> tuple[torch.Tensor, float, float]:
+    """The loss, and of it the millimetres and the mean square; `use` (B, T) are the frames that count."""
+    difference, count = weights - truth, use.sum().clamp(min=1)
+    millimetres = (mesh(difference) * use).sum() / count
+    square = (difference.square().mean(1) * use).sum() / count
+    absolute = (difference.abs().mean(1) * use).sum() / count
+    judged = ((error - difference.detach().abs()).abs().mean(1) * use).sum() / count  # the median of |error|
+    total = _MILLIMETRES * millimetres + _SQUARE * square + _ABSOLUTE * absolute + judged
+    return total, float(millimetres.detach()), float(square.detach())
+
+
+def spread(supply: Supply) -> np.ndarray:
+    """(52,) mean distance of each channel from its median in each take: what guessing a take's own median would be off by."""
+    takes = [s.weights[s.use].astype(np.float32) for s in supply.store[:400]]
+    return np.maximum(np.mean([np.abs(w - np.median(w, axis=0)).mean(0) for w in takes], axis=0), 0.01)
+
+
+def train(
+    plan: Plan,
+    out: str | Path,
+    own: Supply | None = None,
+    start: Path | None = None,
+    filling: Callable[[float], None] = lambda _: None,
+    progress: Callable[[float], None] = lambda _: None,
+) -> dict[str, str]:
+    """Train, write `out`, and return its card. A run that was broken off goes on where its checkpoint is.
+
+    `own`, `start`: fine-tuning from the network in the file `start`, mostly on the takes in `own`. Raises InnerfaceError.
+    """
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    torch.manual_seed(plan.seed)
+    folder = Path(f"{out}.training")
+    folder.mkdir(parents=True, exist_ok=True)
+    checkpoint = folder / "checkpoint.pt"
+    shape = Shape(width=SIZES[plan.size].width, depth=SIZES[plan.size].depth, ahead=plan.ahead)
+    net = export.read(start) if start else Stream(shape)
+    rate = _FINE_RATE if start else _RATE
+    average = Stream(net.shape)
+    average.load_state_dict(net.state_dict())
+    net, average = net.to(device), average.to(device)
+    optimiser = torch.optim.AdamW(net.parameters(), lr=rate, betas=(0.9, 0.99), weight_decay=1e-3)
+    step, spent, made, curve = 0, 0.0, 0, []
+    asked = json.loads(json.dumps(asdict(plan), default=str))
+    if checkpoint.exists():
+        saved = torch.load(checkpoint, map_location=device, weights_only=True)
+        if {k: v for k, v in saved["plan"].items() if k != "minutes"} != {k: v for k, v in asked.items() if k != "minutes"}:
+            raise InnerfaceError(f"{folder}: holds a run of another plan; delete it, or ask for the same")
+        net.load_state_dict(saved["net"])
+        average.load_state_dict(saved["average"])
+        optimiser.load_state_dict(saved["optimiser"])
+        step, spent, made, curve = saved["step"], saved["spent"], saved["made"], saved["curve"]
+    mesh = Mesh(ict(plan.source.ict) if plan.source.ict else bundled(), device)
+    rng = np.random.default_rng([plan.seed, step])
+
+    def save() -> None:
+        with replacing(checkpoint) as temporary:
+            state = {"net": net.state_dict(), "average": average.state_dict(), "optimiser": optimiser.state_dict()}
+            torch.save(state | {"step": step, "spent": spent, "made": supply.number, "curve": curve, "plan": asked}, temporary)
+        with replacing(folder / "curve.csv") as temporary:
+            temporary.write_text("step,minutes,pve_mm,mse\n" + "".join(f"{a},{b:.2f},{c:.4f},{d:.5f}\n" for a, b, c, d in curve))
+
+    size, recent = _BATCH[plan.size], []
+    with Supply(plan.source, _TAKES[plan.size], _REUSE[plan.size], first=made) as supply:
+        supply.fill(len(own.store) if own else _TAKES[plan.size], filling)
+        before = saved_at = time.monotonic()
+        while spent < plan.minutes * 60:
+            mine = own is not None and rng.uniform() < _PAIRED_SHARE
+            values, truth, use = (own if own is not None and mine else supply).batch(size, _LENGTH, net.shape.ahead, rng)
+            values, truth, use = (torch.from_numpy(a).to(device) for a in (values, truth, use))
+            for group in optimiser.param_groups:
+                done = min(spent / (plan.minutes * 60), 1.0)
+                group["lr"] = rate * min((step + 1) / _WARM_UP, 1.0) * (0.01 + 0.99 * 0.5 * (1 + np.cos(np.pi * done)))
+            weights, error, _ = net(values, net.state(size))
+            loss, millimetres, square = losses(mesh, weights, error, truth, use)
+            optimiser.zero_grad()
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0)
+            optimiser.step()
+            step += 1
+            decay = min(_DECAY, step / (step + 10))
+            with torch.no_grad():
+                for a, b in zip(average.parameters(), net.parameters()):
+                    a.mul_(decay).add_(b, alpha=1 - decay)
+            recent.append((millimetres, square))
+            now = time.monotonic()
+            spent += now - before
+            before = now
+            if step % 100 == 0:
+                curve.append((step, spent / 60, float(np.mean([r[0] for r in recent])), float(np.mean([r[1] for r in recent]))))
+                recent = []
+            progress(min(spent / (plan.minutes * 60), 1.0))
+            if now - saved_at > _SAVE_S:
+                save()
+                saved_at = time.monotonic()
+        save()
+        card = {
+            "data": ("a performer's own take, 4 to 1 beside " if own else "") + f"{supply.number} simulated takes of up to 60 s: "
+            + ("generated performances" if plan.source.generated else "no generated performances")
+            + (f" and real takes augmented ({', '.join(TRAINING_TAKES)})" if plan.source.real else ""),
+            "held out": ", ".join(HELD_OUT),
+            "faces": "the bundled head" + (" and random identities of ICT-FaceKit" if plan.source.ict else ""),
+            "sensors": "simulated, between perfect and worse than rough (core/imu/examples.py)" + (", calibrated as live" if plan.source.live else ""),
+            "parameters": str(sum(p.numel() for p in net.parameters())),
+            "training": f"{step} steps of {size} windows of {_LENGTH} frames in {spent / 60:.0f} minutes on {device.type}",
+            "seed": str(plan.seed),
+            "licence": "GPL-3.0-or-later; trained on MIT and BSD-2 data",
+        }  # fmt: skip
+        export.write(average.cpu(), out, layout(), spread(supply), card)
+    for file in folder.iterdir():
+        if file.name != "curve.csv":
+            file.unlink()
+    os.replace(folder / "curve.csv", f"{out}.curve.csv")
+    folder.rmdir()
+    return card
