@@ -25,8 +25,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--neutral", metavar="START:END", help="seconds in which the face is relaxed (default: found)")
     parser.add_argument("--turn", metavar="START:END", help="seconds in which the head nods and shakes (default: found)")
     parser.add_argument(
-        "--model", default="linear", metavar="M", help="linear, or a linear model's .npz (default: the shipped linear model)"
+        "--model", metavar="M", help="a network (.onnx), linear, or a linear model's .npz (default: the shipped network)"
     )
+    parser.add_argument("--adapter", metavar="P.npz", help="what was learned of this performer by innerface adapt")
+    parser.add_argument("--steps", type=int, default=1, metavar="N", help="of a diffusion network (default 1); others answer in one step")
     parser.add_argument("--layout", default="default", metavar="L", help="sites: a shipped layout or a .json file")
     parser.add_argument("--causal", action="store_true", help="as live: at most 2 frames of look-ahead")
     parser.add_argument("--raw", action="store_true", help="no smoothing")
@@ -39,16 +41,22 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> dict[str, Any]:
     try:
         from ..core import infer
-        from ..core.imu import linear
+        from ..core.imu import adapt, model
     except ImportError as error:
         raise InnerfaceError(f"inference needs SciPy, which does not load ({error}); pip install scipy") from None
     neutral, turn = span(options.neutral, "--neutral"), span(options.turn, "--turn")
     driven = tuple(_driven(text, infer.Driven) for text in options.minute)
-    model = _model(options.model, linear)
+    chosen, notes = model.load(options.model, options.causal)
+    if not 1 <= options.steps <= 1000:
+        raise InnerfaceError(f"--steps {options.steps}: give a whole number from 1 to 1000")
+    adapter = adapt.load(options.adapter) if options.adapter else None
+    if adapter is not None:
+        adapter.correction(chosen.id, options.adapter)
     take = formats.read_take(options.take)
     began = time.perf_counter()
-    done = infer.infer(take, layout(options.layout), model, neutral, turn, options.causal, options.raw, driven)
+    done = infer.infer(take, layout(options.layout), chosen, neutral, turn, options.causal, options.raw, driven, adapter, options.steps)
     seconds = time.perf_counter() - began
+    done.take.notes += notes
     formats.write_take(done.take, options.out)
     track, found = done.take.weights(), done.calibration
     for note in done.take.notes:
@@ -59,6 +67,8 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
             f"{len(done.motion.sites)} face sites, {track.duration / max(seconds, 1e-9):.0f} x real time"
         )
         print("neutral {:.2f}:{:.2f}, turn {:.2f}:{:.2f} (seconds from the first row)".format(*found.neutral_span, *found.turn_span))
+        if done.invented:
+            print(f"invented, for no sensor sees them: {', '.join(done.invented)}")
         print(f"{'site':<20}{'noise deg':>10}{'m/s^2':>8}{'drift deg/min':>15}{'loss':>8}")
         for q in done.quality:
             print(f"{q.site:<20}{q.noise_deg:>10.3f}{q.noise_accel:>8.3f}{q.drift_dpm:>15.1f}{q.loss:>8.1%}")
@@ -70,6 +80,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
         "renamed": found.renamed,
         "quality": [asdict(q) for q in done.quality],
         "x_realtime": track.duration / max(seconds, 1e-9),
+        "invented": list(done.invented),
         "notes": done.take.notes,
     }
 
@@ -82,8 +93,3 @@ def _driven(text: str, kind: Any) -> Any:
         raise InnerfaceError(f"--minute {text}: is not CHANNEL=SITE@START:END; such as cheekPuff=buccinator_left@12:14")
     return kind(channel, site, example)
 
-
-def _model(name: str, linear: Any) -> Any:
-    if name.endswith(".onnx"):
-        raise InnerfaceError(f"--model {name}: this version has no networks yet; leave --model away for the linear model")
-    return linear.load(linear.SHIPPED if name == "linear" else name)

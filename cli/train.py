@@ -10,9 +10,11 @@ from __future__ import annotations
 import argparse
 import os
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from ..core import formats
 from ..core.errors import InnerfaceError
 from ..core.face_model import Identities, find_ict
 from .progress import step
@@ -25,6 +27,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=1, metavar="N", help="seed of everything random")
     parser.add_argument("--generated-only", action="store_true", help="no real performances, even where they are at hand")
     parser.add_argument("--size", choices=("tiny", "small", "full"), default="small", help="imu: 0.2, 1 or 3.4 million parameters (default small)")
+    parser.add_argument(
+        "--kind", dest="net", choices=("stream", "diffusion", "paper"), default="stream",
+        help="imu: a plain regressor (default), the same as a diffusion network, or the paper's transformer diffusion",
+    )  # fmt: skip
     parser.add_argument("--minutes", type=float, metavar="M", help="imu: of training (default 45; fine-tuning 3)")
     parser.add_argument("--live", action="store_true", help="imu: a network that never looks ahead, on sensors calibrated as live")
     parser.add_argument("--real-only", action="store_true", help="imu: no generated performances")
@@ -71,20 +77,30 @@ def _imu(options: argparse.Namespace) -> dict[str, str]:
     minutes = options.minutes if options.minutes is not None else 3.0 if options.finetune else 45.0
     if not 0 < minutes < 1e5:
         raise InnerfaceError(f"--minutes {minutes:g}: give a number of minutes above 0")
+    if options.live and options.net == "paper":
+        raise InnerfaceError("--kind paper sees whole windows both ways, so it cannot be live; leave --live away")
     if bool(options.imu and options.arkit) != options.finetune or (options.model and not options.finetune):
         raise InnerfaceError("--finetune takes --imu TAKE and --arkit W.csv, and nothing else does; give all three, or none")
     ict, folder = _takes(options)
     if options.real_only and folder is None:
         raise InnerfaceError("--real-only: the real takes are not at hand; set INNERFACE_DATA to the folder that has them")
     try:
+        from ..core.imu import examples, network
+        from ..core.imu.layout import layout
+        from ..core.infer import imu_track
         from ..models.training import imu
-        from ..models.training.supply import Source
+        from ..models.training.supply import Source, Store, sample
     except ImportError as error:
         raise InnerfaceError(f"training a network needs torch, which does not load ({error}); pip install 'innerface[train]'") from None
     source = Source(ict, folder, options.seed, not options.real_only, options.live)
-    plan = imu.Plan(options.size, 0 if options.live else imu.AHEAD, minutes, options.seed, source)
+    plan = imu.Plan(options.size, 0 if options.live else imu.AHEAD, minutes, options.seed, source, options.net)
     own = start = None
     if options.finetune:
-        raise InnerfaceError("--finetune: not yet")
-    with step("simulating") as first, step("training") as bar:
+        start = Path(options.model) if options.model else network.LIVE if options.live else network.SHIPPED
+        ahead = network.load(start).ahead
+        made = examples.paired(
+            imu_track(formats.read_take(options.imu)), formats.read_take(options.arkit).weights(), layout(), causal=options.live
+        )
+        plan, own = replace(plan, ahead=ahead), Store([sample(made)])
+    with step("training") as bar, step("simulating") as first:
         return imu.train(plan, options.out, own, start, first, bar)

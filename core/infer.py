@@ -6,31 +6,36 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .channels import OUTPUT
+from .channels import ARKIT, OUTPUT
 from .errors import InnerfaceError
-from .imu import minute, quality
+from .imu import adapt, minute, quality
 from .imu.kinematics import Calibration, Motion
 from .imu.layout import Layout
 from .imu.linear import LinearModel
+from .imu.model import Model
 from .imu.motion import calibrate_take
 from .imu.signal import ImuSignal, from_track
 from .imu.spans import Span
+from .live import Stage
 from .resample import bridge
-from .smooth import one_euro, zero_phase
+from .smooth import zero_phase
 from .take import Take, Track
 
 _REFERENCE_LOSS = 0.05  # share of its samples
+INVENTED = 0.3  # channels of less confidence over a take are the model's guess, not the sensors'
 
 
 @dataclass(frozen=True)
 class Inferred:
-    """`take`: 55 columns (OUTPUT) at 60 rows a second over the whole sensor take, on its clock; how it was calibrated, its motion and
-    its sensors' quality. The take's notes say all that a user should know."""
+    """`take`: 55 columns (OUTPUT) at 60 rows a second over the whole sensor take, on its clock, and beside them, from a network, a track of
+    `confidence` per channel (0 is guessed, 1 is sure); how it was calibrated, its motion and its sensors' quality; `invented`: channels that
+    no sensor sees, which the model made up. The take's notes say all that a user should know."""
 
     take: Take
     calibration: Calibration
     motion: Motion
     quality: list[quality.SiteQuality]
+    invented: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -56,39 +61,62 @@ def imu_track(take: Take) -> Track:
 def infer(
     take: Take,
     layout: Layout,
-    model: LinearModel,
+    model: Model,
     neutral: Span | None = None,
     turn: Span | None = None,
     causal: bool = False,
     raw: bool = False,
     driven: tuple[Driven, ...] = (),
+    adapter: adapt.Adapter | None = None,
+    steps: int = 1,
 ) -> Inferred:
     """Weights and head angles from an IMU take. `causal`: as live, from at most LOOKAHEAD frames ahead. `raw`: not smoothed.
+    `adapter`: what was learned of this performer. `steps`: of a diffusion network, offline; others answer in one.
 
     Raises InnerfaceError with one line for whatever cannot be calibrated.
     """
     signal = from_track(imu_track(take))
     try:
         found, motion = calibrate_take(signal, layout, neutral, turn, causal)
-        weights = model.infer(motion, causal)
+        if causal:
+            weights, confidence = Stage(model, adapter, raw).push(motion)
+        else:
+            weights, confidence = estimate(model, motion, steps)
+            if adapter is not None:
+                weights = adapter.correction(model.id).apply(motion, weights, adapter.sites)
         examples = [minute.learn(motion, d.channel, d.site, d.example, found.neutral_span) for d in driven]
     except InnerfaceError as error:
         raise InnerfaceError(f"{take.name}: {error}") from None
     values = np.concatenate([weights, motion.head], axis=1)
     for m in examples:
         values[:, OUTPUT.index(m.channel)] = m.weights(motion)
+        if confidence is not None:
+            confidence[:, ARKIT.index(m.channel)] = 1.0
     notes = [*take.notes, *found.notes]
-    gone = float(np.isnan(values).any(axis=1).mean())
+    if steps > 1 and (causal or isinstance(model, LinearModel) or not model.diffusion):
+        notes.append(f"this model answers in one step; {steps} steps change nothing")
+    gone = float((~motion.present().any(axis=1)).mean())
     if gone > 0:
         notes.append(f"{gone:.1%} of the frames have no sensor at all; they are bridged")
     values = np.nan_to_num(bridge(motion.time, values))
-    if not raw:
-        values[:, :52] = one_euro(values[:, :52]) if causal else zero_phase(values[:, :52])
-        values[:, :52] = np.clip(values[:, :52], 0.0, 1.0)
+    if not raw and not causal:  # a stage smooths by itself
+        values[:, :52] = np.clip(zero_phase(values[:, :52]), 0.0, 1.0)
     notes += reference_lost(signal, layout.reference)
     judged = quality.report(signal, found, motion)
     notes += [q.words for q in judged if q.words]
-    return Inferred(Take(take.name, {"weights": Track("weights", motion.time, OUTPUT, values)}, notes), found, motion, judged)
+    tracks = {"weights": Track("weights", motion.time, OUTPUT, values)}
+    invented: tuple[str, ...] = ()
+    if confidence is not None:
+        tracks["confidence"] = Track("confidence", motion.time, ARKIT, np.nan_to_num(confidence))
+        invented = tuple(c for c, sure in zip(ARKIT, np.median(tracks["confidence"].values, axis=0)) if sure < INVENTED)
+    return Inferred(Take(take.name, tracks, notes), found, motion, judged, invented)
+
+
+def estimate(model: Model, motion: Motion, steps: int = 1) -> tuple[np.ndarray, np.ndarray | None]:
+    """Weights (T, 52) of a whole take, looking both ways, and confidence (T, 52) where the model knows it."""
+    if isinstance(model, LinearModel):
+        return model.infer(motion), None
+    return model.infer(motion, steps)
 
 
 def reference_lost(signal: ImuSignal, site: str) -> list[str]:

@@ -74,7 +74,7 @@ def test_the_zip_holds_what_runs_and_nothing_else(tmp_path):
         n for n in names if n.startswith(("tests", "docs", "build", "models/training")) or "numpy" in n or n.endswith((".md", ".pyc"))
     ]
     assert not [n for n in names if n.startswith("core/head") and n.endswith(("generate.py", "shapes.py"))]
-    assert "models/linear.npz" in names
+    assert {"models/linear.npz", "models/imu.onnx", "models/imu-live.onnx"} <= names and not [n for n in names if "ablation" in n]
 
 
 def test_no_numpy_in_a_built_zip():

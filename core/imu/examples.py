@@ -22,6 +22,8 @@ from .motion import calibrate_take
 from .signal import from_track
 from .simulate import simulate
 
+_LONGEST_GAP_S = 0.25  # between two rows of a camera, for what lies between to be known
+
 
 @dataclass(frozen=True)
 class Example:
@@ -64,6 +66,25 @@ def example(
     use = (motion.time >= track.time[0]) & (motion.time <= track.time[-1])
     weights = np.nan_to_num(linear(track.time, track.select(OUTPUT), motion.time))
     return Example(motion, weights, use)
+
+
+def paired(imu: Track, camera: Track, layout: Layout, causal: bool = False) -> Example:
+    """A performer's own take: sensors and camera of one performance, on one clock. Frames where the camera lost the face do not count.
+
+    Raises InnerfaceError for what cannot be calibrated, and where the two share no time.
+    """
+    motion = calibrate_take(from_track(imu), layout, causal=causal)[1]
+    seen = ~camera.lost()
+    time = camera.time[seen]
+    weights = linear(time, camera.select(OUTPUT)[seen], motion.time)
+    right = np.clip(np.searchsorted(time, motion.time), 1, len(time) - 1)
+    gap = time[right] - time[right - 1]
+    use = (motion.time >= time[0]) & (motion.time <= time[-1]) & (gap < _LONGEST_GAP_S)
+    if not use.any():
+        raise InnerfaceError(
+            f"sensors ({motion.time[0]:.1f} to {motion.time[-1]:.1f} s) and camera ({time[0]:.1f} to {time[-1]:.1f} s) share no time; add --align"
+        )
+    return Example(motion, np.nan_to_num(weights), use)
 
 
 def windows(

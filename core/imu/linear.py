@@ -6,6 +6,7 @@ present: a take without some sites gets the model that would have been trained w
 
 from __future__ import annotations
 
+import hashlib
 import zipfile
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -48,13 +49,14 @@ def lagged(values: np.ndarray, lags: tuple[int, ...]) -> np.ndarray:
 @dataclass(frozen=True)
 class LinearModel:
     """`sites`: K ids; `xx` (n, n), `xy` (n, 52): mean moments of the features (lag, site, part; then 1) and of features with weights;
-    `ridge`: added to the diagonal of every feature but the 1; `card`: what it was trained on."""
+    `ridge`: added to the diagonal of every feature but the 1; `card`: what it was trained on; `id`: the start of its file's SHA-256."""
 
     sites: tuple[str, ...]
     xx: np.ndarray
     xy: np.ndarray
     ridge: float
     card: dict[str, str] = field(default_factory=dict)
+    id: str = ""
 
     @cached_property
     def _solved(self) -> dict[tuple[tuple[int, ...], bytes], np.ndarray]:
@@ -120,7 +122,7 @@ class LinearModel:
 
 def load(path: str | Path = SHIPPED) -> LinearModel:
     """A model from a file. Raises InnerfaceError for one that is missing, damaged or of another kind."""
-    read_bytes(path, limit=64 << 20)
+    whole = read_bytes(path, limit=64 << 20)
     try:
         with np.load(path, allow_pickle=False) as data:
             if str(data["kind"]) != "innerface-linear 1" or tuple(data["channels"]) != ARKIT or tuple(data["lags"]) != LAGS:
@@ -134,7 +136,7 @@ def load(path: str | Path = SHIPPED) -> LinearModel:
     size = len(LAGS) * len(sites) * PARTS + 1
     if xx.shape != (size, size) or xy.shape != (size, len(ARKIT)) or not np.isfinite(xx).all() or not np.isfinite(xy).all() or ridge <= 0:
         raise InnerfaceError(f"{path}: its arrays do not fit together; copy or train the model again")
-    return LinearModel(sites, xx, xy, ridge, card)
+    return LinearModel(sites, xx, xy, ridge, card, hashlib.sha256(whole).hexdigest()[:16])
 
 
 class Moments:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,12 +24,14 @@ SITES = 11
 INPUTS = SITES * PARTS
 _ROTATION, _ACCELERATION, _RATE, _SWING = 4.0, 0.3, 0.5, 0.05  # bring inputs to about 1
 _CHUNK = 3600  # frames at a time: bounds memory, changes nothing
+_BATCH = 32  # windows at a time
 _THREADS = 2
 
 
-def inputs(motion: Motion, sites: tuple[str, ...], reference: str) -> np.ndarray:
+def inputs(motion: Motion, sites: tuple[str, ...], reference: str, before: np.ndarray | None = None) -> np.ndarray:
     """What a network sees of a motion, (T, PARTS * len(sites)) float32: per site rotation vector, acceleration and whether it is present,
-    all 0 where it is not. The reference's place is taken by how the head turns (rate, its change), which calibration leaves traces of."""
+    all 0 where it is not. The reference's place is taken by how the head turns (rate, its change), which calibration leaves traces of.
+    `before` (2, 3): the head's angles in the two frames before; without it the head stood still."""
     known = motion.present()
     out = np.zeros((len(motion.time), len(sites), PARTS), dtype=np.float32)
     for k, site in enumerate(sites):
@@ -39,8 +42,9 @@ def inputs(motion: Motion, sites: tuple[str, ...], reference: str) -> np.ndarray
             out[there, k, 3:6] = np.clip(motion.acceleration[there, s] * _ACCELERATION, -5, 5)
             out[there, k, 6] = 1.0
         elif site == reference:
-            rate = np.diff(motion.head, axis=0, prepend=motion.head[:1]) * FRAME_RATE
-            swing = np.diff(rate, axis=0, prepend=rate[:1]) * FRAME_RATE
+            head = np.concatenate([np.repeat(motion.head[:1], 2, axis=0) if before is None else before, motion.head])
+            rate = np.diff(head, axis=0) * FRAME_RATE
+            rate, swing = rate[1:], np.diff(rate, axis=0) * FRAME_RATE
             there = np.isfinite(swing).all(axis=1)
             out[there, k, :3] = np.clip(rate[there] * _RATE, -3, 3)
             out[there, k, 3:6] = np.clip(swing[there] * _SWING, -3, 3)
@@ -50,9 +54,10 @@ def inputs(motion: Motion, sites: tuple[str, ...], reference: str) -> np.ndarray
 
 @dataclass
 class Network:
-    """A stream network. `sites`: as its inputs are ordered, `reference` among them; `ahead`: frames that its answers lag behind its inputs;
+    """A trained network. `sites`: as its inputs are ordered, `reference` among them; `ahead`: frames that its answers lag behind its inputs;
+    `width`, `memory`: of its state; `window`: frames that it sees at once, 0 for a stream; `diffusion`: it can refine its answer in steps;
     `spread` (52,): how far each channel lies from its own median in training, which expected errors are measured by;
-    `card`: what it was trained on; `session`: ONNX Runtime's."""
+    `card`: what it was trained on; `id`: the start of its file's SHA-256; `session`: ONNX Runtime's."""
 
     session: Any
     sites: tuple[str, ...]
@@ -60,38 +65,92 @@ class Network:
     ahead: int
     width: int
     memory: int
+    window: int
+    diffusion: bool
     spread: np.ndarray
     card: dict[str, str] = field(default_factory=dict)
+    id: str = ""
 
     def start(self) -> np.ndarray:
         """The state before anything was seen."""
         return np.zeros((1, self.width, self.memory), dtype=np.float32)
 
-    def push(self, values: np.ndarray, state: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Inputs (n, INPUTS) -> weights (n, 52) not clipped, expected absolute errors (n, 52), both of the frames `ahead` before; state."""
-        weights, error, state = self.session.run(None, {"motion": values.T[None].astype(np.float32), "state": state})
+    def push(
+        self, values: np.ndarray, state: np.ndarray, noisy: np.ndarray | None = None, level: float = 1.0
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Inputs (n, INPUTS) -> weights (n, 52) not clipped, expected absolute errors (n, 52), both of the frames `ahead` before; state.
+
+        A diffusion network also sees `noisy` (n, 52), its answer so far, at a noise level (1: only noise).
+        """
+        feed = {"motion": values.T[None].astype(np.float32), "state": state}
+        if self.diffusion:
+            noisy = np.zeros((len(values), len(ARKIT))) if noisy is None else noisy
+            feed |= {"noisy": noisy.T[None].astype(np.float32), "level": np.array([level], dtype=np.float32)}
+        weights, error, state = self.session.run(None, feed)
         return weights[0].T, error[0].T, state
 
-    def infer(self, motion: Motion) -> tuple[np.ndarray, np.ndarray]:
+    def infer(self, motion: Motion, steps: int = 1) -> tuple[np.ndarray, np.ndarray]:
         """Weights (T, 52) in 0..1 and confidence (T, 52) in 0..1 of a whole motion; NaN where no site is present.
 
-        Confidence is 1 less the expected error by the channel's `spread`: 0 is as good as guessing. Live or offline is the same: frames beyond
-        the end, which a network that looks ahead asks for, repeat the last. Raises InnerfaceError where the motion has none of the sites.
+        Confidence is 1 less the expected error by the channel's `spread`: 0 is as good as guessing. Frames beyond the end, which a network that
+        looks ahead asks for, repeat the last. `steps` of a diffusion network: DDIM, eta 0; the first step alone is a regression. Raises
+        InnerfaceError where the motion has none of the sites.
         """
-        if not set(motion.sites) & set(self.sites):
-            raise InnerfaceError(f"none of the sites that the model knows ({', '.join(self.sites)}) is in the take; use its layout")
+        self.check(motion.sites)
         values = inputs(motion, self.sites, self.reference)
-        values = np.concatenate([values, np.repeat(values[-1:], self.ahead, axis=0)])
+        rows = np.arange(len(values) + self.ahead) if not self.window else np.arange(max(len(values), self.window))
+        values = values[np.minimum(rows, len(values) - 1)]
+        noise = np.random.default_rng(0).standard_normal((len(values), len(ARKIT)))
+        levels = np.linspace(1.0, 0.0, (steps if self.diffusion else 1) + 1)[:-1]
+        weights = error = noisy = noise
+        for k, level in enumerate(levels):
+            if k:
+                keep, kept = np.cos(level * np.pi / 2), np.cos(levels[k - 1] * np.pi / 2)
+                clean = 2 * np.clip(weights, 0.0, 1.0) - 1
+                noisy = keep * clean + np.sqrt(1 - keep**2) / np.sqrt(1 - kept**2) * (noisy - kept * clean)
+            weights, error = self._windows(values, noisy, level) if self.window else self._stream(values, noisy, level)
+        return self.finish(motion, weights[: len(motion.time)], error[: len(motion.time)])
+
+    def _stream(self, values: np.ndarray, noisy: np.ndarray, level: float) -> tuple[np.ndarray, np.ndarray]:
+        """One pass over a whole take; the answers of the last `ahead` rows are not known and repeat."""
         weights, errors, state = [], [], self.start()
         for at in range(0, len(values), _CHUNK):
-            w, e, state = self.push(values[at : at + _CHUNK], state)
+            w, e, state = self.push(values[at : at + _CHUNK], state, noisy[at : at + _CHUNK], level)
             weights.append(w)
             errors.append(e)
-        confidence = np.clip(1 - np.concatenate(errors)[self.ahead :] / self.spread, 0.0, 1.0).astype(np.float64)
-        out = np.clip(np.concatenate(weights)[self.ahead :], 0.0, 1.0).astype(np.float64)
+        rows = np.minimum(np.arange(len(values)) + self.ahead, len(values) - 1)
+        return np.concatenate(weights)[rows], np.concatenate(errors)[rows]
+
+    def _windows(self, values: np.ndarray, noisy: np.ndarray, level: float) -> tuple[np.ndarray, np.ndarray]:
+        """One pass in windows that overlap by half and fade into one another."""
+        n, half = self.window, self.window // 2
+        starts = np.unique(np.append(np.arange(0, len(values) - n + 1, half), len(values) - n))
+        rows = starts[:, None] + np.arange(n)
+        fade = np.hanning(n + 2)[1:-1, None]
+        weights, error, total = np.zeros((len(values), len(ARKIT))), np.zeros((len(values), len(ARKIT))), np.zeros((len(values), 1))
+        for at in range(0, len(rows), _BATCH):
+            part = rows[at : at + _BATCH]
+            feed = {"motion": values[part].transpose(0, 2, 1).astype(np.float32)}
+            if self.diffusion:
+                feed |= {"noisy": noisy[part].transpose(0, 2, 1).astype(np.float32), "level": np.full(len(part), level, dtype=np.float32)}
+            for r, w, e in zip(part, *self.session.run(None, feed)):
+                weights[r] += w.T * fade
+                error[r] += e.T * fade
+                total[r] += fade
+        return weights / total, error / total
+
+    def finish(self, motion: Motion, weights: np.ndarray, error: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """What `push` gave for a motion's frames as weights in 0..1 and confidence, NaN where no site is present."""
+        confidence = np.clip(1 - error.astype(np.float64) / self.spread, 0.0, 1.0)
+        out = np.clip(weights.astype(np.float64), 0.0, 1.0)
         gone = ~motion.present().any(axis=1)
         out[gone], confidence[gone] = np.nan, np.nan
         return out, confidence
+
+    def check(self, sites: tuple[str, ...]) -> None:
+        """Raises InnerfaceError where none of these sites is the model's."""
+        if not set(sites) & set(self.sites):
+            raise InnerfaceError(f"none of the sites that the model knows ({', '.join(self.sites)}) is in the take; use its layout")
 
 
 def load(path: str | Path = SHIPPED) -> Network:
@@ -115,12 +174,14 @@ def load(path: str | Path = SHIPPED) -> Network:
         sites, channels = tuple(json.loads(card.pop("sites"))), tuple(json.loads(card.pop("channels")))
         spread = np.array(json.loads(card.pop("spread")), dtype=np.float64)
         ahead, reference = int(card.pop("ahead")), card.pop("reference")
+        window = int(card.pop("window"))
         wanted = {i.name: i.shape for i in session.get_inputs()}
-        width, memory = wanted["state"][1:]
+        diffusion, (_, width, memory) = "noisy" in wanted, wanted.get("state", (1, 0, 0))
         fits = channels == ARKIT and len(sites) == SITES and spread.shape == (len(ARKIT),) and wanted["motion"][1] == INPUTS
-        fits = fits and 0 <= ahead <= memory and bool((spread > 0).all()) and set(wanted) == {"motion", "state"}
+        fits = fits and 0 <= ahead <= max(memory, 0) and bool((spread > 0).all()) and window in (0, wanted["motion"][2])
+        fits = fits and set(wanted) == {"motion"} | ({"noisy", "level"} if diffusion else set()) | (set() if window else {"state"})
     except (KeyError, ValueError, TypeError):
         fits = False
     if not fits:
         raise InnerfaceError(f"{path}: is a network of another layout; train one with 'innerface train imu'")
-    return Network(session, sites, reference, ahead, width, memory, spread, card)
+    return Network(session, sites, reference, ahead, width, memory, window, diffusion, spread, card, hashlib.sha256(data).hexdigest()[:16])

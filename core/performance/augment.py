@@ -17,6 +17,7 @@ from .style import style
 
 _FLIP = [OUTPUT.index(mirrored(c)) for c in OUTPUT]
 _TURN = np.array([-1.0 if c in ("headYaw", "headRoll") else 1.0 for c in OUTPUT])
+_TOGETHER = [[INDEX[c] for g in groups for c in GROUPS[g]] for groups in (("mouth",), ("brow",), ("cheek",), ("mouth", "cheek"))]
 _FADE = 40  # frames of a cross-fade between pieces
 _REGIONS = (GROUPS["mouth"], GROUPS["brow"], GROUPS["cheek"], GROUPS["eye_left"] + GROUPS["eye_right"], HEAD_ANGLES)
 
@@ -79,6 +80,33 @@ def actions(track: Track, rng: np.random.Generator) -> Track:
     weights = np.clip(weights, -0.02, np.maximum(1.08, even.values[:, : len(ARKIT)]))
     weights[:, close] = np.minimum(weights[:, close], limit)
     values[:, : len(ARKIT)] = weights
+    return Track("weights", even.time, OUTPUT, values)
+
+
+def habits(track: Track, rng: np.random.Generator) -> Track:
+    """Another performer's habits over the same rest: every channel goes further or less far, and draws others of its region along or away, both
+    sides mostly alike. mouthClose stays with the jaw."""
+    even = at_rate(track)
+    weights, n = even.values[:, : len(ARKIT)], len(ARKIT)
+    size, draw = rng.uniform(0.0, 0.35), np.zeros((n, n))
+    for region in _TOGETHER:
+        k = np.array(region)
+        draw[np.ix_(k, k)] += rng.normal(0, size, (len(k), len(k))) * (rng.uniform(size=(len(k), len(k))) < 0.12)
+    flip, jaw, close = _FLIP[:n], INDEX["jawOpen"], INDEX["mouthClose"]
+    other = draw[np.ix_(flip, flip)]
+    draw = 0.65 * (draw + other) + 0.25 * (draw - other)
+    np.fill_diagonal(draw, 0.0)
+    draw[:, jaw] *= 0.3
+    draw[close], draw[:, close] = 0.0, 0.0
+    gain = np.exp(rng.normal(0, 0.35, n))
+    gain = np.sqrt(gain * gain[flip]) * (gain / gain[flip]) ** 0.12
+    gain[close] = gain[jaw]
+    rest = np.percentile(weights, 5, axis=0)
+    active = weights - rest
+    out = rest + (active + np.clip(active, 0, None) @ draw) * gain
+    out[:, close] = np.minimum(out[:, close], np.maximum(out[:, jaw] + CLOSE_SLACK, weights[:, close]))
+    values = even.values.copy()
+    values[:, :n] = np.clip(out, -0.02, np.maximum(1.08, weights))
     return Track("weights", even.time, OUTPUT, values)
 
 

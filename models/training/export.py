@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import warnings
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -16,39 +17,49 @@ from ...core.errors import InnerfaceError
 from ...core.files import replacing
 from ...core.imu.layout import Layout
 from ...core.imu.network import INPUTS, KIND
-from .network import Shape, Stream
+from .network import CHANNELS, WINDOW, Shape, Stream, Transformer, build
 
 _OPSET = 17
 
 
-def write(net: Stream, path: str | Path, sites: Layout, spread: np.ndarray, card: dict[str, str]) -> None:
-    """Write a stream network, whole or not at all. Chunks of any length go in; `spread` (52,) as in `core.imu.network.Network`."""
-    net = net.eval()
-    example = (torch.zeros(1, INPUTS, 8), net.state(1))
+def write(net: Stream | Transformer, path: str | Path, sites: Layout, spread: np.ndarray, card: dict[str, str]) -> None:
+    """Write a network, whole or not at all. Chunks of any length go into a stream; `spread` (52,) as in `core.imu.network.Network`."""
+    net, shape = net.eval(), net.shape
+    names, example, axes = ["motion"], [torch.zeros(1, INPUTS, WINDOW)], {"motion": {2: "frames"}}
+    outputs = ["weights", "error"]
+    if isinstance(net, Stream):
+        names, example, outputs = [*names, "state"], [*example, net.state(1)], [*outputs, "after"]
+    if shape.diffusion:
+        names, example, axes = [*names, "noisy", "level"], [*example, torch.zeros(1, CHANNELS, WINDOW), torch.ones(1)], axes | {"noisy": {2: "frames"}}
+    axes |= {"weights": {2: "frames"}, "error": {2: "frames"}}
+    if not isinstance(net, Stream):  # whole windows, many at a time
+        axes = {name: {0: "windows"} for name in (*names, *outputs)}
     with replacing(path) as temporary:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             torch.onnx.export(
-                net, example, str(temporary), input_names=["motion", "state"], output_names=["weights", "error", "after"], opset_version=_OPSET,
-                dynamic_axes={"motion": {2: "frames"}, "weights": {2: "frames"}, "error": {2: "frames"}}, dynamo=False, do_constant_folding=False,
+                net, tuple(example), str(temporary), input_names=names, output_names=outputs, opset_version=_OPSET, dynamic_axes=axes, dynamo=False,
+                do_constant_folding=False,
             )  # fmt: skip
         model = onnx.load(str(temporary))
         about = {
-            "kind": KIND, "sites": json.dumps(sites.sites), "reference": sites.reference, "channels": json.dumps(ARKIT), "ahead": str(net.shape.ahead),
-            "spread": json.dumps([round(float(s), 5) for s in spread]), "width": str(net.shape.width), "depth": str(net.shape.depth),
+            "kind": KIND, "sites": json.dumps(sites.sites), "reference": sites.reference, "channels": json.dumps(ARKIT),
+            "spread": json.dumps([round(float(s), 5) for s in spread]), "shape": json.dumps(asdict(shape)),
+            "ahead": str(shape.ahead), "window": "0" if isinstance(net, Stream) else str(WINDOW),
         }  # fmt: skip
         onnx.helper.set_model_props(model, about | card)
         onnx.save(model, str(temporary))
 
 
-def read(path: str | Path) -> Stream:
+def read(path: str | Path) -> Stream | Transformer:
     """The network in a file that `write` wrote, to train it further. Raises InnerfaceError."""
     try:
         model = onnx.load(str(path))
         about = {p.key: p.value for p in model.metadata_props}
-        net = Stream(Shape(width=int(about["width"]), depth=int(about["depth"]), ahead=int(about["ahead"])))
+        net = build(Shape(**json.loads(about["shape"])))
         arrays = {i.name: torch.from_numpy(numpy_helper.to_array(i).copy()) for i in model.graph.initializer}
         net.load_state_dict({name: arrays[name] for name in net.state_dict()})
     except Exception as error:  # protobuf, onnx and torch each have their own
-        raise InnerfaceError(f"{path}: is no network that can be trained further ({type(error).__name__}); give a shipped model, or one of 'innerface train imu'") from None
+        why = type(error).__name__
+        raise InnerfaceError(f"{path}: is no stream network that can be trained further ({why}); give a shipped one, or your own") from None
     return net

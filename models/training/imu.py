@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
+import math
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -19,14 +19,15 @@ from ...core.files import replacing
 from ...core.imu.layout import layout
 from . import export
 from .linear import HELD_OUT, TRAINING_TAKES
-from .network import Shape, Stream
-from .supply import Source, Supply
+from .network import WINDOW, Shape, Stream, answer, build
+from .supply import Source, Store, Supply
 
-SIZES = {"tiny": Shape(width=64, depth=10), "small": Shape(width=160, depth=10), "full": Shape(width=288, depth=10)}
+SIZES = {"tiny": (64, 10), "small": (160, 10), "full": (288, 10)}  # width and depth: 0.2, 1.1 and 3.4 million parameters
+KINDS = ("stream", "diffusion", "paper")  # a plain regressor, the same with steps, the paper's transformer diffusion
 AHEAD = 40  # frames that the offline network sees of what follows
 _LENGTH = 320
 _BATCH = {"tiny": 14, "small": 14, "full": 64}
-_TAKES = {"tiny": 400, "small": 1200, "full": 6000}
+_TAKES = {"tiny": 300, "small": 1200, "full": 6000}
 _REUSE = {"tiny": 200.0, "small": 100.0, "full": 40.0}  # windows per take: how hard the simulator works beside the training
 _RATE, _WARM_UP, _DECAY = 1e-3, 200, 0.998
 _FINE_RATE = 2e-4
@@ -38,13 +39,23 @@ _SAVE_S = 90.0
 
 @dataclass(frozen=True)
 class Plan:
-    """`size`: a key of SIZES; `ahead`: frames; `minutes` of training, without making the first takes; `seed`; `source` of simulated takes."""
+    """`size`: a key of SIZES; `kind`: one of KINDS; `ahead`: frames; `minutes` of training, without making the first takes; `seed`;
+    `source` of simulated takes."""
 
     size: str
     ahead: int
     minutes: float
     seed: int
     source: Source
+    kind: str = "stream"
+
+    @property
+    def shape(self) -> Shape:
+        """Of the network. The paper's is as deep as the paper says, and as wide as the size allows."""
+        width, depth = SIZES[self.size]
+        if self.kind == "paper":
+            return Shape("transformer", {64: 76, 160: 180, 288: 320}[width], 4, 0, True)
+        return Shape("stream", width, depth, self.ahead, self.kind == "diffusion")
 
 
 class Mesh:
@@ -56,6 +67,7 @@ class Mesh:
         self.basis = torch.tensor(face.deltas[:, rows].reshape(len(ARKIT), -1) * 1000, dtype=torch.float32, device=device)
 
     def __call__(self, difference: torch.Tensor) -> torch.Tensor:
+        """(B, T)."""
         moved = torch.matmul(difference.transpose(1, 2), self.basis)
         return moved.view(*moved.shape[:2], -1, 3).norm(dim=-1).mean(-1)
 
@@ -73,16 +85,26 @@ def losses(
     return total, float(millimetres.detach()), float(square.detach())
 
 
-def spread(supply: Supply) -> np.ndarray:
+def noisy_truth(truth: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """What a diffusion network sees of its answer while it learns: (B, 52, T) at levels (B,), by EgoEgo's cosine schedule (`core.imu.network`).
+    Two in five see nothing but noise, for that is where sampling starts, and with one step ends."""
+    level = torch.rand(len(truth), device=truth.device)
+    level = torch.where(torch.rand_like(level) < 0.4, torch.ones_like(level), level)
+    keep = torch.cos(level * np.pi / 2)[:, None, None]
+    noisy = keep * (2 * truth - 1) + torch.sqrt(1 - keep**2) * torch.randn_like(truth)
+    return noisy, level
+
+
+def spread(store: Store) -> np.ndarray:
     """(52,) mean distance of each channel from its median in each take: what guessing a take's own median would be off by."""
-    takes = [s.weights[s.use].astype(np.float32) for s in supply.store[:400]]
+    takes = [s.weights[s.use].astype(np.float32) for s in store.takes[:400]]
     return np.maximum(np.mean([np.abs(w - np.median(w, axis=0)).mean(0) for w in takes], axis=0), 0.01)
 
 
 def train(
     plan: Plan,
     out: str | Path,
-    own: Supply | None = None,
+    own: Store | None = None,
     start: Path | None = None,
     filling: Callable[[float], None] = lambda _: None,
     progress: Callable[[float], None] = lambda _: None,
@@ -96,10 +118,10 @@ def train(
     folder = Path(f"{out}.training")
     folder.mkdir(parents=True, exist_ok=True)
     checkpoint = folder / "checkpoint.pt"
-    shape = Shape(width=SIZES[plan.size].width, depth=SIZES[plan.size].depth, ahead=plan.ahead)
-    net = export.read(start) if start else Stream(shape)
+    net = export.read(start) if start else build(plan.shape)
+    length = _LENGTH if isinstance(net, Stream) else WINDOW
     rate = _FINE_RATE if start else _RATE
-    average = Stream(net.shape)
+    average = build(net.shape)
     average.load_state_dict(net.state_dict())
     net, average = net.to(device), average.to(device)
     optimiser = torch.optim.AdamW(net.parameters(), lr=rate, betas=(0.9, 0.99), weight_decay=1e-3)
@@ -125,16 +147,17 @@ def train(
 
     size, recent = _BATCH[plan.size], []
     with Supply(plan.source, _TAKES[plan.size], _REUSE[plan.size], first=made) as supply:
-        supply.fill(len(own.store) if own else _TAKES[plan.size], filling)
+        supply.fill(_TAKES["tiny" if own else plan.size] // (4 if own else 1), filling)
         before = saved_at = time.monotonic()
         while spent < plan.minutes * 60:
-            mine = own is not None and rng.uniform() < _PAIRED_SHARE
-            values, truth, use = (own if own is not None and mine else supply).batch(size, _LENGTH, net.shape.ahead, rng)
+            source = own if own is not None and rng.uniform() < _PAIRED_SHARE else supply
+            values, truth, use = source.batch(size * _LENGTH // length, length, net.shape.ahead, rng)
             values, truth, use = (torch.from_numpy(a).to(device) for a in (values, truth, use))
             for group in optimiser.param_groups:
                 done = min(spent / (plan.minutes * 60), 1.0)
-                group["lr"] = rate * min((step + 1) / _WARM_UP, 1.0) * (0.01 + 0.99 * 0.5 * (1 + np.cos(np.pi * done)))
-            weights, error, _ = net(values, net.state(size))
+                group["lr"] = rate * min((step + 1) / _WARM_UP, 1.0) * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * done)))
+            noise = noisy_truth(truth) if net.shape.diffusion else ()
+            weights, error = answer(net, values, *noise)
             loss, millimetres, square = losses(mesh, weights, error, truth, use)
             optimiser.zero_grad()
             loss.backward()
@@ -165,14 +188,14 @@ def train(
             "faces": "the bundled head" + (" and random identities of ICT-FaceKit" if plan.source.ict else ""),
             "sensors": "simulated, between perfect and worse than rough (core/imu/examples.py)" + (", calibrated as live" if plan.source.live else ""),
             "parameters": str(sum(p.numel() for p in net.parameters())),
-            "training": f"{step} steps of {size} windows of {_LENGTH} frames in {spent / 60:.0f} minutes on {device.type}",
+            "training": f"{step} steps of {size * _LENGTH // length} windows of {length} frames in {spent / 60:.0f} minutes on {device.type}",
             "seed": str(plan.seed),
             "licence": "GPL-3.0-or-later; trained on MIT and BSD-2 data",
         }  # fmt: skip
-        export.write(average.cpu(), out, layout(), spread(supply), card)
+        export.write(average.cpu(), out, layout(), spread(supply.store), card)
     for file in folder.iterdir():
         if file.name != "curve.csv":
             file.unlink()
-    os.replace(folder / "curve.csv", f"{out}.curve.csv")
+    (folder / "curve.csv").replace(f"{out}.curve.csv")
     folder.rmdir()
     return card

@@ -6,7 +6,7 @@ All are x0-predictors (DESIGN: "Network"): without diffusion they are plain regr
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +15,7 @@ from torch.nn import functional
 from ...core.channels import ARKIT
 from ...core.imu.network import INPUTS
 
+WINDOW = 120  # frames that a transformer sees (IMUSIC: 2 s)
 CHANNELS = len(ARKIT)
 _EMBEDDING = 64
 
@@ -39,6 +40,7 @@ class Noise(nn.Module):
         self.layers = nn.Sequential(nn.Linear(_EMBEDDING, 2 * width), nn.GELU(), nn.Linear(2 * width, width))
 
     def forward(self, level: Tensor) -> Tensor:
+        """(B,) -> (B, width)."""
         frequency = torch.exp(torch.arange(_EMBEDDING // 2, device=level.device) * (-math.log(10_000.0) / (_EMBEDDING // 2 - 1)))
         angle = level[:, None] * 1000 * frequency
         return self.layers(torch.cat([angle.sin(), angle.cos()], dim=1))
@@ -85,7 +87,7 @@ class Stream(nn.Module):
 
 
 class Transformer(nn.Module):
-    """The paper's network: FC, transformer with a token for the noise level, FC; sees a whole window both ways. `state` is not used."""
+    """The paper's network: FC, transformer with a token for the noise level, FC; sees a whole window both ways and remembers nothing."""
 
     def __init__(self, shape: Shape) -> None:
         super().__init__()
@@ -97,14 +99,8 @@ class Transformer(nn.Module):
         self.last = nn.Linear(width, 2 * CHANNELS)
         self.noise = Noise(width)
 
-    memory = 0
-
-    def state(self, batch: int) -> Tensor:
-        """Nothing is remembered: (batch, 1, 0)."""
-        return self.first.weight.new_zeros(batch, 1, 0)
-
-    def forward(self, motion: Tensor, state: Tensor, noisy: Tensor | None = None, level: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor]:
-        """As `Stream.forward`, for one window."""
+    def forward(self, motion: Tensor, noisy: Tensor | None = None, level: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Windows (B, INPUTS, WINDOW) -> weights and their expected errors (B, 52, WINDOW)."""
         x = self.first((motion if noisy is None else torch.cat([motion, noisy], dim=1)).transpose(1, 2))
         length, width = x.shape[1], x.shape[2]
         place = torch.arange(length, device=x.device)[:, None] * torch.exp(
@@ -114,14 +110,17 @@ class Transformer(nn.Module):
         token = self.noise(level if level is not None else x.new_zeros(len(x)))[:, None]
         x = self.layers(torch.cat([token, x], dim=1))[:, 1:]
         weights, error = self.last(x).transpose(1, 2).split(CHANNELS, dim=1)
-        return weights, functional.softplus(error), state
+        return weights, functional.softplus(error)
+
+
+def answer(net: Stream | Transformer, motion: Tensor, noisy: Tensor | None = None, level: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    """Weights and expected errors of whole windows, from nothing remembered."""
+    if isinstance(net, Stream):
+        return net(motion, net.state(len(motion)), noisy, level)[:2]
+    return net(motion, noisy, level)
 
 
 def build(shape: Shape) -> Stream | Transformer:
     """A network of this shape, with random weights."""
     return Transformer(shape) if shape.kind == "transformer" else Stream(shape)
 
-
-def as_text(shape: Shape) -> dict[str, str]:
-    """The shape for a model file's card."""
-    return {k: str(v) for k, v in asdict(shape).items()}

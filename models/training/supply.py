@@ -17,11 +17,13 @@ from ...core.face_model import Identities, bundled
 from ...core.imu.examples import Example, example, random_effects
 from ...core.imu.layout import layout
 from ...core.imu.network import PARTS, SITES, inputs
+from ...core.performance import augment
 from ...core.take import Track
 from .linear import BUNDLED_SHARE, performance, real_takes
 
 _LOSE_SITES = 0.3  # of the windows lose one to three sites, as when a sensor dies
-_REAL_SHARE, _OWN_SHARE = 0.6, 0.4  # of the performances are real ones, augmented; of those have actions added
+_REAL_SHARE, _OWN_SHARE = 0.4, 0.5  # of the performances are real ones, augmented; of those have actions added
+_HABITS_SHARE = 0.7  # of all performances get another performer's habits
 _CAUSAL_SHARE = 0.3  # of the takes are calibrated as live ones
 
 
@@ -69,21 +71,50 @@ def _make(number: int) -> Sample | None:
     face = _here["head"] if _here["faces"] is None or rng.uniform() < BUNDLED_SHARE else _here["faces"].face(rng)
     share = _REAL_SHARE if source.generated else 1.0
     track: Track = performance(rng, _here["real"], share, _OWN_SHARE)
+    if rng.uniform() < _HABITS_SHARE:
+        track = augment.habits(track, rng)
     causal = source.live or rng.uniform() < _CAUSAL_SHARE
     made = example(track, face, layout(), random_effects(rng), rng, causal=bool(causal))
     return None if made is None else sample(made)
 
 
-class Supply:
-    """A store of up to `capacity` simulated takes that workers fill and renew. Use as a context.
+class Store:
+    """Takes that batches are drawn from."""
 
-    `reuse`: windows drawn per take before a further one is asked for: how hard the workers run beside the training.
+    def __init__(self, takes: list[Sample] | None = None) -> None:
+        self.takes: list[Sample] = takes or []
+
+    def batch(self, size: int, length: int, ahead: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Inputs (size, INPUTS, length), weights (size, 52, length) of the frames `ahead` before, and which of these count (size, length)."""
+        values = np.zeros((size, SITES * PARTS, length), dtype=np.float32)
+        weights, use = np.zeros((size, len(ARKIT), length), dtype=np.float32), np.zeros((size, length), dtype=np.float32)
+        for k in range(size):
+            made = self.takes[int(rng.integers(len(self.takes)))]
+            a = int(rng.integers(max(len(made.inputs) - length, 0) + 1))
+            rows = made.inputs[a : a + length]
+            values[k, :, : len(rows)] = rows.T
+            first = max(a - ahead, 0)
+            truth, counts = made.weights[first : a + length - ahead], made.use[first : a + length - ahead]
+            at = first - a + ahead
+            weights[k, :, at : at + len(truth)], use[k, at : at + len(truth)] = truth.T, counts
+            use[k, :ahead] = 0.0  # the network has not seen what these frames were
+            if rng.uniform() < _LOSE_SITES:
+                for s in rng.choice(SITES, int(rng.integers(1, 4)), replace=False):
+                    values[k, PARTS * s : PARTS * (s + 1)] = 0.0
+        return values, weights, use
+
+
+class Supply:
+    """A store of up to `capacity` simulated takes that worker processes fill, and renew while batches are drawn. Use as a context.
+
+    `reuse`: windows drawn per take before a further one is asked for: how hard the workers run beside the training. `first`: the number of
+    the first take to make, so that a run that goes on does not begin again with the same ones.
     """
 
     def __init__(self, source: Source, capacity: int, reuse: float, workers: int | None = None, first: int = 0) -> None:
         self.source, self.capacity, self.reuse = source, capacity, reuse
         self.workers = workers or max(os.cpu_count() or 1, 1)
-        self.store: list[Sample] = []
+        self.store = Store()
         self.number, self.drawn, self.next = first, 0.0, 0
         self.waiting: list[Future[Sample | None]] = []
 
@@ -97,44 +128,24 @@ class Supply:
         self.pool.shutdown(wait=False, cancel_futures=True)
 
     def fill(self, count: int, progress: Callable[[float], None] = lambda _: None) -> None:
-        """Wait until `count` takes are there. Raises what a worker raised."""
+        """Wait until `count` takes are there. Raises what a worker raised, and RuntimeError where hardly any take can be calibrated."""
         begin = self.number
-        while len(self.store) < count:
-            self._ask(count - len(self.store) - len(self.waiting) + self.workers)
+        while len(self.store.takes) < count:
+            self._ask(min(count - len(self.store.takes), 4 * self.workers) - len(self.waiting))
             self._keep(self.waiting.pop(0).result())
-            progress(len(self.store) / count)
+            progress(len(self.store.takes) / count)
             if self.number - begin > 20 * count + 100:
                 raise RuntimeError("hardly any simulated take can be calibrated")
 
     def batch(self, size: int, length: int, ahead: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Inputs (size, INPUTS, length), weights (size, 52, length) of the frames `ahead` before, and which of these count (size, length)."""
+        """As `Store.batch`; now and then a take is renewed."""
         self.drawn += size
         if self.drawn > self.reuse:
             self._ask(min(int(self.drawn / self.reuse), 2 * self.workers - len(self.waiting)))
             self.drawn %= self.reuse
         while self.waiting and self.waiting[0].done():
             self._keep(self.waiting.pop(0).result())
-        values = np.zeros((size, SITES * PARTS, length), dtype=np.float32)
-        weights, use = np.zeros((size, len(ARKIT), length), dtype=np.float32), np.zeros((size, length), dtype=np.float32)
-        for k in range(size):
-            self._window(self.store[int(rng.integers(len(self.store)))], length, ahead, rng, values[k], weights[k], use[k])
-        return values, weights, use
-
-    @staticmethod
-    def _window(
-        made: Sample, length: int, ahead: int, rng: np.random.Generator, values: np.ndarray, weights: np.ndarray, use: np.ndarray
-    ) -> None:
-        a = int(rng.integers(max(len(made.inputs) - length, 1)))
-        rows = made.inputs[a : a + length]
-        values[:, : len(rows)] = rows.T
-        first = max(a - ahead, 0)
-        truth, counts = made.weights[first : a + length - ahead], made.use[first : a + length - ahead]
-        at = first - a + ahead
-        weights[:, at : at + len(truth)], use[at : at + len(truth)] = truth.T, counts
-        use[:ahead] = 0.0  # the network has not seen what these frames were
-        if rng.uniform() < _LOSE_SITES:
-            for s in rng.choice(SITES, int(rng.integers(1, 4)), replace=False):
-                values[PARTS * s : PARTS * (s + 1)] = 0.0
+        return self.store.batch(size, length, ahead, rng)
 
     def _ask(self, count: int) -> None:
         for _ in range(count):
@@ -144,8 +155,8 @@ class Supply:
     def _keep(self, made: Sample | None) -> None:
         if made is None:
             return
-        if len(self.store) < self.capacity:
-            self.store.append(made)
+        if len(self.store.takes) < self.capacity:
+            self.store.takes.append(made)
         else:
-            self.store[self.next] = made
+            self.store.takes[self.next] = made
             self.next = (self.next + 1) % self.capacity

@@ -295,7 +295,19 @@ def test_infer_takes_every_flag_of_the_contract(sensors, tmp_path, capsys):
         (["infer", "IMU", "--out", "w.csv", "--neutral", "0:999"], ["--neutral", "only"]),
         (["infer", "IMU", "--out", "w.csv", "--turn", "999:1000"], ["--turn", "only"]),
         (["infer", "IMU", "--out", "w.csv", "--model", "none.npz"], ["none.npz", "no such file"]),
-        (["infer", "IMU", "--out", "w.csv", "--model", "net.onnx"], ["net.onnx", "linear"]),
+        (["infer", "IMU", "--out", "w.csv", "--model", "net.onnx"], ["net.onnx", "no such file"]),
+        (["infer", "IMU", "--out", "w.csv", "--steps", "0"], ["--steps", "1 to 1000"]),
+        (["infer", "IMU", "--out", "w.csv", "--adapter", "none.npz"], ["none.npz", "no such file"]),
+        (["infer", "IMU", "--out", "w.csv", "--adapter", "SONG"], ["not an adapter"]),
+        (["adapt", "--imu", "IMU", "--arkit", "SONG", "--out", "p.csv"], ["p.csv", ".npz"]),
+        (["adapt", "--imu", "SONG", "--arkit", "SONG", "--out", "p.npz"], ["no IMU track"]),
+        (["adapt", "--imu", "IMU", "--arkit", "IMU", "--out", "p.npz"], ["no blendshape weights"]),
+        (["adapt", "--imu", "IMU", "--arkit", "none.csv", "--out", "p.npz"], ["none.csv"]),
+        (["train", "imu", "--out", "m.npz"], ["m.npz", ".onnx"]),
+        (["train", "imu", "--out", "m.onnx", "--minutes", "0"], ["--minutes"]),
+        (["train", "imu", "--out", "m.onnx", "--finetune"], ["--imu", "--arkit"]),
+        (["train", "imu", "--out", "m.onnx", "--live", "--kind", "paper"], ["--live"]),
+        (["bench", "keying", "--soak"], ["--soak", "infer"]),
         (["infer", "IMU", "--out", "w.csv", "--model", "SONG"], ["not a linear model"]),
         (["infer", "IMU", "--out", "w.csv", "--layout", "nobody"], ["nobody", "default"]),
         (["infer", "IMU", "--out", "w.csv", "--minute", "cheekPuff"], ["--minute", "CHANNEL=SITE@START:END"]),
@@ -315,6 +327,59 @@ def test_every_mistake_with_sensors_ends_in_one_line_and_leaves_nothing(sensors,
     for word in words:
         assert word in line
     assert outputs(tmp_path) == []
+
+
+def test_what_no_sensor_sees_is_named_and_its_confidence_is_in_the_take(sensors, tmp_path, capsys):
+    imu, _ = sensors
+    assert main(["infer", str(imu), "--out", str(tmp_path / "w.mcap"), "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    tracks = formats.read_take(tmp_path / "w.mcap").tracks
+    assert tracks["confidence"].kind == "confidence" and len(tracks["confidence"].time) == said["rows"]
+    assert "eyeLookInLeft" in said["invented"] and "jawOpen" not in said["invented"]
+    assert main(["infer", str(imu), "--out", str(tmp_path / "w.csv"), "--steps", "4"]) == 0
+    captured = capsys.readouterr()
+    assert "invented, for no sensor sees them: " in captured.out and "4 steps change nothing" in captured.err
+
+
+@pytest.mark.parametrize("clock", ["same", "other"])
+def test_an_adapter_learned_from_a_paired_take_makes_the_performer_better_live_and_offline(sensors, tmp_path, capsys, clock):
+    imu, song = sensors
+    camera, more = song, []
+    if clock == "other":
+        take = formats.read_take(song)
+        take.weights().time += 777.0
+        camera, more = tmp_path / "camera.csv", ["--align"]
+        formats.write_take(take, camera)
+    p = tmp_path / "p.npz"
+    assert main(["adapt", "--imu", str(imu), "--arkit", str(camera), "--out", str(p), *more, "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert {"paired_s", "seconds", "mse"} <= set(said) and set(said["mse"]) == {"offline", "live"} and said["seconds"] < 60
+    for live in ([], ["--causal"]):
+        errors = []
+        for adapter in ([], ["--adapter", str(p)]):
+            assert main(["infer", str(imu), "--out", str(tmp_path / "w.csv"), *live, *adapter]) == 0
+            capsys.readouterr()
+            assert main(["evaluate", "--pred", str(tmp_path / "w.csv"), "--truth", str(song), "--face", "bundled", "--json"]) == 0
+            errors.append(json.loads(capsys.readouterr().out)["pve_mm"]["mean"])
+        assert errors[1] < 0.8 * errors[0]
+
+
+def test_an_adapter_of_another_model_is_one_line(sensors, tmp_path, capsys):
+    imu, song = sensors
+    p = tmp_path / "p.npz"
+    assert main(["adapt", "--imu", str(imu), "--arkit", str(song), "--out", str(p), "--model", "linear"]) == 0
+    capsys.readouterr()
+    assert "another model" in told(capsys, "infer", imu, "--out", tmp_path / "w.csv", "--adapter", p)
+    assert main(["infer", str(imu), "--out", str(tmp_path / "w.csv"), "--adapter", str(p), "--model", "linear"]) == 0
+
+
+def test_sensors_and_camera_of_different_times_cannot_be_paired(sensors, tmp_path, capsys):
+    imu, song = sensors
+    take = formats.read_take(song)
+    take.weights().time += 777.0
+    formats.write_take(take, tmp_path / "late.csv")
+    assert "--align" in told(capsys, "adapt", "--imu", imu, "--arkit", tmp_path / "late.csv", "--out", tmp_path / "p.npz")
+    assert not (tmp_path / "p.npz").exists()
 
 
 def test_align_prints_the_contracts_keys(sensors, capsys):

@@ -1,0 +1,70 @@
+"""Learn what the model gets wrong on one performer, in seconds: `innerface adapt --imu TAKE --arkit W.csv --out P.npz`.
+
+Half a minute to five minutes of sensors and a camera together, on one clock (or --align). `innerface infer --adapter P.npz` then corrects
+every later take of this performer. Without torch; `innerface train imu --finetune` goes further and takes minutes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from dataclasses import replace
+from typing import Any
+
+from ..core import formats
+from ..core.channels import ARKIT
+from ..core.errors import InnerfaceError
+from ..core.imu.layout import layout
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--imu", required=True, metavar="TAKE", help="the sensor take")
+    parser.add_argument("--arkit", required=True, metavar="W.csv", help="the camera's take of the same performance")
+    parser.add_argument("--out", required=True, metavar="P.npz", help="the adapter to write")
+    parser.add_argument("--align", action="store_true", help="the two are on clocks of their own: find which moment is which first")
+    parser.add_argument("--model", metavar="M", help="the model to correct (default: the shipped networks, offline and live)")
+    parser.add_argument("--layout", default="default", metavar="L", help="sites: a shipped layout or a .json file")
+
+
+def run(options: argparse.Namespace) -> dict[str, Any]:
+    try:
+        from ..core import align
+        from ..core.imu import adapt, examples, linear, model
+        from ..core.infer import estimate, imu_track
+        from ..core.live import Stage
+    except ImportError as error:
+        raise InnerfaceError(f"adapting needs SciPy, which does not load ({error}); pip install scipy") from None
+    if not options.out.endswith(".npz"):
+        raise InnerfaceError(f"{options.out}: should end in .npz; change the name")
+    sites = layout(options.layout)
+    imu, camera = formats.read_take(options.imu), formats.read_take(options.arkit)
+    began = time.perf_counter()
+    track = camera.weights()
+    if options.align:
+        moving = linear.load()
+        found = align.align(align.moving(imu, sites, moving), align.moving(camera, sites, moving))
+        track = replace(track, time=found.a_time(track.time))
+    corrections, scores, seconds = {}, {}, 0.0
+    for causal in (False, True):
+        chosen, notes = model.load(options.model, causal and options.model is None)
+        for note in notes:
+            print(f"note: {note}", file=sys.stderr)
+        if chosen.id in corrections:
+            continue
+        try:
+            made = examples.paired(imu_track(imu), track, sites, causal and options.model is None)
+            live = causal and options.model is None
+            weights = (Stage(chosen, raw=True).push(made.motion) if live else estimate(chosen, made.motion))[0]
+            corrections[chosen.id], said = adapt.fit(made.motion, weights, made.weights[:, : len(ARKIT)], made.use)
+        except InnerfaceError as error:
+            raise InnerfaceError(f"{options.imu}, {options.arkit}: {error}") from None
+        scores["live" if causal else "offline"] = said
+        seconds = float(made.use.sum()) / 60
+    adapt.Adapter(adapt.layout_sites(), corrections, seconds).save(options.out)
+    spent = time.perf_counter() - began
+    if not options.json:
+        print(f"{options.out}: learned from {seconds:.1f} s of sensors and camera together, in {spent:.1f} s")
+        for name, said in scores.items():
+            print(f"mean square error of weights, {name}, on stretches left out: {said['before']:.4f} before, {said['after']:.4f} after")
+    return {"out": options.out, "paired_s": seconds, "seconds": spent, "mse": scores}

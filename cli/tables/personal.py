@@ -1,0 +1,66 @@
+"""What a personal adapter is worth: cold, after a minute of paired capture, and after the sensors were taken off and put on again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ...core.channels import ARKIT
+from ...core.face_model import FaceModel
+from ...core.imu import adapt, network
+from ...core.imu.effects import PRESETS
+from ...core.imu.examples import paired
+from ...core.imu.layout import layout
+from ...core.imu.simulate import simulate
+from ...core.infer import estimate, infer
+from ...core.take import Take, Track
+from . import Progress, Section, table
+from .models import errors
+
+PAIRED_S = 60.0
+
+
+def adapter(takes: dict[str, Track], face: FaceModel, seeds: int, progress: Progress) -> Section:
+    """The first minute of a take is paired capture, the rest is measured; and the same adapter on another mounting of the sensors."""
+    model = network.load()
+    rows, figures = [], {}
+    done = 0
+    presets = ("studio", "rough")
+    for name, track in takes.items():
+        cut = track.time[0] + PAIRED_S
+        for preset in presets:
+            said: dict[str, list[list[float]]] = {"cold": [], "adapted": [], "mounted again, cold": [], "mounted again": []}
+            for seed in range(seeds):
+                take = simulate(track, face, layout(), PRESETS[preset], 100 + seed)
+                first = track.time < cut
+                made = paired(take.tracks["imu"], Track("weights", track.time[first], track.columns, track.values[first]), layout())
+                weights = estimate(model, made.motion)[0]
+                correction = adapt.fit(made.motion, weights, made.weights[:, : len(ARKIT)], made.use)[0]
+                own = adapt.Adapter(adapt.layout_sites(), {model.id: correction}, PAIRED_S)
+                again = simulate(track, face, layout(), PRESETS[preset], 500 + seed)
+                for title, source, a in (
+                    ("cold", take, None), ("adapted", take, own), ("mounted again, cold", again, None), ("mounted again", again, own),
+                ):  # fmt: skip
+                    said[title].append(_after(cut, source, a, model, track, face))
+            mean = {k: np.nanmean(v, axis=0) for k, v in said.items()}
+            figures[f"{name} {preset}"] = {k: {"pve_mm": float(v[0]), "mse": float(v[4]), "mse_seen": float(v[5])} for k, v in mean.items()}
+            cells = " | ".join(f"{v[0]:.2f} | {v[4]:.4f} | {v[5]:.4f}" for v in mean.values())
+            rows.append(f"{name} | {preset} | {mean['cold'][1]:.2f} | {cells}")
+            done += 1
+            progress(done / len(takes) / len(presets))
+    lines = [
+        "\n## A personal adapter",
+        f"\n`innerface adapt` on the first {PAIRED_S:.0f} s of each take, measured on the rest of it; *mounted again*: other placements, other sensors' errors, another "
+        "calibration, the adapter as it was. PVE mm, weights MSE, MSE without eyes.",
+    ]  # fmt: skip
+    head = "take | sensors | neutral | cold | MSE | seen | adapted | MSE | seen | mounted again, cold | MSE | seen | mounted again, adapted | MSE | seen"
+    return Section(lines + table(head, rows), figures)
+
+
+def _after(cut: float, take: Take, own: adapt.Adapter | None, model: Any, track: Track, face: FaceModel) -> list[float]:
+    got = infer(take, layout(), model, adapter=own).take.weights()
+    late, true = got.time >= cut, track.time >= cut
+    return errors(
+        Track("weights", got.time[late], got.columns, got.values[late]), Track("weights", track.time[true], track.columns, track.values[true]), face
+    )[0]

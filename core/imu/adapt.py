@@ -1,0 +1,139 @@
+"""A personal adapter: what a model gets wrong on one performer, learned in seconds from a short take of sensors and camera together.
+
+Ridge regression in the output: w' = w + A [w, S, 1], with w the model's weights and S the sites' rotation vectors. How strongly A is held to 0 is
+chosen per channel by leaving out one stretch of the take after the other; a channel that gains nothing stays as the model has it.
+"""
+
+from __future__ import annotations
+
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ..channels import ARKIT
+from ..errors import InnerfaceError
+from ..files import read_bytes, replacing
+from .kinematics import Motion
+from .layout import layout
+from .signal import FRAME_RATE
+
+KIND = "innerface-adapter 1"
+_RIDGES = (3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3, 1.0)
+_FOLDS = 5
+_FADE_S = 1.0  # frames so near to a stretch that is left out are left out, too: they know it
+_GAIN = 0.98  # of a channel's error at most, for it to be adapted
+_TURN = 2.0  # brings rotation vectors to the size of weights
+LEAST_S = 5.0
+_MODELS = 8  # in one file
+
+
+def features(motion: Motion, weights: np.ndarray, sites: tuple[str, ...]) -> np.ndarray:
+    """What corrections are made of (T, 52 + 3 * len(sites)): the model's weights, and rotation vectors, 0 where a site is missing."""
+    turns = np.zeros((len(weights), len(sites), 3))
+    for k, site in enumerate(sites):
+        if site in motion.sites:
+            turns[:, k] = np.nan_to_num(motion.rotation[:, motion.sites.index(site)]) * _TURN
+    return np.concatenate([np.nan_to_num(weights), turns.reshape(len(turns), -1)], axis=1)
+
+
+@dataclass(frozen=True)
+class Correction:
+    """For one model: `coefficients` (F + 1, 52), the last row constant, and the limits (2, F) of what the features did in the paired take."""
+
+    coefficients: np.ndarray
+    limits: np.ndarray
+
+    def apply(self, motion: Motion, weights: np.ndarray, sites: tuple[str, ...]) -> np.ndarray:
+        """Corrected weights (T, 52) in 0..1. Features beyond what the paired take showed correct no further."""
+        x = np.clip(features(motion, weights, sites), *self.limits)
+        return np.clip(weights + x @ self.coefficients[:-1] + self.coefficients[-1], 0.0, 1.0)
+
+
+@dataclass(frozen=True)
+class Adapter:
+    """`corrections` by model (its `id`), made from `seconds` of paired capture of one performer; `sites` as features count them."""
+
+    sites: tuple[str, ...]
+    corrections: dict[str, Correction]
+    seconds: float
+
+    def correction(self, model: str, path: str | Path = "the adapter") -> Correction:
+        """The correction for a model. Raises InnerfaceError where there is none."""
+        if model not in self.corrections:
+            raise InnerfaceError(f"{path}: was made for another model; make it again with 'innerface adapt', or name its model with --model")
+        return self.corrections[model]
+
+    def save(self, path: str | Path) -> None:
+        """Write the adapter, whole or not at all."""
+        with replacing(path) as temporary, open(temporary, "wb") as out:
+            np.savez_compressed(
+                out, kind=KIND, channels=np.array(ARKIT), sites=np.array(self.sites), models=np.array(list(self.corrections)), seconds=self.seconds,
+                coefficients=np.stack([c.coefficients for c in self.corrections.values()]),
+                limits=np.stack([c.limits for c in self.corrections.values()]),
+            )  # fmt: skip
+
+
+def load(path: str | Path) -> Adapter:
+    """Read an adapter. Raises InnerfaceError for a file that is missing, damaged or of another kind."""
+    read_bytes(path, limit=16 << 20)
+    try:
+        with np.load(path, allow_pickle=False) as data:
+            fits = str(data["kind"]) == KIND and tuple(data["channels"]) == ARKIT
+            sites, models = tuple(str(s) for s in data["sites"]), [str(m) for m in data["models"]]
+            coefficients, limits, seconds = data["coefficients"].astype(np.float64), data["limits"].astype(np.float64), float(data["seconds"])
+    except (KeyError, ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
+        raise InnerfaceError(f"{path}: is not an adapter, or was cut off ({type(error).__name__}); make it again with 'innerface adapt'") from None
+    width = len(ARKIT) + 3 * len(sites)
+    fits = fits and 0 < len(models) <= _MODELS and coefficients.shape == (len(models), width + 1, len(ARKIT))
+    fits = fits and limits.shape == (len(models), 2, width) and bool(np.isfinite(coefficients).all() and np.isfinite(limits).all())
+    if not fits:
+        raise InnerfaceError(f"{path}: is an adapter of another version; make it again with 'innerface adapt'")
+    return Adapter(sites, {m: Correction(c, b) for m, c, b in zip(models, coefficients, limits)}, seconds)
+
+
+def fit(motion: Motion, weights: np.ndarray, truth: np.ndarray, use: np.ndarray) -> tuple[Correction, dict[str, float]]:
+    """A correction of a model's `weights` (T, 52) towards the camera's `truth` (T, 52) over the frames `use` (T,), and mean square errors
+    over stretches left out: {"before", "after"}. Raises InnerfaceError for too little to learn from."""
+    use = use & np.isfinite(weights).all(axis=1) & np.isfinite(truth).all(axis=1)
+    if use.sum() < LEAST_S * FRAME_RATE:
+        raise InnerfaceError(
+            f"sensors and camera share only {use.sum() / FRAME_RATE:.1f} s; record at least {LEAST_S:.0f} s, better a minute, of both together"
+        )
+    x = features(motion, weights, layout_sites())[use]
+    wrong = truth[use] - weights[use]
+    rows = np.arange(len(x))
+    fold = rows * _FOLDS // len(x)
+    square = np.zeros((len(_RIDGES) + 1, len(ARKIT)))
+    for k in range(_FOLDS):
+        out = fold == k
+        near = np.convolve(out, np.ones(2 * int(_FADE_S * FRAME_RATE) + 1), "same") > 0
+        if (~near).sum() < FRAME_RATE:
+            continue
+        for r, ridge in enumerate(_RIDGES):
+            c = _ridge(x[~near], wrong[~near], ridge)
+            square[r] += ((x[out] @ c[:-1] + c[-1] - wrong[out]) ** 2).sum(0)
+        square[-1] += (wrong[out] ** 2).sum(0)
+    square /= len(x)
+    best = square[:-1].argmin(0)
+    found = np.stack([_ridge(x, wrong, ridge) for ridge in _RIDGES])
+    chosen = found[best, :, np.arange(len(ARKIT))].T
+    gains = square[best, np.arange(len(ARKIT))] < _GAIN * square[-1]
+    chosen = np.where(gains, chosen, 0.0)
+    after = np.where(gains, square[best, np.arange(len(ARKIT))], square[-1])
+    return Correction(chosen, np.stack([x.min(0), x.max(0)])), {"before": float(square[-1].mean()), "after": float(after.mean())}
+
+
+def layout_sites() -> tuple[str, ...]:
+    """The face sites of the default layout, which corrections count."""
+    sites = layout()
+    return tuple(s for s in sites.sites if s != sites.reference)
+
+
+def _ridge(x: np.ndarray, y: np.ndarray, ridge: float) -> np.ndarray:
+    """Coefficients (F + 1, C) with the mean squares of the features' errors held by `ridge`; the constant is free."""
+    mx, my = x.mean(0), y.mean(0)
+    a, b = x - mx, y - my
+    c = np.linalg.solve(a.T @ a / len(x) + ridge * np.eye(x.shape[1]), a.T @ b / len(x))
+    return np.concatenate([c, (my - mx @ c)[None]])

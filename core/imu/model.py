@@ -1,0 +1,31 @@
+"""Which model makes weights of a motion: the shipped networks, the linear model, or a file. The one place that chooses."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ..errors import InnerfaceError
+from . import linear, network
+from .linear import LinearModel
+from .network import Network
+
+Model = LinearModel | Network
+
+
+def load(name: str | Path | None = None, causal: bool = False) -> tuple[Model, list[str]]:
+    """A model and notes for the user. None: the shipped network (`causal`: the one that never looks ahead), or the linear model where ONNX
+    Runtime does not load. "linear": the linear model. Else a file, .npz or .onnx. Raises InnerfaceError."""
+    if name is None:
+        try:
+            import onnxruntime  # noqa: F401
+        except ImportError as error:
+            return linear.load(), [f"the network needs ONNX Runtime, which does not load ({error}); the linear model stands in"]
+        return network.load(network.LIVE if causal else network.SHIPPED), []
+    if str(name) == "linear":
+        return linear.load(), []
+    if Path(name).suffix == ".onnx":
+        model = network.load(name)
+        if causal and model.ahead:
+            raise InnerfaceError(f"{name}: looks {model.ahead} frames ahead, so it cannot be used as live; train one with --live, or leave --causal away")
+        return model, []
+    return linear.load(name), []

@@ -1,0 +1,169 @@
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from innerface.core.channels import ARKIT
+from innerface.core.errors import InnerfaceError
+from innerface.core.imu import model, network
+from innerface.core.imu.kinematics import Motion
+from innerface.core.imu.layout import layout
+
+SITES = layout()
+
+
+@pytest.fixture(scope="module", params=["imu", "imu-live"])
+def net(request):
+    return network.load(network.SHIPPED.with_name(f"{request.param}.onnx"))
+
+
+def moving(frames, sites=SITES.sites[1:], seed=0):
+    """Motion at random, of the size that faces move."""
+    rng = np.random.default_rng(seed)
+    shape = (frames, len(sites), 3)
+    smooth = np.cumsum(rng.normal(0, 0.02, shape), axis=0) * 0.3
+    still = np.zeros(shape)
+    return Motion(np.arange(frames) / 60, tuple(sites), smooth, rng.normal(0, 0.5, shape), smooth[:, 0] * 0.2, still[..., 0], still)
+
+
+def test_inputs_are_placed_by_the_sites_names_and_missing_ones_are_zero():
+    motion = moving(20, ("mentalis_left", "frontalis_left", "elsewhere"))
+    motion.rotation[5, 0] = np.nan
+    values = network.inputs(motion, SITES.sites, SITES.reference).reshape(20, network.SITES, network.PARTS)
+    there = [SITES.sites.index(s) for s in ("mentalis_left", "frontalis_left")]
+    assert (values[[k for k in range(20) if k != 5]][:, there, 6] == 1).all() and not values[5, there[0]].any()
+    absent = [k for k in range(1, network.SITES) if k not in there]
+    assert not values[:, absent].any()
+    assert np.allclose(values[:, there[1], :3], motion.rotation[:, 1] * 4.0, atol=1e-6)
+    assert values[:, 0, 6].all()  # how the head turns stands where the ear's sensor would
+
+
+def test_a_head_that_turns_on_between_chunks_is_seen_as_in_one_piece():
+    motion = moving(30)
+    whole = network.inputs(motion, SITES.sites, SITES.reference)
+    late = Motion(*(getattr(motion, n)[10:] if n != "sites" else motion.sites for n in ("time", "sites", "rotation", "acceleration", "head", "heading", "zero")))
+    assert np.array_equal(network.inputs(late, SITES.sites, SITES.reference, motion.head[8:10]), whole[10:])
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.lists(st.integers(1, 60), min_size=1, max_size=12))
+def test_frame_by_frame_or_in_chunks_gives_what_the_whole_take_gives(net, sizes):
+    values = network.inputs(moving(sum(sizes)), SITES.sites, SITES.reference)
+    whole = net.push(values, net.start())
+    state, parts, at = net.start(), [], 0
+    for size in sizes:
+        weights, error, state = net.push(values[at : at + size], state)
+        parts.append(np.concatenate([weights, error], axis=1))
+        at += size
+    assert np.abs(np.concatenate(parts) - np.concatenate(whole[:2], axis=1)).max() < 1e-4
+    assert np.abs(state - whole[2]).max() < 1e-3
+
+
+def test_memory_is_bounded_by_chunks_that_change_nothing(net, monkeypatch):
+    motion = moving(500)
+    whole = net.infer(motion)
+    monkeypatch.setattr(network, "_CHUNK", 77)
+    parts = net.infer(motion)
+    assert all(np.abs(a - b).max() < 1e-4 for a, b in zip(whole, parts))
+
+
+def test_weights_and_confidence_stay_in_range_whatever_moves(net):
+    motion = moving(300)
+    wild = Motion(motion.time, motion.sites, motion.rotation * 40, motion.acceleration * 1e4, motion.head * 30, motion.heading, motion.zero)
+    for m in (motion, wild):
+        for values in net.infer(m):
+            assert values.shape == (300, 52) and np.isfinite(values).all() and values.min() >= 0 and values.max() <= 1
+
+
+def test_what_is_not_measured_is_masked_not_believed(net):
+    motion = moving(200)
+    holes = motion.rotation.copy()
+    holes[50:80], holes[:, 3] = np.nan, np.nan
+    weights, confidence = net.infer(Motion(motion.time, motion.sites, holes, motion.acceleration, motion.head, motion.heading, motion.zero))
+    gone = np.zeros(200, dtype=bool)
+    gone[50:80] = True
+    assert np.isnan(weights[gone]).all() and np.isfinite(weights[~gone]).all() and np.isnan(confidence[gone]).all()
+    without = [k for k in range(10) if k != 3]
+    left_out = Motion(
+        motion.time, tuple(motion.sites[k] for k in without), holes[:, without], motion.acceleration[:, without], motion.head,
+        motion.heading[:, without], motion.zero[:, without],
+    )  # fmt: skip
+    assert np.allclose(net.infer(left_out)[0][~gone], weights[~gone], atol=1e-6)
+
+
+def test_two_frames_are_enough(net):
+    weights, confidence = net.infer(moving(2))
+    assert weights.shape == confidence.shape == (2, 52) and np.isfinite(weights).all()
+
+
+def test_a_layout_without_a_site_of_the_face_is_one_line(net):
+    with pytest.raises(InnerfaceError, match=r"none of the sites.*frontalis_left"):
+        net.infer(moving(10, ("knee", "elbow")))
+
+
+def test_the_live_network_never_looks_ahead_and_the_other_does():
+    live, offline = network.load(network.LIVE), network.load(network.SHIPPED)
+    assert live.ahead == 0 and 0 < offline.ahead < 60 and live.id != offline.id
+    motion = moving(200)
+    later = Motion(*(np.array(getattr(motion, n)) if n != "sites" else motion.sites for n in ("time", "sites", "rotation", "acceleration", "head", "heading", "zero")))
+    later.rotation[150:] += 0.3
+    assert np.abs(live.infer(motion)[0][:150] - live.infer(later)[0][:150]).max() < 1e-6
+    assert np.abs(offline.infer(motion)[0][:150] - offline.infer(later)[0][:150]).max() > 1e-3
+
+
+def changed(path, **changes):
+    """A copy of the shipped file with bytes exchanged, or cut off."""
+    data = network.SHIPPED.read_bytes()
+    for old, new in changes.get("swaps", []):
+        assert len(old) == len(new) and old in data
+        data = data.replace(old, new)
+    path.write_bytes(data[: changes.get("keep", len(data))])
+    return path
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"keep": 1000}, "cannot open"),
+        ({"keep": 0}, "empty"),
+        ({"swaps": [(b"innerface-imu 1", b"innerface-imu 9")]}, "not a network of this version"),
+        ({"swaps": [(b'"jawOpen"', b'"jawShut"')]}, "another layout"),
+        ({"swaps": [(b'["aux", "frontalis_left", ', b'["aux", "frontalis_left"; ')]}, "another layout"),
+        ({"swaps": [(b"B\x02\x10\x11", b"B\x02\x10\x7f")]}, "opset"),
+    ],
+)
+def test_a_model_that_cannot_be_used_is_one_line(tmp_path, changes, words):
+    with pytest.raises(InnerfaceError, match=words) as error:
+        network.load(changed(tmp_path / "m.onnx", **changes))
+    assert "\n" not in str(error.value) and "m.onnx" in str(error.value)
+
+
+def test_a_missing_model_is_one_line():
+    with pytest.raises(InnerfaceError, match="no such file"):
+        network.load("none.onnx")
+
+
+def test_the_linear_model_stands_in_where_onnx_runtime_does_not_load(monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "onnxruntime", None)
+    found, notes = model.load()
+    assert isinstance(found, model.LinearModel) and len(notes) == 1 and "ONNX Runtime" in notes[0]
+    with pytest.raises(InnerfaceError, match="--model linear"):
+        network.load()
+
+
+def test_a_network_that_looks_ahead_is_refused_for_live_use():
+    with pytest.raises(InnerfaceError, match="--live"):
+        model.load(network.SHIPPED, causal=True)
+    assert model.load(network.LIVE, causal=True)[0].ahead == 0
+
+
+def test_shipped_networks_are_small_and_keep_their_test_takes_out_of_training(net):
+    assert network.SHIPPED.stat().st_size < 15e6 and network.LIVE.stat().st_size < 15e6
+    assert "alex_rom_4" in net.card["held out"] and "alex_rom" not in net.card["data"] and "MySlate" not in net.card["data"]
+    assert len(json.dumps(net.card)) > 100 and (net.spread > 0).all() and net.sites == SITES.sites and len(ARKIT) == len(net.spread)
+
+
+def test_a_shipped_networks_card_says_what_its_file_says(net):
+    text = (network.SHIPPED.parent / "README.md").read_text(encoding="utf-8")
+    assert [value for value in net.card.values() if value not in text] == []

@@ -1,0 +1,203 @@
+"""Training of networks: `build.py test --train` (torch)."""
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="training needs torch: python3 build.py test --train")
+
+from innerface.core.channels import ARKIT  # noqa: E402
+from innerface.core.errors import InnerfaceError  # noqa: E402
+from innerface.core.imu import network  # noqa: E402
+from innerface.core.imu.layout import layout  # noqa: E402
+from innerface.models.training import export, imu  # noqa: E402
+from innerface.models.training.network import WINDOW, Shape, Stream, answer, build  # noqa: E402
+from innerface.models.training.supply import Sample, Source, Store, Supply  # noqa: E402
+
+pytestmark = pytest.mark.train
+SHAPES = {
+    "stream": Shape(width=24, depth=6, ahead=12),
+    "live": Shape(width=24, depth=6),
+    "diffusion": Shape(width=24, depth=6, ahead=12, diffusion=True),
+    "paper": Shape("transformer", 24, 2, 0, True),
+}
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch):
+    """Small enough to train in a test."""
+    monkeypatch.setitem(imu.SIZES, "tiny", (16, 4))
+    monkeypatch.setitem(imu._TAKES, "tiny", 4)
+
+
+def noise(rows, columns, seed):
+    return np.random.default_rng(seed).normal(0, 1, (rows, columns)).astype(np.float32)
+
+
+def columns(values):
+    return torch.from_numpy(np.ascontiguousarray(values.T[None].astype(np.float32)))
+
+
+@pytest.mark.parametrize("name", SHAPES)
+@pytest.mark.parametrize("level", [1.0, 0.4])
+def test_onnx_answers_as_torch_does(tmp_path, name, level):
+    torch.manual_seed(3)
+    shape = SHAPES[name]
+    net = build(shape)
+    export.write(net, tmp_path / "m.onnx", layout(), np.ones(len(ARKIT)), {})
+    found = network.load(tmp_path / "m.onnx")
+    assert found.ahead == shape.ahead and found.diffusion == shape.diffusion and bool(found.window) == (shape.kind == "transformer")
+    motion, noisy = noise(WINDOW, network.INPUTS, 0), noise(WINDOW, 52, 1)
+    extra = (columns(noisy), torch.tensor([level], dtype=torch.float32)) if shape.diffusion else ()
+    with torch.no_grad():
+        want = [t[0].numpy().T for t in answer(net, columns(motion), *extra)]
+    got = found._windows(motion, noisy, level) if found.window else found.push(motion, found.start(), noisy, level)[:2]
+    assert max(np.abs(a - b).max() for a, b in zip(want, got)) < 1e-4
+
+
+def test_a_stream_in_torch_goes_on_where_a_chunk_ended():
+    torch.manual_seed(0)
+    net = build(SHAPES["live"]).eval()
+    motion = columns(noise(90, network.INPUTS, 0))
+    with torch.no_grad():
+        whole = net(motion, net.state(1))
+        first = net(motion[:, :, :37], net.state(1))
+        second = net(motion[:, :, 37:], first[2])
+    assert torch.allclose(torch.cat([first[0], second[0]], 2), whole[0], atol=1e-5) and torch.allclose(second[2], whole[2], atol=1e-5)
+
+
+def test_a_network_read_back_is_the_one_that_was_written(tmp_path):
+    net = build(SHAPES["stream"])
+    export.write(net, tmp_path / "m.onnx", layout(), np.ones(len(ARKIT)), {})
+    back = export.read(tmp_path / "m.onnx")
+    assert back.shape == net.shape and all(torch.equal(a, b) for a, b in zip(net.state_dict().values(), back.state_dict().values()))
+
+
+@pytest.mark.parametrize("name", ["paper", "none"])
+def test_what_cannot_be_trained_further_is_one_line(tmp_path, name):
+    path = tmp_path / "m.onnx"
+    if name == "paper":
+        export.write(build(SHAPES["paper"]), path, layout(), np.ones(len(ARKIT)), {})
+    with pytest.raises(InnerfaceError, match="cannot be|can be trained further|no such"):
+        export.read(path)
+
+
+def counted(rows, offset=0.0):
+    """A take whose every number is its frame's."""
+    count = np.arange(rows, dtype=np.float32) + offset
+    return Sample(np.tile(count[:, None], (1, network.INPUTS)), np.tile(count[:, None], (1, 52)), np.arange(rows) >= 100)
+
+
+@pytest.mark.parametrize("ahead", [0, 40])
+def test_a_window_holds_the_truth_of_the_frames_that_the_network_answers_for(ahead):
+    values, weights, use = Store([counted(500)]).batch(30, 200, ahead, np.random.default_rng(0))
+    assert values.shape == (30, network.INPUTS, 200) and weights.shape == (30, 52, 200) and use.shape == (30, 200)
+    shown = values.max(axis=1)  # sites may be lost
+    good = (use > 0) & (shown > 0)
+    assert good.any() and (weights[:, 0][good] == shown[good] - ahead).all()
+    assert not use[:, :ahead].any() and (weights[:, 0][good] >= 100).all()
+
+
+def test_windows_lose_sites_so_that_the_network_learns_to_do_without():
+    values = Store([counted(500, 1.0)]).batch(200, 100, 0, np.random.default_rng(0))[0]
+    lost = (values.reshape(200, network.SITES, network.PARTS, 100) == 0).all(axis=(2, 3)).sum(1)
+    assert 0.15 < (lost > 0).mean() < 0.45 and lost.max() <= 3
+
+
+def test_takes_shorter_than_a_window_are_padded_and_do_not_count_there():
+    _, _, use = Store([counted(150)]).batch(4, 400, 0, np.random.default_rng(0))
+    assert use[:, 100:150].all() and not use[:, 150:].any()
+
+
+@pytest.fixture(scope="module")
+def source():
+    return Source(None, None, 5)
+
+
+def test_workers_make_different_takes_and_renew_them(source):
+    with Supply(source, capacity=3, reuse=4.0, workers=2) as supply:
+        supply.fill(3)
+        takes = list(supply.store.takes)
+        assert len({t.weights.tobytes() for t in takes}) == 3 and all(t.inputs.dtype == np.float16 for t in takes)
+        for _ in range(400):
+            supply.batch(4, 50, 0, np.random.default_rng(0))
+            if supply.store.takes[0] is not takes[0]:
+                break
+            import time
+
+            time.sleep(0.05)
+        assert supply.store.takes[0] is not takes[0] and len(supply.store.takes) == 3
+
+
+def test_the_loss_sees_millimetres_on_the_mesh_and_only_frames_that_count():
+    from innerface.core.face_model import bundled
+    from innerface.core.metrics import vertex_errors_mm
+
+    face = bundled()
+    mesh = imu.Mesh(face, torch.device("cpu"))
+    difference = np.zeros((5, 52))
+    difference[:, ARKIT.index("jawOpen")] = 0.5
+    assert float(mesh(columns(difference))[0, 0]) == pytest.approx(vertex_errors_mm(face, difference)[0][0], rel=0.25)
+    truth, use = torch.zeros(1, 52, 5), torch.tensor([[1.0, 1, 1, 0, 0]])
+    wrong = columns(difference)
+    wrong[:, :, 3:] = 9.0
+    total, millimetres, square = imu.losses(mesh, wrong, wrong.abs(), truth, use)
+    assert square == pytest.approx(0.25 / 52) and millimetres == pytest.approx(float(mesh(columns(difference))[0, 0]), rel=1e-4) and total > 0
+
+
+def plan(source, minutes, kind="stream"):
+    return imu.Plan("tiny", 12, minutes, 1, source, kind)
+
+
+def test_training_learns_resumes_and_leaves_a_model_that_works(tmp_path, source, monkeypatch):
+    out = tmp_path / "m.onnx"
+    monkeypatch.setattr(imu, "_SAVE_S", 0.5)
+
+    class StopError(Exception):
+        pass
+
+    def stop(share):
+        if share > 0.5:
+            raise StopError
+
+    with pytest.raises(StopError):
+        imu.train(plan(source, 0.15), out, progress=stop)
+    assert not out.exists() and (tmp_path / "m.onnx.training" / "checkpoint.pt").exists()
+    with pytest.raises(InnerfaceError, match="another plan"):
+        imu.train(plan(Source(None, None, 6), 0.15), out)
+    begun: list[float] = []
+    card = imu.train(plan(source, 0.15), out, progress=begun.append)
+    assert begun[0] > 0.2  # goes on where it was
+    assert network.load(out).ahead == 12 and "alex" not in card["data"]
+    assert not (tmp_path / "m.onnx.training").exists()
+    curve = np.loadtxt(tmp_path / "m.onnx.curve.csv", delimiter=",", skiprows=1, ndmin=2)
+    assert curve[-1, 2] < 0.9 * curve[0, 2]
+
+
+@pytest.mark.parametrize("kind", ["diffusion", "paper"])
+def test_every_kind_trains_and_samples_in_steps(tmp_path, source, kind):
+    imu.train(plan(source, 0.02, kind), tmp_path / "m.onnx")
+    found = network.load(tmp_path / "m.onnx")
+    rng = np.random.default_rng(0)
+    from innerface.core.imu.kinematics import Motion
+
+    still = np.zeros((300, 10, 3))
+    motion = Motion(np.arange(300) / 60, layout().sites[1:], rng.normal(0, 0.1, still.shape), still, still[:, 0], still[..., 0], still)
+    one, four = found.infer(motion), found.infer(motion, steps=4)
+    assert np.abs(one[0] - four[0]).max() > 1e-4 and np.isfinite(four[0]).all() and four[0].min() >= 0 and four[0].max() <= 1
+
+
+def test_fine_tuning_makes_a_performers_own_take_better(tmp_path, source):
+    with Supply(source, 2, 10.0, workers=1, first=900) as supply:
+        supply.fill(1)
+        own = supply.store.takes[0]
+    imu.train(plan(source, 0.1), tmp_path / "m.onnx")
+    imu.train(plan(source, 0.2), tmp_path / "own.onnx", Store([own]), tmp_path / "m.onnx")
+
+    def error(path):
+        net = network.load(path)
+        rows = np.concatenate([own.inputs.astype(np.float32), np.zeros((net.ahead, network.INPUTS), np.float32)])
+        weights = net.push(rows, net.start())[0][net.ahead :]
+        return float(((weights - own.weights)[own.use] ** 2).mean())
+
+    assert error(tmp_path / "own.onnx") < 0.9 * error(tmp_path / "m.onnx")
+    assert isinstance(export.read(tmp_path / "own.onnx"), Stream)
