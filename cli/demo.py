@@ -96,7 +96,7 @@ def sensors(seed: int) -> tuple[Take, Take, Take, dict[str, Any]]:
     try:
         from ..core import infer, metrics
         from ..core.face_model import bundled
-        from ..core.imu import linear
+        from ..core.imu import model
         from ..core.imu.effects import PRESETS
         from ..core.imu.layout import layout
         from ..core.imu.simulate import simulate
@@ -109,7 +109,7 @@ def sensors(seed: int) -> tuple[Take, Take, Take, dict[str, Any]]:
         own = replace(PRESETS["studio"], sway_deg=0.0, torso_deg=0.0, glance_deg=0.0, beat_deg=0.0)  # the performance moves the head itself
         take = simulate(truth.weights(), face, sites, own, seed)
     with step("calibrating, inferring"):
-        track = infer.infer(take, sites, linear.load()).take.weights()
+        track = infer.infer(take, sites, model.load()[0]).take.weights()
         inside = (track.time >= truth.weights().time[0]) & (track.time <= truth.weights().time[-1])
         track = Track("weights", track.time[inside], track.columns, track.values[inside])  # the performance, without relaxing and nodding
         said = metrics.evaluate(track, truth.weights(), face)

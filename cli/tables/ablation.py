@@ -47,9 +47,10 @@ def table_two(made: list[Case], trained: set[str], face: FaceModel, progress: Pr
         rows.append(f"{title} | {said['median']:.2f} | {said['mean']:.2f} | {said['std']:.2f} | {said['mse']:.4f} | {_PAPER[title]}")
     lines = [
         "\n## What simulation and real performances are worth",
-        f"\nThe paper's table 2, with networks of {network.load(FOLDER / 'stream.onnx').card['parameters']} parameters trained for a few minutes each: on generated and real "
-        "performances, on real ones only (*without simulation*), on generated ones only (*without fine-tuning*). Performers never seen, studio sensors, PVE in mm "
-        "over all frames. The paper's network was tuned to the one user it was measured on; ours never saw the performer.",
+        f"\nThe paper's table 2, with networks of {network.load(FOLDER / 'stream.onnx').card['parameters']} parameters trained for a few minutes "
+        "each: on generated and real performances, on real ones only (*without simulation*), on generated ones only (*without fine-tuning*). "
+        "Performers never seen, studio sensors, PVE in mm over all frames. The paper's network was tuned to the one user it was measured on; "
+        "ours never saw the performer.",
     ]  # fmt: skip
     head = "trained | median | mean | std | weights MSE | paper: median | mean | std | MSE"
     return Section(lines + table(head, rows), figures)
@@ -107,8 +108,8 @@ def sensors(takes: dict[str, Track], face: FaceModel, seeds: int, picture: Path,
     _draw_sensors(figures, neutral, picture)
     lines = [
         "\n## Fewer sensors",
-        f"\nThe paper's figure 9: one network, sites taken away one by one (besides the one behind the ear). {', '.join(takes)}, studio sensors; the neutral face "
-        f"is off by {neutral:.2f} mm.",
+        "\nThe paper's figure 9: one network, sites taken away one by one (besides the one behind the ear). "
+        f"{', '.join(takes)}, studio sensors; the neutral face is off by {neutral:.2f} mm.",
         f"\n![Error against the number of face sensors](images/{picture.name})",
     ]  # fmt: skip
     return Section(lines + table("face sensors | which | PVE mm | weights MSE", rows), figures)

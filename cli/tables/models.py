@@ -125,6 +125,28 @@ def glance(sections: dict[str, Section], trained: set[str]) -> Section:
     return Section(lines + table("sensors | performers | method | PVE mm | weights MSE | MSE without eyes", rows), figures)
 
 
+def smoothing(made: list[Case], trained: set[str], face: FaceModel, progress: Progress) -> Section:
+    """What smoothing costs and gives, offline and live."""
+    held = [c for c in made if c.name not in trained]
+    rows, figures = [], {}
+    nets = {False: network.load(), True: network.load(network.LIVE)}
+    total = done = 2 * 2 * len(held)
+    for causal, title in ((False, "offline (Savitzky-Golay)"), (True, "live (1 Euro)")):
+        for raw in (True, False):
+            several = []
+            for case in held:
+                row, said = errors(infer(case.imu, layout(), nets[causal], causal=causal, raw=raw).take.weights(), case.truth, face)
+                several.append([row[0], row[4], said["lip_closure"]["hit_rate"], said["jitter"]["pred"], said["jitter"]["truth"]])
+                done -= 1
+                progress(1 - done / total)
+            pve, mse, lips, shake, true = np.nanmean(several, axis=0).tolist()
+            name = f"{title}, {'raw' if raw else 'smoothed'}"
+            figures[name] = {"pve_mm": pve, "mse": mse, "lips": lips, "jitter": shake, "jitter_truth": true}
+            rows.append(f"{name} | {pve:.3f} | {mse:.4f} | {lips:.0%} | {shake:.4f} | {true:.4f}")
+    lines = ["\n## Smoothing", "\nPerformers never seen, all sensors. Jitter is the root mean square second difference of weights per frame at 60 Hz."]
+    return Section(lines + table("weights | PVE mm | weights MSE | lips closed | jitter | of the truth", rows), figures)
+
+
 def broken_sensors(track: Track, face: FaceModel, seeds: int, progress: Progress) -> Section:
     """What the network keeps when a sensor is lost, swapped, or the device is another one."""
     model, live, sites, studio = network.load(), network.load(network.LIVE), layout(), PRESETS["studio"]

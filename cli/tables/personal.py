@@ -51,8 +51,8 @@ def adapter(takes: dict[str, Track], face: FaceModel, seeds: int, progress: Prog
             progress(done / len(takes) / len(presets))
     lines = [
         "\n## A personal adapter",
-        f"\n`innerface adapt` on the first {PAIRED_S:.0f} s of each take, measured on the rest of it; *mounted again*: other placements, other sensors' errors, another "
-        "calibration, the adapter as it was. PVE mm, weights MSE, MSE without eyes.",
+        f"\n`innerface adapt` on the first {PAIRED_S:.0f} s of each take, measured on the rest of it; *mounted again*: other placements, other "
+        "sensors' errors, another calibration, the adapter as it was. PVE mm, weights MSE, MSE without eyes.",
     ]  # fmt: skip
     head = "take | sensors | neutral | cold | MSE | seen | adapted | MSE | seen | mounted again, cold | MSE | seen | mounted again, adapted | MSE | seen"
     return Section(lines + table(head, rows), figures)

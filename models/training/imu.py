@@ -34,7 +34,7 @@ _FINE_RATE = 2e-4
 _MILLIMETRES, _SQUARE, _ABSOLUTE = 1.0, 20.0, 2.0  # what the loss is made of
 _VERTICES = 200
 _PAIRED_SHARE = 0.8  # of the windows in fine-tuning: 4 of the performer's own to 1 simulated
-_SAVE_S = 90.0
+_SAVE_S, _CURVE_STEPS = 90.0, 100
 
 
 @dataclass(frozen=True)
@@ -51,10 +51,10 @@ class Plan:
 
     @property
     def shape(self) -> Shape:
-        """Of the network. The paper's is as deep as the paper says, and as wide as the size allows."""
+        """Of the network. The paper's is as deep as the paper says, and of as many parameters."""
         width, depth = SIZES[self.size]
         if self.kind == "paper":
-            return Shape("transformer", {64: 76, 160: 180, 288: 320}[width], 4, 0, True)
+            return Shape("transformer", 4 * round(0.28 * width), 4, 0, True)
         return Shape("stream", width, depth, self.ahead, self.kind == "diffusion")
 
 
@@ -172,7 +172,7 @@ def train(
             now = time.monotonic()
             spent += now - before
             before = now
-            if step % 100 == 0:
+            if step % _CURVE_STEPS == 0:
                 curve.append((step, spent / 60, float(np.mean([r[0] for r in recent])), float(np.mean([r[1] for r in recent]))))
                 recent = []
             progress(min(spent / (plan.minutes * 60), 1.0))

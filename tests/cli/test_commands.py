@@ -435,6 +435,19 @@ def test_bench_imu_prints_sizes_ratios_and_both_dead_baselines(monkeypatch, caps
     assert said["pve_mm"] < said["neutral_pve_mm"] and said["pve_mm"] < said["mean_face_pve_mm"]
 
 
+def test_bench_infer_prints_sizes_speeds_and_every_dead_baseline(monkeypatch, capsys):
+    from innerface.cli import bench
+
+    monkeypatch.setitem(bench.BENCHES, "infer", partial(bench.infer, 20.0, 300))
+    assert main(["bench", "infer", "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert {"offline_x_realtime", "live_p50_ms", "live_p99_ms", "lookahead_ms", "rss_mb"} <= set(said)
+    assert "20 s" in said["input"] and "300 frames" in said["input"] and "imu.onnx" in said["files"]
+    assert said["lookahead_ms"] < 34 and 0 < said["live_p50_ms"] <= said["live_p99_ms"] and said["rss_mb"] > 20
+    dead = min(said[f"{name}_pve_mm"] for name in ("neutral", "mean_face", "hold"))
+    assert max(said["pve_mm"], said["live_pve_mm"]) < dead and said["linear_pve_mm"] < dead
+
+
 def test_train_linear_writes_a_model_that_infers(sensors, tmp_path, capsys):
     imu, _ = sensors
     model = tmp_path / "m.npz"

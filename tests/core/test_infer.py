@@ -6,7 +6,7 @@ from innerface.core import formats, metrics
 from innerface.core.channels import ARKIT, OUTPUT
 from innerface.core.errors import InnerfaceError
 from innerface.core.face_model import bundled, face_model
-from innerface.core.imu import linear
+from innerface.core.imu import adapt, linear, network
 from innerface.core.imu.effects import PRESETS
 from innerface.core.imu.layout import layout
 from innerface.core.imu.simulate import simulate
@@ -15,9 +15,14 @@ from innerface.core.performance import perform
 from innerface.core.take import Take, Track
 
 
-@pytest.fixture(scope="module")
-def model():
-    return linear.load()
+@pytest.fixture(scope="module", params=["network", "linear"])
+def model(request):
+    return linear.load() if request.param == "linear" else network.load()
+
+
+def causal_of(model):
+    """The model that serves the same purpose live."""
+    return model if isinstance(model, linear.LinearModel) else network.load(network.LIVE)
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +63,8 @@ def test_live_inference_is_nearly_as_good_as_offline(data, model):
     track = formats.read_take(data / "arkit" / "alex_rom_4.csv").weights()
     take = simulate(track, bundled(), layout(), PRESETS["studio"], 3)
     face = bundled()
-    errors = [metrics.evaluate(infer(take, layout(), model, causal=c).take.weights(), track, face)["pve_mm"]["mean"] for c in (False, True)]
+    models = {False: model, True: causal_of(model)}
+    errors = [metrics.evaluate(infer(take, layout(), models[c], causal=c).take.weights(), track, face)["pve_mm"]["mean"] for c in (False, True)]
     assert errors[1] < 1.2 * errors[0]
 
 
@@ -86,6 +92,51 @@ def test_a_lost_burst_of_everything_is_bridged_and_told(take, model):
     values[2000:2100] = np.nan
     done = infer(Take("burst", {"imu": Track("imu", track.time, track.columns, values, track.meta)}), layout(), model)
     assert np.isfinite(done.take.weights().values).all() and any("no sensor at all" in n for n in done.take.notes)
+
+
+def test_a_networks_take_says_how_sure_it_is_and_what_it_made_up(take):
+    done = infer(take, layout(), network.load())
+    sure = done.take.tracks["confidence"]
+    assert sure.columns == ARKIT and np.array_equal(sure.time, done.take.weights().time)
+    assert sure.values.min() >= 0 and sure.values.max() <= 1 and np.isfinite(sure.values).all()
+    assert "eyeLookInLeft" in done.invented and not {"jawOpen", "mouthSmileLeft", "browInnerUp"} & set(done.invented)
+    assert infer(take, layout(), linear.load()).invented == () and done.take.weights().kind == "weights"
+
+
+def test_a_channel_that_a_site_drives_is_not_called_invented(take):
+    done = infer(take, layout(), network.load(), driven=(Driven("cheekPuff", "buccinator_left", (25.0, 27.0)),))
+    assert (done.take.tracks["confidence"].column("cheekPuff") == 1).all() and "cheekPuff" not in done.invented
+
+
+def test_steps_of_a_model_that_takes_one_are_told_to_change_nothing(take, model):
+    plain, four = infer(take, layout(), model), infer(take, layout(), model, steps=4)
+    assert np.array_equal(plain.take.weights().values, four.take.weights().values)
+    assert any("4 steps change nothing" in n for n in four.take.notes) and not any("steps" in n for n in plain.take.notes)
+
+
+def test_an_adapter_for_another_model_is_refused_with_the_takes_name(take, model):
+    size = 52 + 3 * len(adapt.layout_sites())
+    foreign = adapt.Adapter(adapt.layout_sites(), {"other": adapt.Correction(np.zeros((size + 1, 52)), np.zeros((2, size)))}, 60.0)
+    with pytest.raises(InnerfaceError, match=f"^{take.name}: .*another model"):
+        infer(take, layout(), model, adapter=foreign)
+
+
+def test_one_lost_sensor_costs_at_most_fifteen_percent(data):
+    """The figure to hold, on a performer never seen in training."""
+    track = formats.read_take(data / "arkit" / "alex_rom_4.csv").weights()
+    face, net = bundled(), network.load()
+    take = simulate(track, face, layout(), PRESETS["studio"], 3)
+    values, columns = take.tracks["imu"].values, take.tracks["imu"].columns
+
+    def error(lost):
+        some = values.copy()
+        some[:, [k for k, c in enumerate(columns) if c.startswith(f"{lost}.")]] = np.nan
+        source = Take("t", {"imu": Track("imu", take.tracks["imu"].time, columns, some, take.tracks["imu"].meta)})
+        return metrics.evaluate(infer(source, layout(), net).take.weights(), track, face)["pve_mm"]["mean"]
+
+    whole = error("nothing")
+    costs = {site: error(site) / whole - 1 for site in ("frontalis_left", "oculi_right", "zygomaticus_left", "buccinator_right", "mentalis_left")}
+    assert max(costs.values()) < 0.15, costs
 
 
 def test_takes_without_sensors_are_refused():

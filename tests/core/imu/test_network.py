@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from innerface.core.imu.kinematics import Motion
 from innerface.core.imu.layout import layout
 
 SITES = layout()
+FRAMES = ("time", "rotation", "acceleration", "head", "heading", "zero")
 
 
 @pytest.fixture(scope="module", params=["imu", "imu-live"])
@@ -42,7 +44,7 @@ def test_inputs_are_placed_by_the_sites_names_and_missing_ones_are_zero():
 def test_a_head_that_turns_on_between_chunks_is_seen_as_in_one_piece():
     motion = moving(30)
     whole = network.inputs(motion, SITES.sites, SITES.reference)
-    late = Motion(*(getattr(motion, n)[10:] if n != "sites" else motion.sites for n in ("time", "sites", "rotation", "acceleration", "head", "heading", "zero")))
+    late = replace(motion, **{name: getattr(motion, name)[10:] for name in FRAMES})
     assert np.array_equal(network.inputs(late, SITES.sites, SITES.reference, motion.head[8:10]), whole[10:])
 
 
@@ -106,8 +108,7 @@ def test_the_live_network_never_looks_ahead_and_the_other_does():
     live, offline = network.load(network.LIVE), network.load(network.SHIPPED)
     assert live.ahead == 0 and 0 < offline.ahead < 60 and live.id != offline.id
     motion = moving(200)
-    later = Motion(*(np.array(getattr(motion, n)) if n != "sites" else motion.sites for n in ("time", "sites", "rotation", "acceleration", "head", "heading", "zero")))
-    later.rotation[150:] += 0.3
+    later = replace(motion, rotation=motion.rotation + 0.3 * (np.arange(200) >= 150)[:, None, None])
     assert np.abs(live.infer(motion)[0][:150] - live.infer(later)[0][:150]).max() < 1e-6
     assert np.abs(offline.infer(motion)[0][:150] - offline.infer(later)[0][:150]).max() > 1e-3
 

@@ -77,6 +77,30 @@ def test_splices_have_no_steps_and_hold_nothing_but_their_sources(seed, seconds)
     assert made.values.max() <= max(s.values.max() for s in sources) + 1e-9
 
 
+@settings(max_examples=20, deadline=None)
+@given(seeds)
+def test_added_actions_and_other_habits_stay_in_range_and_shut_the_mouth_no_farther_than_the_jaw(seed):
+    even = augment.at_rate(perform(1).weights())
+    slack = max((even.column("mouthClose") - even.column("jawOpen")).max(), 0.06) + 1e-9
+    for made in (augment.actions(even, np.random.default_rng(seed)), augment.habits(even, np.random.default_rng(seed))):
+        weights = made.select(ARKIT)
+        assert whole(made) and weights.min() >= -0.02 and weights.max() <= 1.08 and np.abs(weights - even.select(ARKIT)).max() > 0.02
+        assert (made.column("mouthClose") - made.column("jawOpen")).max() <= slack
+        assert np.array_equal(made.values[:, 52:], even.values[:, 52:])  # the head is its own
+
+
+def test_other_habits_leave_the_rest_as_it_was_and_draw_both_sides_mostly_alike():
+    even = augment.at_rate(perform(1).weights())
+    still = Track("weights", even.time, OUTPUT, np.tile(even.values[:1], (len(even.time), 1)))
+    rng = np.random.default_rng(0)
+    assert np.allclose(augment.habits(still, rng).values, still.values)
+    left, right = ARKIT.index("mouthSmileLeft"), ARKIT.index("mouthSmileRight")
+    both = even.values.copy()
+    both[:, right] = both[:, left]
+    made = augment.habits(Track("weights", even.time, OUTPUT, both), rng).values
+    assert np.abs(made[:, left] - made[:, right]).max() < 0.5 * np.abs(made[:, left] - both[:, left]).max() + 0.1
+
+
 def test_real_takes_go_through_every_augmentation(data):
     rng = np.random.default_rng(0)
     real = [formats.read_take(data / "arkit" / n).weights() for n in ("apfel.csv", "S07-001.csv")]
@@ -86,6 +110,8 @@ def test_real_takes_go_through_every_augmentation(data):
         lambda t: augment.time_warp(t, rng),
         lambda t: augment.gains(t, rng),
         lambda t: augment.offset_rest(t, rng),
+        lambda t: augment.actions(t, rng),
+        lambda t: augment.habits(t, rng),
     ):
         track = change(track)
         assert whole(track)

@@ -77,7 +77,7 @@ def test_what_cannot_be_trained_further_is_one_line(tmp_path, name):
     path = tmp_path / "m.onnx"
     if name == "paper":
         export.write(build(SHAPES["paper"]), path, layout(), np.ones(len(ARKIT)), {})
-    with pytest.raises(InnerfaceError, match="cannot be|can be trained further|no such"):
+    with pytest.raises(InnerfaceError, match="can be trained further"):
         export.read(path)
 
 
@@ -151,6 +151,7 @@ def plan(source, minutes, kind="stream"):
 def test_training_learns_resumes_and_leaves_a_model_that_works(tmp_path, source, monkeypatch):
     out = tmp_path / "m.onnx"
     monkeypatch.setattr(imu, "_SAVE_S", 0.5)
+    monkeypatch.setattr(imu, "_CURVE_STEPS", 10)
 
     class StopError(Exception):
         pass
