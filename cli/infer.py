@@ -33,6 +33,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--causal", action="store_true", help="as live: at most 2 frames of look-ahead")
     parser.add_argument("--raw", action="store_true", help="no smoothing")
     parser.add_argument(
+        "--smooth", action="append", default=[], metavar="GROUP=STRENGTH",
+        help="smooth mouth, brow, cheek, eye_left or eye_right otherwise than usual (1): 0 is off, up to 5; repeat for several",
+    )  # fmt: skip
+    parser.add_argument(
         "--minute", action="append", default=[], metavar="CHANNEL=SITE@START:END",
         help="minute motion: drive a channel by one site's turn, learned from the seconds in which it is done once, fully; repeat for several",
     )  # fmt: skip
@@ -42,9 +46,12 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     try:
         from ..core import infer
         from ..core.imu import adapt, model
+        from ..core.smooth import strengths
     except ImportError as error:
         raise InnerfaceError(f"inference needs SciPy, which does not load ({error}); pip install scipy") from None
     neutral, turn = span(options.neutral, "--neutral"), span(options.turn, "--turn")
+    smooth = dict(_smoothing(text) for text in options.smooth)
+    strengths(smooth)
     driven = tuple(_driven(text, infer.Driven) for text in options.minute)
     chosen, notes = model.load(options.model, options.causal)
     if not 1 <= options.steps <= 1000:
@@ -54,7 +61,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
         adapter.correction(chosen.id, options.adapter)
     take = formats.read_take(options.take)
     began = time.perf_counter()
-    done = infer.infer(take, layout(options.layout), chosen, neutral, turn, options.causal, options.raw, driven, adapter, options.steps)
+    done = infer.infer(take, layout(options.layout), chosen, neutral, turn, options.causal, options.raw, driven, adapter, options.steps, smooth)
     seconds = time.perf_counter() - began
     done.take.notes += notes
     formats.write_take(done.take, options.out)
@@ -83,6 +90,14 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
         "invented": list(done.invented),
         "notes": done.take.notes,
     }
+
+
+def _smoothing(text: str) -> tuple[str, float]:
+    group, _, strength = text.partition("=")
+    try:
+        return group, float(strength)
+    except ValueError:
+        raise InnerfaceError(f"--smooth {text}: is not GROUP=STRENGTH, such as mouth=0.5") from None
 
 
 def _driven(text: str, kind: Any) -> Any:

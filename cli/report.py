@@ -22,6 +22,7 @@ RESULTS = Path(__file__).resolve().parent.parent / "docs" / "results.md"
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", default=str(RESULTS), metavar="F.md", help="the page to write (default docs/results.md)")
+    parser.add_argument("--finetune", type=float, metavar="MINUTES", help="also fine-tune the network on a performer for so long (torch)")
     parser.add_argument("--seeds", type=int, default=3, metavar="N", help="simulated sensor sets per take (default 3)")
 
 
@@ -63,6 +64,12 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     with step("adapter") as bar:
         long = {name: track for name, track in takes.items() if track.duration > 1.5 * personal.PAIRED_S}
         sections["adapter"] = personal.adapter(long, face, options.seeds, bar)
+    if options.finetune:
+        from ..models.training.supply import Source
+
+        with step("fine-tuning") as bar:
+            source = Source(path, path.parent / "arkit", 1)
+            sections["fine-tuned"] = personal.finetuned("alex_rom_4", takes["alex_rom_4"], face, source, options.finetune, bar)
     with step("simulation and tuning") as bar:
         sections["table 2"] = ablation.table_two(made, trained, face, bar)
     with step("steps") as bar:

@@ -18,7 +18,7 @@ from .imu.signal import ImuSignal, from_track
 from .imu.spans import Span
 from .live import Stage
 from .resample import bridge
-from .smooth import zero_phase
+from .smooth import NONE, strengths, zero_phase
 from .take import Take, Track
 
 _REFERENCE_LOSS = 0.05  # share of its samples
@@ -69,9 +69,11 @@ def infer(
     driven: tuple[Driven, ...] = (),
     adapter: adapt.Adapter | None = None,
     steps: int = 1,
+    smooth: dict[str, float] | None = None,
 ) -> Inferred:
-    """Weights and head angles from an IMU take. `causal`: as live, from at most LOOKAHEAD frames ahead. `raw`: not smoothed.
-    `adapter`: what was learned of this performer. `steps`: of a diffusion network, offline; others answer in one.
+    """Weights and head angles from an IMU take. `causal`: as live, from at most LOOKAHEAD frames ahead. `raw`: not smoothed;
+    `smooth`: how strongly per channel group (`smooth.strengths`). `adapter`: what was learned of this performer. `steps`: of a diffusion
+    network, offline; others answer in one.
 
     Raises InnerfaceError with one line for whatever cannot be calibrated.
     """
@@ -79,7 +81,7 @@ def infer(
     try:
         found, motion = calibrate_take(signal, layout, neutral, turn, causal)
         if causal:
-            weights, confidence = Stage(model, adapter, raw).push(motion)
+            weights, confidence = Stage(model, adapter, raw, smooth).push(motion)
         else:
             weights, confidence = estimate(model, motion, steps)
             if adapter is not None:
@@ -99,8 +101,8 @@ def infer(
     if gone > 0:
         notes.append(f"{gone:.1%} of the frames have no sensor at all; they are bridged")
     values = np.nan_to_num(bridge(motion.time, values))
-    if not raw and not causal:  # a stage smooths by itself
-        values[:, :52] = np.clip(zero_phase(values[:, :52]), 0.0, 1.0)
+    if not causal:  # a stage smooths by itself
+        values[:, :52] = np.clip(zero_phase(values[:, :52], strengths(NONE if raw else smooth or {})), 0.0, 1.0)
     notes += reference_lost(signal, layout.reference)
     judged = quality.report(signal, found, motion)
     notes += [q.words for q in judged if q.words]

@@ -17,18 +17,20 @@ from .imu.linear import LinearModel
 from .imu.model import Model
 from .imu.motion import Calibrator
 from .imu.network import inputs
-from .smooth import OneEuro
+from .smooth import NONE, OneEuro, strengths
 
 _HISTORY = -min(linear.CAUSAL)  # frames that the linear model looks back
 
 
 class Stage:
-    """From motion to weights, causally. `raw`: not smoothed."""
+    """From motion to weights, causally. `raw`: not smoothed; `smooth`: how strongly per channel group (`smooth.strengths`)."""
 
-    def __init__(self, model: Model, adapter: Adapter | None = None, raw: bool = False) -> None:
+    def __init__(
+        self, model: Model, adapter: Adapter | None = None, raw: bool = False, smooth: dict[str, float] | None = None
+    ) -> None:
         self.model, self.adapter = model, adapter
         self.correction = adapter.correction(model.id) if adapter is not None else None
-        self.smooth = None if raw else OneEuro()
+        self.smooth = OneEuro(strengths(NONE if raw else smooth or {}))
         self.state = None if isinstance(model, LinearModel) else model.start()
         self.past: Motion | None = None
         self.last: np.ndarray | None = None
@@ -39,7 +41,7 @@ class Stage:
         if self.adapter is not None and self.correction is not None:
             weights = self.correction.apply(motion, weights, self.adapter.sites)
         weights = self._held(weights)
-        if self.smooth is not None and len(weights):
+        if len(weights):
             weights = np.clip(np.stack([self.smooth.push(row) for row in weights]), 0.0, 1.0)
         return weights, None if confidence is None else np.nan_to_num(confidence)
 
@@ -71,8 +73,10 @@ class Stage:
 class Live:
     """A calibrated performer, live: sensors in, weights and the head out. Chunks as `Calibrator` takes them."""
 
-    def __init__(self, found: Calibration, model: Model, adapter: Adapter | None = None, raw: bool = False) -> None:
-        self.calibrator, self.stage = Calibrator(found), Stage(model, adapter, raw)
+    def __init__(
+        self, found: Calibration, model: Model, adapter: Adapter | None = None, raw: bool = False, smooth: dict[str, float] | None = None
+    ) -> None:
+        self.calibrator, self.stage = Calibrator(found), Stage(model, adapter, raw, smooth)
 
     def push(self, rotation: np.ndarray, acceleration: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
         """Values (m, 55; OUTPUT) and confidence (m, 52) or None, for the frames that have become known."""

@@ -1,27 +1,53 @@
-"""Smoothing of weights at 60 frames a second: causal for live use, zero-phase for recordings."""
+"""Smoothing of weights at 60 frames a second: causal for live use, zero-phase for recordings; as strongly per channel group as is asked."""
 
 from __future__ import annotations
 
 import numpy as np
 from scipy.signal import savgol_filter
 
+from .channels import ARKIT, GROUPS
+from .errors import InnerfaceError
 from .imu.signal import FRAME_RATE
 
 _MIN_CUTOFF_HZ, _BETA, _RATE_CUTOFF_HZ = 6.0, 8.0, 2.0  # 1 Euro filter: at rest, per weight/s, and of the speed itself
-_WINDOW, _ORDER = 9, 3  # Savitzky-Golay: half an eye blink, peaks kept
+_HALF, _ORDER = 4, 3  # Savitzky-Golay over 9 frames at strength 1: half an eye blink, peaks kept
+STRONGEST = 5.0
+DEFAULT = dict.fromkeys(GROUPS, 1.0)
+NONE = dict.fromkeys(GROUPS, 0.0)
 
 
-def zero_phase(values: np.ndarray) -> np.ndarray:
-    """Values (T, C) through a Savitzky-Golay filter of 9 frames and third order: no lag, peaks of 0.1 s kept."""
-    if len(values) < _WINDOW:
-        return values
-    return np.asarray(savgol_filter(values, _WINDOW, _ORDER, axis=0, mode="interp"))
+def strengths(by_group: dict[str, float]) -> np.ndarray:
+    """(52,) from strengths per group (GROUPS); groups that are not named have DEFAULT's. 0 is off, 1 usual. Raises InnerfaceError."""
+    for group, value in by_group.items():
+        if group not in GROUPS or not 0 <= value <= STRONGEST:
+            raise InnerfaceError(f"smoothing {group}={value:g}: give one of {', '.join(GROUPS)}, and a strength from 0 (off) to {STRONGEST:g}")
+    out = np.zeros(len(ARKIT))
+    for group, channels in GROUPS.items():
+        out[[ARKIT.index(c) for c in channels]] = by_group.get(group, DEFAULT[group])
+    return out
+
+
+def zero_phase(values: np.ndarray, strength: np.ndarray | float = 1.0) -> np.ndarray:
+    """Values (T, C) through a Savitzky-Golay filter of third order: no lag; at strength 1 over 9 frames, peaks of 0.1 s kept."""
+    out = np.array(values, dtype=np.float64)
+    half = np.round(np.broadcast_to(strength, values.shape[1]) * _HALF).astype(int)
+    for h in np.unique(half):
+        window = 2 * int(h) + 1
+        if window > _ORDER and len(values) >= window:
+            out[:, half == h] = savgol_filter(out[:, half == h], window, _ORDER, axis=0, mode="interp")
+    return out
 
 
 class OneEuro:
-    """The 1 Euro filter (Casiez 2012) of C channels, frame by frame; `last` and `speed` are its whole state."""
+    """The 1 Euro filter (Casiez 2012) of C channels, frame by frame; `last` and `speed` are its whole state.
 
-    def __init__(self) -> None:
+    `strength` (C,) or a number divides the cutoff at rest; 0 lets all through.
+    """
+
+    def __init__(self, strength: np.ndarray | float = 1.0) -> None:
+        strength = np.asarray(strength, dtype=np.float64)
+        self.open = strength <= 0
+        self.cutoff = _MIN_CUTOFF_HZ / np.where(self.open, 1.0, strength)
         self.last: np.ndarray | None = None
         self.speed: np.ndarray | float = 0.0
 
@@ -31,7 +57,8 @@ class OneEuro:
             smooth = np.array(values, dtype=np.float64)
         else:
             self.speed = self.speed + _share(_RATE_CUTOFF_HZ) * ((values - self.last) * FRAME_RATE - self.speed)
-            smooth = self.last + _share(_MIN_CUTOFF_HZ + _BETA * np.abs(self.speed)) * (values - self.last)
+            smooth = self.last + _share(self.cutoff + _BETA * np.abs(self.speed)) * (values - self.last)
+            smooth = np.where(self.open, values, smooth)
         self.last = smooth
         return smooth
 
@@ -41,7 +68,7 @@ def _share(cutoff: np.ndarray | float) -> np.ndarray | float:
     return r / (r + 1)
 
 
-def one_euro(values: np.ndarray) -> np.ndarray:
+def one_euro(values: np.ndarray, strength: np.ndarray | float = 1.0) -> np.ndarray:
     """Values (T, C) as `OneEuro` gives them live."""
-    live = OneEuro()
+    live = OneEuro(strength)
     return np.stack([live.push(row) for row in values])

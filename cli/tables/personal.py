@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 
 from ...core.channels import ARKIT
+from ...core.errors import InnerfaceError
 from ...core.face_model import FaceModel
 from ...core.imu import adapt, network
 from ...core.imu.effects import PRESETS
-from ...core.imu.examples import paired
+from ...core.imu.examples import Example, paired
 from ...core.imu.layout import layout
 from ...core.imu.simulate import simulate
 from ...core.infer import estimate, infer
@@ -33,8 +36,7 @@ def adapter(takes: dict[str, Track], face: FaceModel, seeds: int, progress: Prog
             said: dict[str, list[list[float]]] = {"cold": [], "adapted": [], "mounted again, cold": [], "mounted again": []}
             for seed in range(seeds):
                 take = simulate(track, face, layout(), PRESETS[preset], 100 + seed)
-                first = track.time < cut
-                made = paired(take.tracks["imu"], Track("weights", track.time[first], track.columns, track.values[first]), layout())
+                made = _first(take, track, cut)
                 weights = estimate(model, made.motion)[0]
                 correction = adapt.fit(made.motion, weights, made.weights[:, : len(ARKIT)], made.use)[0]
                 own = adapt.Adapter(adapt.layout_sites(), {model.id: correction}, PAIRED_S)
@@ -56,6 +58,44 @@ def adapter(takes: dict[str, Track], face: FaceModel, seeds: int, progress: Prog
     ]  # fmt: skip
     head = "take | sensors | neutral | cold | MSE | seen | adapted | MSE | seen | mounted again, cold | MSE | seen | mounted again, adapted | MSE | seen"
     return Section(lines + table(head, rows), figures)
+
+
+def finetuned(name: str, track: Track, face: FaceModel, source: Any, minutes: float, progress: Progress) -> Section:
+    """Cold, adapted and fine-tuned (torch) on the same minute of one take. Raises InnerfaceError where torch does not load."""
+    try:
+        from ...models.training import imu
+        from ...models.training.supply import Store, sample
+    except ImportError as error:
+        raise InnerfaceError(f"--finetune needs torch, which does not load ({error}); pip install 'innerface[train]'") from None
+    cut = track.time[0] + PAIRED_S
+    take = simulate(track, face, layout(), PRESETS["studio"], 100)
+    again = simulate(track, face, layout(), PRESETS["studio"], 500)
+    cold = network.load()
+    made = _first(take, track, cut)
+    weights = estimate(cold, made.motion)[0]
+    own = adapt.Adapter(
+        adapt.layout_sites(), {cold.id: adapt.fit(made.motion, weights, made.weights[:, : len(ARKIT)], made.use)[0]}, PAIRED_S
+    )
+    with TemporaryDirectory() as folder:
+        plan = imu.Plan("small", cold.ahead, minutes, 1, source)
+        imu.train(plan, Path(folder) / "own.onnx", Store([sample(made)]), network.SHIPPED, progress=progress)
+        tuned = network.load(Path(folder) / "own.onnx")
+    rows, figures = [], {}
+    for title, model, a in (("cold", cold, None), ("adapted", cold, own), (f"fine-tuned, {minutes:g} minutes", tuned, None)):
+        here, there = (_after(cut, t, a, model, track, face) for t in (take, again))
+        figures[title] = {"pve_mm": here[0], "mse": here[4], "again_pve_mm": there[0]}
+        rows.append(f"{title} | {here[0]:.2f} | {here[4]:.4f} | {there[0]:.2f} | {there[4]:.4f}")
+    lines = [
+        "\n### Adapted or fine-tuned",
+        f"\n{name}, studio sensors, the first {PAIRED_S:.0f} s paired, measured on the rest; `innerface train imu --finetune` against `innerface adapt`.",
+    ]
+    return Section(lines + table("network | PVE mm | weights MSE | mounted again: PVE mm | weights MSE", rows), figures)
+
+
+def _first(take: Take, track: Track, cut: float) -> Example:
+    """The paired capture: sensors over the whole take, the camera until `cut`."""
+    early = track.time < cut
+    return paired(take.tracks["imu"], Track("weights", track.time[early], track.columns, track.values[early]), layout())
 
 
 def _after(cut: float, take: Take, own: adapt.Adapter | None, model: Any, track: Track, face: FaceModel) -> list[float]:

@@ -296,6 +296,8 @@ def test_infer_takes_every_flag_of_the_contract(sensors, tmp_path, capsys):
         (["infer", "IMU", "--out", "w.csv", "--turn", "999:1000"], ["--turn", "only"]),
         (["infer", "IMU", "--out", "w.csv", "--model", "none.npz"], ["none.npz", "no such file"]),
         (["infer", "IMU", "--out", "w.csv", "--model", "net.onnx"], ["net.onnx", "no such file"]),
+        (["infer", "IMU", "--out", "w.csv", "--smooth", "mouth"], ["--smooth mouth", "GROUP=STRENGTH"]),
+        (["infer", "IMU", "--out", "w.csv", "--smooth", "ear=1"], ["ear=1", "eye_left"]),
         (["infer", "IMU", "--out", "w.csv", "--steps", "0"], ["--steps", "1 to 1000"]),
         (["infer", "IMU", "--out", "w.csv", "--adapter", "none.npz"], ["none.npz", "no such file"]),
         (["infer", "IMU", "--out", "w.csv", "--adapter", "SONG"], ["not an adapter"]),

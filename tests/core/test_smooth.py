@@ -1,5 +1,8 @@
 import numpy as np
-from innerface.core.smooth import OneEuro, one_euro, zero_phase
+import pytest
+from innerface.core.channels import ARKIT
+from innerface.core.errors import InnerfaceError
+from innerface.core.smooth import OneEuro, one_euro, strengths, zero_phase
 
 
 def test_stream_and_batch_of_the_one_euro_filter_are_equal():
@@ -21,3 +24,21 @@ def test_smoothing_takes_jitter_off_and_keeps_blinks():
 def test_takes_shorter_than_the_window_come_back_as_they_are():
     values = np.random.default_rng(0).uniform(size=(4, 3))
     assert np.array_equal(zero_phase(values), values)
+
+
+def test_every_channel_group_is_smoothed_as_strongly_as_was_asked():
+    rng = np.random.default_rng(0)
+    values = rng.uniform(0.4, 0.6, (300, 52))
+    asked = strengths({"mouth": 0.0, "brow": 3.0})
+    mouth, brow, cheek = (ARKIT.index(c) for c in ("jawOpen", "browInnerUp", "cheekPuff"))
+    for smooth in (zero_phase, one_euro):
+        got, usual = smooth(values, asked), smooth(values)
+        assert np.array_equal(got[:, mouth], values[:, mouth]) and np.allclose(got[:, cheek], usual[:, cheek])
+        shake = [np.std(np.diff(x[50:, brow], 2)) for x in (got, usual, values)]
+        assert shake[0] < 0.8 * shake[1] < shake[1] < 0.6 * shake[2]
+
+
+@pytest.mark.parametrize("asked", [{"nose": 1.0}, {"mouth": -1.0}, {"mouth": 9.0}, {"mouth": float("nan")}])
+def test_strengths_that_are_none_are_one_line(asked):
+    with pytest.raises(InnerfaceError, match=r"smoothing (nose|mouth)=.*eye_left.*0 \(off\) to 5"):
+        strengths(asked)
