@@ -22,7 +22,6 @@ from .smooth import NONE, strengths, zero_phase
 from .take import Take, Track
 
 _REFERENCE_LOSS = 0.05  # share of its samples
-INVENTED = 0.3  # channels of less confidence over a take are the model's guess, not the sensors'
 
 
 @dataclass(frozen=True)
@@ -110,7 +109,9 @@ def infer(
     invented: tuple[str, ...] = ()
     if confidence is not None:
         tracks["confidence"] = Track("confidence", motion.time, ARKIT, np.nan_to_num(confidence))
-        invented = tuple(c for c, sure in zip(ARKIT, np.median(tracks["confidence"].values, axis=0)) if sure < INVENTED)
+        shown = {m.channel for m in examples}
+        if not isinstance(model, LinearModel):
+            invented = tuple(c for c, i in zip(ARKIT, model.invented) if i and c not in shown)
     return Inferred(Take(take.name, tracks, notes), found, motion, judged, invented)
 
 

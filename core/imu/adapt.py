@@ -1,7 +1,8 @@
 """A personal adapter: what a model gets wrong on one performer, learned in seconds from a short take of sensors and camera together.
 
-Ridge regression in the output: w' = w + A [w, S, 1], with w the model's weights and S the sites' rotation vectors. How strongly A is held to 0 is
-chosen per channel by leaving out one stretch of the take after the other; a channel that gains nothing stays as the model has it.
+Ridge regression in the output: w' = w + A [w, S, 1], with w the model's weights and S the sites' rotation vectors. Whether S takes part, and how
+strongly A is held to 0, is chosen per channel by leaving out one stretch of the take after the other; a channel that gains nothing stays as the
+model has it. Gaze and lids never listen to S: no site shows them, so what S seems to say of them in one minute is gone in the next.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from .signal import FRAME_RATE
 
 KIND = "innerface-adapter 1"
 _RIDGES = (3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3, 1.0)
+_UNSEEN = np.array([c.startswith(("eyeLook", "eyeBlink")) for c in ARKIT])
 _FOLDS = 5
 _FADE_S = 1.0  # frames so near to a stretch that is left out are left out, too: they know it
 _GAIN = 0.98  # of a channel's error at most, for it to be adapted
@@ -105,24 +107,25 @@ def fit(motion: Motion, weights: np.ndarray, truth: np.ndarray, use: np.ndarray)
     wrong = truth[use] - weights[use]
     rows = np.arange(len(x))
     fold = rows * _FOLDS // len(x)
-    square = np.zeros((len(_RIDGES) + 1, len(ARKIT)))
+    tries = [(width, ridge) for width in (len(ARKIT), x.shape[1]) for ridge in _RIDGES]
+    square, before = np.zeros((len(tries), len(ARKIT))), np.zeros(len(ARKIT))
     for k in range(_FOLDS):
         out = fold == k
         near = np.convolve(out, np.ones(2 * int(_FADE_S * FRAME_RATE) + 1), "same") > 0
         if (~near).sum() < FRAME_RATE:
             continue
-        for r, ridge in enumerate(_RIDGES):
-            c = _ridge(x[~near], wrong[~near], ridge)
+        for r, (width, ridge) in enumerate(tries):
+            c = _ridge(x[~near], wrong[~near], width, ridge)
             square[r] += ((x[out] @ c[:-1] + c[-1] - wrong[out]) ** 2).sum(0)
-        square[-1] += (wrong[out] ** 2).sum(0)
-    square /= len(x)
-    best = square[:-1].argmin(0)
-    found = np.stack([_ridge(x, wrong, ridge) for ridge in _RIDGES])
-    chosen = found[best, :, np.arange(len(ARKIT))].T
-    gains = square[best, np.arange(len(ARKIT))] < _GAIN * square[-1]
-    chosen = np.where(gains, chosen, 0.0)
-    after = np.where(gains, square[best, np.arange(len(ARKIT))], square[-1])
-    return Correction(chosen, np.stack([x.min(0), x.max(0)])), {"before": float(square[-1].mean()), "after": float(after.mean())}
+        before += (wrong[out] ** 2).sum(0)
+    square, before = square / len(x), before / len(x)
+    square[np.ix_([width > len(ARKIT) for width, _ in tries], _UNSEEN)] = np.inf
+    best, channels = square.argmin(0), np.arange(len(ARKIT))
+    gains = square[best, channels] < _GAIN * before
+    found = np.stack([_ridge(x, wrong, width, ridge) for width, ridge in tries])
+    chosen = np.where(gains, found[best, :, channels].T, 0.0)
+    after = np.where(gains, square[best, channels], before)
+    return Correction(chosen, np.stack([x.min(0), x.max(0)])), {"before": float(before.mean()), "after": float(after.mean())}
 
 
 def layout_sites() -> tuple[str, ...]:
@@ -131,9 +134,10 @@ def layout_sites() -> tuple[str, ...]:
     return tuple(s for s in sites.sites if s != sites.reference)
 
 
-def _ridge(x: np.ndarray, y: np.ndarray, ridge: float) -> np.ndarray:
-    """Coefficients (F + 1, C) with the mean squares of the features' errors held by `ridge`; the constant is free."""
+def _ridge(x: np.ndarray, y: np.ndarray, width: int, ridge: float) -> np.ndarray:
+    """Coefficients (F + 1, C) of the first `width` features with the mean squares of the features' errors held by `ridge`; the constant is free."""
     mx, my = x.mean(0), y.mean(0)
-    a, b = x - mx, y - my
-    c = np.linalg.solve(a.T @ a / len(x) + ridge * np.eye(x.shape[1]), a.T @ b / len(x))
+    a, b = (x - mx)[:, :width], y - my
+    c = np.zeros((x.shape[1], y.shape[1]))
+    c[:width] = np.linalg.solve(a.T @ a / len(x) + ridge * np.eye(width), a.T @ b / len(x))
     return np.concatenate([c, (my - mx @ c)[None]])

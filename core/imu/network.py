@@ -23,6 +23,7 @@ PARTS = 7  # per site: rotation vector, acceleration, whether it is present
 SITES = 11
 INPUTS = SITES * PARTS
 _ROTATION, _ACCELERATION, _RATE, _SWING = 4.0, 0.3, 0.5, 0.05  # bring inputs to about 1
+INVENTED = 0.3  # of a channel's variance: what is explained less is the network's guess, not the sensors'
 _CHUNK = 3600  # frames at a time: bounds memory, changes nothing
 _BATCH = 32  # windows at a time
 _THREADS = 2
@@ -57,6 +58,7 @@ class Network:
     """A trained network. `sites`: as its inputs are ordered, `reference` among them; `ahead`: frames that its answers lag behind its inputs;
     `width`, `memory`: of its state; `window`: frames that it sees at once, 0 for a stream; `diffusion`: it can refine its answer in steps;
     `spread` (52,): how far each channel lies from its own median in training, which expected errors are measured by;
+    `explained` (52,): the share of each channel's variance that it explained on fresh simulated takes, by which `invented` is told;
     `card`: what it was trained on; `id`: the start of its file's SHA-256; `session`: ONNX Runtime's."""
 
     session: Any
@@ -68,6 +70,7 @@ class Network:
     window: int
     diffusion: bool
     spread: np.ndarray
+    explained: np.ndarray
     card: dict[str, str] = field(default_factory=dict)
     id: str = ""
 
@@ -92,9 +95,9 @@ class Network:
     def infer(self, motion: Motion, steps: int = 1) -> tuple[np.ndarray, np.ndarray]:
         """Weights (T, 52) in 0..1 and confidence (T, 52) in 0..1 of a whole motion; NaN where no site is present.
 
-        Confidence is 1 less the expected error by the channel's `spread`: 0 is as good as guessing. Frames beyond the end, which a network that
-        looks ahead asks for, repeat the last. `steps` of a diffusion network: DDIM, eta 0; the first step alone is a regression. Raises
-        InnerfaceError where the motion has none of the sites.
+        Confidence is 1 less the expected error by the channel's `spread`, and 0 where the channel is `invented`: 0 is as good as guessing.
+        Frames beyond the end, which a network that looks ahead asks for, repeat the last. `steps` of a diffusion network: DDIM, eta 0; the
+        first step alone is a regression. Raises InnerfaceError where the motion has none of the sites.
         """
         self.check(motion.sites)
         values = inputs(motion, self.sites, self.reference)
@@ -141,11 +144,16 @@ class Network:
 
     def finish(self, motion: Motion, weights: np.ndarray, error: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """What `push` gave for a motion's frames as weights in 0..1 and confidence, NaN where no site is present."""
-        confidence = np.clip(1 - error.astype(np.float64) / self.spread, 0.0, 1.0)
+        confidence = np.where(self.invented, 0.0, np.clip(1 - error.astype(np.float64) / self.spread, 0.0, 1.0))
         out = np.clip(weights.astype(np.float64), 0.0, 1.0)
         gone = ~motion.present().any(axis=1)
         out[gone], confidence[gone] = np.nan, np.nan
         return out, confidence
+
+    @property
+    def invented(self) -> np.ndarray:
+        """(52,) bool: channels that no sensor shows, which come from what usually goes with the rest of the face."""
+        return self.explained < INVENTED
 
     def check(self, sites: tuple[str, ...]) -> None:
         """Raises InnerfaceError where none of these sites is the model's."""
@@ -173,15 +181,16 @@ def load(path: str | Path = SHIPPED) -> Network:
     try:
         sites, channels = tuple(json.loads(card.pop("sites"))), tuple(json.loads(card.pop("channels")))
         spread = np.array(json.loads(card.pop("spread")), dtype=np.float64)
+        explained = np.array(json.loads(card.pop("explained")), dtype=np.float64)
         ahead, reference = int(card.pop("ahead")), card.pop("reference")
         window = int(card.pop("window"))
         wanted = {i.name: i.shape for i in session.get_inputs()}
         diffusion, (_, width, memory) = "noisy" in wanted, wanted.get("state", (1, 0, 0))
-        fits = channels == ARKIT and len(sites) == SITES and spread.shape == (len(ARKIT),) and wanted["motion"][1] == INPUTS
-        fits = fits and 0 <= ahead <= max(memory, 0) and bool((spread > 0).all()) and window in (0, wanted["motion"][2])
+        fits = channels == ARKIT and len(sites) == SITES and spread.shape == explained.shape == (len(ARKIT),) and wanted["motion"][1] == INPUTS
+        fits = fits and 0 <= ahead <= max(memory, 0) and bool((spread > 0).all() and np.isfinite(explained).all()) and window in (0, wanted["motion"][2])
         fits = fits and set(wanted) == {"motion"} | ({"noisy", "level"} if diffusion else set()) | (set() if window else {"state"})
     except (KeyError, ValueError, TypeError):
         fits = False
     if not fits:
         raise InnerfaceError(f"{path}: is a network of another layout; train one with 'innerface train imu'")
-    return Network(session, sites, reference, ahead, width, memory, window, diffusion, spread, card, hashlib.sha256(data).hexdigest()[:16])
+    return Network(session, sites, reference, ahead, width, memory, window, diffusion, spread, explained, card, hashlib.sha256(data).hexdigest()[:16])

@@ -22,8 +22,8 @@ from .network import CHANNELS, WINDOW, Shape, Stream, Transformer, build
 _OPSET = 17
 
 
-def write(net: Stream | Transformer, path: str | Path, sites: Layout, spread: np.ndarray, card: dict[str, str]) -> None:
-    """Write a network, whole or not at all. Chunks of any length go into a stream; `spread` (52,) as in `core.imu.network.Network`."""
+def write(net: Stream | Transformer, path: str | Path, sites: Layout, spread: np.ndarray, explained: np.ndarray, card: dict[str, str]) -> None:
+    """Write a network, whole or not at all. Chunks of any length go into a stream; `spread` and `explained` (52,) as in `core.imu.network.Network`."""
     net, shape = net.eval(), net.shape
     names, example, axes = ["motion"], [torch.zeros(1, INPUTS, WINDOW)], {"motion": {2: "frames"}}
     outputs = ["weights", "error"]
@@ -45,6 +45,7 @@ def write(net: Stream | Transformer, path: str | Path, sites: Layout, spread: np
         about = {
             "kind": KIND, "sites": json.dumps(sites.sites), "reference": sites.reference, "channels": json.dumps(ARKIT),
             "spread": json.dumps([round(float(s), 5) for s in spread]), "shape": json.dumps(asdict(shape)),
+            "explained": json.dumps([round(float(e), 4) for e in explained]),
             "ahead": str(shape.ahead), "window": "0" if isinstance(net, Stream) else str(WINDOW),
         }  # fmt: skip
         onnx.helper.set_model_props(model, about | card)

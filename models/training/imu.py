@@ -6,7 +6,7 @@ import json
 import math
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +19,7 @@ from ...core.files import replacing
 from ...core.imu.layout import layout
 from . import export
 from .linear import HELD_OUT, TRAINING_TAKES
-from .network import WINDOW, Shape, Stream, answer, build
+from .network import WINDOW, Shape, Stream, Transformer, answer, build
 from .supply import Source, Store, Supply
 
 SIZES = {"tiny": (64, 10), "small": (160, 10), "full": (288, 10)}  # width and depth: 0.2, 1.1 and 3.4 million parameters
@@ -33,6 +33,7 @@ _RATE, _WARM_UP, _DECAY = 1e-3, 200, 0.998
 _FINE_RATE = 2e-4
 _MILLIMETRES, _SQUARE, _ABSOLUTE = 1.0, 20.0, 2.0  # what the loss is made of
 _VERTICES = 200
+_FRESH = 40  # takes that the finished network is looked at with
 _PAIRED_SHARE = 0.8  # of the windows in fine-tuning: 4 of the performer's own to 1 simulated
 _SAVE_S, _CURVE_STEPS = 90.0, 100
 
@@ -99,6 +100,27 @@ def spread(store: Store) -> np.ndarray:
     """(52,) mean distance of each channel from its median in each take: what guessing a take's own median would be off by."""
     takes = [s.weights[s.use].astype(np.float32) for s in store.takes[:400]]
     return np.maximum(np.mean([np.abs(w - np.median(w, axis=0)).mean(0) for w in takes], axis=0), 0.01)
+
+
+def explained(net: Stream | Transformer, fresh: Store) -> np.ndarray:
+    """(52,) share of each channel's variance that a network explains on takes that it has not seen; 0 where nothing moves."""
+    wrong, moved, count = np.zeros(len(ARKIT)), np.zeros(len(ARKIT)), 0
+    for take in fresh.takes:
+        values, truth, use = take.inputs.astype(np.float32), take.weights.astype(np.float32), take.use.copy()
+        if isinstance(net, Stream):
+            rows = np.minimum(np.arange(len(values) + net.shape.ahead), len(values) - 1)
+            windows = values[rows][None]
+        else:
+            rows = len(values) // WINDOW * WINDOW
+            windows, truth, use = values[:rows].reshape(-1, WINDOW, values.shape[1]), truth[:rows], use[:rows]
+        motion = torch.from_numpy(np.ascontiguousarray(windows.transpose(0, 2, 1)))
+        with torch.no_grad():
+            start = (torch.zeros(len(motion), len(ARKIT), motion.shape[2]), torch.ones(len(motion))) if net.shape.diffusion else ()
+            weights = answer(net, motion, *start)[0].numpy().transpose(0, 2, 1).reshape(-1, len(ARKIT))[net.shape.ahead :]
+        wrong += ((np.clip(weights, 0, 1) - truth)[use] ** 2).sum(0)
+        moved += ((truth - truth[use].mean(0))[use] ** 2).sum(0)
+        count += int(use.sum())
+    return np.where(moved > 1e-6 * count, 1 - wrong / np.maximum(moved, 1e-12), 0.0)
 
 
 def train(
@@ -192,7 +214,11 @@ def train(
             "seed": str(plan.seed),
             "licence": "GPL-3.0-or-later; trained on MIT and BSD-2 data",
         }  # fmt: skip
-        export.write(average.cpu(), out, layout(), spread(supply.store), card)
+        fresh = Supply(replace(plan.source, seed=plan.seed + 1_000_000), _FRESH, 1e9)
+        with fresh:
+            fresh.fill(_FRESH)
+        average = average.cpu()
+        export.write(average, out, layout(), spread(supply.store), explained(average, fresh.store), card)
     for file in folder.iterdir():
         if file.name != "curve.csv":
             file.unlink()

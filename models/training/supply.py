@@ -6,8 +6,9 @@ import os
 from collections.abc import Callable
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import numpy as np
@@ -61,8 +62,17 @@ _here: dict[str, Any] = {}  # what a worker keeps from take to take
 def _begin(source: Source) -> None:
     if hasattr(os, "nice"):
         os.nice(5)
+    Thread(target=_end_with_parent, daemon=True).start()
     _here["source"], _here["faces"] = source, Identities(source.ict) if source.ict else None
     _here["head"], _here["real"] = bundled(), real_takes(source.real)
+
+
+def _end_with_parent() -> None:
+    """A worker whose training was killed would wait for ever."""
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _make(number: int) -> Sample | None:

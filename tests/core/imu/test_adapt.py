@@ -48,6 +48,14 @@ def test_channels_that_gain_nothing_stay_as_the_model_has_them():
     assert not found.coefficients[:, tongue].any() and found.coefficients[:, JAW].any()
 
 
+def test_gaze_and_lids_never_listen_to_sites_that_do_not_show_them():
+    motion, weights, truth = performed()
+    gaze = ARKIT.index("eyeLookUpLeft")
+    truth[:, gaze] = np.clip(0.3 + motion.rotation[:, 2, 0], 0, 1)  # by chance, in this minute
+    found, _ = adapt.fit(motion, weights, truth, np.ones(len(weights), dtype=bool))
+    assert not found.coefficients[52:-1, gaze].any() and found.coefficients[52:-1, SMILE].any()
+
+
 def test_frames_that_do_not_count_change_nothing():
     motion, weights, truth = performed()
     use = np.ones(len(weights), dtype=bool)

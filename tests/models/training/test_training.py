@@ -1,5 +1,11 @@
 """Training of networks: `build.py test --train` (torch)."""
 
+import os
+import subprocess
+import sys
+import tempfile
+import time
+
 import numpy as np
 import pytest
 
@@ -27,6 +33,7 @@ def quick(monkeypatch):
     """Small enough to train in a test."""
     monkeypatch.setitem(imu.SIZES, "tiny", (16, 4))
     monkeypatch.setitem(imu._TAKES, "tiny", 4)
+    monkeypatch.setattr(imu, "_FRESH", 2)
 
 
 def noise(rows, columns, seed):
@@ -43,7 +50,7 @@ def test_onnx_answers_as_torch_does(tmp_path, name, level):
     torch.manual_seed(3)
     shape = SHAPES[name]
     net = build(shape)
-    export.write(net, tmp_path / "m.onnx", layout(), np.ones(len(ARKIT)), {})
+    export.write(net, tmp_path / "m.onnx", layout(), np.ones(len(ARKIT)), np.ones(len(ARKIT)), {})
     found = network.load(tmp_path / "m.onnx")
     assert found.ahead == shape.ahead and found.diffusion == shape.diffusion and bool(found.window) == (shape.kind == "transformer")
     motion, noisy = noise(WINDOW, network.INPUTS, 0), noise(WINDOW, 52, 1)
@@ -67,7 +74,7 @@ def test_a_stream_in_torch_goes_on_where_a_chunk_ended():
 
 def test_a_network_read_back_is_the_one_that_was_written(tmp_path):
     net = build(SHAPES["stream"])
-    export.write(net, tmp_path / "m.onnx", layout(), np.ones(len(ARKIT)), {})
+    export.write(net, tmp_path / "m.onnx", layout(), np.ones(len(ARKIT)), np.ones(len(ARKIT)), {})
     back = export.read(tmp_path / "m.onnx")
     assert back.shape == net.shape and all(torch.equal(a, b) for a, b in zip(net.state_dict().values(), back.state_dict().values()))
 
@@ -76,7 +83,7 @@ def test_a_network_read_back_is_the_one_that_was_written(tmp_path):
 def test_what_cannot_be_trained_further_is_one_line(tmp_path, name):
     path = tmp_path / "m.onnx"
     if name == "paper":
-        export.write(build(SHAPES["paper"]), path, layout(), np.ones(len(ARKIT)), {})
+        export.write(build(SHAPES["paper"]), path, layout(), np.ones(len(ARKIT)), np.ones(len(ARKIT)), {})
     with pytest.raises(InnerfaceError, match="can be trained further"):
         export.read(path)
 
@@ -122,10 +129,35 @@ def test_workers_make_different_takes_and_renew_them(source):
             supply.batch(4, 50, 0, np.random.default_rng(0))
             if supply.store.takes[0] is not takes[0]:
                 break
-            import time
-
             time.sleep(0.05)
         assert supply.store.takes[0] is not takes[0] and len(supply.store.takes) == 3
+
+
+def test_workers_end_when_their_training_is_killed(source):
+    code = (
+        "import os, time\n"
+        "from innerface.models.training.supply import Source, Supply\n"
+        "if __name__ == '__main__':\n"
+        "    with Supply(Source(None, None, 5), 2, 4.0, workers=1) as supply:\n"
+        "        supply.fill(1)\n"
+        "        print(*supply.pool._processes, flush=True)\n"
+        "        time.sleep(60)\n"
+    )
+    with tempfile.NamedTemporaryFile("w", suffix=".py") as script:
+        script.write(code)
+        script.flush()
+        run = subprocess.Popen([sys.executable, script.name], stdout=subprocess.PIPE, text=True)
+        worker = int(run.stdout.readline())
+        os.kill(worker, 0)
+        run.kill()
+        run.wait()
+        for _ in range(100):
+            try:
+                os.kill(worker, 0)
+            except ProcessLookupError:
+                return
+            time.sleep(0.1)
+    pytest.fail("the worker lives on")
 
 
 def test_the_loss_sees_millimetres_on_the_mesh_and_only_frames_that_count():
@@ -142,6 +174,23 @@ def test_the_loss_sees_millimetres_on_the_mesh_and_only_frames_that_count():
     wrong[:, :, 3:] = 9.0
     total, millimetres, square = imu.losses(mesh, wrong, wrong.abs(), truth, use)
     assert square == pytest.approx(0.25 / 52) and millimetres == pytest.approx(float(mesh(columns(difference))[0, 0]), rel=1e-4) and total > 0
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_explained_is_the_share_of_variance_and_nothing_for_what_stands_still(name):
+    net = build(SHAPES[name])
+    with torch.no_grad():
+        for layer in (net.last,):
+            layer.weight.zero_()
+            layer.bias.zero_()
+            layer.bias[0] = 0.5  # always says 0.5 and 0
+    rng = np.random.default_rng(0)
+    truth = np.zeros((600, 52), np.float16)
+    truth[:, 0] = 0.5 + 0.2 * np.sign(rng.normal(size=600))
+    truth[:, 1] = 0.3
+    take = Sample(np.zeros((600, network.INPUTS), np.float16), truth, np.arange(600) >= 60)
+    share = imu.explained(net, Store([take]))
+    assert abs(share[0]) < 0.05 and share[1] == 0 and share[2] == 0
 
 
 def plan(source, minutes, kind="stream"):
@@ -191,7 +240,7 @@ def test_fine_tuning_makes_a_performers_own_take_better(tmp_path, source):
     with Supply(source, 2, 10.0, workers=1, first=900) as supply:
         supply.fill(1)
         own = supply.store.takes[0]
-    imu.train(plan(source, 0.1), tmp_path / "m.onnx")
+    imu.train(plan(source, 0.01), tmp_path / "m.onnx")
     imu.train(plan(source, 0.2), tmp_path / "own.onnx", Store([own]), tmp_path / "m.onnx")
 
     def error(path):
