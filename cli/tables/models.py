@@ -57,6 +57,13 @@ def errors(track: Track, truth: Track, face: FaceModel) -> tuple[list[float], di
     ], said  # fmt: skip
 
 
+def known_mean(rows: list[list[float]]) -> np.ndarray:
+    """Mean over rows of what is known; NaN where nothing is (a take without lip closures)."""
+    values = np.array(rows)
+    known = ~np.isnan(values)
+    return np.where(known.any(0), np.where(known, values, 0.0).sum(0) / np.maximum(known.sum(0), 1), np.nan)
+
+
 def scores(title: str, about: str, model: Model, made: list[Case], trained: set[str], face: FaceModel, progress: Progress, causal: bool = False) -> Section:
     """One model on all cases, per take and preset, and per channel."""
     rows: dict[tuple[str, str], list[list[float]]] = {}
@@ -74,7 +81,7 @@ def scores(title: str, about: str, model: Model, made: list[Case], trained: set[
     figures: dict[str, Any] = {}
     text = []
     for (name, preset), several in rows.items():
-        mean = dict(zip(COLUMNS, np.nanmean(several, axis=0).tolist()))
+        mean = dict(zip(COLUMNS, known_mean(several).tolist()))
         figures[f"{name} {preset}"] = mean
         closed = f"{mean['lips']:.0%}" if np.isfinite(mean["lips"]) else ""
         text.append(
@@ -139,7 +146,7 @@ def smoothing(made: list[Case], trained: set[str], face: FaceModel, progress: Pr
                 several.append([row[0], row[4], said["lip_closure"]["hit_rate"], said["jitter"]["pred"], said["jitter"]["truth"]])
                 done -= 1
                 progress(1 - done / total)
-            pve, mse, lips, shake, true = np.nanmean(several, axis=0).tolist()
+            pve, mse, lips, shake, true = known_mean(several).tolist()
             name = f"{title}, {'raw' if raw else 'smoothed'}"
             figures[name] = {"pve_mm": pve, "mse": mse, "lips": lips, "jitter": shake, "jitter_truth": true}
             rows.append(f"{name} | {pve:.3f} | {mse:.4f} | {lips:.0%} | {shake:.4f} | {true:.4f}")

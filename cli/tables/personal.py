@@ -6,8 +6,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import numpy as np
-
 from ...core.channels import ARKIT
 from ...core.errors import InnerfaceError
 from ...core.face_model import FaceModel
@@ -19,7 +17,7 @@ from ...core.imu.simulate import simulate
 from ...core.infer import estimate, infer
 from ...core.take import Take, Track
 from . import Progress, Section, table
-from .models import errors
+from .models import errors, known_mean
 
 PAIRED_S = 60.0
 
@@ -45,7 +43,7 @@ def adapter(takes: dict[str, Track], face: FaceModel, seeds: int, progress: Prog
                     ("cold", take, None), ("adapted", take, own), ("mounted again, cold", again, None), ("mounted again", again, own),
                 ):  # fmt: skip
                     said[title].append(_after(cut, source, a, model, track, face))
-            mean = {k: np.nanmean(v, axis=0) for k, v in said.items()}
+            mean = {k: known_mean(v) for k, v in said.items()}
             figures[f"{name} {preset}"] = {k: {"pve_mm": float(v[0]), "mse": float(v[4]), "mse_seen": float(v[5])} for k, v in mean.items()}
             cells = " | ".join(f"{v[0]:.2f} | {v[4]:.4f} | {v[5]:.4f}" for v in mean.values())
             rows.append(f"{name} | {preset} | {mean['cold'][1]:.2f} | {cells}")
