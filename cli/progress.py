@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from tempfile import TemporaryFile
 
@@ -50,6 +50,32 @@ def step(label: str) -> Iterator[Progress]:
             sys.stderr.write("\r" + " " * 70 + "\r")
         raise
     bar.done()
+
+
+class Steps:
+    """Bars one after the other, for work that calls back how far which part of it is. Use as a context."""
+
+    def __init__(self) -> None:
+        self.bar: Progress | None = None
+
+    def __call__(self, label: str) -> Callable[[float], None]:
+        """A callback (0..1) for the part so called; the part before it is done when this one is first heard of."""
+
+        def show(share: float) -> None:
+            if self.bar is None or self.bar.label != label:
+                if self.bar is not None:
+                    self.bar.done()
+                self.bar = Progress(label)
+            self.bar(share)
+
+        return show
+
+    def __enter__(self) -> Steps:
+        return self
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        if self.bar is not None and kind is None:
+            self.bar.done()
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from typing import Any
 from ..core import formats
 from ..core.errors import InnerfaceError
 from ..core.face_model import Identities, find_ict
-from .progress import step
+from .progress import Steps, step
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -102,5 +102,5 @@ def _imu(options: argparse.Namespace) -> dict[str, str]:
             imu_track(formats.read_take(options.imu)), formats.read_take(options.arkit).weights(), layout(), causal=options.live
         )
         plan, own = replace(plan, ahead=ahead), Store([sample(made)])
-    with step("training") as bar, step("simulating") as first:
-        return imu.train(plan, options.out, own, start, first, bar)
+    with Steps() as steps:
+        return imu.train(plan, options.out, own, start, steps("simulating"), steps("training"))

@@ -41,15 +41,24 @@ def test_every_folder_says_what_lives_there():
 
 
 def test_the_lock_pins_everything_exactly_and_names_no_host():
-    text = build.LOCK.read_text()
-    for line in text.splitlines():
-        if line and not line.startswith("#"):
-            assert re.match(r"^[A-Za-z0-9_.-]+==[^ ]+( ; .+)?$", line), line
-    assert "://" not in text
+    for lock in (build.LOCK, build.TRAIN_LOCK):
+        text = lock.read_text()
+        for line in text.splitlines():
+            if line and not line.startswith("#"):
+                assert re.match(r"^[A-Za-z0-9_.-]+==[^ ]+( ; .+)?$", line), line
+        assert "://" not in text
     assert build.locked("bpy", "3.11") == "bpy==4.5.15" and build.locked("bpy", "3.13") == "bpy==5.2.3"
     assert build.locked("scipy", "3.11").startswith("scipy==1.15.")  # Blender 4.2's NumPy knows no later one
     with pytest.raises(build.BuildError, match="does not pin nothing"):
         build.locked("nothing", "3.11")
+
+
+def test_torch_is_in_the_training_lock_alone_and_brings_no_cuda_by_name():
+    assert "torch" not in build.LOCK.read_text() and "\ntorch==2.13.0\n" in build.TRAIN_LOCK.read_text()
+    assert not re.search(r"^(nvidia|cuda|triton)", build.TRAIN_LOCK.read_text(), re.MULTILINE)
+    shared = dict(x.split("==", 1) for x in build.LOCK.read_text().splitlines() if "==" in x and " ; " not in x)
+    trained = dict(x.split("==", 1) for x in build.TRAIN_LOCK.read_text().splitlines() if "==" in x and " ; " not in x)
+    assert {name: v for name, v in trained.items() if name in shared and shared[name] != v} == {}
 
 
 def test_the_manifest_meets_what_the_extensions_platform_asks():
@@ -74,7 +83,7 @@ def test_the_zip_holds_what_runs_and_nothing_else(tmp_path):
         n for n in names if n.startswith(("tests", "docs", "build", "models/training")) or "numpy" in n or n.endswith((".md", ".pyc"))
     ]
     assert not [n for n in names if n.startswith("core/head") and n.endswith(("generate.py", "shapes.py"))]
-    assert {"models/linear.npz", "models/imu.onnx", "models/imu-live.onnx"} <= names and not [n for n in names if "ablation" in n]
+    assert {"models/linear.npz", "models/imu.onnx", "models/imu-live.onnx"} <= names and not [n for n in names if n.startswith("models/ablation")]
 
 
 def test_no_numpy_in_a_built_zip():

@@ -23,7 +23,7 @@ PARTS = 7  # per site: rotation vector, acceleration, whether it is present
 SITES = 11
 INPUTS = SITES * PARTS
 _ROTATION, _ACCELERATION, _RATE, _SWING = 4.0, 0.3, 0.5, 0.05  # bring inputs to about 1
-INVENTED = 0.3  # of a channel's variance: what is explained less is the network's guess, not the sensors'
+INVENTED = 0.4  # of a channel's variance: what is explained less is the network's guess, not the sensors'
 _CHUNK = 3600  # frames at a time: bounds memory, changes nothing
 _BATCH = 32  # windows at a time
 _THREADS = 2
@@ -58,7 +58,7 @@ class Network:
     """A trained network. `sites`: as its inputs are ordered, `reference` among them; `ahead`: frames that its answers lag behind its inputs;
     `width`, `memory`: of its state; `window`: frames that it sees at once, 0 for a stream; `diffusion`: it can refine its answer in steps;
     `spread` (52,): how far each channel lies from its own median in training, which expected errors are measured by;
-    `explained` (52,): the share of each channel's variance that it explained on fresh simulated takes, by which `invented` is told;
+    `explained` (52,): the share of each channel's variance within takes that it explained on fresh simulated ones, by which `invented` is told;
     `card`: what it was trained on; `id`: the start of its file's SHA-256; `session`: ONNX Runtime's."""
 
     session: Any

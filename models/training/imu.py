@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from ...core.channels import ARKIT
+from ...core.channels import ARKIT, mirrored
 from ...core.errors import InnerfaceError
 from ...core.face_model import FaceModel, bundled, ict
 from ...core.files import replacing
@@ -103,7 +103,8 @@ def spread(store: Store) -> np.ndarray:
 
 
 def explained(net: Stream | Transformer, fresh: Store) -> np.ndarray:
-    """(52,) share of each channel's variance that a network explains on takes that it has not seen; 0 where nothing moves."""
+    """(52,) share of each channel's variance within takes that a network explains on takes that it has not seen, whatever a performer's rest
+    puts it off by; 0 where nothing moves."""
     wrong, moved, count = np.zeros(len(ARKIT)), np.zeros(len(ARKIT)), 0
     for take in fresh.takes:
         values, truth, use = take.inputs.astype(np.float32), take.weights.astype(np.float32), take.use.copy()
@@ -117,10 +118,12 @@ def explained(net: Stream | Transformer, fresh: Store) -> np.ndarray:
         with torch.no_grad():
             start = (torch.zeros(len(motion), len(ARKIT), motion.shape[2]), torch.ones(len(motion))) if net.shape.diffusion else ()
             weights = answer(net, motion, *start)[0].numpy().transpose(0, 2, 1).reshape(-1, len(ARKIT))[net.shape.ahead :]
-        wrong += ((np.clip(weights, 0, 1) - truth)[use] ** 2).sum(0)
+        off = (np.clip(weights, 0, 1) - truth)[use]
+        wrong += ((off - off.mean(0)) ** 2).sum(0)
         moved += ((truth - truth[use].mean(0))[use] ** 2).sum(0)
         count += int(use.sum())
-    return np.where(moved > 1e-6 * count, 1 - wrong / np.maximum(moved, 1e-12), 0.0)
+    share = np.where(moved > 1e-6 * count, 1 - wrong / np.maximum(moved, 1e-12), 0.0)
+    return (share + share[[ARKIT.index(mirrored(c)) for c in ARKIT]]) / 2  # both sides alike: one is not seen where the other is not
 
 
 def train(

@@ -1,7 +1,7 @@
 import os
 import sys
 
-from innerface.cli.progress import step, without_display
+from innerface.cli.progress import Steps, step, without_display
 
 
 def test_only_lines_about_the_missing_screen_are_dropped(capfd):
@@ -21,3 +21,13 @@ def test_stderr_works_again_after_a_failure(capfd):
     os.write(2, b"native\n")
     print("python", file=sys.stderr)
     assert {"native", "python"} <= set(capfd.readouterr().err.split())
+
+
+def test_parts_that_call_back_in_turn_each_get_their_own_line(capfd):
+    with Steps() as steps:
+        first, second = steps("simulating"), steps("training")
+        for share in (0.5, 1.0):
+            first(share)
+        second(1.0)
+    lines = [line.split()[0] for line in capfd.readouterr().err.strip().splitlines()]
+    assert lines == ["simulating", "training"]

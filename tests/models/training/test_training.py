@@ -11,7 +11,7 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="training needs torch: python3 build.py test --train")
 
-from innerface.core.channels import ARKIT  # noqa: E402
+from innerface.core.channels import ARKIT, mirrored  # noqa: E402
 from innerface.core.errors import InnerfaceError  # noqa: E402
 from innerface.core.imu import network  # noqa: E402
 from innerface.core.imu.layout import layout  # noqa: E402
@@ -191,6 +191,7 @@ def test_explained_is_the_share_of_variance_and_nothing_for_what_stands_still(na
     take = Sample(np.zeros((600, network.INPUTS), np.float16), truth, np.arange(600) >= 60)
     share = imu.explained(net, Store([take]))
     assert abs(share[0]) < 0.05 and share[1] == 0 and share[2] == 0
+    assert (share == share[[ARKIT.index(mirrored(c)) for c in ARKIT]]).all()
 
 
 def plan(source, minutes, kind="stream"):
