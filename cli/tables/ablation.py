@@ -57,8 +57,8 @@ def table_two(made: list[Case], trained: set[str], face: FaceModel, progress: Pr
 
 
 def steps(made: list[Case], trained: set[str], face: FaceModel, progress: Progress) -> Section:
-    """Diffusion with 1 to 50 steps beside a regressor of the same size."""
-    held = [c for c in made if c.preset == "studio" and c.name not in trained]
+    """Diffusion with 1 to 50 steps beside a regressor of the same size; one set of sensors a take."""
+    held = list({c.name: c for c in made if c.preset == "studio" and c.name not in trained}.values())
     kinds = {"regressor": ("stream", (1,)), "the same as diffusion": ("diffusion", STEPS), "the paper's transformer diffusion": ("paper", STEPS)}
     rows, figures = [], {}
     total = done = sum(len(s) for _, s in kinds.values()) * len(held)

@@ -134,7 +134,7 @@ def glance(sections: dict[str, Section], trained: set[str]) -> Section:
 
 def smoothing(made: list[Case], trained: set[str], face: FaceModel, progress: Progress) -> Section:
     """What smoothing costs and gives, offline and live."""
-    held = [c for c in made if c.name not in trained]
+    held = [c for c in made if c.preset == "studio" and c.name not in trained]
     rows, figures = [], {}
     nets = {False: network.load(), True: network.load(network.LIVE)}
     total = done = 2 * 2 * len(held)
@@ -150,7 +150,7 @@ def smoothing(made: list[Case], trained: set[str], face: FaceModel, progress: Pr
             name = f"{title}, {'raw' if raw else 'smoothed'}"
             figures[name] = {"pve_mm": pve, "mse": mse, "lips": lips, "jitter": shake, "jitter_truth": true}
             rows.append(f"{name} | {pve:.3f} | {mse:.4f} | {lips:.0%} | {shake:.4f} | {true:.4f}")
-    lines = ["\n## Smoothing", "\nPerformers never seen, all sensors. Jitter is the root mean square second difference of weights per frame at 60 Hz."]
+    lines = ["\n## Smoothing", "\nPerformers never seen, studio sensors. Jitter is the root mean square second difference of weights per frame at 60 Hz."]
     return Section(lines + table("weights | PVE mm | weights MSE | lips closed | jitter | of the truth", rows), figures)
 
 
