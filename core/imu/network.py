@@ -183,7 +183,7 @@ def load(path: str | Path = SHIPPED) -> Network:
         spread = np.array(json.loads(card.pop("spread")), dtype=np.float64)
         explained = np.array(json.loads(card.pop("explained")), dtype=np.float64)
         ahead, reference = int(card.pop("ahead")), card.pop("reference")
-        window = int(card.pop("window"))
+        window, _ = int(card.pop("window")), card.pop("shape")
         wanted = {i.name: i.shape for i in session.get_inputs()}
         diffusion, (_, width, memory) = "noisy" in wanted, wanted.get("state", (1, 0, 0))
         fits = channels == ARKIT and len(sites) == SITES and spread.shape == explained.shape == (len(ARKIT),) and wanted["motion"][1] == INPUTS

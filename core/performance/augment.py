@@ -75,11 +75,7 @@ def actions(track: Track, rng: np.random.Generator) -> Track:
     added[:rows] = canvas.values[:rows] * rng.uniform(0.4, 1.0)
     weights = values[:, : len(ARKIT)]
     weights = np.maximum(weights, added) if rng.uniform() < 0.3 else weights + added
-    close = INDEX["mouthClose"]
-    limit = np.maximum(weights[:, INDEX["jawOpen"]] + CLOSE_SLACK, even.values[:, close])
-    weights = np.clip(weights, -0.02, np.maximum(1.08, even.values[:, : len(ARKIT)]))
-    weights[:, close] = np.minimum(weights[:, close], limit)
-    values[:, : len(ARKIT)] = weights
+    values[:, : len(ARKIT)] = _possible(weights, even.values[:, : len(ARKIT)])
     return Track("weights", even.time, OUTPUT, values)
 
 
@@ -104,10 +100,17 @@ def habits(track: Track, rng: np.random.Generator) -> Track:
     rest = np.percentile(weights, 5, axis=0)
     active = weights - rest
     out = rest + (active + np.clip(active, 0, None) @ draw) * gain
-    out[:, close] = np.minimum(out[:, close], np.maximum(out[:, jaw] + CLOSE_SLACK, weights[:, close]))
     values = even.values.copy()
-    values[:, :n] = np.clip(out, -0.02, np.maximum(1.08, weights))
+    values[:, :n] = _possible(out, weights)
     return Track("weights", even.time, OUTPUT, values)
+
+
+def _possible(weights: np.ndarray, before: np.ndarray) -> np.ndarray:
+    """Weights (T, 52) in range, the mouth no farther closed than the jaw is open and a little, or than it was `before` (T, 52)."""
+    close, jaw = INDEX["mouthClose"], INDEX["jawOpen"]
+    out = np.clip(weights, -0.02, np.maximum(1.08, before))
+    out[:, close] = np.minimum(out[:, close], out[:, jaw] + np.maximum(CLOSE_SLACK, before[:, close] - before[:, jaw]))
+    return out
 
 
 def splice(tracks: list[Track], rng: np.random.Generator, seconds: float) -> Track:
