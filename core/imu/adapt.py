@@ -119,7 +119,8 @@ def fit(motion: Motion, weights: np.ndarray, truth: np.ndarray, use: np.ndarray)
             square[r] += ((x[out] @ c[:-1] + c[-1] - wrong[out]) ** 2).sum(0)
         before += (wrong[out] ** 2).sum(0)
     square, before = square / len(x), before / len(x)
-    square[np.ix_([width > len(ARKIT) for width, _ in tries], _UNSEEN)] = np.inf
+    listens = np.array([width > len(ARKIT) for width, _ in tries])
+    square[listens[:, None] & _UNSEEN] = np.inf
     best, channels = square.argmin(0), np.arange(len(ARKIT))
     gains = square[best, channels] < _GAIN * before
     found = np.stack([_ridge(x, wrong, width, ridge) for width, ridge in tries])

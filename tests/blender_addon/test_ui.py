@@ -52,6 +52,7 @@ def test_a_sensor_take_becomes_animation_like_any_other(load, scene, addon, tmp_
     take = simulate(truth, load("core.face_model").bundled(), load("core.imu.layout").layout(), presets["clean"], 1)
     load("core.formats").write_take(take, tmp_path / "worn.imu.csv")
     addon.ops.innerface.add_head()
+    assert load("core.imu.model").load()[1] == []  # ONNX Runtime is bundled: the linear model need not stand in
     assert addon.ops.innerface.key_takes(filepath=str(tmp_path / "worn.imu.csv")) == {"FINISHED"}
     jaw = addon.context.active_object.data.shape_keys.key_blocks["jawOpen"]
     rows = [k for k, t in enumerate(truth.time) if k % 25 == 0]  # every tenth frame, and the preamble before
