@@ -25,7 +25,8 @@ def load(name: str | Path | None = None, causal: bool = False) -> tuple[Model, l
         return linear.load(), []
     if Path(name).suffix == ".onnx":
         model = network.load(name)
-        if causal and model.ahead:
-            raise InnerfaceError(f"{name}: looks {model.ahead} frames ahead, so it cannot be used as live; train one with --live, or leave --causal away")
+        if causal and (model.ahead or model.window):
+            sees = f"looks {model.ahead} frames ahead" if model.ahead else f"sees {model.window} frames at once"
+            raise InnerfaceError(f"{name}: {sees}, so it cannot be used as live; train one with --live, or leave --causal away")
         return model, []
     return linear.load(name), []

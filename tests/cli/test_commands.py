@@ -375,6 +375,25 @@ def test_an_adapter_of_another_model_is_one_line(sensors, tmp_path, capsys):
     assert main(["infer", str(imu), "--out", str(tmp_path / "w.csv"), "--adapter", str(p), "--model", "linear"]) == 0
 
 
+def test_training_a_network_without_torch_is_one_line(tmp_path, capsys, monkeypatch):
+    for name in [m for m in sys.modules if m.startswith("innerface.models.training")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "torch", None)
+    line = told(capsys, "train", "imu", "--out", tmp_path / "m.onnx")
+    assert "torch" in line and "pip install 'innerface[train]'" in line and outputs(tmp_path) == []
+
+
+@pytest.mark.parametrize("file", ["diffusion", "paper"])
+def test_a_diffusion_network_refines_its_answer_in_steps(sensors, tmp_path, file):
+    imu, _ = sensors
+    results = []
+    for steps in ("1", "3"):
+        path = ["--model", f"models/ablation/{file}.onnx", "--steps", steps]
+        assert main(["infer", str(imu), "--out", str(tmp_path / "w.csv"), *path]) == 0
+        results.append(formats.read_take(tmp_path / "w.csv").weights().values)
+    assert 1e-3 < np.abs(results[0] - results[1])[:, :52].max() <= 1
+
+
 def test_sensors_and_camera_of_different_times_cannot_be_paired(sensors, tmp_path, capsys):
     imu, song = sensors
     take = formats.read_take(song)
