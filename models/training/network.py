@@ -60,7 +60,7 @@ class Stream(nn.Module):
         self.last = nn.Conv1d(width, 2 * CHANNELS, 1)
         self.noise = Noise(width) if shape.diffusion else None
         for layer in self.narrow:  # at first a block adds little
-            layer.weight.data *= 0.3
+            layer.get_parameter("weight").data *= 0.3
 
     @property
     def memory(self) -> int:
