@@ -195,7 +195,7 @@ def inside_blender(python: Path, launcher: str, arguments: list[str], env: dict[
             "-m",
             "pytest",
             "-m",
-            "blender and not slow and not train",
+            "blender and not slow",
             "-p",
             "no:cacheprovider",
             "--blender-executable",

@@ -31,6 +31,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     try:
         from ..core import align
         from ..core.imu import adapt, examples, linear, model
+        from ..core.imu.signal import FRAME_RATE
         from ..core.infer import estimate, imu_track
         from ..core.live import Stage
     except ImportError as error:
@@ -46,21 +47,20 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
         found = align.align(align.moving(imu, sites, moving), align.moving(camera, sites, moving))
         track = replace(track, time=found.a_time(track.time))
     corrections, scores, seconds = {}, {}, 0.0
-    for causal in (False, True):
-        chosen, notes = model.load(options.model, causal and options.model is None)
+    for live in (False, True) if options.model is None else (False,):
+        chosen, notes = model.load(options.model, live)
         for note in notes:
             print(f"note: {note}", file=sys.stderr)
-        if chosen.id in corrections:
+        if chosen.id in corrections:  # the linear model, which stands in for both
             continue
         try:
-            made = examples.paired(imu_track(imu), track, sites, causal and options.model is None)
-            live = causal and options.model is None
+            made = examples.paired(imu_track(imu), track, sites, live)
             weights = (Stage(chosen, raw=True).push(made.motion) if live else estimate(chosen, made.motion))[0]
             corrections[chosen.id], said = adapt.fit(made.motion, weights, made.weights[:, : len(ARKIT)], made.use)
         except InnerfaceError as error:
             raise InnerfaceError(f"{options.imu}, {options.arkit}: {error}") from None
-        scores["live" if causal else "offline"] = said
-        seconds = float(made.use.sum()) / 60
+        scores["live" if live else "offline"] = said
+        seconds = float(made.use.sum()) / FRAME_RATE
     adapt.Adapter(adapt.layout_sites(), corrections, seconds).save(options.out)
     spent = time.perf_counter() - began
     if not options.json:

@@ -173,11 +173,10 @@ def infer(seconds: float = 120.0, live_frames: int = 3600, soak: bool = False) -
     from ..core import metrics
     from ..core.face_model import face_model
     from ..core.imu import linear, network
-    from ..core.imu.calibrate import calibrate
     from ..core.imu.effects import PRESETS
     from ..core.imu.layout import layout
-    from ..core.imu.level import level
-    from ..core.imu.signal import FRAME_RATE, LOOKAHEAD, frame_times, from_track, pick, resample
+    from ..core.imu.motion import calibrate_frames
+    from ..core.imu.signal import FRAME_RATE, LOOKAHEAD, from_track, pick
     from ..core.imu.simulate import simulate
     from ..core.live import Live
     from ..core.performance.generate import generate
@@ -194,9 +193,7 @@ def infer(seconds: float = 120.0, live_frames: int = 3600, soak: bool = False) -
             runs.append(time.perf_counter() - began)
             bar((k + 1) / 3)
     length = take.tracks["imu"].duration
-    upright, _ = level(from_track(take.tracks["imu"]))
-    frames = resample(upright, frame_times(upright), causal=True)
-    found = calibrate(frames, sites, None, None)
+    found, frames = calibrate_frames(from_track(take.tracks["imu"]), sites, causal=True)
     frames = pick(frames, [frames.sites.index(s) for s in found.sites])
     count = 216_000 if soak else live_frames
     spent, first = np.zeros(count), 0.0

@@ -84,7 +84,7 @@ def infer(
         else:
             weights, confidence = estimate(model, motion, steps)
             if adapter is not None:
-                weights = adapter.correction(model.id).apply(motion, weights, adapter.sites)
+                weights = adapter.apply(model.id, motion, weights)
         examples = [minute.learn(motion, d.channel, d.site, d.example, found.neutral_span) for d in driven]
     except InnerfaceError as error:
         raise InnerfaceError(f"{take.name}: {error}") from None

@@ -28,8 +28,9 @@ class Stage:
     def __init__(
         self, model: Model, adapter: Adapter | None = None, raw: bool = False, smooth: dict[str, float] | None = None
     ) -> None:
+        if adapter is not None:
+            adapter.correction(model.id)  # refused now rather than at the first frame
         self.model, self.adapter = model, adapter
-        self.correction = adapter.correction(model.id) if adapter is not None else None
         self.smooth = OneEuro(strengths(NONE if raw else smooth or {}))
         self.state = None if isinstance(model, LinearModel) else model.start()
         self.past: Motion | None = None
@@ -38,8 +39,8 @@ class Stage:
     def push(self, motion: Motion) -> tuple[np.ndarray, np.ndarray | None]:
         """Weights (n, 52) in 0..1 and, from a network, confidence (n, 52) of the next n frames. Frames without any sensor hold the last."""
         weights, confidence = self._estimate(motion)
-        if self.adapter is not None and self.correction is not None:
-            weights = self.correction.apply(motion, weights, self.adapter.sites)
+        if self.adapter is not None:
+            weights = self.adapter.apply(self.model.id, motion, weights)
         weights = self._held(weights)
         if len(weights):
             weights = np.clip(np.stack([self.smooth.push(row) for row in weights]), 0.0, 1.0)

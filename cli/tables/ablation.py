@@ -12,12 +12,11 @@ from ...core.face_model import FaceModel
 from ...core.imu import linear, network
 from ...core.imu.effects import PRESETS
 from ...core.imu.layout import layout
-from ...core.imu.signal import from_track, pick, to_track
 from ...core.imu.simulate import simulate
 from ...core.infer import infer
-from ...core.take import Take, Track
+from ...core.take import Track
 from . import Progress, Section, table
-from .models import Case, errors
+from .models import Case, errors, keeping
 
 FOLDER = network.SHIPPED.with_name("ablation")
 STEPS = (1, 2, 4, 10, 50)
@@ -94,12 +93,10 @@ def sensors(takes: dict[str, Track], face: FaceModel, seeds: int, picture: Path,
     for n in range(len(_ORDER), 0, -1):
         keep = {site_layout.reference, *_ORDER[:n]}
         pve = []
-        for name, track in takes.items():
+        for track in takes.values():
             for seed in range(seeds):
                 take = simulate(track, face, site_layout, PRESETS["studio"], 100 + seed)
-                signal = from_track(take.tracks["imu"])
-                some = Take(name, {"imu": to_track(pick(signal, [k for k, s in enumerate(signal.sites) if s in keep]))})
-                pve.append(errors(infer(some, site_layout, model).take.weights(), track, face)[0])
+                pve.append(errors(infer(keeping(take, keep), site_layout, model).take.weights(), track, face)[0])
         mean = np.mean(pve, axis=0)
         figures[str(n)] = {"pve_mm": float(mean[0]), "mse": float(mean[4])}
         rows.append(f"{n} | {', '.join(_ORDER[:n]) if n < 4 else 'and ' + _ORDER[n - 1]} | {mean[0]:.2f} | {mean[4]:.4f}")

@@ -90,8 +90,7 @@ def scores(title: str, about: str, model: Model, made: list[Case], trained: set[
         )
     head = "take | sensors | PVE mm | neutral | mean face | PVE / neutral | PVE_LMK mm | weights MSE | MSE without eyes | lips closed"
     lines = [f"\n## {title}", f"\n{about}", *table(head, text)]
-    with np.errstate(invalid="ignore"):
-        r = {c: float(np.nanmean([x[c] for x in channels])) if any(np.isfinite(x[c]) for x in channels) else float("nan") for c in ARKIT}
+    r = dict(zip(ARKIT, known_mean([[x[c] for c in ARKIT] for x in channels]).tolist())) if channels else dict.fromkeys(ARKIT, float("nan"))
     confidence = dict(zip(ARKIT, np.mean(sure, axis=0).tolist())) if sure else {}
     return Section(lines, figures | {"correlation": r, "confidence": confidence})
 
@@ -154,14 +153,16 @@ def smoothing(made: list[Case], trained: set[str], face: FaceModel, progress: Pr
     return Section(lines + table("weights | PVE mm | weights MSE | lips closed | jitter | of the truth", rows), figures)
 
 
+def keeping(take: Take, sites: set[str]) -> Take:
+    """A sensor take of some of its sites."""
+    signal = from_track(take.tracks["imu"])
+    return Take(take.name, {"imu": to_track(pick(signal, [k for k, s in enumerate(signal.sites) if s in sites]))})
+
+
 def broken_sensors(track: Track, face: FaceModel, seeds: int, progress: Progress) -> Section:
     """What the network keeps when a sensor is lost, swapped, or the device is another one."""
     model, live, sites, studio = network.load(), network.load(network.LIVE), layout(), PRESETS["studio"]
     names = sites.sites
-
-    def lost(take: Take, site: str) -> Take:
-        signal = from_track(take.tracks["imu"])
-        return Take(take.name, {"imu": to_track(pick(signal, [k for k, s in enumerate(signal.sites) if s != site]))})
 
     def swapped(take: Take, a: str, b: str) -> Take:
         signal = from_track(take.tracks["imu"])
@@ -169,7 +170,7 @@ def broken_sensors(track: Track, face: FaceModel, seeds: int, progress: Progress
 
     cases: dict[str, tuple[Any, dict[str, Any], Callable[[Take], Take], bool]] = {
         "all sensors, 100 Hz": (studio, {}, lambda t: t, False),
-        **{f"without {s}": (studio, {}, lambda t, s=s: lost(t, s), False) for s in (names[0], *names[1::2])},
+        **{f"without {s}": (studio, {}, lambda t, s=s: keeping(t, {*names} - {s}), False) for s in (names[0], *names[1::2])},
         "left and right zygomaticus swapped": (studio, {}, lambda t: swapped(t, "zygomaticus_left", "zygomaticus_right"), False),
         "30 Hz": (replace(studio, rate_hz=30.0), {}, lambda t: t, False),
         "200 Hz": (replace(studio, rate_hz=200.0), {}, lambda t: t, False),

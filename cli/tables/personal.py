@@ -35,9 +35,7 @@ def adapter(takes: dict[str, Track], face: FaceModel, seeds: int, progress: Prog
             for seed in range(seeds):
                 take = simulate(track, face, layout(), PRESETS[preset], 100 + seed)
                 made = _first(take, track, cut)
-                weights = estimate(model, made.motion)[0]
-                correction = adapt.fit(made.motion, weights, made.weights[:, : len(ARKIT)], made.use)[0]
-                own = adapt.Adapter(adapt.layout_sites(), {model.id: correction}, PAIRED_S)
+                own = _learned(model, made)
                 again = simulate(track, face, layout(), PRESETS[preset], 500 + seed)
                 for title, source, a in (
                     ("cold", take, None), ("adapted", take, own), ("mounted again, cold", again, None), ("mounted again", again, own),
@@ -70,10 +68,7 @@ def finetuned(name: str, track: Track, face: FaceModel, source: Any, minutes: fl
     again = simulate(track, face, layout(), PRESETS["studio"], 500)
     cold = network.load()
     made = _first(take, track, cut)
-    weights = estimate(cold, made.motion)[0]
-    own = adapt.Adapter(
-        adapt.layout_sites(), {cold.id: adapt.fit(made.motion, weights, made.weights[:, : len(ARKIT)], made.use)[0]}, PAIRED_S
-    )
+    own = _learned(cold, made)
     with TemporaryDirectory() as folder:
         plan = imu.Plan("small", cold.ahead, minutes, 1, source)
         imu.train(plan, Path(folder) / "own.onnx", Store([sample(made)]), network.SHIPPED, progress=progress)
@@ -94,6 +89,12 @@ def _first(take: Take, track: Track, cut: float) -> Example:
     """The paired capture: sensors over the whole take, the camera until `cut`."""
     early = track.time < cut
     return paired(take.tracks["imu"], Track("weights", track.time[early], track.columns, track.values[early]), layout())
+
+
+def _learned(model: network.Network, made: Example) -> adapt.Adapter:
+    """What `innerface adapt` learns of the paired capture."""
+    correction = adapt.fit(made.motion, estimate(model, made.motion)[0], made.weights[:, : len(ARKIT)], made.use)[0]
+    return adapt.Adapter(adapt.layout_sites(), {model.id: correction}, PAIRED_S)
 
 
 def _after(cut: float, take: Take, own: adapt.Adapter | None, model: Any, track: Track, face: FaceModel) -> list[float]:

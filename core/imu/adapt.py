@@ -67,6 +67,10 @@ class Adapter:
             raise InnerfaceError(f"{path}: was made for another model; make it again with 'innerface adapt', or name its model with --model")
         return self.corrections[model]
 
+    def apply(self, model: str, motion: Motion, weights: np.ndarray) -> np.ndarray:
+        """A model's weights (T, 52) corrected. Raises InnerfaceError for a model that it was not made for."""
+        return self.correction(model).apply(motion, weights, self.sites)
+
     def save(self, path: str | Path) -> None:
         """Write the adapter, whole or not at all."""
         with replacing(path) as temporary, open(temporary, "wb") as out:

@@ -40,11 +40,18 @@ def calibrate_take(
 
     Raises InnerfaceError.
     """
+    found, frames = calibrate_frames(signal, layout, neutral, turn, causal)
+    return found, apply(found, frames, causal)
+
+
+def calibrate_frames(
+    signal: ImuSignal, layout: Layout, neutral: Span | None = None, turn: Span | None = None, causal: bool = False
+) -> tuple[Calibration, ImuSignal]:
+    """As `calibrate_take`, but with the frames at FRAME_RATE that `apply` or a `Calibrator` take."""
     upright, notes = level(signal)
     frames = resample(upright, frame_times(upright), causal=causal)
     found = calibrate(frames, layout, neutral, turn)
-    found = replace(found, notes=(*notes, *found.notes))
-    return found, apply(found, frames, causal)
+    return replace(found, notes=(*notes, *found.notes)), frames
 
 
 def _high_pass(values: np.ndarray, state: tuple[np.ndarray, np.ndarray] | None) -> tuple[np.ndarray, tuple[np.ndarray, np.ndarray]]:

@@ -23,7 +23,6 @@ from .network import WINDOW, Shape, Stream, Transformer, answer, build
 from .supply import Source, Store, Supply
 
 SIZES = {"tiny": (64, 10), "small": (160, 10), "full": (288, 10)}  # width and depth: 0.2, 1.1 and 3.4 million parameters
-KINDS = ("stream", "diffusion", "paper")  # a plain regressor, the same with steps, the paper's transformer diffusion
 AHEAD = 40  # frames that the offline network sees of what follows
 _LENGTH = 320
 _BATCH = {"tiny": 14, "small": 14, "full": 64}
@@ -40,8 +39,8 @@ _SAVE_S, _CURVE_STEPS = 90.0, 100
 
 @dataclass(frozen=True)
 class Plan:
-    """`size`: a key of SIZES; `kind`: one of KINDS; `ahead`: frames; `minutes` of training, without making the first takes; `seed`;
-    `source` of simulated takes."""
+    """`size`: a key of SIZES; `kind`: "stream" (a plain regressor), "diffusion" (the same with steps) or "paper" (its transformer diffusion);
+    `ahead`: frames; `minutes` of training, without making the first takes; `seed`; `source` of simulated takes."""
 
     size: str
     ahead: int
@@ -217,8 +216,7 @@ def train(
             "seed": str(plan.seed),
             "licence": "GPL-3.0-or-later; trained on MIT and BSD-2 data",
         }  # fmt: skip
-        fresh = Supply(replace(plan.source, seed=plan.seed + 1_000_000), _FRESH, 1e9)
-        with fresh:
+        with Supply(replace(plan.source, seed=plan.seed + 1_000_000), _FRESH, 1e9) as fresh:
             fresh.fill(_FRESH)
         average = average.cpu()
         export.write(average, out, layout(), spread(supply.store), explained(average, fresh.store), card)
