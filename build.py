@@ -175,7 +175,8 @@ def real_blender(launcher: str, folder: Path) -> dict[str, str]:
     said = subprocess.run(command, capture_output=True, text=True, check=False)
     found = re.search(r"PYTHON (\d+\.\d+)", said.stdout)
     if found is None:
-        raise BuildError(f"{launcher}: does not start as a Blender; give the path of its program")
+        last = [line for line in (said.stderr or said.stdout).splitlines() if line.strip()][-3:]
+        raise BuildError(f"{launcher}: does not start as a Blender (exit code {said.returncode}: {' / '.join(last)[-400:]}); give the path of its program")
     archive = package_one("linux-x64", folder, [*PYTHONS, *({found.group(1)} - set(PYTHONS))])
     user = folder / "user"
     user.mkdir()

@@ -145,6 +145,7 @@ def evaluate(pred: Track, truth: Track, face: FaceModel) -> dict[str, Any]:
         "rows": len(rows.time),
         "matched_by": rows.how,
         "mse_by_group": {"pred": groups(rows.pred), "neutral": groups(neutral), "mean_face": groups(mean_face)},
+        "mse_by_channel": dict(zip(ARKIT, ((rows.pred - rows.truth) ** 2).mean(axis=0).tolist())),
         "correlation": correlations(rows.pred, rows.truth),
         "lip_closure": lip_closure_hits(face, rows.pred, rows.truth),
         "jitter": {"pred": jitter(rows.pred, rows.time), "truth": jitter(rows.truth, rows.time)},

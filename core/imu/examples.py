@@ -5,7 +5,6 @@ What a model sees in training went the whole way that a recording goes, so its e
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
@@ -85,38 +84,3 @@ def paired(imu: Track, camera: Track, layout: Layout, causal: bool = False) -> E
             f"sensors ({motion.time[0]:.1f} to {motion.time[-1]:.1f} s) and camera ({time[0]:.1f} to {time[-1]:.1f} s) share no time; add --align"
         )
     return Example(motion, np.nan_to_num(weights), use)
-
-
-def windows(
-    examples: Iterator[Example], sites: tuple[str, ...], length: int, batch: int, rng: np.random.Generator, mix: int = 8
-) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """Batches for training a network: rotation vectors and accelerations (batch, length, sites, 6), which sites are present
-    (batch, length, sites), true weights (batch, length, 55). Windows start anywhere in a performance; frames that no calibration
-    reaches are 0 and not present. `mix`: batches' worth of windows held back, so that a batch holds many performers. Ends when `examples`
-    end; a rest too small for a batch is dropped."""
-    held: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
-
-    def drawn() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        chosen = [held.pop(int(rng.integers(len(held)))) for _ in range(batch)]
-        values, present, weights = (np.stack(part) for part in zip(*chosen))
-        return values, present, weights
-
-    for made in examples:
-        rows = np.flatnonzero(made.use)
-        if len(rows) < length:
-            continue
-        values = np.zeros((len(rows), len(sites), 6))
-        present = np.zeros(values.shape[:2], dtype=bool)
-        for k, site in enumerate(sites):
-            if site in made.motion.sites:
-                s = made.motion.sites.index(site)
-                values[:, k, :3], values[:, k, 3:] = made.motion.rotation[rows, s], made.motion.acceleration[rows, s]
-                present[:, k] = made.motion.present()[rows, s]
-        values = np.where(present[..., None], values, 0.0)
-        for _ in range(max(1, len(rows) // length)):
-            a = int(rng.integers(len(rows) - length + 1))
-            held.append((values[a : a + length], present[a : a + length], made.weights[rows[a : a + length]]))
-        while len(held) >= (mix + 1) * batch:
-            yield drawn()
-    while len(held) >= batch:
-        yield drawn()

@@ -3,8 +3,7 @@ from dataclasses import fields
 import numpy as np
 from innerface.core.channels import OUTPUT
 from innerface.core.imu.effects import PRESETS, Effects
-from innerface.core.imu.examples import Example, example, random_effects, windows
-from innerface.core.imu.kinematics import Motion
+from innerface.core.imu.examples import example, random_effects
 from innerface.core.performance.generate import generate
 
 
@@ -35,41 +34,3 @@ def test_an_example_is_the_performance_on_the_motions_own_clock(face, sites):
 def test_an_uncalibrated_take_is_no_example_rather_than_a_wrong_one(face, sites):
     lost = Effects(row_loss=1.0)
     assert example(generate(4.0, np.random.default_rng(0)), face, sites, lost, np.random.default_rng(0)) is None
-
-
-def numbered(length, sites, first, lacking=None):
-    """An example whose every value is its frame's number, so that windows can be told apart."""
-    time = np.arange(length) / 60
-    count = first + np.arange(length, dtype=float)
-    rotation = np.tile(count[:, None, None], (1, len(sites), 3))
-    if lacking is not None:
-        rotation[:, sites.index(lacking)] = np.nan
-    still = np.zeros((length, len(sites)))
-    motion = Motion(time, tuple(sites), rotation, rotation.copy(), np.zeros((length, 3)), still, np.zeros_like(rotation))
-    use = np.arange(length) >= 10
-    return Example(motion, np.tile(count[:, None], (1, len(OUTPUT))), use)
-
-
-def test_windows_hold_sensors_and_truth_of_the_same_frames():
-    sites = ("a", "b", "c")
-    made = [numbered(400, sites[:2], 1000.0 * k, lacking="b" if k % 2 else None) for k in range(8)]
-    batches = list(windows(iter(made), sites, 120, 4, np.random.default_rng(0)))
-    assert len(batches) == 8 * 3 // 4
-    for values, present, weights in batches:
-        assert values.shape == (4, 120, 3, 6) and present.shape == (4, 120, 3) and weights.shape == (4, 120, len(OUTPUT))
-        assert (values[:, :, 0, 0] == weights[:, :, 0]).all() and (np.diff(weights[:, :, 0], axis=1) == 1).all()
-        assert (weights[:, 0, 0] % 1000 >= 10).all()  # never before the performance
-        assert present[:, :, 0].all() and not present[:, :, 2].any() and np.isfinite(values).all()
-        assert (values[~present] == 0).all()
-        assert (present[:, :, 1].all(axis=1) == (weights[:, 0, 0] // 1000 % 2 == 0)).all()
-
-
-def test_performances_shorter_than_a_window_are_passed_over():
-    assert list(windows(iter([numbered(100, ("a",), 0.0)]), ("a",), 120, 1, np.random.default_rng(0))) == []
-
-
-def test_a_batch_holds_windows_of_many_performances():
-    made = (numbered(3610, ("a",), 10_000.0 * k) for k in range(40))
-    batches = list(windows(made, ("a",), 120, 16, np.random.default_rng(0), mix=16))
-    performances = [len(set(weights[:, 0, 0] // 10_000)) for _, _, weights in batches]
-    assert len(batches) == 40 * 30 // 16 and np.median(performances) >= 6

@@ -115,6 +115,12 @@ def test_takes_shorter_than_a_window_are_padded_and_do_not_count_there():
     assert use[:, 100:150].all() and not use[:, 150:].any()
 
 
+def test_a_batch_holds_windows_of_many_performances():
+    takes = [counted(500, 1000.0 * k) for k in range(40)]
+    weights = Store(takes).batch(16, 100, 0, np.random.default_rng(0))[1]
+    assert len(set((weights[:, 0].max(axis=1) // 1000).tolist())) >= 8
+
+
 @pytest.fixture(scope="module")
 def source():
     return Source(None, None, 5)
