@@ -1,25 +1,34 @@
 """Inference as it runs live: frame by frame or in chunks of any size, with all that it remembers in one object.
 
 `Stage` is everything after calibrated motion and serves causal inference of recordings as well, so the two are the same. `Live` adds the
-calibration at work before it.
+calibration at work before it, `Session` the devices whose samples arrive one by one, and how a calibration is found in what they sent.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections import deque
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from .channels import OUTPUT
+from .errors import InnerfaceError
 from .imu import linear
 from .imu.adapt import Adapter
+from .imu.calibrate import calibrate
 from .imu.kinematics import Calibration, Motion
+from .imu.layout import Layout
+from .imu.level import Leveling, leveling
 from .imu.linear import LinearModel
 from .imu.model import Model
 from .imu.motion import Calibrator
 from .imu.network import inputs
+from .imu.signal import FRAME_RATE, LOOKAHEAD, ImuSignal, continuous, upright_force
+from .imu.stream import Frames
 from .smooth import NONE, OneEuro, strengths
 
-_HISTORY = -min(linear.CAUSAL)  # frames that the linear model looks back
+HISTORY = 3600  # frames that a calibration can be found in
+_BACK = -min(linear.CAUSAL)  # frames that the linear model looks back
 
 
 class Stage:
@@ -50,7 +59,7 @@ class Stage:
         before, n = self.past, len(motion.time)
         if isinstance(self.model, LinearModel):
             whole = motion if before is None else _joined(before, motion)
-            self.past = _rows(whole, slice(max(len(whole.time) - _HISTORY, 0), None))
+            self.past = _rows(whole, slice(max(len(whole.time) - _BACK, 0), None))
             return self.model.infer(whole, causal=True)[len(whole.time) - n :], None
         self.model.check(motion.sites)
         head = None if before is None else before.head
@@ -86,6 +95,121 @@ class Live:
             return np.zeros((0, 55)), None
         weights, confidence = self.stage.push(motion)
         return np.concatenate([weights, motion.head], axis=1), confidence
+
+
+@dataclass(frozen=True)
+class Output:
+    """What became known: `time` (n,) s, `values` (n, 55; OUTPUT), `confidence` (n, 52) or None, `seen` (n,) bool: any face site was measured."""
+
+    time: np.ndarray
+    values: np.ndarray
+    confidence: np.ndarray | None
+    seen: np.ndarray
+
+
+@dataclass(frozen=True)
+class Ready:
+    """A calibration that was found in frames up to number `upto` (not in it), already at work on them; `notes` for the user."""
+
+    level: Leveling
+    live: Live
+    upto: int
+    notes: tuple[str, ...]
+
+
+class Session:
+    """Devices come and go, their samples become frames, and, once a calibration is found, the face. Without one, frames are only remembered.
+
+    `calibrate` is pure and may run in another thread on a `snapshot`; `accept` takes its result up without losing a frame.
+    """
+
+    def __init__(
+        self, model: Model, sites: Layout, adapter: Adapter | None = None, raw: bool = False, smooth: dict[str, float] | None = None, start: float = 0.0
+    ) -> None:
+        self.model, self.layout, self.adapter, self.raw, self.smooth = model, sites, adapter, raw, smooth
+        Stage(model, adapter, raw, smooth)  # refused now rather than at the first calibration
+        self.frames = Frames(sites.sites, [], start)
+        self.habits: list[tuple[bool, str]] = []
+        self.ready: Ready | None = None
+        self.history: deque[tuple[np.ndarray, np.ndarray]] = deque(maxlen=HISTORY)  # rotation of a frame, acceleration of the one LOOKAHEAD before
+        self.failed = ""  # why the last calibration did not work
+
+    def device(self, sites: tuple[str, ...], step: float, linear: bool, up: str) -> int:
+        """A device, whose samples then go by the number that this gives. Sites that the layout lacks are told with InnerfaceError."""
+        unknown = [s for s in sites if s not in self.layout.sites]
+        if unknown:
+            raise InnerfaceError(f"layout '{self.layout.name}' has no site {', '.join(unknown)}; assign one of {', '.join(self.layout.sites)}")
+        try:
+            number = self.frames.device([self.layout.sites.index(s) for s in sites], step)
+        except ValueError as error:
+            raise InnerfaceError(f"{error}; assign this one another site, or take the other device away") from None
+        self.habits.append((linear, up))
+        return number
+
+    def drop(self, device: int) -> None:
+        """Sites of a device that went away or was assigned otherwise are free again."""
+        self.frames.drop(device)
+
+    def add(self, device: int, time: float, rotation: np.ndarray, acceleration: np.ndarray) -> bool:
+        """A sample of a device's G sites: (G, 4), (G, 3) as it was sent, NaN where missing. False for one that repeats a time."""
+        return self.frames.add(device, time, *upright_force(rotation, acceleration, *self.habits[device]))
+
+    def advance(self, now: float) -> Output:
+        """All frames that have become known by `now`."""
+        time, rotation, acceleration = self.frames.take(now)
+        self.history.extend(zip(rotation, acceleration))
+        if self.ready is None or not len(time):
+            return _nothing()
+        return self._push(self.ready, time, rotation, acceleration)
+
+    def _push(self, ready: Ready, time: np.ndarray, rotation: np.ndarray, acceleration: np.ndarray) -> Output:
+        found = ready.live.calibrator.found
+        columns = [self._column(found, s) for s in found.sites]
+        values, confidence = ready.live.push(ready.level.rotation(rotation[:, columns]), acceleration[:, columns] * ready.level.scale)
+        face = [columns[s] for s in found.face]
+        late = time - LOOKAHEAD / FRAME_RATE
+        return Output(late[len(late) - len(values) :], values, confidence, ~np.isnan(acceleration[len(late) - len(values) :, face, 0]).all(axis=1))
+
+    def _column(self, found: Calibration, site: str) -> int:
+        """Where the sensor sits in the frames that the calibration calls by this name."""
+        sent = {right: taped for taped, right in found.renamed.items()}
+        return self.layout.sites.index(sent.get(site, site))
+
+    def snapshot(self, seconds: float = float("inf")) -> tuple[np.ndarray, np.ndarray, int]:
+        """The last frames: rotations (n, S, 4), accelerations (n, S, 3) of the frames LOOKAHEAD before, and the number of the frame after them."""
+        count = min(len(self.history), int(min(seconds, HISTORY) * FRAME_RATE))
+        rows = list(self.history)[len(self.history) - count :]
+        s = len(self.layout.sites)
+        rotation = np.array([r for r, _ in rows]).reshape(count, s, 4)
+        return rotation, np.array([a for _, a in rows]).reshape(count, s, 3), self.frames.next
+
+    def calibrate(self, taken: tuple[np.ndarray, np.ndarray, int], settled_s: float = 0.0) -> Ready | None:
+        """A calibration from a snapshot, and the stage that has seen all of it. None where the nod and shake it finds ended less than `settled_s`
+        before the end: they may go on. Raises InnerfaceError for what cannot be calibrated."""
+        rotation, acceleration, upto = taken
+        if len(rotation) < 2 * LOOKAHEAD:
+            raise InnerfaceError("no sensor has sent anything yet; connect one first")
+        felt = np.concatenate([acceleration[LOOKAHEAD:], np.full((LOOKAHEAD, *acceleration.shape[1:]), np.nan)])
+        signal = ImuSignal(np.arange(len(rotation)) / FRAME_RATE, self.layout.sites, continuous(rotation), felt, False, "")
+        level, notes = leveling(signal)
+        found = calibrate(level.apply(signal), self.layout)
+        if len(rotation) / FRAME_RATE - found.turn_span[1] < settled_s:
+            return None
+        ready = Ready(level, Live(found, self.model, self.adapter, self.raw, self.smooth), upto, (*notes, *found.notes))
+        self._push(ready, np.arange(len(rotation)) / FRAME_RATE, rotation, acceleration)
+        return ready
+
+    def accept(self, ready: Ready) -> None:
+        """Work with this calibration from the next frame on; frames that came since its snapshot are caught up with."""
+        missed = self.frames.next - ready.upto
+        if missed:
+            rotation, acceleration, _ = self.snapshot(missed / FRAME_RATE + 1e-6)
+            self._push(ready, np.arange(len(rotation)) / FRAME_RATE, rotation, acceleration)
+        self.ready = ready
+
+
+def _nothing() -> Output:
+    return Output(np.zeros(0), np.zeros((0, len(OUTPUT))), None, np.zeros(0, dtype=bool))
 
 
 _FRAMES = ("time", "rotation", "acceleration", "head", "heading", "zero")

@@ -7,7 +7,7 @@ gravity must keep its place whatever the head does.
 from __future__ import annotations
 
 import warnings
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -22,31 +22,59 @@ _SPREAD_DEG = 25.0  # and so far before the take is refused
 _G_UNITS = (0.8, 1.25)  # median length of a specific force that was measured in g
 
 
+@dataclass(frozen=True)
+class Leveling:
+    """What brings a signal to the conventions: `scale` of accelerations; whether quaternions are `reordered` from x, y, z, w and `inverted`;
+    `turn` (4,): the world's rotation that brings its up axis to y."""
+
+    scale: float = 1.0
+    reordered: bool = False
+    inverted: bool = False
+    turn: np.ndarray = field(default_factory=lambda: np.array([1.0, 0, 0, 0]))
+
+    def rotation(self, rotation: np.ndarray) -> np.ndarray:
+        """Orientations (..., 4) as they should have been sent, in a world whose y axis points up."""
+        q = rotation[..., [3, 0, 1, 2]] if self.reordered else rotation
+        return quat.multiply(self.turn, quat.conjugate(q) if self.inverted else q)
+
+    def apply(self, signal: ImuSignal) -> ImuSignal:
+        """The signal with y up."""
+        return replace(signal, rotation=self.rotation(signal.rotation), acceleration=signal.acceleration * self.scale, up="y")
+
+
 def level(signal: ImuSignal) -> tuple[ImuSignal, list[str]]:
     """The signal with y up, and notes about what had to be mended. Raises InnerfaceError where gravity makes no sense."""
+    found, notes = leveling(signal)
+    return found.apply(signal), notes
+
+
+def leveling(signal: ImuSignal) -> tuple[Leveling, list[str]]:
+    """What a signal needs to have y up, and notes about what has to be mended. Raises InnerfaceError where gravity makes no sense."""
     notes: list[str] = []
     if not signal.present().any():
         raise InnerfaceError("no site has a single measured sample; check the sensors and record again")
     if signal.linear:
-        return _turn_up(signal, _AXES[signal.up or "y"]), notes
+        return Leveling(turn=_upright(_AXES[signal.up or "y"])), notes
+    scale = 1.0
     size = np.linalg.norm(signal.acceleration, axis=-1)
     middle = float(np.nanmedian(size))
     if _G_UNITS[0] < middle < _G_UNITS[1]:
-        signal = replace(signal, acceleration=signal.acceleration * GRAVITY)
+        scale = GRAVITY
         notes.append(f"accelerations are in g (the median is {middle:.2f}); they were turned into m/s^2")
     elif not 0.7 * GRAVITY < middle < 1.5 * GRAVITY:
         raise InnerfaceError(
             f"specific forces have a median of {middle:.2f} m/s^2 where gravity alone gives 9.8; "
             "say acceleration=linear if gravity is already taken off, or mend the unit"
         )
-    signal, said = _quaternion_order(signal)
+    reordered, inverted, said = _quaternion_order(signal)
     notes += said
-    found = _gravity(signal.rotation, signal.acceleration)[0]
+    mended = Leveling(scale, reordered, inverted).apply(signal)
+    found = _gravity(mended.rotation, mended.acceleration)[0]
     if signal.up:
         up = _AXES[signal.up]
         lie = float(found @ up)
         if lie < -_SNAP:
-            signal = replace(signal, acceleration=-signal.acceleration)
+            scale = -scale
             notes.append("accelerations point down at rest; their sign was turned (an accelerometer at rest feels 1 g upwards)")
         elif lie < _SNAP:
             raise InnerfaceError(
@@ -56,7 +84,7 @@ def level(signal: ImuSignal) -> tuple[ImuSignal, list[str]]:
     else:
         near = max(_AXES, key=lambda a: abs(float(found @ _AXES[a])))
         up = found if abs(float(found @ _AXES[near])) < _SNAP else _AXES[near] * np.sign(float(found @ _AXES[near]))
-    return _turn_up(signal, up), notes
+    return Leveling(scale, reordered, inverted, _upright(up)), notes
 
 
 def _gravity(rotation: np.ndarray, force: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -85,41 +113,36 @@ def _consensus(ups: np.ndarray) -> np.ndarray:
     return mean / np.linalg.norm(mean)
 
 
-def _quaternion_order(signal: ImuSignal) -> tuple[ImuSignal, list[str]]:
-    """Try other conventions where gravity wanders as sent, and take one that makes it stand still."""
-    q = signal.rotation
+def _quaternion_order(signal: ImuSignal) -> tuple[bool, bool, list[str]]:
+    """Whether quaternions are to be reordered and inverted: other conventions are tried where gravity wanders as sent, and one that makes it
+    stand still is taken."""
     tried = {
-        "": q,
-        "quaternions run from world to sensor; they were inverted": quat.conjugate(q),
-        "quaternions are in the order x, y, z, w; they were reordered": q[..., [3, 0, 1, 2]],
-        "quaternions run from world to sensor in the order x, y, z, w; they were reordered and inverted": quat.conjugate(
-            q[..., [3, 0, 1, 2]]
-        ),
+        (False, False): "",
+        (False, True): "quaternions run from world to sensor; they were inverted",
+        (True, False): "quaternions are in the order x, y, z, w; they were reordered",
+        (True, True): "quaternions run from world to sensor in the order x, y, z, w; they were reordered and inverted",
     }
     wander = {}
-    for note, rotation in tried.items():
-        wander[note] = float(np.nanmedian(_gravity(rotation, signal.acceleration)[1]))
-        if note == "" and wander[note] < _STEADY_DEG:
-            return signal, []
-    best = min(wander, key=wander.get)  # type: ignore[arg-type]
-    if best and wander[best] < 0.4 * wander[""] and wander[best] < _STEADY_DEG:
-        return replace(signal, rotation=tried[best]), [best]
-    if wander[""] > _SPREAD_DEG:
+    for way, note in tried.items():
+        wander[way] = float(np.nanmedian(_gravity(Leveling(1.0, *way).rotation(signal.rotation), signal.acceleration)[1]))
+        if not note and wander[way] < _STEADY_DEG:
+            return (*way, [])
+    as_sent = wander[False, False]
+    best = min(wander, key=wander.__getitem__)
+    if tried[best] and wander[best] < 0.4 * as_sent and wander[best] < _STEADY_DEG:
+        return (*best, [tried[best]])
+    if as_sent > _SPREAD_DEG:
         raise InnerfaceError(
-            f"orientations and accelerations do not belong together: gravity is off by {wander['']:.0f} degrees in the world; "
+            f"orientations and accelerations do not belong together: gravity is off by {as_sent:.0f} degrees in the world; "
             "check that quaternions are w, x, y, z from sensor to world and accelerations in the sensor's frame"
         )
-    return signal, [f"gravity is off by {wander['']:.0f} degrees in the world: orientations are poor"]
+    return False, False, [f"gravity is off by {as_sent:.0f} degrees in the world: orientations are poor"]
 
 
-def _turn_up(signal: ImuSignal, up: np.ndarray) -> ImuSignal:
-    """The same signal in a world whose y axis points along `up` (3,)."""
+def _upright(up: np.ndarray) -> np.ndarray:
+    """The rotation (4,) that brings a world's up axis (3,) to y."""
     y = _AXES["y"]
     axis, cosine = np.cross(up, y), float(up @ y)
     if np.linalg.norm(axis) < 1e-9:
-        if cosine > 0:
-            return replace(signal, up="y")
-        turn = quat.about(0, np.pi)
-    else:
-        turn = quat.from_rotvec(axis / np.linalg.norm(axis) * np.arccos(np.clip(cosine, -1, 1)))
-    return replace(signal, rotation=quat.multiply(turn, signal.rotation), up="y")
+        return quat.about(0, 0.0 if cosine > 0 else np.pi)
+    return quat.from_rotvec(axis / np.linalg.norm(axis) * np.arccos(np.clip(cosine, -1, 1)))

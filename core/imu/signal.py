@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from ..errors import InnerfaceError
 from ..take import Track
+from . import quaternion as quat
 
 LONGEST_S, SLOWEST_HZ = 3 * 3600.0, 5.0  # of a take: what is beyond is a mistake in its times, or too much for memory
 _IMPOSSIBLE = 1e6  # no rotation or acceleration is that large: such numbers are lost samples
 FRAME_RATE = 60.0  # frames a second that everything after resampling runs at
 LOOKAHEAD = 2  # frames: the triangle's half width, c = 2 of eq 5
+LONGEST_GAP_S = 0.25  # without a sample, and a site counts as lost
+_MOMENT_S = 1e-6
 PARTS = ("qw", "qx", "qy", "qz", "ax", "ay", "az")
 RAW_PARTS = ("gx", "gy", "gz", "ax", "ay", "az")  # of a board that leaves fusion to us
 GRAVITY = 9.80665  # m/s^2
@@ -90,18 +94,18 @@ def continuous(rotation: np.ndarray) -> np.ndarray:
 
 
 def slerp(time: np.ndarray, rotation: np.ndarray, at: np.ndarray) -> np.ndarray:
-    """Rotations (N, 4) at times `at`, along the shortest arc between measured samples (T, 4), held beyond the ends.
+    """Rotations (N, ..., 4) at times `at`, along the shortest arc between measured samples (T, ..., 4), held beyond the ends.
 
-    Raises ValueError where no sample is measured.
+    A sample counts as measured where all of it is. Raises ValueError where none is.
     """
-    known = ~np.isnan(rotation).any(-1)
+    known = ~np.isnan(rotation).reshape(len(rotation), -1).any(-1)
     t, q = time[known], rotation[known]
     if not len(t):
         raise ValueError("no sample is measured")
     if len(t) == 1:
         return np.repeat(q, len(at), axis=0)
     right = np.clip(np.searchsorted(t, at, side="right"), 1, len(t) - 1)
-    share = np.clip((at - t[right - 1]) / (t[right] - t[right - 1]), 0.0, 1.0)[:, None]
+    share = np.clip((at - t[right - 1]) / (t[right] - t[right - 1]), 0.0, 1.0).reshape(-1, *[1] * (q.ndim - 1))
     a, b = q[right - 1], q[right]
     dot = (a * b).sum(-1, keepdims=True)
     b, dot = np.where(dot < 0, -b, b), np.abs(dot)
@@ -123,26 +127,35 @@ def triangle(time: np.ndarray, values: np.ndarray, at: np.ndarray, half_width: f
     linear signal through the samples, at any rate; held beyond the ends; NaN are bridged. Raises ValueError without samples.
     """
     out = np.empty((len(at), values.shape[1]))
-    for c in range(values.shape[1]):
-        known = ~np.isnan(values[:, c])
-        t, a = time[known], values[known, c]
+    for columns, known in _alike(~np.isnan(values)):
+        t, a = time[known], values[np.ix_(known, columns)]
         if not len(t):
             raise ValueError("no sample is measured")
-        level = a.mean()
+        level = a.mean(axis=0)
         t = np.concatenate([[min(t[0], at[0]) - 2 * half_width], t, [max(t[-1], at[-1]) + 2 * half_width]])
-        a = np.concatenate([[a[0]], a, [a[-1]]]) - level  # the mean is put back: it would drown the small differences
-        step = np.diff(t)
-        slope = np.diff(a) / step
-        speed = np.concatenate([[0.0], np.cumsum(step * (a[1:] + a[:-1]) / 2)])
-        place = np.concatenate([[0.0], np.cumsum(step * speed[:-1] + step**2 * (a[:-1] / 2 + slope * step / 6))])
+        a = np.concatenate([a[:1], a, a[-1:]]) - level  # the mean is put back: it would drown the small differences
+        step = np.diff(t)[:, None]
+        slope = np.diff(a, axis=0) / step
+        zero = np.zeros((1, a.shape[1]))
+        speed = np.concatenate([zero, np.cumsum(step * (a[1:] + a[:-1]) / 2, axis=0)])
+        place = np.concatenate([zero, np.cumsum(step * speed[:-1] + step**2 * (a[:-1] / 2 + slope * step / 6), axis=0)])
 
         def position(when: np.ndarray, t=t, a=a, slope=slope, speed=speed, place=place) -> np.ndarray:
             k = np.clip(np.searchsorted(t, when, side="right") - 1, 0, len(slope) - 1)
-            d = when - t[k]
+            d = (when - t[k])[:, None]
             return place[k] + d * (speed[k] + d * (a[k] / 2 + d * slope[k] / 6))
 
-        out[:, c] = (position(at - half_width) + position(at + half_width) - 2 * position(at)) / half_width**2 + level
+        out[:, columns] = (position(at - half_width) + position(at + half_width) - 2 * position(at)) / half_width**2 + level
     return out
+
+
+def _alike(known: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Columns of a mask (T, C) that are known in the same rows, and those rows: their indices each. Most takes have one such group."""
+    groups: dict[bytes, list[int]] = {}
+    for c, rows in enumerate(np.packbits(known, axis=0).T):
+        groups.setdefault(rows.tobytes(), []).append(c)
+    for columns in groups.values():
+        yield np.array(columns), np.flatnonzero(known[:, columns[0]])
 
 
 def frame_times(signal: ImuSignal) -> np.ndarray:
@@ -161,36 +174,62 @@ def frame_times(signal: ImuSignal) -> np.ndarray:
 
 
 def resample(
-    signal: ImuSignal, at: np.ndarray, half_width: float = LOOKAHEAD / FRAME_RATE, longest_gap: float = 0.25, causal: bool = False
+    signal: ImuSignal,
+    at: np.ndarray,
+    half_width: float = LOOKAHEAD / FRAME_RATE,
+    longest_gap: float = LONGEST_GAP_S,
+    causal: bool = False,
+    step: float | None = None,
 ) -> ImuSignal:
     """The signal at times `at` (N,). A site is missing where its measured samples lie more than `longest_gap` s apart.
 
     `half_width`: the triangle's, for accelerations (c tau of eq 5). `causal`: a lost sample is held until the next one comes instead
-    of being bridged, so nothing later than t + half_width and one sample's interval is used, as live.
+    of being bridged, and missing after `longest_gap`, so nothing later than t + half_width and one sample's interval (`step`, by default
+    the signal's median) is used, as live.
     """
-    step = float(np.median(np.diff(signal.time))) if len(signal.time) > 1 else 1.0
+    if step is None:
+        step = float(np.median(np.diff(signal.time))) if len(signal.time) > 1 else 1.0
     count = len(signal.sites)
     rotation, acceleration = np.full((len(at), count, 4), np.nan), np.full((len(at), count, 3), np.nan)
-    present = signal.present()
-    for s in range(count):
-        known = np.flatnonzero(present[:, s])
+    for sites, known in _alike(signal.present()):
         if not len(known):
             continue
         t = signal.time[known]
-        q, a = signal.rotation[known, s], signal.acceleration[known, s]
+        q, a = signal.rotation[np.ix_(known, sites)], signal.acceleration[np.ix_(known, sites)]
+        held = t
         if causal:
-            gap = np.flatnonzero(np.diff(t) > 1.5 * step)
-            held, q, a = np.insert(t, gap + 1, t[gap + 1] - step), np.insert(q, gap + 1, q[gap], 0), np.insert(a, gap + 1, a[gap], 0)
-        else:
-            held = t
-        rotation[:, s] = slerp(held, q, at)
-        acceleration[:, s] = triangle(held, a, at, half_width)
+            gap = np.flatnonzero((np.diff(t) > 1.5 * step) | (np.diff(known) > 1))
+            until = np.maximum(t[gap + 1] - step, signal.time[known[gap + 1] - 1])  # the last row without it, had it been sent
+            end = longest_gap + half_width  # nobody looks at what was held longer: what comes then starts afresh
+            long = gap[t[gap + 1] - t[gap] > end + step]
+            until = np.minimum(until, t[gap] + end)
+            at_gap, source = np.concatenate([gap, long]) + 1, np.concatenate([gap, long + 1])
+            held = np.insert(t, at_gap, np.concatenate([until, t[long] + end + _MOMENT_S]))
+            q, a = np.insert(q, at_gap, q[source], 0), np.insert(a, at_gap, a[source], 0)
+        turned, pushed = slerp(held, q, at), triangle(held, a.reshape(len(a), -1), at, half_width).reshape(len(at), len(sites), 3)
         right = np.searchsorted(t, at, side="right")
         before, after = t[np.clip(right - 1, 0, len(t) - 1)], t[np.clip(right, 0, len(t) - 1)]
         edge = np.maximum(t[0] - at, at - t[-1])
-        lost = np.where((right > 0) & (right < len(t)), after - before, np.maximum(edge, 0.0)) > longest_gap
-        rotation[lost, s], acceleration[lost, s] = np.nan, np.nan
+        inside = (right > 0) & (right < len(t))
+        lost = np.where(inside, (at if causal else after) - before, np.maximum(edge, 0.0)) > longest_gap
+        if causal:
+            lost |= right == 0
+        turned[lost], pushed[lost] = np.nan, np.nan
+        rotation[:, sites], acceleration[:, sites] = turned, pushed
     return ImuSignal(np.asarray(at, dtype=np.float64), signal.sites, continuous(rotation), acceleration, signal.linear, signal.up)
+
+
+def upright_force(rotation: np.ndarray, acceleration: np.ndarray, linear: bool, up: str) -> tuple[np.ndarray, np.ndarray]:
+    """Orientations (..., 4) in a world whose y axis points up, where the device says which does, and specific forces (..., 3): gravity is put
+    back where the device has taken it off. So devices of different habits can serve one face."""
+    axis = {"x": 0, "y": 1, "z": 2}[up or "y"]
+    if linear:
+        gravity = np.zeros(3)
+        gravity[axis] = GRAVITY
+        acceleration = acceleration + quat.rotate(quat.conjugate(rotation), gravity)
+    if axis != 1:
+        rotation = quat.multiply(quat.about(0, -np.pi / 2) if axis == 2 else quat.about(2, np.pi / 2), rotation)
+    return rotation, acceleration
 
 
 def pick(signal: ImuSignal, keep: list[int]) -> ImuSignal:

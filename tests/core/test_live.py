@@ -1,18 +1,23 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from innerface.core.errors import InnerfaceError
 from innerface.core.face_model import bundled
 from innerface.core.imu import linear, network
+from innerface.core.imu import quaternion as quat
 from innerface.core.imu.calibrate import calibrate
 from innerface.core.imu.effects import PRESETS
 from innerface.core.imu.layout import layout
-from innerface.core.imu.level import level
-from innerface.core.imu.motion import calibrate_take
-from innerface.core.imu.signal import LOOKAHEAD, frame_times, from_track, pick, resample
+from innerface.core.imu.level import level, leveling
+from innerface.core.imu.motion import calibrate_frames, calibrate_take
+from innerface.core.imu.signal import LOOKAHEAD, frame_times, from_track, pick, resample, upright_force
 from innerface.core.imu.simulate import simulate
+from innerface.core.imu.stream import Frames
 from innerface.core.infer import infer
-from innerface.core.live import Live, Stage, _rows
+from innerface.core.live import Live, Ready, Session, Stage, _rows
 from innerface.core.performance import perform
 
 
@@ -59,3 +64,113 @@ def test_frames_without_any_sensor_hold_the_face(take, model):
     motion.rotation[50:60] = np.nan
     weights = Stage(model, raw=True).push(motion)[0]
     assert (weights[50:60] == weights[49]).all() and np.isfinite(weights).all()
+
+
+def streamed(session, signal):
+    """A recording pushed sample by sample into a session; what came out."""
+    number = session.device(signal.sites, float(np.median(np.diff(signal.time))), signal.linear, signal.up)
+    parts = []
+    for k, now in enumerate(signal.time):
+        session.add(number, float(now), signal.rotation[k], signal.acceleration[k])
+        parts.append(session.advance(float(now)))
+    return parts
+
+
+def test_a_calibration_found_while_frames_go_on_coming_loses_none_of_them(take):
+    signal = from_track(take.tracks["imu"])
+    session, parts = Session(linear.load(), layout(), start=float(signal.time[0])), []
+    number = session.device(signal.sites, float(np.median(np.diff(signal.time))), signal.linear, signal.up)
+    ready = None
+    for k, now in enumerate(signal.time[:2000]):
+        session.add(number, float(now), signal.rotation[k], signal.acceleration[k])
+        parts.append(session.advance(float(now)))
+        if k == 1200:
+            ready = session.calibrate(session.snapshot())
+        if k == 1300:  # while it was sought, a second has passed
+            session.accept(ready)
+    got = np.concatenate([p.values for p in parts])
+    whole = Session(linear.load(), layout(), start=float(signal.time[0]))
+    whole.accept(Ready(ready.level, Live(ready.live.calibrator.found, linear.load()), 0, ()))
+    want = np.concatenate([p.values for p in streamed(whole, signal)])
+    last = np.concatenate([p.time for p in parts])[-1]
+    until = int(np.searchsorted(np.arange(len(want)) / 60 + signal.time[0], last + 1e-6))
+    assert len(got) > 300 and np.abs(got[-300:] - want[until - 300 : until]).max() < 1e-6
+
+
+def test_samples_one_by_one_give_what_causal_inference_of_the_recording_gives(take):
+    signal = from_track(take.tracks["imu"])
+    found, _ = calibrate_frames(signal, layout(), causal=True)
+    session = Session(linear.load(), layout(), start=float(signal.time[0]))
+    session.accept(Ready(leveling(signal)[0], Live(found, linear.load()), 0, ()))
+    parts = streamed(session, signal)
+    time = np.concatenate([p.time for p in parts])
+    got = np.concatenate([p.values for p in parts])
+    want = infer(take, layout(), linear.load(), causal=True).take.weights()
+    rows = np.round((time - want.time[0]) * 60).astype(int)
+    assert len(time) > 600 and np.abs(want.time[rows] - time).max() < 1e-9 and (np.diff(rows) == 1).all()
+    assert np.abs(got[:, :52] - want.values[rows, :52]).max() < 1e-6
+
+
+def test_frames_of_a_lossy_jittering_stream_are_those_of_the_recording(take):
+    signal = from_track(take.tracks["imu"])
+    signal.rotation[300:350, 3], signal.rotation[500:580] = np.nan, np.nan  # one sensor, and all of them, for longer than is bridged
+    rows = np.delete(np.arange(len(signal.time)), slice(700, 712))
+    signal = replace(signal, time=signal.time[rows], rotation=signal.rotation[rows], acceleration=signal.acceleration[rows])
+    step = float(np.median(np.diff(signal.time)))
+    want = resample(signal, frame_times(signal), causal=True)
+    frames, rotation, acceleration = Frames(signal.sites, [], float(signal.time[0])), [], []
+    number = frames.device(list(range(len(signal.sites))), step)
+    for k in range(1200):
+        frames.add(number, float(signal.time[k]), signal.rotation[k], signal.acceleration[k])
+        _, r, a = frames.take(float(signal.time[k]))
+        rotation.append(r)
+        acceleration.append(a)
+    rotation, acceleration = np.concatenate(rotation), np.concatenate(acceleration)
+    assert len(rotation) > 600
+    same = np.nan_to_num(np.abs((rotation * want.rotation[: len(rotation)]).sum(-1)), nan=-1)
+    assert np.isnan(rotation).any() and (np.isnan(rotation) == np.isnan(want.rotation[: len(rotation)])).all()
+    assert np.abs(same[same >= 0] - 1).max() < 1e-9
+    assert np.nanmax(np.abs(acceleration[LOOKAHEAD:] - want.acceleration[: len(acceleration) - LOOKAHEAD])) < 1e-6
+
+
+def test_two_devices_at_other_rates_and_clocks_are_one_face(take):
+    signal = from_track(take.tracks["imu"])
+    session = Session(linear.load(), layout(), start=float(signal.time[0]))
+    halves = [list(range(0, 6)), list(range(6, 11))]
+    numbers = [session.device(tuple(signal.sites[s] for s in half), 0.01 * (k + 1), False, "y") for k, half in enumerate(halves)]
+    for k, now in enumerate(signal.time[:1200]):
+        for number, half, every in zip(numbers, halves, (1, 2)):
+            if k % every == 0:
+                session.add(number, float(now), signal.rotation[k, half], signal.acceleration[k, half])
+        session.advance(float(now))
+    ready = session.calibrate(session.snapshot())
+    assert ready is not None and set(ready.live.calibrator.found.sites) == set(signal.sites)
+
+
+def test_a_site_has_one_device_until_it_is_dropped():
+    session = Session(linear.load(), layout())
+    first = session.device(("aux", "oculi_left"), 0.01, False, "y")
+    with pytest.raises(InnerfaceError, match="oculi_left has a device"):
+        session.device(("oculi_left",), 0.01, False, "y")
+    session.drop(first)
+    session.device(("oculi_left",), 0.01, False, "y")
+    assert not session.add(first, 0.0, np.tile([1.0, 0, 0, 0], (2, 1)), np.zeros((2, 3)))
+
+
+def test_linear_devices_and_those_with_z_up_are_brought_to_one_convention(take):
+    signal = from_track(take.tracks["imu"])
+    up = quat.about(0, np.pi / 2)  # y up -> z up
+    rotation = quat.multiply(up, signal.rotation)
+    felt = signal.acceleration - quat.rotate(quat.conjugate(rotation), np.array([0, 0, 9.80665]))
+    back, force = upright_force(rotation, felt, True, "z")
+    assert np.nanmax(np.abs(back - signal.rotation)) < 1e-12 and np.nanmax(np.abs(force - signal.acceleration)) < 1e-9
+
+
+def test_a_nod_that_may_go_on_is_waited_for(take):
+    signal = from_track(take.tracks["imu"])
+    session = Session(linear.load(), layout(), start=float(signal.time[0]))
+    streamed(session, signal)
+    turn = session.calibrate(session.snapshot()).live.calibrator.found.turn_span
+    rotation, acceleration, upto = session.snapshot()
+    until = int((turn[1] + 0.5) * 60)
+    assert session.calibrate((rotation[:until], acceleration[:until], until), settled_s=1.0) is None

@@ -1,0 +1,108 @@
+"""Samples that arrive one by one, from several devices at once, as frames at FRAME_RATE: `signal.resample` at work, live."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from .signal import FRAME_RATE, LONGEST_GAP_S, LOOKAHEAD, ImuSignal, resample
+
+_KEPT_S = LONGEST_GAP_S + 4 * LOOKAHEAD / FRAME_RATE + 0.1  # of the past: what a sample can still be seen in
+_PATIENCE = 1.5  # sample intervals that a frame waits for a sample that does not come
+
+
+@dataclass
+class _Device:
+    """The last samples of sites that share their times."""
+
+    columns: list[int]
+    step: float
+    time: np.ndarray = field(default_factory=lambda: np.zeros(0))
+    rotation: np.ndarray = field(default_factory=lambda: np.zeros((0, 0, 4)))
+    acceleration: np.ndarray = field(default_factory=lambda: np.zeros((0, 0, 3)))
+
+    def add(self, time: float, rotation: np.ndarray, acceleration: np.ndarray) -> bool:
+        """Insert a sample where it belongs; False where there is one of that time."""
+        k = int(np.searchsorted(self.time, time))
+        if k < len(self.time) and self.time[k] == time:
+            return False
+        if not len(self.time):
+            self.rotation, self.acceleration = np.zeros((0, len(self.columns), 4)), np.zeros((0, len(self.columns), 3))
+        self.time = np.insert(self.time, k, time)
+        self.rotation = np.insert(self.rotation, k, rotation, axis=0)
+        self.acceleration = np.insert(self.acceleration, k, acceleration, axis=0)
+        return True
+
+    def forget(self, before: float) -> None:
+        k = int(np.searchsorted(self.time, before)) - 1
+        if k > 0:
+            self.time, self.rotation, self.acceleration = self.time[k:], self.rotation[k:], self.acceleration[k:]
+
+
+class Frames:
+    """Frames k = 0, 1, ... at `start` + k / FRAME_RATE of S sites. What comes out equals `resample(..., causal=True)` of the whole take wherever
+    samples arrive before a frame's patience ends (1.5 sample intervals after it); later ones are held to be lost, as there.
+
+    `devices`: which sites (indices into `sites`) share their times, and their sample interval in s.
+    """
+
+    def __init__(self, sites: tuple[str, ...], devices: list[tuple[list[int], float]], start: float) -> None:
+        self.sites, self.start, self.next = sites, start, 0
+        self.devices = [_Device(columns, step) for columns, step in devices]
+        self.last = np.full((len(sites), 4), np.nan)
+
+    def device(self, columns: list[int], step: float) -> int:
+        """One more device; its number. Raises ValueError where another one has one of its sites."""
+        taken = {c for device in self.devices for c in device.columns}
+        if taken & set(columns):
+            raise ValueError(f"{self.sites[min(taken & set(columns))]} has a device already")
+        self.devices.append(_Device(columns, step))
+        return len(self.devices) - 1
+
+    def drop(self, device: int) -> None:
+        """This device's sites are free again, and missing until another one has them."""
+        self.devices[device] = _Device([], 1.0)
+
+    def add(self, device: int, time: float, rotation: np.ndarray, acceleration: np.ndarray) -> bool:
+        """A sample (G, 4), (G, 3) of one device; NaN where a site did not send. False for one that repeats a time."""
+        return bool(self.devices[device].columns) and self.devices[device].add(time, rotation, acceleration)
+
+    def take(self, now: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Frames that have become known by `now`: times (n,), rotations (n, S, 4), and accelerations (n, S, 3) of the frames LOOKAHEAD before."""
+        last = self._ready(now)
+        count = last - self.next + 1
+        if count <= 0:
+            return np.zeros(0), np.zeros((0, len(self.sites), 4)), np.zeros((0, len(self.sites), 3))
+        at = self.start + np.arange(self.next - LOOKAHEAD, last + 1) / FRAME_RATE
+        rotation, acceleration = np.full((len(at), len(self.sites), 4), np.nan), np.full((len(at), len(self.sites), 3), np.nan)
+        for device in self.devices:
+            if len(device.time):
+                names = tuple(self.sites[c] for c in device.columns)
+                part = resample(ImuSignal(device.time, names, device.rotation, device.acceleration, False, ""), at, causal=True, step=device.step)
+                rotation[:, device.columns], acceleration[:, device.columns] = part.rotation, part.acceleration
+            device.forget(at[-1] - _KEPT_S)
+        self.next = last + 1
+        rotation, acceleration = self._continued(rotation[LOOKAHEAD:]), acceleration[:-LOOKAHEAD]
+        acceleration[at[:-LOOKAHEAD] < self.start - 1e-9] = np.nan
+        return at[LOOKAHEAD:], rotation, acceleration
+
+    def _ready(self, now: float) -> int:
+        """The last frame that need not wait any longer."""
+        last = int(np.floor((now - self.start) * FRAME_RATE + 1e-6))
+        for device in self.devices:
+            if not len(device.time) or now - device.time[-1] > LONGEST_GAP_S + _PATIENCE * device.step:
+                continue  # it is gone: nobody waits for it
+            known = max(device.time[-1], now - _PATIENCE * device.step)
+            last = min(last, int(np.floor((known - self.start) * FRAME_RATE + 1e-6)))
+        return last
+
+    def _continued(self, rotation: np.ndarray) -> np.ndarray:
+        """Rotations without a sign flip against the frames before."""
+        for s in range(len(self.sites)):
+            known = np.flatnonzero(~np.isnan(rotation[:, s]).any(-1))
+            if len(known):
+                if rotation[known[0], s] @ self.last[s] < 0:
+                    rotation[:, s] = -rotation[:, s]
+                self.last[s] = rotation[known[-1], s]
+        return rotation
