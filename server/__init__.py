@@ -1,0 +1,1 @@
+"""The bridge: devices in, avatars out, takes on disk."""

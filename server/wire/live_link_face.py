@@ -1,0 +1,91 @@
+"""Live Link Face over UDP, version 6, as the phone sends it and Unreal reads it: 61 values in Unreal's order. Big-endian; docs/protocol.md."""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+
+import numpy as np
+
+from ...core.channels import LIVE_LINK_FACE
+
+PORT, VERSION, COUNT = 11111, 6, 61
+_LONGEST_TEXT, _LONGEST = 512, 2048
+_FRAME = struct.Struct(">ifii")
+
+
+def _udp_order() -> tuple[str, ...]:
+    """The CSV's order with jawLeft/jawRight and mouthLeft/mouthRight exchanged (names/livelinkface61_udp_order.csv; a test compares)."""
+    names = list(LIVE_LINK_FACE)
+    for a, b in (("jawRight", "jawLeft"), ("mouthRight", "mouthLeft")):
+        i, j = names.index(a), names.index(b)
+        names[i], names[j] = names[j], names[i]
+    return tuple(names)
+
+
+ORDER = _udp_order()
+_SWAPPED = {"mouthLeft": "mouthRight", "mouthRight": "mouthLeft"}
+_SWAPPED_JAW = {"jawLeft": "jawRight", "jawRight": "jawLeft"}
+
+
+@dataclass(frozen=True)
+class Packet:
+    """`values` (61,) float32 in ORDER, or None where the phone sees no face; frame time as the phone counts it (`numerator / denominator` a second)."""
+
+    device: str
+    subject: str
+    frame: int
+    subframe: float
+    numerator: int
+    denominator: int
+    values: np.ndarray | None
+
+
+def parse(data: bytes) -> Packet | None:
+    """A datagram; None for what is none of version 6."""
+    if not 25 <= len(data) <= _LONGEST or data[0] != VERSION:
+        return None
+    texts, at = [], 1
+    for _ in range(2):
+        if at + 4 > len(data):
+            return None
+        size = int.from_bytes(data[at : at + 4], "big", signed=True)
+        if not 0 <= size <= _LONGEST_TEXT or at + 4 + size > len(data):
+            return None
+        texts.append(data[at + 4 : at + 4 + size].decode("utf-8", "surrogateescape"))
+        at += 4 + size
+    if at + _FRAME.size > len(data):
+        return None
+    frame = _FRAME.unpack_from(data, at)
+    at += _FRAME.size
+    if at == len(data):
+        return Packet(*texts, *frame, None)
+    if data[at] != COUNT or len(data) != at + 1 + 4 * COUNT:
+        return None
+    return Packet(*texts, *frame, np.frombuffer(data, dtype=">f4", count=COUNT, offset=at + 1).astype(np.float32))
+
+
+def encode(packet: Packet) -> bytes:
+    """The bytes of a packet; a parsed one comes back bit for bit."""
+    out = bytes([VERSION])
+    for text in (packet.device, packet.subject):
+        raw = text.encode("utf-8", "surrogateescape")[:_LONGEST_TEXT]
+        out += struct.pack(">i", len(raw)) + raw
+    out += _FRAME.pack(packet.frame, packet.subframe, packet.numerator, packet.denominator)
+    return out if packet.values is None else out + bytes([COUNT]) + np.asarray(packet.values, dtype=">f4").tobytes()
+
+
+def values(packet: Packet, swap_mouth: bool = True, swap_jaw: bool = False) -> dict[str, float]:
+    """Weights by name; empty without a face. The app's packets call the mouth's left right, against its own CSV (docs/protocol.md):
+    `swap_mouth` and `swap_jaw` put that right."""
+    if packet.values is None or not np.isfinite(packet.values).all():
+        return {}
+    swap = (_SWAPPED if swap_mouth else {}) | (_SWAPPED_JAW if swap_jaw else {})
+    return {swap.get(name, name): float(v) for name, v in zip(ORDER, np.clip(packet.values, -4, 4))}
+
+
+def seconds(packet: Packet) -> float | None:
+    """The phone's own time; only differences mean something. None where it gives no rate."""
+    if packet.numerator <= 0 or packet.denominator <= 0 or not np.isfinite(packet.subframe):
+        return None
+    return (packet.frame + packet.subframe) * packet.denominator / packet.numerator
