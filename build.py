@@ -320,7 +320,7 @@ def lock(_: list[str]) -> None:
     with tempfile.NamedTemporaryFile("w", suffix=".txt") as constraints:
         constraints.write(limits)
         constraints.flush()
-        extras = [x for name in ("blender", "fusion", "report", "test", "lint") for x in ("--extra", name)]
+        extras = [x for name in ("blender", "fusion", "boards", "lab", "report", "test", "lint") for x in ("--extra", name)]
         run(*compiler, *extras, "-c", constraints.name, "-o", LOCK, quiet=True)
     run(*compiler, "--extra", "train", "-c", LOCK, "-o", TRAIN_LOCK, quiet=True)
     LOCK.write_text(about.format("") + LOCK.read_text())

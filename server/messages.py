@@ -13,7 +13,7 @@ class Imu:
     the device says so; `rotation` (S, 4) scalar first, sensor to world; `acceleration` (S, 3) m/s^2 in the sensor's frame; `gyro` (S, 3) rad/s
     or None; NaN where a sensor did not answer. `time`: the device's own clock in s, None where it has none; `sequence`: counts packets, None
     where nobody counts; `linear`: gravity is taken off; `up`: the world's up axis, "" if unknown; `battery`: volts, NaN if unknown;
-    `sync`: (pulses so far, the device's time of the last)."""
+    `part`: tells sensors apart that a device sends one by one; `sync`: (pulses so far, the device's time of the last)."""
 
     device: str
     keys: tuple[str, ...]
@@ -26,6 +26,7 @@ class Imu:
     gyro: np.ndarray | None = None
     status: tuple[int, ...] = ()
     battery: float = float("nan")
+    part: str = ""
     sync: tuple[int, float] | None = None
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+from array import array
 from pathlib import Path
 from typing import Any
 
@@ -33,10 +34,9 @@ def write(take: Take, path: Path) -> None:
         writer.start(profile=_PROFILE, library="innerface")
         writer.add_metadata("innerface", {"version": "1", "name": take.name, "epoch": repr(epoch)})
         for name, track in take.tracks.items():
-            schema = writer.register_schema(f"innerface.{track.kind}", "jsonschema", _schema(track))
-            meta = {f"meta.{k}": v for k, v in track.meta.items()}
-            meta |= {"kind": track.kind, "columns": json.dumps(track.columns)}
-            channel = writer.register_channel(f"/{name}", "json", schema, metadata=meta)
+            known = writer.register_schema(f"innerface.{track.kind}", "jsonschema", schema(track.columns))
+            about = channel_metadata(track.kind, track.columns, track.meta)
+            channel = writer.register_channel(f"/{name}", "json", known, metadata=about)
             for t, row in zip(track.time.tolist(), track.values.tolist()):
                 sample: dict[str, float | None] = {"time": t}
                 sample.update(zip(track.columns, (None if v != v else v for v in row)))
@@ -45,10 +45,16 @@ def write(take: Take, path: Path) -> None:
         writer.finish()
 
 
-def _schema(track: Track) -> bytes:
+def schema(columns: tuple[str, ...]) -> bytes:
+    """JSON schema of a track's messages."""
     number = {"type": ["number", "null"]}
-    properties: dict[str, Any] = {"time": {"type": "number"}} | dict.fromkeys(track.columns, number)
+    properties: dict[str, Any] = {"time": {"type": "number"}} | dict.fromkeys(columns, number)
     return json.dumps({"type": "object", "properties": properties}).encode()
+
+
+def channel_metadata(kind: str, columns: tuple[str, ...], meta: dict[str, str]) -> dict[str, str]:
+    """What a track's channel says of it, so that it is read back as it was."""
+    return {f"meta.{k}": v for k, v in meta.items()} | {"kind": kind, "columns": json.dumps(columns)}
 
 
 def read(path: Path) -> Take:
@@ -59,16 +65,14 @@ def read(path: Path) -> Take:
 
     name, whole = path.stem, False
     channels: dict[int, Channel] = {}
-    rows: dict[int, list[dict]] = {}
+    rows: dict[int, _Rows] = {}
     try:
         with open(path, "rb") as source:
             for record in StreamReader(source, validate_crcs=True, record_size_limit=_RECORD_LIMIT).records:
                 if isinstance(record, Channel):
                     channels.setdefault(record.id, record)
                 elif isinstance(record, Message):
-                    sample = json.loads(record.data)
-                    if isinstance(sample, dict):
-                        rows.setdefault(record.channel_id, []).append(sample)
+                    rows.setdefault(record.channel_id, _Rows(channels.get(record.channel_id))).add(json.loads(record.data))
                 elif isinstance(record, Metadata) and record.name == "innerface":
                     name = record.metadata.get("name", name)
             whole = True
@@ -78,7 +82,7 @@ def read(path: Path) -> Take:
         reason = type(error).__name__
     tracks = {}
     for number, channel in channels.items():
-        track = _track(channel, rows.get(number, []), path)
+        track = _track(channel, rows.get(number), path)
         if track is not None:
             tracks[channel.topic.lstrip("/")] = track
     if not tracks:
@@ -90,17 +94,33 @@ def read(path: Path) -> Take:
     return Take(name, tracks, notes)
 
 
-def _track(channel: Any, samples: list[dict], path: Path) -> Track | None:
+class _Rows:
+    """A channel's samples as numbers, 8 bytes each: long recordings do not fit into memory as objects."""
+
+    def __init__(self, channel: Any) -> None:
+        columns = json.loads(channel.metadata["columns"]) if channel is not None and "columns" in channel.metadata else ()
+        self.columns = tuple(str(c) for c in columns)
+        self.numbers = array("d")
+
+    def add(self, sample: Any) -> None:
+        if isinstance(sample, dict) and self.columns:
+            nan = math.nan
+            row = [float(sample["time"]), *(nan if (v := sample.get(c)) is None else float(v) for c in self.columns)]
+            self.numbers.extend(row)
+
+
+def _track(channel: Any, rows: _Rows | None, path: Path) -> Track | None:
+    """A channel as a track, None for one of another program's. Samples that came late are put in their places, repeated times left out."""
     try:
-        columns = tuple(str(c) for c in json.loads(channel.metadata["columns"]))
+        rows = rows or _Rows(channel)
         kind = channel.metadata["kind"]
-        time = np.array([float(s["time"]) for s in samples], dtype=np.float64)
-        values = np.array([[math.nan if s.get(c) is None else float(s[c]) for c in columns] for s in samples]).reshape(
-            len(samples), len(columns)
-        )
+        numbers = np.frombuffer(rows.numbers, dtype=np.float64).reshape(-1, len(rows.columns) + 1)
+        if len(numbers) and (np.diff(numbers[:, 0]) <= 0).any():
+            numbers = numbers[np.argsort(numbers[:, 0], kind="stable")]
+            numbers = numbers[np.concatenate([[True], np.diff(numbers[:, 0]) > 0])]
         meta = {k[len("meta.") :]: v for k, v in channel.metadata.items() if k.startswith("meta.")}
-        return Track(kind, time, columns, values, meta)
+        return Track(kind, numbers[:, 0], rows.columns, numbers[:, 1:], meta)
     except KeyError:
-        return None  # a channel of another program's
+        return None
     except (ValueError, TypeError) as error:
         raise InnerfaceError(f"{path}: track {channel.topic}: {error}; the file was damaged: restore it from a copy") from None

@@ -87,7 +87,7 @@ def parse(data: bytes) -> Imu | Hello | Newer | None:
         numbers[:, 7:10] * _G if gyro else None,
         tuple(rows[:, 1].tolist()),
         battery / 1000 if battery else float("nan"),
-        None if since == NO_SYNC else (pulses, (time - since) * 1e-6),
+        sync=None if since == NO_SYNC else (pulses, (time - since) * 1e-6),
     )
 
 

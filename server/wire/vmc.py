@@ -90,7 +90,7 @@ class Encoder:
         return bytes(self.data)
 
 
-def _message(address: str, args: list):  # noqa: ANN202 - python-osc's own type
+def _message(address: str, args: list):
     builder = osc_message_builder.OscMessageBuilder(address)
     for arg in args:
         builder.add_arg(arg)

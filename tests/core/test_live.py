@@ -171,6 +171,6 @@ def test_a_nod_that_may_go_on_is_waited_for(take):
     session = Session(linear.load(), layout(), start=float(signal.time[0]))
     streamed(session, signal)
     turn = session.calibrate(session.snapshot()).live.calibrator.found.turn_span
-    rotation, acceleration, upto = session.snapshot()
+    rotation, acceleration, _ = session.snapshot()
     until = int((turn[1] + 0.5) * 60)
     assert session.calibrate((rotation[:until], acceleration[:until], until), settled_s=1.0) is None

@@ -1,0 +1,59 @@
+"""What the hub hands to sinks and clients, and its bytes for WebSocket clients (docs/protocol.md)."""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..core.channels import OUTPUT
+
+VERSION = 1
+FACE, SENSORS = 1, 2
+_HEADER = struct.Struct("<2sBBIdd")  # magic, kind, version, sequence, time, arrived
+
+
+@dataclass(frozen=True)
+class Frame:
+    """`time`: of the face, s on the hub's clock; `arrived`: when the packet came that completed it; `values` (55,; OUTPUT) weights 0..1 and head angles
+    in rad; `confidence` (52,) or None; `source`: the stream it is of; `seen`: it was measured just now, not held."""
+
+    sequence: int
+    time: float
+    arrived: float
+    values: np.ndarray
+    confidence: np.ndarray | None
+    source: str
+    seen: bool
+
+
+def face_bytes(frame: Frame) -> bytes:
+    """u8 flags (1: measured, 2: confidence follows), u8 count, u16 0, then float32 values and u8 confidences."""
+    flags = (1 if frame.seen else 0) | (2 if frame.confidence is not None else 0)
+    out = _HEADER.pack(b"IW", FACE, VERSION, frame.sequence & 0xFFFFFFFF, frame.time, frame.arrived)
+    out += struct.pack("<BBH", flags, len(frame.values), 0) + frame.values.astype("<f4").tobytes()
+    if frame.confidence is not None:
+        out += np.clip(np.round(frame.confidence * 255), 0, 255).astype(np.uint8).tobytes()
+    return out
+
+
+def sensor_bytes(sequence: int, time: float, arrived: float, turn: np.ndarray, push: np.ndarray) -> bytes:
+    """Per site how far it is turned from where it began (rad) and its acceleration's length (m/s^2): u8 0, u8 count, u16 0, float32 pairs; NaN: missing."""
+    pairs = np.stack([turn, push], axis=1).astype("<f4")
+    return _HEADER.pack(b"IW", SENSORS, VERSION, sequence & 0xFFFFFFFF, time, arrived) + struct.pack("<BBH", 0, len(pairs), 0) + pairs.tobytes()
+
+
+def read_face(data: bytes) -> Frame | None:
+    """A face frame's bytes, for clients in Python; None for other bytes."""
+    if len(data) < _HEADER.size + 4 or data[:4] != b"IW" + bytes([FACE, VERSION]):
+        return None
+    _, _, _, sequence, time, arrived = _HEADER.unpack_from(data)
+    flags, count, _ = struct.unpack_from("<BBH", data, _HEADER.size)
+    at = _HEADER.size + 4
+    end = at + 4 * count
+    if count != len(OUTPUT) or len(data) != end + (52 if flags & 2 else 0):
+        return None
+    values = np.frombuffer(data, dtype="<f4", count=count, offset=at).astype(np.float64)
+    confidence = np.frombuffer(data, dtype=np.uint8, offset=end) / 255 if flags & 2 else None
+    return Frame(sequence, time, arrived, values, confidence, "", bool(flags & 1))

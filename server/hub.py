@@ -1,0 +1,534 @@
+"""The hub: what sources hear goes onto one clock, to the recorder and through the core; the face goes to sinks and clients.
+
+Everything here runs in one event loop; `receive` may be called from other threads by `receive_soon`. What takes long (loading a network, finding a
+calibration) runs in a thread beside it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from ..core.channels import ARKIT, LIVE_LINK_FACE, OUTPUT
+from ..core.errors import InnerfaceError
+from ..core.head_pose import Recentre
+from ..core.imu import model as models
+from ..core.imu import quaternion as quat
+from ..core.imu.adapt import Adapter
+from ..core.imu.layout import Layout, layout
+from ..core.imu.signal import FRAME_RATE, LOOKAHEAD, columns
+from ..core.live import Output, Session
+from .frame import Frame
+from .loss import POLICIES, Loss
+from .messages import About, Bio, Face, Imu, Message
+from .recorder import Recorder
+from .sites import Sites, Touch
+from .streams import GONE_S, Stream
+
+_TICK_S = 1 / 120
+_SENSOR_EVERY = 3  # frames: what clients draw needs no more
+_TOUCH_S = 5.0
+_SEEK_S, _SEEK_FROM_S, _SETTLED_S = 1.0, 5.0, 1.0  # how often a calibration is sought, after how many seconds of frames, and how long after its turn
+_CALIBRATION_S = 45.0
+_MOST_STREAMS = 64
+OUTPUTS = ("auto", "sensors", "camera")
+
+
+class Source(Protocol):
+    """Something that messages come from."""
+
+    name: str
+
+    async def start(self, hub: Hub) -> None:
+        """Begin; raises InnerfaceError where it cannot."""
+
+    async def stop(self) -> None:
+        """End, whatever state it is in."""
+
+    def about(self) -> str:
+        """One line for the user: what it waits for, and where."""
+        ...
+
+
+class Sink(Protocol):
+    """Something that faces go to."""
+
+    name: str
+
+    async def start(self, hub: Hub) -> None:
+        """Begin; raises InnerfaceError where it cannot."""
+
+    async def stop(self) -> None:
+        """End; files are whole afterwards."""
+
+    def put(self, frame: Frame) -> None:
+        """A face. Never waits; what cannot be sent now is dropped for the next."""
+
+    def about(self) -> str:
+        """One line for the user."""
+        ...
+
+
+@dataclass
+class Options:
+    """`layout`, `model` (None: the shipped live network), `adapter`; `loss` policy; `output`: of sensors, camera or whichever is there; `calibrate`: seek
+    a calibration by itself; `recentre`: the head's yaw follows slowly; `folder` for takes; `sites`: the file that assignments are kept in."""
+
+    layout: str = "default"
+    model: str | None = None
+    adapter: Adapter | None = None
+    raw: bool = False
+    loss: str = "hold"
+    output: str = "auto"
+    calibrate: bool = True
+    recentre: bool = True
+    folder: Path = field(default_factory=Path.cwd)
+    sites: Path | None = None
+
+
+class Hub:
+    """See the module. Make it inside a running event loop."""
+
+    def __init__(self, options: Options | None = None) -> None:
+        self.options = options or Options()
+        if self.options.loss not in POLICIES:
+            raise InnerfaceError(f"loss policy '{self.options.loss}': give one of {', '.join(POLICIES)}")
+        if self.options.output not in OUTPUTS:
+            raise InnerfaceError(f"output '{self.options.output}': give one of {', '.join(OUTPUTS)}")
+        self.began = time.monotonic()
+        self.loop = asyncio.get_running_loop()
+        self.layout: Layout = layout(self.options.layout)
+        self.sites = Sites(self.layout, self.options.sites)
+        self.sites.load()
+        self.sources: list[Source] = []
+        self.sinks: list[Sink] = []
+        self.streams: dict[tuple[str, str, str], Stream] = {}
+        self.session: Session | None = None
+        self.model: models.Model | None = None
+        self.recorder: Recorder | None = None
+        self.listeners: set[Callable[[Frame], None]] = set()
+        self.sensor_listeners: set[Callable[[float, float, np.ndarray, np.ndarray], None]] = set()
+        self.recentre_sensors, self.recentre_camera = Recentre(self.options.recentre), Recentre(False)
+        self.loss_sensors, self.loss_camera = Loss(self.options.loss), Loss(self.options.loss)
+        self.sequence, self.marks = 0, 0
+        self.latency: deque[float] = deque(maxlen=1200)
+        self.spent: deque[float] = deque(maxlen=1200)
+        self.frames_out: deque[float] = deque(maxlen=300)
+        self.notes: deque[str] = deque(maxlen=12)
+        self.calibrating, self.calibration_note = "", "no sensor has sent anything yet"
+        self.seek_from = 0
+        self.zero: np.ndarray | None = None
+        self.touching: Touch | None = None
+        self.camera: tuple[float, float, np.ndarray, bool] | None = None
+        self.tasks: list[asyncio.Task[Any]] = []
+
+    # -- life ------------------------------------------------------------------------------------------------------------------
+
+    def now(self) -> float:
+        """Seconds on the hub's clock: since it was made."""
+        return time.monotonic() - self.began
+
+    async def start(self, sources: list[Source], sinks: list[Sink]) -> None:
+        """Load the model, open everything. Raises InnerfaceError; whatever was opened is closed again."""
+        try:
+            self.model, notes = await asyncio.to_thread(models.load, self.options.model, True)
+            self.notes.extend(notes)
+            for sink in sinks:
+                await sink.start(self)
+                self.sinks.append(sink)
+            self.tasks = [self.loop.create_task(self._tick()), self.loop.create_task(self._seek())]
+            for source in sources:
+                await source.start(self)
+                self.sources.append(source)
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def stop(self) -> None:
+        """Close everything; a recording is whole afterwards."""
+        for task in self.tasks:
+            task.cancel()
+        await asyncio.gather(*self.tasks, return_exceptions=True)
+        for part in (*self.sources, *self.sinks):
+            await part.stop()
+        self.sources, self.sinks, self.tasks = [], [], []
+        if self.recorder is not None:
+            await asyncio.to_thread(self.recorder.close)
+            self.recorder = None
+
+    # -- in --------------------------------------------------------------------------------------------------------------------
+
+    def receive_soon(self, source: str, message: Message) -> None:
+        """`receive` from another thread; the arrival is now."""
+        self.loop.call_soon_threadsafe(self.receive, source, message, self.now())
+
+    def receive(self, source: str, message: Message, arrival: float | None = None) -> None:
+        """A message of a source; `arrival` on the hub's clock, now if not given."""
+        arrival = self.now() if arrival is None else arrival
+        stream = self._stream(source, message, arrival)
+        if stream is None:
+            return
+        if isinstance(message, About):
+            stream.heard = arrival
+            stream.name, stream.problem = message.name or stream.name, message.problem
+            stream.battery = message.battery if message.battery == message.battery else stream.battery
+            return
+        at = stream.when(message, arrival)
+        if at is None:
+            return
+        if isinstance(message, Imu):
+            self._imu(stream, message, at, arrival)
+        elif isinstance(message, Face):
+            self._face(stream, message, at, arrival)
+        else:
+            self._bio(stream, message, at)
+
+    def _stream(self, source: str, message: Message, arrival: float) -> Stream | None:
+        device = message.device[:64]
+        kind = {Imu: "imu", Face: "face", Bio: "bio"}.get(type(message), "device")
+        if kind == "device":  # what it says of itself belongs to the samples that it sends
+            known = [s for s in self.streams.values() if (s.source, s.device) == (source, device)]
+            if known:
+                return known[0]
+        part = message.part if isinstance(message, Imu) else ""
+        key = (source, device, kind + part)
+        stream = self.streams.get(key)
+        if stream is None:
+            early = self.streams.pop((source, device, "device"), None) if not part else None
+            if len(self.streams) >= _MOST_STREAMS:
+                self._forget(arrival)
+            if len(self.streams) >= _MOST_STREAMS:
+                return None
+            stream = self.streams[key] = Stream(source, device, kind, arrival, heard=arrival)
+            if early is not None:
+                stream.name, stream.battery = early.name, early.battery
+        elif kind in ("imu", "bio") and arrival - stream.heard > GONE_S and stream.counter.received:
+            self.note(f"{stream.device} is back after {arrival - stream.heard:.1f} s")
+        return stream
+
+    def _forget(self, now: float) -> None:
+        """Streams that never said anything of use make room."""
+        for key in [k for k, s in self.streams.items() if s.counter.received < 3 and now - s.heard > GONE_S]:
+            del self.streams[key]
+
+    def _imu(self, stream: Stream, message: Imu, at: float, arrival: float) -> None:
+        if self.touching is not None:
+            self.touching.add(message)
+        names = tuple(self.sites.site(message.device, key) or f"{message.device}/{key}" for key in message.keys)
+        if self.recorder is not None:
+            meta = {"acceleration": "linear" if message.linear else "specific_force", "device": message.device} | ({"up": message.up} if message.up else {})
+            track = "imu" if self._first(stream) else f"imu {message.device} {message.part}".rstrip()
+            values = np.concatenate([message.rotation, message.acceleration], axis=1).ravel()
+            extra: dict[str, Any] = {"arrival": round(arrival - self.recorder.started, 6)}
+            extra |= {k: v for k, v in (("device_time", message.time), ("sequence", message.sequence), ("sync", message.sync)) if v is not None}
+            if message.gyro is not None:
+                extra["gyro"] = np.round(message.gyro, 4).tolist()
+            self.recorder.put(track, "imu", columns(names), meta, at, values, extra)
+        if stream.last is None or (stream.last.keys, stream.last.linear, stream.last.up) != (message.keys, message.linear, message.up):
+            self._unseat(stream)
+        stream.last = message
+        if stream.session is None:
+            self._seat(stream, message, names)
+        if stream.session is not None and self.session is not None:
+            mine = [k for k, n in enumerate(names) if n in self.layout.sites]
+            self.session.add(stream.session, at, message.rotation[mine], message.acceleration[mine])
+            self._advance(arrival)
+
+    def _first(self, stream: Stream) -> bool:
+        return next((s for s in self.streams.values() if s.kind == "imu" and s.counter.received), None) is stream
+
+    def _seat(self, stream: Stream, message: Imu, names: tuple[str, ...]) -> None:
+        """A device whose interval is known now takes its sites in the session."""
+        mine, step = tuple(n for n in names if n in self.layout.sites), stream.interval
+        if not mine or step is None or self.model is None:
+            return
+        if self.session is None:
+            self.session = Session(self.model, self.layout, self.options.adapter, self.options.raw, start=self.now())
+            self.calibration_note = "relax the face, then nod (chin down first) and shake the head (to your left first)"
+        try:
+            stream.session = self.session.device(mine, step, message.linear, message.up)
+        except InnerfaceError as error:
+            stream.problem = str(error)
+            return
+        stream.problem = ""
+        if self.session.ready is not None:
+            self.note(f"{stream.device} brought {', '.join(mine)}; calibrate again to use it")
+
+    def _unseat(self, stream: Stream) -> None:
+        if stream.session is not None and self.session is not None:
+            self.session.drop(stream.session)
+        stream.session = None
+
+    def _face(self, stream: Stream, message: Face, at: float, arrival: float) -> None:
+        if self.recorder is not None:
+            values = np.array([message.values.get(c, np.nan) for c in LIVE_LINK_FACE])
+            track = "weights" if len([s for s in self.streams.values() if s.kind == "face"]) == 1 else f"weights {stream.source} {stream.device[:12]}"
+            extra = {"arrival": round(arrival - self.recorder.started, 6)} | ({} if message.time is None else {"device_time": message.time})
+            self.recorder.put(track, "weights", LIVE_LINK_FACE, {"device": stream.device}, at, values, extra)
+        seen = bool(message.values)
+        before = self.camera
+        if seen:
+            values = np.array([message.values.get(c, 0.0) for c in OUTPUT])
+        else:
+            values = before[2] if before is not None else np.zeros(len(OUTPUT))
+        step = min(max(at - before[0], 1e-3), 0.5) if before is not None else 1 / FRAME_RATE
+        self.camera = (at, arrival, values, seen)
+        self._camera_out(at, arrival, values, seen, step)
+
+    def _camera_out(self, at: float, arrival: float, values: np.ndarray, seen: bool, step: float) -> None:
+        if self.options.output == "sensors" or (self.options.output == "auto" and self.sensors_live):
+            return
+        values = values.copy()
+        if seen:
+            values[len(ARKIT) :] = self.recentre_camera.push(values[len(ARKIT) :], step)
+        out = self.loss_camera.push(values, seen, step)
+        if out is not None:
+            self._emit(at, arrival, out, None, "camera", seen)
+
+    def _bio(self, stream: Stream, message: Bio, at: float) -> None:
+        if self.recorder is not None:
+            count = len(message.values)
+            track = f"biosignal {message.device}" if len([s for s in self.streams.values() if s.kind == "bio"]) > 1 else "biosignal"
+            for k, row in enumerate(message.values):
+                when = at - (count - 1 - k) / message.rate
+                self.recorder.put(track, "biosignal", message.columns, {"unit": "uV", "rate_hz": repr(message.rate)}, when, row, {})
+
+    # -- through ---------------------------------------------------------------------------------------------------------------
+
+    @property
+    def sensors_live(self) -> bool:
+        """Whether the face can come from sensors now: calibrated, and one of them is heard."""
+        now = self.now()
+        return self.session is not None and self.session.ready is not None and any(
+            s.session is not None and now - s.heard < GONE_S for s in self.streams.values()
+        )  # fmt: skip
+
+    def _advance(self, arrived: float) -> None:
+        if self.session is None:
+            return
+        began = time.perf_counter()
+        out = self.session.advance(self.now())
+        if self.sensor_listeners and self.session.history and self.session.frames.next % _SENSOR_EVERY == 0:
+            self._tell_sensors(arrived)
+        if len(out.time) and self.options.output != "camera" and not (self.options.output == "auto" and self.camera_live and not self.sensors_live):
+            self._sensors_out(out, arrived)
+            self.spent.append((time.perf_counter() - began) / len(out.time))
+
+    @property
+    def camera_live(self) -> bool:
+        """Whether a camera or another program sends faces now."""
+        return self.camera is not None and self.now() - self.camera[1] < GONE_S
+
+    def _sensors_out(self, out: Output, arrived: float) -> None:
+        for k in range(len(out.time)):
+            values = out.values[k].copy()
+            values[len(ARKIT) :] = self.recentre_sensors.push(values[len(ARKIT) :], 1 / FRAME_RATE)
+            sent = self.loss_sensors.push(values, bool(out.seen[k]), 1 / FRAME_RATE)
+            if sent is not None:
+                self._emit(float(out.time[k]), arrived, sent, None if out.confidence is None else out.confidence[k], "sensors", bool(out.seen[k]))
+
+    def _emit(self, at: float, arrived: float, values: np.ndarray, confidence: np.ndarray | None, source: str, seen: bool) -> None:
+        self.sequence += 1
+        frame = Frame(self.sequence, at, arrived, values, confidence, source, seen)
+        for sink in self.sinks:
+            sink.put(frame)
+        for listener in list(self.listeners):
+            listener(frame)
+        now = self.now()
+        self.frames_out.append(now)
+        self.latency.append(now - arrived)
+
+    def _tell_sensors(self, arrived: float) -> None:
+        assert self.session is not None
+        rotation, acceleration = self.session.history[-1]
+        if self.zero is None:
+            self.zero = rotation.copy()
+        fresh = np.isnan(self.zero).any(1)
+        self.zero[fresh] = rotation[fresh]
+        turn = np.linalg.norm(quat.to_rotvec(quat.multiply(rotation, quat.conjugate(self.zero))), axis=1)
+        for listener in list(self.sensor_listeners):
+            listener(self.now(), arrived, turn, np.linalg.norm(acceleration, axis=1))
+
+    async def _tick(self) -> None:
+        """Frames whose samples do not come, faces that are lost, touches that end."""
+        while True:
+            await asyncio.sleep(_TICK_S)
+            now = self.now()
+            try:
+                if self.session is not None:
+                    self._advance(now)
+                if self.camera is not None and now - self.camera[1] > 0.1 and self.camera_silent_s(now) < 30.0:
+                    self._camera_silent(now)
+                if self.touching is not None and now > self.touching.until:
+                    self._touched()
+            except InnerfaceError as error:
+                self.note(str(error))
+
+    def camera_silent_s(self, now: float) -> float:
+        """How long no face has come."""
+        return now - self.camera[1] if self.camera is not None else float("inf")
+
+    def _camera_silent(self, now: float) -> None:
+        last = self.frames_out[-1] if self.frames_out else 0.0
+        if self.camera is not None and now - last >= 1 / FRAME_RATE:
+            self._camera_out(now, now, self.camera[2], False, min(now - last, 0.1))
+
+    # -- commands --------------------------------------------------------------------------------------------------------------
+
+    def note(self, text: str) -> None:
+        """A sentence for the user."""
+        self.notes.append(f"{datetime.now():%H:%M:%S} {text}")
+
+    def calibrate(self) -> str:
+        """Begin a calibration with what comes from now on. Raises InnerfaceError without sensors."""
+        if self.session is None:
+            raise InnerfaceError("no sensor has sent anything yet; connect one first")
+        self.seek_from, self.calibrating = self.session.frames.next, "seeking"
+        self.calibration_note = "relax the face for three seconds, then nod (chin down first) and shake the head (to your left first)"
+        return self.calibration_note
+
+    async def _seek(self) -> None:
+        """Find a calibration: by itself until there is one, and whenever asked."""
+        while True:
+            await asyncio.sleep(_SEEK_S)
+            session = self.session
+            if session is None or (session.ready is not None and not self.calibrating) or (not self.options.calibrate and not self.calibrating):
+                continue
+            seconds = (session.frames.next - self.seek_from) / FRAME_RATE
+            if seconds < _SEEK_FROM_S:
+                continue
+            taken = session.snapshot(seconds)
+            try:
+                ready = await asyncio.to_thread(session.calibrate, taken, _SETTLED_S)
+            except InnerfaceError as error:
+                if self.calibrating and seconds > _CALIBRATION_S:
+                    self.calibrating = ""
+                    self.note(f"not calibrated: {error}")
+                self.calibration_note = str(error)
+                continue
+            if ready is None or session is not self.session:
+                continue
+            session.accept(ready)
+            self.calibrating, self.calibration_note = "", ""
+            self.recentre_sensors.zero[:] = 0.0
+            found = ready.live.calibrator.found
+            self.note(f"calibrated with {len(found.face)} face sites")
+            for text in ready.notes:
+                self.note(text)
+
+    def recentre(self) -> None:
+        """Where the head looks now is straight ahead."""
+        self.recentre_sensors.now()
+        self.recentre_camera.now()
+
+    def assign(self, sensor: str, site: str) -> None:
+        """A sensor ("device/key") sits at a site; "" forgets it. Raises InnerfaceError."""
+        self.sites.assign(sensor, site)
+        for stream in self.streams.values():
+            if stream.kind == "imu":
+                self._unseat(stream)
+        self.note(f"{sensor} sits at {site}" if site else f"{sensor} is not assigned any more")
+
+    def touch(self, site: str) -> float:
+        """Wait for a tap on the sensor at a site; how long, in s. Raises InnerfaceError for a site that the layout lacks."""
+        if site not in self.layout.sites:
+            raise InnerfaceError(f"site '{site[:40]}': layout '{self.layout.name}' has {', '.join(self.layout.sites)}")
+        self.touching = Touch(site, self.now() + _TOUCH_S)
+        return _TOUCH_S
+
+    def _touched(self) -> None:
+        touch, self.touching = self.touching, None
+        assert touch is not None
+        self.assign(touch.found(), touch.site)
+
+    def record(self, name: str = "", path: Path | None = None) -> str:
+        """Begin a take; where it is written. Raises InnerfaceError where one is being recorded, or the place cannot be written."""
+        if self.recorder is not None:
+            raise InnerfaceError(f"{self.recorder.path} is being recorded; stop it first")
+        if path is None:
+            stem = re.sub(r"[^\w\- ]", "_", name).strip()[:80] or f"take {datetime.now():%Y-%m-%d %H-%M-%S}"
+            path = self.options.folder / f"{stem}.mcap"
+            count = 1
+            while path.exists():
+                count += 1
+                path = self.options.folder / f"{stem} {count}.mcap"
+        self.recorder = Recorder(path, path.stem, self.now())
+        self.marks = 0
+        return str(path)
+
+    async def stop_recording(self) -> dict[str, Any]:
+        """End the take: its path, rows and seconds. Raises InnerfaceError where none is recorded."""
+        recorder, self.recorder = self.recorder, None
+        if recorder is None:
+            raise InnerfaceError("nothing is being recorded; start with 'record'")
+        await asyncio.to_thread(recorder.close)
+        said = {"path": str(recorder.path), "rows": recorder.rows, "seconds": round(self.now() - recorder.started, 2), "dropped": recorder.dropped}
+        if recorder.problem:
+            self.note(recorder.problem)
+        return said
+
+    def mark(self, text: str = "") -> int:
+        """A mark in the recording; its number."""
+        self.marks += 1
+        if self.recorder is not None:
+            self.recorder.put("events", "events", ("mark",), {}, self.now(), np.array([float(self.marks)]), {"text": text[:500]})
+        return self.marks
+
+    @property
+    def lookahead_s(self) -> float:
+        """How far the face lags behind what the sensors feel, by design."""
+        return LOOKAHEAD / FRAME_RATE
+
+    def delay_ms(self) -> float:
+        """What audio must be delayed by to fit the face: look-ahead, one sample's wait, computing and queueing."""
+        wait = max((s.interval or 0.0 for s in self.streams.values() if s.kind == "imu" and s.session is not None), default=0.0)
+        computing = float(np.median(self.latency)) if self.latency else 0.0
+        return 1000 * (computing + (self.lookahead_s + wait if self.sensors_live else 0.0))
+
+    def status(self) -> dict[str, Any]:
+        """All that a user wants to know, as JSON-ready values."""
+        now = self.now()
+        late = np.array(self.latency) * 1000 if self.latency else np.zeros(1)
+        recorder = self.recorder
+        recent = [t for t in self.frames_out if now - t < 2.0]
+        lights: dict[str, dict[str, Any]] = {site: {"state": "none"} for site in self.layout.sites}
+        for s in self.streams.values():
+            for key, present in zip(s.keys, s.present):
+                site = self.sites.site(s.device, key)
+                if site in lights:
+                    away = now - s.heard > GONE_S
+                    state = "away" if away or present < 0.2 else "poor" if present < 0.95 else "ok"
+                    lights[site] = {"state": state, "loss": round(1 - float(present), 3), "sensor": f"{s.device}/{key}"}
+        return {
+            "time": round(now, 3),
+            "sources": [{"name": s.name, "about": s.about()} for s in self.sources],
+            "sinks": [{"name": s.name, "about": s.about()} for s in self.sinks],
+            "streams": [s.report(now) for s in self.streams.values()],
+            "sites": lights,
+            "calibrated": self.session is not None and self.session.ready is not None,
+            "calibrating": bool(self.calibrating),
+            "calibration": self.calibration_note,
+            "output": "sensors" if self.sensors_live else "camera" if self.camera_live else "none",
+            "output_hz": round(len(recent) / 2.0, 1),
+            "latency_ms": {f"p{p}": round(float(np.percentile(late, p)), 2) for p in (50, 99)},
+            "delay_ms": round(self.delay_ms(), 1),
+            "lookahead_ms": round(self.lookahead_s * 1000, 1),
+            "recording": None if recorder is None else {
+                "path": str(recorder.path), "seconds": round(now - recorder.started, 1), "rows": recorder.rows, "bytes": recorder.bytes,
+                "dropped": recorder.dropped, "problem": recorder.problem, "marks": self.marks,
+            },
+            "notes": list(self.notes),
+        }  # fmt: skip
+
+    def settings(self) -> dict[str, Any]:
+        """The options, for clients."""
+        return {k: (str(v) if isinstance(v, Path) else v) for k, v in asdict(self.options).items() if k not in ("adapter", "sites", "folder")}

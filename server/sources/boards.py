@@ -1,0 +1,161 @@
+"""Biosignal boards through libraries that are extras: any BrainFlow board, and any LSL stream."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from typing import Any
+
+import numpy as np
+
+from ...core.errors import InnerfaceError
+from ..hub import Hub
+from ..messages import Bio
+
+_POLL_S = 0.02
+
+
+class _Polled:
+    """A library that is asked in a thread."""
+
+    name = ""
+
+    def __init__(self) -> None:
+        self.ending = threading.Event()
+        self.thread: threading.Thread | None = None
+
+    async def start(self, hub: Hub) -> None:
+        """Connect. Raises InnerfaceError."""
+        self.hub = hub
+        await asyncio.to_thread(self.connect)
+        self.thread = threading.Thread(target=self._run, name=f"innerface {self.name}", daemon=True)
+        self.thread.start()
+
+    async def stop(self) -> None:
+        """Disconnect."""
+        self.ending.set()
+        if self.thread is not None:
+            await asyncio.to_thread(self.thread.join, 3.0)
+
+    def _run(self) -> None:
+        while not self.ending.wait(_POLL_S):
+            message = self.poll()
+            if message is not None:
+                self.hub.receive_soon(self.name, message)
+        self.disconnect()
+
+    def connect(self) -> None:
+        """Open the board or stream."""
+        raise NotImplementedError
+
+    def disconnect(self) -> None:
+        """Close it."""
+
+    def poll(self) -> Bio | None:
+        """What has come since the last time."""
+        raise NotImplementedError
+
+
+class BrainFlow(_Polled):
+    """`board`: BrainFlow's number (-1: its synthetic board) or name; `parameters`: of BrainFlowInputParams, such as serial_port."""
+
+    name = "brainflow"
+
+    def __init__(self, board: str, parameters: dict[str, str] | None = None) -> None:
+        super().__init__()
+        self.asked, self.parameters = board, parameters or {}
+        self.count = 0
+
+    def connect(self) -> None:
+        """Prepare a session and begin. Raises InnerfaceError."""
+        try:
+            from brainflow.board_shim import BoardIds, BoardShim, BrainFlowError, BrainFlowInputParams
+        except ImportError as error:
+            raise InnerfaceError(f"brainflow is not installed ({error}); pip install 'innerface[boards]'") from None
+        BoardShim.disable_board_logger()
+        try:
+            number = int(self.asked)
+        except ValueError:
+            names = {b.name.removesuffix("_BOARD").lower(): b.value for b in BoardIds}
+            if self.asked.lower() not in names:
+                raise InnerfaceError(f"brainflow board '{self.asked}': give its number, or one of {', '.join(sorted(names))}") from None
+            number = names[self.asked.lower()]
+        params = BrainFlowInputParams()
+        for key, value in self.parameters.items():
+            if not hasattr(params, key):
+                raise InnerfaceError(f"brainflow: '{key}' is none of its parameters: {', '.join(sorted(vars(params)))}")
+            setattr(params, key, type(getattr(params, key))(value))
+        try:
+            self.rows = BoardShim.get_exg_channels(number)
+            self.rate = float(BoardShim.get_sampling_rate(number))
+            self.board: Any = BoardShim(number, params)
+            self.board.prepare_session()
+            self.board.start_stream()
+        except BrainFlowError as error:
+            raise InnerfaceError(f"brainflow board {self.asked}: does not connect ({error}); check that it is on, its port and its radio") from None
+        self.number = number
+
+    def disconnect(self) -> None:
+        """Release the session."""
+        from brainflow.board_shim import BrainFlowError
+
+        try:
+            self.board.stop_stream()
+            self.board.release_session()
+        except BrainFlowError:
+            pass
+
+    def poll(self) -> Bio | None:
+        """All samples since the last time, in uV as BrainFlow gives them."""
+        data = self.board.get_board_data()
+        if not data.shape[1]:
+            return None
+        values = data[self.rows].T
+        self.count += len(values)
+        columns = tuple(f"exg{k + 1}" for k in range(len(self.rows)))
+        return Bio(f"board {self.number}", columns, np.ascontiguousarray(values), self.rate, self.count / self.rate)
+
+    def about(self) -> str:
+        """The board."""
+        return f"BrainFlow board {self.asked}"
+
+
+class Lsl(_Polled):
+    """The LSL stream of this name or type, at a rate that it declares, in uV."""
+
+    name = "lsl"
+    _FIND_S = 5.0
+
+    def __init__(self, stream: str) -> None:
+        super().__init__()
+        self.stream = stream
+
+    def connect(self) -> None:
+        """Find the stream. Raises InnerfaceError."""
+        try:
+            import pylsl
+        except (ImportError, RuntimeError) as error:
+            raise InnerfaceError(f"pylsl does not load ({error}); pip install 'innerface[lab]'") from None
+        found = pylsl.resolve_byprop("name", self.stream, 1, self._FIND_S / 2) or pylsl.resolve_byprop("type", self.stream, 1, self._FIND_S / 2)
+        if not found:
+            raise InnerfaceError(f"lsl: no stream is called '{self.stream}' or of this type; start it, or check that both computers share a network")
+        info = found[0]
+        if not 1 <= info.nominal_srate() <= 50_000 or info.channel_count() > 256:
+            raise InnerfaceError(f"lsl: '{self.stream}' has {info.channel_count()} channels at {info.nominal_srate():g} Hz; a regular stream is needed")
+        self.rate, self.columns = float(info.nominal_srate()), tuple(f"ch{k + 1}" for k in range(info.channel_count()))
+        self.inlet = pylsl.StreamInlet(info, processing_flags=pylsl.proc_clocksync | pylsl.proc_dejitter)
+
+    def disconnect(self) -> None:
+        """Close the inlet."""
+        self.inlet.close_stream()
+
+    def poll(self) -> Bio | None:
+        """All samples since the last time."""
+        chunk, stamps = self.inlet.pull_chunk(0.0, 4096)
+        if not stamps:
+            return None
+        return Bio(self.stream, self.columns, np.array(chunk, dtype=np.float64), self.rate, float(stamps[-1]))
+
+    def about(self) -> str:
+        """The stream."""
+        return f"LSL stream {self.stream}"

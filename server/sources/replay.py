@@ -1,0 +1,90 @@
+"""A recorded take as if it came now: in real time, or faster."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import numpy as np
+
+from ...core import formats
+from ...core.errors import InnerfaceError
+from ...core.imu.signal import from_track
+from ...core.take import Track
+from ..hub import Hub
+from ..messages import Bio, Face, Imu
+
+_TURN_S = 0.004  # the longest that the loop is kept from others
+
+
+class Replay:
+    """`speed`: 1 is real time. `loop`: over and over."""
+
+    name = "file"
+
+    def __init__(self, path: str | Path, speed: float = 1.0, loop: bool = False) -> None:
+        if not 0.01 <= speed <= 1000:
+            raise InnerfaceError(f"file: speed={speed:g}: give a number from 0.01 to 1000")
+        self.path, self.speed, self.loop = Path(path), speed, loop
+        self.task: asyncio.Task[None] | None = None
+        self.done = asyncio.Event()
+
+    async def start(self, hub: Hub) -> None:
+        """Read the take and begin. Raises InnerfaceError."""
+        take = await asyncio.to_thread(formats.read_take, self.path)
+        tracks = [t for t in take.tracks.values() if t.kind in ("imu", "weights", "biosignal") and len(t.time)]
+        if not tracks:
+            raise InnerfaceError(f"{self.path}: holds nothing to play; give a take of sensors, weights or biosignals")
+        for note in take.notes:
+            hub.note(note)
+        self.task = hub.loop.create_task(self._play(hub, tracks))
+
+    async def stop(self) -> None:
+        """End."""
+        if self.task is not None:
+            self.task.cancel()
+
+    async def _play(self, hub: Hub, tracks: list[Track]) -> None:
+        readers = [_Imu(t) if t.kind == "imu" else _Rows(t) for t in tracks]
+        first = min(float(t.time[0]) for t in tracks)
+        order = sorted((float(at), k, row) for k, t in enumerate(tracks) for row, at in enumerate(t.time))
+        count, turn = 0, hub.now()
+        while True:
+            begin = hub.now()
+            for at, k, row in order:
+                ahead = (at - first) / self.speed - (hub.now() - begin)
+                if ahead > 0.001:
+                    await asyncio.sleep(ahead)
+                elif hub.now() - turn > _TURN_S:
+                    await asyncio.sleep(0)
+                    turn = hub.now()
+                # a device's clock that runs with the replay: at another speed, samples lie as close as they come
+                hub.receive(self.name, readers[k].message(self.path.name, row, (at - first) / self.speed + begin, count))
+                count += 1
+            if not self.loop:
+                break
+        self.done.set()
+
+    def about(self) -> str:
+        """The file."""
+        return f"{self.path}, {self.speed:g} x real time" + (", over and over" if self.loop else "")
+
+
+class _Imu:
+    def __init__(self, track: Track) -> None:
+        self.signal = from_track(track)
+
+    def message(self, name: str, row: int, time: float, count: int) -> Imu:
+        s = self.signal
+        return Imu(name, s.sites, s.rotation[row], s.acceleration[row], time, None, s.linear, s.up)
+
+
+class _Rows:
+    def __init__(self, track: Track) -> None:
+        self.track = track
+
+    def message(self, name: str, row: int, time: float, count: int) -> Face | Bio:
+        values = self.track.values[row]
+        if self.track.kind == "biosignal":
+            return Bio(name, self.track.columns, values[None], self.track.rate or 250.0, time)
+        return Face(name, {c: float(v) for c, v in zip(self.track.columns, values) if np.isfinite(v)}, time)

@@ -1,0 +1,162 @@
+"""Devices on a serial line: Innerface's own packets in COBS frames, and OpenBCI's Cyton. A cable that is pulled and put back goes on by itself."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from typing import Any
+
+import numpy as np
+
+from ...core.errors import InnerfaceError
+from ..hub import Hub
+from ..messages import About, Bio
+from ..wire import cobs, cyton, device
+
+_READ = 4096
+_RETRY_S = 1.0
+
+
+class SerialPort:
+    """Reads a port in a thread of its own; a subclass makes messages of the bytes."""
+
+    name, what = "serial", "a device"
+
+    def __init__(self, port: str, baud: int = 921600) -> None:
+        self.port, self.baud = port, baud
+        self.line: Any = None
+        self.ending = threading.Event()
+        self.thread: threading.Thread | None = None
+        self.problem = ""
+
+    async def start(self, hub: Hub) -> None:
+        """Open the port. Raises InnerfaceError where it is missing, in use, or not permitted."""
+        self.hub = hub
+        try:
+            self.line = await asyncio.to_thread(self._open)
+        except ImportError as error:
+            raise InnerfaceError(f"serial ports need pyserial, which does not load ({error}); pip install pyserial") from None
+        except (OSError, ValueError) as error:
+            raise InnerfaceError(f"{self.name}: {_mend(self.port, error)}") from None
+        self.thread = threading.Thread(target=self._run, name=f"innerface {self.port}", daemon=True)
+        self.thread.start()
+
+    def _open(self) -> Any:
+        import serial
+
+        line = serial.serial_for_url(self.port, baudrate=self.baud, timeout=0.1, write_timeout=1.0)
+        self.opened(line)
+        return line
+
+    def opened(self, line: Any) -> None:
+        """What the device wants to hear first."""
+
+    async def stop(self) -> None:
+        """Close the port."""
+        self.ending.set()
+        if self.thread is not None:
+            await asyncio.to_thread(self.thread.join, 2.0)
+        if self.line is not None:
+            self.line.close()
+
+    def _run(self) -> None:
+        while not self.ending.is_set():
+            try:
+                if self.line is None:
+                    self.line = self._open()
+                    self.problem = ""
+                data = self.line.read(max(1, min(self.line.in_waiting, _READ)))
+            except (OSError, ValueError, TypeError) as error:  # TypeError: pyserial's read of a port that was closed meanwhile
+                self.problem = _mend(self.port, error)
+                if self.line is not None:
+                    self.line.close()
+                self.line = None
+                self.ending.wait(_RETRY_S)
+                continue
+            if data:
+                self.got(data)
+
+    def got(self, data: bytes) -> None:
+        """Read bytes, however they are cut."""
+        raise NotImplementedError
+
+    def about(self) -> str:
+        """The port, and what is wrong with it."""
+        return f"{self.what} at {self.port}, {self.baud} baud" + (f"; {self.problem}" if self.problem else "")
+
+
+class SerialDevice(SerialPort):
+    """Innerface's own packets, each a COBS frame."""
+
+    what = "an Innerface device"
+
+    def __init__(self, port: str, baud: int = 921600) -> None:
+        super().__init__(port, baud)
+        self.framer = cobs.Framer(device.LIMIT + 8)
+
+    def got(self, data: bytes) -> None:
+        """Frames out of bytes."""
+        for frame in self.framer.push(data):
+            packet = device.parse(frame)
+            if isinstance(packet, device.Newer):
+                text = f"speaks version {packet.version} of the device protocol, this Innerface version {device.VERSION}; update Innerface"
+                self.hub.receive_soon(self.name, About(self.port, problem=text))
+                continue
+            for message in device.messages(packet):
+                self.hub.receive_soon(self.name, message)
+
+
+class Cyton(SerialPort):
+    """OpenBCI's Cyton by its dongle: eight channels at 250 Hz."""
+
+    name, what = "cyton", "an OpenBCI Cyton"
+
+    def __init__(self, port: str, baud: int = cyton.BAUD) -> None:
+        super().__init__(port, baud)
+        self.reader = cyton.Reader()
+        self.count, self.last = 0, -1
+
+    def opened(self, line: Any) -> None:
+        """Reset, then begin."""
+        line.write(cyton.RESET)
+        said = b""
+        for _ in range(30):
+            said += line.read(512)
+            if b"$$$" in said:
+                break
+        line.write(cyton.BEGIN)
+
+    def got(self, data: bytes) -> None:
+        """Samples, with lost ones as NaN: the counter tells how many."""
+        samples = self.reader.push(data)
+        if not samples:
+            return
+        rows: list[np.ndarray] = []
+        for sample in samples:
+            gap = (sample.counter - self.last - 1) % 256 if self.last >= 0 else 0
+            rows += [np.full(cyton.CHANNELS, np.nan)] * min(gap, int(cyton.RATE))
+            self.count += gap + 1
+            rows.append(sample.microvolts)
+            self.last = sample.counter
+        columns = tuple(f"exg{k + 1}" for k in range(cyton.CHANNELS))
+        self.hub.receive_soon(self.name, Bio(self.port, columns, np.array(rows), cyton.RATE, self.count / cyton.RATE))
+
+
+def _mend(port: str, error: Exception) -> str:
+    """One line on why a port does not open."""
+    text = str(error).lower()
+    if "permission" in text or "access is denied" in text:
+        return f"{port}: no permission; on Linux add yourself to the group dialout (sudo usermod -aG dialout $USER) and log in again, or end the program that has it"
+    if "busy" in text or "exclusively" in text:
+        return f"{port}: another program has it; end that one"
+    return f"{port}: there is no such port, or it cannot be opened; plug the device in, known ports: {', '.join(ports()) or 'none'}"
+
+
+def ports() -> list[str]:
+    """Serial ports of this computer."""
+    try:
+        from serial.tools import list_ports
+
+        return [p.device for p in list_ports.comports()]
+    except (ImportError, OSError):
+        return []

@@ -1,0 +1,179 @@
+"""The virtual device: a simulated performer whose simulated sensors really send packets, over UDP or a serial line, with loss, jitter and pauses.
+
+It is what newcomers try first. It relaxes, nods and shakes the head, and then performs, over and over. Simulated, and it says so.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ...core import formats, performance
+from ...core.errors import InnerfaceError
+from ...core.face_model import bundled
+from ...core.imu.effects import PRESETS
+from ...core.imu.signal import ImuSignal, from_track
+from ...core.imu.simulate import simulate
+from ...core.take import Track
+from ..hub import Hub
+from ..messages import Imu
+from ..wire import cobs, device
+from .serial_port import SerialDevice
+from .udp import LOOPBACK, Devices
+
+NUMBER = 0x51CE
+
+
+@dataclass(frozen=True)
+class Habits:
+    """How the virtual device behaves. `loss`: share of packets; `jitter_ms`: by which packets are held up (standard deviation; their order may change);
+    `disconnect` (every s, for s): it vanishes now and then; `rate` Hz; `drift_ppm` of its clock; `gyro`: sends rates as well; `serial`: over a
+    pseudo-terminal instead of UDP; `seed`; `preset` of its sensors."""
+
+    loss: float = 0.0
+    jitter_ms: float = 0.0
+    disconnect: tuple[float, float] = (math.inf, 0.0)
+    rate: float = 100.0
+    drift_ppm: float = 80.0
+    gyro: bool = False
+    serial: bool = False
+    seed: int = 7
+    preset: str = "studio"
+
+
+class Virtual:
+    """A device and the source that hears it, in one; only bytes pass between them."""
+
+    name = "virtual"
+
+    def __init__(self, take: str | Path | None = None, habits: Habits | None = None) -> None:
+        self.take, self.habits = take, habits or Habits()
+        h = self.habits
+        if not (0 <= h.loss < 1 and 0 <= h.jitter_ms <= 500 and 10 <= h.rate <= 400 and abs(h.drift_ppm) <= 1000 and h.seed >= 0):
+            raise InnerfaceError("virtual: loss is a share below 1, jitter up to 500 ms, rate 10 to 400 Hz, drift up to 1000 ppm, seed from 0")
+        if h.preset not in PRESETS:
+            raise InnerfaceError(f"virtual: preset={h.preset}: give one of {', '.join(PRESETS)}")
+        if not h.disconnect[0] > h.disconnect[1] >= 0:
+            raise InnerfaceError("virtual: disconnect=EVERY:FOR, in seconds, such as 20:3")
+        self.port: Devices | SerialDevice | None = None
+        self.task: asyncio.Task[None] | None = None
+        self.sent = self.dropped = 0
+        self.master: int | None = None
+        self.begin = 0
+
+    async def start(self, hub: Hub) -> None:
+        """Simulate the performance, open the line and begin to send. Raises InnerfaceError."""
+        self.signal, self.begin = await asyncio.to_thread(self._signal)
+        if self.habits.serial:
+            try:
+                import pty
+                import tty
+            except ImportError:
+                raise InnerfaceError("virtual: this system has no pseudo-terminals; leave 'serial' away") from None
+            self.master, slave = pty.openpty()
+            tty.setraw(slave)
+            os.set_blocking(self.master, False)
+            self.port = SerialDevice(os.ttyname(slave))
+        else:
+            self.port = Devices(LOOPBACK, 0)
+        self.port.name = self.name
+        await self.port.start(hub)
+        self.task = hub.loop.create_task(self._send())
+
+    def _signal(self) -> tuple[ImuSignal, int]:
+        """What the sensors feel, and the first row of the performance itself, which is what is repeated."""
+        h = self.habits
+        if self.take is None:
+            truth: Track = performance.perform(h.seed).weights()
+        else:
+            take = formats.read_take(self.take)
+            sensors = next((t for t in take.tracks.values() if t.kind == "imu"), None)
+            if sensors is not None:
+                return from_track(sensors), 0
+            truth = take.weights()
+        effects = replace(PRESETS[h.preset], rate_hz=h.rate)
+        signal = from_track(simulate(truth, bundled(), self._layout(), effects, h.seed).tracks["imu"])
+        return signal, int(np.searchsorted(signal.time, truth.time[0]))
+
+    def _layout(self) -> Any:
+        from ...core.imu.layout import layout
+
+        return layout()
+
+    async def stop(self) -> None:
+        """Stop sending and close the line."""
+        if self.task is not None:
+            self.task.cancel()
+            await asyncio.gather(self.task, return_exceptions=True)
+        if self.port is not None:
+            await self.port.stop()
+        if self.master is not None:
+            os.close(self.master)
+            self.master = None
+
+    async def _send(self) -> None:
+        loop, h, rng = asyncio.get_running_loop(), self.habits, np.random.default_rng(self.habits.seed)
+        sites = self._layout().sites
+        keys = tuple(str(sites.index(s)) for s in self.signal.sites if s in sites)
+        columns = [k for k, s in enumerate(self.signal.sites) if s in sites]
+        rotation, acceleration, step = self.signal.rotation[:, columns], self.signal.acceleration[:, columns], 1 / h.rate
+        if self.take is not None and self.begin == 0:
+            step = float(np.median(np.diff(self.signal.time)))
+        socket: Any = None
+        if not h.serial:
+            assert isinstance(self.port, Devices)
+            socket = (await loop.create_datagram_endpoint(asyncio.DatagramProtocol, remote_addr=(self.port.host, self.port.port)))[0]
+        self._write(socket, device.encode_hello(NUMBER, "virtual device (simulated)", "1", tuple(int(k) for k in keys)))
+        began, row, sequence = loop.time(), 0, 0
+        previous = rotation[0]
+        try:
+            while True:
+                at = sequence * step  # on the hub's clock; the device's own runs otherwise
+                await asyncio.sleep(max(began + at - loop.time(), 0.0))
+                gyro = _rates(previous, rotation[row], step) if h.gyro else None
+                previous = rotation[row]
+                when = 100.0 + at * (1 + h.drift_ppm * 1e-6)
+                packet = Imu(f"{NUMBER:04x}", keys, rotation[row], acceleration[row], when, sequence, self.signal.linear, self.signal.up, gyro, battery=3.9)
+                sequence, row = sequence + 1, row + 1
+                if row == len(rotation):
+                    row = self.begin
+                if rng.uniform() < h.loss or at % h.disconnect[0] > h.disconnect[0] - h.disconnect[1]:
+                    self.dropped += 1
+                    continue
+                self.sent += 1
+                data = device.encode(packet)
+                if h.jitter_ms:
+                    loop.call_later(abs(rng.normal(0, h.jitter_ms)) * 1e-3, self._write, socket, data)
+                else:
+                    self._write(socket, data)
+        finally:
+            if socket is not None:
+                socket.close()
+
+    def _write(self, socket: Any, data: bytes) -> None:
+        if socket is not None:
+            if not socket.is_closing():
+                socket.sendto(data)
+        elif self.master is not None:
+            try:
+                os.write(self.master, cobs.encode(data) + b"\0")
+            except BlockingIOError:
+                self.dropped += 1  # nobody reads the line
+
+    def about(self) -> str:
+        """What is simulated."""
+        what = f"the take {self.take}" if self.take else f"a made-up performance (seed {self.habits.seed})"
+        return f"a simulated performer with simulated sensors, {what}, over {'a serial line' if self.habits.serial else 'UDP'}"
+
+
+def _rates(before: np.ndarray, now: np.ndarray, step: float) -> np.ndarray:
+    """Angular rates (S, 3) rad/s in the sensors' frames."""
+    from ...core.imu import quaternion as quat
+
+    return np.nan_to_num(quat.to_rotvec(quat.multiply(quat.conjugate(before), now)) / step)
