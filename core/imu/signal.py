@@ -84,12 +84,13 @@ def continuous(rotation: np.ndarray) -> np.ndarray:
     norm = np.linalg.norm(q, axis=-1, keepdims=True)
     with np.errstate(invalid="ignore", divide="ignore"):
         q = np.where(norm > 1e-6, q / norm, np.nan)
-    for s in range(q.shape[1]):
-        known = np.flatnonzero(~np.isnan(q[:, s]).any(-1))
+    for sites, known in _alike(~np.isnan(q).any(-1)):
         if len(known) > 1:
-            dots = (q[known[1:], s] * q[known[:-1], s]).sum(-1)
-            sign = np.concatenate([[1.0], np.cumprod(np.where(dots < 0, -1.0, 1.0))])
-            q[known, s] *= sign[:, None]
+            part = q[np.ix_(known, sites)]
+            flip = np.cumprod(np.where((part[1:] * part[:-1]).sum(-1) < 0, -1.0, 1.0), axis=0)
+            if flip.min() < 0:
+                part[1:] *= flip[..., None]
+                q[np.ix_(known, sites)] = part
     return q
 
 
@@ -203,9 +204,10 @@ def resample(
             end = longest_gap + half_width  # nobody looks at what was held longer: what comes then starts afresh
             long = gap[t[gap + 1] - t[gap] > end + step]
             until = np.minimum(until, t[gap] + end)
-            at_gap, source = np.concatenate([gap, long]) + 1, np.concatenate([gap, long + 1])
-            held = np.insert(t, at_gap, np.concatenate([until, t[long] + end + _MOMENT_S]))
-            q, a = np.insert(q, at_gap, q[source], 0), np.insert(a, at_gap, a[source], 0)
+            if len(gap):
+                at_gap, source = np.concatenate([gap, long]) + 1, np.concatenate([gap, long + 1])
+                held = np.insert(t, at_gap, np.concatenate([until, t[long] + end + _MOMENT_S]))
+                q, a = np.insert(q, at_gap, q[source], 0), np.insert(a, at_gap, a[source], 0)
         turned, pushed = slerp(held, q, at), triangle(held, a.reshape(len(a), -1), at, half_width).reshape(len(at), len(sites), 3)
         right = np.searchsorted(t, at, side="right")
         before, after = t[np.clip(right - 1, 0, len(t) - 1)], t[np.clip(right, 0, len(t) - 1)]

@@ -29,9 +29,9 @@ class _Device:
             return False
         if not len(self.time):
             self.rotation, self.acceleration = np.zeros((0, len(self.columns), 4)), np.zeros((0, len(self.columns), 3))
-        self.time = np.insert(self.time, k, time)
-        self.rotation = np.insert(self.rotation, k, rotation, axis=0)
-        self.acceleration = np.insert(self.acceleration, k, acceleration, axis=0)
+        self.time = np.concatenate([self.time[:k], [time], self.time[k:]])
+        self.rotation = np.concatenate([self.rotation[:k], rotation[None], self.rotation[k:]])
+        self.acceleration = np.concatenate([self.acceleration[:k], acceleration[None], self.acceleration[k:]])
         return True
 
     def forget(self, before: float) -> None:
@@ -99,10 +99,11 @@ class Frames:
 
     def _continued(self, rotation: np.ndarray) -> np.ndarray:
         """Rotations without a sign flip against the frames before."""
-        for s in range(len(self.sites)):
-            known = np.flatnonzero(~np.isnan(rotation[:, s]).any(-1))
-            if len(known):
-                if rotation[known[0], s] @ self.last[s] < 0:
-                    rotation[:, s] = -rotation[:, s]
-                self.last[s] = rotation[known[-1], s]
+        known = ~np.isnan(rotation).any(-1)
+        first = known.argmax(0)
+        columns = np.flatnonzero(known.any(0))
+        flip = columns[(rotation[first[columns], columns] * self.last[columns]).sum(-1) < 0]
+        rotation[:, flip] = -rotation[:, flip]
+        newest = len(rotation) - 1 - known[::-1].argmax(0)
+        self.last[columns] = rotation[newest[columns], columns]
         return rotation
