@@ -28,7 +28,7 @@ from ..core.imu.layout import Layout, layout
 from ..core.imu.signal import FRAME_RATE, LOOKAHEAD, columns
 from ..core.live import Output, Session
 from .frame import Frame
-from .loss import POLICIES, Loss
+from .loss import Loss
 from .messages import About, Bio, Face, Imu, Message
 from .recorder import Recorder
 from .sites import Sites, Touch
@@ -100,8 +100,6 @@ class Hub:
 
     def __init__(self, options: Options | None = None) -> None:
         self.options = options or Options()
-        if self.options.loss not in POLICIES:
-            raise InnerfaceError(f"loss policy '{self.options.loss}': give one of {', '.join(POLICIES)}")
         if self.options.output not in OUTPUTS:
             raise InnerfaceError(f"output '{self.options.output}': give one of {', '.join(OUTPUTS)}")
         self.began = time.monotonic()
@@ -413,7 +411,8 @@ class Hub:
                 if self.calibrating and seconds > _CALIBRATION_S:
                     self.calibrating = ""
                     self.note(f"not calibrated: {error}")
-                self.calibration_note = str(error)
+                if "no nod and shake" not in str(error):  # that one is still to come
+                    self.calibration_note = str(error)
                 continue
             if ready is None or session is not self.session:
                 continue

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-POLICIES = ("hold", "fade", "gap")
+from ..core.errors import InnerfaceError
+from .kinds import POLICIES
+
 _AFTER_S, _FADE_S = 0.3, 0.6
 
 
@@ -12,6 +14,8 @@ class Loss:
     """One stream's policy. `seen` frames pass; others by `policy`: hold the last, fade within 0.6 s after 0.3 s, or none at all (gap)."""
 
     def __init__(self, policy: str = "hold") -> None:
+        if policy not in POLICIES:
+            raise InnerfaceError(f"loss policy '{policy}': give one of {', '.join(POLICIES)}")
         self.policy, self.since = policy, 0.0
 
     def push(self, values: np.ndarray, seen: bool, step: float) -> np.ndarray | None:

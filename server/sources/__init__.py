@@ -1,1 +1,1 @@
-"""Where messages come from: thin transports over the parsers of `wire`. `make` reads KIND[:ARGS]."""
+"""Where messages come from: thin transports over the parsers of `wire`."""

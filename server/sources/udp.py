@@ -278,3 +278,39 @@ class Vmc(Udp):
         for values in self.receivers.setdefault(addr, vmc.Receiver()).push(data):
             self.hub.receive(self.name, Face(addr[0], values))
         return True
+
+
+class OscControl(Udp):
+    """Commands by OSC: /innerface/recentre, /innerface/calibrate, /innerface/record [name], /innerface/stop, /innerface/mark [text]."""
+
+    name, port, what = "osc", 39541, "OSC commands (/innerface/...)"
+
+    def got(self, data: bytes, addr: tuple[str, int]) -> bool:
+        """A message or bundle of commands."""
+        known = False
+        for address, args in vmc.messages(data):
+            text = next((a for a in args if isinstance(a, str)), "")
+            known |= self._command(address, text)
+        return known
+
+    def _command(self, address: str, text: str) -> bool:
+        hub = self.hub
+        if hub is None:
+            return False
+        try:
+            match address:
+                case "/innerface/recentre":
+                    hub.recentre()
+                case "/innerface/calibrate":
+                    hub.calibrate()
+                case "/innerface/record":
+                    hub.record(text)
+                case "/innerface/stop":
+                    self.stopping = hub.loop.create_task(hub.stop_recording())
+                case "/innerface/mark":
+                    hub.mark(text)
+                case _:
+                    return False
+        except InnerfaceError as error:
+            hub.note(str(error))
+        return True

@@ -1,0 +1,154 @@
+"""The bridge: hear devices, show and record what they say, and send the face on.
+
+Without --source it listens for Innerface devices on this computer; virtual is a simulated performer to try everything with. The control page's
+address is printed; --open opens it. --host lets others of the network in, who need the token. Ends with Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import signal
+import sys
+import webbrowser
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from ..core.errors import InnerfaceError
+from ..server.kinds import POLICIES, SINKS, SOURCES
+
+_STATUS_S, _PLAIN_S = 1.0, 10.0
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("--source", action="append", default=[], metavar="KIND[:ARGS]", help="what to hear; repeat for several")
+    parser.add_argument("--sink", action="append", default=[], metavar="KIND[:ARGS]", help="where to send faces; repeat for several")
+    parser.add_argument("--record", metavar="FILE.mcap", help="record from the start")
+    parser.add_argument("--host", default="127.0.0.1", metavar="ADDR", help="listen there (default 127.0.0.1: only this computer)")
+    parser.add_argument("--port", type=int, default=7646, metavar="N", help="of the control page and WebSocket (default 7646; 0: any)")
+    parser.add_argument("--token", default="", metavar="T", help="asked of everyone; needed with --host")
+    parser.add_argument("--open", action="store_true", help="open the control page")
+    parser.add_argument("--folder", default=".", metavar="DIR", help="where takes that are started on the page are written (default: here)")
+    parser.add_argument("--layout", default="default", metavar="L", help="sites: a shipped layout or a .json file")
+    parser.add_argument("--assign", action="append", default=[], metavar="DEVICE/SENSOR=SITE", help="which sensor sits where; remembered")
+    parser.add_argument("--model", metavar="M", help="a network that does not look ahead (.onnx), linear, or a linear model's .npz")
+    parser.add_argument("--adapter", metavar="P.npz", help="what was learned of this performer by innerface adapt")
+    parser.add_argument("--loss", choices=POLICIES, default="hold", help="what goes out while nothing comes in (default hold)")
+    parser.add_argument("--output", choices=("auto", "sensors", "camera"), default="auto", help="which face goes out when several come in")
+    parser.add_argument("--no-recentre", action="store_true", help="leave the head's slowly drifting yaw alone")
+    parser.add_argument("--seconds", type=float, metavar="S", help="end by itself after so long")
+    lines = [f"{title}\n" + "\n".join(f"  {kind}:{about}" for kind, about in table.items()) for title, table in (("sources", SOURCES), ("sinks", SINKS))]
+    parser.epilog = "\n".join(lines)
+
+
+def run(options: argparse.Namespace) -> dict[str, Any]:
+    try:
+        from ..server import options as kinds
+    except ImportError as error:
+        raise InnerfaceError(f"the bridge needs websockets, pyserial and python-osc, which do not load ({error}); pip install innerface") from None
+    sources = [kinds.source(text, options.host) for text in options.source or ["device"]]
+    config = config_folder()
+    sinks = [kinds.sink(text, config) for text in options.sink]
+    if not 0 <= options.port <= 65535:
+        raise InnerfaceError(f"--port {options.port}: give one from 0 to 65535")
+    return asyncio.run(_serve(options, sources, sinks, config))
+
+
+def config_folder() -> Path:
+    """Where what is remembered of devices and permissions lies."""
+    base = os.environ.get("INNERFACE_CONFIG")
+    if base:
+        return Path(base)
+    if sys.platform == "win32":
+        return Path(os.environ.get("APPDATA", Path.home())) / "Innerface"
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Application Support" / "Innerface"
+    return Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "innerface"
+
+
+async def _serve(options: argparse.Namespace, sources: list[Any], sinks: list[Any], config: Path) -> dict[str, Any]:
+    from ..core.imu import adapt
+    from ..server.hub import Hub, Options
+    from ..server.websocket import Door
+
+    adapter = adapt.load(options.adapter) if options.adapter else None
+    hub = Hub(
+        Options(
+            options.layout, options.model, adapter, False, options.loss, options.output, True, not options.no_recentre, Path(options.folder),
+            config / "sites.json",
+        )
+    )  # fmt: skip
+    for text in options.assign:
+        sensor, _, site = text.partition("=")
+        hub.assign(sensor, site)
+    door = Door(hub, options.host, options.port, options.token)
+    ending = asyncio.Event()
+    for name in (signal.SIGINT, signal.SIGTERM):
+        with suppress(NotImplementedError):  # Windows: Ctrl-C arrives as KeyboardInterrupt
+            hub.loop.add_signal_handler(name, ending.set)
+    try:
+        await door.start()
+        if options.record:
+            hub.record(path=Path(options.record))
+        await hub.start(sources, sinks)
+        link = door.link()
+        if not options.json:
+            for part in (*hub.sources, *hub.sinks):
+                print(f"{part.name}: {part.about()}")
+            print(f"control page: {link}", flush=True)
+        if options.open:
+            webbrowser.open(link)
+        await _until(ending, hub, options)
+        said = hub.status() | {"link": link}
+        if hub.recorder is not None:
+            said["recorded"] = await hub.stop_recording()
+            said["recording"] = None
+    finally:
+        await door.stop()
+        await hub.stop()
+    if not options.json:
+        recorded = said.get("recorded")
+        if recorded:
+            print(f"\n{recorded['path']}: {recorded['rows']} rows, {recorded['seconds']:.1f} s" + (f", {recorded['dropped']} dropped" if recorded["dropped"] else ""))
+        for note in said["notes"]:
+            print(f"note: {note}", file=sys.stderr)
+    return said
+
+
+async def _until(ending: asyncio.Event, hub: Any, options: argparse.Namespace) -> None:
+    """Show how things are until someone ends it."""
+    tty, began, shown = sys.stderr.isatty() and not options.json, hub.now(), -1e9
+    while not ending.is_set():
+        left = _STATUS_S if options.seconds is None else min(_STATUS_S, began + options.seconds - hub.now())
+        if left <= 0:
+            break
+        with suppress(TimeoutError):
+            await asyncio.wait_for(ending.wait(), left)
+        if tty or hub.now() - shown > _PLAIN_S:
+            shown = hub.now()
+            line = status_line(hub.status())
+            print(f"\r\033[K{line}" if tty else line, end="" if tty else "\n", file=sys.stderr, flush=True)
+    if tty:
+        print(file=sys.stderr)
+
+
+def status_line(status: dict[str, Any]) -> str:
+    """The bridge in one line: streams, losses, what goes out and how late, the recording."""
+    parts = []
+    for s in status["streams"]:
+        total = s["received"] + s["lost"]
+        lost = f" {s['lost'] / total:.1%} lost" if s["lost"] and total else ""
+        parts.append(f"{s['name'] or s['device']} " + (f"{s['rate_hz']:.0f} Hz{lost}" if s["state"] != "away" else f"away {s['silent_s']:.0f} s"))
+    parts = parts or ["nothing heard yet"]
+    if status["output"] != "none":
+        late = status["latency_ms"]
+        parts.append(f"{status['output']} out {status['output_hz']:.0f} Hz, {late['p50']:.0f}/{late['p99']:.0f} ms, delay audio {status['delay_ms']:.0f} ms")
+    elif status["calibration"] and status["streams"]:
+        parts.append(status["calibration"])
+    if status["recording"]:
+        r = status["recording"]
+        parts.append(f"REC {r['seconds']:.0f} s, {r['bytes'] / 1e6:.1f} MB" + (f"; {r['problem']}" if r["problem"] else ""))
+    return " | ".join(parts)

@@ -1,0 +1,232 @@
+"""KIND[:ARGS] of --source and --sink: `virtual:TAKE,loss=0.02`, `device:0.0.0.0:7645`, `vmc:127.0.0.1:39539,camel`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ..core.errors import InnerfaceError
+from .hub import Sink, Source
+
+
+@dataclass
+class Args:
+    """`first`: what stands before the first comma; `named`: key=value pairs and bare words ("" as value)."""
+
+    text: str
+    first: str
+    named: dict[str, str] = field(default_factory=dict)
+
+    def word(self, name: str) -> bool:
+        """Whether a bare word was given."""
+        return self.named.pop(name, None) is not None
+
+    def number(self, name: str, default: float) -> float:
+        """A number. Raises InnerfaceError."""
+        given = self.named.pop(name, None)
+        if given is None:
+            return default
+        try:
+            return float(given)
+        except ValueError:
+            raise InnerfaceError(f"{self.text}: {name}={given} is not a number") from None
+
+    def string(self, name: str, default: str = "") -> str:
+        """A text."""
+        return self.named.pop(name, default)
+
+    def address(self, host: str, port: int) -> tuple[str, int]:
+        """HOST:PORT, PORT or HOST of the first argument. Raises InnerfaceError."""
+        if not self.first:
+            return host, port
+        head, colon, tail = self.first.rpartition(":")
+        if not colon and self.first.isdecimal():
+            tail = self.first
+        elif not colon:
+            return self.first, port
+        if not tail.isdecimal() or not 0 <= int(tail) <= 65535:
+            raise InnerfaceError(f"{self.text}: '{tail}' is no port; give one from 0 to 65535")
+        return head.strip("[]") or host, int(tail)
+
+    def end(self) -> None:
+        """Raises InnerfaceError for what nobody asked about."""
+        if self.named:
+            raise InnerfaceError(f"{self.text}: '{next(iter(self.named))}' is not known there; see 'innerface serve --help'")
+
+
+def parse(text: str) -> tuple[str, Args]:
+    """KIND and its arguments."""
+    kind, _, rest = text.partition(":")
+    first, *more = rest.split(",")
+    if "=" in first and kind != "file" and not Path(first).exists():
+        first, more = "", [first, *more]
+    named = {}
+    for item in more:
+        key, _, value = item.partition("=")
+        named[key.strip()] = value.strip()
+    return kind.strip(), Args(text, first.strip(), named)
+
+
+def _device(a: Args, host: str) -> Source:
+    from .sources.udp import DEVICE_PORT, Devices
+
+    return Devices(*a.address(host, DEVICE_PORT))
+
+
+def _serial(a: Args, host: str) -> Source:
+    from .sources.serial_port import SerialDevice
+
+    return SerialDevice(_port(a), int(a.number("baud", 921600)))
+
+
+def _cyton(a: Args, host: str) -> Source:
+    from .sources.serial_port import Cyton
+
+    return Cyton(_port(a))
+
+
+def _port(a: Args) -> str:
+    from .sources.serial_port import ports
+
+    if not a.first:
+        raise InnerfaceError(f"{a.text}: give the port: {a.text}:PORT; there are {', '.join(ports()) or 'none'}")
+    return a.first
+
+
+def _slimevr(a: Args, host: str) -> Source:
+    from .sources.udp import SlimeVr
+
+    return SlimeVr(*a.address(host, SlimeVr.port))
+
+
+def _live_link_face(a: Args, host: str) -> Source:
+    from .sources.udp import LiveLinkFace
+
+    return LiveLinkFace(*a.address(host, LiveLinkFace.port), swap_mouth=not a.word("keep-mouth"), swap_jaw=a.word("swap-jaw"))
+
+
+def _ifacialmocap(a: Args, host: str) -> Source:
+    from .sources.udp import IFacialMocap
+
+    return IFacialMocap("0.0.0.0" if a.first else host, int(a.number("port", IFacialMocap.port)), a.first)
+
+
+def _vmc(a: Args, host: str) -> Source:
+    from .sources.udp import Vmc
+
+    return Vmc(*a.address(host, Vmc.port))
+
+
+def _osc(a: Args, host: str) -> Source:
+    from .sources.udp import OscControl
+
+    return OscControl(*a.address(host, OscControl.port))
+
+
+def _brainflow(a: Args, host: str) -> Source:
+    from .sources.boards import BrainFlow
+
+    parameters, a.named = a.named, {}
+    return BrainFlow(a.first or "-1", parameters)
+
+
+def _lsl(a: Args, host: str) -> Source:
+    from .sources.boards import Lsl
+
+    return Lsl(a.first or "EMG")
+
+
+def _file(a: Args, host: str) -> Source:
+    from .sources.replay import Replay
+
+    if not a.first:
+        raise InnerfaceError(f"{a.text}: give the take: file:TAKE")
+    return Replay(a.first, a.number("speed", 1.0), a.word("loop"))
+
+
+def _virtual(a: Args, host: str) -> Source:
+    from .sources.virtual import Habits, Virtual
+
+    every, _, lasting = a.string("disconnect").partition(":")
+    try:
+        gone = (float(every), float(lasting or 2.0)) if every else Habits.disconnect
+    except ValueError:
+        raise InnerfaceError(f"{a.text}: disconnect={every}: is not EVERY:FOR in seconds, such as 20:3") from None
+    habits = Habits(
+        a.number("loss", 0.0), a.number("jitter", 0.0), gone, a.number("rate", 100.0), a.number("drift", Habits.drift_ppm), a.word("gyro"),
+        a.word("serial"), int(a.number("seed", Habits.seed)), a.string("preset", Habits.preset),
+    )  # fmt: skip
+    return Virtual(a.first or None, habits)
+
+
+_SOURCES: dict[str, Callable[[Args, str], Source]] = {
+    "virtual": _virtual,
+    "device": _device,
+    "serial": _serial,
+    "slimevr": _slimevr,
+    "livelinkface": _live_link_face,
+    "ifacialmocap": _ifacialmocap,
+    "vmc": _vmc,
+    "osc": _osc,
+    "cyton": _cyton,
+    "brainflow": _brainflow,
+    "lsl": _lsl,
+    "file": _file,
+}
+
+
+def _vmc_out(a: Args, config: Path | None) -> Sink:
+    from .sinks.udp import Vmc
+    from .wire import vmc
+
+    return Vmc(*a.address("127.0.0.1", vmc.PORT), camel=a.word("camel"), head=not a.word("no-head"))
+
+
+def _live_link(a: Args, config: Path | None) -> Sink:
+    from .sinks.udp import LiveLink
+    from .wire import live_link_face
+
+    return LiveLink(*a.address("127.0.0.1", live_link_face.PORT), subject=a.string("name", "Innerface") or "Innerface")
+
+
+def _vts(a: Args, config: Path | None) -> Sink:
+    from .sinks.vtube_studio import PORT, VTubeStudio
+
+    return VTubeStudio(*a.address("127.0.0.1", PORT), token_file=None if config is None else config / "vtube-studio-token")
+
+
+def _csv(a: Args, config: Path | None) -> Sink:
+    from .sinks.csv_file import CsvFile
+
+    if not a.first:
+        raise InnerfaceError(f"{a.text}: give the file: csv:FILE.csv")
+    return CsvFile(a.first)
+
+
+_SINKS: dict[str, Callable[[Args, Path | None], Sink]] = {
+    "vmc": _vmc_out,
+    "livelink": _live_link,
+    "vts": _vts,
+    "csv": _csv,
+}
+
+
+def source(text: str, host: str = "127.0.0.1") -> Source:
+    """A source of its KIND[:ARGS]; it listens on `host` unless its arguments say otherwise. Raises InnerfaceError."""
+    kind, args = parse(text)
+    if kind not in _SOURCES:
+        raise InnerfaceError(f"source '{kind}': give one of {', '.join(_SOURCES)}")
+    made = _SOURCES[kind](args, host)
+    args.end()
+    return made
+
+
+def sink(text: str, config: Path | None = None) -> Sink:
+    """A sink of its KIND[:ARGS]; `config`: the folder that permissions are kept in. Raises InnerfaceError."""
+    kind, args = parse(text)
+    if kind not in _SINKS:
+        raise InnerfaceError(f"sink '{kind}': give one of {', '.join(_SINKS)}")
+    made = _SINKS[kind](args, config)
+    args.end()
+    return made

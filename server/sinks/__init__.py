@@ -1,0 +1,1 @@
+"""Where faces go: other programs, and files."""

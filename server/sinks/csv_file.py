@@ -1,0 +1,75 @@
+"""Faces as a Live Link Face CSV, row by row; a crash leaves the rows so far in FILE.part."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TextIO
+
+import numpy as np
+
+from ...core import timecode
+from ...core.channels import ARKIT, EYE_ANGLES, LIVE_LINK_FACE, OUTPUT
+from ...core.errors import InnerfaceError
+from ...core.formats.live_link_face import HEADER, eye_angles
+from ...core.take import Track
+from ..frame import Frame
+from ..hub import Hub
+
+_FLUSH = 30  # rows
+
+
+class CsvFile:
+    """Timecodes count from the hub's start."""
+
+    name = "csv"
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        self.part = self.path.with_name(self.path.name + ".part")
+        self.rows, self.last, self.problem = 0, -1.0, ""
+        self.out: TextIO | None = None
+
+    async def start(self, hub: Hub) -> None:
+        """Open the file. Raises InnerfaceError where it is there already, or cannot be written."""
+        if self.path.exists():
+            raise InnerfaceError(f"{self.path}: is there already, and is not overwritten; give another name")
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self.out = open(self.part, "w", encoding="utf-8", newline="")
+            self.out.write(HEADER + "\n")
+        except OSError as error:
+            raise InnerfaceError(f"{self.path}: cannot be written ({error.strerror}); choose another folder") from None
+
+    async def stop(self) -> None:
+        """The finished file takes its name; one without rows is not kept."""
+        if self.out is None:
+            return
+        try:
+            self.out.close()
+            if self.rows:
+                self.part.replace(self.path)
+            else:
+                self.part.unlink()
+        except OSError as error:
+            self.problem = f"{self.path}: {error.strerror}; the rows are in {self.part}"
+        self.out = None
+
+    def put(self, frame: Frame) -> None:
+        """One row; a frame that is not later than the last is left out."""
+        if self.out is None or round(frame.time * timecode.TICKS) <= round(self.last * timecode.TICKS):
+            return
+        self.last = frame.time
+        eyes = eye_angles(Track("weights", np.zeros(1), OUTPUT, frame.values[None]))
+        values = [*frame.values.tolist(), *(float(eyes[name][0]) for name in EYE_ANGLES)]
+        assert len(values) == len(LIVE_LINK_FACE) == len(ARKIT) + 9
+        try:
+            self.out.write(f"{timecode.text(frame.time)},{len(values)},{','.join('%.10f' % v for v in values)}\n")
+            self.rows += 1
+            if self.rows % _FLUSH == 0:
+                self.out.flush()
+        except OSError as error:
+            self.problem = f"cannot be written ({error.strerror}); free space"
+
+    def about(self) -> str:
+        """The file."""
+        return f"{self.path}, {self.rows} rows" + (f"; {self.problem}" if self.problem else "")

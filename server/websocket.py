@@ -1,0 +1,313 @@
+"""The hub's door: WebSocket clients (JSON control, binary frames) and the control page, on one port. Protocol: docs/protocol.md.
+
+Loopback unless told otherwise; off loopback every visitor needs the token. Browsers must come from the page itself, and names that are neither
+localhost nor an address are refused, so that no web site reaches in. Slow clients get the newest frame.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import ipaddress
+import json
+import mimetypes
+import time
+from collections import deque
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import numpy as np
+
+from ..core.channels import ARKIT, OUTPUT
+from ..core.errors import InnerfaceError
+from .frame import Frame, face_bytes, sensor_bytes
+from .hub import Hub
+
+PORT = 7646
+PAGE = Path(__file__).with_name("page")
+_MOST_CLIENTS, _LARGEST = 32, 16 << 10  # bytes of a request
+_REQUESTS_S, _BURST = 20.0, 40  # requests a second that a client may make
+_QUEUE = 8  # frames that a client may be behind before it gets only the newest
+_STATUS_S = 0.5
+STREAMS = ("face", "sensors", "status")
+
+
+def loopback(host: str) -> bool:
+    """Whether only this computer can reach an address."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+class _Client:
+    def __init__(self, connection: Any) -> None:
+        self.connection = connection
+        self.streams: set[str] = set()
+        self.faces: deque[bytes] = deque()
+        self.sensors: bytes | None = None
+        self.wake = asyncio.Event()
+        self.skipped = 0
+        self.allowance, self.asked = float(_BURST), time.monotonic()
+
+    def face(self, data: bytes) -> None:
+        if len(self.faces) >= _QUEUE:
+            self.skipped += len(self.faces)
+            self.faces.clear()
+        self.faces.append(data)
+        self.wake.set()
+
+    def may_ask(self) -> bool:
+        now = time.monotonic()
+        self.allowance = min(self.allowance + (now - self.asked) * _REQUESTS_S, _BURST)
+        self.asked = now
+        self.allowance -= 1
+        return self.allowance >= 0
+
+
+class Door:
+    """Serves a hub. `token`: asked of everyone, if not empty."""
+
+    def __init__(self, hub: Hub, host: str = "127.0.0.1", port: int = PORT, token: str = "") -> None:
+        if not loopback(host) and len(token) < 8:
+            raise InnerfaceError(f"--host {host}: others could reach it; give --token with at least 8 letters or digits of your own, too")
+        self.hub, self.host, self.port, self.token = hub, host, port, token
+        self.clients: set[_Client] = set()
+        self.server: Any = None
+        self.task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Open the port. Raises InnerfaceError."""
+        from websockets.asyncio.server import serve
+
+        try:
+            self.server = await serve(
+                self._client, self.host, self.port, process_request=self._request, compression=None, max_size=_LARGEST, max_queue=8,
+                write_limit=16 << 10, ping_interval=10, ping_timeout=10, close_timeout=1,
+            )  # fmt: skip
+        except OSError as error:
+            raise InnerfaceError(
+                f"port {self.port} on {self.host} cannot be opened ({error.strerror or error}); end the other program that has it, or give --port"
+            ) from None
+        self.port = self.server.sockets[0].getsockname()[1]
+        self.hub.listeners.add(self._face)
+        self.hub.sensor_listeners.add(self._sensors)
+        self.task = self.hub.loop.create_task(self._tell())
+
+    async def stop(self) -> None:
+        """Close all connections."""
+        self.hub.listeners.discard(self._face)
+        self.hub.sensor_listeners.discard(self._sensors)
+        if self.task is not None:
+            self.task.cancel()
+        if self.server is not None:
+            self.server.close()
+            await self.server.wait_closed()
+
+    def link(self) -> str:
+        """The control page's address, with the token in it."""
+        host = self.host if self.host not in ("0.0.0.0", "::") else _own_address()
+        host = f"[{host}]" if ":" in host else host
+        return f"http://{host}:{self.port}/" + (f"?token={self.token}" if self.token else "")
+
+    # -- visitors --------------------------------------------------------------------------------------------------------------
+
+    def _request(self, connection: Any, request: Any) -> Any:
+        """None lets a WebSocket client in; else what a browser gets."""
+        path = urlsplit(request.path)
+        if not _known_host(request.headers.get("Host", ""), self.host):
+            return connection.respond(HTTPStatus.FORBIDDEN, "Use the address that innerface serve printed.\n")
+        upgrade = request.headers.get("Upgrade", "").lower() == "websocket"
+        if upgrade or path.path in ("/", "/index.html"):
+            given = parse_qs(path.query).get("token", [""])[0]
+            if self.token and not hmac.compare_digest(given.encode(), self.token.encode()):
+                return connection.respond(HTTPStatus.UNAUTHORIZED, "The token is missing or wrong: use the whole link that innerface serve printed.\n")
+        if upgrade:
+            origin = request.headers.get("Origin")
+            if origin is not None and urlsplit(origin).netloc != request.headers.get("Host", ""):
+                return connection.respond(HTTPStatus.FORBIDDEN, "This page is not Innerface's own.\n")
+            if len(self.clients) >= _MOST_CLIENTS:
+                return connection.respond(HTTPStatus.SERVICE_UNAVAILABLE, "Too many clients.\n")
+            return None
+        return self._page(connection, path.path)
+
+    def _page(self, connection: Any, path: str) -> Any:
+        """A file of the control page; nothing else of the disk."""
+        name = path.lstrip("/") or "index.html"
+        if name not in {p.name for p in PAGE.iterdir() if p.is_file()}:
+            return connection.respond(HTTPStatus.NOT_FOUND, "There is no such page.\n")
+        response = connection.respond(HTTPStatus.OK, "")
+        response.body = (PAGE / name).read_bytes()
+        for header in ("Content-Type", "Content-Length"):
+            del response.headers[header]
+        response.headers["Content-Type"] = f"{mimetypes.guess_type(name)[0] or 'application/octet-stream'}; charset=utf-8"
+        response.headers["Content-Length"] = str(len(response.body))
+        response.headers["Content-Security-Policy"] = "default-src 'self'; style-src 'self' 'unsafe-inline'; connect-src 'self' ws:; frame-ancestors 'none'"
+        response.headers["Cache-Control"] = "no-cache"
+        response.headers["X-Content-Type-Options"] = "nosniff"
+        return response
+
+    # -- clients ---------------------------------------------------------------------------------------------------------------
+
+    def _face(self, frame: Frame) -> None:
+        data = None
+        for client in self.clients:
+            if "face" in client.streams:
+                data = data or face_bytes(frame)
+                client.face(data)
+
+    def _sensors(self, now: float, arrived: float, turn: np.ndarray, push: np.ndarray) -> None:
+        data = None
+        for client in self.clients:
+            if "sensors" in client.streams:
+                data = data or sensor_bytes(self.hub.sequence, now, arrived, turn, push)
+                client.sensors = data
+                client.wake.set()
+
+    async def _tell(self) -> None:
+        """Status to whoever wants it, twice a second."""
+        while True:
+            await asyncio.sleep(_STATUS_S)
+            wanting = [c for c in self.clients if "status" in c.streams]
+            if wanting:
+                text = json.dumps({"status": self.hub.status() | {"clients": len(self.clients)}})
+                for client in wanting:
+                    if client.connection.transport.get_write_buffer_size() == 0:
+                        asyncio.ensure_future(_quietly(client.connection.send(text)))
+
+    async def _client(self, connection: Any) -> None:
+        from websockets.exceptions import ConnectionClosed
+
+        client = _Client(connection)
+        self.clients.add(client)
+        sender = asyncio.ensure_future(self._send(client))
+        try:
+            await connection.send(json.dumps({"hello": self._hello()}))
+            async for text in connection:
+                if not client.may_ask():
+                    await connection.close(1008, "too many requests")
+                    break
+                await connection.send(json.dumps(await self._answer(client, text)))
+        except ConnectionClosed:
+            pass
+        finally:
+            self.clients.discard(client)
+            sender.cancel()
+
+    async def _send(self, client: _Client) -> None:
+        from websockets.exceptions import ConnectionClosed
+
+        try:
+            while True:
+                await client.wake.wait()
+                client.wake.clear()
+                while client.faces:
+                    await client.connection.send(client.faces.popleft())
+                if client.sensors is not None:
+                    data, client.sensors = client.sensors, None
+                    await client.connection.send(data)
+        except ConnectionClosed:
+            pass
+
+    def _hello(self) -> dict[str, Any]:
+        return {
+            "protocol": 1, "program": "innerface", "channels": list(OUTPUT), "confidence": list(ARKIT), "sites": list(self.hub.layout.sites),
+            "positions_mm": (self.hub.layout.positions * 1000).round(1).tolist(), "reference": self.hub.layout.reference, "began": self.hub.began,
+            "streams": list(STREAMS), "settings": self.hub.settings(),
+        }  # fmt: skip
+
+    async def _answer(self, client: _Client, text: Any) -> dict[str, Any]:
+        """A request's answer; whatever is wrong with it is told in one line."""
+        number = None
+        try:
+            request = json.loads(text)
+            if not isinstance(request, dict):
+                raise InnerfaceError('a request is an object such as {"id": 1, "command": "status"}')
+            number = request.get("id")
+            number = number if isinstance(number, (int, float, str)) else None
+            command = _COMMANDS.get(request.get("command") if isinstance(request.get("command"), str) else "")
+            if command is None:
+                raise InnerfaceError(f"there is no such command; there are {', '.join(_COMMANDS)}")
+            result = await command(self, client, request)
+        except InnerfaceError as error:
+            return {"id": number, "ok": False, "error": str(error)}
+        except (ValueError, TypeError, RecursionError):
+            return {"id": number, "ok": False, "error": "the request cannot be read: it is one JSON object, with values as docs/protocol.md says"}
+        return {"id": number, "ok": True} | (result or {})
+
+    async def _subscribe(self, client: _Client, request: dict[str, Any]) -> None:
+        wanted = request.get("streams", [])
+        if not isinstance(wanted, list) or not set(map(str, wanted)) <= set(STREAMS):
+            raise InnerfaceError(f"streams: a list of some of {', '.join(STREAMS)}")
+        client.streams = set(wanted)
+
+    async def _status(self, client: _Client, request: dict[str, Any]) -> dict[str, Any]:
+        return {"status": self.hub.status() | {"clients": len(self.clients)}}
+
+    async def _sources(self, client: _Client, request: dict[str, Any]) -> dict[str, Any]:
+        status = self.hub.status()
+        return {"sources": status["sources"], "streams": status["streams"]}
+
+    async def _calibrate(self, client: _Client, request: dict[str, Any]) -> dict[str, Any]:
+        return {"say": self.hub.calibrate()}
+
+    async def _record(self, client: _Client, request: dict[str, Any]) -> dict[str, Any]:
+        return {"path": self.hub.record(str(request.get("name", "")))}
+
+    async def _stop(self, client: _Client, request: dict[str, Any]) -> dict[str, Any]:
+        return await self.hub.stop_recording()
+
+    async def _mark(self, client: _Client, request: dict[str, Any]) -> dict[str, Any]:
+        return {"mark": self.hub.mark(str(request.get("text", "")))}
+
+    async def _recentre(self, client: _Client, request: dict[str, Any]) -> None:
+        self.hub.recentre()
+
+    async def _assign(self, client: _Client, request: dict[str, Any]) -> None:
+        self.hub.assign(str(request.get("sensor", "")), str(request.get("site", "")))
+
+    async def _touch(self, client: _Client, request: dict[str, Any]) -> dict[str, Any]:
+        return {"seconds": self.hub.touch(str(request.get("site", "")))}
+
+
+_COMMANDS: dict[str, Any] = {
+    "status": Door._status, "sources": Door._sources, "subscribe": Door._subscribe, "calibrate": Door._calibrate, "record": Door._record,
+    "stop": Door._stop, "mark": Door._mark, "recentre": Door._recentre, "assign": Door._assign, "touch": Door._touch,
+}  # fmt: skip
+
+
+async def _quietly(work: Any) -> None:
+    from websockets.exceptions import ConnectionClosed
+
+    try:
+        await work
+    except ConnectionClosed:
+        pass
+
+
+def _known_host(header: str, own: str) -> bool:
+    """Whether the Host header is an address, localhost, or what we were told to listen on: a name of someone else's may lead here by DNS."""
+    name = urlsplit(f"//{header}").hostname or ""
+    if name in ("localhost", own):
+        return True
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
+
+
+def _own_address() -> str:
+    """This computer's address in its network, as others see it."""
+    import socket
+
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))  # sends nothing
+            return probe.getsockname()[0]
+        except OSError:
+            return "127.0.0.1"
