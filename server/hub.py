@@ -25,6 +25,7 @@ from ..core.imu import model as models
 from ..core.imu import quaternion as quat
 from ..core.imu.adapt import Adapter
 from ..core.imu.layout import Layout, layout
+from ..core.imu.network import Network
 from ..core.imu.signal import FRAME_RATE, LOOKAHEAD, columns
 from ..core.live import Output, Session
 from .frame import Frame
@@ -481,6 +482,11 @@ class Hub:
         if self.recorder is not None:
             self.recorder.put("events", "events", ("mark",), {}, self.now(), np.array([float(self.marks)]), {"text": text[:500]})
         return self.marks
+
+    @property
+    def invented(self) -> list[str]:
+        """Channels that the model makes up, because no sensor shows them."""
+        return [] if not isinstance(self.model, Network) else [c for c, made_up in zip(ARKIT, self.model.invented) if made_up]
 
     @property
     def lookahead_s(self) -> float:

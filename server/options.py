@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -57,8 +58,9 @@ class Args:
 
 def parse(text: str) -> tuple[str, Args]:
     """KIND and its arguments."""
-    kind, _, rest = text.partition(":")
-    first, *more = rest.split(",")
+    kind = re.split("[:,]", text, maxsplit=1)[0]
+    rest = text[len(kind) :]
+    first, *more = rest[1:].split(",") if rest.startswith(":") else ["", *rest[1:].split(",")] if rest else [""]
     if "=" in first and kind != "file" and not Path(first).exists():
         first, more = "", [first, *more]
     named = {}

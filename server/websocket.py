@@ -216,7 +216,7 @@ class Door:
     def _hello(self) -> dict[str, Any]:
         return {
             "protocol": 1, "program": "innerface", "channels": list(OUTPUT), "confidence": list(ARKIT), "sites": list(self.hub.layout.sites),
-            "positions_mm": (self.hub.layout.positions * 1000).round(1).tolist(), "reference": self.hub.layout.reference, "began": self.hub.began,
+            "positions_mm": (self.hub.layout.positions * 1000).round(1).tolist(), "reference": self.hub.layout.reference, "invented": self.hub.invented, "began": self.hub.began,
             "streams": list(STREAMS), "settings": self.hub.settings(),
         }  # fmt: skip
 

@@ -1,0 +1,231 @@
+// The control page: JSON to ask, binary frames to draw. Protocol: docs/protocol.md, "WebSocket".
+const $ = (id) => document.getElementById(id);
+const SVG = "http://www.w3.org/2000/svg";
+const SHOWN = ["jawOpen", "mouthSmileLeft", "mouthSmileRight", "mouthPucker", "mouthFunnel", "mouthUpperUpLeft", "browInnerUp", "browDownLeft", "noseSneerLeft", "cheekPuff", "eyeBlinkLeft", "headYaw"];
+const SECONDS = 6, FACE = 1, SENSORS = 2;
+let socket, hello, number = 0, newest = null, waitingSite = "", lastFrame = 0;
+const answers = new Map(), plots = new Map();
+
+function ask(command, more = {}) {
+  return new Promise((resolve) => {
+    if (!socket || socket.readyState !== WebSocket.OPEN) return resolve({ ok: false, error: "not connected" });
+    const id = ++number;
+    answers.set(id, resolve);
+    socket.send(JSON.stringify({ id, command, ...more }));
+  });
+}
+
+function connect() {
+  const token = new URLSearchParams(location.search).get("token");
+  socket = new WebSocket(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/${token ? `?token=${encodeURIComponent(token)}` : ""}`);
+  socket.binaryType = "arraybuffer";
+  socket.onmessage = ({ data }) => (typeof data === "string" ? control(JSON.parse(data)) : binary(new DataView(data)));
+  socket.onopen = () => { $("gone").hidden = true; ask("subscribe", { streams: ["face", "sensors", "status"] }); };
+  socket.onclose = () => { $("gone").hidden = false; $("summary").textContent = "not connected"; setTimeout(connect, 1500); };
+}
+
+function control(message) {
+  if (message.hello) { hello = message.hello; drawFace(); buildPlots(); }
+  if (message.status) show(message.status);
+  if (message.id && answers.has(message.id)) { answers.get(message.id)(message); answers.delete(message.id); }
+}
+
+function binary(view) {
+  if (view.getUint8(0) !== 0x49 || view.getUint8(1) !== 0x57 || !hello) return;
+  const kind = view.getUint8(2);
+  if (kind === FACE) {
+    const values = {};
+    hello.channels.forEach((name, k) => { values[name] = view.getFloat32(28 + 4 * k, true); });
+    newest = values;
+    lastFrame = performance.now();
+    for (const name of SHOWN) push(name, values[name]);
+  } else if (kind === SENSORS) {
+    hello.sites.forEach((site, k) => push(`site ${site}`, view.getFloat32(28 + 8 * k, true) * 180 / Math.PI));
+  }
+}
+
+// --- curves -----------------------------------------------------------------------------------------------------------------
+
+function buildPlots() {
+  plots.clear();
+  for (const [id, names] of [["channels", SHOWN], ["sensors", hello.sites.map((s) => `site ${s}`)]]) {
+    $(id).replaceChildren(...names.map((name) => {
+      const box = document.createElement("div"), label = document.createElement("span"), value = document.createElement("b"), canvas = document.createElement("canvas");
+      box.className = hello.invented.includes(name) ? "plot guess" : "plot";
+      label.textContent = name.replace("site ", "").replaceAll("_", " ");
+      box.append(canvas, label, value);
+      const angle = name.startsWith("site ") || name.startsWith("head");
+      plots.set(name, { box, value, canvas, points: [], angle, low: angle ? -5 : 0, high: angle ? 5 : 1, head: name.startsWith("head") });
+      return box;
+    }));
+  }
+}
+
+function push(name, value) {
+  const plot = plots.get(name);
+  if (!plot) return;
+  const now = performance.now() / 1000;
+  plot.points.push([now, plot.head ? value * 180 / Math.PI : value]);
+  while (plot.points.length && plot.points[0][0] < now - SECONDS - 0.5) plot.points.shift();
+}
+
+function drawPlot(plot, now) {
+  const { canvas, points } = plot, ratio = window.devicePixelRatio || 1;
+  const width = Math.round(canvas.clientWidth * ratio), height = Math.round(canvas.clientHeight * ratio);
+  if (!width) return;
+  if (canvas.width !== width || canvas.height !== height) { canvas.width = width; canvas.height = height; }
+  const g = canvas.getContext("2d");
+  g.clearRect(0, 0, width, height);
+  const known = points.filter(([, v]) => Number.isFinite(v));
+  const last = known.length && now - known[known.length - 1][0] < 1 ? known[known.length - 1][1] : NaN;
+  plot.value.textContent = Number.isFinite(last) ? (plot.angle ? `${last.toFixed(1)}°` : last.toFixed(2)) : "–";
+  if (!known.length) return;
+  let [low, high] = plot.angle ? [Math.min(0, ...known.map((p) => p[1])), Math.max(...known.map((p) => p[1]), 0)] : [0, 1];
+  if (high - low < 5 && plot.angle) high = low + 5;
+  const x = (t) => (1 - (now - t) / SECONDS) * width, y = (v) => height - 4 * ratio - ((v - low) / (high - low)) * (height - 20 * ratio);
+  g.beginPath();
+  known.forEach(([t, v], k) => (k ? g.lineTo(x(t), y(v)) : g.moveTo(x(t), y(v))));
+  g.strokeStyle = plot.angle ? "#ffb86b" : "#7cc4ff";
+  g.lineWidth = 1.6 * ratio;
+  g.lineJoin = "round";
+  g.stroke();
+  g.lineTo(x(known[known.length - 1][0]), height);
+  g.lineTo(x(known[0][0]), height);
+  g.fillStyle = plot.angle ? "#ffb86b22" : "#7cc4ff22";
+  g.fill();
+}
+
+// --- the face ---------------------------------------------------------------------------------------------------------------
+
+const make = (name, attributes, parent) => {
+  const e = document.createElementNS(SVG, name);
+  for (const [k, v] of Object.entries(attributes)) e.setAttribute(k, v);
+  parent.append(e);
+  return e;
+};
+const parts = {};
+
+function drawFace() {
+  const svg = $("face");
+  svg.replaceChildren();
+  const turn = make("g", {}, svg);
+  parts.turn = turn;
+  make("path", { class: "skin", d: "M0-118C58-118 78-70 75-18 72 36 42 92 0 92S-72 36-75-18C-78-70-58-118 0-118Z" }, turn);
+  make("path", { class: "skin", d: "M75-22c12-8 18 4 14 18-3 12-9 18-17 14M-75-22c-12-8-18 4-14 18 3 12 9 18 17 14" }, turn);
+  make("path", { class: "feature", d: "M0-24 L-8 2 Q0 9 8 2" }, turn);
+  for (const side of ["Left", "Right"]) {
+    parts[`brow${side}`] = make("path", { class: "feature" }, turn);
+    parts[`eye${side}`] = make("path", { class: "feature" }, turn);
+  }
+  parts.mouth = make("path", { class: "feature mouth" }, turn);
+  const sites = make("g", {}, svg);
+  hello.sites.forEach((site, k) => {
+    // millimetres of the layout, seen from the front: the performer's left is on the right of the picture
+    const [x, y] = hello.positions_mm[k];
+    const g = make("g", { class: "site none", "data-site": site, transform: `translate(${x.toFixed(1)} ${(-y).toFixed(1)})`, tabindex: 0, role: "button" }, sites);
+    make("title", {}, g).textContent = site.replaceAll("_", " ");
+    make("circle", { class: "halo", r: 12 }, g);
+    make("circle", { class: "dot", r: 6 }, g);
+    g.onclick = () => touch(site);
+    g.onkeydown = (e) => { if (e.key === "Enter" || e.key === " ") touch(site); };
+  });
+  pose({});
+}
+
+function pose(w) {
+  const v = (name) => w[name] || 0;
+  const head = 30 * v("headYaw");
+  parts.turn.setAttribute("transform", `translate(${head.toFixed(1)} ${(40 * v("headPitch")).toFixed(1)}) rotate(${(-v("headRoll") * 57).toFixed(1)})`);
+  for (const [side, s] of [["Left", 1], ["Right", -1]]) {
+    const up = 9 * v(`browOuterUp${side}`) - 7 * v(`browDown${side}`), inner = 9 * v("browInnerUp") - 7 * v(`browDown${side}`);
+    parts[`brow${side}`].setAttribute("d", `M${s * 14} ${-50 - inner} Q${s * 32} ${-60 - (up + inner) / 2} ${s * 52} ${-49 - up}`);
+    const open = Math.max(9 * (1 - v(`eyeBlink${side}`)) + 3 * v(`eyeWide${side}`) - 2 * v(`eyeSquint${side}`), 0.3);
+    parts[`eye${side}`].setAttribute("d", `M${s * 18} -32 Q${s * 32} ${-32 - open * 1.3} ${s * 46} -33 Q${s * 32} ${-32 + open} ${s * 18} -32Z`);
+  }
+  const jaw = 30 * Math.max(v("jawOpen") - v("mouthClose"), 0), narrow = 1 - 0.55 * Math.max(v("mouthPucker"), v("mouthFunnel") * 0.8);
+  const shift = 14 * (v("mouthLeft") - v("mouthRight")) + 8 * (v("jawLeft") - v("jawRight"));
+  const l = [(26 + 8 * v("mouthSmileLeft") + 5 * v("mouthStretchLeft")) * narrow + shift, 37 - 12 * v("mouthSmileLeft") + 9 * v("mouthFrownLeft")];
+  const r = [(-26 - 8 * v("mouthSmileRight") - 5 * v("mouthStretchRight")) * narrow + shift, 37 - 12 * v("mouthSmileRight") + 9 * v("mouthFrownRight")];
+  const upper = 36 - 5 * (v("mouthUpperUpLeft") + v("mouthUpperUpRight")) - 3 * v("mouthFunnel"), lower = 38 + jaw + 5 * (v("mouthLowerDownLeft") + v("mouthLowerDownRight")) + 4 * v("mouthFunnel");
+  parts.mouth.setAttribute("d", `M${r[0].toFixed(1)} ${r[1].toFixed(1)} Q${shift} ${upper.toFixed(1)} ${l[0].toFixed(1)} ${l[1].toFixed(1)} Q${shift} ${(2 * lower - (l[1] + r[1]) / 2 + jaw * 0.3).toFixed(1)} ${r[0].toFixed(1)} ${r[1].toFixed(1)}Z`);
+}
+
+async function touch(site) {
+  const said = await ask("touch", { site });
+  waitingSite = said.ok ? site : "";
+  hint(said.ok ? `Tap the sensor at ${site.replaceAll("_", " ")} now, twice.` : said.error, !said.ok);
+  if (said.ok) setTimeout(() => { waitingSite = ""; hint("Click a light to say which sensor sits there by tapping it."); }, said.seconds * 1000 + 400);
+}
+
+function hint(text, bad = false) { $("site-hint").textContent = text; $("site-hint").classList.toggle("error", bad); }
+
+// --- state ------------------------------------------------------------------------------------------------------------------
+
+const line = (cls, title, right, small) => {
+  const box = document.createElement("div"), light = document.createElement("i"), name = document.createElement("span"), info = document.createElement("span"), more = document.createElement("small");
+  box.className = "stream";
+  light.className = cls;
+  name.textContent = title;
+  info.textContent = right;
+  more.textContent = small;
+  box.append(light, name, info, more);
+  return box;
+};
+
+function show(s) {
+  const out = s.output === "none" ? "no face yet" : `${s.output} ${s.output_hz.toFixed(0)} Hz · ${s.latency_ms.p50.toFixed(0)} ms computing and queueing`;
+  $("summary").textContent = out;
+  $("delay").textContent = s.output === "none" ? "" : `delay audio by ${s.delay_ms.toFixed(0)} ms`;
+  const streams = s.streams.map((t) => {
+    const total = t.received + t.lost, lost = total ? `${(100 * t.lost / total).toFixed(1)}% lost` : "";
+    const right = t.state === "away" ? `silent ${t.silent_s.toFixed(0)} s` : `${t.rate_hz.toFixed(0)} Hz`;
+    const small = [t.source, lost, t.battery_v ? `${t.battery_v.toFixed(2)} V` : "", t.drift_ppm ? `clock ${t.drift_ppm.toFixed(0)} ppm` : "", t.problem].filter(Boolean).join(" · ");
+    return line(t.state, t.name || t.device, right, small);
+  });
+  const waiting = s.sources.map((t) => line("none", t.name, "", t.about));
+  $("streams").replaceChildren(...(streams.length ? streams : waiting));
+  $("sinks").replaceChildren(...s.sinks.map((t) => line("ok", t.name, "", t.about)), line("ok", "this page and others", `${s.clients}`, "WebSocket"));
+  $("notes").replaceChildren(...s.notes.slice().reverse().map((text) => { const li = document.createElement("li"); li.textContent = text; return li; }));
+  $("calibration").textContent = s.calibrating || !s.calibrated ? s.calibration : "Calibrated. Do it again when a sensor was taken off or has slipped.";
+  $("calibrate").textContent = s.calibrating ? "Watching…" : s.calibrated ? "Calibrate again" : "Calibrate";
+  $("calibrate").disabled = s.calibrating;
+  const r = s.recording;
+  $("record").classList.toggle("on", Boolean(r));
+  $("record").textContent = r ? "Stop" : "Record";
+  $("mark").disabled = !r;
+  $("name").disabled = Boolean(r);
+  if (r) {
+    $("recording").textContent = r.problem || `${r.seconds.toFixed(0)} s · ${(r.bytes / 1e6).toFixed(1)} MB · ${r.rows} rows${r.marks ? ` · ${r.marks} marks` : ""}${r.dropped ? ` · ${r.dropped} dropped` : ""}`;
+    $("recording").classList.toggle("error", Boolean(r.problem || r.dropped));
+  }
+  for (const g of document.querySelectorAll(".site")) {
+    const light = s.sites[g.dataset.site] || { state: "none" };
+    g.setAttribute("class", `site ${light.state}${waitingSite === g.dataset.site ? " waiting" : ""}`);
+    g.querySelector("title").textContent = `${g.dataset.site.replaceAll("_", " ")}: ${{ ok: "good", poor: `loses ${(100 * light.loss).toFixed(0)}%`, away: "silent", none: "not heard" }[light.state]}${light.sensor ? ` (${light.sensor})` : ""}`;
+  }
+  const heard = s.streams.some((t) => t.state !== "away" && t.received), steps = [["connect", heard], ["calibrate", s.calibrated || s.output === "camera"], ["record", false]];
+  const now = steps.findIndex(([, done]) => !done);
+  steps.forEach(([id, done], k) => { $(`step-${id}`).className = done ? "done" : k === now ? "now" : ""; });
+}
+
+function draw() {
+  const now = performance.now() / 1000;
+  for (const plot of plots.values()) drawPlot(plot, now);
+  if (newest && performance.now() - lastFrame < 2000) pose(newest);
+  requestAnimationFrame(draw);
+}
+
+const told = async (id, work) => { const said = await work; const p = $(id); if (!said.ok) { p.textContent = said.error; } p.classList.toggle("error", !said.ok); return said; };
+$("calibrate").onclick = () => told("calibration", ask("calibrate"));
+$("recentre").onclick = () => told("calibration", ask("recentre"));
+$("mark").onclick = () => told("recording", ask("mark"));
+$("record").onclick = async () => {
+  if ($("record").classList.contains("on")) {
+    const said = await told("recording", ask("stop"));
+    if (said.ok) $("recording").textContent = `${said.path}: ${said.seconds.toFixed(1)} s, ${said.rows} rows`;
+  } else {
+    await told("recording", ask("record", { name: $("name").value }));
+  }
+};
+connect();
+draw();
