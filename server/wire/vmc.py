@@ -64,7 +64,7 @@ def _head(xyzw: list) -> dict[str, float]:
 def head_rotation(yaw: float, pitch: float, roll: float) -> tuple[float, float, float, float]:
     """The head's bone (x, y, z, w) in Unity's space for our angles."""
     q = quat.multiply(quat.multiply(quat.about(1, yaw), quat.about(0, pitch)), quat.about(2, roll))
-    return float(q[1]), float(-q[2]), float(-q[3]), float(q[0])
+    return float(q[1]), 0.0 - float(q[2]), 0.0 - float(q[3]), float(q[0])  # no negative zeros
 
 
 class Encoder:
