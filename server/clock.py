@@ -10,6 +10,7 @@ _BUCKET_S, _BUCKETS = 0.5, 60  # the quickest packet of each half second, half a
 _STEEPEST = 3e-3  # clocks are not further apart; a phone's frame counter is off by 1.6e-3
 _SURE_S = 4.0  # before that drift is taken to be 0
 _SLEW = 2e-3  # s per s: how fast an estimate gives way
+_APART_S = 2e-5  # samples are never closer: files keep microseconds
 _JUMP_S = 0.25  # a device's clock that jumps by more was started again
 
 
@@ -64,7 +65,7 @@ class Clock:
     def _given(self, device: float, when: float) -> float:
         if device <= self.last_device:  # older than one that came before it: keeps its place
             return when
-        when = max(when, self.last + 1e-6) if np.isfinite(self.last) else when
+        when = max(when, self.last + _APART_S) if np.isfinite(self.last) else when
         self.last_device, self.last = device, when
         return when
 

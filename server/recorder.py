@@ -65,11 +65,11 @@ class Recorder:
     def __init__(self, path: str | Path, name: str, started: float) -> None:
         self.path, self.name, self.started = Path(path), name, started
         self.problem, self.dropped, self.rows, self.given_up = "", 0, 0, threading.Event()
+        if self.path.exists():
+            raise InnerfaceError(f"{self.path}: is there already, and takes are never overwritten; give another name")
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             raw = open(self.path, "xb", buffering=0)
-        except FileExistsError:
-            raise InnerfaceError(f"{self.path}: is there already, and takes are never overwritten; give another name") from None
         except OSError as error:
             raise InnerfaceError(f"{self.path}: cannot be written ({error.strerror}); choose another folder") from None
         self.raw = raw

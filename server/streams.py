@@ -53,7 +53,7 @@ class Stream:
         self.arrivals.append(arrival)
         at = self.clock.time(message.time, arrival) if message.time is not None else arrival
         if message.time is None and self.times and at <= self.times[-1]:
-            at = self.times[-1] + 1e-6
+            at = self.times[-1] + 2e-5
         self.times.append(at)
         return at
 

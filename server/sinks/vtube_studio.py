@@ -85,7 +85,7 @@ class VTubeStudio:
                 self.state = "looks for VTube Studio: start it and switch its plugin API on"
             except InnerfaceError as error:
                 self.state = str(error)
-            except (ValueError, TypeError, KeyError):
+            except (ValueError, TypeError, KeyError, AttributeError):
                 self.state = "what answers there is not VTube Studio"
             await asyncio.sleep(_RETRY_S)
 

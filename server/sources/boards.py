@@ -70,9 +70,10 @@ class BrainFlow(_Polled):
         """Prepare a session and begin. Raises InnerfaceError."""
         try:
             from brainflow.board_shim import BoardIds, BoardShim, BrainFlowError, BrainFlowInputParams
-        except ImportError as error:
-            raise InnerfaceError(f"brainflow is not installed ({error}); pip install 'innerface[boards]'") from None
-        BoardShim.disable_board_logger()
+
+            BoardShim.disable_board_logger()  # loads its library, which may be missing, too
+        except (ImportError, OSError) as error:
+            raise InnerfaceError(f"brainflow does not load ({error}); pip install 'innerface[boards]'") from None
         try:
             number = int(self.asked)
         except ValueError:

@@ -1,0 +1,78 @@
+"""`innerface serve` as a person runs it."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from innerface.cli import main
+from innerface.cli.serve import status_line
+from innerface.core import formats
+
+
+def serve(folder, *arguments, **more):
+    env = {**os.environ, "INNERFACE_CONFIG": str(folder / "config")}
+    command = [sys.executable, "-m", "innerface", "serve", "--port", "0", *arguments]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env, cwd=folder, **more)
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGTERM") or sys.platform == "win32", reason="signals of this kind are POSIX")
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+def test_it_ends_cleanly_and_the_recording_is_whole(tmp_path, name):
+    process = serve(tmp_path, "--source", "virtual,rate=50", "--record", "take.mcap")
+    assert process.stdout is not None
+    lines = [process.stdout.readline(), process.stdout.readline()]
+    time.sleep(1.5)
+    process.send_signal(getattr(signal, name))
+    out, err = process.communicate(timeout=15)
+    assert process.returncode == 0 and "Traceback" not in err
+    assert "simulated performer" in lines[0] and re.search(r"http://127.0.0.1:\d+/", lines[1]) and "take.mcap" in out
+    take = formats.read_take(tmp_path / "take.mcap")
+    assert not take.notes and len(take.tracks["imu"].time) > 40
+
+
+def test_its_json_is_one_object_with_what_happened(tmp_path):
+    process = serve(tmp_path, "--source", "virtual", "--sink", "csv:none.csv", "--seconds", "1.5", "--record", "t.mcap", "--json")
+    out, err = process.communicate(timeout=20)
+    said = json.loads(out)
+    assert process.returncode == 0 and said["recorded"]["rows"] > 80 and said["streams"][0]["name"] == "virtual device (simulated)"
+    assert not (tmp_path / "none.csv").exists(), "no face came out, so there is nothing to keep"
+    assert "Hz" in err or err == ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--source", "nothing"], "give one of"),
+        (["--sink", "nothing"], "give one of"),
+        (["--host", "0.0.0.0"], "give --token"),
+        (["--port", "99999"], "from 0 to 65535"),
+        (["--source", "file:missing.mcap"], "no such file"),
+        (["--assign", "7a3f/1=nose"], "has aux"),
+        (["--layout", "missing"], "neither shipped"),
+        (["--model", "missing.onnx"], "no such file"),
+        (["--source", "serial:/dev/ttyNOTHERE"], "known ports"),
+        (["--record", "/proc/none/x.mcap"], "cannot be written"),
+    ],
+)
+def test_mistakes_end_in_one_line(tmp_path, capsys, monkeypatch, arguments, said):
+    monkeypatch.setenv("INNERFACE_CONFIG", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    assert main(["serve", "--port", "0", "--seconds", "0.2", *arguments] if "--port" not in arguments else ["serve", *arguments]) == 2
+    err = capsys.readouterr().err.strip().splitlines()
+    assert said in err[-1] and len([line for line in err if line.startswith("innerface:")]) == 1
+
+
+def test_the_live_line_tells_streams_losses_output_and_recording():
+    stream = {"name": "left half", "device": "7a3f", "rate_hz": 99.7, "received": 990, "lost": 10, "state": "ok", "silent_s": 0.0}
+    status = {
+        "streams": [stream], "output": "sensors", "output_hz": 60.0, "latency_ms": {"p50": 8.0, "p99": 12.0}, "delay_ms": 52.0, "calibration": "",
+        "recording": {"seconds": 12.0, "bytes": 1_500_000, "problem": ""},
+    }  # fmt: skip
+    assert status_line(status) == "left half 100 Hz 1.0% lost | sensors out 60 Hz, 8/12 ms, delay audio 52 ms | REC 12 s, 1.5 MB"
+    assert "away 3 s" in status_line(status | {"streams": [stream | {"state": "away", "silent_s": 3.0}]})
+    assert status_line({"streams": [], "output": "none", "calibration": "", "recording": None}) == "nothing heard yet"

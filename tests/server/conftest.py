@@ -1,0 +1,116 @@
+"""A hub for a test: everything in one event loop, ports that the system picks."""
+
+import asyncio
+import contextlib
+import gzip
+import json
+from pathlib import Path
+
+import pytest
+from innerface.server.hub import Hub, Options
+
+
+@pytest.fixture
+def bridge(tmp_path):
+    """`bridge(work, sources, sinks, **options)`: runs `await work(hub)` beside a hub and gives what it gives."""
+
+    def run(work, sources=(), sinks=(), **options):
+        async def whole():
+            hub = Hub(Options(**({"folder": tmp_path, "model": "linear"} | options)))
+            await hub.start(list(sources), list(sinks))
+            try:
+                return await asyncio.wait_for(work(hub), 60)
+            finally:
+                await hub.stop()
+
+        return asyncio.run(whole())
+
+    return run
+
+
+async def until(condition, seconds=10.0):
+    """Wait until something is so; fails the test if it does not come."""
+    for _ in range(int(seconds / 0.01)):
+        if condition():
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError("it did not come")
+
+
+@contextlib.asynccontextmanager
+async def listening():
+    """A UDP socket that collects datagrams: (port, list)."""
+    got = []
+
+    class Collect(asyncio.DatagramProtocol):
+        def datagram_received(self, data, addr):
+            got.append(data)
+
+    transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(Collect, local_addr=("127.0.0.1", 0))
+    try:
+        yield transport.get_extra_info("sockname")[1], got
+    finally:
+        transport.close()
+
+
+async def speaking(port):
+    """A UDP socket to a port, and what is answered: (transport, list)."""
+    got = []
+
+    class Collect(asyncio.DatagramProtocol):
+        def datagram_received(self, data, addr):
+            got.append(data)
+
+    transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(Collect, remote_addr=("127.0.0.1", port))
+    return transport, got
+
+
+FOLDER = Path(__file__).parent / "wire" / "vectors"  # bytes of other people's programs: see its README
+
+
+@pytest.fixture(scope="session")
+def vector():
+    """`vector("slimevr_heartbeat")`: the bytes of the synthetic vector whose name begins so."""
+    known = json.loads((FOLDER / "synthetic_vectors.json").read_text())["vectors"]
+
+    def find(start):
+        (found,) = [v for k, v in known.items() if k.startswith(start)]
+        return bytes.fromhex(found)
+
+    return find
+
+
+@pytest.fixture(scope="session")
+def vectors():
+    """All synthetic vectors by name."""
+    return {k: bytes.fromhex(v) for k, v in json.loads((FOLDER / "synthetic_vectors.json").read_text())["vectors"].items()}
+
+
+@pytest.fixture(scope="session")
+def capture():
+    """The packets of a real Live Link Face capture."""
+    raw = gzip.decompress((FOLDER / "dao.gesichter").read_bytes())
+    at, out = 5, []
+    for _ in range(int.from_bytes(raw[1:5], "big")):
+        size = int.from_bytes(raw[at : at + 4], "big")
+        out.append(raw[at + 4 : at + 4 + size])
+        at += 4 + size
+    assert at == len(raw)
+    return out
+
+
+@pytest.fixture(scope="session")
+def frames():
+    """Recorded text frames."""
+    return [line.encode() for line in (FOLDER / "text_frames_recorded.txt").read_text().splitlines() if line.strip() and not line.startswith("#")]
+
+
+@pytest.fixture(scope="session")
+def table():
+    """`table("names_x.csv")`: its rows (arkit, other)."""
+
+    def rows(name):
+        lines = (FOLDER / name).read_text().splitlines()
+        return [tuple(line.split(",")[:2]) for line in lines[1:] if line.strip()]
+
+    return rows
