@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Imu:
     """A sample of a device's sensors. `device`: what it calls itself, stable over restarts; `keys`: S ids of its sensors, which are sites where
     the device says so; `rotation` (S, 4) scalar first, sensor to world; `acceleration` (S, 3) m/s^2 in the sensor's frame; `gyro` (S, 3) rad/s
@@ -24,13 +24,13 @@ class Imu:
     linear: bool = False
     up: str = ""
     gyro: np.ndarray | None = None
-    status: tuple[int, ...] = ()
+    status: bytes = b""
     battery: float = float("nan")
     part: str = ""
     sync: tuple[int, float] | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Face:
     """Weights from a camera or another program: `values` by channel name (Apple's camelCase), only those that were sent; empty: it sees no face."""
 
@@ -40,7 +40,7 @@ class Face:
     sequence: int | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Bio:
     """Biosignals: `values` (n, C) uV (NaN: lost) of `columns` at `rate` Hz, the last one newest."""
 

@@ -11,7 +11,7 @@ import numpy as np
 from ...core.errors import InnerfaceError
 from ..hub import Hub
 from ..messages import About, Face, Imu
-from ..wire import device, ifacialmocap, live_link_face, slimevr, vmc
+from ..wire import device, ifacialmocap, live_link_face, osc, slimevr, vmc
 
 DEVICE_PORT = 7645
 LOOPBACK = "127.0.0.1"
@@ -288,7 +288,7 @@ class OscControl(Udp):
     def got(self, data: bytes, addr: tuple[str, int]) -> bool:
         """A message or bundle of commands."""
         known = False
-        for address, args in vmc.messages(data):
+        for address, args in osc.messages(data):
             text = next((a for a in args if isinstance(a, str)), "")
             known |= self._command(address, text)
         return known

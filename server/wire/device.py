@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 import zlib
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -23,7 +24,10 @@ _SITE_GYRO = 22
 _Q, _A, _G = 1 / 32767, 0.005, 0.001  # a step of the wire: of a quaternion, m/s^2, rad/s
 NO_SYNC = 0xFFFFFFFF
 OK, LOST, SATURATED, CALIBRATING = 0, 1, 2, 4  # a site's status bits
-_NEVER = np.nan
+_NAN = float("nan")
+_NUMBER, _NOTHING = np.dtype("<i2"), bytes(8)
+_STEPS = np.array([0.0, *[_Q] * 4, *[_A] * 3, *[_G] * 3])  # of a site's 16-bit numbers; the first is its id and status
+_STEPS_PLAIN = _STEPS[: _SITE // 2]
 
 
 @dataclass(frozen=True)
@@ -42,13 +46,15 @@ class Hello:
     sequence: int
 
 
+@lru_cache(maxsize=256)
 def name(device: int) -> str:
     """`7a3f`: what a device is called."""
     return f"{device:04x}"
 
 
 def parse(data: bytes) -> Imu | Hello | Newer | None:
-    """A packet; None for what is none of ours or was damaged. Sites' keys are their numbers in the layout, as text."""
+    """A packet; None for what is none of ours or was damaged. Sites' keys are their numbers in the layout, as text. Rotations are of unit length as far
+    as the device and the wire's step make them so."""
     if len(data) < _HEADER.size + 4 or len(data) > LIMIT or data[:2] != MAGIC:
         return None
     _, version, kind, header, flags, battery, sequence, time = _HEADER.unpack_from(data)
@@ -62,33 +68,40 @@ def parse(data: bytes) -> Imu | Hello | Newer | None:
         return None
     device, pulses, since, count, size = _SAMPLES.unpack_from(data, _HEADER.size)
     gyro = bool(flags & GYRO)
-    if size < (_SITE_GYRO if gyro else _SITE) or len(data) != header + count * size + 4:
+    least = _SITE_GYRO if gyro else _SITE
+    if size < least or size % 2 or header % 2 or len(data) != header + count * size + 4:
         return None
-    rows = np.frombuffer(data, dtype=np.uint8, count=count * size, offset=header).reshape(count, size)
-    numbers = np.ascontiguousarray(rows[:, 2 : 22 if gyro else 16]).view("<i2").astype(np.float64)
-    rotation, acceleration = numbers[:, :4] * _Q, numbers[:, 4:7] * _A
-    norm = np.sqrt((rotation * rotation).sum(1))
-    lost = (rows[:, 1] & LOST > 0) | (norm < 0.5)
-    norm[lost] = _NEVER
-    rotation /= norm[:, None]
-    acceleration[lost] = _NEVER
-    ids = rows[:, 0].tolist()
-    if len(set(ids)) != count:
+    keys = _keys(data[header:-4:size])
+    if keys is None:
         return None
+    numbers = np.frombuffer(data, _NUMBER, count * size // 2, header).reshape(count, size // 2)
+    if size > least:  # a later version's sites say more
+        numbers = numbers[:, : least // 2]
+    values = numbers * (_STEPS if gyro else _STEPS_PLAIN)
+    rotation, acceleration = values[:, 1:5], values[:, 5:8]
+    status = data[header + 1 : -4 : size]
+    lost = _lost(status)
+    if lost or _NOTHING in data[header:]:  # rare: looked at closely
+        gone = ~rotation.any(axis=1)
+        gone[list(lost)] = True
+        rotation[gone], acceleration[gone] = np.nan, np.nan
     return Imu(
-        name(device),
-        tuple(map(str, ids)),
-        rotation,
-        acceleration,
-        time * 1e-6,
-        sequence,
-        bool(flags & LINEAR),
-        ("", "x", "y", "z")[flags >> 2 & 3],
-        numbers[:, 7:10] * _G if gyro else None,
-        tuple(rows[:, 1].tolist()),
-        battery / 1000 if battery else float("nan"),
+        name(device), keys, rotation, acceleration, time * 1e-6, sequence, bool(flags & LINEAR), ("", "x", "y", "z")[flags >> 2 & 3],
+        values[:, 8:11] if gyro else None, status, battery / 1000 if battery else _NAN,
         sync=None if since == NO_SYNC else (pulses, (time - since) * 1e-6),
-    )
+    )  # fmt: skip
+
+
+@lru_cache(maxsize=256)
+def _keys(ids: bytes) -> tuple[str, ...] | None:
+    """Sites' numbers as text; None where one stands there twice."""
+    return tuple(map(str, ids)) if len(set(ids)) == len(ids) else None
+
+
+@lru_cache(maxsize=256)
+def _lost(status: bytes) -> tuple[int, ...]:
+    """Which sites sent nothing."""
+    return tuple(k for k, s in enumerate(status) if s & LOST)
 
 
 def _hello(body: bytes, sequence: int) -> Hello | None:
@@ -118,7 +131,7 @@ def encode(packet: Imu) -> bytes:
     size = _SITE if packet.gyro is None else _SITE_GYRO
     rows = np.zeros((len(packet.keys), size), dtype=np.uint8)
     rows[:, 0] = [int(k) for k in packet.keys]
-    rows[:, 1] = packet.status or OK
+    rows[:, 1] = list(packet.status) or OK
     rows[:, 1] |= np.where(lost, LOST, 0).astype(np.uint8)
     parts = [packet.rotation / _Q, packet.acceleration / _A] + ([packet.gyro / _G] if packet.gyro is not None else [])
     numbers = np.clip(np.round(np.where(lost[:, None], 0.0, np.nan_to_num(np.concatenate(parts, axis=1)))), -32767, 32767).astype("<i2")

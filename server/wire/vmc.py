@@ -1,4 +1,4 @@
-"""VMC (OSC over UDP): blend shapes and the head's bone, in and out. python-osc reads and lays out messages; see docs/protocol.md."""
+"""VMC (OSC over UDP): blend shapes and the head's bone, in and out. See docs/protocol.md."""
 
 from __future__ import annotations
 
@@ -7,24 +7,13 @@ import struct
 
 import numpy as np
 from pythonosc import osc_bundle_builder, osc_message_builder
-from pythonosc.osc_packet import OscPacket
 
 from ...core.channels import ARKIT, pascal
 from ...core.imu import quaternion as quat
+from .osc import messages
 
 PORT = 39539
-_LONGEST, _MOST = 65507, 512
 _BY_NAME = {name.lower(): name for name in ARKIT}
-
-
-def messages(data: bytes) -> list[tuple[str, list]]:
-    """The addresses and arguments of a message or bundle; [] for what is no OSC."""
-    if not 4 <= len(data) <= _LONGEST or data[:1] not in (b"/", b"#"):
-        return []
-    try:
-        return [(m.message.address, list(m.message.params)) for m in OscPacket(data).messages[:_MOST]]
-    except Exception:  # python-osc's parser lets struct, index, unicode and recursion errors through
-        return []
 
 
 class Receiver:

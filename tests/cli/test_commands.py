@@ -179,9 +179,9 @@ def test_demo_makes_one_file_of_each_kind_from_a_real_take(data, tmp_path):
 
 
 def test_bench_keying_prints_its_sizes_and_both_sides_of_the_ratio(monkeypatch, capsys):
-    from innerface.cli import bench
+    from innerface.cli.benches import keying
 
-    monkeypatch.setitem(bench.BENCHES, "keying", partial(bench.keying, 60, 300))
+    monkeypatch.setattr(keying, "keying", partial(keying.keying, 60, 300))
     assert main(["bench", "keying", "--json"]) == 0
     said = json.loads(capsys.readouterr().out)
     assert "60 and 300 frames x 52" in said["input"] and "8464" in said["input"]
@@ -446,9 +446,9 @@ def test_demo_goes_the_whole_road_and_stands_truth_beside_result(tmp_path, capsy
 
 
 def test_bench_imu_prints_sizes_ratios_and_both_dead_baselines(monkeypatch, capsys):
-    from innerface.cli import bench
+    from innerface.cli.benches import imu
 
-    monkeypatch.setitem(bench.BENCHES, "imu", partial(bench.imu, 20.0))
+    monkeypatch.setattr(imu, "imu", partial(imu.imu, 20.0))
     assert main(["bench", "imu", "--json"]) == 0
     said = json.loads(capsys.readouterr().out)
     assert "20 s" in said["input"] and "11 sites" in said["input"]
@@ -457,9 +457,9 @@ def test_bench_imu_prints_sizes_ratios_and_both_dead_baselines(monkeypatch, caps
 
 
 def test_bench_infer_prints_sizes_speeds_and_every_dead_baseline(monkeypatch, capsys):
-    from innerface.cli import bench
+    from innerface.cli.benches import infer
 
-    monkeypatch.setitem(bench.BENCHES, "infer", partial(bench.infer, 20.0, 300))
+    monkeypatch.setattr(infer, "infer", partial(infer.infer, 20.0, 300))
     assert main(["bench", "infer", "--json"]) == 0
     said = json.loads(capsys.readouterr().out)
     assert {"offline_x_realtime", "live_p50_ms", "live_p99_ms", "lookahead_ms", "rss_mb"} <= set(said)

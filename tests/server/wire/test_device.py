@@ -25,13 +25,13 @@ def packet(count=11, seed=0, gyro=False, linear=False, up="z", lost=()):
     a = rng.normal(0, 9, (count, 3))
     q[list(lost)], a[list(lost)] = np.nan, np.nan
     keys = tuple(map(str, range(count)))
-    status = tuple(1 if k in lost else 0 for k in range(count))
+    status = bytes(1 if k in lost else 0 for k in range(count))
     return Imu("7a3f", keys, q, a, 12.5, 99, linear, up, rng.normal(0, 3, (count, 3)) if gyro else None, status, 3.9, sync=(4, 12.25))
 
 
 def test_a_packets_bytes_are_those_of_the_specification():
     identity = np.array([[1.0, 0, 0, 0], [np.nan] * 4])
-    made = Imu("7a3f", ("0", "6"), identity, np.array([[0, 1.0, -1.0], [np.nan] * 3]), 0.123456, 7, True, "z", None, (0, 1), 3.9, sync=(3, 0.122456))
+    made = Imu("7a3f", ("0", "6"), identity, np.array([[0, 1.0, -1.0], [np.nan] * 3]), 0.123456, 7, True, "z", None, bytes([0, 1]), 3.9, sync=(3, 0.122456))
     data = device.encode(made)
     assert data[:-4].hex() == GOLDEN.replace(" ", "")
     back = device.parse(data)
@@ -48,7 +48,9 @@ def test_what_a_device_sends_comes_back_within_a_step_of_the_wire(count, seed, g
     back = device.parse(data)
     assert isinstance(back, Imu) and len(data) <= device.LIMIT
     assert (back.device, back.keys, back.sequence, back.linear, back.up, back.status) == (sent.device, sent.keys, 99, linear, up, sent.status)
-    angle = np.degrees(2 * np.arccos(np.clip(np.abs((back.rotation * sent.rotation).sum(1)), 0, 1)))
+    size = np.linalg.norm(back.rotation, axis=1)
+    assert np.nanmax(np.append(np.abs(size - 1), 0)) < 1e-4
+    angle = np.degrees(2 * np.arccos(np.clip(np.abs((back.rotation * sent.rotation).sum(1)) / size, 0, 1)))
     assert np.nanmax(np.append(angle, 0)) < 0.02 and np.nanmax(np.append(np.abs(back.acceleration - sent.acceleration), 0)) <= 0.0026
     if gyro:
         known = ~np.isnan(sent.rotation[:, 0])

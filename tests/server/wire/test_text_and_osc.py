@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from innerface.core.channels import ARKIT
-from innerface.server.wire import cyton, ifacialmocap, vmc
+from innerface.server.wire import cyton, ifacialmocap, osc, vmc
 
 
 def test_recorded_frames_hold_all_52_shapes(frames):
@@ -51,9 +51,9 @@ def test_mutated_text_never_raises(frames, data):
 
 
 def test_documented_vmc_packets_are_read(vector):
-    assert vmc.messages(vector("osc_vmc_blend_val")) == [("/VMC/Ext/Blend/Val", ["JawOpen", 0.5])]
-    assert vmc.messages(vector("osc_vmc_bundle"))[-1] == ("/VMC/Ext/Blend/Apply", [])
-    assert vmc.messages(vector("osc_facecap"))[0] == ("/W", [24, 0.5])
+    assert osc.messages(vector("osc_vmc_blend_val")) == [("/VMC/Ext/Blend/Val", ["JawOpen", 0.5])]
+    assert osc.messages(vector("osc_vmc_bundle"))[-1] == ("/VMC/Ext/Blend/Apply", [])
+    assert osc.messages(vector("osc_facecap"))[0] == ("/W", [24, 0.5])
     receiver = vmc.Receiver()
     assert receiver.push(vector("osc_vmc_blend_val")) == [] and receiver.push(vector("osc_vmc_blend_apply")) == [{"jawOpen": 0.5}]
     assert receiver.push(vector("osc_vmc_bundle")) == [{"jawOpen": 0.5, "eyeBlinkLeft": 1.0}]
@@ -79,6 +79,30 @@ def test_the_head_turns_the_way_unity_has_it():
     x, y, z, w = vmc.head_rotation(0.4, 0.0, 0.0)
     assert y == pytest.approx(-math.sin(0.2)) and w == pytest.approx(math.cos(0.2)) and x == z == 0
     assert vmc.head_rotation(0.0, 0.4, 0.0)[0] == pytest.approx(math.sin(0.2))
+
+
+_ARGUMENT = st.one_of(st.integers(-(2**31), 2**31 - 1), st.floats(width=32, allow_nan=False), st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=12), st.booleans(), st.none(), st.binary(min_size=1, max_size=9))
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.tuples(st.from_regex(r"/[a-z/]{0,12}", fullmatch=True), st.lists(_ARGUMENT, max_size=6)), min_size=1, max_size=5))
+def test_what_python_osc_writes_is_read(sent):
+    from pythonosc import osc_bundle_builder, osc_message_builder
+
+    bundle = osc_bundle_builder.OscBundleBuilder(osc_bundle_builder.IMMEDIATELY)
+    for address, args in sent:
+        builder = osc_message_builder.OscMessageBuilder(address)
+        for arg in args:
+            builder.add_arg(arg)
+        bundle.add_content(builder.build())
+    assert osc.messages(bundle.build().dgram) == [(address, list(args)) for address, args in sent]
+
+
+def test_bundles_within_bundles_end_somewhere():
+    data = b"/a\0\0,\0\0\0"
+    for _ in range(50):
+        data = b"#bundle\0" + bytes(7) + b"\1" + len(data).to_bytes(4, "big") + data
+    assert osc.messages(data) == []
 
 
 @settings(max_examples=300, deadline=None)

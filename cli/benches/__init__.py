@@ -1,0 +1,1 @@
+"""The benches: one module each; `innerface bench NAME` runs them."""
