@@ -35,9 +35,12 @@ THREE = "three@0.180.0"  # reads exports back in tests
 NUMPY = {(3, 11): "numpy==1.26.4", (3, 13): "numpy>=2.2,<3"}  # as those Blenders carry them
 
 # What the add-on's zip holds: only what runs inside Blender.
-PACKAGED = ("__init__.py", "__main__.py", "LICENSE", "core", "cli", "models", "blender_addon")
-NOT_PACKAGED = re.compile(r"(^|/)(__pycache__|README\.md$|models/(training|ablation)/|core/head/(generate|parts|shapes|skin|surface|topology)\.py$)")
-WHEELS = ("mcap", "lz4", "zstandard", "scipy", "onnxruntime")  # no dependencies are resolved: MCAP's own are listed; NumPy is Blender's
+PACKAGED = ("__init__.py", "__main__.py", "LICENSE", "core", "cli", "models", "server", "blender_addon")
+NOT_PACKAGED = re.compile(
+    r"(^|/)(__pycache__|README\.md$|models/(training|ablation)/|server/device/|core/head/(generate|parts|shapes|skin|surface|topology)\.py$)"
+)
+# No dependencies are resolved: MCAP's own are listed; NumPy is Blender's.
+WHEELS = ("mcap", "lz4", "zstandard", "scipy", "onnxruntime", "websockets", "pyserial", "python-osc")
 PLATFORMS = {
     "linux-x64": ["manylinux_2_28_x86_64", "manylinux_2_27_x86_64", "manylinux_2_17_x86_64", "manylinux2014_x86_64"],
     "windows-x64": ["win_amd64"],

@@ -102,7 +102,7 @@ async def _serve(options: argparse.Namespace, sources: list[Any], sinks: list[An
         if options.open:
             webbrowser.open(link)
         await _until(ending, hub, options)
-        said = hub.status() | {"link": link}
+        said: dict[str, Any] = hub.status() | {"link": link}
         if hub.recorder is not None:
             said["recorded"] = await hub.stop_recording()
             said["recording"] = None
@@ -112,7 +112,8 @@ async def _serve(options: argparse.Namespace, sources: list[Any], sinks: list[An
     if not options.json:
         recorded = said.get("recorded")
         if recorded:
-            print(f"\n{recorded['path']}: {recorded['rows']} rows, {recorded['seconds']:.1f} s" + (f", {recorded['dropped']} dropped" if recorded["dropped"] else ""))
+            dropped = f", {recorded['dropped']} dropped" if recorded["dropped"] else ""
+            print(f"{recorded['path']}: {recorded['rows']} rows, {recorded['seconds']:.1f} s{dropped}")
         for note in said["notes"]:
             print(f"note: {note}", file=sys.stderr)
     return said

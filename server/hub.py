@@ -275,10 +275,7 @@ class Hub:
             self.recorder.put(track, "weights", LIVE_LINK_FACE, {"device": stream.device}, at, values, extra)
         seen = bool(message.values)
         before = self.camera
-        if seen:
-            values = np.array([message.values.get(c, 0.0) for c in OUTPUT])
-        else:
-            values = before[2] if before is not None else np.zeros(len(OUTPUT))
+        values = np.array([message.values.get(c, 0.0) for c in OUTPUT]) if seen or before is None else before[2]
         step = min(max(at - before[0], 1e-3), 0.5) if before is not None else 1 / FRAME_RATE
         self.camera = (at, arrival, values, seen)
         self._camera_out(at, arrival, values, seen, step)

@@ -38,7 +38,7 @@ class _Steady:
         while True:
             try:
                 view = memoryview(data)
-                while len(view):
+                while view:
                     view = view[self.raw.write(view) or 0 :]
                 self.at += len(data)
                 self.recorder.problem = ""

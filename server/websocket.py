@@ -49,7 +49,8 @@ class _Client:
         self.connection = connection
         self.streams: set[str] = set()
         self.faces: deque[bytes] = deque()
-        self.sensors: bytes | None = None
+        self.sensors: bytes | None = None  # the newest of each that waits to be sent
+        self.status: str | None = None
         self.wake = asyncio.Event()
         self.skipped = 0
         self.allowance, self.asked = float(_BURST), time.monotonic()
@@ -176,8 +177,8 @@ class Door:
             if wanting:
                 text = json.dumps({"status": self.hub.status() | {"clients": len(self.clients)}})
                 for client in wanting:
-                    if client.connection.transport.get_write_buffer_size() == 0:
-                        asyncio.ensure_future(_quietly(client.connection.send(text)))
+                    client.status = text
+                    client.wake.set()
 
     async def _client(self, connection: Any) -> None:
         from websockets.exceptions import ConnectionClosed
@@ -207,17 +208,19 @@ class Door:
                 client.wake.clear()
                 while client.faces:
                     await client.connection.send(client.faces.popleft())
-                if client.sensors is not None:
-                    data, client.sensors = client.sensors, None
-                    await client.connection.send(data)
+                for name in ("sensors", "status"):
+                    data = getattr(client, name)
+                    if data is not None:
+                        setattr(client, name, None)
+                        await client.connection.send(data)
         except ConnectionClosed:
             pass
 
     def _hello(self) -> dict[str, Any]:
         return {
             "protocol": 1, "program": "innerface", "channels": list(OUTPUT), "confidence": list(ARKIT), "sites": list(self.hub.layout.sites),
-            "positions_mm": (self.hub.layout.positions * 1000).round(1).tolist(), "reference": self.hub.layout.reference, "invented": self.hub.invented, "began": self.hub.began,
-            "streams": list(STREAMS), "settings": self.hub.settings(),
+            "positions_mm": (self.hub.layout.positions * 1000).round(1).tolist(), "reference": self.hub.layout.reference,
+            "invented": self.hub.invented, "began": self.hub.began, "streams": list(STREAMS), "settings": self.hub.settings(),
         }  # fmt: skip
 
     async def _answer(self, client: _Client, text: Any) -> dict[str, Any]:
@@ -229,7 +232,7 @@ class Door:
                 raise InnerfaceError('a request is an object such as {"id": 1, "command": "status"}')
             number = request.get("id")
             number = number if isinstance(number, (int, float, str)) else None
-            command = _COMMANDS.get(request.get("command") if isinstance(request.get("command"), str) else "")
+            command = _COMMANDS.get(str(request.get("command")))
             if command is None:
                 raise InnerfaceError(f"there is no such command; there are {', '.join(_COMMANDS)}")
             result = await command(self, client, request)
@@ -278,15 +281,6 @@ _COMMANDS: dict[str, Any] = {
     "status": Door._status, "sources": Door._sources, "subscribe": Door._subscribe, "calibrate": Door._calibrate, "record": Door._record,
     "stop": Door._stop, "mark": Door._mark, "recentre": Door._recentre, "assign": Door._assign, "touch": Door._touch,
 }  # fmt: skip
-
-
-async def _quietly(work: Any) -> None:
-    from websockets.exceptions import ConnectionClosed
-
-    try:
-        await work
-    except ConnectionClosed:
-        pass
 
 
 def _known_host(header: str, own: str) -> bool:

@@ -23,7 +23,7 @@ _MUTATED = 100_000
 
 def bridge(seconds: float = 20.0, soak: bool = False) -> dict[str, Any]:
     """Packet in -> calibrated, inferred frame out at a WebSocket client, computing and queueing (the declared look-ahead is not in it), with
-    five clients in a process of their own; baselines are the bare parser and a hub without a network (linear). `soak`: 20 sites at 200 Hz recorded for ten minutes."""
+    five clients in a process of their own; the baseline is a hub with the linear model. `soak`: 20 sites at 200 Hz recorded for ten minutes."""
     out = asyncio.run(_latency(seconds))
     with step("parsers") as bar:
         out |= _parsers(bar)

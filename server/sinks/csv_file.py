@@ -63,7 +63,7 @@ class CsvFile:
         values = [*frame.values.tolist(), *(float(eyes[name][0]) for name in EYE_ANGLES)]
         assert len(values) == len(LIVE_LINK_FACE) == len(ARKIT) + 9
         try:
-            self.out.write(f"{timecode.text(frame.time)},{len(values)},{','.join('%.10f' % v for v in values)}\n")
+            self.out.write(f"{timecode.text(frame.time)},{len(values)},{','.join(f'{v:.10f}' for v in values)}\n")
             self.rows += 1
             if self.rows % _FLUSH == 0:
                 self.out.flush()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import math
 from pathlib import Path
@@ -107,10 +108,8 @@ class VTubeStudio:
             await self._ask(socket, "ParameterCreationRequest", wanted)
         self.state = "connected"
         while True:
-            try:
-                await asyncio.wait_for(self.wake.wait(), 0.5)  # parameters fall back when nobody sets them for a second
-            except TimeoutError:
-                pass
+            with contextlib.suppress(TimeoutError):  # parameters fall back when nobody sets them for a second
+                await asyncio.wait_for(self.wake.wait(), 0.5)
             self.wake.clear()
             if self.newest is not None:
                 data = {"faceFound": self.newest.seen, "mode": "set", "parameterValues": values(self.newest)}

@@ -146,7 +146,8 @@ def _mend(port: str, error: Exception) -> str:
     """One line on why a port does not open."""
     text = str(error).lower()
     if "permission" in text or "access is denied" in text:
-        return f"{port}: no permission; on Linux add yourself to the group dialout (sudo usermod -aG dialout $USER) and log in again, or end the program that has it"
+        how = "on Linux add yourself to the group dialout (sudo usermod -aG dialout $USER) and log in again"
+        return f"{port}: no permission; {how}, or end the program that has it"
     if "busy" in text or "exclusively" in text:
         return f"{port}: another program has it; end that one"
     return f"{port}: there is no such port, or it cannot be opened; plug the device in, known ports: {', '.join(ports()) or 'none'}"

@@ -271,7 +271,7 @@ class Vmc(Udp):
 
     def got(self, data: bytes, addr: tuple[str, int]) -> bool:
         """A message or bundle."""
-        if self.hub is None or not data[:1] in (b"/", b"#"):
+        if self.hub is None or data[:1] not in (b"/", b"#"):
             return False
         if addr not in self.receivers and len(self.receivers) > 16:
             self.receivers.clear()

@@ -56,13 +56,14 @@ def parse(data: bytes) -> Packet | None:
         at += 4 + size
     if at + _FRAME.size > len(data):
         return None
-    frame = _FRAME.unpack_from(data, at)
+    number, subframe, numerator, denominator = _FRAME.unpack_from(data, at)
     at += _FRAME.size
     if at == len(data):
-        return Packet(*texts, *frame, None)
+        return Packet(texts[0], texts[1], number, subframe, numerator, denominator, None)
     if data[at] != COUNT or len(data) != at + 1 + 4 * COUNT:
         return None
-    return Packet(*texts, *frame, np.frombuffer(data, dtype=">f4", count=COUNT, offset=at + 1).astype(np.float32))
+    values = np.frombuffer(data, dtype=">f4", count=COUNT, offset=at + 1).astype(np.float32)
+    return Packet(texts[0], texts[1], number, subframe, numerator, denominator, values)
 
 
 def encode(packet: Packet) -> bytes:

@@ -112,8 +112,18 @@ def test_other_bytes_are_no_frame(data):
     read_face(b"IW\x01\x01" + data)
 
 
-@pytest.mark.parametrize("text", ["device", "device:9000", "device:0.0.0.0:9000", "slimevr", "livelinkface:11112,keep-mouth", "ifacialmocap", "vmc:[::1]:39540",
-                                  "virtual", "virtual,loss=0.1,jitter=3,disconnect=20:3,serial", "lsl:EMG", "brainflow:-1", "osc", "cyton:/dev/ttyUSB0"])  # fmt: skip
+GOOD = (
+    "device", "device:9000", "device:0.0.0.0:9000", "slimevr", "livelinkface:11112,keep-mouth", "ifacialmocap", "vmc:[::1]:39540", "virtual",
+    "virtual,loss=0.1,jitter=3,disconnect=20:3,serial", "lsl:EMG", "brainflow:-1", "osc", "cyton:/dev/ttyUSB0",
+)  # fmt: skip
+BAD = (
+    ("nothing", "give one of"), ("device:x:y", "no port"), ("device:99999", "no port"), ("virtual,loss=much", "not a number"),
+    ("virtual,loss=2", "share below 1"), ("virtual,colour=red", "not known"), ("serial", "give the port"), ("virtual,disconnect=a", "EVERY:FOR"),
+    ("file", "give the take"), ("virtual,preset=perfect", "give one of"),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("text", GOOD)
 def test_sources_are_made_of_their_texts(text):
     assert options.source(text).name in SOURCES
 
@@ -123,9 +133,7 @@ def test_sinks_are_made_of_their_texts(text):
     assert options.sink(text).name in SINKS
 
 
-@pytest.mark.parametrize(("text", "said"), [("nothing", "give one of"), ("device:x:y", "no port"), ("device:99999", "no port"), ("virtual,loss=much", "not a number"),
-                                            ("virtual,loss=2", "share below 1"), ("virtual,colour=red", "not known"), ("serial", "give the port"),
-                                            ("virtual,disconnect=a", "EVERY:FOR"), ("file", "give the take"), ("virtual,preset=perfect", "give one of")])  # fmt: skip
+@pytest.mark.parametrize(("text", "said"), BAD)
 def test_mistakes_in_sources_are_told_in_one_line(text, said):
     with pytest.raises(InnerfaceError, match=said) as error:
         options.source(text)

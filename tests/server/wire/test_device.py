@@ -140,7 +140,8 @@ def firmware(tmp_path_factory):
     source = device.__file__.replace("wire/device.py", "device")
     (folder / "main.c").write_text(MAIN)
     program = folder / "encode"
-    subprocess.run([compiler, "-std=c99", "-Wall", "-Wextra", "-Werror", "-pedantic", f"-I{source}", f"{source}/innerface_packet.c", str(folder / "main.c"), "-o", str(program)], check=True)
+    strict = ["-std=c99", "-Wall", "-Wextra", "-Werror", "-pedantic", f"-I{source}"]
+    subprocess.run([compiler, *strict, f"{source}/innerface_packet.c", str(folder / "main.c"), "-o", str(program)], check=True)
 
     def run(command, *numbers):
         said = subprocess.run([program, command], input=" ".join(map(str, numbers)), capture_output=True, text=True, check=True)
@@ -178,7 +179,8 @@ int main(int argc, char **argv) {
     for (int c = 0; c < 3; c++) if (scanf("%f", &sites[k].acceleration[c]) != 1) return 1;
     for (int c = 0; c < 3; c++) if (scanf("%f", &sites[k].gyro[c]) != 1) return 1;
   }
-  s.device = 0x7a3f; s.flags = (uint16_t)flags; s.up = (uint8_t)up; s.sequence = sequence; s.time_us = time; s.battery_mv = 3900; s.since_sync_us = INNERFACE_NO_SYNC;
+  s.device = 0x7a3f; s.flags = (uint16_t)flags; s.up = (uint8_t)up; s.sequence = sequence; s.time_us = time; s.battery_mv = 3900;
+  s.since_sync_us = INNERFACE_NO_SYNC;
   s.sites = sites; s.count = (uint8_t)count;
   size_t size = innerface_encode(&s, packet, sizeof packet);
   hex(packet, size);
