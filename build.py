@@ -341,6 +341,7 @@ def pictures(arguments: list[str]) -> None:
     """Render docs/images again."""
     run(environment(), ROOT / "docs" / "pictures.py", *arguments)
     run(environment(), ROOT / "docs" / "figures.py")
+    run(environment(), ROOT / "docs" / "page.py")
 
 
 def screenshots(arguments: list[str]) -> None:

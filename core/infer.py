@@ -14,7 +14,7 @@ from .imu.layout import Layout
 from .imu.linear import LinearModel
 from .imu.model import Model
 from .imu.motion import calibrate_take
-from .imu.signal import ImuSignal, from_track
+from .imu.signal import ImuSignal, from_track, joined, to_track
 from .imu.spans import Span
 from .live import Stage
 from .resample import bridge
@@ -47,8 +47,9 @@ class Driven:
 
 
 def imu_track(take: Take) -> Track:
-    """The take's IMU track. Raises InnerfaceError where there is none, or nothing in it."""
-    track = next((t for t in take.tracks.values() if t.kind == "imu"), None)
+    """The take's IMU track, of all its devices together. Raises InnerfaceError where there is none, or nothing in it."""
+    tracks = [t for t in take.tracks.values() if t.kind == "imu" and len(t.time)]
+    track = to_track(joined(tracks)) if len(tracks) > 1 else tracks[0] if tracks else None
     if track is None:
         kinds = ", ".join(sorted({t.kind for t in take.tracks.values()})) or "nothing"
         raise InnerfaceError(f"{take.name}: holds {kinds} but no IMU track; give an IMU take")

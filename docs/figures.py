@@ -11,12 +11,14 @@ mpl.use("Agg")
 import matplotlib.pyplot as plt
 from innerface.core.channels import ARKIT
 from innerface.core.face_model import bundled
+from innerface.core.head import load
 from innerface.core.imu.effects import PRESETS
 from innerface.core.imu.layout import layout
 from innerface.core.imu.motion import calibrate_take
 from innerface.core.imu.signal import from_track
 from innerface.core.imu.simulate import simulate
 from innerface.core.take import Track
+from matplotlib.collections import PolyCollection
 
 IMAGES = Path(__file__).with_name("images")
 ACTIONS = {
@@ -73,5 +75,42 @@ def traces(path: Path) -> None:
     plt.close(figure)
 
 
+def placement(path: Path) -> None:
+    """Where the eleven sensors go: the bundled head from the front and from its left, shaded, with the layout's sites."""
+    head, sites = load(), layout()
+    shown = {"skin": (0.93, 0.80, 0.72), "lips": (0.80, 0.52, 0.49), "brows": (0.35, 0.26, 0.22), "sclera": (0.96, 0.96, 0.95), "iris": (0.35, 0.45, 0.5)}
+    base = np.array([shown.get(name, (0.2, 0.16, 0.16)) for name in head.materials])[head.material_index]
+    corners = head.vertices[head.quads] * 1000
+    normal = np.cross(corners[:, 2] - corners[:, 0], corners[:, 3] - corners[:, 1])
+    normal /= np.linalg.norm(normal, axis=1, keepdims=True)
+    figure, cells = plt.subplots(1, 2, figsize=(9, 5.6), width_ratios=(1, 1.05))
+    views = (("front", (0, 1), (1.0, 1.0), 2), ("the performer's left", (2, 1), (-1.0, 1.0), 0))
+    for cell, (title, (across, up), flip, depth) in zip(cells, views):
+        seen = normal[:, depth] > 0
+        order = np.argsort(corners[seen][:, :, depth].mean(1))
+        flat = corners[seen][order][:, :, [across, up]] * flip
+        light = np.clip(normal[seen][order] @ (np.array([0.35, 0.5, 0.79]) if depth == 2 else np.array([0.8, 0.45, 0.4])), 0, 1)
+        shade = base[seen][order] * (0.45 + 0.55 * light[:, None])
+        cell.add_collection(PolyCollection(flat, facecolors=shade, edgecolors=shade, linewidths=0.4))
+        for k, (site, place) in enumerate(zip(sites.sites, sites.positions * 1000)):
+            if depth == 0 and site.endswith("_right"):
+                continue
+            x, y = place[across] * flip[0], place[up] * flip[1]
+            hidden = depth == 2 and site == sites.reference
+            colour = "#2f6fb3" if site == sites.reference else "#d1495b"
+            cell.plot(x, y, "o", ms=17, color=colour, alpha=0.35 if hidden else 0.95, mec="white", mew=1.2)
+            cell.text(x, y - 0.3, str(k), ha="center", va="center", color="white", fontsize=9, fontweight="bold")
+        cell.text(0.5, 1.0, title, transform=cell.transAxes, ha="center", fontsize=11)
+        cell.set_aspect("equal")
+        cell.autoscale_view()
+        cell.set_ylim(-120, 175)
+        cell.axis("off")
+    names = ", ".join(f"{k} {site}" for k, site in enumerate(sites.sites))
+    figure.text(0.5, 0.03, names, ha="center", fontsize=8, color="#444444", wrap=True)
+    figure.savefig(path, dpi=110, bbox_inches="tight", facecolor="white")
+    plt.close(figure)
+
+
 if __name__ == "__main__":
     traces(IMAGES / "traces.png")
+    placement(IMAGES / "placement.png")

@@ -36,7 +36,7 @@ from .sites import Sites, Touch
 from .streams import GONE_S, Stream
 
 _TICK_S = 1 / 120
-_SENSOR_EVERY = 3  # frames: what clients draw needs no more
+_SENSOR_S = 0.045  # between what clients draw of sensors
 _TOUCH_S = 5.0
 _SEEK_S, _SEEK_FROM_S, _SETTLED_S = 1.0, 5.0, 1.0  # how often a calibration is sought, after how many seconds of frames, and how long after its turn
 _CALIBRATION_S = 45.0
@@ -118,7 +118,7 @@ class Hub:
         self.sensor_listeners: set[Callable[[float, float, np.ndarray, np.ndarray], None]] = set()
         self.recentre_sensors, self.recentre_camera = Recentre(self.options.recentre), Recentre(False)
         self.loss_sensors, self.loss_camera = Loss(self.options.loss), Loss(self.options.loss)
-        self.sequence, self.marks = 0, 0
+        self.sequence, self.marks, self.told = 0, 0, 0.0
         self.latency: deque[float] = deque(maxlen=1200)
         self.spent: deque[float] = deque(maxlen=1200)
         self.frames_out: deque[float] = deque(maxlen=300)
@@ -313,7 +313,8 @@ class Hub:
             return
         began = time.perf_counter()
         out = self.session.advance(self.now())
-        if self.sensor_listeners and self.session.history and self.session.frames.next % _SENSOR_EVERY == 0:
+        if self.sensor_listeners and self.session.history and self.now() - self.told > _SENSOR_S:
+            self.told = self.now()
             self._tell_sensors(arrived)
         if len(out.time) and self.options.output != "camera" and not (self.options.output == "auto" and self.camera_live and not self.sensors_live):
             self._sensors_out(out, arrived)

@@ -83,7 +83,7 @@ class LinearModel:
         """
         lags = CAUSAL if causal else OFFLINE
         values, present = features(motion, self.sites)
-        if not present.any():
+        if not set(motion.sites) & set(self.sites):
             raise InnerfaceError(f"none of the sites that the model knows ({', '.join(self.sites)}) is in the take; use its layout")
         rows = lagged(values, lags).reshape(len(values), -1)
         there = lagged(present, lags).all(axis=1)  # a site counts where all its lags were measured

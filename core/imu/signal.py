@@ -186,10 +186,8 @@ def resample(
 
     `half_width`: the triangle's, for accelerations (c tau of eq 5). `causal`: a lost sample is held until the next one comes instead
     of being bridged, and missing after `longest_gap`, so nothing later than t + half_width and one sample's interval (`step`, by default
-    the signal's median) is used, as live.
+    each site's median) is used, as live.
     """
-    if step is None:
-        step = float(np.median(np.diff(signal.time))) if len(signal.time) > 1 else 1.0
     count = len(signal.sites)
     rotation, acceleration = np.full((len(at), count, 4), np.nan), np.full((len(at), count, 3), np.nan)
     for sites, known in _alike(signal.present()):
@@ -198,11 +196,12 @@ def resample(
         t = signal.time[known]
         q, a = signal.rotation[np.ix_(known, sites)], signal.acceleration[np.ix_(known, sites)]
         held = t
-        if causal:
-            gap = np.flatnonzero((np.diff(t) > 1.5 * step) | (np.diff(known) > 1))
-            until = np.maximum(t[gap + 1] - step, signal.time[known[gap + 1] - 1])  # the last row without it, had it been sent
+        if causal and len(t) > 1:
+            own = float(np.median(np.diff(t))) if step is None else step  # other sites' rows may lie between, of another device
+            gap = np.flatnonzero((np.diff(t) > 1.5 * own) | ((np.diff(known) > 1) & (np.diff(t) > 1.2 * own)))
+            until = np.maximum(t[gap + 1] - own, signal.time[known[gap + 1] - 1])  # the last row without it, had it been sent
             end = longest_gap + half_width  # nobody looks at what was held longer: what comes then starts afresh
-            long = gap[t[gap + 1] - t[gap] > end + step]
+            long = gap[t[gap + 1] - t[gap] > end + own]
             until = np.minimum(until, t[gap] + end)
             if len(gap):
                 at_gap, source = np.concatenate([gap, long]) + 1, np.concatenate([gap, long + 1])
@@ -232,6 +231,28 @@ def upright_force(rotation: np.ndarray, acceleration: np.ndarray, linear: bool, 
     if axis != 1:
         rotation = quat.multiply(quat.about(0, -np.pi / 2) if axis == 2 else quat.about(2, np.pi / 2), rotation)
     return rotation, acceleration
+
+
+def joined(tracks: list[Track]) -> ImuSignal:
+    """Several devices' tracks on one clock as one signal: a row wherever one of them has one, NaN where a site has none. Where their habits differ
+    (gravity taken off, another axis up) all are brought to specific forces with y up. Raises InnerfaceError as `from_track`."""
+    signals = [from_track(track) for track in tracks]
+    if len(signals) == 1:
+        return signals[0]
+    linear, up = signals[0].linear, signals[0].up
+    if any((s.linear, s.up) != (linear, up) for s in signals):
+        turned = [upright_force(s.rotation, s.acceleration, s.linear, s.up) for s in signals]
+        signals = [replace(s, rotation=q, acceleration=a, linear=False, up="y") for s, (q, a) in zip(signals, turned)]
+        linear, up = False, "y"
+    time = np.unique(np.concatenate([s.time for s in signals]))
+    sites = tuple(dict.fromkeys(site for s in signals for site in s.sites))
+    rotation, acceleration = np.full((len(time), len(sites), 4), np.nan), np.full((len(time), len(sites), 3), np.nan)
+    for s in signals:
+        rows, columns = np.searchsorted(time, s.time), [sites.index(site) for site in s.sites]
+        free = np.isnan(rotation[np.ix_(rows, columns)]).any(-1, keepdims=True)
+        rotation[np.ix_(rows, columns)] = np.where(free, s.rotation, rotation[np.ix_(rows, columns)])
+        acceleration[np.ix_(rows, columns)] = np.where(free, s.acceleration, acceleration[np.ix_(rows, columns)])
+    return ImuSignal(time, sites, continuous(rotation), acceleration, linear, up)
 
 
 def pick(signal: ImuSignal, keep: list[int]) -> ImuSignal:

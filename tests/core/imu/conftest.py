@@ -47,3 +47,9 @@ def made(face, sites):
         return known(effects, seed, linear) if weights is None else signal(effects, seed, weights, head, linear)
 
     return cached
+
+
+@pytest.fixture(scope="session")
+def simulated(made):
+    """`made` under a name for modules that have a `made` of their own."""
+    return made

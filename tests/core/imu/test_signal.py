@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from innerface.core.imu import quaternion as quat
 from innerface.core.imu import signal as imu
 from innerface.core.imu.layout import layout
 
@@ -130,3 +131,32 @@ def test_a_broken_layout_is_told_in_one_line(tmp_path, text):
     assert "mine.json" in str(error.value) and "\n" not in str(error.value)
     with pytest.raises(InnerfaceError, match="default"):
         layout("nobody")
+
+
+def test_two_devices_tracks_are_one_signal_whatever_their_habits(simulated):
+    whole = simulated("clean", 4)
+    left, right = [0, 1, 3, 5, 7, 9], [2, 4, 6, 8, 10]
+    up = quat.about(0, np.pi / 2)
+    turned = quat.multiply(up, whole.rotation[1::2, right])
+    linear = whole.acceleration[1::2, right] - quat.rotate(quat.conjugate(turned), np.array([0, 0, 9.80665]))
+    a = imu.to_track(imu.pick(whole, left))
+    b = imu.to_track(imu.ImuSignal(whole.time[1::2], tuple(whole.sites[s] for s in right), turned, linear, True, "z"))
+    both = imu.joined([a, b])
+    assert both.sites == (*(whole.sites[s] for s in left), *(whole.sites[s] for s in right)) and (both.time == whole.time).all()
+    assert both.up == "y" and not both.linear and np.isnan(both.rotation[0::2, 6:]).all()
+    assert np.nanmax(np.abs(both.acceleration[1::2, 6:] - whole.acceleration[1::2, right])) < 1e-9
+    at = whole.time[0] + np.arange(1, 300) / 60
+    want, got = imu.resample(imu.pick(whole, right), at), imu.resample(both, at)
+    assert np.degrees(2 * np.arccos(np.clip(np.abs((want.rotation * got.rotation[:, 6:]).sum(-1)), 0, 1))).max() < 0.5
+    assert imu.joined([a]).sites == imu.from_track(a).sites
+
+
+def test_live_like_resampling_of_two_devices_does_not_take_the_others_rows_for_losses(simulated):
+    whole = simulated("clean", 4)
+    left, right = [0, 1, 3], [2, 4]
+    part = imu.pick(whole, right)
+    shifted = imu.ImuSignal(whole.time[:1000] + 0.004, part.sites, part.rotation[:1000], part.acceleration[:1000], False, "y")
+    both = imu.joined([imu.to_track(imu.pick(whole, left)), imu.to_track(shifted)])
+    at = whole.time[0] + 1 + np.arange(200) / 60
+    together, alone = imu.resample(both, at, causal=True), imu.resample(shifted, at, causal=True)
+    assert np.abs(together.acceleration[:, 3:] - alone.acceleration).max() < 1e-9

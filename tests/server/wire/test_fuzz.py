@@ -27,7 +27,7 @@ def mutations(seeds, count, seed=0):
             if cut[k] < 0.2:
                 del raw[int(places[k, 0] * len(raw)) :]
             elif cut[k] > 0.97:
-                raw += raw
+                raw = raw + raw
             yield bytes(raw)
 
 

@@ -1,0 +1,85 @@
+"""The control page in a headless Chromium, by clicks."""
+
+import asyncio
+
+import pytest
+from innerface.core import formats
+from innerface.server.hub import Hub, Options
+from innerface.server.sources.virtual import Habits, Virtual
+from innerface.server.websocket import Door
+
+from .chromium import Chromium, program
+
+pytestmark = [pytest.mark.browser, pytest.mark.skipif(program() is None, reason="no Chromium here (Debian: apt-get install chromium)")]
+
+
+def on_the_page(tmp_path, work, width=1400, height=900, **options):
+    """Runs `await work(browser, hub, door)` with the page open on a virtual performer."""
+
+    async def whole():
+        hub = Hub(Options(folder=tmp_path, model="linear", sites=tmp_path / "sites.json", **options))
+        door = Door(hub, port=0, token="a-good-token")
+        await door.start()
+        await hub.start([Virtual(None, Habits(loss=0.01))], [])
+        try:
+            async with Chromium(width, height) as browser:
+                await browser.open(door.link())
+                await browser.until("document.querySelectorAll('.site').length === 11")
+                await work(browser, hub, door)
+                assert browser.problems == []
+        finally:
+            await door.stop()
+            await hub.stop()
+
+    asyncio.run(whole())
+
+
+def test_a_take_is_calibrated_recorded_marked_and_stopped_by_clicks(tmp_path):
+    async def work(browser, hub, door):
+        await browser.until("document.querySelectorAll('.site.ok').length === 11")
+        assert "virtual device (simulated)" in await browser.value("document.querySelector('#streams').innerText")
+        assert "nod" in await browser.value("document.querySelector('#calibration').innerText")
+        await browser.until("document.querySelector('#step-calibrate').className === 'done'", 25)
+        await browser.until("document.querySelector('#summary').innerText.includes('sensors')")
+        assert "delay audio by" in await browser.value("document.querySelector('#delay').innerText")
+        await browser.value("document.querySelector('#name').value = 'by click'")
+        await browser.click("#record")
+        await browser.until("document.querySelector('#record').innerText.includes('Stop')")
+        await browser.click("#mark")
+        await browser.until("document.querySelector('#recording').innerText.includes('1 mark')")
+        await browser.click("#recentre")
+        await browser.click("#record")
+        await browser.until("document.querySelector('#recording').innerText.includes('by click.mcap')")
+        moving = "[...document.querySelectorAll('#channels .plot b')].map(b => b.textContent)"
+        first = await browser.value(moving)
+        await browser.until(f"JSON.stringify({moving}) !== {first!r}.replaceAll(\"'\", '\"')")
+        assert all(text != "–" for text in await browser.value(moving))
+        await browser.click("#calibrate")
+        await browser.until("document.querySelector('#calibrate').disabled")
+
+    on_the_page(tmp_path, work)
+    take = formats.read_take(tmp_path / "by click.mcap")
+    assert len(take.tracks["imu"].time) > 20 and take.tracks["events"].values.tolist() == [[1.0]]
+
+
+def test_a_light_that_is_clicked_waits_for_a_tap_and_the_page_tells_when_the_bridge_ends(tmp_path):
+    async def work(browser, hub, door):
+        await browser.until("document.querySelectorAll('.site.ok').length === 11")
+        await browser.click("[data-site=oculi_left] .dot")
+        await browser.until("document.querySelector('#site-hint').innerText.includes('oculi left now')")
+        assert hub.touching is not None and hub.touching.site == "oculi_left"
+        assert await browser.value("document.documentElement.scrollWidth <= innerWidth"), "the page is wider than the phone"
+        await door.stop()
+        await browser.until("!document.querySelector('#gone').hidden")
+        browser.problems.clear()  # the page says that it cannot connect, as it should
+
+    on_the_page(tmp_path, work, width=390, height=844)
+
+
+def test_without_the_token_there_is_no_page(tmp_path):
+    async def work(browser, hub, door):
+        await browser.open(f"http://127.0.0.1:{door.port}/")
+        await browser.until("document.body.innerText.includes('token is missing')")
+        browser.problems.clear()
+
+    on_the_page(tmp_path, work)
