@@ -11,15 +11,17 @@ import asyncio
 import os
 import signal
 import sys
+import threading
 import webbrowser
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from ..core.errors import InnerfaceError
-from ..server.kinds import POLICIES, SINKS, SOURCES
+from ..server.kinds import POLICIES, SINKS, SOURCES, STREAMS
 
 _STATUS_S, _PLAIN_S = 1.0, 10.0
+_TYPED = ("recentre", "calibrate", "record [name]", "stop", "mark [text]", "end")
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -36,7 +38,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--assign", action="append", default=[], metavar="DEVICE/SENSOR=SITE", help="which sensor sits where; remembered")
     parser.add_argument("--model", metavar="M", help="a network that does not look ahead (.onnx), linear, or a linear model's .npz")
     parser.add_argument("--adapter", metavar="P.npz", help="what was learned of this performer by innerface adapt")
-    parser.add_argument("--loss", choices=POLICIES, default="hold", help="what goes out while nothing comes in (default hold)")
+    parser.add_argument(
+        "--loss", action="append", default=[], metavar="[STREAM=]POLICY",
+        help=f"what goes out while nothing comes in: {', '.join(POLICIES)} (default hold); of one stream: sensors=..., camera=...",
+    )  # fmt: skip
     parser.add_argument("--output", choices=("auto", "sensors", "camera"), default="auto", help="which face goes out when several come in")
     parser.add_argument("--no-recentre", action="store_true", help="leave the head's slowly drifting yaw alone")
     parser.add_argument("--seconds", type=float, metavar="S", help="end by itself after so long")
@@ -55,6 +60,17 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     if not 0 <= options.port <= 65535:
         raise InnerfaceError(f"--port {options.port}: give one from 0 to 65535")
     return asyncio.run(_serve(options, sources, sinks, config))
+
+
+def _loss(texts: list[str]) -> dict[str, str]:
+    """Policies by stream."""
+    out = {}
+    for text in texts:
+        stream, equals, policy = text.rpartition("=")
+        if equals and stream not in STREAMS:
+            raise InnerfaceError(f"--loss {text}: '{stream}' is none of the streams {', '.join(STREAMS)}")
+        out |= {stream: policy} if equals else dict.fromkeys(STREAMS, policy)
+    return out
 
 
 def config_folder() -> Path:
@@ -77,7 +93,7 @@ async def _serve(options: argparse.Namespace, sources: list[Any], sinks: list[An
     adapter = adapt.load(options.adapter) if options.adapter else None
     hub = Hub(
         Options(
-            options.layout, options.model, adapter, False, options.loss, options.output, True, not options.no_recentre, Path(options.folder),
+            options.layout, options.model, adapter, False, _loss(options.loss), options.output, True, not options.no_recentre, Path(options.folder),
             config / "sites.json",
         )
     )  # fmt: skip
@@ -101,6 +117,9 @@ async def _serve(options: argparse.Namespace, sources: list[Any], sinks: list[An
             print(f"control page: {link}", flush=True)
         if options.open:
             webbrowser.open(link)
+        if sys.stdin is not None and sys.stdin.isatty():
+            print(f"type {', '.join(_TYPED)} and Enter; Ctrl-C ends", flush=True)
+            threading.Thread(target=_listen, args=(hub, ending), daemon=True).start()
         await _until(ending, hub, options)
         said: dict[str, Any] = hub.status() | {"link": link}
         if hub.recorder is not None:
@@ -117,6 +136,35 @@ async def _serve(options: argparse.Namespace, sources: list[Any], sinks: list[An
         for note in said["notes"]:
             print(f"note: {note}", file=sys.stderr)
     return said
+
+
+def _listen(hub: Any, ending: asyncio.Event) -> None:
+    """Commands that are typed."""
+    for line in sys.stdin:
+        hub.loop.call_soon_threadsafe(typed, hub, ending, line)
+
+
+def typed(hub: Any, ending: asyncio.Event, line: str) -> None:
+    """Do what a line says; mistakes become notes."""
+    command, _, rest = line.strip().partition(" ")
+    try:
+        match command:
+            case "recentre":
+                hub.recentre()
+            case "calibrate":
+                print(f"\n{hub.calibrate()}", file=sys.stderr)
+            case "record":
+                print(f"\n{hub.record(rest)}", file=sys.stderr)
+            case "stop":
+                hub.tasks.append(hub.loop.create_task(hub.stop_recording()))
+            case "mark":
+                hub.mark(rest)
+            case "end":
+                ending.set()
+            case _:
+                print(f"\nthere is no command '{command}'; there are {', '.join(_TYPED)}", file=sys.stderr)
+    except InnerfaceError as error:
+        print(f"\n{error}", file=sys.stderr)
 
 
 async def _until(ending: asyncio.Event, hub: Any, options: argparse.Namespace) -> None:

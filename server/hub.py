@@ -29,6 +29,7 @@ from ..core.imu.network import Network
 from ..core.imu.signal import FRAME_RATE, LOOKAHEAD, columns
 from ..core.live import Output, Session
 from .frame import Frame
+from .kinds import STREAMS
 from .loss import Loss
 from .messages import About, Bio, Face, Imu, Message
 from .recorder import Recorder
@@ -81,14 +82,14 @@ class Sink(Protocol):
 
 @dataclass
 class Options:
-    """`layout`, `model` (None: the shipped live network), `adapter`; `loss` policy; `output`: of sensors, camera or whichever is there; `calibrate`: seek
-    a calibration by itself; `recentre`: the head's yaw follows slowly; `folder` for takes; `sites`: the file that assignments are kept in."""
+    """`layout`, `model` (None: the shipped live network), `adapter`; `loss`: policies by stream (sensors, camera), hold where none is given; `output`:
+    of sensors, camera or whichever is there; `calibrate`: seek a calibration by itself; `recentre`: the head's yaw follows slowly; `folder` for takes; `sites`: the file that assignments are kept in."""
 
     layout: str = "default"
     model: str | None = None
     adapter: Adapter | None = None
     raw: bool = False
-    loss: str = "hold"
+    loss: dict[str, str] = field(default_factory=dict)
     output: str = "auto"
     calibrate: bool = True
     recentre: bool = True
@@ -117,7 +118,7 @@ class Hub:
         self.listeners: set[Callable[[Frame], None]] = set()
         self.sensor_listeners: set[Callable[[float, float, np.ndarray, np.ndarray], None]] = set()
         self.recentre_sensors, self.recentre_camera = Recentre(self.options.recentre), Recentre(False)
-        self.loss_sensors, self.loss_camera = Loss(self.options.loss), Loss(self.options.loss)
+        self.loss_sensors, self.loss_camera = (Loss(self.options.loss.get(stream, "hold")) for stream in STREAMS)
         self.sequence, self.marks, self.told = 0, 0, 0.0
         self.latency: deque[float] = deque(maxlen=1200)
         self.spent: deque[float] = deque(maxlen=1200)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 POLICIES = ("hold", "fade", "gap")
+STREAMS = ("sensors", "camera")
 SOURCES = {
     "virtual": "[TAKE][,loss=SHARE,jitter=MS,disconnect=EVERY:FOR,rate=HZ,drift=PPM,gyro,serial,seed=N,preset=P]: a simulated performer",
     "device": "[[HOST:]PORT]: Innerface devices by UDP",

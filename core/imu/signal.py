@@ -248,10 +248,10 @@ def joined(tracks: list[Track]) -> ImuSignal:
     sites = tuple(dict.fromkeys(site for s in signals for site in s.sites))
     rotation, acceleration = np.full((len(time), len(sites), 4), np.nan), np.full((len(time), len(sites), 3), np.nan)
     for s in signals:
-        rows, columns = np.searchsorted(time, s.time), [sites.index(site) for site in s.sites]
-        free = np.isnan(rotation[np.ix_(rows, columns)]).any(-1, keepdims=True)
-        rotation[np.ix_(rows, columns)] = np.where(free, s.rotation, rotation[np.ix_(rows, columns)])
-        acceleration[np.ix_(rows, columns)] = np.where(free, s.acceleration, acceleration[np.ix_(rows, columns)])
+        place = np.ix_(np.searchsorted(time, s.time), np.array([sites.index(site) for site in s.sites]))
+        free = np.isnan(rotation[place]).any(-1, keepdims=True)
+        rotation[place] = np.where(free, s.rotation, rotation[place])
+        acceleration[place] = np.where(free, s.acceleration, acceleration[place])
     return ImuSignal(time, sites, continuous(rotation), acceleration, linear, up)
 
 

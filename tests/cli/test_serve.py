@@ -1,5 +1,6 @@
 """`innerface serve` as a person runs it."""
 
+import asyncio
 import json
 import os
 import re
@@ -10,8 +11,9 @@ import time
 
 import pytest
 from innerface.cli import main
-from innerface.cli.serve import status_line
+from innerface.cli.serve import status_line, typed
 from innerface.core import formats
+from innerface.server.hub import Hub, Options
 
 
 def serve(folder, *arguments, **more):
@@ -49,6 +51,8 @@ def test_its_json_is_one_object_with_what_happened(tmp_path):
     [
         (["--source", "nothing"], "give one of"),
         (["--sink", "nothing"], "give one of"),
+        (["--loss", "forget"], "hold, fade, gap"),
+        (["--loss", "phone=hold"], "none of the streams"),
         (["--host", "0.0.0.0"], "give --token"),
         (["--port", "99999"], "from 0 to 65535"),
         (["--source", "file:missing.mcap"], "no such file"),
@@ -76,3 +80,17 @@ def test_the_live_line_tells_streams_losses_output_and_recording():
     assert status_line(status) == "left half 100 Hz 1.0% lost | sensors out 60 Hz, 8/12 ms, delay audio 52 ms | REC 12 s, 1.5 MB"
     assert "away 3 s" in status_line(status | {"streams": [stream | {"state": "away", "silent_s": 3.0}]})
     assert status_line({"streams": [], "output": "none", "calibration": "", "recording": None}) == "nothing heard yet"
+
+
+def test_typed_commands_record_and_end(tmp_path, capsys):
+    async def work():
+        hub, ending = Hub(Options(folder=tmp_path, model="linear")), asyncio.Event()
+        for line in ("record typed take\n", "mark here\n", "recentre\n", "calibrate\n", "dance\n", "stop\n"):
+            typed(hub, ending, line)
+        await asyncio.gather(*hub.tasks)
+        typed(hub, ending, "end\n")
+        return hub.marks, ending.is_set()
+
+    assert asyncio.run(work()) == (1, True) and (tmp_path / "typed take.mcap").exists()
+    err = capsys.readouterr().err
+    assert "connect one first" in err and "no command 'dance'" in err

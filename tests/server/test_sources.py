@@ -119,7 +119,7 @@ def test_a_phone_becomes_the_face_and_a_lost_one_fades(bridge, capture):
         transport.close()
         return got, sent, await hub.stop_recording()
 
-    got, sent, said = bridge(work, [source], loss="fade")
+    got, sent, said = bridge(work, [source], loss={"camera": "fade"})
     assert sent == 60 and all(f.source == "camera" and f.seen for f in got[:60]) and not got[-1].seen
     assert np.abs(got[-1].values).max() == 0 and np.abs(got[50].values).max() > 0.1 and len(got) > 90
     track = formats.read_take(said["path"]).weights()
