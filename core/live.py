@@ -150,9 +150,10 @@ class Session:
         """Sites of a device that went away or was assigned otherwise are free again."""
         self.frames.drop(device)
 
-    def add(self, device: int, time: float, rotation: np.ndarray, acceleration: np.ndarray) -> bool:
-        """A sample of a device's G sites: (G, 4), (G, 3) as it was sent, NaN where missing. False for one that repeats a time."""
-        return self.frames.add(device, time, *upright_force(rotation, acceleration, *self.habits[device]))
+    def add(self, device: int, time: float, rotation: np.ndarray, acceleration: np.ndarray, now: float | None = None) -> bool:
+        """A sample of a device's G sites: (G, 4), (G, 3) as it was sent, NaN where missing; heard `now`, at once if not given. False for one that
+        repeats a time."""
+        return self.frames.add(device, time, *upright_force(rotation, acceleration, *self.habits[device]), now)
 
     def advance(self, now: float) -> Output:
         """All frames that have become known by `now`."""

@@ -21,10 +21,10 @@ async def picture(path: Path) -> None:
     door = Door(hub, port=0)
     await door.start()
     await hub.start([Virtual(None, Habits(rate=60.0))], [Vmc(), LiveLink()])
-    async with Chromium(1320, 880) as browser:
+    async with Chromium(1320, 990) as browser:
         await browser.open(door.link())
         await browser.until("document.querySelector('#step-calibrate').className === 'done'", 40)
-        await asyncio.sleep(7)
+        await asyncio.sleep(8)
         await browser.picture(path)
     await door.stop()
     await hub.stop()

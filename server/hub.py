@@ -37,6 +37,7 @@ from .sites import Sites, Touch
 from .streams import GONE_S, Stream
 
 _TICK_S = 1 / 120
+_STALLED_S, _BACKLOG = 0.05, 64  # a tick that late was held up; packets that may wait then
 _SENSOR_S = 0.045  # between what clients draw of sensors
 _TOUCH_S = 5.0
 _SEEK_S, _SEEK_FROM_S, _SETTLED_S = 1.0, 5.0, 1.0  # how often a calibration is sought, after how many seconds of frames, and how long after its turn
@@ -83,7 +84,8 @@ class Sink(Protocol):
 @dataclass
 class Options:
     """`layout`, `model` (None: the shipped live network), `adapter`; `loss`: policies by stream (sensors, camera), hold where none is given; `output`:
-    of sensors, camera or whichever is there; `calibrate`: seek a calibration by itself; `recentre`: the head's yaw follows slowly; `folder` for takes; `sites`: the file that assignments are kept in."""
+    of sensors, camera or whichever is there; `calibrate`: seek a calibration by itself; `recentre`: the head's yaw follows slowly; `folder` for takes;
+    `sites`: the file that assignments are kept in."""
 
     layout: str = "default"
     model: str | None = None
@@ -121,6 +123,7 @@ class Hub:
         self.loss_sensors, self.loss_camera = (Loss(self.options.loss.get(stream, "hold")) for stream in STREAMS)
         self.sequence, self.marks, self.told = 0, 0, 0.0
         self.latency: deque[float] = deque(maxlen=1200)
+        self.delay: deque[float] = deque(maxlen=1200)
         self.spent: deque[float] = deque(maxlen=1200)
         self.frames_out: deque[float] = deque(maxlen=300)
         self.notes: deque[str] = deque(maxlen=12)
@@ -240,7 +243,7 @@ class Hub:
             self._seat(stream, message, names)
         if stream.session is not None and self.session is not None:
             mine = [k for k, n in enumerate(names) if n in self.layout.sites]
-            self.session.add(stream.session, at, message.rotation[mine], message.acceleration[mine])
+            self.session.add(stream.session, at, message.rotation[mine], message.acceleration[mine], arrival)
             self._advance(arrival)
 
     def _first(self, stream: Stream) -> bool:
@@ -344,6 +347,7 @@ class Hub:
         now = self.now()
         self.frames_out.append(now)
         self.latency.append(now - arrived)
+        self.delay.append(now - at)
 
     def _tell_sensors(self, arrived: float) -> None:
         assert self.session is not None
@@ -358,9 +362,13 @@ class Hub:
 
     async def _tick(self) -> None:
         """Frames whose samples do not come, faces that are lost, touches that end."""
+        last = self.now()
         while True:
             await asyncio.sleep(_TICK_S)
-            now = self.now()
+            if self.now() - last > _STALLED_S:  # the computer was busy: what has come meanwhile is heard first
+                for _ in range(_BACKLOG):
+                    await asyncio.sleep(0)
+            last = now = self.now()
             try:
                 if self.session is not None:
                     self._advance(now)
@@ -493,10 +501,8 @@ class Hub:
         return LOOKAHEAD / FRAME_RATE
 
     def delay_ms(self) -> float:
-        """What audio must be delayed by to fit the face: look-ahead, one sample's wait, computing and queueing."""
-        wait = max((s.interval or 0.0 for s in self.streams.values() if s.kind == "imu" and s.session is not None), default=0.0)
-        computing = float(np.median(self.latency)) if self.latency else 0.0
-        return 1000 * (computing + (self.lookahead_s + wait if self.sensors_live else 0.0))
+        """What audio must be delayed by to fit the face: how old faces are when they go out (look-ahead, waiting for samples, computing and queueing)."""
+        return 1000 * float(np.median(self.delay)) if self.delay else 0.0
 
     def status(self) -> dict[str, Any]:
         """All that a user wants to know, as JSON-ready values."""

@@ -186,7 +186,7 @@ def resample(
 
     `half_width`: the triangle's, for accelerations (c tau of eq 5). `causal`: a lost sample is held until the next one comes instead
     of being bridged, and missing after `longest_gap`, so nothing later than t + half_width and one sample's interval (`step`, by default
-    each site's median) is used, as live.
+    the median) is used, as live.
     """
     count = len(signal.sites)
     rotation, acceleration = np.full((len(at), count, 4), np.nan), np.full((len(at), count, 3), np.nan)
@@ -197,7 +197,7 @@ def resample(
         q, a = signal.rotation[np.ix_(known, sites)], signal.acceleration[np.ix_(known, sites)]
         held = t
         if causal and len(t) > 1:
-            own = float(np.median(np.diff(t))) if step is None else step  # other sites' rows may lie between, of another device
+            own = step or float(np.median(np.diff(t if np.median(np.diff(known)) > 1 else signal.time)))  # rows of another device may lie between
             gap = np.flatnonzero((np.diff(t) > 1.5 * own) | ((np.diff(known) > 1) & (np.diff(t) > 1.2 * own)))
             until = np.maximum(t[gap + 1] - own, signal.time[known[gap + 1] - 1])  # the last row without it, had it been sent
             end = longest_gap + half_width  # nobody looks at what was held longer: what comes then starts afresh

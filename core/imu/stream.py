@@ -9,7 +9,8 @@ import numpy as np
 from .signal import FRAME_RATE, LONGEST_GAP_S, LOOKAHEAD, ImuSignal, resample
 
 _KEPT_S = LONGEST_GAP_S + 4 * LOOKAHEAD / FRAME_RATE + 0.1  # of the past: what a sample can still be seen in
-_PATIENCE = 1.5  # sample intervals that a frame waits for a sample that does not come
+_PATIENCE, _LONGEST_WAIT_S = 1.5, 0.2  # sample intervals that a frame waits for a sample that does not come; more where samples come late
+_FORGET_S = 5.0  # how long one late sample makes frames wait longer
 
 
 @dataclass
@@ -21,6 +22,12 @@ class _Device:
     time: np.ndarray = field(default_factory=lambda: np.zeros(0))
     rotation: np.ndarray = field(default_factory=lambda: np.zeros((0, 0, 4)))
     acceleration: np.ndarray = field(default_factory=lambda: np.zeros((0, 0, 3)))
+    late: float = 0.0  # how long samples are on their way, lately: the latest counts, and is forgotten slowly
+
+    @property
+    def patience(self) -> float:
+        """How long a frame waits for this device, s."""
+        return min(max(_PATIENCE * self.step, self.late + 0.5 * self.step if self.late > self.step else 0.0), max(_LONGEST_WAIT_S, _PATIENCE * self.step))
 
     def add(self, time: float, rotation: np.ndarray, acceleration: np.ndarray) -> bool:
         """Insert a sample where it belongs; False where there is one of that time."""
@@ -34,6 +41,12 @@ class _Device:
         self.acceleration = np.concatenate([self.acceleration[:k], acceleration[None], self.acceleration[k:]])
         return True
 
+    def whole_until(self, since: float) -> float:
+        """The sample after which the first one is missing, from a time on: packets overtake one another."""
+        first = max(int(np.searchsorted(self.time, since)) - 1, 0)
+        gaps = np.flatnonzero(np.diff(self.time[first:]) > 1.5 * self.step)
+        return float(self.time[first + gaps[0]] if len(gaps) else self.time[-1])
+
     def forget(self, before: float) -> None:
         k = int(np.searchsorted(self.time, before)) - 1
         if k > 0:
@@ -42,7 +55,8 @@ class _Device:
 
 class Frames:
     """Frames k = 0, 1, ... at `start` + k / FRAME_RATE of S sites. What comes out equals `resample(..., causal=True)` of the whole take wherever
-    samples arrive before a frame's patience ends (1.5 sample intervals after it); later ones are held to be lost, as there.
+    samples arrive before a frame's patience ends; later ones are held to be lost, as there. Patience is 1.5 sample intervals, and up to 0.2 s where
+    samples have lately come late (a busy network or computer): rather late than without them. Frames wait only while a sample is missing.
 
     `devices`: which sites (indices into `sites`) share their times, and their sample interval in s.
     """
@@ -64,9 +78,13 @@ class Frames:
         """This device's sites are free again, and missing until another one has them."""
         self.devices[device] = _Device([], 1.0)
 
-    def add(self, device: int, time: float, rotation: np.ndarray, acceleration: np.ndarray) -> bool:
-        """A sample (G, 4), (G, 3) of one device; NaN where a site did not send. False for one that repeats a time."""
-        return bool(self.devices[device].columns) and self.devices[device].add(time, rotation, acceleration)
+    def add(self, device: int, time: float, rotation: np.ndarray, acceleration: np.ndarray, now: float | None = None) -> bool:
+        """A sample (G, 4), (G, 3) of one device, heard `now` (default: at once); NaN where a site did not send. False for one that repeats a time."""
+        d = self.devices[device]
+        if not d.columns:
+            return False
+        d.late = max(0.0 if now is None else now - time, d.late * (1 - min(d.step / _FORGET_S, 1.0)))
+        return d.add(time, rotation, acceleration)
 
     def take(self, now: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Frames that have become known by `now`: times (n,), rotations (n, S, 4), and accelerations (n, S, 3) of the frames LOOKAHEAD before."""
@@ -91,9 +109,9 @@ class Frames:
         """The last frame that need not wait any longer."""
         last = int(np.floor((now - self.start) * FRAME_RATE + 1e-6))
         for device in self.devices:
-            if not len(device.time) or now - device.time[-1] > LONGEST_GAP_S + _PATIENCE * device.step:
+            if not len(device.time) or now - device.time[-1] > LONGEST_GAP_S + device.patience:
                 continue  # it is gone: nobody waits for it
-            known = max(device.time[-1], now - _PATIENCE * device.step)
+            known = max(device.whole_until(self.start + self.next / FRAME_RATE), now - device.patience)
             last = min(last, int(np.floor((known - self.start) * FRAME_RATE + 1e-6)))
         return last
 

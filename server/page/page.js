@@ -208,11 +208,14 @@ function show(s) {
   steps.forEach(([id, done], k) => { $(`step-${id}`).className = done ? "done" : k === now ? "now" : ""; });
 }
 
-function draw() {
+let drawn = 0;
+function draw(at) {
+  requestAnimationFrame(draw);
+  if (at - drawn < 40) return; // 25 a second look as good, and leave the computer to the face
+  drawn = at;
   const now = performance.now() / 1000;
   for (const plot of plots.values()) drawPlot(plot, now);
   if (newest && performance.now() - lastFrame < 2000) pose(newest);
-  requestAnimationFrame(draw);
 }
 
 const told = async (id, work) => { const said = await work; const p = $(id); if (!said.ok) { p.textContent = said.error; } p.classList.toggle("error", !said.ok); return said; };
@@ -228,4 +231,4 @@ $("record").onclick = async () => {
   }
 };
 connect();
-draw();
+requestAnimationFrame(draw);

@@ -184,3 +184,34 @@ def test_a_stretch_without_any_sensor_that_fills_a_whole_chunk_holds_the_face(ta
     for k in range(40):
         held = stage.push(_rows(motion, slice(k, k + 1)))[0]
     assert np.abs(held - before).max() < 1e-9
+
+
+def test_samples_that_come_late_are_waited_for_and_frames_are_complete(take):
+    signal = from_track(take.tracks["imu"])
+    rng, step = np.random.default_rng(0), 0.01
+    arrival = signal.time + np.abs(rng.normal(0, 0.03, len(signal.time)))  # a busy network: 30 ms
+    frames = Frames(signal.sites, [], float(signal.time[0]))
+    number = frames.device(list(range(len(signal.sites))), step)
+    whole, counts, waits = [], 0, []
+    order = np.argsort(arrival[:1500])
+    for k in order:
+        now = float(arrival[k])
+        frames.add(number, float(signal.time[k]), signal.rotation[k], signal.acceleration[k], now)
+        at, rotation, _ = frames.take(now)
+        counts += len(at)
+        waits += (now - at).tolist()
+        whole.append(rotation)
+    want = resample(signal, frame_times(signal), causal=True).rotation[:counts]
+    got = np.concatenate(whole)
+    off = np.degrees(2 * np.arccos(np.clip(np.abs((got * want).sum(-1)), 0, 1)))[120:]
+    assert counts > 800 and np.nanpercentile(off, 95) < 0.1 and np.percentile(waits[120:], 99) < 0.15
+
+
+def test_patience_is_forgotten_when_samples_come_in_time_again():
+    frames = Frames(("aux",), [], 0.0)
+    number = frames.device([0], 0.01)
+    for k in range(2000):
+        frames.add(number, k * 0.01, np.array([[1.0, 0, 0, 0]]), np.zeros((1, 3)), k * 0.01 + (0.1 if k == 100 else 0.002))
+        if k == 101:
+            assert frames.devices[0].patience > 0.1
+    assert frames.devices[0].patience == pytest.approx(0.015)
