@@ -1,6 +1,7 @@
 """The control page in a headless Chromium, by clicks."""
 
 import asyncio
+import json
 
 import pytest
 from innerface.core import formats
@@ -52,7 +53,7 @@ def test_a_take_is_calibrated_recorded_marked_and_stopped_by_clicks(tmp_path):
         await browser.until("document.querySelector('#recording').innerText.includes('by click.mcap')")
         moving = "[...document.querySelectorAll('#channels .plot b')].map(b => b.textContent)"
         first = await browser.value(moving)
-        await browser.until(f"JSON.stringify({moving}) !== {first!r}.replaceAll(\"'\", '\"')")
+        await browser.until(f"JSON.stringify({moving}) !== JSON.stringify({json.dumps(first)})")
         assert all(text != "–" for text in await browser.value(moving))
         await browser.click("#calibrate")
         await browser.until("document.querySelector('#calibrate').disabled")
