@@ -30,7 +30,7 @@ def test_a_table_has_as_many_rules_as_columns():
 def test_scores_put_every_take_and_preset_beside_both_dead_baselines(made, face):
     said = models.scores("Linear", "About.", linear.load(), made, {"dao"}, face, lambda _: None)
     rows = cells(said.lines)
-    assert len(rows) == 6 and all(len(r) == 10 for r in rows) and {r[0] for r in rows} == {"dao*", "FaceCapture_2020-19-7-17-03-23"}
+    assert len(rows) == 6 and all(len(r) == 11 for r in rows) and {r[0] for r in rows} == {"dao*", "FaceCapture_2020-19-7-17-03-23"}
     for row in rows:
         figures = said.figures[f"{row[0].rstrip('*')} {row[1]}"]
         assert float(row[2]) == pytest.approx(figures["pve_mm"], abs=0.006) and figures["neutral_mm"] > 0 and figures["mean_face_mm"] > 0
