@@ -129,7 +129,7 @@ class Session:
         self.model, self.layout, self.adapter, self.raw, self.smooth = model, sites, adapter, raw, smooth
         Stage(model, adapter, raw, smooth)  # refused now rather than at the first calibration
         self.frames = Frames(sites.sites, [], start)
-        self.habits: list[tuple[bool, str]] = []
+        self.habits: dict[int, tuple[bool, str]] = {}
         self.ready: Ready | None = None
         self.history: deque[tuple[np.ndarray, np.ndarray]] = deque(maxlen=HISTORY)  # rotation of a frame, acceleration of the one LOOKAHEAD before
         self.failed = ""  # why the last calibration did not work
@@ -143,7 +143,7 @@ class Session:
             number = self.frames.device([self.layout.sites.index(s) for s in sites], step)
         except ValueError as error:
             raise InnerfaceError(f"{error}; assign this one another site, or take the other device away") from None
-        self.habits.append((linear, up))
+        self.habits[number] = (linear, up)
         return number
 
     def drop(self, device: int) -> None:

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
@@ -32,8 +32,10 @@ from .frame import Frame
 from .kinds import STREAMS
 from .loss import Loss
 from .messages import About, Bio, Face, Imu, Message
+from .parts import Sink, Source
 from .recorder import Recorder
 from .sites import Sites, Touch
+from .status import status
 from .streams import GONE_S, Stream
 
 _TICK_S = 1 / 120
@@ -42,43 +44,8 @@ _SENSOR_S = 0.045  # between what clients draw of sensors
 _TOUCH_S = 5.0
 _SEEK_S, _SEEK_FROM_S, _SETTLED_S = 1.0, 5.0, 1.0  # how often a calibration is sought, after how many seconds of frames, and how long after its turn
 _CALIBRATION_S = 45.0
-_MOST_STREAMS = 64
+_MOST_STREAMS, _LONG_GONE_S = 64, 60.0
 OUTPUTS = ("auto", "sensors", "camera")
-
-
-class Source(Protocol):
-    """Something that messages come from."""
-
-    name: str
-
-    async def start(self, hub: Hub) -> None:
-        """Begin; raises InnerfaceError where it cannot."""
-
-    async def stop(self) -> None:
-        """End, whatever state it is in."""
-
-    def about(self) -> str:
-        """One line for the user: what it waits for, and where."""
-        ...
-
-
-class Sink(Protocol):
-    """Something that faces go to."""
-
-    name: str
-
-    async def start(self, hub: Hub) -> None:
-        """Begin; raises InnerfaceError where it cannot."""
-
-    async def stop(self) -> None:
-        """End; files are whole afterwards."""
-
-    def put(self, frame: Frame) -> None:
-        """A face. Never waits; what cannot be sent now is dropped for the next."""
-
-    def about(self) -> str:
-        """One line for the user."""
-        ...
 
 
 @dataclass
@@ -149,6 +116,8 @@ class Hub:
                 await sink.start(self)
                 self.sinks.append(sink)
             self.tasks = [self.loop.create_task(self._tick()), self.loop.create_task(self._seek())]
+            for task in self.tasks:
+                task.add_done_callback(self._broken)
             for source in sources:
                 await source.start(self)
                 self.sources.append(source)
@@ -167,6 +136,12 @@ class Hub:
         if self.recorder is not None:
             await asyncio.to_thread(self.recorder.close)
             self.recorder = None
+
+    def _broken(self, task: asyncio.Task[Any]) -> None:
+        """A task of ours that should not have ended: a mistake in the bridge, told rather than lost."""
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self.note(f"a part of the bridge ended by a mistake of its own ({type(error).__name__}: {error}); start it again")
+            self.loop.call_exception_handler({"message": "a part of the bridge ended", "exception": error, "task": task})
 
     # -- in --------------------------------------------------------------------------------------------------------------------
 
@@ -219,14 +194,14 @@ class Hub:
         return stream
 
     def _forget(self, now: float) -> None:
-        """Streams that never said anything of use make room."""
-        for key in [k for k, s in self.streams.items() if s.counter.received < 3 and now - s.heard > GONE_S]:
+        """Streams that never said anything of use, or have been away for long, make room."""
+        for key in [k for k, s in self.streams.items() if now - s.heard > (GONE_S if s.counter.received < 3 else _LONG_GONE_S) and s.session is None]:
             del self.streams[key]
 
     def _imu(self, stream: Stream, message: Imu, at: float, arrival: float) -> None:
         if self.touching is not None:
             self.touching.add(message)
-        names = tuple(self.sites.site(message.device, key) or f"{message.device}/{key}" for key in message.keys)
+        names = tuple(self._site(message.device, key) for key in message.keys)
         if self.recorder is not None:
             meta = {"acceleration": "linear" if message.linear else "specific_force", "device": message.device} | ({"up": message.up} if message.up else {})
             track = "imu" if self._first(stream) else f"imu {message.device} {message.part}".rstrip()
@@ -246,6 +221,13 @@ class Hub:
             self.session.add(stream.session, at, message.rotation[mine], message.acceleration[mine], arrival)
             self._advance(arrival)
 
+    def _site(self, device: str, key: str) -> str:
+        """The site of a sensor, or its own name where it has none."""
+        return self.sites.site(device, key) or f"{device}/{key}"
+
+    def _names(self, stream: Stream) -> list[str]:
+        return [self._site(stream.device, key) for key in stream.keys]
+
     def _first(self, stream: Stream) -> bool:
         return next((s for s in self.streams.values() if s.kind == "imu" and s.counter.received), None) is stream
 
@@ -257,6 +239,9 @@ class Hub:
         if self.session is None:
             self.session = Session(self.model, self.layout, self.options.adapter, self.options.raw, start=self.now())
             self.calibration_note = "relax the face, then nod (chin down first) and shake the head (to your left first)"
+        for other in self.streams.values():  # who has been away for long leaves its place to another
+            if other is not stream and other.session is not None and self.now() - other.heard > 2 * GONE_S and set(mine) & set(self._names(other)):
+                self._unseat(other)
         try:
             stream.session = self.session.device(mine, step, message.linear, message.up)
         except InnerfaceError as error:
@@ -415,7 +400,7 @@ class Hub:
             taken = session.snapshot(seconds)
             try:
                 ready = await asyncio.to_thread(session.calibrate, taken, _SETTLED_S)
-            except InnerfaceError as error:
+            except (InnerfaceError, ValueError, ArithmeticError) as error:  # what sensors send may be no motion of any head
                 if self.calibrating and seconds > _CALIBRATION_S:
                     self.calibrating = ""
                     self.note(f"not calibrated: {error}")
@@ -505,39 +490,8 @@ class Hub:
         return 1000 * float(np.median(self.delay)) if self.delay else 0.0
 
     def status(self) -> dict[str, Any]:
-        """All that a user wants to know, as JSON-ready values."""
-        now = self.now()
-        late = np.array(self.latency) * 1000 if self.latency else np.zeros(1)
-        recorder = self.recorder
-        recent = [t for t in self.frames_out if now - t < 2.0]
-        lights: dict[str, dict[str, Any]] = {site: {"state": "none"} for site in self.layout.sites}
-        for s in self.streams.values():
-            for key, present in zip(s.keys, s.present):
-                site = self.sites.site(s.device, key)
-                if site in lights:
-                    away = now - s.heard > GONE_S
-                    state = "away" if away or present < 0.2 else "poor" if present < 0.95 else "ok"
-                    lights[site] = {"state": state, "loss": round(1 - float(present), 3), "sensor": f"{s.device}/{key}"}
-        return {
-            "time": round(now, 3),
-            "sources": [{"name": s.name, "about": s.about()} for s in self.sources],
-            "sinks": [{"name": s.name, "about": s.about()} for s in self.sinks],
-            "streams": [s.report(now) for s in self.streams.values()],
-            "sites": lights,
-            "calibrated": self.session is not None and self.session.ready is not None,
-            "calibrating": bool(self.calibrating),
-            "calibration": self.calibration_note,
-            "output": "sensors" if self.sensors_live else "camera" if self.camera_live else "none",
-            "output_hz": round(len(recent) / 2.0, 1),
-            "latency_ms": {f"p{p}": round(float(np.percentile(late, p)), 2) for p in (50, 99)},
-            "delay_ms": round(self.delay_ms(), 1),
-            "lookahead_ms": round(self.lookahead_s * 1000, 1),
-            "recording": None if recorder is None else {
-                "path": str(recorder.path), "seconds": round(now - recorder.started, 1), "rows": recorder.rows, "bytes": recorder.bytes,
-                "dropped": recorder.dropped, "problem": recorder.problem, "marks": self.marks,
-            },
-            "notes": list(self.notes),
-        }  # fmt: skip
+        """See `status.status`."""
+        return status(self)
 
     def settings(self) -> dict[str, Any]:
         """The options, for clients."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..core.errors import InnerfaceError
-from .hub import Sink, Source
+from .parts import Sink, Source
 
 
 @dataclass

@@ -35,9 +35,7 @@ class Stream:
     keys: tuple[str, ...] = ()
     present: np.ndarray = field(default_factory=lambda: np.ones(0))  # per key: share of recent samples that held it
     session: int | None = None
-    waiting: list[Imu] = field(default_factory=list)
     last: Imu | None = None
-    face: Face | None = None
 
     def when(self, message: Imu | Face | Bio, arrival: float) -> float | None:
         """The sample's time on the hub's clock; None for one that was received before."""

@@ -235,7 +235,8 @@ def upright_force(rotation: np.ndarray, acceleration: np.ndarray, linear: bool, 
 
 def joined(tracks: list[Track]) -> ImuSignal:
     """Several devices' tracks on one clock as one signal: a row wherever one of them has one, NaN where a site has none. Where their habits differ
-    (gravity taken off, another axis up) all are brought to specific forces with y up. Raises InnerfaceError as `from_track`."""
+    (gravity taken off, another axis up) all are brought to specific forces with y up. Where two have the same site at the same time, the first counts.
+    Raises InnerfaceError as `from_track`."""
     signals = [from_track(track) for track in tracks]
     if len(signals) == 1:
         return signals[0]
@@ -248,10 +249,12 @@ def joined(tracks: list[Track]) -> ImuSignal:
     sites = tuple(dict.fromkeys(site for s in signals for site in s.sites))
     rotation, acceleration = np.full((len(time), len(sites), 4), np.nan), np.full((len(time), len(sites), 3), np.nan)
     for s in signals:
-        place = np.ix_(np.searchsorted(time, s.time), np.array([sites.index(site) for site in s.sites]))
-        free = np.isnan(rotation[place]).any(-1, keepdims=True)
-        rotation[place] = np.where(free, s.rotation, rotation[place])
-        acceleration[place] = np.where(free, s.acceleration, acceleration[place])
+        rows = np.searchsorted(time, s.time)
+        for k, site in enumerate(s.sites):
+            column = sites.index(site)
+            had = np.flatnonzero(~np.isnan(rotation[:, column, 0]))
+            mine = (rows < had[0]) | (rows > had[-1]) if len(had) else np.ones(len(rows), dtype=bool)
+            rotation[rows[mine], column], acceleration[rows[mine], column] = s.rotation[mine, k], s.acceleration[mine, k]
     return ImuSignal(time, sites, continuous(rotation), acceleration, linear, up)
 
 

@@ -10,6 +10,7 @@ from .signal import FRAME_RATE, LONGEST_GAP_S, LOOKAHEAD, ImuSignal, resample
 
 _KEPT_S = LONGEST_GAP_S + 4 * LOOKAHEAD / FRAME_RATE + 0.1  # of the past: what a sample can still be seen in
 _PATIENCE, _LONGEST_WAIT_S = 1.5, 0.2  # sample intervals that a frame waits for a sample that does not come; more where samples come late
+_MOST = 600  # frames at once
 _FORGET_S = 5.0  # how long one late sample makes frames wait longer
 
 
@@ -71,8 +72,9 @@ class Frames:
         taken = {c for device in self.devices for c in device.columns}
         if taken & set(columns):
             raise ValueError(f"{self.sites[min(taken & set(columns))]} has a device already")
-        self.devices.append(_Device(columns, step))
-        return len(self.devices) - 1
+        free = next((k for k, device in enumerate(self.devices) if not device.columns), len(self.devices))
+        self.devices[free : free + 1] = [_Device(columns, step)]
+        return free
 
     def drop(self, device: int) -> None:
         """This device's sites are free again, and missing until another one has them."""
@@ -90,6 +92,8 @@ class Frames:
         """Frames that have become known by `now`: times (n,), rotations (n, S, 4), and accelerations (n, S, 3) of the frames LOOKAHEAD before."""
         last = self._ready(now)
         count = last - self.next + 1
+        if count > _MOST:  # the computer slept: nobody wants to see all that now
+            self.next, count = last + 1 - _MOST, _MOST
         if count <= 0:
             return np.zeros(0), np.zeros((0, len(self.sites), 4)), np.zeros((0, len(self.sites), 3))
         at = self.start + np.arange(self.next - LOOKAHEAD, last + 1) / FRAME_RATE

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import time
 from typing import Any
 
@@ -249,7 +250,7 @@ class IFacialMocap(Udp):
 
     def got(self, data: bytes, addr: tuple[str, int]) -> bool:
         """A frame of text."""
-        values = ifacialmocap.parse(data)
+        values = ifacialmocap.parse(data) if addr[0] == self.phone or not _is_address(self.phone) else None
         if values is None or self.hub is None:
             return False
         self.hub.receive(self.name, Face(addr[0], values))
@@ -258,6 +259,14 @@ class IFacialMocap(Udp):
     def about(self) -> str:
         """As of others, and the phone that is asked."""
         return super().about() + (f" (asking {self.phone})" if self.phone else "; give the phone's address, ifacialmocap:PHONE_IP, to ask it to send")
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
 
 
 class Vmc(Udp):

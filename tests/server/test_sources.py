@@ -360,3 +360,55 @@ def test_an_lsl_stream_becomes_a_biosignal_track(bridge):
         source = Lsl("there is none")
         source._FIND_S = 0.4
         source.connect()
+
+
+def test_a_device_whose_sensors_come_and_go_with_every_packet_costs_no_memory(bridge):
+    async def work(hub):
+        for k in range(400):
+            sites = 3 + k % 2
+            hub.receive("device", sample(k, sites=sites))
+        session = hub.session
+        return len(session.frames.devices), len(session.habits), len(hub.streams)
+
+    assert bridge(work) == (1, 1, 1)
+
+
+def test_a_flood_of_devices_is_bounded_and_makes_room_again(bridge):
+    async def work(hub):
+        for k in range(500):
+            hub.receive("device", sample(k, device_name=f"{k:04x}"), arrival=hub.now() - 10)
+        flooded = len(hub.streams)
+        for k in range(20):
+            hub.receive("device", sample(k, device_name="beef"))
+        return flooded, any(s.device == "beef" for s in hub.streams.values())
+
+    flooded, heard = bridge(work)
+    assert flooded <= 64 and heard
+
+
+def test_a_part_that_ends_by_mistake_is_told(bridge, caplog):
+    async def work(hub):
+        async def broken():
+            raise RuntimeError("oh")
+
+        task = hub.loop.create_task(broken())
+        task.add_done_callback(hub._broken)
+        await asyncio.sleep(0.05)
+        return list(hub.notes)
+
+    assert "mistake of its own (RuntimeError: oh)" in bridge(work)[-1]
+
+
+def test_a_device_that_is_exchanged_for_another_leaves_its_sites_to_it(bridge):
+    async def work(hub):
+        for k in range(30):
+            hub.receive("device", sample(k))
+        for k in range(30):
+            hub.receive("device", sample(k, device_name="beef"))
+        problem = next(s for s in hub.streams.values() if s.device == "beef").problem
+        next(s for s in hub.streams.values() if s.device == "7a3f").heard -= 10.0
+        hub.receive("device", sample(31, device_name="beef"))
+        return problem, {s.device: s.session for s in hub.streams.values()}, [s.problem for s in hub.streams.values()]
+
+    problem, seats, problems = bridge(work)
+    assert "aux has a device already" in problem and seats["beef"] is not None and seats["7a3f"] is None and not any(problems)

@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 from innerface.core.imu import quaternion as quat
 from innerface.core.imu import signal as imu
 from innerface.core.imu.layout import layout
+from innerface.core.imu.stream import Frames
 
 
 def about(axis, angle):
@@ -160,3 +161,22 @@ def test_live_like_resampling_of_two_devices_does_not_take_the_others_rows_for_l
     at = whole.time[0] + 1 + np.arange(200) / 60
     together, alone = imu.resample(both, at, causal=True), imu.resample(shifted, at, causal=True)
     assert np.abs(together.acceleration[:, 3:] - alone.acceleration).max() < 1e-9
+
+
+def test_a_site_that_two_devices_claim_is_the_firsts_and_one_that_changed_hands_is_both_in_turn(simulated):
+    whole = imu.pick(simulated("clean", 4), [0, 1])
+    other = imu.ImuSignal(whole.time + 0.003, whole.sites, np.roll(whole.rotation, 7, axis=0), whole.acceleration, False, "y")
+    both = imu.joined([imu.to_track(whole), imu.to_track(other)])
+    rows = np.searchsorted(both.time, whole.time)
+    assert np.nanmax(np.abs(both.rotation[rows] - whole.rotation)) < 1e-12
+    assert np.isnan(both.rotation[np.setdiff1d(np.arange(len(both.time) - 1), rows)]).all()  # the last of the second's lies beyond the first's end
+    early, late = (imu.ImuSignal(whole.time[s], whole.sites, whole.rotation[s], whole.acceleration[s], False, "y") for s in (slice(0, 500), slice(500, None)))
+    assert not np.isnan(imu.joined([imu.to_track(late), imu.to_track(early)]).rotation).any()
+
+
+def test_after_a_computer_slept_frames_begin_anew_instead_of_filling_the_memory():
+    frames = Frames(("aux",), [], 0.0)
+    number = frames.device([0], 0.01)
+    frames.add(number, 0.0, np.array([[1.0, 0, 0, 0]]), np.zeros((1, 3)))
+    frames.take(0.0)
+    assert len(frames.take(3600.0)[0]) == 600 and frames.next == 216_001

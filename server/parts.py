@@ -1,0 +1,45 @@
+"""What a hub is put together of: sources and sinks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from .frame import Frame
+
+if TYPE_CHECKING:
+    from .hub import Hub
+
+
+class Source(Protocol):
+    """Something that messages come from."""
+
+    name: str
+
+    async def start(self, hub: Hub) -> None:
+        """Begin; raises InnerfaceError where it cannot."""
+
+    async def stop(self) -> None:
+        """End, whatever state it is in."""
+
+    def about(self) -> str:
+        """One line for the user: what it waits for, and where."""
+        ...
+
+
+class Sink(Protocol):
+    """Something that faces go to."""
+
+    name: str
+
+    async def start(self, hub: Hub) -> None:
+        """Begin; raises InnerfaceError where it cannot."""
+
+    async def stop(self) -> None:
+        """End; files are whole afterwards."""
+
+    def put(self, frame: Frame) -> None:
+        """A face. Never waits; what cannot be sent now is dropped for the next."""
+
+    def about(self) -> str:
+        """One line for the user."""
+        ...
