@@ -81,20 +81,20 @@ def test_a_calibration_found_while_frames_go_on_coming_loses_none_of_them(take):
     session, parts = Session(linear.load(), layout(), start=float(signal.time[0])), []
     number = session.device(signal.sites, float(np.median(np.diff(signal.time))), signal.linear, signal.up)
     ready = None
-    for k, now in enumerate(signal.time[:1600]):
+    for k, now in enumerate(signal.time[:1150]):
         session.add(number, float(now), signal.rotation[k], signal.acceleration[k])
         parts.append(session.advance(float(now)))
-        if k == 1200:
+        if k == 950:
             ready = session.calibrate(session.snapshot())
-        if k == 1300:  # while it was sought, a second has passed
+        if k == 1000:  # while it was sought, half a second has passed
             session.accept(ready)
     got = np.concatenate([p.values for p in parts])
     whole = Session(linear.load(), layout(), start=float(signal.time[0]))
     whole.accept(Ready(ready.level, Live(ready.live.calibrator.found, linear.load()), 0, ()))
-    want = np.concatenate([p.values for p in streamed(whole, signal, 1600)])
+    want = np.concatenate([p.values for p in streamed(whole, signal, 1150)])
     last = np.concatenate([p.time for p in parts])[-1]
     until = int(np.searchsorted(np.arange(len(want)) / 60 + signal.time[0], last + 1e-6))
-    assert len(got) > 150 and np.abs(got[-150:] - want[until - 150 : until]).max() < 1e-6
+    assert len(got) > 80 and np.abs(got[-80:] - want[until - 80 : until]).max() < 1e-6
 
 
 def test_samples_one_by_one_give_what_causal_inference_of_the_recording_gives(take):
@@ -102,7 +102,7 @@ def test_samples_one_by_one_give_what_causal_inference_of_the_recording_gives(ta
     found, _ = calibrate_frames(signal, layout(), causal=True)
     session = Session(linear.load(), layout(), start=float(signal.time[0]))
     session.accept(Ready(leveling(signal)[0], Live(found, linear.load()), 0, ()))
-    parts = streamed(session, signal, 1500)
+    parts = streamed(session, signal, 1100)
     time = np.concatenate([p.time for p in parts])
     got = np.concatenate([p.values for p in parts])
     want = infer(take, layout(), linear.load(), causal=True).take.weights()
@@ -153,8 +153,9 @@ def test_a_site_has_one_device_until_it_is_dropped():
     with pytest.raises(InnerfaceError, match="oculi_left has a device"):
         session.device(("oculi_left",), 0.01, False, "y")
     session.drop(first)
-    session.device(("oculi_left",), 0.01, False, "y")
     assert not session.add(first, 0.0, np.tile([1.0, 0, 0, 0], (2, 1)), np.zeros((2, 3)))
+    again = session.device(("oculi_left",), 0.01, False, "y")
+    assert session.add(again, 0.0, np.array([[1.0, 0, 0, 0]]), np.zeros((1, 3)))
 
 
 def test_linear_devices_and_those_with_z_up_are_brought_to_one_convention(take):
@@ -169,7 +170,7 @@ def test_linear_devices_and_those_with_z_up_are_brought_to_one_convention(take):
 def test_a_nod_that_may_go_on_is_waited_for(take):
     signal = from_track(take.tracks["imu"])
     session = Session(linear.load(), layout(), start=float(signal.time[0]))
-    streamed(session, signal, 1200)
+    streamed(session, signal, 1000)
     turn = session.calibrate(session.snapshot()).live.calibrator.found.turn_span
     rotation, acceleration, _ = session.snapshot()
     until = int((turn[1] + 0.5) * 60)
@@ -193,7 +194,7 @@ def test_samples_that_come_late_are_waited_for_and_frames_are_complete(take):
     frames = Frames(signal.sites, [], float(signal.time[0]))
     number = frames.device(list(range(len(signal.sites))), step)
     whole, counts, waits = [], 0, []
-    order = np.argsort(arrival[:1500])
+    order = np.argsort(arrival[:1000])
     for k in order:
         now = float(arrival[k])
         frames.add(number, float(signal.time[k]), signal.rotation[k], signal.acceleration[k], now)
@@ -204,7 +205,7 @@ def test_samples_that_come_late_are_waited_for_and_frames_are_complete(take):
     want = resample(signal, frame_times(signal), causal=True).rotation[:counts]
     got = np.concatenate(whole)
     off = np.degrees(2 * np.arccos(np.clip(np.abs((got * want).sum(-1)), 0, 1)))[120:]
-    assert counts > 800 and np.nanpercentile(off, 95) < 0.1 and np.percentile(waits[120:], 99) < 0.15
+    assert counts > 500 and np.nanpercentile(off, 95) < 0.1 and np.percentile(waits[120:], 99) < 0.15
 
 
 def test_patience_is_forgotten_when_samples_come_in_time_again():
