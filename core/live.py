@@ -155,6 +155,10 @@ class Session:
         repeats a time."""
         return self.frames.add(device, time, *upright_force(rotation, acceleration, *self.habits[device]), now)
 
+    def waiting(self, now: float) -> int:
+        """How many frames lie between the last one that went through and now."""
+        return int((now - self.frames.start) * FRAME_RATE) - self.frames.next
+
     def advance(self, now: float) -> Output:
         """All frames that have become known by `now`."""
         time, rotation, acceleration = self.frames.take(now)

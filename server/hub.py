@@ -39,6 +39,7 @@ from .status import status
 from .streams import GONE_S, Stream
 
 _TICK_S = 1 / 120
+_BUSY_S, _AT_ONCE = 0.015, 4  # ticks that come so late: the computer cannot keep up, and several frames at once cost little more than one
 _STALLED_S, _BACKLOG = 0.05, 64  # a tick that late was held up; packets that may wait then
 _SENSOR_S = 0.045  # between what clients draw of sensors
 _TOUCH_S = 5.0
@@ -73,8 +74,8 @@ class Hub:
         self.options = options or Options()
         if self.options.output not in OUTPUTS:
             raise InnerfaceError(f"output '{self.options.output}': give one of {', '.join(OUTPUTS)}")
-        self.began = time.monotonic()
         self.loop = asyncio.get_running_loop()
+        self.began = self.loop.time()
         self.layout: Layout = layout(self.options.layout)
         self.sites = Sites(self.layout, self.options.sites)
         self.sites.load()
@@ -88,7 +89,7 @@ class Hub:
         self.sensor_listeners: set[Callable[[float, float, np.ndarray, np.ndarray], None]] = set()
         self.recentre_sensors, self.recentre_camera = Recentre(self.options.recentre), Recentre(False)
         self.loss_sensors, self.loss_camera = (Loss(self.options.loss.get(stream, "hold")) for stream in STREAMS)
-        self.sequence, self.marks, self.told = 0, 0, 0.0
+        self.sequence, self.marks, self.told, self.lag = 0, 0, 0.0, 0.0
         self.latency: deque[float] = deque(maxlen=1200)
         self.delay: deque[float] = deque(maxlen=1200)
         self.spent: deque[float] = deque(maxlen=1200)
@@ -105,7 +106,7 @@ class Hub:
 
     def now(self) -> float:
         """Seconds on the hub's clock: since it was made."""
-        return time.monotonic() - self.began
+        return self.loop.time() - self.began
 
     async def start(self, sources: list[Source], sinks: list[Sink]) -> None:
         """Load the model, open everything. Raises InnerfaceError; whatever was opened is closed again."""
@@ -298,7 +299,7 @@ class Hub:
         )  # fmt: skip
 
     def _advance(self, arrived: float) -> None:
-        if self.session is None:
+        if self.session is None or (self.lag > _BUSY_S and self.session.waiting(self.now()) < _AT_ONCE):
             return
         began = time.perf_counter()
         out = self.session.advance(self.now())
@@ -353,7 +354,9 @@ class Hub:
             if self.now() - last > _STALLED_S:  # the computer was busy: what has come meanwhile is heard first
                 for _ in range(_BACKLOG):
                     await asyncio.sleep(0)
-            last = now = self.now()
+            now = self.now()
+            self.lag += 0.05 * (now - last - _TICK_S - self.lag)
+            last = now
             try:
                 if self.session is not None:
                     self._advance(now)
