@@ -63,7 +63,7 @@ def parse(data: bytes) -> Imu | Hello | Newer | None:
     if zlib.crc32(data[:-4]) != int.from_bytes(data[-4:], "little"):
         return None
     if kind == INFO:
-        return _hello(data[_HEADER.size : -4], sequence)
+        return _hello(data[max(header, _HEADER.size) : -4], sequence)
     if kind != SAMPLES or header < HEADER or len(data) < header + 4:
         return None
     device, pulses, since, count, size = _SAMPLES.unpack_from(data, _HEADER.size)
