@@ -121,15 +121,12 @@ async def _serve(options: argparse.Namespace, sources: list[Any], sinks: list[An
             print(f"type {', '.join(_TYPED)} and Enter; Ctrl-C ends", flush=True)
             threading.Thread(target=_listen, args=(hub, ending), daemon=True).start()
         await _until(ending, hub, options)
-        said: dict[str, Any] = hub.status() | {"link": link}
-        if hub.recorder is not None:
-            said["recorded"] = await hub.stop_recording()
-            said["recording"] = None
+        recorded = await hub.stop_recording() if hub.recorder is not None else None
+        said: dict[str, Any] = hub.status() | {"link": link} | ({"recorded": recorded} if recorded else {})
     finally:
         await door.stop()
         await hub.stop()
     if not options.json:
-        recorded = said.get("recorded")
         if recorded:
             dropped = f", {recorded['dropped']} dropped" if recorded["dropped"] else ""
             print(f"{recorded['path']}: {recorded['rows']} rows, {recorded['seconds']:.1f} s{dropped}")
@@ -156,7 +153,7 @@ def typed(hub: Any, ending: asyncio.Event, line: str) -> None:
             case "record":
                 print(f"\n{hub.record(rest)}", file=sys.stderr)
             case "stop":
-                hub.tasks.append(hub.loop.create_task(hub.stop_recording()))
+                hub.tasks.append(hub.stop_soon())
             case "mark":
                 hub.mark(rest)
             case "end":

@@ -100,6 +100,8 @@ class Hub:
         self.zero: np.ndarray | None = None
         self.touching: Touch | None = None
         self.camera: tuple[float, float, np.ndarray, bool] | None = None
+        self.filming: Stream | None = None  # whose the camera's face is
+        self.tracks: dict[tuple[str, str, str], str] = {}
         self.tasks: list[asyncio.Task[Any]] = []
 
     # -- life ------------------------------------------------------------------------------------------------------------------
@@ -114,14 +116,14 @@ class Hub:
             self.model, notes = await asyncio.to_thread(models.load, self.options.model, True)
             self.notes.extend(notes)
             for sink in sinks:
-                await sink.start(self)
                 self.sinks.append(sink)
+                await sink.start(self)
             self.tasks = [self.loop.create_task(self._tick()), self.loop.create_task(self._seek())]
             for task in self.tasks:
                 task.add_done_callback(self._broken)
             for source in sources:
+                self.sources.append(source)  # before it starts: one that fails halfway is stopped, too
                 await source.start(self)
-                self.sources.append(source)
         except BaseException:
             await self.stop()
             raise
@@ -131,12 +133,15 @@ class Hub:
         for task in self.tasks:
             task.cancel()
         await asyncio.gather(*self.tasks, return_exceptions=True)
-        for part in (*self.sources, *self.sinks):
-            await part.stop()
-        self.sources, self.sinks, self.tasks = [], [], []
         if self.recorder is not None:
             await asyncio.to_thread(self.recorder.close)
             self.recorder = None
+        for part in (*self.sources, *self.sinks):
+            try:
+                await part.stop()
+            except Exception as error:  # the others are closed all the same
+                self.note(f"{part.name} did not close ({type(error).__name__}: {error})")
+        self.sources, self.sinks, self.tasks = [], [], []
 
     def _broken(self, task: asyncio.Task[Any]) -> None:
         """A task of ours that should not have ended: a mistake in the bridge, told rather than lost."""
@@ -205,7 +210,7 @@ class Hub:
         names = tuple(self._site(message.device, key) for key in message.keys)
         if self.recorder is not None:
             meta = {"acceleration": "linear" if message.linear else "specific_force", "device": message.device} | ({"up": message.up} if message.up else {})
-            track = "imu" if self._first(stream) else f"imu {message.device} {message.part}".rstrip()
+            track = self._track(stream, "imu", message.part)
             values = np.concatenate([message.rotation, message.acceleration], axis=1).ravel()
             extra: dict[str, Any] = {"arrival": round(arrival - self.recorder.started, 6)}
             extra |= {k: v for k, v in (("device_time", message.time), ("sequence", message.sequence), ("sync", message.sync)) if v is not None}
@@ -218,8 +223,7 @@ class Hub:
         if stream.session is None:
             self._seat(stream, message, names)
         if stream.session is not None and self.session is not None:
-            mine = [k for k, n in enumerate(names) if n in self.layout.sites]
-            self.session.add(stream.session, at, message.rotation[mine], message.acceleration[mine], arrival)
+            self.session.add(stream.session, at, message.rotation[stream.mine], message.acceleration[stream.mine], arrival)
             self._advance(arrival)
 
     def _site(self, device: str, key: str) -> str:
@@ -229,8 +233,13 @@ class Hub:
     def _names(self, stream: Stream) -> list[str]:
         return [self._site(stream.device, key) for key in stream.keys]
 
-    def _first(self, stream: Stream) -> bool:
-        return next((s for s in self.streams.values() if s.kind == "imu" and s.counter.received), None) is stream
+    def _track(self, stream: Stream, kind: str, part: str = "") -> str:
+        """A stream's track in this recording: of the plain kind for the first, of its own for others, and always the same."""
+        key = (stream.source, stream.device, kind + part)
+        if key not in self.tracks:
+            name = kind if kind not in self.tracks.values() else f"{kind} {stream.device} {part}".rstrip()
+            self.tracks[key] = name if name not in self.tracks.values() else f"{name} {len(self.tracks) + 1}"
+        return self.tracks[key]
 
     def _seat(self, stream: Stream, message: Imu, names: tuple[str, ...]) -> None:
         """A device whose interval is known now takes its sites in the session."""
@@ -248,7 +257,7 @@ class Hub:
         except InnerfaceError as error:
             stream.problem = str(error)
             return
-        stream.problem = ""
+        stream.problem, stream.mine = "", [k for k, n in enumerate(names) if n in self.layout.sites]
         if self.session.ready is not None:
             self.note(f"{stream.device} brought {', '.join(mine)}; calibrate again to use it")
 
@@ -260,11 +269,15 @@ class Hub:
     def _face(self, stream: Stream, message: Face, at: float, arrival: float) -> None:
         if self.recorder is not None:
             values = np.array([message.values.get(c, np.nan) for c in LIVE_LINK_FACE])
-            track = "weights" if len([s for s in self.streams.values() if s.kind == "face"]) == 1 else f"weights {stream.source} {stream.device[:12]}"
+            track = self._track(stream, "weights")
             extra = {"arrival": round(arrival - self.recorder.started, 6)} | ({} if message.time is None else {"device_time": message.time})
             self.recorder.put(track, "weights", LIVE_LINK_FACE, {"device": stream.device}, at, values, extra)
-        seen = bool(message.values)
-        before = self.camera
+        if self.filming is not stream and self.filming is not None and arrival - self.filming.heard < GONE_S:
+            return  # one camera is the face; the others are recorded
+        seen, before = bool(message.values), self.camera if self.filming is stream else None
+        if before is not None and at <= before[0]:
+            return  # it was overtaken by a newer one
+        self.filming = stream
         values = np.array([message.values.get(c, 0.0) for c in OUTPUT]) if seen or before is None else before[2]
         step = min(max(at - before[0], 1e-3), 0.5) if before is not None else 1 / FRAME_RATE
         self.camera = (at, arrival, values, seen)
@@ -274,6 +287,7 @@ class Hub:
         if self.options.output == "sensors" or (self.options.output == "auto" and self.sensors_live):
             return
         values = values.copy()
+        values[: len(ARKIT)] = np.clip(values[: len(ARKIT)], 0.0, 1.0)
         if seen:
             values[len(ARKIT) :] = self.recentre_camera.push(values[len(ARKIT) :], step)
         out = self.loss_camera.push(values, seen, step)
@@ -283,7 +297,7 @@ class Hub:
     def _bio(self, stream: Stream, message: Bio, at: float) -> None:
         if self.recorder is not None:
             count = len(message.values)
-            track = f"biosignal {message.device}" if len([s for s in self.streams.values() if s.kind == "bio"]) > 1 else "biosignal"
+            track = self._track(stream, "biosignal")
             for k, row in enumerate(message.values):
                 when = at - (count - 1 - k) / message.rate
                 self.recorder.put(track, "biosignal", message.columns, {"unit": "uV", "rate_hz": repr(message.rate)}, when, row, {})
@@ -450,14 +464,14 @@ class Hub:
         if self.recorder is not None:
             raise InnerfaceError(f"{self.recorder.path} is being recorded; stop it first")
         if path is None:
-            stem = re.sub(r"[^\w\- ]", "_", name).strip()[:80] or f"take {datetime.now():%Y-%m-%d %H-%M-%S}"
+            stem = re.sub(r"[^\w\- ]", "_", name).strip().encode()[:160].decode(errors="ignore") or f"take {datetime.now():%Y-%m-%d %H-%M-%S}"
             path = self.options.folder / f"{stem}.mcap"
             count = 1
             while path.exists():
                 count += 1
                 path = self.options.folder / f"{stem} {count}.mcap"
         self.recorder = Recorder(path, path.stem, self.now())
-        self.marks = 0
+        self.marks, self.tracks = 0, {}
         return str(path)
 
     async def stop_recording(self) -> dict[str, Any]:
@@ -466,10 +480,25 @@ class Hub:
         if recorder is None:
             raise InnerfaceError("nothing is being recorded; start with 'record'")
         await asyncio.to_thread(recorder.close)
-        said = {"path": str(recorder.path), "rows": recorder.rows, "seconds": round(self.now() - recorder.started, 2), "dropped": recorder.dropped}
+        said = {
+            "path": str(recorder.path), "rows": recorder.rows, "seconds": round(self.now() - recorder.started, 2), "dropped": recorder.dropped,
+            "problem": recorder.problem,
+        }  # fmt: skip
         if recorder.problem:
             self.note(recorder.problem)
         return said
+
+    def stop_soon(self) -> asyncio.Task[None]:
+        """`stop_recording` for whoever cannot wait: what comes of it becomes a note."""
+
+        async def stop() -> None:
+            try:
+                said = await self.stop_recording()
+                self.note(f"recorded {said['path']}, {said['rows']} rows")
+            except InnerfaceError as error:
+                self.note(str(error))
+
+        return self.loop.create_task(stop())
 
     def mark(self, text: str = "") -> int:
         """A mark in the recording; its number."""

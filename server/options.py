@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -29,9 +30,12 @@ class Args:
         if given is None:
             return default
         try:
-            return float(given)
+            value = float(given)
         except ValueError:
-            raise InnerfaceError(f"{self.text}: {name}={given} is not a number") from None
+            value = math.nan
+        if not math.isfinite(value) or abs(value) > 1e9:
+            raise InnerfaceError(f"{self.text}: {name}={given} is not a number that makes sense") from None
+        return value
 
     def string(self, name: str, default: str = "") -> str:
         """A text."""
@@ -123,7 +127,7 @@ def _vmc(a: Args, host: str) -> Source:
 def _osc(a: Args, host: str) -> Source:
     from .sources.udp import OscControl
 
-    return OscControl(*a.address(host, OscControl.port))
+    return OscControl(*a.address("127.0.0.1", OscControl.port))  # it asks for no token: the network must be named
 
 
 def _brainflow(a: Args, host: str) -> Source:

@@ -23,6 +23,7 @@ from ..core.formats.mcap_take import channel_metadata, schema
 
 _CHUNK = 16 << 10  # what a crash may cost: a tenth of a second of eleven sensors
 _SYNC_S = 0.5
+_MOST_CHANNELS = 256  # a device that sends other sensors every time is no device
 _HELD = 30_000  # samples that wait for the disk: two and a half minutes at 200 a second
 _RETRY_S = 0.25
 _PATIENCE_S = 3.0  # how long closing waits for a disk that does not take anything
@@ -65,9 +66,9 @@ class Recorder:
     def __init__(self, path: str | Path, name: str, started: float) -> None:
         self.path, self.name, self.started = Path(path), name, started
         self.problem, self.dropped, self.rows, self.given_up = "", 0, 0, threading.Event()
-        if self.path.exists():
-            raise InnerfaceError(f"{self.path}: is there already, and takes are never overwritten; give another name")
         try:
+            if self.path.exists():
+                raise InnerfaceError(f"{self.path}: is there already, and takes are never overwritten; give another name")
             self.path.parent.mkdir(parents=True, exist_ok=True)
             raw = open(self.path, "xb", buffering=0)
         except OSError as error:
@@ -81,8 +82,9 @@ class Recorder:
     def put(self, track: str, kind: str, columns: tuple[str, ...], meta: dict[str, str], at: float, values: np.ndarray, extra: dict[str, Any]) -> None:
         """A sample of a track: `at` s on the hub's clock, `values` (C,) of `columns`; `extra` is kept beside them for other readers."""
         try:
+            if not self.thread.is_alive():
+                raise Full
             self.waiting.put_nowait((track, kind, columns, meta, at - self.started, values, extra))
-            self.rows += 1
         except Full:
             self.dropped += 1
 
@@ -105,7 +107,10 @@ class Recorder:
             self._write()
         except OSError:
             pass  # given up; `problem` says why, and what is on the disk is whole
+        except Exception as error:  # whatever it is, it is told, and what is on the disk stays
+            self.problem = f"{self.path}: the recording ended by a mistake of the bridge ({type(error).__name__}: {error}); start another"
         finally:
+            self.dropped += self.waiting.qsize()
             with contextlib.suppress(OSError):
                 self.raw.close()
 
@@ -121,16 +126,20 @@ class Recorder:
         while (item := self.waiting.get()) is not None:
             track, kind, columns, meta, at, values, extra = item
             channel = channels.get((track, columns))
+            if channel is None and len(channels) >= _MOST_CHANNELS:
+                self.dropped += 1
+                continue
             if channel is None:
                 own = track if not any(name == track for name, _ in channels) else f"{track} {len(channels) + 1}"
-                about = channel_metadata(kind, columns, {**meta, "utc": self.utc})
+                about = {k: _clean(v) for k, v in channel_metadata(kind, columns, {**meta, "utc": self.utc}).items()}
                 known = writer.register_schema(f"innerface.{kind}", "jsonschema", schema(columns))
-                channel = channels[track, columns] = writer.register_channel(f"/{own}", "json", known, metadata=about)
+                channel = channels[track, columns] = writer.register_channel(f"/{_clean(own)}", "json", known, metadata=about)
             sample: dict[str, Any] = {"time": round(at, 6)}
             sample.update(zip(columns, (None if v != v else round(v, 6) for v in values.tolist())))
             sample.update(extra)
             stamp = max(round(at * 1e9), 0)
             writer.add_message(channel, stamp, json.dumps(sample, separators=(",", ":")).encode(), stamp)
+            self.rows += 1
             if time.monotonic() - synced > _SYNC_S:  # a pulled plug, too, costs no more
                 with contextlib.suppress(OSError):
                     os.fsync(self.raw.fileno())
@@ -138,3 +147,8 @@ class Recorder:
         writer.finish()
         with contextlib.suppress(OSError):
             os.fsync(self.raw.fileno())
+
+
+def _clean(text: str) -> str:
+    """A text that any file can hold: names come from the network."""
+    return text.encode("utf-8", "replace").decode("utf-8")

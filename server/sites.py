@@ -42,14 +42,13 @@ class Sites:
             raise InnerfaceError(f"site '{site[:40]}': layout '{self.layout.name}' has {', '.join(self.layout.sites)}")
         if "/" not in sensor:
             raise InnerfaceError(f"sensor '{sensor[:40]}': give DEVICE/SENSOR, such as a1:b2:c3:d4:e5:f6/0")
-        for other in [k for k, v in self.assigned.items() if v == site]:
-            del self.assigned[other]
-        self.assigned.pop(sensor, None)
+        made = {k: v for k, v in self.assigned.items() if v != site and k != sensor}
         if site:
-            self.assigned[sensor] = site
+            made[sensor] = site
         if self.path is not None:
             with replacing(self.path) as temporary:
-                temporary.write_text(json.dumps({"sites": self.assigned}, indent=1), encoding="utf-8")
+                temporary.write_text(json.dumps({"sites": made}, indent=1), encoding="utf-8")
+        self.assigned = made
 
     def site(self, device: str, key: str) -> str:
         """The site of a sensor, "" where nobody knows."""

@@ -35,6 +35,7 @@ class Stream:
     keys: tuple[str, ...] = ()
     present: np.ndarray = field(default_factory=lambda: np.ones(0))  # per key: share of recent samples that held it
     session: int | None = None
+    mine: list[int] = field(default_factory=list)  # which of its sensors have a seat in the session
     last: Imu | None = None
 
     def when(self, message: Imu | Face | Bio, arrival: float) -> float | None:

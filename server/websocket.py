@@ -16,7 +16,7 @@ from collections import deque
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, quote, urlsplit
 
 import numpy as np
 
@@ -113,7 +113,7 @@ class Door:
         """The control page's address, with the token in it."""
         host = self.host if self.host not in ("0.0.0.0", "::") else _own_address()
         host = f"[{host}]" if ":" in host else host
-        return f"http://{host}:{self.port}/" + (f"?token={self.token}" if self.token else "")
+        return f"http://{host}:{self.port}/" + (f"?token={quote(self.token, safe='')}" if self.token else "")
 
     # -- visitors --------------------------------------------------------------------------------------------------------------
 
@@ -138,8 +138,8 @@ class Door:
 
     def _page(self, connection: Any, path: str) -> Any:
         """A file of the control page; nothing else of the disk."""
-        name = path.lstrip("/") or "index.html"
-        if name not in {p.name for p in PAGE.iterdir() if p.is_file()}:
+        name = path.removeprefix("/") or "index.html"
+        if (name == "index.html") != (path in ("/", "/index.html")) or name not in {p.name for p in PAGE.iterdir() if p.is_file()}:
             return connection.respond(HTTPStatus.NOT_FOUND, "There is no such page.\n")
         response = connection.respond(HTTPStatus.OK, "")
         response.body = (PAGE / name).read_bytes()
@@ -285,10 +285,10 @@ _COMMANDS: dict[str, Any] = {
 
 def _known_host(header: str, own: str) -> bool:
     """Whether the Host header is an address, localhost, or what we were told to listen on: a name of someone else's may lead here by DNS."""
-    name = urlsplit(f"//{header}").hostname or ""
-    if name in ("localhost", own):
-        return True
     try:
+        name = urlsplit(f"//{header}").hostname or ""
+        if name in ("localhost", own):
+            return True
         ipaddress.ip_address(name)
     except ValueError:
         return False

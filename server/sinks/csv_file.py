@@ -35,8 +35,10 @@ class CsvFile:
             raise InnerfaceError(f"{self.path}: is there already, and is not overwritten; give another name")
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            self.out = open(self.part, "w", encoding="utf-8", newline="")
+            self.out = open(self.part, "x", encoding="utf-8", newline="")
             self.out.write(HEADER + "\n")
+        except FileExistsError:
+            raise InnerfaceError(f"{self.part}: was left by a bridge that crashed, with its rows in it; rename it to a .csv, or delete it") from None
         except OSError as error:
             raise InnerfaceError(f"{self.path}: cannot be written ({error.strerror}); choose another folder") from None
 

@@ -144,4 +144,4 @@ class VTubeStudio:
         if self.token_file is not None:
             with replacing(self.token_file) as temporary:
                 temporary.write_text(token, encoding="utf-8")
-                temporary.chmod(0o600)
+            self.token_file.chmod(0o600)

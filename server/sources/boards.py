@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 from typing import Any
 
@@ -12,7 +13,7 @@ from ...core.errors import InnerfaceError
 from ..hub import Hub
 from ..messages import Bio
 
-_POLL_S = 0.02
+_POLL_S, _RETRY_S = 0.02, 2.0
 
 
 class _Polled:
@@ -23,6 +24,7 @@ class _Polled:
     def __init__(self) -> None:
         self.ending = threading.Event()
         self.thread: threading.Thread | None = None
+        self.problem = ""
 
     async def start(self, hub: Hub) -> None:
         """Connect. Raises InnerfaceError."""
@@ -39,10 +41,23 @@ class _Polled:
 
     def _run(self) -> None:
         while not self.ending.wait(_POLL_S):
-            message = self.poll()
-            if message is not None:
-                self.hub.receive_soon(self.name, message)
-        self.disconnect()
+            try:
+                if self.problem:
+                    self.connect()
+                    self.problem = ""
+                message = self.poll()
+                if message is not None:
+                    self.hub.receive_soon(self.name, message)
+            except Exception as error:  # the libraries' own errors share no base; a board that comes back goes on
+                if not self.problem:
+                    self._leave()
+                self.problem = f"lost ({error}); looked for again"
+                self.ending.wait(_RETRY_S)
+        self._leave()
+
+    def _leave(self) -> None:
+        with contextlib.suppress(Exception):
+            self.disconnect()
 
     def connect(self) -> None:
         """Open the board or stream."""
@@ -118,7 +133,7 @@ class BrainFlow(_Polled):
 
     def about(self) -> str:
         """The board."""
-        return f"BrainFlow board {self.asked}"
+        return f"BrainFlow board {self.asked}" + (f"; {self.problem}" if self.problem else "")
 
 
 class Lsl(_Polled):
@@ -159,4 +174,4 @@ class Lsl(_Polled):
 
     def about(self) -> str:
         """The stream."""
-        return f"LSL stream {self.stream}"
+        return f"LSL stream {self.stream}" + (f"; {self.problem}" if self.problem else "")

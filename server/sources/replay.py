@@ -38,6 +38,7 @@ class Replay:
         for note in take.notes:
             hub.note(note)
         self.task = hub.loop.create_task(self._play(hub, tracks))
+        self.task.add_done_callback(hub._broken)
 
     async def stop(self) -> None:
         """End."""
@@ -45,7 +46,8 @@ class Replay:
             self.task.cancel()
 
     async def _play(self, hub: Hub, tracks: list[Track]) -> None:
-        readers = [_Imu(t) if t.kind == "imu" else _Rows(t) for t in tracks]
+        count_by_kind = {kind: sum(t.kind == kind for t in tracks) for kind in ("imu", "weights", "biosignal")}
+        readers = [(_Imu if t.kind == "imu" else _Rows)(t, f" {k}" if count_by_kind[t.kind] > 1 else "") for k, t in enumerate(tracks)]
         first = min(float(t.time[0]) for t in tracks)
         order = sorted((float(at), k, row) for k, t in enumerate(tracks) for row, at in enumerate(t.time))
         count, turn = 0, hub.now()
@@ -71,20 +73,20 @@ class Replay:
 
 
 class _Imu:
-    def __init__(self, track: Track) -> None:
-        self.signal = from_track(track)
+    def __init__(self, track: Track, part: str) -> None:
+        self.signal, self.part = from_track(track), part.strip()
 
     def message(self, name: str, row: int, time: float, count: int) -> Imu:
         s = self.signal
-        return Imu(name, s.sites, s.rotation[row], s.acceleration[row], time, None, s.linear, s.up)
+        return Imu(name, s.sites, s.rotation[row], s.acceleration[row], time, None, s.linear, s.up, part=self.part)
 
 
 class _Rows:
-    def __init__(self, track: Track) -> None:
-        self.track = track
+    def __init__(self, track: Track, part: str) -> None:
+        self.track, self.part = track, part
 
     def message(self, name: str, row: int, time: float, count: int) -> Face | Bio:
         values = self.track.values[row]
         if self.track.kind == "biosignal":
-            return Bio(name, self.track.columns, values[None], self.track.rate or 250.0, time)
-        return Face(name, {c: float(v) for c, v in zip(self.track.columns, values) if np.isfinite(v)}, time)
+            return Bio(name + self.part, self.track.columns, values[None], self.track.rate or 250.0, time)
+        return Face(name + self.part, {c: float(v) for c, v in zip(self.track.columns, values) if np.isfinite(v)}, time)

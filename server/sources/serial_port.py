@@ -36,7 +36,7 @@ class SerialPort:
             self.line = await asyncio.to_thread(self._open)
         except ImportError as error:
             raise InnerfaceError(f"serial ports need pyserial, which does not load ({error}); pip install pyserial") from None
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, OverflowError) as error:
             raise InnerfaceError(f"{self.name}: {_mend(self.port, error)}") from None
         self.thread = threading.Thread(target=self._run, name=f"innerface {self.port}", daemon=True)
         self.thread.start()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
+import socket
 import time
 from typing import Any
 
@@ -35,9 +35,9 @@ class Udp(asyncio.DatagramProtocol):
         self.hub = hub
         try:
             await hub.loop.create_datagram_endpoint(lambda: self, local_addr=(self.host, self.port))
-        except OSError as error:
+        except (OSError, OverflowError) as error:
             raise InnerfaceError(
-                f"{self.name}: UDP port {self.port} on {self.host} cannot be opened ({error.strerror or error}); "
+                f"{self.name}: UDP port {self.port} on {self.host} cannot be opened ({getattr(error, 'strerror', None) or error}); "
                 "end the other program that has it, or give another port"
             ) from None
         self.host, self.port = self.transport.get_extra_info("sockname")[:2]
@@ -115,7 +115,7 @@ class SlimeVr(Udp):
 
     name, port, what = "slimevr", slimevr.PORT, "SlimeVR trackers"
     _BEAT_S, _REPEAT_S, _GONE_S = 0.5, 0.05, 2.0
-    _MOST = 64
+    _MOST, _MOST_SENSORS = 64, 16
 
     def __init__(self, host: str = LOOPBACK, port: int | None = None) -> None:
         super().__init__(host, port)
@@ -143,6 +143,8 @@ class SlimeVr(Udp):
         if tracker is None:
             if len(self.trackers) >= self._MOST:
                 return False
+            if not any(isinstance(event, slimevr.Handshake) for event in events):
+                return True  # met before the bridge was started again: it will shake hands when it hears nothing
             tracker = self.trackers[addr] = _Tracker(addr)
         if number and number <= tracker.last:
             return True  # out of order: the newer one is known
@@ -174,6 +176,9 @@ class SlimeVr(Udp):
     def _send(self, tracker: _Tracker, sensor: int) -> None:
         """One sensor's sample: linear acceleration, z up. Acceleration comes just after its rotation, so it is a sample old."""
         assert self.hub is not None
+        if sensor not in tracker.sent and len(tracker.sent) >= self._MOST_SENSORS:
+            tracker.rotation.pop(sensor, None)
+            return
         tracker.sent[sensor] = time.monotonic()
         force = tracker.acceleration.get(sensor, np.zeros(3))
         message = Imu(f"{tracker.device}", (str(sensor),), tracker.rotation[sensor][None], force[None], linear=True, up="z", part=str(sensor))
@@ -208,6 +213,7 @@ class LiveLinkFace(Udp):
     def __init__(self, host: str = LOOPBACK, port: int | None = None, swap_mouth: bool = True, swap_jaw: bool = False) -> None:
         super().__init__(host, port)
         self.swap_mouth, self.swap_jaw = swap_mouth, swap_jaw
+        self.subjects: dict[str, str] = {}
 
     def got(self, data: bytes, addr: tuple[str, int]) -> bool:
         """A frame; without a face it is one as well."""
@@ -215,7 +221,10 @@ class LiveLinkFace(Udp):
         if packet is None or self.hub is None:
             return False
         values = live_link_face.values(packet, self.swap_mouth, self.swap_jaw)
-        self.hub.receive(self.name, Face(packet.subject or packet.device, values, live_link_face.seconds(packet)))
+        if packet.device not in self.subjects and len(self.subjects) < 64:
+            self.subjects[packet.device] = packet.subject
+            self.hub.receive(self.name, About(packet.device or addr[0], packet.subject))
+        self.hub.receive(self.name, Face(packet.device or addr[0], values, live_link_face.seconds(packet)))
         return True
 
 
@@ -226,11 +235,16 @@ class IFacialMocap(Udp):
 
     def __init__(self, host: str = LOOPBACK, port: int | None = None, phone: str = "") -> None:
         super().__init__(host, port)
-        self.phone = phone
+        self.phone, self.address = phone, ""
         self.task: asyncio.Task[None] | None = None
 
     async def start(self, hub: Hub) -> None:
         """Open the socket and ask."""
+        if self.phone:  # once: names are not looked up while faces wait
+            try:
+                self.address = str((await hub.loop.getaddrinfo(self.phone, self.port, family=socket.AF_INET))[0][4][0])
+            except OSError as error:
+                raise InnerfaceError(f"ifacialmocap: the phone '{self.phone}' is not found ({error.strerror}); give the address that it shows") from None
         await super().start(hub)
         if self.phone:
             self.task = hub.loop.create_task(self._ask())
@@ -244,13 +258,13 @@ class IFacialMocap(Udp):
     async def _ask(self) -> None:
         while True:
             if time.monotonic() - self.heard > 1.0:
-                self.transport.sendto(ifacialmocap.START, (self.phone, ifacialmocap.PORT))
-                self.transport.sendto(ifacialmocap.FACEMOTION3D_START, (self.phone, ifacialmocap.FACEMOTION3D_PORT))
+                self.transport.sendto(ifacialmocap.START, (self.address, ifacialmocap.PORT))
+                self.transport.sendto(ifacialmocap.FACEMOTION3D_START, (self.address, ifacialmocap.FACEMOTION3D_PORT))
             await asyncio.sleep(1.0)
 
     def got(self, data: bytes, addr: tuple[str, int]) -> bool:
         """A frame of text."""
-        values = ifacialmocap.parse(data) if addr[0] == self.phone or not _is_address(self.phone) else None
+        values = ifacialmocap.parse(data) if self.address in ("", addr[0]) else None
         if values is None or self.hub is None:
             return False
         self.hub.receive(self.name, Face(addr[0], values))
@@ -259,14 +273,6 @@ class IFacialMocap(Udp):
     def about(self) -> str:
         """As of others, and the phone that is asked."""
         return super().about() + (f" (asking {self.phone})" if self.phone else "; give the phone's address, ifacialmocap:PHONE_IP, to ask it to send")
-
-
-def _is_address(text: str) -> bool:
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        return False
-    return True
 
 
 class Vmc(Udp):
@@ -315,7 +321,7 @@ class OscControl(Udp):
                 case "/innerface/record":
                     hub.record(text)
                 case "/innerface/stop":
-                    self.stopping = hub.loop.create_task(hub.stop_recording())
+                    self.stopping = hub.stop_soon()
                 case "/innerface/mark":
                     hub.mark(text)
                 case _:

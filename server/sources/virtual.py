@@ -18,7 +18,7 @@ from ...core import formats, performance
 from ...core.errors import InnerfaceError
 from ...core.face_model import bundled
 from ...core.imu.effects import PRESETS
-from ...core.imu.signal import ImuSignal, from_track
+from ...core.imu.signal import ImuSignal, from_track, joined
 from ...core.imu.simulate import simulate
 from ...core.take import Track
 from ..hub import Hub
@@ -93,9 +93,9 @@ class Virtual:
             truth: Track = performance.perform(h.seed).weights()
         else:
             take = formats.read_take(self.take)
-            sensors = next((t for t in take.tracks.values() if t.kind == "imu"), None)
-            if sensors is not None:
-                return from_track(sensors), 0
+            sensors = [t for t in take.tracks.values() if t.kind == "imu" and len(t.time)]
+            if sensors:
+                return joined(sensors), 0
             truth = take.weights()
         effects = replace(PRESETS[h.preset], rate_hz=h.rate)
         signal = from_track(simulate(truth, bundled(), self._layout(), effects, h.seed).tracks["imu"])

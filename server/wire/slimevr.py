@@ -131,7 +131,7 @@ def _event(kind: int, body: bytes) -> Event:
             return _rotation(sensor, [v / 32768 for v in rest[:4]], a) or Alive(kind)
         if kind == 12:
             values = struct.unpack_from(">2f", body) if len(body) >= 8 else (float("nan"), *struct.unpack_from(">f", body))
-            return Battery(*values)
+            return Battery(*(v if 0 <= v < 100 else float("nan") for v in values))
         if kind == 15 and len(body) >= 2:
             return SensorInfo(body[0], body[1], body[2] if len(body) > 2 else 0)
         if kind == 13:

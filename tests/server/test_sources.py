@@ -10,7 +10,7 @@ from innerface.core.channels import OUTPUT
 from innerface.core.errors import InnerfaceError
 from innerface.core.imu.signal import ImuSignal, to_track
 from innerface.core.take import Take, Track
-from innerface.server.messages import Imu
+from innerface.server.messages import Face, Imu
 from innerface.server.sources import udp
 from innerface.server.sources.boards import BrainFlow, Lsl
 from innerface.server.sources.replay import Replay
@@ -138,9 +138,11 @@ def test_frames_of_text_and_vmc_become_faces_too(bridge, frames, vector):
             transport.sendto(data)
             await asyncio.sleep(0.05)
             transport.close()
-        return got[:2]
+            hub.filming = None  # each as if it were the only one
+        return got
 
-    first, second = bridge(work, [text, osc])
+    got = bridge(work, [text, osc])
+    first, second = next(f for f in got), next(f for f in got if f.values[OUTPUT.index("jawOpen")] > 0.4)
     assert first.values[OUTPUT.index("jawOpen")] == pytest.approx(0.12) and second.values[OUTPUT.index("jawOpen")] == pytest.approx(0.5)
     assert text.foreign == osc.foreign == 1
 
@@ -412,3 +414,97 @@ def test_a_device_that_is_exchanged_for_another_leaves_its_sites_to_it(bridge):
 
     problem, seats, problems = bridge(work)
     assert "aux has a device already" in problem and seats["beef"] is not None and seats["7a3f"] is None and not any(problems)
+
+
+def test_names_that_are_no_text_do_not_end_a_recording(bridge, capture):
+    source = udp.LiveLinkFace(port=0)
+
+    async def work(hub):
+        hub.record("names")
+        transport, _ = await speaking(source.port)
+        for k, data in enumerate(capture[:40]):
+            transport.sendto(data.replace(data[5:9], b"\xff\xfe\xff\xfe", 1) if k == 5 else data)
+            await asyncio.sleep(0.01)
+        transport.close()
+        return await hub.stop_recording()
+
+    said = bridge(work, [source])
+    assert said["rows"] == 40 and said["dropped"] == 0 and said["problem"] == ""
+    assert len(formats.read_take(said["path"]).tracks["weights"].time) == 39
+
+
+def test_one_camera_is_the_face_and_others_are_recorded_beside_it(bridge):
+    async def work(hub):
+        got = []
+        hub.listeners.add(got.append)
+        hub.record("two")
+        for _ in range(20):
+            hub.receive("vmc", Face("192.168.178.20", {"jawOpen": 0.25}))
+            hub.receive("vmc", Face("192.168.178.21", {"jawOpen": 3.0}))
+            await asyncio.sleep(0.005)
+        hub.filming.heard -= 10  # the first is gone: the second takes over, within range
+        hub.receive("vmc", Face("192.168.178.21", {"jawOpen": 3.0}))
+        return got, await hub.stop_recording()
+
+    got, said = bridge(work)
+    jaw = OUTPUT.index("jawOpen")
+    assert [f.values[jaw] for f in got] == [0.25] * 20 + [1.0]
+    tracks = formats.read_take(said["path"]).tracks
+    assert {n: set(t.column("jawOpen")) for n, t in tracks.items()} == {"weights": {0.25}, "weights 192.168.178.21": {3.0}}
+
+
+def test_a_face_that_was_overtaken_is_recorded_and_not_shown(bridge):
+    async def work(hub):
+        got = []
+        hub.listeners.add(got.append)
+        for at, jaw in ((1.0, 0.1), (1.05, 0.3), (1.033, 0.2), (1.066, 0.4)):
+            hub.receive("phone", Face("phone", {"jawOpen": jaw}, at))
+        return [round(float(f.values[OUTPUT.index("jawOpen")]), 6) for f in got]
+
+    assert bridge(work) == [0.1, 0.3, 0.4]
+
+
+def test_a_take_of_two_devices_plays_as_two(bridge, tmp_path):
+    time = np.arange(100) / 100
+
+    def track(sites, shift):
+        return to_track(ImuSignal(time + shift, sites, np.tile([1.0, 0, 0, 0], (100, len(sites), 1)), np.tile([0, 9.8, 0.0], (100, len(sites), 1)), False, "y"))
+
+    path = tmp_path / "two.mcap"
+    formats.write_take(Take("two", {"imu": track(("aux", "oculi_left"), 0.0), "imu b": track(("oculi_right",), 0.004)}), path)
+    source = Replay(path, speed=2.0)
+
+    async def work(hub):
+        await source.done.wait()
+        return [s.counter.received for s in hub.streams.values()], [s.session for s in hub.streams.values()]
+
+    assert bridge(work, [source]) == ([100, 100], [0, 1])
+
+
+def test_an_assignment_that_cannot_be_kept_changes_nothing(bridge, tmp_path):
+    blocked = tmp_path / "file"
+    blocked.write_text("")
+
+    async def work(hub):
+        for k in range(12):
+            hub.receive("device", sample(k))
+        with pytest.raises(InnerfaceError):
+            hub.assign("7a3f/0", "oculi_left")
+        for k in range(12, 20):
+            hub.receive("device", sample(k))
+        return hub.sites.assigned
+
+    assert bridge(work, sites=blocked / "sites.json") == {}
+
+
+def test_trackers_from_before_a_restart_are_left_to_shake_hands_again(bridge, vector):
+    source = udp.SlimeVr(port=0)
+
+    async def work(hub):
+        transport, answers = await speaking(source.port)
+        transport.sendto(vector("slimevr_rotation"))
+        await asyncio.sleep(1.2)
+        transport.close()
+        return answers, len(source.trackers)
+
+    assert bridge(work, [source]) == ([], 0)
