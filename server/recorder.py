@@ -1,4 +1,4 @@
-"""Recording: an append-only MCAP that a thread of its own writes, so that reception never waits for the disk and a crash costs at most a second.
+"""Recording: an append-only MCAP that a thread of its own writes, so that reception never waits for the disk and a crash costs at most the last 16 KiB.
 
 The file is written where it will stay. Killed at any byte, it is read up to its last whole chunk (`core.formats.mcap_take`). A disk that is
 full or gone makes the writer wait and try again; what comes meanwhile is held, as far as memory is lent, and told.
