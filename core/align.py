@@ -18,8 +18,8 @@ from .channels import ARKIT, GROUPS
 from .errors import InnerfaceError
 from .imu.layout import Layout
 from .imu.linear import LinearModel
-from .imu.signal import FRAME_RATE, joined
-from .infer import infer
+from .imu.signal import FRAME_RATE, from_track
+from .infer import imu_track, infer
 from .resample import bridge, linear
 from .take import Take
 
@@ -80,7 +80,7 @@ def moving(take: Take, layout: Layout, model: LinearModel) -> Moving:
 
 def chin_taps(take: Take) -> np.ndarray | None:
     """Times (3,) of a triple tap on the chin in an IMU take, or None: sharp pushes that the chin feels more than the rest of the face."""
-    signal = joined([t for t in take.tracks.values() if t.kind == "imu"])
+    signal = from_track(imu_track(take))
     chin = [k for k, s in enumerate(signal.sites) if s.startswith("mentalis")]
     rest = [k for k in range(len(signal.sites)) if k not in chin]
     if not chin or len(signal.time) < 16:

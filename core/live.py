@@ -128,17 +128,15 @@ class Session:
     ) -> None:
         self.model, self.layout, self.adapter, self.raw, self.smooth = model, sites, adapter, raw, smooth
         Stage(model, adapter, raw, smooth)  # refused now rather than at the first calibration
-        self.frames = Frames(sites.sites, [], start)
+        self.frames = Frames(sites.sites, start)
         self.habits: dict[int, tuple[bool, str]] = {}
         self.ready: Ready | None = None
         self.history: deque[tuple[np.ndarray, np.ndarray]] = deque(maxlen=HISTORY)  # rotation of a frame, acceleration of the one LOOKAHEAD before
-        self.failed = ""  # why the last calibration did not work
 
     def device(self, sites: tuple[str, ...], step: float, linear: bool, up: str) -> int:
         """A device, whose samples then go by the number that this gives. Sites that the layout lacks are told with InnerfaceError."""
-        unknown = [s for s in sites if s not in self.layout.sites]
-        if unknown:
-            raise InnerfaceError(f"layout '{self.layout.name}' has no site {', '.join(unknown)}; assign one of {', '.join(self.layout.sites)}")
+        for site in sites:
+            self.layout.check(site)
         try:
             number = self.frames.device([self.layout.sites.index(s) for s in sites], step)
         except ValueError as error:
@@ -169,16 +167,12 @@ class Session:
 
     def _push(self, ready: Ready, time: np.ndarray, rotation: np.ndarray, acceleration: np.ndarray) -> Output:
         found = ready.live.calibrator.found
-        columns = [self._column(found, s) for s in found.sites]
+        sent = {right: taped for taped, right in found.renamed.items()}
+        columns = [self.layout.sites.index(sent.get(s, s)) for s in found.sites]  # where sensors sit that the calibration calls so
         values, confidence = ready.live.push(ready.level.rotation(rotation[:, columns]), acceleration[:, columns] * ready.level.scale)
         face = [columns[s] for s in found.face]
         late = time - LOOKAHEAD / FRAME_RATE
         return Output(late[len(late) - len(values) :], values, confidence, ~np.isnan(acceleration[len(late) - len(values) :, face, 0]).all(axis=1))
-
-    def _column(self, found: Calibration, site: str) -> int:
-        """Where the sensor sits in the frames that the calibration calls by this name."""
-        sent = {right: taped for taped, right in found.renamed.items()}
-        return self.layout.sites.index(sent.get(site, site))
 
     def snapshot(self, seconds: float = float("inf")) -> tuple[np.ndarray, np.ndarray, int]:
         """The last frames: rotations (n, S, 4), accelerations (n, S, 3) of the frames LOOKAHEAD before, and the number of the frame after them."""

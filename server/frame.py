@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..core.channels import OUTPUT
+from ..core.formats.live_link_face import complete
+from ..core.take import Track
 
 VERSION = 1
 FACE, SENSORS = 1, 2
@@ -26,6 +28,11 @@ class Frame:
     confidence: np.ndarray | None
     source: str
     seen: bool
+
+
+def live_link_values(frame: Frame) -> np.ndarray:
+    """(61,) in LIVE_LINK_FACE's order; the eyes' angles follow the gaze channels."""
+    return complete(Track("weights", np.zeros(1), OUTPUT, frame.values[None]))[0]
 
 
 def face_bytes(frame: Frame) -> bytes:

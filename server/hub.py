@@ -27,6 +27,7 @@ from ..core.imu.adapt import Adapter
 from ..core.imu.layout import Layout, layout
 from ..core.imu.network import Network
 from ..core.imu.signal import FRAME_RATE, LOOKAHEAD, columns
+from ..core.imu.spans import NoTurnError
 from ..core.live import Output, Session
 from .frame import Frame
 from .kinds import STREAMS
@@ -192,7 +193,7 @@ class Hub:
                 self._forget(arrival)
             if len(self.streams) >= _MOST_STREAMS:
                 return None
-            stream = self.streams[key] = Stream(source, device, kind, arrival, heard=arrival)
+            stream = self.streams[key] = Stream(source, device, kind, heard=arrival)
             if early is not None:
                 stream.name, stream.battery = early.name, early.battery
         elif kind in ("imu", "bio") and arrival - stream.heard > GONE_S and stream.counter.received:
@@ -421,7 +422,7 @@ class Hub:
                 if self.calibrating and seconds > _CALIBRATION_S:
                     self.calibrating = ""
                     self.note(f"not calibrated: {error}")
-                if "no nod and shake" not in str(error):  # that one is still to come
+                if not isinstance(error, NoTurnError):  # that one is still to come
                     self.calibration_note = str(error)
                 continue
             if ready is None or session is not self.session:
@@ -449,8 +450,7 @@ class Hub:
 
     def touch(self, site: str) -> float:
         """Wait for a tap on the sensor at a site; how long, in s. Raises InnerfaceError for a site that the layout lacks."""
-        if site not in self.layout.sites:
-            raise InnerfaceError(f"site '{site[:40]}': layout '{self.layout.name}' has {', '.join(self.layout.sites)}")
+        self.layout.check(site)
         self.touching = Touch(site, self.now() + _TOUCH_S)
         return _TOUCH_S
 

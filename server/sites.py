@@ -38,8 +38,8 @@ class Sites:
 
     def assign(self, sensor: str, site: str) -> None:
         """`sensor` ("device/key") sits at `site`; "" forgets it. Who sat there before does so no longer. Raises InnerfaceError."""
-        if site and site not in self.layout.sites:
-            raise InnerfaceError(f"site '{site[:40]}': layout '{self.layout.name}' has {', '.join(self.layout.sites)}")
+        if site:
+            self.layout.check(site)
         if "/" not in sensor:
             raise InnerfaceError(f"sensor '{sensor[:40]}': give DEVICE/SENSOR, such as a1:b2:c3:d4:e5:f6/0")
         made = {k: v for k, v in self.assigned.items() if v != site and k != sensor}

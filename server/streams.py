@@ -13,7 +13,6 @@ from .messages import Bio, Face, Imu
 _RECENT = 400  # samples that rates and losses are told from
 _SETTLED = 8  # samples after which the interval is believed
 GONE_S = 1.5  # silence after which a device counts as away
-_REPORT_S = 10.0
 
 
 @dataclass
@@ -23,7 +22,6 @@ class Stream:
     source: str
     device: str
     kind: str
-    since: float
     clock: Clock = field(default_factory=Clock)
     counter: Counter = field(default_factory=Counter)
     arrivals: deque[float] = field(default_factory=lambda: deque(maxlen=_RECENT))

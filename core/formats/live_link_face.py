@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -93,24 +94,39 @@ def eye_angles(track: Track) -> dict[str, np.ndarray]:
     return out
 
 
-def write(take: Take, path: Path) -> None:
-    """Write the weights as the app would. Absent channels become 0, absent eye angles follow the gaze channels."""
-    track = take.weights()
-    lost = track.lost()
+def complete(track: Track) -> np.ndarray:
+    """Values (T, 61) in LIVE_LINK_FACE's order: absent channels 0, absent eye angles as the gaze channels have them; NaN where missing."""
     values = track.select(LIVE_LINK_FACE)
     derived = eye_angles(track)
     for i, name in enumerate(LIVE_LINK_FACE):
         if name not in track.columns:
             values[:, i] = derived.get(name, 0.0)
-    values = np.nan_to_num(bridge(track.time, values))
+    return values
+
+
+def line(seconds: float, values: list[float]) -> str:
+    """A row of the file, without its end: no values where the face was lost."""
+    start = f"{timecode.text(seconds)},{len(values)}"
+    return f"{start},{_form(len(values)) % tuple(values)}" if values else start
+
+
+@lru_cache
+def _form(count: int) -> str:
+    return ",".join(["%.10f"] * count)
+
+
+def write(take: Take, path: Path) -> None:
+    """Write the weights as the app would. Absent channels become 0, absent eye angles follow the gaze channels."""
+    track = take.weights()
+    lost = track.lost()
+    values = np.nan_to_num(bridge(track.time, complete(track)))
     header = track.meta.get("llf_header", HEADER)
     order = [_BY_LOWER.get(cell.strip().lower(), "") for cell in header.split(",")[2:]]
     if sorted(order) != sorted(LIVE_LINK_FACE):
         header, order = HEADER, list(LIVE_LINK_FACE)
     values = values[:, [LIVE_LINK_FACE.index(c) for c in order]]
-    form = ",".join(["%.10f"] * len(order))
     newline = track.meta.get("newline", "\n")
     with replacing(path) as temporary, open(temporary, "w", encoding="utf-8", newline="") as out:
         out.write(header + newline)
         for t, row, gone in zip(track.time, values.tolist(), lost):
-            out.write(f"{timecode.text(t)},0{newline}" if gone else f"{timecode.text(t)},{len(order)},{form % tuple(row)}{newline}")
+            out.write(line(t, [] if gone else row) + newline)

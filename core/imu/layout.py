@@ -24,6 +24,11 @@ class Layout:
     positions: np.ndarray
     reference: str
 
+    def check(self, site: str) -> None:
+        """Raises InnerfaceError where the layout lacks a site."""
+        if site not in self.sites:
+            raise InnerfaceError(f"site '{site[:40]}': layout '{self.name}' has {', '.join(self.sites)}")
+
     def mirrored_site(self, site: str) -> str:
         """The same place on the other side: `oculi_left` -> `oculi_right`; a site without a side stays."""
         for a, b in (("_left", "_right"), ("_right", "_left")):

@@ -17,6 +17,11 @@ from .signal import FRAME_RATE
 
 Span = tuple[float, float]  # seconds from the take's first row
 
+
+class NoTurnError(InnerfaceError):
+    """There is no nod and shake in the take; in a stream, it may still come."""
+
+
 _STEP = 3  # frames on either side of a rate
 _WINDOW_S = 4.5  # length of a nod and a shake
 _PAUSE_S, _BESIDE_S = 0.4, 1.0  # pauses within a turn, and how far it may reach beyond the window
@@ -61,7 +66,7 @@ def find_turn(rotation: np.ndarray) -> Span:
     # a nod or shake of a degrees and period 2 s has a mean square rate of (a pi)^2 / 2
     needed = np.radians(_MIN_TURN_DEG) * np.pi / np.sqrt(2) / 2
     if not len(score) or score.max() < needed:
-        raise InnerfaceError(
+        raise NoTurnError(
             "no nod and shake of the head with a relaxed face was found in the take; give --turn START:END, "
             "or record again: relax, nod, shake the head, then perform"
         )

@@ -58,17 +58,16 @@ class Frames:
     """Frames k = 0, 1, ... at `start` + k / FRAME_RATE of S sites. What comes out equals `resample(..., causal=True)` of the whole take wherever
     samples arrive before a frame's patience ends; later ones are held to be lost, as there. Patience is 1.5 sample intervals, and up to 0.2 s where
     samples have lately come late (a busy network or computer): rather late than without them. Frames wait only while a sample is missing.
-
-    `devices`: which sites (indices into `sites`) share their times, and their sample interval in s.
     """
 
-    def __init__(self, sites: tuple[str, ...], devices: list[tuple[list[int], float]], start: float) -> None:
+    def __init__(self, sites: tuple[str, ...], start: float) -> None:
         self.sites, self.start, self.next = sites, start, 0
-        self.devices = [_Device(columns, step) for columns, step in devices]
+        self.devices: list[_Device] = []
         self.last = np.full((len(sites), 4), np.nan)
 
     def device(self, columns: list[int], step: float) -> int:
-        """One more device; its number. Raises ValueError where another one has one of its sites."""
+        """One more device, by the indices into `sites` of those that share its times, and its sample interval in s; its number. Raises ValueError
+        where another one has one of its sites."""
         taken = {c for device in self.devices for c in device.columns}
         if taken & set(columns):
             raise ValueError(f"{self.sites[min(taken & set(columns))]} has a device already")

@@ -5,14 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TextIO
 
-import numpy as np
-
 from ...core import timecode
-from ...core.channels import ARKIT, EYE_ANGLES, LIVE_LINK_FACE, OUTPUT
 from ...core.errors import InnerfaceError
-from ...core.formats.live_link_face import HEADER, eye_angles
-from ...core.take import Track
-from ..frame import Frame
+from ...core.formats.live_link_face import HEADER, line
+from ..frame import Frame, live_link_values
 from ..hub import Hub
 
 _FLUSH = 30  # rows
@@ -61,11 +57,8 @@ class CsvFile:
         if self.out is None or round(frame.time * timecode.TICKS) <= round(self.last * timecode.TICKS):
             return
         self.last = frame.time
-        eyes = eye_angles(Track("weights", np.zeros(1), OUTPUT, frame.values[None]))
-        values = [*frame.values.tolist(), *(float(eyes[name][0]) for name in EYE_ANGLES)]
-        assert len(values) == len(LIVE_LINK_FACE) == len(ARKIT) + 9
         try:
-            self.out.write(f"{timecode.text(frame.time)},{len(values)},{','.join(f'{v:.10f}' for v in values)}\n")
+            self.out.write(line(frame.time, live_link_values(frame).tolist()) + "\n")
             self.rows += 1
             if self.rows % _FLUSH == 0:
                 self.out.flush()

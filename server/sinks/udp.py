@@ -9,11 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from ...core.channels import ARKIT, EYE_ANGLES, OUTPUT
+from ...core.channels import ARKIT, LIVE_LINK_FACE
 from ...core.errors import InnerfaceError
-from ...core.formats.live_link_face import eye_angles
-from ...core.take import Track
-from ..frame import Frame
+from ..frame import Frame, live_link_values
 from ..hub import Hub
 from ..wire import live_link_face, vmc
 
@@ -78,13 +76,13 @@ class LiveLink(_Udp):
         super().__init__(host, port)
         self.subject = subject
         self.id = str(uuid.uuid5(uuid.NAMESPACE_DNS, f"innerface.{subject}")).upper()  # Unreal keeps subjects by it
-        self.order = [(*OUTPUT, *EYE_ANGLES).index(name) for name in live_link_face.ORDER]
+        self.order = [LIVE_LINK_FACE.index(name) for name in live_link_face.ORDER]
         self.origin = time.time() % 86_400
 
     def encode(self, frame: Frame) -> bytes:
-        """61 values in Unreal's order; the eyes' angles follow the gaze channels."""
-        eyes = eye_angles(Track("weights", np.zeros(1), OUTPUT, frame.values[None]))
-        values = np.concatenate([np.clip(frame.values[: len(ARKIT)], 0, 1), frame.values[len(ARKIT) :], [float(eyes[name][0]) for name in EYE_ANGLES]])
+        """61 values in Unreal's order."""
+        values = live_link_values(frame)
+        values[: len(ARKIT)] = np.clip(values[: len(ARKIT)], 0, 1)
         count = (self.origin + frame.time) * 60
         packet = live_link_face.Packet(self.id, self.subject, int(count), float(count % 1), 60, 1, values[self.order])
         return live_link_face.encode(packet)

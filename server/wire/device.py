@@ -16,7 +16,6 @@ SAMPLES, INFO, WELCOME = 1, 2, 3
 LINEAR, GYRO = 1, 2  # flags
 _HEADER = struct.Struct("<2sBBBBHIQ")  # magic, version, kind, header's length, flags, battery mV, sequence, time us
 _SAMPLES = struct.Struct("<HHIBB2x")  # of a SAMPLES header: device, sync pulses, us since the last, sites, bytes of each; up axis is in flags
-_WELCOME = struct.Struct("<Q")
 MAGIC = b"IF"
 HEADER = _HEADER.size + _SAMPLES.size  # 32
 _SITE = 16

@@ -118,7 +118,7 @@ def test_frames_of_a_lossy_jittering_stream_are_those_of_the_recording(take):
     signal = replace(signal, time=signal.time[rows], rotation=signal.rotation[rows], acceleration=signal.acceleration[rows])
     step = float(np.median(np.diff(signal.time)))
     want = resample(signal, frame_times(signal), causal=True)
-    frames, rotation, acceleration = Frames(signal.sites, [], float(signal.time[0])), [], []
+    frames, rotation, acceleration = Frames(signal.sites, float(signal.time[0])), [], []
     number = frames.device(list(range(len(signal.sites))), step)
     for k in range(1200):
         frames.add(number, float(signal.time[k]), signal.rotation[k], signal.acceleration[k])
@@ -191,7 +191,7 @@ def test_samples_that_come_late_are_waited_for_and_frames_are_complete(take):
     signal = from_track(take.tracks["imu"])
     rng, step = np.random.default_rng(0), 0.01
     arrival = signal.time + np.abs(rng.normal(0, 0.03, len(signal.time)))  # a busy network: 30 ms
-    frames = Frames(signal.sites, [], float(signal.time[0]))
+    frames = Frames(signal.sites, float(signal.time[0]))
     number = frames.device(list(range(len(signal.sites))), step)
     whole, counts, waits = [], 0, []
     order = np.argsort(arrival[:1000])
@@ -209,7 +209,7 @@ def test_samples_that_come_late_are_waited_for_and_frames_are_complete(take):
 
 
 def test_patience_is_forgotten_when_samples_come_in_time_again():
-    frames = Frames(("aux",), [], 0.0)
+    frames = Frames(("aux",), 0.0)
     number = frames.device([0], 0.01)
     for k in range(2000):
         frames.add(number, k * 0.01, np.array([[1.0, 0, 0, 0]]), np.zeros((1, 3)), k * 0.01 + (0.1 if k == 100 else 0.002))

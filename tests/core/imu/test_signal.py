@@ -175,7 +175,7 @@ def test_a_site_that_two_devices_claim_is_the_firsts_and_one_that_changed_hands_
 
 
 def test_after_a_computer_slept_frames_begin_anew_instead_of_filling_the_memory():
-    frames = Frames(("aux",), [], 0.0)
+    frames = Frames(("aux",), 0.0)
     number = frames.device([0], 0.01)
     frames.add(number, 0.0, np.array([[1.0, 0, 0, 0]]), np.zeros((1, 3)))
     frames.take(0.0)
