@@ -96,7 +96,7 @@ class Hub:
         self.spent: deque[float] = deque(maxlen=1200)
         self.frames_out: deque[float] = deque(maxlen=300)
         self.notes: deque[str] = deque(maxlen=12)
-        self.calibrating, self.calibration_note = "", "no sensor has sent anything yet"
+        self.calibrating, self.calibration_note = False, "no sensor has sent anything yet"
         self.seek_from = 0
         self.zero: np.ndarray | None = None
         self.touching: Touch | None = None
@@ -208,7 +208,10 @@ class Hub:
     def _imu(self, stream: Stream, message: Imu, at: float, arrival: float) -> None:
         if self.touching is not None:
             self.touching.add(message)
-        names = tuple(self._site(message.device, key) for key in message.keys)
+        if stream.last is None or (stream.last.keys, stream.last.linear, stream.last.up) != (message.keys, message.linear, message.up):
+            self._unseat(stream)
+        stream.last = message
+        names = stream.sites = stream.sites or tuple(self.sites.site(message.device, key) or f"{message.device}/{key}" for key in message.keys)
         if self.recorder is not None:
             meta = {"acceleration": "linear" if message.linear else "specific_force", "device": message.device} | ({"up": message.up} if message.up else {})
             track = self._track(stream, "imu", message.part)
@@ -218,21 +221,11 @@ class Hub:
             if message.gyro is not None:
                 extra["gyro"] = np.round(message.gyro, 4).tolist()
             self.recorder.put(track, "imu", columns(names), meta, at, values, extra)
-        if stream.last is None or (stream.last.keys, stream.last.linear, stream.last.up) != (message.keys, message.linear, message.up):
-            self._unseat(stream)
-        stream.last = message
         if stream.session is None:
             self._seat(stream, message, names)
         if stream.session is not None and self.session is not None:
             self.session.add(stream.session, at, message.rotation[stream.mine], message.acceleration[stream.mine], arrival)
             self._advance(arrival)
-
-    def _site(self, device: str, key: str) -> str:
-        """The site of a sensor, or its own name where it has none."""
-        return self.sites.site(device, key) or f"{device}/{key}"
-
-    def _names(self, stream: Stream) -> list[str]:
-        return [self._site(stream.device, key) for key in stream.keys]
 
     def _track(self, stream: Stream, kind: str, part: str = "") -> str:
         """A stream's track in this recording: of the plain kind for the first, of its own for others, and always the same."""
@@ -251,7 +244,7 @@ class Hub:
             self.session = Session(self.model, self.layout, self.options.adapter, self.options.raw, start=self.now())
             self.calibration_note = "relax the face, then nod (chin down first) and shake the head (to your left first)"
         for other in self.streams.values():  # who has been away for long leaves its place to another
-            if other is not stream and other.session is not None and self.now() - other.heard > 2 * GONE_S and set(mine) & set(self._names(other)):
+            if other is not stream and other.session is not None and self.now() - other.heard > 2 * GONE_S and set(mine) & set(other.sites):
                 self._unseat(other)
         try:
             stream.session = self.session.device(mine, step, message.linear, message.up)
@@ -265,7 +258,7 @@ class Hub:
     def _unseat(self, stream: Stream) -> None:
         if stream.session is not None and self.session is not None:
             self.session.drop(stream.session)
-        stream.session = None
+        stream.session, stream.sites = None, ()
 
     def _face(self, stream: Stream, message: Face, at: float, arrival: float) -> None:
         if self.recorder is not None:
@@ -375,21 +368,17 @@ class Hub:
             try:
                 if self.session is not None:
                     self._advance(now)
-                if self.camera is not None and now - self.camera[1] > 0.1 and self.camera_silent_s(now) < 30.0:
-                    self._camera_silent(now)
+                if self.camera is not None and 0.1 < now - self.camera[1] < 30.0:
+                    self._camera_silent(now, self.camera[2])
                 if self.touching is not None and now > self.touching.until:
                     self._touched()
             except InnerfaceError as error:
                 self.note(str(error))
 
-    def camera_silent_s(self, now: float) -> float:
-        """How long no face has come."""
-        return now - self.camera[1] if self.camera is not None else float("inf")
-
-    def _camera_silent(self, now: float) -> None:
+    def _camera_silent(self, now: float, held: np.ndarray) -> None:
         last = self.frames_out[-1] if self.frames_out else 0.0
-        if self.camera is not None and now - last >= 1 / FRAME_RATE:
-            self._camera_out(now, now, self.camera[2], False, min(now - last, 0.1))
+        if now - last >= 1 / FRAME_RATE:
+            self._camera_out(now, now, held, False, min(now - last, 0.1))
 
     # -- commands --------------------------------------------------------------------------------------------------------------
 
@@ -401,7 +390,7 @@ class Hub:
         """Begin a calibration with what comes from now on. Raises InnerfaceError without sensors."""
         if self.session is None:
             raise InnerfaceError("no sensor has sent anything yet; connect one first")
-        self.seek_from, self.calibrating = self.session.frames.next, "seeking"
+        self.seek_from, self.calibrating = self.session.frames.next, True
         self.calibration_note = "relax the face for three seconds, then nod (chin down first) and shake the head (to your left first)"
         return self.calibration_note
 
@@ -420,7 +409,7 @@ class Hub:
                 ready = await asyncio.to_thread(session.calibrate, taken, _SETTLED_S)
             except (InnerfaceError, ValueError, ArithmeticError) as error:  # what sensors send may be no motion of any head
                 if self.calibrating and seconds > _CALIBRATION_S:
-                    self.calibrating = ""
+                    self.calibrating = False
                     self.note(f"not calibrated: {error}")
                 if not isinstance(error, NoTurnError):  # that one is still to come
                     self.calibration_note = str(error)
@@ -428,7 +417,7 @@ class Hub:
             if ready is None or session is not self.session:
                 continue
             session.accept(ready)
-            self.calibrating, self.calibration_note = "", ""
+            self.calibrating, self.calibration_note = False, ""
             self.recentre_sensors.zero[:] = 0.0
             found = ready.live.calibrator.found
             self.note(f"calibrated with {len(found.face)} face sites")

@@ -7,9 +7,13 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 from ..core.errors import InnerfaceError
 from .parts import Sink, Source
+
+Extra = TypeVar("Extra")
+Part = TypeVar("Part")
 
 
 @dataclass
@@ -220,19 +224,18 @@ _SINKS: dict[str, Callable[[Args, Path | None], Sink]] = {
 
 def source(text: str, host: str = "127.0.0.1") -> Source:
     """A source of its KIND[:ARGS]; it listens on `host` unless its arguments say otherwise. Raises InnerfaceError."""
-    kind, args = parse(text)
-    if kind not in _SOURCES:
-        raise InnerfaceError(f"source '{kind}': give one of {', '.join(_SOURCES)}")
-    made = _SOURCES[kind](args, host)
-    args.end()
-    return made
+    return _made("source", _SOURCES, text, host)
 
 
 def sink(text: str, config: Path | None = None) -> Sink:
     """A sink of its KIND[:ARGS]; `config`: the folder that permissions are kept in. Raises InnerfaceError."""
+    return _made("sink", _SINKS, text, config)
+
+
+def _made(what: str, makers: dict[str, Callable[[Args, Extra], Part]], text: str, extra: Extra) -> Part:
     kind, args = parse(text)
-    if kind not in _SINKS:
-        raise InnerfaceError(f"sink '{kind}': give one of {', '.join(_SINKS)}")
-    made = _SINKS[kind](args, config)
+    if kind not in makers:
+        raise InnerfaceError(f"{what} '{kind}': give one of {', '.join(makers)}")
+    part = makers[kind](args, extra)
     args.end()
-    return made
+    return part

@@ -33,7 +33,7 @@ def status(hub: Hub) -> dict[str, Any]:
         "streams": [s.report(now) for s in hub.streams.values()],
         "sites": lights,
         "calibrated": hub.session is not None and hub.session.ready is not None,
-        "calibrating": bool(hub.calibrating),
+        "calibrating": hub.calibrating,
         "calibration": hub.calibration_note,
         "output": "sensors" if hub.sensors_live else "camera" if hub.camera_live else "none",
         "output_hz": round(len(recent) / 2.0, 1),

@@ -33,6 +33,7 @@ class Stream:
     keys: tuple[str, ...] = ()
     present: np.ndarray = field(default_factory=lambda: np.ones(0))  # per key: share of recent samples that held it
     session: int | None = None
+    sites: tuple[str, ...] = ()  # where its sensors sit, by their own names where nobody knows
     mine: list[int] = field(default_factory=list)  # which of its sensors have a seat in the session
     last: Imu | None = None
 

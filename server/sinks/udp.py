@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 import uuid
+from abc import ABC, abstractmethod
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from ..hub import Hub
 from ..wire import live_link_face, vmc
 
 
-class _Udp:
+class _Udp(ABC):
     name = ""
 
     def __init__(self, host: str, port: int) -> None:
@@ -43,9 +44,9 @@ class _Udp:
             self.transport.sendto(self.encode(frame))
             self.sent += 1
 
+    @abstractmethod
     def encode(self, frame: Frame) -> bytes:
         """A face's bytes."""
-        raise NotImplementedError
 
     def about(self) -> str:
         """Where it goes."""

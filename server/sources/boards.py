@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
+from abc import ABC, abstractmethod
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from ..messages import Bio
 _POLL_S, _RETRY_S = 0.02, 2.0
 
 
-class _Polled:
+class _Polled(ABC):
     """A library that is asked in a thread."""
 
     name = ""
@@ -59,16 +60,17 @@ class _Polled:
         with contextlib.suppress(Exception):
             self.disconnect()
 
+    @abstractmethod
     def connect(self) -> None:
         """Open the board or stream."""
-        raise NotImplementedError
 
+    @abstractmethod
     def disconnect(self) -> None:
         """Close it."""
 
+    @abstractmethod
     def poll(self) -> Bio | None:
         """What has come since the last time."""
-        raise NotImplementedError
 
 
 class BrainFlow(_Polled):

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from abc import ABC, abstractmethod
 from typing import Any
 
 import numpy as np
 
 from ...core.errors import InnerfaceError
 from ..hub import Hub
-from ..messages import About, Bio
+from ..messages import Bio
 from ..wire import cobs, cyton, device
 
 _READ = 4096
 _RETRY_S = 1.0
 
 
-class SerialPort:
+class SerialPort(ABC):
     """Reads a port in a thread of its own; a subclass makes messages of the bytes."""
 
     name, what = "serial", "a device"
@@ -48,7 +49,7 @@ class SerialPort:
         self.opened(line)
         return line
 
-    def opened(self, line: Any) -> None:
+    def opened(self, line: Any) -> None:  # noqa: B027 - most devices need nothing said
         """What the device wants to hear first."""
 
     async def stop(self) -> None:
@@ -76,9 +77,9 @@ class SerialPort:
             if data:
                 self.got(data)
 
+    @abstractmethod
     def got(self, data: bytes) -> None:
         """Read bytes, however they are cut."""
-        raise NotImplementedError
 
     def about(self) -> str:
         """The port, and what is wrong with it."""
@@ -97,12 +98,7 @@ class SerialDevice(SerialPort):
     def got(self, data: bytes) -> None:
         """Frames out of bytes."""
         for frame in self.framer.push(data):
-            packet = device.parse(frame)
-            if isinstance(packet, device.Newer):
-                text = f"speaks version {packet.version} of the device protocol, this Innerface version {device.VERSION}; update Innerface"
-                self.hub.receive_soon(self.name, About(self.port, problem=text))
-                continue
-            for message in device.messages(packet):
+            for message in device.messages(device.parse(frame), self.port):
                 self.hub.receive_soon(self.name, message)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import time
+from abc import ABC, abstractmethod
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ LOOPBACK = "127.0.0.1"
 _QUIET_S = 5.0  # silence after which likely causes are named
 
 
-class Udp(asyncio.DatagramProtocol):
+class Udp(ABC, asyncio.DatagramProtocol):
     """A socket that a subclass reads: `got(data, address)`. Answers go out by `transport.sendto`."""
 
     name, port, what = "udp", 0, "datagrams"
@@ -63,9 +64,9 @@ class Udp(asyncio.DatagramProtocol):
     def error_received(self, exc: Exception) -> None:
         """asyncio's: an answer could not be delivered; the next one may."""
 
+    @abstractmethod
     def got(self, data: bytes, addr: tuple[str, int]) -> bool:
         """Read a datagram; False for one that is not ours."""
-        raise NotImplementedError
 
     def about(self) -> str:
         """What is waited for, where, and after a while why it may not come."""
@@ -89,13 +90,9 @@ class Devices(Udp):
         packet = device.parse(data)
         if packet is None or self.hub is None:
             return False
-        if isinstance(packet, device.Newer):
-            text = f"speaks version {packet.version} of the device protocol, this Innerface version {device.VERSION}; update Innerface"
-            self.hub.receive(self.name, About(addr[0], problem=text))
-            return True
         if isinstance(packet, device.Hello):
             self.transport.sendto(device.welcome(packet.sequence, round(self.hub.now() * 1e6)), addr)
-        for message in device.messages(packet):
+        for message in device.messages(packet, addr[0]):
             self.hub.receive(self.name, message)
         return True
 

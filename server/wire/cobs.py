@@ -49,7 +49,7 @@ class Framer:
         self.limit, self.rest, self.skipping, self.broken = limit, bytearray(), True, 0
 
     def push(self, data: bytes) -> list[bytes]:
-        """Whole decoded frames; the first one is given up unless it began with a delimiter, for its start was not seen."""
+        """Whole decoded frames. Of the first one, and of one after noise, the start may be missing: a checksum tells."""
         out = []
         *whole, rest = bytes(data).split(b"\0")
         for piece in whole:

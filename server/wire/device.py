@@ -167,6 +167,9 @@ def _closed(body: bytes) -> bytes:
     return body + zlib.crc32(body).to_bytes(4, "little")
 
 
-def messages(got: Imu | Hello | Newer | None) -> list[Message]:
-    """What the hub should hear of a packet."""
+def messages(got: Imu | Hello | Newer | None, place: str) -> list[Message]:
+    """What the hub should hear of a packet; `place`: where it came from, for one that does not say more of itself."""
+    if isinstance(got, Newer):
+        text = f"speaks version {got.version} of the device protocol, this Innerface version {VERSION}; update Innerface"
+        return [About(place, problem=text)]
     return [got] if isinstance(got, Imu) else [got.about] if isinstance(got, Hello) else []

@@ -8,7 +8,7 @@ from ...core.channels import ARKIT
 
 PORT, FACEMOTION3D_PORT = 49983, 49993
 START = b"iFacialMocap_sahuasouryya9218sauhuiayeta91555dy3719|sendDataVersion=v2"
-FACEMOTION3D_START, FACEMOTION3D_STOP = b"FACEMOTION3D_OtherStreaming", b"StopStreaming_FACEMOTION3D"
+FACEMOTION3D_START = b"FACEMOTION3D_OtherStreaming"
 _LONGEST = 16384
 
 
