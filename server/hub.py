@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.channels import ARKIT, LIVE_LINK_FACE, OUTPUT
+from ..core.channels import ARKIT, OUTPUT
 from ..core.errors import InnerfaceError
 from ..core.head_pose import Recentre
 from ..core.imu import model as models
@@ -26,7 +26,7 @@ from ..core.imu import quaternion as quat
 from ..core.imu.adapt import Adapter
 from ..core.imu.layout import Layout, layout
 from ..core.imu.network import Network
-from ..core.imu.signal import FRAME_RATE, LOOKAHEAD, columns
+from ..core.imu.signal import FRAME_RATE, LOOKAHEAD
 from ..core.imu.spans import NoTurnError
 from ..core.live import Output, Session
 from .frame import Frame
@@ -34,7 +34,7 @@ from .kinds import STREAMS
 from .loss import Loss
 from .messages import About, Bio, Face, Imu, Message
 from .parts import Sink, Source
-from .recorder import Recorder
+from .recording import Recording
 from .sites import Sites, Touch
 from .status import status
 from .streams import GONE_S, Stream
@@ -85,7 +85,7 @@ class Hub:
         self.streams: dict[tuple[str, str, str], Stream] = {}
         self.session: Session | None = None
         self.model: models.Model | None = None
-        self.recorder: Recorder | None = None
+        self.recorder: Recording | None = None
         self.listeners: set[Callable[[Frame], None]] = set()
         self.sensor_listeners: set[Callable[[float, float, np.ndarray, np.ndarray], None]] = set()
         self.recentre_sensors, self.recentre_camera = Recentre(self.options.recentre), Recentre(False)
@@ -102,7 +102,6 @@ class Hub:
         self.touching: Touch | None = None
         self.camera: tuple[float, float, np.ndarray, bool] | None = None
         self.filming: Stream | None = None  # whose the camera's face is
-        self.tracks: dict[tuple[str, str, str], str] = {}
         self.tasks: list[asyncio.Task[Any]] = []
 
     # -- life ------------------------------------------------------------------------------------------------------------------
@@ -174,8 +173,8 @@ class Hub:
             self._imu(stream, message, at, arrival)
         elif isinstance(message, Face):
             self._face(stream, message, at, arrival)
-        else:
-            self._bio(stream, message, at)
+        elif self.recorder is not None:
+            self.recorder.bio(stream, message, at)
 
     def _stream(self, source: str, message: Message, arrival: float) -> Stream | None:
         device = message.device[:64]
@@ -213,27 +212,12 @@ class Hub:
         stream.last = message
         names = stream.sites = stream.sites or tuple(self.sites.site(message.device, key) or f"{message.device}/{key}" for key in message.keys)
         if self.recorder is not None:
-            meta = {"acceleration": "linear" if message.linear else "specific_force", "device": message.device} | ({"up": message.up} if message.up else {})
-            track = self._track(stream, "imu", message.part)
-            values = np.concatenate([message.rotation, message.acceleration], axis=1).ravel()
-            extra: dict[str, Any] = {"arrival": round(arrival - self.recorder.started, 6)}
-            extra |= {k: v for k, v in (("device_time", message.time), ("sequence", message.sequence), ("sync", message.sync)) if v is not None}
-            if message.gyro is not None:
-                extra["gyro"] = np.round(message.gyro, 4).tolist()
-            self.recorder.put(track, "imu", columns(names), meta, at, values, extra)
+            self.recorder.imu(stream, message, at, arrival)
         if stream.session is None:
             self._seat(stream, message, names)
         if stream.session is not None and self.session is not None:
             self.session.add(stream.session, at, message.rotation[stream.mine], message.acceleration[stream.mine], arrival)
             self._advance(arrival)
-
-    def _track(self, stream: Stream, kind: str, part: str = "") -> str:
-        """A stream's track in this recording: of the plain kind for the first, of its own for others, and always the same."""
-        key = (stream.source, stream.device, kind + part)
-        if key not in self.tracks:
-            name = kind if kind not in self.tracks.values() else f"{kind} {stream.device} {part}".rstrip()
-            self.tracks[key] = name if name not in self.tracks.values() else f"{name} {len(self.tracks) + 1}"
-        return self.tracks[key]
 
     def _seat(self, stream: Stream, message: Imu, names: tuple[str, ...]) -> None:
         """A device whose interval is known now takes its sites in the session."""
@@ -262,10 +246,7 @@ class Hub:
 
     def _face(self, stream: Stream, message: Face, at: float, arrival: float) -> None:
         if self.recorder is not None:
-            values = np.array([message.values.get(c, np.nan) for c in LIVE_LINK_FACE])
-            track = self._track(stream, "weights")
-            extra = {"arrival": round(arrival - self.recorder.started, 6)} | ({} if message.time is None else {"device_time": message.time})
-            self.recorder.put(track, "weights", LIVE_LINK_FACE, {"device": stream.device}, at, values, extra)
+            self.recorder.face(stream, message, at, arrival)
         if self.filming is not stream and self.filming is not None and arrival - self.filming.heard < GONE_S:
             return  # one camera is the face; the others are recorded
         seen, before = bool(message.values), self.camera if self.filming is stream else None
@@ -287,14 +268,6 @@ class Hub:
         out = self.loss_camera.push(values, seen, step)
         if out is not None:
             self._emit(at, arrival, out, None, "camera", seen)
-
-    def _bio(self, stream: Stream, message: Bio, at: float) -> None:
-        if self.recorder is not None:
-            count = len(message.values)
-            track = self._track(stream, "biosignal")
-            for k, row in enumerate(message.values):
-                when = at - (count - 1 - k) / message.rate
-                self.recorder.put(track, "biosignal", message.columns, {"unit": "uV", "rate_hz": repr(message.rate)}, when, row, {})
 
     # -- through ---------------------------------------------------------------------------------------------------------------
 
@@ -459,8 +432,8 @@ class Hub:
             while path.exists():
                 count += 1
                 path = self.options.folder / f"{stem} {count}.mcap"
-        self.recorder = Recorder(path, path.stem, self.now())
-        self.marks, self.tracks = 0, {}
+        self.recorder = Recording(path, self.now())
+        self.marks = 0
         return str(path)
 
     async def stop_recording(self) -> dict[str, Any]:

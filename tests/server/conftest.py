@@ -7,8 +7,15 @@ import json
 import selectors
 from pathlib import Path
 
+import numpy as np
 import pytest
 from innerface.server.hub import Hub, Options
+from innerface.server.messages import Imu
+
+
+def sample(k, time=None, sites=3, device_name="7a3f"):
+    rotation = np.tile([1.0, 0, 0, 0], (sites, 1))
+    return Imu(device_name, tuple(map(str, range(sites))), rotation, np.full((sites, 3), 0.005 * k), k * 0.01 if time is None else time, k, battery=3.7)
 
 
 @pytest.fixture

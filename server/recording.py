@@ -1,0 +1,55 @@
+"""What each stream becomes in a recording: tracks, columns, and what is kept beside them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..core.channels import LIVE_LINK_FACE
+from ..core.imu.signal import columns
+from .messages import Bio, Face, Imu
+from .recorder import Recorder
+from .streams import Stream
+
+
+class Recording(Recorder):
+    """A take of a hub's streams. Times are on the hub's clock; `started`: the take's zero there."""
+
+    def __init__(self, path: Path, started: float) -> None:
+        super().__init__(path, path.stem, started)
+        self.tracks: dict[tuple[str, str, str], str] = {}
+
+    def imu(self, stream: Stream, message: Imu, at: float, arrival: float) -> None:
+        """A sample of a device's sensors, under the sites that they sit at."""
+        meta = {"acceleration": "linear" if message.linear else "specific_force", "device": message.device} | ({"up": message.up} if message.up else {})
+        values = np.concatenate([message.rotation, message.acceleration], axis=1).ravel()
+        extra = self._heard(arrival, device_time=message.time, sequence=message.sequence, sync=message.sync)
+        if message.gyro is not None:
+            extra["gyro"] = np.round(message.gyro, 4).tolist()
+        self.put(self._track(stream, "imu", message.part), "imu", columns(stream.sites), meta, at, values, extra)
+
+    def face(self, stream: Stream, message: Face, at: float, arrival: float) -> None:
+        """A camera's face; none at all where it sees none."""
+        values = np.array([message.values.get(c, np.nan) for c in LIVE_LINK_FACE])
+        extra = self._heard(arrival, device_time=message.time)
+        self.put(self._track(stream, "weights"), "weights", LIVE_LINK_FACE, {"device": stream.device}, at, values, extra)
+
+    def bio(self, stream: Stream, message: Bio, at: float) -> None:
+        """Samples of biosignals, the last one taken at `at`."""
+        track, count = self._track(stream, "biosignal"), len(message.values)
+        for k, row in enumerate(message.values):
+            when = at - (count - 1 - k) / message.rate
+            self.put(track, "biosignal", message.columns, {"unit": "uV", "rate_hz": repr(message.rate)}, when, row, {})
+
+    def _heard(self, arrival: float, **more: Any) -> dict[str, Any]:
+        return {"arrival": round(arrival - self.started, 6)} | {k: v for k, v in more.items() if v is not None}
+
+    def _track(self, stream: Stream, kind: str, part: str = "") -> str:
+        """A stream's track: of the plain kind for the first, of its own for others, and always the same."""
+        key = (stream.source, stream.device, kind + part)
+        if key not in self.tracks:
+            name = kind if kind not in self.tracks.values() else f"{kind} {stream.device} {part}".rstrip()
+            self.tracks[key] = name if name not in self.tracks.values() else f"{name} {len(self.tracks) + 1}"
+        return self.tracks[key]

@@ -1,0 +1,50 @@
+"""Biosignal boards through their libraries."""
+
+import asyncio
+
+import numpy as np
+import pytest
+from innerface.core import formats
+from innerface.core.errors import InnerfaceError
+from innerface.server.sources.boards import BrainFlow, Lsl
+
+from ..conftest import until
+
+
+def test_brainflows_synthetic_board_becomes_a_biosignal_track(bridge):
+    pytest.importorskip("brainflow", reason="brainflow is an extra (boards) that is not installed")
+
+    async def work(hub):
+        hub.record("bio")
+        await until(lambda: hub.recorder.rows > 200)
+        return await hub.stop_recording()
+
+    said = bridge(work, [BrainFlow("-1")])
+    track = next(t for t in formats.read_take(said["path"]).tracks.values() if t.kind == "biosignal")
+    assert track.columns[:2] == ("exg1", "exg2") and len(track.columns) == 16 and track.rate == pytest.approx(250, rel=0.2)
+    with pytest.raises(InnerfaceError, match="one of"):
+        BrainFlow("no such board").connect()
+    with pytest.raises(InnerfaceError, match="none of its parameters"):
+        BrainFlow("synthetic", {"colour": "red"}).connect()
+
+
+def test_an_lsl_stream_becomes_a_biosignal_track(bridge):
+    pylsl = pytest.importorskip("pylsl", reason="pylsl is an extra (lab) that is not installed")
+    outlet = pylsl.StreamOutlet(pylsl.StreamInfo("Innerface test", "EMG", 2, 250, "float32", "innerface-test"))
+
+    async def work(hub):
+        hub.record("bio")
+        for k in range(1000):
+            outlet.push_sample([float(k), -float(k)])
+            await asyncio.sleep(0.004)
+            if hub.recorder.rows > 100:
+                break
+        return await hub.stop_recording()
+
+    said = bridge(work, [Lsl("Innerface test")])
+    track = next(t for t in formats.read_take(said["path"]).tracks.values() if t.kind == "biosignal")
+    assert len(track.columns) == 2 and (track.values[:, 0] == -track.values[:, 1]).all() and (np.diff(track.values[:, 0]) == 1).mean() > 0.95
+    with pytest.raises(InnerfaceError, match="no stream is called"):
+        source = Lsl("there is none")
+        source._FIND_S = 0.4
+        source.connect()

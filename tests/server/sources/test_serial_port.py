@@ -1,0 +1,105 @@
+"""Serial devices over pseudo-terminals."""
+
+import asyncio
+import os
+
+import numpy as np
+import pytest
+from innerface.core import formats
+from innerface.core.errors import InnerfaceError
+from innerface.server.sources.serial_port import Cyton, SerialDevice
+from innerface.server.wire import cobs, device
+
+from ..conftest import sample, until
+
+
+@pytest.mark.skipif(not hasattr(os, "openpty"), reason="this system has no pseudo-terminals")
+def test_a_serial_device_is_heard_and_a_pulled_cable_put_back(bridge, tmp_path):
+    link = tmp_path / "port"
+    ends = []
+
+    def plug():
+        import tty
+
+        master, slave = os.openpty()
+        tty.setraw(slave)
+        link.unlink(missing_ok=True)
+        link.symlink_to(os.ttyname(slave))
+        ends.append((master, slave))
+
+    def send(numbers):
+        for k in numbers:
+            os.write(ends[-1][0], cobs.encode(device.encode(sample(k))) + b"\0")
+
+    plug()
+    source = SerialDevice(str(link))
+
+    async def work(hub):
+        os.write(ends[0][0], b"half a frame of noise\0")
+        send(range(20))
+        await until(lambda: hub.streams and next(iter(hub.streams.values())).counter.received == 20)
+        for end in ends[0]:
+            os.close(end)
+        await until(lambda: source.problem)
+        problem = source.about()
+        plug()
+        await until(lambda: not source.problem and source.line is not None)
+        await asyncio.sleep(0.2)
+        os.write(ends[1][0], b"\0")
+        send(range(30, 40))
+        await until(lambda: next(iter(hub.streams.values())).counter.received == 30)
+        return problem, next(iter(hub.streams.values())).counter.lost
+
+    problem, lost = bridge(work, [source])
+    assert "plug the device in" in problem and lost == 10
+
+
+def test_a_missing_serial_port_is_told_with_those_that_there_are(bridge):
+    async def work(hub):
+        with pytest.raises(InnerfaceError, match="known ports") as error:
+            await SerialDevice("/dev/ttyNOTHERE").start(hub)
+        return str(error.value)
+
+    assert "\n" not in bridge(work)
+
+
+@pytest.mark.skipif(not hasattr(os, "openpty"), reason="this system has no pseudo-terminals")
+def test_a_cyton_is_reset_begun_and_its_lost_samples_are_gaps(bridge, vector):
+    import threading
+    import tty
+
+    master, slave = os.openpty()
+    tty.setraw(slave)
+    heard, recording = bytearray(), threading.Event()
+
+    def board():
+        frame = bytearray(vector("cyton"))
+        while True:
+            try:
+                heard.extend(os.read(master, 64))
+                if heard.endswith(b"v"):
+                    os.write(master, b"OpenBCI V3 8-16 channel\r\n$$$")
+                if heard.endswith(b"b"):
+                    recording.wait(5)
+                    for n in (*range(250, 256), 0, 1, 4, 5):
+                        frame[1] = n
+                        os.write(master, bytes(frame))
+            except OSError:
+                return
+
+    thread = threading.Thread(target=board, daemon=True)
+    thread.start()
+    source = Cyton(os.ttyname(slave))
+
+    async def work(hub):
+        hub.record("bio")
+        recording.set()
+        await until(lambda: source.count >= 12)
+        await asyncio.sleep(0.1)
+        return await hub.stop_recording()
+
+    said = bridge(work, [source])
+    track = next(t for t in formats.read_take(said["path"]).tracks.values() if t.kind == "biosignal")
+    assert bytes(heard[:2]) == b"vb" and len(track.time) == 12 and np.isnan(track.values).all(1).sum() == 2
+    assert np.abs(track.values[0] - (np.arange(8) - 4) * 2235.17444553).max() < 1e-3
+    os.close(master)

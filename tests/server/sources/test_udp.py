@@ -1,0 +1,185 @@
+"""Devices, trackers, phones and commands over real sockets."""
+
+import asyncio
+
+import numpy as np
+import pytest
+from innerface.core import formats
+from innerface.core.channels import OUTPUT
+from innerface.core.errors import InnerfaceError
+from innerface.server.sources import udp
+from innerface.server.wire import device, slimevr
+
+from ..conftest import sample, speaking, until
+
+
+def test_a_device_is_welcomed_heard_and_its_losses_counted(bridge):
+    source = udp.Devices(port=0)
+
+    async def work(hub):
+        transport, answers = await speaking(source.port)
+        transport.sendto(device.encode_hello(0x7A3F, "left half", "1.0", (0, 1, 2)))
+        await until(lambda: answers)
+        for k in range(100):
+            if k % 10 != 5:
+                transport.sendto(device.encode(sample(k)))
+            await asyncio.sleep(0.002)
+        transport.sendto(device.encode(sample(99)))  # once more
+        await until(lambda: next(iter(hub.streams.values())).counter.repeated == 1)
+        transport.close()
+        return answers, hub.status()
+
+    answers, status = bridge(work, [source])
+    assert device.is_welcome(answers[0])
+    (stream,) = status["streams"]
+    assert (stream["name"], stream["received"], stream["lost"], stream["repeated"], stream["battery_v"]) == ("left half", 90, 10, 1, 3.7)
+    assert status["sites"]["aux"]["sensor"] == "7a3f/0" and status["sites"]["mentalis_left"]["state"] == "none"
+
+
+def test_a_device_of_a_newer_protocol_is_told_with_the_mend(bridge):
+    source = udp.Devices(port=0)
+
+    async def work(hub):
+        transport, _ = await speaking(source.port)
+        data = bytearray(device.encode(sample(1)))
+        data[2] = 9
+        transport.sendto(bytes(data))
+        await until(lambda: hub.streams)
+        transport.close()
+        return hub.status()["streams"][0]["problem"]
+
+    problem = bridge(work, [source])
+    assert "version 9" in problem and "update Innerface" in problem
+
+
+def test_a_port_in_use_is_told_in_one_line(bridge):
+    first = udp.LiveLinkFace(port=0)
+
+    async def work(hub):
+        with pytest.raises(InnerfaceError, match="end the other program") as error:
+            await udp.LiveLinkFace(port=first.port).start(hub)
+        return str(error.value)
+
+    assert "\n" not in bridge(work, [first])
+
+
+def test_a_tracker_is_greeted_kept_company_and_repeated_while_it_is_still(bridge, vectors):
+    source = udp.SlimeVr(port=0)
+    named = {k.split("_")[1]: v for k, v in vectors.items() if k.startswith("slimevr")}
+
+    async def work(hub):
+        hub.record("trackers")
+        transport, answers = await speaking(source.port)
+        for kind in ("handshake", "sensorinfo", "accel", "rotation"):
+            transport.sendto(named[kind])
+            await asyncio.sleep(0.02)
+        await asyncio.sleep(1.0)  # it does not move, so it says nothing but that it is there
+        for _ in range(3):
+            transport.sendto(named["heartbeat"])
+            await asyncio.sleep(0.1)
+        streams = [s for s in hub.streams.values() if s.kind == "imu" and s.counter.received]
+        transport.close()
+        said = await hub.stop_recording()
+        return answers, streams, said["path"]
+
+    answers, (stream,), path = bridge(work, [source])
+    assert answers[0] == slimevr.HANDSHAKE_REPLY and slimevr.sensor_info_ack(1, 1) in answers and slimevr.HEARTBEAT in answers
+    assert stream.device == "a0:b1:c2:d3:e4:f5" and stream.counter.received > 10 and stream.counter.lost == 0
+    track = formats.read_take(path).tracks["imu"]
+    assert track.columns[0] == "a0:b1:c2:d3:e4:f5/1.qw" and track.meta["acceleration"] == "linear" and track.meta["up"] == "z"
+    assert np.abs(track.values[-1] - [np.sqrt(0.5), 0, 0, np.sqrt(0.5), 0, 0, 0]).max() < 1e-6
+
+
+def test_a_phone_becomes_the_face_and_a_lost_one_fades(bridge, capture):
+    source = udp.LiveLinkFace(port=0)
+
+    async def work(hub):
+        got = []
+        hub.listeners.add(got.append)
+        hub.record("phone")
+        transport, _ = await speaking(source.port)
+        for data in capture[:60]:
+            transport.sendto(data)
+            await asyncio.sleep(0.016)
+        sent = len(got)
+        await asyncio.sleep(1.6)  # the phone is gone
+        transport.close()
+        return got, sent, await hub.stop_recording()
+
+    got, sent, said = bridge(work, [source], loss={"camera": "fade"})
+    assert sent == 60 and all(f.source == "camera" and f.seen for f in got[:60]) and not got[-1].seen
+    assert np.abs(got[-1].values).max() == 0 and np.abs(got[50].values).max() > 0.1 and len(got) > 90
+    track = formats.read_take(said["path"]).weights()
+    assert len(track.time) == 60 and np.abs(np.diff(track.time) - 1 / 60).max() < 0.012
+    assert np.abs(track.select(OUTPUT)[50] - got[50].values)[:52].max() < 1e-5
+
+
+def test_frames_of_text_and_vmc_become_faces_too(bridge, frames, vector):
+    text, osc = udp.IFacialMocap(port=0), udp.Vmc(port=0)
+
+    async def work(hub):
+        got = []
+        hub.listeners.add(got.append)
+        for port, data in ((text.port, frames[0]), (osc.port, vector("osc_vmc_bundle")), (osc.port, b"noise"), (text.port, b"noise noise")):
+            transport, _ = await speaking(port)
+            transport.sendto(data)
+            await asyncio.sleep(0.05)
+            transport.close()
+            hub.filming = None  # each as if it were the only one
+        return got
+
+    got = bridge(work, [text, osc])
+    first, second = next(f for f in got), next(f for f in got if f.values[OUTPUT.index("jawOpen")] > 0.4)
+    assert first.values[OUTPUT.index("jawOpen")] == pytest.approx(0.12) and second.values[OUTPUT.index("jawOpen")] == pytest.approx(0.5)
+    assert text.foreign == osc.foreign == 1
+
+
+def test_osc_commands_record_mark_and_recentre(bridge, tmp_path):
+    from pythonosc.udp_client import SimpleUDPClient
+
+    source = udp.OscControl(port=0)
+
+    async def work(hub):
+        client = SimpleUDPClient("127.0.0.1", source.port)
+        client.send_message("/innerface/record", "by osc")
+        client.send_message("/innerface/mark", "now")
+        client.send_message("/innerface/recentre", [])
+        client.send_message("/innerface/record", "twice")
+        await until(lambda: hub.notes)
+        client.send_message("/innerface/stop", [])
+        await until(lambda: hub.recorder is None)
+        await source.stopping
+        return list(hub.notes), hub.marks
+
+    notes, marks = bridge(work, [source])
+    assert "stop it first" in notes[0] and marks == 1 and (tmp_path / "by osc.mcap").exists()
+
+
+def test_names_that_are_no_text_do_not_end_a_recording(bridge, capture):
+    source = udp.LiveLinkFace(port=0)
+
+    async def work(hub):
+        hub.record("names")
+        transport, _ = await speaking(source.port)
+        for k, data in enumerate(capture[:40]):
+            transport.sendto(data.replace(data[5:9], b"\xff\xfe\xff\xfe", 1) if k == 5 else data)
+            await asyncio.sleep(0.01)
+        transport.close()
+        return await hub.stop_recording()
+
+    said = bridge(work, [source])
+    assert said["rows"] == 40 and said["dropped"] == 0 and said["problem"] == ""
+    assert len(formats.read_take(said["path"]).tracks["weights"].time) == 39
+
+
+def test_trackers_from_before_a_restart_are_left_to_shake_hands_again(bridge, vector):
+    source = udp.SlimeVr(port=0)
+
+    async def work(hub):
+        transport, answers = await speaking(source.port)
+        transport.sendto(vector("slimevr_rotation"))
+        await asyncio.sleep(1.2)
+        transport.close()
+        return answers, len(source.trackers)
+
+    assert bridge(work, [source]) == ([], 0)

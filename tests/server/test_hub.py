@@ -1,0 +1,135 @@
+"""What the hub makes of messages, whatever they came over."""
+
+import asyncio
+
+import numpy as np
+import pytest
+from innerface.core import formats
+from innerface.core.channels import OUTPUT
+from innerface.core.errors import InnerfaceError
+from innerface.server.messages import Face, Imu
+from innerface.server.sources import udp
+
+from .conftest import sample, until
+
+
+def test_sensors_get_their_sites_by_touch(bridge, tmp_path):
+    source = udp.SlimeVr(port=0)
+
+    async def work(hub):
+        said = hub.touch("oculi_left")
+        assert said > 1
+        hub.touching.until = hub.now() + 0.6
+        for k in range(60):
+            for name, push in (("aa:aa", 9.0 if k == 30 else 0.0), ("bb:bb", 0.0)):
+                hub.receive("slimevr", Imu(name, ("0",), np.array([[1.0, 0, 0, 0]]), np.array([[0, 0, push]]), linear=True, up="z", part="0"))
+            await asyncio.sleep(0.005)
+        await until(lambda: hub.touching is None)
+        with pytest.raises(InnerfaceError, match="has aux"):
+            hub.touch("elbow")
+        hub.touch("aux")
+        hub.touching.until = hub.now()
+        await until(lambda: hub.touching is None)
+        return hub.sites.assigned, hub.notes[-1]
+
+    assigned, note = bridge(work, [source], sites=tmp_path / "sites.json")
+    assert assigned == {"aa:aa/0": "oculi_left"} and "no sensor felt a tap" in note and (tmp_path / "sites.json").exists()
+
+
+def test_a_device_whose_sensors_come_and_go_with_every_packet_costs_no_memory(bridge):
+    async def work(hub):
+        for k in range(400):
+            sites = 3 + k % 2
+            hub.receive("device", sample(k, sites=sites))
+        session = hub.session
+        return len(session.frames.devices), len(session.habits), len(hub.streams)
+
+    assert bridge(work) == (1, 1, 1)
+
+
+def test_a_flood_of_devices_is_bounded_and_makes_room_again(bridge):
+    async def work(hub):
+        for k in range(500):
+            hub.receive("device", sample(k, device_name=f"{k:04x}"), arrival=hub.now() - 10)
+        flooded = len(hub.streams)
+        for k in range(20):
+            hub.receive("device", sample(k, device_name="beef"))
+        return flooded, any(s.device == "beef" for s in hub.streams.values())
+
+    flooded, heard = bridge(work)
+    assert flooded <= 64 and heard
+
+
+def test_a_part_that_ends_by_mistake_is_told(bridge, caplog):
+    async def work(hub):
+        async def broken():
+            raise RuntimeError("oh")
+
+        task = hub.loop.create_task(broken())
+        task.add_done_callback(hub._broken)
+        await asyncio.sleep(0.05)
+        return list(hub.notes)
+
+    assert "mistake of its own (RuntimeError: oh)" in bridge(work)[-1]
+
+
+def test_a_device_that_is_exchanged_for_another_leaves_its_sites_to_it(bridge):
+    async def work(hub):
+        for k in range(30):
+            hub.receive("device", sample(k))
+        for k in range(30):
+            hub.receive("device", sample(k, device_name="beef"))
+        problem = next(s for s in hub.streams.values() if s.device == "beef").problem
+        next(s for s in hub.streams.values() if s.device == "7a3f").heard -= 10.0
+        hub.receive("device", sample(31, device_name="beef"))
+        return problem, {s.device: s.session for s in hub.streams.values()}, [s.problem for s in hub.streams.values()]
+
+    problem, seats, problems = bridge(work)
+    assert "aux has a device already" in problem and seats["beef"] is not None and seats["7a3f"] is None and not any(problems)
+
+
+def test_one_camera_is_the_face_and_others_are_recorded_beside_it(bridge):
+    async def work(hub):
+        got = []
+        hub.listeners.add(got.append)
+        hub.record("two")
+        for _ in range(20):
+            hub.receive("vmc", Face("192.168.178.20", {"jawOpen": 0.25}))
+            hub.receive("vmc", Face("192.168.178.21", {"jawOpen": 3.0}))
+            await asyncio.sleep(0.005)
+        hub.filming.heard -= 10  # the first is gone: the second takes over, within range
+        hub.receive("vmc", Face("192.168.178.21", {"jawOpen": 3.0}))
+        return got, await hub.stop_recording()
+
+    got, said = bridge(work)
+    jaw = OUTPUT.index("jawOpen")
+    assert [f.values[jaw] for f in got] == [0.25] * 20 + [1.0]
+    tracks = formats.read_take(said["path"]).tracks
+    assert {n: set(t.column("jawOpen")) for n, t in tracks.items()} == {"weights": {0.25}, "weights 192.168.178.21": {3.0}}
+
+
+def test_a_face_that_was_overtaken_is_recorded_and_not_shown(bridge):
+    async def work(hub):
+        got = []
+        hub.listeners.add(got.append)
+        for at, jaw in ((1.0, 0.1), (1.05, 0.3), (1.033, 0.2), (1.066, 0.4)):
+            hub.receive("phone", Face("phone", {"jawOpen": jaw}, at))
+        return [round(float(f.values[OUTPUT.index("jawOpen")]), 6) for f in got]
+
+    assert bridge(work) == [0.1, 0.3, 0.4]
+
+
+def test_an_assignment_that_cannot_be_kept_changes_nothing(bridge, tmp_path):
+    blocked = tmp_path / "file"
+    blocked.write_text("")
+
+    async def work(hub):
+        for k in range(12):
+            hub.receive("device", sample(k))
+        with pytest.raises(InnerfaceError):
+            hub.assign("7a3f/0", "oculi_left")
+        for k in range(12, 20):
+            hub.receive("device", sample(k))
+        return hub.sites.assigned
+
+    assert bridge(work, sites=blocked / "sites.json") == {}
