@@ -27,7 +27,6 @@ from ..core.imu.adapt import Adapter
 from ..core.imu.layout import Layout, layout
 from ..core.imu.network import Network
 from ..core.imu.signal import FRAME_RATE, LOOKAHEAD
-from ..core.imu.spans import NoTurnError
 from ..core.live import Output, Session
 from .frame import Frame
 from .kinds import STREAMS
@@ -35,6 +34,7 @@ from .loss import Loss
 from .messages import About, Bio, Face, Imu, Message
 from .parts import Sink, Source
 from .recording import Recording
+from .seek import Seek
 from .sites import Sites, Touch
 from .status import status
 from .streams import GONE_S, Stream
@@ -44,8 +44,6 @@ _BUSY_S, _AT_ONCE = 0.015, 4  # ticks that come so late: the computer cannot kee
 _STALLED_S, _BACKLOG = 0.05, 64  # a tick that late was held up; packets that may wait then
 _SENSOR_S = 0.045  # between what clients draw of sensors
 _TOUCH_S = 5.0
-_SEEK_S, _SEEK_FROM_S, _SETTLED_S = 1.0, 5.0, 1.0  # how often a calibration is sought, after how many seconds of frames, and how long after its turn
-_CALIBRATION_S = 45.0
 _MOST_STREAMS, _LONG_GONE_S = 64, 60.0
 OUTPUTS = ("auto", "sensors", "camera")
 
@@ -96,8 +94,7 @@ class Hub:
         self.spent: deque[float] = deque(maxlen=1200)
         self.frames_out: deque[float] = deque(maxlen=300)
         self.notes: deque[str] = deque(maxlen=12)
-        self.calibrating, self.calibration_note = False, "no sensor has sent anything yet"
-        self.seek_from = 0
+        self.seek = Seek(self)
         self.zero: np.ndarray | None = None
         self.touching: Touch | None = None
         self.camera: tuple[float, float, np.ndarray, bool] | None = None
@@ -118,7 +115,7 @@ class Hub:
             for sink in sinks:
                 self.sinks.append(sink)
                 await sink.start(self)
-            self.tasks = [self.loop.create_task(self._tick()), self.loop.create_task(self._seek())]
+            self.tasks = [self.loop.create_task(self._tick()), self.loop.create_task(self.seek.run())]
             for task in self.tasks:
                 task.add_done_callback(self._broken)
             for source in sources:
@@ -226,7 +223,7 @@ class Hub:
             return
         if self.session is None:
             self.session = Session(self.model, self.layout, self.options.adapter, self.options.raw, start=self.now())
-            self.calibration_note = "relax the face, then nod (chin down first) and shake the head (to your left first)"
+            self.seek.say = "relax the face, then nod (chin down first) and shake the head (to your left first)"
         for other in self.streams.values():  # who has been away for long leaves its place to another
             if other is not stream and other.session is not None and self.now() - other.heard > 2 * GONE_S and set(mine) & set(other.sites):
                 self._unseat(other)
@@ -360,42 +357,8 @@ class Hub:
         self.notes.append(f"{datetime.now():%H:%M:%S} {text}")
 
     def calibrate(self) -> str:
-        """Begin a calibration with what comes from now on. Raises InnerfaceError without sensors."""
-        if self.session is None:
-            raise InnerfaceError("no sensor has sent anything yet; connect one first")
-        self.seek_from, self.calibrating = self.session.frames.next, True
-        self.calibration_note = "relax the face for three seconds, then nod (chin down first) and shake the head (to your left first)"
-        return self.calibration_note
-
-    async def _seek(self) -> None:
-        """Find a calibration: by itself until there is one, and whenever asked."""
-        while True:
-            await asyncio.sleep(_SEEK_S)
-            session = self.session
-            if session is None or (session.ready is not None and not self.calibrating) or (not self.options.calibrate and not self.calibrating):
-                continue
-            seconds = (session.frames.next - self.seek_from) / FRAME_RATE
-            if seconds < _SEEK_FROM_S:
-                continue
-            taken = session.snapshot(seconds)
-            try:
-                ready = await asyncio.to_thread(session.calibrate, taken, _SETTLED_S)
-            except (InnerfaceError, ValueError, ArithmeticError) as error:  # what sensors send may be no motion of any head
-                if self.calibrating and seconds > _CALIBRATION_S:
-                    self.calibrating = False
-                    self.note(f"not calibrated: {error}")
-                if not isinstance(error, NoTurnError):  # that one is still to come
-                    self.calibration_note = str(error)
-                continue
-            if ready is None or session is not self.session:
-                continue
-            session.accept(ready)
-            self.calibrating, self.calibration_note = False, ""
-            self.recentre_sensors.zero[:] = 0.0
-            found = ready.live.calibrator.found
-            self.note(f"calibrated with {len(found.face)} face sites")
-            for text in ready.notes:
-                self.note(text)
+        """Begin a calibration; what to tell the performer. Raises InnerfaceError without sensors."""
+        return self.seek.ask()
 
     def recentre(self) -> None:
         """Where the head looks now is straight ahead."""
