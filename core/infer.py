@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from .channels import ARKIT, OUTPUT
 from .errors import InnerfaceError
-from .imu import adapt, minute, quality
+from .imu import adapt, minute, quality, worn
 from .imu.kinematics import Calibration, Motion
 from .imu.layout import Layout
 from .imu.linear import LinearModel
 from .imu.model import Model
-from .imu.motion import calibrate_take
+from .imu.motion import calibrate_take, motion_of_worn
 from .imu.signal import ImuSignal, from_track, joined, to_track
 from .imu.spans import Span
 from .live import Stage
@@ -73,13 +73,13 @@ def infer(
 ) -> Inferred:
     """Weights and head angles from an IMU take. `causal`: as live, from at most LOOKAHEAD frames ahead. `raw`: not smoothed;
     `smooth`: how strongly per channel group (`smooth.strengths`). `adapter`: what was learned of this performer. `steps`: of a diffusion
-    network, offline; others answer in one.
+    network, offline; others answer in one. Takes that were recorded after a calibration hold it and need no nod and shake of their own.
 
     Raises InnerfaceError with one line for whatever cannot be calibrated.
     """
     signal = from_track(imu_track(take))
     try:
-        found, motion = calibrate_take(signal, layout, neutral, turn, causal)
+        found, motion = _calibrated(take, signal, layout, neutral, turn, causal)
         if causal:
             weights, confidence = Stage(model, adapter, raw, smooth).push(motion)
         else:
@@ -114,6 +114,18 @@ def infer(
         if not isinstance(model, LinearModel):
             invented = tuple(c for c, i in zip(ARKIT, model.invented) if i and c not in shown)
     return Inferred(Take(take.name, tracks, notes), found, motion, judged, invented)
+
+
+def _calibrated(
+    take: Take, signal: ImuSignal, layout: Layout, neutral: Span | None, turn: Span | None, causal: bool
+) -> tuple[Calibration, Motion]:
+    """By the calibration that the take was recorded with, where it holds one and no spans are given, else by what is in the take itself."""
+    kept = next((t.meta[worn.META] for t in take.tracks.values() if worn.META in t.meta), None)
+    if kept is None or neutral is not None or turn is not None:
+        return calibrate_take(signal, layout, neutral, turn, causal)
+    known = worn.read(kept, take.name)
+    motion = motion_of_worn(signal, known, causal)
+    return replace(known.found, neutral_span=worn.calm_span(motion)), motion
 
 
 def estimate(model: Model, motion: Motion, steps: int = 1) -> tuple[np.ndarray, np.ndarray | None]:

@@ -6,6 +6,7 @@ calibration at work before it, `Session` the devices whose samples arrive one by
 
 from __future__ import annotations
 
+import copy
 from collections import deque
 from dataclasses import dataclass, replace
 
@@ -25,6 +26,7 @@ from .imu.motion import Calibrator
 from .imu.network import inputs
 from .imu.signal import FRAME_RATE, LOOKAHEAD, ImuSignal, continuous, upright_force
 from .imu.stream import Frames
+from .imu.worn import Worn
 from .smooth import NONE, OneEuro, strengths
 
 HISTORY = 3600  # frames that a calibration can be found in
@@ -54,6 +56,13 @@ class Stage:
         if len(weights):
             weights = np.clip(np.stack([self.smooth.push(row) for row in weights]), 0.0, 1.0)
         return weights, None if confidence is None else np.nan_to_num(confidence)
+
+    def peek(self, motion: Motion) -> tuple[np.ndarray, np.ndarray | None]:
+        """As `push`, but nothing of it is remembered: for frames that are not wholly known yet."""
+        kept = self.state, self.past, self.last, copy.copy(self.smooth)
+        out = self.push(motion)
+        self.state, self.past, self.last, self.smooth = kept
+        return out
 
     def _estimate(self, motion: Motion) -> tuple[np.ndarray, np.ndarray | None]:
         before, n = self.past, len(motion.time)
@@ -96,6 +105,17 @@ class Live:
         weights, confidence = self.stage.push(motion)
         return np.concatenate([weights, motion.head], axis=1), confidence
 
+    def peek(self) -> tuple[np.ndarray, np.ndarray | None]:
+        """The newest frame, (1, 55), before its accelerations are known: those before stand in for them."""
+        motion = self.calibrator.ahead()
+        weights, confidence = self.stage.peek(motion)
+        return np.concatenate([weights, motion.head], axis=1)[-1:], None if confidence is None else confidence[-1:]
+
+    def worn(self, level: Leveling, head_zero: np.ndarray) -> Worn:
+        """The calibration as it is now, to be kept with a recording."""
+        c = self.calibrator
+        return Worn(c.found, level, c.heading.state.value, c.zero.state.value, head_zero)
+
 
 @dataclass(frozen=True)
 class Output:
@@ -119,14 +139,16 @@ class Ready:
 
 class Session:
     """Devices come and go, their samples become frames, and, once a calibration is found, the face. Without one, frames are only remembered.
+    `ahead`: faces come when their accelerations are known, LOOKAHEAD frames late; without it at once, a little less exact.
 
     `calibrate` is pure and may run in another thread on a `snapshot`; `accept` takes its result up without losing a frame.
     """
 
     def __init__(
-        self, model: Model, sites: Layout, adapter: Adapter | None = None, raw: bool = False, smooth: dict[str, float] | None = None, start: float = 0.0
-    ) -> None:
-        self.model, self.layout, self.adapter, self.raw, self.smooth = model, sites, adapter, raw, smooth
+        self, model: Model, sites: Layout, adapter: Adapter | None = None, raw: bool = False, smooth: dict[str, float] | None = None, start: float = 0.0,
+        ahead: bool = True,
+    ) -> None:  # fmt: skip
+        self.model, self.layout, self.adapter, self.raw, self.smooth, self.ahead = model, sites, adapter, raw, smooth, ahead
         Stage(model, adapter, raw, smooth)  # refused now rather than at the first calibration
         self.frames = Frames(sites.sites, start)
         self.habits: dict[int, tuple[bool, str]] = {}
@@ -163,16 +185,28 @@ class Session:
         self.history.extend(zip(rotation, acceleration))
         if self.ready is None or not len(time):
             return _nothing()
-        return self._push(self.ready, time, rotation, acceleration)
+        if self.ahead:
+            return self._push(self.ready, time, rotation, acceleration)
+        return _joined_outputs([self._newest(self.ready, slice(k, k + 1), time, rotation, acceleration) for k in range(len(time))])
+
+    def _newest(self, ready: Ready, row: slice, time: np.ndarray, rotation: np.ndarray, acceleration: np.ndarray) -> Output:
+        """The frame of one row as it looks at once."""
+        self._push(ready, time[row], rotation[row], acceleration[row])
+        values, confidence = ready.live.peek()
+        return Output(time[row], values, confidence, ~np.isnan(rotation[row][:, self._columns(ready, face_only=True), 0]).all(axis=1))
 
     def _push(self, ready: Ready, time: np.ndarray, rotation: np.ndarray, acceleration: np.ndarray) -> Output:
-        found = ready.live.calibrator.found
-        sent = {right: taped for taped, right in found.renamed.items()}
-        columns = [self.layout.sites.index(sent.get(s, s)) for s in found.sites]  # where sensors sit that the calibration calls so
+        columns, face = self._columns(ready), self._columns(ready, face_only=True)
         values, confidence = ready.live.push(ready.level.rotation(rotation[:, columns]), acceleration[:, columns] * ready.level.scale)
-        face = [columns[s] for s in found.face]
         late = time - LOOKAHEAD / FRAME_RATE
         return Output(late[len(late) - len(values) :], values, confidence, ~np.isnan(acceleration[len(late) - len(values) :, face, 0]).all(axis=1))
+
+    def _columns(self, ready: Ready, face_only: bool = False) -> list[int]:
+        """Where the sensors sit that the calibration calls by its sites' names."""
+        found = ready.live.calibrator.found
+        sent = {right: taped for taped, right in found.renamed.items()}
+        columns = [self.layout.sites.index(sent.get(s, s)) for s in found.sites]
+        return [columns[s] for s in found.face] if face_only else columns
 
     def snapshot(self, seconds: float = float("inf")) -> tuple[np.ndarray, np.ndarray, int]:
         """The last frames: rotations (n, S, 4), accelerations (n, S, 3) of the frames LOOKAHEAD before, and the number of the frame after them."""
@@ -188,8 +222,7 @@ class Session:
         rotation, acceleration, upto = taken
         if len(rotation) < 2 * LOOKAHEAD:
             raise InnerfaceError("no sensor has sent anything yet; connect one first")
-        felt = np.concatenate([acceleration[LOOKAHEAD:], np.full((LOOKAHEAD, *acceleration.shape[1:]), np.nan)])
-        signal = ImuSignal(np.arange(len(rotation)) / FRAME_RATE, self.layout.sites, continuous(rotation), felt, False, "")
+        signal = self._signal(rotation, acceleration)
         level, notes = leveling(signal)
         found = calibrate(level.apply(signal), self.layout)
         if len(rotation) / FRAME_RATE - found.turn_span[1] < settled_s:
@@ -197,6 +230,21 @@ class Session:
         ready = Ready(level, Live(found, self.model, self.adapter, self.raw, self.smooth), upto, (*notes, *found.notes))
         self._push(ready, np.arange(len(rotation)) / FRAME_RATE, rotation, acceleration)
         return ready
+
+    def _signal(self, rotation: np.ndarray, acceleration: np.ndarray) -> ImuSignal:
+        felt = np.concatenate([acceleration[LOOKAHEAD:], np.full((LOOKAHEAD, *acceleration.shape[1:]), np.nan)])
+        return ImuSignal(np.arange(len(rotation)) / FRAME_RATE, self.layout.sites, continuous(rotation), felt, False, "")
+
+    def motion(self, taken: tuple[np.ndarray, np.ndarray, int]) -> tuple[ImuSignal, Motion]:
+        """What a snapshot holds, as a signal and as motion by the present calibration, with drifts as far as they had crept at its end. Pure: for
+        other threads. Raises InnerfaceError before there is a calibration."""
+        if self.ready is None:
+            raise InnerfaceError("not calibrated yet; calibrate first")
+        rotation, acceleration, _ = taken
+        ready, columns = self.ready, self._columns(self.ready)
+        crept = ready.live.worn(ready.level, np.zeros(3))
+        motion = Calibrator(crept.found, crept).push(ready.level.rotation(rotation[:, columns]), acceleration[:, columns] * ready.level.scale)
+        return self._signal(rotation, acceleration), motion
 
     def accept(self, ready: Ready) -> None:
         """Work with this calibration from the next frame on; frames that came since its snapshot are caught up with."""
@@ -209,6 +257,14 @@ class Session:
 
 def _nothing() -> Output:
     return Output(np.zeros(0), np.zeros((0, len(OUTPUT))), None, np.zeros(0, dtype=bool))
+
+
+def _joined_outputs(parts: list[Output]) -> Output:
+    confidence = [p.confidence for p in parts if p.confidence is not None]
+    return Output(
+        np.concatenate([p.time for p in parts]), np.concatenate([p.values for p in parts]),
+        np.concatenate(confidence) if len(confidence) == len(parts) else None, np.concatenate([p.seen for p in parts]),
+    )  # fmt: skip
 
 
 _FRAMES = ("time", "rotation", "acceleration", "head", "heading", "zero")

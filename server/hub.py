@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.channels import ARKIT, OUTPUT
+from ..core.channels import ARKIT
 from ..core.errors import InnerfaceError
 from ..core.head_pose import Recentre
 from ..core.imu import model as models
@@ -27,12 +27,15 @@ from ..core.imu.adapt import Adapter
 from ..core.imu.layout import Layout, layout
 from ..core.imu.network import Network
 from ..core.imu.signal import FRAME_RATE, LOOKAHEAD
+from ..core.imu.worn import Worn
 from ..core.live import Output, Session
+from .camera import Camera
+from .check import Check, lossy
 from .frame import Frame
 from .kinds import STREAMS
 from .loss import Loss
 from .messages import About, Bio, Face, Imu, Message
-from .parts import Sink, Source
+from .parts import Cued, Sink, Source
 from .recording import Recording
 from .seek import Seek
 from .sites import Sites, Touch
@@ -52,7 +55,7 @@ OUTPUTS = ("auto", "sensors", "camera")
 class Options:
     """`layout`, `model` (None: the shipped live network), `adapter`; `loss`: policies by stream (sensors, camera), hold where none is given; `output`:
     of sensors, camera or whichever is there; `calibrate`: seek a calibration by itself; `recentre`: the head's yaw follows slowly; `folder` for takes;
-    `sites`: the file that assignments are kept in."""
+    `sites`: the file that assignments are kept in; `lookahead`: faces wait for what makes them exact (LOOKAHEAD frames)."""
 
     layout: str = "default"
     model: str | None = None
@@ -64,6 +67,7 @@ class Options:
     recentre: bool = True
     folder: Path = field(default_factory=Path.cwd)
     sites: Path | None = None
+    lookahead: bool = True
 
 
 class Hub:
@@ -74,7 +78,7 @@ class Hub:
         if self.options.output not in OUTPUTS:
             raise InnerfaceError(f"output '{self.options.output}': give one of {', '.join(OUTPUTS)}")
         self.loop = asyncio.get_running_loop()
-        self.began = self.loop.time()
+        self.began, self.opened = self.loop.time(), 0.0
         self.layout: Layout = layout(self.options.layout)
         self.sites = Sites(self.layout, self.options.sites)
         self.sites.load()
@@ -86,19 +90,18 @@ class Hub:
         self.recorder: Recording | None = None
         self.listeners: set[Callable[[Frame], None]] = set()
         self.sensor_listeners: set[Callable[[float, float, np.ndarray, np.ndarray], None]] = set()
-        self.recentre_sensors, self.recentre_camera = Recentre(self.options.recentre), Recentre(False)
-        self.loss_sensors, self.loss_camera = (Loss(self.options.loss.get(stream, "hold")) for stream in STREAMS)
+        sensors, camera = (self.options.loss.get(stream, "hold") for stream in STREAMS)
+        self.recentre_sensors, self.loss_sensors = Recentre(self.options.recentre), Loss(sensors)
+        self.camera = Camera(self, camera)
         self.sequence, self.marks, self.told, self.lag = 0, 0, 0.0, 0.0
         self.latency: deque[float] = deque(maxlen=1200)
         self.delay: deque[float] = deque(maxlen=1200)
         self.spent: deque[float] = deque(maxlen=1200)
         self.frames_out: deque[float] = deque(maxlen=300)
         self.notes: deque[str] = deque(maxlen=12)
-        self.seek = Seek(self)
+        self.seek, self.check = Seek(self), Check(self)
         self.zero: np.ndarray | None = None
         self.touching: Touch | None = None
-        self.camera: tuple[float, float, np.ndarray, bool] | None = None
-        self.filming: Stream | None = None  # whose the camera's face is
         self.tasks: list[asyncio.Task[Any]] = []
 
     # -- life ------------------------------------------------------------------------------------------------------------------
@@ -121,18 +124,19 @@ class Hub:
             for source in sources:
                 self.sources.append(source)  # before it starts: one that fails halfway is stopped, too
                 await source.start(self)
+            self.opened = self.now()
         except BaseException:
             await self.stop()
             raise
 
     async def stop(self) -> None:
         """Close everything; a recording is whole afterwards."""
+        self.check.cancel()
         for task in self.tasks:
             task.cancel()
         await asyncio.gather(*self.tasks, return_exceptions=True)
         if self.recorder is not None:
-            await asyncio.to_thread(self.recorder.close)
-            self.recorder = None
+            await self.stop_recording()
         for part in (*self.sources, *self.sinks):
             try:
                 await part.stop()
@@ -222,7 +226,7 @@ class Hub:
         if not mine or step is None or self.model is None:
             return
         if self.session is None:
-            self.session = Session(self.model, self.layout, self.options.adapter, self.options.raw, start=self.now())
+            self.session = Session(self.model, self.layout, self.options.adapter, self.options.raw, start=self.now(), ahead=self.options.lookahead)
             self.seek.say = "relax the face, then nod (chin down first) and shake the head (to your left first)"
         for other in self.streams.values():  # who has been away for long leaves its place to another
             if other is not stream and other.session is not None and self.now() - other.heard > 2 * GONE_S and set(mine) & set(other.sites):
@@ -244,27 +248,7 @@ class Hub:
     def _face(self, stream: Stream, message: Face, at: float, arrival: float) -> None:
         if self.recorder is not None:
             self.recorder.face(stream, message, at, arrival)
-        if self.filming is not stream and self.filming is not None and arrival - self.filming.heard < GONE_S:
-            return  # one camera is the face; the others are recorded
-        seen, before = bool(message.values), self.camera if self.filming is stream else None
-        if before is not None and at <= before[0]:
-            return  # it was overtaken by a newer one
-        self.filming = stream
-        values = np.array([message.values.get(c, 0.0) for c in OUTPUT]) if seen or before is None else before[2]
-        step = min(max(at - before[0], 1e-3), 0.5) if before is not None else 1 / FRAME_RATE
-        self.camera = (at, arrival, values, seen)
-        self._camera_out(at, arrival, values, seen, step)
-
-    def _camera_out(self, at: float, arrival: float, values: np.ndarray, seen: bool, step: float) -> None:
-        if self.options.output == "sensors" or (self.options.output == "auto" and self.sensors_live):
-            return
-        values = values.copy()
-        values[: len(ARKIT)] = np.clip(values[: len(ARKIT)], 0.0, 1.0)
-        if seen:
-            values[len(ARKIT) :] = self.recentre_camera.push(values[len(ARKIT) :], step)
-        out = self.loss_camera.push(values, seen, step)
-        if out is not None:
-            self._emit(at, arrival, out, None, "camera", seen)
+        self.camera.receive(stream, message, at, arrival)
 
     # -- through ---------------------------------------------------------------------------------------------------------------
 
@@ -284,14 +268,20 @@ class Hub:
         if self.sensor_listeners and self.session.history and self.now() - self.told > _SENSOR_S:
             self.told = self.now()
             self._tell_sensors(arrived)
-        if len(out.time) and self.options.output != "camera" and not (self.options.output == "auto" and self.camera_live and not self.sensors_live):
+        if len(out.time) and self.wants("sensors"):
             self._sensors_out(out, arrived)
             self.spent.append((time.perf_counter() - began) / len(out.time))
 
+    def wants(self, stream: str) -> bool:
+        """Whether the face that goes out is to come from "sensors" or from the "camera" now."""
+        if self.options.output == "auto":
+            return self.sensors_live == (stream == "sensors") or (stream == "sensors" and not self.camera.live)
+        return self.options.output == stream
+
     @property
-    def camera_live(self) -> bool:
-        """Whether a camera or another program sends faces now."""
-        return self.camera is not None and self.now() - self.camera[1] < GONE_S
+    def last_out(self) -> float:
+        """When a face went out last, on the hub's clock; 0 before the first."""
+        return self.frames_out[-1] if self.frames_out else 0.0
 
     def _sensors_out(self, out: Output, arrived: float) -> None:
         for k in range(len(out.time)):
@@ -299,9 +289,10 @@ class Hub:
             values[len(ARKIT) :] = self.recentre_sensors.push(values[len(ARKIT) :], 1 / FRAME_RATE)
             sent = self.loss_sensors.push(values, bool(out.seen[k]), 1 / FRAME_RATE)
             if sent is not None:
-                self._emit(float(out.time[k]), arrived, sent, None if out.confidence is None else out.confidence[k], "sensors", bool(out.seen[k]))
+                self.emit(float(out.time[k]), arrived, sent, None if out.confidence is None else out.confidence[k], "sensors", bool(out.seen[k]))
 
-    def _emit(self, at: float, arrived: float, values: np.ndarray, confidence: np.ndarray | None, source: str, seen: bool) -> None:
+    def emit(self, at: float, arrived: float, values: np.ndarray, confidence: np.ndarray | None, source: str, seen: bool) -> None:
+        """A face (55,) goes to sinks and listeners."""
         self.sequence += 1
         frame = Frame(self.sequence, at, arrived, values, confidence, source, seen)
         for sink in self.sinks:
@@ -338,17 +329,11 @@ class Hub:
             try:
                 if self.session is not None:
                     self._advance(now)
-                if self.camera is not None and 0.1 < now - self.camera[1] < 30.0:
-                    self._camera_silent(now, self.camera[2])
+                self.camera.tick(now)
                 if self.touching is not None and now > self.touching.until:
                     self._touched()
             except InnerfaceError as error:
                 self.note(str(error))
-
-    def _camera_silent(self, now: float, held: np.ndarray) -> None:
-        last = self.frames_out[-1] if self.frames_out else 0.0
-        if now - last >= 1 / FRAME_RATE:
-            self._camera_out(now, now, held, False, min(now - last, 0.1))
 
     # -- commands --------------------------------------------------------------------------------------------------------------
 
@@ -358,12 +343,37 @@ class Hub:
 
     def calibrate(self) -> str:
         """Begin a calibration; what to tell the performer. Raises InnerfaceError without sensors."""
-        return self.seek.ask()
+        said = self.seek.ask()
+        self.cue("calibrate")
+        return said
+
+    def cue(self, what: str) -> None:
+        """The performer is asked for something; simulated ones do it."""
+        for source in self.sources:
+            if isinstance(source, Cued):
+                source.cue(what)
+
+    def relax(self) -> None:
+        """The face that the camera sees now is its neutral. Raises InnerfaceError."""
+        self.camera.relax()
+        if self.recorder is not None:
+            self.recorder.relaxed(self.camera.neutral, self.now())
+        self.note("the camera's neutral is set")
+
+    async def send_to(self, sinks: list[Sink]) -> None:
+        """Faces go to these sinks from now on, in place of all before. Raises InnerfaceError for one that does not open; the others stay."""
+        before, self.sinks = self.sinks, []
+        for sink in before:
+            await sink.stop()
+        for sink in sinks:
+            await sink.start(self)
+            self.sinks.append(sink)
 
     def recentre(self) -> None:
         """Where the head looks now is straight ahead."""
         self.recentre_sensors.now()
-        self.recentre_camera.now()
+        self.camera.recentre.now()
+        self.cue("recentre")
 
     def assign(self, sensor: str, site: str) -> None:
         """A sensor ("device/key") sits at a site; "" forgets it. Raises InnerfaceError."""
@@ -384,8 +394,9 @@ class Hub:
         assert touch is not None
         self.assign(touch.found(), touch.site)
 
-    def record(self, name: str = "", path: Path | None = None) -> str:
-        """Begin a take; where it is written. Raises InnerfaceError where one is being recorded, or the place cannot be written."""
+    def record(self, name: str = "", path: Path | None = None, about: dict[str, str] | None = None) -> str:
+        """Begin a take; where it is written. `about`: texts that are kept with it. Raises InnerfaceError where one is being recorded, or the place
+        cannot be written."""
         if self.recorder is not None:
             raise InnerfaceError(f"{self.recorder.path} is being recorded; stop it first")
         if path is None:
@@ -395,19 +406,26 @@ class Hub:
             while path.exists():
                 count += 1
                 path = self.options.folder / f"{stem} {count}.mcap"
-        self.recorder = Recording(path, self.now())
+        sources = ", ".join(s.name for s in self.sources)
+        self.recorder = Recording(path, self.now(), {"sources": sources} | (about or {}), self.worn())
         self.marks = 0
         return str(path)
 
-    async def stop_recording(self) -> dict[str, Any]:
-        """End the take: its path, rows and seconds. Raises InnerfaceError where none is recorded."""
+    def worn(self) -> Worn | None:
+        """The calibration as it is now; None before there is one."""
+        ready = None if self.session is None else self.session.ready
+        return None if ready is None else ready.live.worn(ready.level, self.recentre_sensors.zero.copy())
+
+    async def stop_recording(self, about: dict[str, str] | None = None) -> dict[str, Any]:
+        """End the take: its path, rows and seconds. `about`: texts that are kept with it. Raises InnerfaceError where none is recorded."""
         recorder, self.recorder = self.recorder, None
         if recorder is None:
             raise InnerfaceError("nothing is being recorded; start with 'record'")
-        await asyncio.to_thread(recorder.close)
+        words = lossy(recorder.lost()) + await self.check.judge()
+        await asyncio.to_thread(recorder.close, {"quality": "; ".join(words), "seconds": f"{self.now() - recorder.started:.3f}"} | (about or {}))
         said = {
             "path": str(recorder.path), "rows": recorder.rows, "seconds": round(self.now() - recorder.started, 2), "dropped": recorder.dropped,
-            "problem": recorder.problem,
+            "problem": recorder.problem, "quality": words,
         }  # fmt: skip
         if recorder.problem:
             self.note(recorder.problem)
@@ -440,7 +458,7 @@ class Hub:
     @property
     def lookahead_s(self) -> float:
         """How far the face lags behind what the sensors feel, by design."""
-        return LOOKAHEAD / FRAME_RATE
+        return LOOKAHEAD / FRAME_RATE if self.options.lookahead else 0.0
 
     def delay_ms(self) -> float:
         """What audio must be delayed by to fit the face: how old faces are when they go out (look-ahead, waiting for samples, computing and queueing)."""

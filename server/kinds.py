@@ -12,6 +12,7 @@ SOURCES = {
     "livelinkface": "[[HOST:]PORT][,keep-mouth,swap-jaw]: the Live Link Face app",
     "ifacialmocap": "[PHONE][,port=N]: iFacialMocap or Facemotion3D",
     "vmc": "[[HOST:]PORT]: a VMC performer",
+    "bridge": "ws://HOST:PORT[,token=T]: another bridge's faces",
     "osc": "[[HOST:]PORT]: commands /innerface/recentre, calibrate, record, stop, mark",
     "cyton": "PORT: an OpenBCI Cyton",
     "brainflow": "BOARD[,serial_port=P,...]: any BrainFlow board (extra 'boards')",

@@ -128,6 +128,12 @@ def _vmc(a: Args, host: str) -> Source:
     return Vmc(*a.address(host, Vmc.port))
 
 
+def _bridge(a: Args, host: str) -> Source:
+    from .sources.bridge import Bridge
+
+    return Bridge(a.first, a.string("token"))
+
+
 def _osc(a: Args, host: str) -> Source:
     from .sources.udp import OscControl
 
@@ -178,6 +184,7 @@ _SOURCES: dict[str, Callable[[Args, str], Source]] = {
     "livelinkface": _live_link_face,
     "ifacialmocap": _ifacialmocap,
     "vmc": _vmc,
+    "bridge": _bridge,
     "osc": _osc,
     "cyton": _cyton,
     "brainflow": _brainflow,

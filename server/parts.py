@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from .frame import Frame
 
@@ -24,6 +24,14 @@ class Source(Protocol):
     def about(self) -> str:
         """One line for the user: what it waits for, and where."""
         ...
+
+
+@runtime_checkable
+class Cued(Protocol):
+    """A source whose performer does as asked: a simulated one, or another bridge."""
+
+    def cue(self, what: str) -> None:
+        """`calibrate`, or an action of the check: smile, brows, jaw."""
 
 
 class Sink(Protocol):

@@ -19,7 +19,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from ..core.errors import InnerfaceError
-from ..core.formats.mcap_take import channel_metadata, schema
+from ..core.formats.mcap_take import ABOUT, ENDING, channel_metadata, schema
 
 _CHUNK = 16 << 10  # what a crash may cost: a tenth of a second of eleven sensors
 _SYNC_S = 0.5
@@ -60,10 +60,12 @@ class _Steady:
 
 
 class Recorder:
-    """One take. `put` from any thread; `close` waits until all is on the disk. `problem`: what is wrong now, "" if nothing; `dropped`: samples
+    """One take. `about`: texts that are kept with it. `put` from any thread; `close` waits until all is on the disk. `problem`: what is wrong now, "" if nothing; `dropped`: samples
     that neither disk nor memory took."""
 
-    def __init__(self, path: str | Path, name: str, started: float) -> None:
+    def __init__(self, path: str | Path, name: str, started: float, about: dict[str, str] | None = None) -> None:
+        self.about = {"version": "1", "name": name, "epoch": "0.0", "utc": datetime.now(UTC).isoformat(timespec="milliseconds")} | (about or {})
+        self.ending: dict[str, str] = {}
         self.path, self.name, self.started = Path(path), name, started
         self.problem, self.dropped, self.rows, self.given_up = "", 0, 0, threading.Event()
         try:
@@ -76,7 +78,6 @@ class Recorder:
         self.raw = raw
         self.waiting: Queue[tuple[Any, ...] | None] = Queue(_HELD)
         self.thread = threading.Thread(target=self._run, name="innerface recorder", daemon=True)
-        self.utc = datetime.now(UTC).isoformat(timespec="milliseconds")
         self.thread.start()
 
     def put(self, track: str, kind: str, columns: tuple[str, ...], meta: dict[str, str], at: float, values: np.ndarray, extra: dict[str, Any]) -> None:
@@ -93,8 +94,9 @@ class Recorder:
         """Written so far."""
         return self.steady.at if hasattr(self, "steady") else 0
 
-    def close(self) -> None:
-        """End the take; never hangs longer than a few seconds."""
+    def close(self, about: dict[str, str] | None = None) -> None:
+        """End the take, with what is to be said of it; never hangs longer than a few seconds."""
+        self.ending = about or {}
         with contextlib.suppress(Full):
             self.waiting.put(None, timeout=_PATIENCE_S)
         self.thread.join(_PATIENCE_S)
@@ -120,7 +122,7 @@ class Recorder:
         self.steady = _Steady(self.raw, self)
         writer = Writer(self.steady, chunk_size=_CHUNK, compression=CompressionType.ZSTD)  # type: ignore[arg-type]
         writer.start(profile="innerface", library="innerface")
-        writer.add_metadata("innerface", {"version": "1", "name": self.name, "epoch": "0.0", "utc": self.utc})
+        writer.add_metadata(ABOUT, {k: _clean(v) for k, v in self.about.items()})
         channels: dict[tuple[str, tuple[str, ...]], int] = {}
         synced = time.monotonic()
         while (item := self.waiting.get()) is not None:
@@ -131,7 +133,7 @@ class Recorder:
                 continue
             if channel is None:
                 own = track if not any(name == track for name, _ in channels) else f"{track} {len(channels) + 1}"
-                about = {k: _clean(v) for k, v in channel_metadata(kind, columns, {**meta, "utc": self.utc}).items()}
+                about = {k: _clean(v) for k, v in channel_metadata(kind, columns, {**meta, "utc": self.about["utc"]}).items()}
                 known = writer.register_schema(f"innerface.{kind}", "jsonschema", schema(columns))
                 channel = channels[track, columns] = writer.register_channel(f"/{_clean(own)}", "json", known, metadata=about)
             sample: dict[str, Any] = {"time": round(at, 6)}
@@ -144,6 +146,8 @@ class Recorder:
                 with contextlib.suppress(OSError):
                     os.fsync(self.raw.fileno())
                 synced = time.monotonic()
+        if self.ending:
+            writer.add_metadata(ENDING, {k: _clean(v) for k, v in self.ending.items()})
         writer.finish()
         with contextlib.suppress(OSError):
             os.fsync(self.raw.fileno())

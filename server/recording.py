@@ -2,28 +2,57 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ..core.channels import LIVE_LINK_FACE
+from ..core.channels import ARKIT, LIVE_LINK_FACE
 from ..core.imu.signal import columns
+from ..core.imu.worn import META, Worn
+from ..core.neutral import Neutral
 from .messages import Bio, Face, Imu
 from .recorder import Recorder
 from .streams import Stream
 
 
-class Recording(Recorder):
-    """A take of a hub's streams. Times are on the hub's clock; `started`: the take's zero there."""
+@dataclass
+class _Heard:
+    """Samples of a stream: lost ones before the recording, those that came, and per site those that held something."""
 
-    def __init__(self, path: Path, started: float) -> None:
-        super().__init__(path, path.stem, started)
+    stream: Stream
+    before: int
+    came: int
+    held: np.ndarray
+
+    def lost(self) -> np.ndarray:
+        return 1 - self.held / max(self.came + self.stream.counter.lost - self.before, 1)
+
+
+class Recording(Recorder):
+    """A take of a hub's streams. Times are on the hub's clock; `started`: the take's zero there; `worn`: the calibration that its sensors begin with."""
+
+    def __init__(self, path: Path, started: float, about: dict[str, str] | None = None, worn: Worn | None = None) -> None:
+        super().__init__(path, path.stem, started, about)
         self.tracks: dict[tuple[str, str, str], str] = {}
+        self.worn = {} if worn is None else {META: worn.text()}
+        self.heard: dict[tuple[str, ...], _Heard] = {}  # by the sites that come together
+
+    def lost(self) -> dict[str, float]:
+        """Per site, the share of the samples since the start that never came or held nothing of it."""
+        return {site: float(share) for sites, heard in self.heard.items() for site, share in zip(sites, heard.lost())}
+
+    def relaxed(self, neutral: Neutral, at: float) -> None:
+        """The camera's neutral was set."""
+        self.put("neutral", "neutral", ARKIT, {}, at, neutral.rest, {})
 
     def imu(self, stream: Stream, message: Imu, at: float, arrival: float) -> None:
         """A sample of a device's sensors, under the sites that they sit at."""
-        meta = {"acceleration": "linear" if message.linear else "specific_force", "device": message.device} | ({"up": message.up} if message.up else {})
+        heard = self.heard.setdefault(stream.sites, _Heard(stream, stream.counter.lost, 0, np.zeros(len(stream.sites))))
+        heard.came += 1
+        heard.held += message.rotation[:, 0] == message.rotation[:, 0]
+        meta = self.worn | {"acceleration": "linear" if message.linear else "specific_force", "device": message.device} | ({"up": message.up} if message.up else {})
         values = np.concatenate([message.rotation, message.acceleration], axis=1).ravel()
         extra = self._heard(arrival, device_time=message.time, sequence=message.sequence, sync=message.sync)
         if message.gyro is not None:

@@ -24,6 +24,17 @@ class Seek:
     def __init__(self, hub: Hub) -> None:
         self.hub, self.asked, self.since, self.say = hub, False, 0, NO_SENSOR
 
+    @property
+    def seconds(self) -> float:
+        """How long a calibration has been sought that someone waits for; 0 where nobody does."""
+        session = self.hub.session
+        waits = session is not None and (self.asked or (self.hub.options.calibrate and session.ready is None))
+        return (session.frames.next - self.since) / FRAME_RATE if waits and session is not None else 0.0
+
+    def cancel(self) -> None:
+        """Nobody waits any more; the calibration before stays at work."""
+        self.asked, self.say = False, ""
+
     def ask(self) -> str:
         """Begin a calibration with what comes from now on; what to tell the performer. Raises InnerfaceError without sensors."""
         if self.hub.session is None:
@@ -61,3 +72,4 @@ class Seek:
         self.hub.note(f"calibrated with {len(ready.live.calibrator.found.face)} face sites")
         for text in ready.notes:
             self.hub.note(text)
+        await self.hub.check.judge()

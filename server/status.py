@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .silence import silent
 from .streams import GONE_S
 
 if TYPE_CHECKING:
@@ -35,7 +36,12 @@ def status(hub: Hub) -> dict[str, Any]:
         "calibrated": hub.session is not None and hub.session.ready is not None,
         "calibrating": hub.seek.asked,
         "calibration": hub.seek.say,
-        "output": "sensors" if hub.sensors_live else "camera" if hub.camera_live else "none",
+        "calibrating_s": round(hub.seek.seconds, 1),
+        "check": {"step": hub.check.step, "left_s": round(max(hub.check.until - now, 0.0), 1), "done": round(hub.check.done, 2), "places": hub.check.places},
+        "quality": hub.check.sensors,
+        "silent": silent(hub),
+        "invented": hub.invented,
+        "output": "sensors" if hub.sensors_live else "camera" if hub.camera.live else "none",
         "output_hz": round(len(recent) / 2.0, 1),
         "latency_ms": {f"p{p}": round(float(np.percentile(late, p)), 2) for p in (50, 99)},
         "delay_ms": round(hub.delay_ms(), 1),

@@ -22,6 +22,7 @@ import numpy as np
 
 from ..core.channels import ARKIT, OUTPUT
 from ..core.errors import InnerfaceError
+from .addresses import own_address
 from .frame import Frame, face_bytes, sensor_bytes
 from .hub import Hub
 
@@ -111,7 +112,7 @@ class Door:
 
     def link(self) -> str:
         """The control page's address, with the token in it."""
-        host = self.host if self.host not in ("0.0.0.0", "::") else _own_address()
+        host = self.host if self.host not in ("0.0.0.0", "::") else own_address()
         host = f"[{host}]" if ":" in host else host
         return f"http://{host}:{self.port}/" + (f"?token={quote(self.token, safe='')}" if self.token else "")
 
@@ -294,14 +295,3 @@ def _known_host(header: str, own: str) -> bool:
         return False
     return True
 
-
-def _own_address() -> str:
-    """This computer's address in its network, as others see it."""
-    import socket
-
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        try:
-            probe.connect(("192.0.2.1", 9))  # sends nothing
-            return probe.getsockname()[0]
-        except OSError:
-            return "127.0.0.1"

@@ -19,6 +19,7 @@ from ..files import replacing
 from ..take import Take, Track
 
 MAGIC = b"\x89MCAP0\r\n"
+ABOUT, ENDING = "innerface", "innerface ending"  # metadata records: at the start, and of recordings at the end
 _PROFILE = "innerface"
 _RECORD_LIMIT = 64 << 20  # bytes of one record; a chunk of ours is 1 MiB
 
@@ -32,7 +33,7 @@ def write(take: Take, path: Path) -> None:
     with replacing(path) as temporary, open(temporary, "wb") as out:
         writer = Writer(out, chunk_size=1 << 20)
         writer.start(profile=_PROFILE, library="innerface")
-        writer.add_metadata("innerface", {"version": "1", "name": take.name, "epoch": repr(epoch)})
+        writer.add_metadata(ABOUT, {"version": "1", "name": take.name, "epoch": repr(epoch)})
         for name, track in take.tracks.items():
             known = writer.register_schema(f"innerface.{track.kind}", "jsonschema", schema(track.columns))
             about = channel_metadata(track.kind, track.columns, track.meta)
@@ -73,7 +74,7 @@ def read(path: Path) -> Take:
                     channels.setdefault(record.id, record)
                 elif isinstance(record, Message):
                     rows.setdefault(record.channel_id, _Rows(channels.get(record.channel_id))).add(json.loads(record.data))
-                elif isinstance(record, Metadata) and record.name == "innerface":
+                elif isinstance(record, Metadata) and record.name == ABOUT:
                     name = record.metadata.get("name", name)
             whole = True
     except (McapError, ValueError, KeyError, EOFError, OSError) as error:

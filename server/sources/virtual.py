@@ -15,9 +15,11 @@ from typing import Any
 import numpy as np
 
 from ...core import formats, performance
+from ...core.channels import ARKIT
 from ...core.errors import InnerfaceError
 from ...core.face_model import bundled
 from ...core.imu.effects import PRESETS
+from ...core.imu.quality import ACTIONS
 from ...core.imu.signal import ImuSignal, from_track, joined
 from ...core.imu.simulate import simulate
 from ...core.take import Track
@@ -66,10 +68,12 @@ class Virtual:
         self.sent = self.dropped = 0
         self.master: int | None = None
         self.begin = 0
+        self.cues: dict[str, int] = {}
+        self.asked: int | None = None
 
     async def start(self, hub: Hub) -> None:
         """Simulate the performance, open the line and begin to send. Raises InnerfaceError."""
-        self.signal, self.begin = await asyncio.to_thread(self._signal)
+        self.signal, self.begin, self.cues = await asyncio.to_thread(self._signal)
         if self.habits.serial:
             try:
                 import pty
@@ -86,8 +90,8 @@ class Virtual:
         await self.port.start(hub)
         self.task = hub.loop.create_task(self._send())
 
-    def _signal(self) -> tuple[ImuSignal, int]:
-        """What the sensors feel, and the first row of the performance itself, which is what is repeated."""
+    def _signal(self) -> tuple[ImuSignal, int, dict[str, int]]:
+        """What the sensors feel, the first row of the performance itself, which is what is repeated, and the rows at which it does what it may be asked for."""
         h = self.habits
         if self.take is None:
             truth: Track = performance.perform(h.seed).weights()
@@ -95,11 +99,17 @@ class Virtual:
             take = formats.read_take(self.take)
             sensors = [t for t in take.tracks.values() if t.kind == "imu" and len(t.time)]
             if sensors:
-                return joined(sensors), 0
+                return joined(sensors), 0, {}
             truth = take.weights()
         effects = replace(PRESETS[h.preset], rate_hz=h.rate)
-        signal = from_track(simulate(truth, bundled(), self._layout(), effects, h.seed).tracks["imu"])
-        return signal, int(np.searchsorted(signal.time, truth.time[0]))
+        acted, times = _with_actions(truth)
+        signal = from_track(simulate(acted, bundled(), self._layout(), effects, h.seed).tracks["imu"])
+        rows = {what: int(np.searchsorted(signal.time, at)) for what, at in times.items()}
+        return signal, int(np.searchsorted(signal.time, truth.time[0])), {"calibrate": 0} | rows
+
+    def cue(self, what: str) -> None:
+        """Do what is asked: `calibrate` (relax, nod, shake) or an action of the check; then go on performing. Recorded sensors cannot."""
+        self.asked = self.cues.get(what, self.asked)
 
     def _layout(self) -> Any:
         from ...core.imu.layout import layout
@@ -132,6 +142,7 @@ class Virtual:
         self._write(socket, device.encode_hello(NUMBER, "virtual device (simulated)", "1", tuple(int(k) for k in keys)))
         began, row, sequence = loop.time(), 0, 0
         previous = rotation[0]
+        ends = {*self.cues.values()} - {0}  # where each action begins, the one before ends
         try:
             while True:
                 at = sequence * step  # on the hub's clock; the device's own runs otherwise
@@ -141,8 +152,10 @@ class Virtual:
                 when = 100.0 + at * (1 + h.drift_ppm * 1e-6)
                 packet = Imu(f"{NUMBER:04x}", keys, rotation[row], acceleration[row], when, sequence, self.signal.linear, self.signal.up, gyro, battery=3.9)
                 sequence, row = sequence + 1, row + 1
-                if row == len(rotation):
+                if row == len(rotation) or row in ends:
                     row = self.begin
+                if self.asked is not None:
+                    row, self.asked = self.asked, None
                 if rng.uniform() < h.loss or at % h.disconnect[0] > h.disconnect[0] - h.disconnect[1]:
                     self.dropped += 1
                     continue
@@ -170,6 +183,28 @@ class Virtual:
         """What is simulated."""
         what = f"the take {self.take}" if self.take else f"a made-up performance (seed {self.habits.seed})"
         return f"a simulated performer with simulated sensors, {what}, over {'a serial line' if self.habits.serial else 'UDP'}"
+
+
+_ACTION_S = 4.0  # rise, hold, and fall
+
+
+def _with_actions(truth: Track) -> tuple[Track, dict[str, float]]:
+    """The performance with the actions of the check before it, and when each of them begins."""
+    rate = max(truth.rate, 30.0)
+    rest = np.nanmin(truth.values, axis=0)
+    rest[[k for k, c in enumerate(truth.columns) if c not in ARKIT]] = 0.0
+    shape = np.interp(np.arange(0, _ACTION_S, 1 / rate), [0.0, 0.4, 3.3, 3.8], [0.0, 1.0, 1.0, 0.0])
+    rows, times = [], {}
+    begin = float(truth.time[0]) - len(ACTIONS) * len(shape) / rate
+    for k, (action, apex) in enumerate(ACTIONS.items()):
+        times[action] = begin + k * len(shape) / rate
+        target = rest.copy()
+        for channel, value in apex.items():
+            if channel in truth.columns:
+                target[truth.columns.index(channel)] = value
+        rows.append(rest + shape[:, None] * (target - rest))
+    time = begin + np.arange(len(ACTIONS) * len(shape)) / rate
+    return Track("weights", np.concatenate([time, truth.time]), truth.columns, np.concatenate([*rows, truth.values]), truth.meta), times
 
 
 def _rates(before: np.ndarray, now: np.ndarray, step: float) -> np.ndarray:

@@ -97,7 +97,7 @@ def test_one_camera_is_the_face_and_others_are_recorded_beside_it(bridge):
             hub.receive("vmc", Face("192.168.178.20", {"jawOpen": 0.25}))
             hub.receive("vmc", Face("192.168.178.21", {"jawOpen": 3.0}))
             await asyncio.sleep(0.005)
-        hub.filming.heard -= 10  # the first is gone: the second takes over, within range
+        hub.camera.filming.heard -= 10  # the first is gone: the second takes over, within range
         hub.receive("vmc", Face("192.168.178.21", {"jawOpen": 3.0}))
         return got, await hub.stop_recording()
 

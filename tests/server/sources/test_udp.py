@@ -125,7 +125,7 @@ def test_frames_of_text_and_vmc_become_faces_too(bridge, frames, vector):
             transport.sendto(data)
             await asyncio.sleep(0.05)
             transport.close()
-            hub.filming = None  # each as if it were the only one
+            hub.camera.filming = None  # each as if it were the only one
         return got
 
     got = bridge(work, [text, osc])

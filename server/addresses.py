@@ -1,0 +1,28 @@
+"""This computer's addresses, as others in its networks see it."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+
+LOOPBACK = "127.0.0.1"
+
+
+def own_address() -> str:
+    """The one that leads to other networks; loopback where there is none."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))  # sends nothing
+            return probe.getsockname()[0]
+        except OSError:
+            return LOOPBACK
+
+
+def own_addresses() -> list[str]:
+    """All IPv4 addresses but loopback, the likeliest first."""
+    found = [own_address()]
+    try:
+        found += [str(info[4][0]) for info in socket.getaddrinfo(socket.gethostname(), None, socket.AF_INET)]
+    except OSError:
+        pass  # a computer that does not know its own name
+    return [a for a in dict.fromkeys(found) if not ipaddress.ip_address(a).is_loopback]

@@ -1,0 +1,100 @@
+"""Whether sensors are good and sit where they should, in words: after a calibration, after a recording, and from a smile, raised brows and a dropped jaw."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from ..core.errors import InnerfaceError
+from ..core.face_model import bundled
+from ..core.imu import quality
+from ..core.imu.signal import FRAME_RATE
+from ..core.imu.spans import Span
+from ..core.imu.worn import calm_span
+from ..core.live import Session
+
+if TYPE_CHECKING:
+    from .hub import Hub
+
+_READY_S, _HELD_S, _RELAX_S = 1.5, 3.0, 1.5
+_REACTS_S = 0.5  # of a held action, before it is there
+_LOSSY = 0.05
+SAY = {"smile": "Smile, as broad as you can", "brows": "Raise your brows", "jaw": "Drop your jaw"}
+
+
+class Check:
+    """`step`: what is asked for now, "" when nothing is; `until`: when it ends, on the hub's clock; `done`: share of the check; `places`: what was found of where
+    sensors sit; `sensors`: of how good they are. Both None before they are known, empty when all is well."""
+
+    def __init__(self, hub: Hub) -> None:
+        self.hub = hub
+        self.step, self.until, self.done = "", 0.0, 0.0
+        self.places: list[str] | None = None
+        self.sensors: list[str] | None = None
+        self.task: asyncio.Task[None] | None = None
+
+    def ask(self) -> None:
+        """Begin; the performer follows `step`. Raises InnerfaceError before a calibration, or while one runs."""
+        if self.hub.session is None or self.hub.session.ready is None:
+            raise InnerfaceError("the check needs a calibration; calibrate first")
+        if self.step:
+            raise InnerfaceError("a check is running; follow it, or cancel it")
+        self.places = None
+        self.task = self.hub.loop.create_task(self._run(self.hub.session))
+
+    def cancel(self) -> None:
+        """End a check that is running."""
+        if self.task is not None:
+            self.task.cancel()
+        self.step = ""
+
+    async def _run(self, session: Session) -> None:
+        try:
+            first, performed = session.frames.next, {}
+            for k, action in enumerate(SAY):
+                await self._wait(f"{SAY[action]} ...", _READY_S, k / len(SAY))
+                self.hub.cue(action)
+                begin = (session.frames.next - first) / FRAME_RATE
+                await self._wait(f"{SAY[action]} and hold it", _HELD_S, (k + 0.3) / len(SAY))
+                performed[action] = (begin + _REACTS_S, (session.frames.next - first) / FRAME_RATE)
+                await self._wait("Relax", _RELAX_S, (k + 0.8) / len(SAY))
+            taken = session.snapshot((session.frames.next - first) / FRAME_RATE)
+            self.places = await asyncio.to_thread(_places, session, taken, performed)
+            self.hub.note("; ".join(self.places) or "every sensor moves as its place should")
+        except InnerfaceError as error:
+            self.hub.note(str(error))
+        finally:
+            self.step, self.done = "", 1.0
+
+    async def _wait(self, step: str, seconds: float, done: float) -> None:
+        self.step, self.until, self.done = step, self.hub.now() + seconds, done
+        await asyncio.sleep(seconds)
+
+    async def judge(self) -> list[str]:
+        """How good the sensors were in the last minute, in words; empty where all is well or nothing is known."""
+        session = self.hub.session
+        if session is None or session.ready is None:
+            return []
+        try:
+            self.sensors = await asyncio.to_thread(_sensors, session, session.snapshot())
+        except (InnerfaceError, ValueError, ArithmeticError):
+            return []  # too little to judge by
+        return self.sensors
+
+
+def lossy(lost: dict[str, float]) -> list[str]:
+    """Sentences on sites that lost too many samples."""
+    return [f"{quality.plain(site)} lost {share:.0%} of its samples" for site, share in lost.items() if share > _LOSSY]
+
+
+def _places(session: Session, taken: tuple, performed: dict[str, Span]) -> list[str]:
+    _, motion = session.motion(taken)
+    return quality.check_places(motion, performed, quality.signatures(bundled(), session.layout, motion.sites))
+
+
+def _sensors(session: Session, taken: tuple) -> list[str]:
+    signal, motion = session.motion(taken)
+    assert session.ready is not None
+    found = replace(session.ready.live.calibrator.found, neutral_span=calm_span(motion))
+    return [q.words for q in quality.report(signal, found, motion) if q.words]
