@@ -1,19 +1,40 @@
-"""The Blender side: thin operators and panels over `core`. `register` and `unregister` are all that Blender calls."""
+"""The Blender side: thin operators and panels over `core` and `server`. `register` and `unregister` are all that Blender calls."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
+
+_commands: list[Any] = []
+
+
+def _parts() -> tuple[Any, ...]:
+    """What is registered, in this order."""
+    from . import handlers, import_export, live_operators, panels, settings, take_operators
+
+    return settings, import_export, live_operators, take_operators, panels, handlers
 
 
 def register(command: Callable[[list[str]], int] | None = None) -> None:
     """Make operators, panels and menus known to Blender, and `command` as `blender -c innerface ...`."""
-    from . import ui
+    import bpy
 
-    ui.register(command)
+    for part in _parts():
+        part.register()
+    if command is not None and hasattr(bpy.utils, "register_cli_command"):
+        _commands.append(bpy.utils.register_cli_command("innerface", command))
 
 
 def unregister() -> None:
-    """Undo `register`, in reverse order."""
-    from . import ui
+    """Undo `register`, in reverse order; what is connected ends, and a recording is whole."""
+    import bpy
 
-    ui.unregister()
+    from .hud import show_hud
+    from .live import live
+
+    live.disconnect(wait=True)
+    show_hud(False)
+    while _commands:
+        bpy.utils.unregister_cli_command(_commands.pop())
+    for part in reversed(_parts()):
+        part.unregister()

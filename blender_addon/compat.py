@@ -66,6 +66,25 @@ def push_down(datablock: Any) -> None:
     data.action = None
 
 
+def animates(action: Any, datablock: Any) -> bool:
+    """Whether `action` holds curves for `datablock`."""
+    if has_slots():
+        return slot_of(action, datablock, create=False) is not None
+    return action.id_root == datablock.id_type and any(f is not None for f in action.fcurves)
+
+
+def add_strip(datablock: Any, action: Any, frame: int, name: str, mute: bool) -> Any:
+    """An NLA track of its own for `action`, with the strip's slot set."""
+    data = datablock.animation_data or datablock.animation_data_create()
+    track = data.nla_tracks.new()
+    track.name, track.mute = name, mute
+    strip = track.strips.new(name, frame, action)
+    if has_slots():
+        strip.action_slot = slot_of(action, datablock, create=True)
+    strip.extrapolation = "HOLD_FORWARD" if not mute else "NOTHING"
+    return strip
+
+
 def shared_action() -> bool:
     """Whether one action can animate a whole face (several datablocks of different kinds)."""
     return has_slots()

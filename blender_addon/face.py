@@ -142,6 +142,13 @@ def named_face(objects: Sequence[Any], names: Sequence[str], where: str = "the s
     return _face(meshes)
 
 
+def active_face(context: Any) -> Face:
+    """The face that the active object belongs to, else the only one in the scene. Raises InnerfaceError."""
+    active = context.active_object
+    found = face_of(active, list(context.scene.objects)) if active is not None else None
+    return found or find_face(list(context.scene.objects))
+
+
 def _face(meshes: list[FaceMesh]) -> Face:
     meshes.sort(key=lambda m: (-len(m.match.targets), m.object.name))
     rigs = [rig for rig in (rig_of(m.object) for m in meshes) if rig is not None]

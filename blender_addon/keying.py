@@ -7,21 +7,36 @@ from typing import Any
 
 import bpy
 import numpy as np
-from mathutils import Matrix
 
 from ..core import reduce as key_reduction
 from ..core.channels import ARKIT, HEAD_ANGLES
 from ..core.errors import InnerfaceError
+from ..core.hand_made import free
 from ..core.resample import frame_times, linear
 from ..core.take import Track
-from . import compat, curves
+from . import baked, compat, curves
 from .face import Face, FaceMesh
+from .head_turn import head_turn
 
 SLIDER_LIMIT = 10.0  # Blender's own limit for shape-key sliders
 MAX_FRAME = 1_048_574  # and for frame numbers
 _OURS = "innerface_take"  # marks actions made here
-# Head frame (x left, y up, z out of the face) to Blender's world for a character that faces -Y.
-_TO_BLENDER = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]])
+
+
+@dataclass(frozen=True)
+class Part:
+    """What of a take is keyed, and where. `start`: the frame of the take's first row, which may lie between frames (None: the scene's start);
+    `invented`: channels that were made up; keys which only they feed are left out, or, with `only_invented`, the only ones that are keyed (and no head);
+    `before`: actions of an earlier bake by the datablock they animate, which are written again: keys that an animator made on them stay."""
+
+    start: float | None = None
+    invented: frozenset[str] = frozenset()
+    only_invented: bool = False
+    before: dict[Any, Any] = field(default_factory=dict)
+
+    def wants(self, channels: set[str]) -> bool:
+        """Whether a key fed by these channels is keyed."""
+        return (channels <= self.invented) == self.only_invented
 
 
 @dataclass
@@ -34,6 +49,9 @@ class Keyed:
     dense_keys: int = 0
     keys: int = 0
     notes: list[str] = field(default_factory=list)
+    part: Part = field(default_factory=Part)
+    written: dict[Any, dict[baked.Curve, tuple[np.ndarray, np.ndarray]]] = field(default_factory=dict)
+    hand_made: int = 0  # keys of an animator's that stayed
 
     @property
     def actions(self) -> list[Any]:
@@ -50,7 +68,7 @@ def scene_rate(scene: Any) -> float:
     return scene.render.fps / (1.001 if abs(base - 1.001) < 1e-6 else base)
 
 
-def key_track(face: Face, track: Track, name: str, scene: Any, tolerance: float | None = None) -> Keyed:
+def key_track(face: Face, track: Track, name: str, scene: Any, tolerance: float | None = None, part: Part = Part()) -> Keyed:
     """Make curves of `track` for every mesh of `face` from the scene's start frame on, and of its head angles for the head.
 
     Nothing plays them before `play`.
@@ -58,26 +76,31 @@ def key_track(face: Face, track: Track, name: str, scene: Any, tolerance: float 
     `tolerance` (weight units) reduces keys to Bezier ones whose curve stays that close at every frame; None keys every
     frame linearly. Raises InnerfaceError if the track has none of the 52 channels or a datablock cannot be keyed.
     """
+    rate = scene_rate(scene)
+    start = scene.frame_start if part.start is None else part.start
     if not any(c in track.columns for c in ARKIT):
         raise InnerfaceError(f"{name}: has none of Apple's 52 channels; give a weights take")
-    if scene.frame_start + track.duration * scene_rate(scene) > MAX_FRAME:
+    if abs(start) + track.duration * rate > MAX_FRAME:
         raise InnerfaceError(
             f"{name}: lasts {track.duration:.0f} s, more frames than Blender can hold; if its time is in milliseconds, call the column time_ms"
         )
-    at = frame_times(track.time, scene_rate(scene))
+    first = int(np.ceil(start - 1e-6))
+    at = frame_times(track.time, rate, (first - start) / rate)
     channels = tuple(c for c in ARKIT if c in track.columns and not np.isnan(track.column(c)).all())
     weights = linear(track.time, track.select(channels), at)
-    out = Keyed(len(at), scene.frame_start)
-    action = _new_action(name) if compat.shared_action() else None
+    out = Keyed(len(at), first, part=part)
     for mesh in face.meshes:
         _check_editable(mesh)
+    shared = next(iter(part.before.values()), None) or _new_action(name) if compat.shared_action() else None
+    for mesh in face.meshes:
         values = weights @ mesh.match.matrix(channels)
-        target = action or _new_action(f"{name} {mesh.object.name}")
-        _key_mesh(out, mesh, target, values, tolerance)
+        _key_mesh(out, mesh, shared or part.before.get(mesh.key) or _new_action(f"{name} {mesh.object.name}"), values, tolerance)
     angles = track.select(HEAD_ANGLES)
-    if np.nanmax(np.abs(np.nan_to_num(angles))) > 0:
+    if np.nanmax(np.abs(np.nan_to_num(angles))) > 0 and not part.only_invented:
         turned = np.nan_to_num(linear(track.time, angles, at))
-        _key_head(out, face, action or _new_action(f"{name} head"), turned, tolerance)
+        _key_head(out, face, shared or part.before.get(face.turns) or _new_action(f"{name} head"), turned, tolerance)
+    for action, written in out.written.items():
+        baked.keep(action, written)
     missing = [c for c in channels if c in face.unmatched_channels()]
     if missing:
         out.notes.append(f"no key on {face.name} answers to {', '.join(missing)}")
@@ -101,18 +124,20 @@ def _check_editable(mesh: FaceMesh) -> None:
 def _key_mesh(out: Keyed, mesh: FaceMesh, action: Any, values: np.ndarray, tolerance: float | None) -> None:
     """Key all matched shape keys of one mesh, leaving driven ones alone and saying so."""
     driven = _drivers(mesh.key)
-    fcurves = compat.fcurves_of(action, mesh.key)
     keep = []
     for i, name in enumerate(mesh.match.keys):
         path = curves.shape_key_path(name)
+        if not out.part.wants({c for c, key, _ in mesh.match.targets if key == name}):
+            continue
         if path in driven:
             out.notes.append(f"'{name}' on {mesh.object.name} is driven by {driven[path]}; it was not keyed: key that instead")
             continue
         _widen(out, mesh, name, values[:, i])
         keep.append(i)
     paths = [curves.shape_key_path(mesh.match.keys[i]) for i in keep]
-    _write(out, fcurves, paths, [0] * len(paths), values[:, keep], tolerance)
-    out.owners.append((mesh.key, action))
+    if paths:
+        _write(out, mesh.key, action, paths, [0] * len(paths), values[:, keep], tolerance)
+        out.owners.append((mesh.key, action))
 
 
 def _drivers(key: Any) -> dict[str, str]:
@@ -146,74 +171,45 @@ def _widen(out: Keyed, mesh: FaceMesh, name: str, values: np.ndarray) -> None:
         out.notes.append(f"slider of '{name}' on {mesh.object.name} widened to {block.slider_min:.2f}..{block.slider_max:.2f}")
 
 
-def _write(out: Keyed, fcurves: Any, paths: list[str], indices: list[int], values: np.ndarray, tolerance: float | None) -> None:
+def _write(out: Keyed, owner: Any, action: Any, paths: list[str], indices: list[int], values: np.ndarray, tolerance: float | None) -> None:
     frames = out.first_frame + np.arange(len(values))
     out.dense_keys += values.size
-    if tolerance is None:
-        for c, (path, index) in enumerate(zip(paths, indices)):
-            curves.write_curve(fcurves, path, frames, values[:, c], index)
-        out.keys += values.size
-        return
-    for c, keys in enumerate(key_reduction.reduce(values, tolerance)):
-        curves.write_curve(fcurves, paths[c], frames[keys], values[keys, c], indices[c], bezier=True)
-        out.keys += len(keys)
+    every = np.arange(len(values))
+    chosen = [every] * len(paths) if tolerance is None else key_reduction.reduce(values, tolerance)
+    fcurves, before = compat.fcurves_of(action, owner), baked.kept(action) if action in out.part.before.values() else {}
+    written = out.written.setdefault(action, {})
+    for c, (path, index, keys) in enumerate(zip(paths, indices, chosen)):
+        at, what, name = frames[keys], values[keys, c], (owner.name, path, index)
+        old = fcurves.find(path, index=index) if name in before else None
+        if old is not None and _locked(old):
+            out.notes.append(f"the curve of {path} is locked; it stays as it is")
+            written[name] = before[name]
+            continue
+        own = curves.animators_keys(old, before[name]) if old is not None else None
+        written[name] = (at, what)
+        if own is not None:
+            stays = free(at.astype(np.float64), own.stretches)
+            at, what = at[stays], what[stays]
+        curve = curves.write_curve(fcurves, path, at, what, index, bezier=tolerance is not None)
+        if own is not None:
+            curves.insert(curve, own)
+            out.hand_made += len(own.keys)
+        out.keys += len(curve.keyframe_points)
+
+
+def _locked(curve: Any) -> bool:
+    return curve.lock or (curve.group is not None and curve.group.lock)
 
 
 def _key_head(out: Keyed, face: Face, action: Any, angles: np.ndarray, tolerance: float | None) -> None:
     """Key head angles (T, 3: yaw, pitch, roll in rad) on the head bone, or on the object where there is none."""
-    owner = face.turns
-    if owner.type == "ARMATURE" and face.head_bone is None:
-        out.notes.append(f"{owner.name} has no bone called head; the take's head angles were not keyed")
+    turn = head_turn(face)
+    if isinstance(turn, str):
+        out.notes.append(turn)
         return
-    # A character faces -Y of its own heading, however it was turned about Z in the scene.
-    heading = np.array(Matrix.Rotation(owner.matrix_world.to_euler("XYZ").z, 3, "Z"))
-    to_world = heading @ _TO_BLENDER
-    rotations = to_world @ head_rotation(angles) @ to_world.T
-    if face.head_bone is not None:
-        target = owner.pose.bones[face.head_bone]
-        rest = np.array((owner.matrix_world @ target.bone.matrix_local).to_3x3().normalized())
-        rotations = rest.T @ rotations @ rest
-        prefix = f'pose.bones["{bpy.utils.escape_identifier(face.head_bone)}"].'
-    else:
-        target, prefix = owner, ""
-        rotations = rotations @ np.array(owner.matrix_basis.to_3x3().normalized())
-    if target.rotation_mode == "QUATERNION":
-        values, path = _quaternions(rotations), "rotation_quaternion"
-    elif target.rotation_mode == "AXIS_ANGLE":
-        out.notes.append(f"{owner.name}: the head turns in axis-angle mode, which is not keyed; switch it to quaternion")
-        return
-    else:
-        values, path = _eulers(rotations, target.rotation_mode), "rotation_euler"
-    fcurves = compat.fcurves_of(action, owner)
-    _write(out, fcurves, [prefix + path] * values.shape[1], list(range(values.shape[1])), values, tolerance)
-    out.owners.append((owner, action))
-
-
-def head_rotation(angles: np.ndarray) -> np.ndarray:
-    """Rotation matrices (T, 3, 3) in the head frame: yaw about +Y, then pitch about +X, then roll about +Z (R = Ry Rx Rz)."""
-    cy, cx, cz = np.cos(angles).T
-    sy, sx, sz = np.sin(angles).T
-    zero, one = np.zeros_like(cy), np.ones_like(cy)
-    ry = np.stack([cy, zero, sy, zero, one, zero, -sy, zero, cy], axis=1).reshape(-1, 3, 3)
-    rx = np.stack([one, zero, zero, zero, cx, -sx, zero, sx, cx], axis=1).reshape(-1, 3, 3)
-    rz = np.stack([cz, -sz, zero, sz, cz, zero, zero, zero, one], axis=1).reshape(-1, 3, 3)
-    return ry @ rx @ rz
-
-
-def _quaternions(rotations: np.ndarray) -> np.ndarray:
-    out = np.array([Matrix(r.tolist()).to_quaternion() for r in rotations])
-    flips = np.cumprod(np.where((out[1:] * out[:-1]).sum(1) < 0, -1.0, 1.0))
-    out[1:] *= flips[:, None]
-    return out
-
-
-def _eulers(rotations: np.ndarray, order: str) -> np.ndarray:
-    previous, out = None, []
-    for r in rotations:
-        matrix = Matrix(r.tolist())
-        previous = matrix.to_euler(order, previous) if previous is not None else matrix.to_euler(order)
-        out.append(previous[:])
-    return np.array(out)
+    values = turn.values(angles)
+    _write(out, turn.owner, action, [turn.path] * values.shape[1], list(range(values.shape[1])), values, tolerance)
+    out.owners.append((turn.owner, action))
 
 
 def play(face: Face, keyed: Keyed) -> list[str]:

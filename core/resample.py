@@ -30,12 +30,12 @@ def linear(time: np.ndarray, values: np.ndarray, at: np.ndarray) -> np.ndarray:
     return values[left] * (1.0 - share) + values[right] * share
 
 
-def frame_times(time: np.ndarray, fps: float) -> np.ndarray:
-    """Times (N,) of whole frames at `fps` (a float: 24000/1001 for 23.976) that begin at the first row.
+def frame_times(time: np.ndarray, fps: float, after: float = 0.0) -> np.ndarray:
+    """Times (N,) of whole frames at `fps` (a float: 24000/1001 for 23.976) that begin at the first row, or `after` s (less than a frame) later.
 
     The last frame is the last one that does not lie beyond the last row. Raises ValueError for an fps that is not positive.
     """
     if not fps > 0:
         raise ValueError("fps must be positive")
-    count = int(np.floor((time[-1] - time[0]) * fps + 1e-6)) + 1
-    return time[0] + np.arange(count) / fps
+    count = max(int(np.floor((time[-1] - time[0] - after) * fps + 1e-6)) + 1, 1)
+    return time[0] + after + np.arange(count) / fps

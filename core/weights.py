@@ -2,23 +2,74 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from .channels import ARKIT
 from .errors import InnerfaceError
-from .take import Take
+from .neutral import Neutral
+from .take import Take, Track
+
+
+@dataclass(frozen=True)
+class Performer:
+    """How sensor takes are read: where sensors sit, what was learned of the performer (a file, "" for none), how strongly all is smoothed (1: as usual)."""
+
+    layout: str = "default"
+    adapter: str = ""
+    smooth: float = 1.0
+
+
+@dataclass(frozen=True)
+class Weights:
+    """`take`: with a track of weights; `invented`: channels that no sensor shows, which the network made up."""
+
+    take: Take
+    invented: frozenset[str] = field(default_factory=frozenset)
 
 
 def weights_take(take: Take) -> Take:
-    """The take if it holds weights; an IMU take through the default layout and the shipped network, or the linear model where ONNX Runtime does
-    not load. Raises InnerfaceError."""
+    """As `weights_of`, for the default layout and nobody in particular."""
+    return weights_of(take).take
+
+
+def weights_of(take: Take, performer: Performer | None = None) -> Weights:
+    """The take if it holds weights (less the neutral that was set while it was recorded); an IMU take through the shipped network, or the linear model
+    where ONNX Runtime does not load. Raises InnerfaceError."""
     kinds = {t.kind for t in take.tracks.values()}
     if "weights" in kinds or "imu" not in kinds:
-        return take
+        return Weights(_relaxed(take))
+    performer = performer or Performer()
     try:  # takes of weights work where SciPy does not load
+        from .channels import GROUPS
+        from .imu import adapt
         from .imu.layout import layout
         from .imu.model import load
         from .infer import infer
     except ImportError as error:
         raise InnerfaceError(f"{take.name}: is a sensor take, and inference needs SciPy, which does not load ({error})") from None
     model, notes = load()
-    done = infer(take, layout(), model).take
-    done.notes += notes
-    return done
+    adapter = adapt.load(performer.adapter) if performer.adapter else None
+    smooth = None if performer.smooth == 1.0 else dict.fromkeys(GROUPS, performer.smooth)
+    done = infer(take, layout(performer.layout), model, adapter=adapter, smooth=smooth)
+    done.take.notes += notes
+    return Weights(done.take, frozenset(done.invented))
+
+
+def _relaxed(take: Take) -> Take:
+    """The take with the last neutral that was set in it taken out of all its rows."""
+    rest = next((t for t in take.tracks.values() if t.kind == "neutral" and len(t.time)), None)
+    if rest is None:
+        return take
+    neutral, tracks = Neutral(rest.select(ARKIT)[-1]), dict(take.tracks)
+    for name, track in take.tracks.items():
+        if track.kind == "weights":
+            known = [k for k, c in enumerate(track.columns) if c in ARKIT]
+            weights = np.full((len(track.time), len(ARKIT)), np.nan)
+            places = [ARKIT.index(track.columns[k]) for k in known]
+            weights[:, places] = track.values[:, known]
+            values = track.values.copy()
+            values[:, known] = np.clip(neutral.remove(weights)[:, places], 0.0, None)
+            tracks[name] = Track(track.kind, track.time, track.columns, values, track.meta)
+    return Take(take.name, tracks, [*take.notes, "the neutral that was set while recording was taken out"])

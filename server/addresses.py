@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import socket
 
@@ -21,8 +22,6 @@ def own_address() -> str:
 def own_addresses() -> list[str]:
     """All IPv4 addresses but loopback, the likeliest first."""
     found = [own_address()]
-    try:
+    with contextlib.suppress(OSError):  # a computer that does not know its own name
         found += [str(info[4][0]) for info in socket.getaddrinfo(socket.gethostname(), None, socket.AF_INET)]
-    except OSError:
-        pass  # a computer that does not know its own name
     return [a for a in dict.fromkeys(found) if not ipaddress.ip_address(a).is_loopback]

@@ -24,8 +24,8 @@ SAY = {"smile": "Smile, as broad as you can", "brows": "Raise your brows", "jaw"
 
 
 class Check:
-    """`step`: what is asked for now, "" when nothing is; `until`: when it ends, on the hub's clock; `done`: share of the check; `places`: what was found of where
-    sensors sit; `sensors`: of how good they are. Both None before they are known, empty when all is well."""
+    """`step`: what is asked for now, "" when nothing is; `until`: when it ends, on the hub's clock; `done`: share of the check; `places`: what was found
+    of where sensors sit; `sensors`: of how good they are. Both None before they are known, empty when all is well."""
 
     def __init__(self, hub: Hub) -> None:
         self.hub = hub

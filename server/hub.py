@@ -408,6 +408,8 @@ class Hub:
                 path = self.options.folder / f"{stem} {count}.mcap"
         sources = ", ".join(s.name for s in self.sources)
         self.recorder = Recording(path, self.now(), {"sources": sources} | (about or {}), self.worn())
+        if self.camera.neutral.rest.any():
+            self.recorder.relaxed(self.camera.neutral, self.now())
         self.marks = 0
         return str(path)
 

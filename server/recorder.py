@@ -60,7 +60,8 @@ class _Steady:
 
 
 class Recorder:
-    """One take. `about`: texts that are kept with it. `put` from any thread; `close` waits until all is on the disk. `problem`: what is wrong now, "" if nothing; `dropped`: samples
+    """One take. `about`: texts that are kept with it. `put` from any
+    thread; `close` waits until all is on the disk. `problem`: what is wrong now, "" if nothing; `dropped`: samples
     that neither disk nor memory took."""
 
     def __init__(self, path: str | Path, name: str, started: float, about: dict[str, str] | None = None) -> None:

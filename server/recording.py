@@ -52,7 +52,8 @@ class Recording(Recorder):
         heard = self.heard.setdefault(stream.sites, _Heard(stream, stream.counter.lost, 0, np.zeros(len(stream.sites))))
         heard.came += 1
         heard.held += message.rotation[:, 0] == message.rotation[:, 0]
-        meta = self.worn | {"acceleration": "linear" if message.linear else "specific_force", "device": message.device} | ({"up": message.up} if message.up else {})
+        meta = self.worn | {"acceleration": "linear" if message.linear else "specific_force", "device": message.device}
+        meta |= {"up": message.up} if message.up else {}
         values = np.concatenate([message.rotation, message.acceleration], axis=1).ravel()
         extra = self._heard(arrival, device_time=message.time, sequence=message.sequence, sync=message.sync)
         if message.gyro is not None:

@@ -33,6 +33,8 @@ def status(hub: Hub) -> dict[str, Any]:
         "sinks": [{"name": s.name, "about": s.about()} for s in hub.sinks],
         "streams": [s.report(now) for s in hub.streams.values()],
         "sites": lights,
+        "positions_mm": (hub.layout.positions * 1000).round(1).tolist(),
+        "touching": hub.touching.site if hub.touching is not None else "",
         "calibrated": hub.session is not None and hub.session.ready is not None,
         "calibrating": hub.seek.asked,
         "calibration": hub.seek.say,

@@ -8,27 +8,31 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..core.errors import InnerfaceError
 from .frame import Frame
 
+if TYPE_CHECKING:
+    from .parts import Sink, Source
+
 _STATUS_S = 0.2
+_ENDS_S = 10.0
 _KEPT = 600  # frames that nobody fetched
 
 
 class HubThread:
-    """`sources`, `sinks`: KIND[:ARGS] texts as for `innerface serve`; `settings`: fields of `hub.Options`; `host`: what sources listen on; `config`: the folder
-    for what is remembered; `adapter`: a file.
+    """`sources`, `sinks`: what makes them; called in the hub's thread. `settings`: fields of `hub.Options`; `adapter`: a file; `after`: one that
+    may still be ending, and whose ports are wanted.
 
     `state`: starting, running, ended; `problem`: why it ended, "" where it was asked to; `status`: the hub's, renewed five times a second.
     """
 
     def __init__(
-        self, sources: list[str], sinks: list[str], settings: dict[str, Any], host: str = "127.0.0.1", config: Path | None = None, adapter: str = ""
-    ) -> None:
-        self.sources, self.sinks, self.settings, self.host, self.config, self.adapter = sources, sinks, settings, host, config, adapter
+        self, sources: Callable[[], list[Source]], sinks: Callable[[], list[Sink]], settings: dict[str, Any] | None = None, adapter: str = "",
+        after: HubThread | None = None,
+    ) -> None:  # fmt: skip
+        self.sources, self.sinks, self.settings, self.adapter, self.after = sources, sinks, settings or {}, adapter, after
         self.state, self.problem = "starting", ""
         self.status: dict[str, Any] = {}
         self.frames: deque[Frame] = deque(maxlen=_KEPT)
@@ -46,10 +50,8 @@ class HubThread:
         """End; a recording is whole afterwards. Waits for that up to `wait_s`."""
         self.stopped = True
         if self.loop is not None and self.ending is not None:
-            try:
+            with contextlib.suppress(RuntimeError):  # it has just ended
                 self.loop.call_soon_threadsafe(self.ending.set)
-            except RuntimeError:
-                pass  # it has just ended
         if wait_s:
             self.thread.join(wait_s)
 
@@ -90,6 +92,9 @@ class HubThread:
 
     def _run(self) -> None:
         try:
+            if self.after is not None:
+                self.after.thread.join(_ENDS_S)
+                self.after = None
             asyncio.run(self._serve())
         except InnerfaceError as error:
             self.problem = str(error)
@@ -102,15 +107,13 @@ class HubThread:
 
     async def _serve(self) -> None:
         from ..core.imu import adapt
-        from . import options
         from .hub import Hub, Options
 
         self.loop, self.ending = asyncio.get_running_loop(), asyncio.Event()
-        sources = [options.source(text, self.host) for text in self.sources]
-        sinks = [options.sink(text, self.config) for text in self.sinks]
+        sources, sinks = self.sources(), self.sinks()
         adapter = adapt.load(self.adapter) if self.adapter else None
-        sites = None if self.config is None else self.config / "sites.json"
-        hub = Hub(Options(**({"adapter": adapter, "sites": sites} | self.settings)))
+        given: dict[str, Any] = {"adapter": adapter} | self.settings
+        hub = Hub(Options(**given))
         hub.listeners.add(self.frames.append)
         await hub.start(sources, sinks)
         self.hub, self.state = hub, "running"

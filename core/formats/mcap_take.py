@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 from array import array
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -125,3 +126,51 @@ def _track(channel: Any, rows: _Rows | None, path: Path) -> Track | None:
         return None
     except (ValueError, TypeError) as error:
         raise InnerfaceError(f"{path}: track {channel.topic}: {error}; the file was damaged: restore it from a copy") from None
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a take's file says of itself, without its samples. `about`: the texts of its ABOUT and ENDING records; `seconds` from the first message to the last;
+    `whole`: it was ended properly."""
+
+    about: dict[str, str]
+    seconds: float
+    whole: bool
+
+
+def summary(path: Path) -> Summary:
+    """Raises InnerfaceError for what is no take; fast for whole ones."""
+    from mcap.reader import SeekingReader
+    from mcap.records import Message, Metadata
+    from mcap.stream_reader import StreamReader
+
+    about: dict[str, str] = {}
+    try:
+        with open(path, "rb") as source:
+            if source.read(len(MAGIC)) != MAGIC:
+                raise InnerfaceError(f"{path}: is no MCAP take")
+            source.seek(0)
+            reader = SeekingReader(source, record_size_limit=_RECORD_LIMIT)
+            found = reader.get_summary()
+            statistics = None if found is None else found.statistics
+            if statistics is not None:
+                for record in reader.iter_metadata():
+                    about.update(record.metadata if record.name in (ABOUT, ENDING) else {})
+                return Summary(about, max(statistics.message_end_time - statistics.message_start_time, 0) * 1e-9, True)
+    except InnerfaceError:
+        raise
+    except Exception:  # damaged or cut off: read as far as it is whole
+        about = {}
+    first = last = None
+    try:
+        with open(path, "rb") as source:
+            for record in StreamReader(source, record_size_limit=_RECORD_LIMIT).records:
+                if isinstance(record, Message):
+                    first, last = (record.log_time if first is None else first), record.log_time
+                elif isinstance(record, Metadata) and record.name in (ABOUT, ENDING):
+                    about.update(record.metadata)
+    except OSError as error:
+        raise InnerfaceError(f"{path}: cannot be read ({error.strerror})") from None
+    except Exception:
+        pass  # where it was cut off
+    return Summary(about, (last - first) * 1e-9 if first is not None and last is not None else 0.0, False)

@@ -18,13 +18,13 @@ META = "calibration"  # of an IMU track
 _VERSION = 1
 _LONGEST = 1 << 18
 _ARRAYS = ("heading", "neutral", "axes", "at_rest", "bias", "levers", "upper")
-_CALM_S = 1.0
+_CALM_S, _CALM_RAD = 1.0, np.radians(1.0)
 
 
 @dataclass(frozen=True)
 class Worn:
-    """`found`: the calibration; `level`: what brings the sensors' signal to the conventions; how far things have crept when this was written: `heading` (S,) rad,
-    `zero` (F, 3) rotation vectors; `head_zero` (3,): yaw, pitch, roll in rad that count as straight ahead."""
+    """`found`: the calibration; `level`: what brings the sensors' signal to the conventions; how far things have crept when this was
+    written: `heading` (S,) rad, `zero` (F, 3) rotation vectors; `head_zero` (3,): yaw, pitch, roll in rad that count as straight ahead."""
 
     found: Calibration
     level: Leveling
@@ -56,7 +56,7 @@ def read(text: str, name: str) -> Worn:
             raise ValueError("another version or layout")
         faces = count - (reference >= 0)
         shapes = {"heading": (count,), "neutral": (count, 4), "axes": (4,), "at_rest": (4,), "bias": (count, 3), "levers": (count, 3), "upper": (count,)}
-        arrays = {key: _array(data[key], shape) for key, shape in shapes.items()}
+        arrays: dict[str, Any] = {key: _array(data[key], shape) for key, shape in shapes.items()}
         scale, reordered, inverted, *turn = data["level"]
         found = Calibration(
             sites, reference, use_levers=bool(data["use_levers"]), linear=bool(data["linear"]), neutral_span=(0.0, 0.0), turn_span=(0.0, 0.0),
@@ -78,11 +78,15 @@ def _array(values: Any, shape: tuple[int, ...]) -> np.ndarray:
 
 
 def calm_span(motion: Motion) -> tuple[float, float]:
-    """The second in which the face moves least, in seconds from the first row: where a take without a neutral span shows its sensors' noise."""
+    """The second in which the face moves least, in seconds from the first row: where a take without a neutral span shows its sensors' noise. Empty (0, 0)
+    where the face never rests."""
     size = int(_CALM_S * FRAME_RATE)
     count = len(motion.time) // size
     if not count:
-        return 0.0, max(len(motion.time) - 1, 0) / FRAME_RATE
-    blocks = np.nan_to_num(motion.rotation[: count * size]).reshape(count, size, -1)
-    calmest = int(blocks.std(axis=1).sum(axis=1).argmin())
+        return 0.0, 0.0
+    blocks = np.nan_to_num(motion.rotation[: count * size]).reshape(count, size, *motion.rotation.shape[1:])
+    spread = np.sqrt(blocks.var(axis=1).sum(axis=-1).mean(axis=-1))
+    calmest = int(spread.argmin())
+    if spread[calmest] > _CALM_RAD:
+        return 0.0, 0.0
     return calmest * _CALM_S, (calmest + 1) * _CALM_S - 1 / FRAME_RATE

@@ -77,14 +77,14 @@ def test_the_head_turns_left_for_positive_yaw_and_nods_down_for_positive_pitch(l
 
 
 def test_head_rotation_is_yaw_then_pitch_then_roll(load):
-    rotation = load("blender_addon.keying").head_rotation(np.array([[np.pi / 2, 0, 0], [0, np.pi / 2, 0], [0, 0, np.pi / 2]]))
+    rotation = load("blender_addon.head_turn").head_rotation(np.array([[np.pi / 2, 0, 0], [0, np.pi / 2, 0], [0, 0, np.pi / 2]]))
     forward = np.array([0, 0, 1.0])
     assert np.allclose(rotation[0] @ forward, [1, 0, 0])  # to the performer's left
     assert np.allclose(rotation[1] @ forward, [0, -1, 0])  # chin down
     assert np.allclose(rotation[2] @ [1, 0, 0], [0, 1, 0])  # left side up
     a, b, c = 0.3, -0.2, 0.1
-    whole = load("blender_addon.keying").head_rotation(np.array([[a, b, c]]))[0]
-    parts = load("blender_addon.keying").head_rotation(np.array([[a, 0, 0], [0, b, 0], [0, 0, c]]))
+    whole = load("blender_addon.head_turn").head_rotation(np.array([[a, b, c]]))[0]
+    parts = load("blender_addon.head_turn").head_rotation(np.array([[a, 0, 0], [0, b, 0], [0, 0, c]]))
     assert np.allclose(whole, parts[0] @ parts[1] @ parts[2])
 
 

@@ -1,9 +1,9 @@
-"""What a person sees in Blender: the sidebar tab, File > Import and > Export, Add > Mesh, drag and drop.
+"""Takes in and faces out: File > Import and > Export, Add > Mesh, drag and drop.
 
 No `from __future__ import annotations` here: Blender reads properties out of the annotations.
 """
 
-from collections.abc import Callable
+# pyright: reportInvalidTypeForm=false
 from pathlib import Path
 from typing import Any
 
@@ -13,30 +13,11 @@ from bpy_extras.io_utils import ExportHelper, ImportHelper
 
 from ..core.errors import InnerfaceError
 from ..core.files import replacing
-from .face import Face, face_of, find_face
-
-_commands: list[Any] = []
-
-
-def active_face(context: Any) -> Face:
-    """The face that the active object belongs to, else the only one in the scene. Raises InnerfaceError."""
-    active = context.active_object
-    found = face_of(active, list(context.scene.objects)) if active is not None else None
-    return found or find_face(list(context.scene.objects))
+from .face import active_face
+from .operator import Mended
 
 
-class _Mended:
-    """Operators whose mistakes a user can mend: one line in the status bar instead of a traceback."""
-
-    def execute(self, context: Any) -> set[str]:
-        try:
-            return self.work(context)  # type: ignore[attr-defined]
-        except InnerfaceError as error:
-            self.report({"ERROR"}, str(error))  # type: ignore[attr-defined]
-            return {"CANCELLED"}
-
-
-class INNERFACE_OT_add_head(_Mended, bpy.types.Operator):
+class INNERFACE_OT_add_head(Mended, bpy.types.Operator):
     """Add Innerface's mannequin head with Apple's 52 shapes and a head bone"""
 
     bl_idname = "innerface.add_head"
@@ -57,22 +38,22 @@ class INNERFACE_OT_add_head(_Mended, bpy.types.Operator):
         return {"FINISHED"}
 
 
-class INNERFACE_OT_key_takes(_Mended, bpy.types.Operator, ImportHelper):
+class INNERFACE_OT_key_takes(Mended, bpy.types.Operator, ImportHelper):
     """Key face takes on the active face: Live Link Face CSV, CSV with Apple's names, JSON, MCAP, or face-worn sensors. Several takes become several actions"""
 
     bl_idname = "innerface.key_takes"
     bl_label = "Key Face Takes"
     bl_options = {"REGISTER", "UNDO"}
 
-    filter_glob: StringProperty(default="*.csv;*.mcap;*.json", options={"HIDDEN"})  # type: ignore[valid-type]
-    filepath: StringProperty(subtype="FILE_PATH", options={"SKIP_SAVE"})  # type: ignore[valid-type]
-    directory: StringProperty(subtype="DIR_PATH", options={"SKIP_SAVE"})  # type: ignore[valid-type]
-    files: CollectionProperty(type=bpy.types.OperatorFileListElement, options={"SKIP_SAVE"})  # type: ignore[valid-type]
+    filter_glob: StringProperty(default="*.csv;*.mcap;*.json", options={"HIDDEN"})
+    filepath: StringProperty(subtype="FILE_PATH", options={"SKIP_SAVE"})
+    directory: StringProperty(subtype="DIR_PATH", options={"SKIP_SAVE"})
+    files: CollectionProperty(type=bpy.types.OperatorFileListElement, options={"SKIP_SAVE"})
     fewer: BoolProperty(
         name="Fewer Keys",
         default=False,
         description="Bezier keys that stay within the tolerance at every frame, instead of a key on every frame",
-    )  # type: ignore[valid-type]
+    )
     tolerance: FloatProperty(
         name="Tolerance",
         default=0.005,
@@ -80,7 +61,7 @@ class INNERFACE_OT_key_takes(_Mended, bpy.types.Operator, ImportHelper):
         max=0.2,
         precision=4,
         description="Largest deviation from the take at any frame, in weights (0 to 1)",
-    )  # type: ignore[valid-type]
+    )
 
     def invoke(self, context: Any, event: Any) -> set[str]:
         if (self.directory and self.files) or self.filepath:  # dropped onto the window
@@ -127,15 +108,15 @@ class INNERFACE_OT_key_takes(_Mended, bpy.types.Operator, ImportHelper):
         return {"FINISHED"}
 
 
-class INNERFACE_OT_export(_Mended, bpy.types.Operator, ExportHelper):
+class INNERFACE_OT_export(Mended, bpy.types.Operator, ExportHelper):
     """Export the active face with its shape animation, which Blender's own defaults lose"""
 
     bl_idname = "innerface.export"
     bl_label = "Export Animated Face"
 
-    kind: EnumProperty(name="Format", items=[("fbx", "FBX", "For Unreal, Unity, Maya"), ("glb", "GLB", "For Godot, three.js and the web")])  # type: ignore[valid-type]
+    kind: EnumProperty(name="Format", items=[("fbx", "FBX", "For Unreal, Unity, Maya"), ("glb", "GLB", "For Godot, three.js and the web")])
     filename_ext = ".fbx"
-    filter_glob: StringProperty(default="*.fbx;*.glb", options={"HIDDEN"})  # type: ignore[valid-type]
+    filter_glob: StringProperty(default="*.fbx;*.glb", options={"HIDDEN"})
 
     def check(self, _context: Any) -> bool:
         wanted = str(_ending(self.filepath, self.kind)) if self.filepath else ""
@@ -182,64 +163,6 @@ class INNERFACE_FH_takes(bpy.types.FileHandler):
         return context.area is not None and context.area.type in {"VIEW_3D", "DOPESHEET_EDITOR", "GRAPH_EDITOR"}
 
 
-class INNERFACE_PT_face(bpy.types.Panel):
-    """The sidebar tab."""
-
-    bl_label = "Face"
-    bl_idname = "INNERFACE_PT_face"
-    bl_space_type = "VIEW_3D"
-    bl_region_type = "UI"
-    bl_category = "Innerface"
-
-    def draw(self, context: Any) -> None:
-        layout = self.layout
-        face, why = panel_face(context)
-        if face is None:
-            box = layout.box()
-            for line in why:
-                box.label(text=line, icon="INFO" if line == why[0] else "BLANK1")
-            layout.operator("innerface.add_head", icon="USER", text="Add a Head")
-            return
-        box = layout.box()
-        box.label(text=face.name, icon="OUTLINER_OB_ARMATURE" if face.rig else "MESH_DATA")
-        for mesh in face.meshes:
-            row = box.split(factor=0.7)
-            row.label(text=mesh.object.name, icon="SHAPEKEY_DATA")
-            row.label(text=f"{len(mesh.match.keys)} keys")
-        box.label(text=f"Named as in {face.meshes[0].match.scheme}", icon="SORTALPHA")
-        missing = face.unmatched_channels()
-        box.label(
-            text="All 52 channels answered" if not missing else f"{52 - len(missing)} of 52 channels answered",
-            icon="CHECKMARK" if not missing else "ERROR",
-        )
-        if missing:
-            column = box.column(align=True)
-            column.scale_y = 0.8
-            for name in missing[:6]:
-                column.label(text=name, icon="BLANK1")
-            if len(missing) > 6:
-                column.label(text=f"and {len(missing) - 6} more", icon="BLANK1")
-        data = face.meshes[0].key.animation_data
-        if data is not None and data.action is not None:
-            box.label(text=data.action.name, icon="ACTION")
-        column = layout.column(align=True)
-        column.scale_y = 1.3
-        column.operator("innerface.key_takes", icon="IMPORT", text="Key Takes...")
-        row = layout.row(align=True)
-        row.operator("innerface.export", icon="EXPORT", text="FBX...").kind = "fbx"
-        row.operator("innerface.export", icon="EXPORT", text="GLB...").kind = "glb"
-
-
-def panel_face(context: Any) -> tuple[Face | None, list[str]]:
-    """The face to show, or None and the lines that say why there is none."""
-    try:
-        return active_face(context), []
-    except InnerfaceError as error:
-        if "characters" in str(error):
-            return None, ["Several faces here:", "click the one to use"]
-        return None, ["No face in this scene yet:", "a mesh with shape keys", "such as jawOpen"]
-
-
 def _import_menu(self: Any, _context: Any) -> None:
     self.layout.operator(INNERFACE_OT_key_takes.bl_idname, text="Face Take (.csv, .mcap, .json)")
 
@@ -252,24 +175,20 @@ def _add_menu(self: Any, _context: Any) -> None:
     self.layout.operator(INNERFACE_OT_add_head.bl_idname, icon="USER")
 
 
-CLASSES = (INNERFACE_OT_add_head, INNERFACE_OT_key_takes, INNERFACE_OT_export, INNERFACE_FH_takes, INNERFACE_PT_face)
+CLASSES = (INNERFACE_OT_add_head, INNERFACE_OT_key_takes, INNERFACE_OT_export, INNERFACE_FH_takes)
 MENUS = (("TOPBAR_MT_file_import", _import_menu), ("TOPBAR_MT_file_export", _export_menu), ("VIEW3D_MT_mesh_add", _add_menu))
 
 
-def register(command: Callable[[list[str]], int] | None) -> None:
-    """Register classes, menu entries and the command."""
+def register() -> None:
+    """Register classes and menu entries."""
     for cls in CLASSES:
         bpy.utils.register_class(cls)
     for menu, entry in MENUS:
         getattr(bpy.types, menu).append(entry)
-    if command is not None and hasattr(bpy.utils, "register_cli_command"):
-        _commands.append(bpy.utils.register_cli_command("innerface", command))
 
 
 def unregister() -> None:
     """Undo `register`."""
-    while _commands:
-        bpy.utils.unregister_cli_command(_commands.pop())
     for menu, entry in reversed(MENUS):
         getattr(bpy.types, menu).remove(entry)
     for cls in reversed(CLASSES):

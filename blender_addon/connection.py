@@ -1,0 +1,95 @@
+"""From the user's settings to sources and sinks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import bpy
+
+from ..core.errors import InnerfaceError
+from .settings import LAN, LOOPBACK, ROOT
+
+
+def user_folder() -> Path:
+    """Where Blender lets this add-on keep things."""
+    try:
+        return Path(bpy.utils.extension_path_user(ROOT, create=True))
+    except ValueError:  # not installed as an extension: a checkout, a test
+        return Path(bpy.utils.user_resource("DATAFILES", path="innerface", create=True))
+
+
+def needs_network(settings: Any) -> bool:
+    """Whether what is chosen comes from other devices."""
+    return settings.sensors in LAN or settings.camera in LAN
+
+
+def host(settings: Any) -> str:
+    """Where sources listen."""
+    return settings.interface if needs_network(settings) and settings.network else LOOPBACK
+
+
+def network_problem(settings: Any) -> str:
+    """What keeps other devices from being heard, in one sentence; "" where nothing does."""
+    if not needs_network(settings):
+        return ""
+    if not bpy.app.online_access:
+        return "Blender is not allowed online; tick Allow Online Access in Preferences > System to hear phones and trackers"
+    return ""
+
+
+def sources(settings: Any) -> Callable[[], list[Any]]:
+    """What makes the chosen sources, later and in another thread. Raises InnerfaceError for what is missing."""
+    s = {name: getattr(settings, name) for name in ("sensors", "camera", "device_port", "slimevr_port", "livelink_port", "vmc_port", "phone", "bridge")}
+    token, listen = settings.bridge_token, host(settings)
+    serial, take = settings.serial_port.strip(), bpy.path.abspath(settings.take) if settings.take else ""
+    if s["sensors"] == s["camera"] == "NONE":
+        raise InnerfaceError("nothing is chosen to hear; choose sensors or a camera under Connect")
+    if s["sensors"] == "TAKE" and not take:
+        raise InnerfaceError("no take is chosen; choose one under Connect")
+
+    def make() -> list[Any]:
+        from ..server.sources import bridge, replay, serial_port, udp, virtual
+
+        def wired() -> Any:
+            there = serial_port.ports()
+            if not serial and not there:
+                raise InnerfaceError("no USB port is there; plug the device in, or name its port under Connect")
+            return serial_port.SerialDevice(serial or there[0])
+
+        kinds: dict[str, Callable[[], Any]] = {
+            "VIRTUAL": virtual.Virtual,
+            "DEVICE": lambda: udp.Devices(listen, s["device_port"]),
+            "SERIAL": wired,
+            "SLIMEVR": lambda: udp.SlimeVr(listen, s["slimevr_port"]),
+            "TAKE": lambda: replay.Replay(take, loop=True),
+            "LIVELINKFACE": lambda: udp.LiveLinkFace(listen, s["livelink_port"]),
+            "IFACIALMOCAP": lambda: udp.IFacialMocap(listen, udp.IFacialMocap.port, s["phone"].strip()),
+            "VMC": lambda: udp.Vmc(LOOPBACK, s["vmc_port"]),
+            "BRIDGE": lambda: bridge.Bridge(s["bridge"].strip(), token),
+        }
+        return [kinds[kind]() for kind in (s["sensors"], s["camera"]) if kind != "NONE"]
+
+    return make
+
+
+def sinks(settings: Any) -> Callable[[], list[Any]]:
+    """What makes the chosen sinks, later and in another thread."""
+    wanted = [
+        f"{kind}:{target.strip()}"
+        for kind, on, target in (
+            ("vmc", settings.send_vmc, settings.vmc_target),
+            ("livelink", settings.send_livelink, settings.livelink_target),
+            ("vts", settings.send_vts, settings.vts_target),
+        )
+        if on
+    ]
+    folder = user_folder()
+
+    def make() -> list[Any]:
+        from ..server import options
+
+        return [options.sink(text, folder) for text in wanted]
+
+    return make

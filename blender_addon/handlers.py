@@ -1,0 +1,78 @@
+"""Blender's events that a live preview must make room for: saving, rendering, undo, another file."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import bpy
+from bpy.app.handlers import persistent
+
+from . import takes
+from .live import live
+from .preview import restore_all
+
+
+@persistent
+def _save_pre(*_: Any) -> None:
+    live.pause("saving: the preview pauses")
+
+
+@persistent
+def _save_post(*_: Any) -> None:
+    live.resume()
+    takes.refresh()  # a file that has a name now keeps its takes beside it
+
+
+@persistent
+def _render_init(*_: Any) -> None:
+    live.pause("rendering: the preview pauses, and the render shows the animation")
+
+
+@persistent
+def _render_end(*_: Any) -> None:
+    live.resume()
+
+
+@persistent
+def _undo_pre(*_: Any) -> None:
+    if live.preview is not None:
+        live.preview.forget()
+
+
+@persistent
+def _undo_post(*_: Any) -> None:
+    restore_all()  # whatever the step holds of a preview
+    live.refind()
+
+
+@persistent
+def _load_pre(*_: Any) -> None:
+    live.leave_file()
+
+
+@persistent
+def _load_post(*_: Any) -> None:
+    restore_all()  # an autosave or a crash may have kept one
+    live.enter_file(bpy.context)
+    takes.refresh()
+
+
+_HANDLERS = {
+    "save_pre": _save_pre, "save_post": _save_post, "save_post_fail": _save_post, "render_init": _render_init, "render_complete": _render_end,
+    "render_cancel": _render_end, "undo_pre": _undo_pre, "redo_pre": _undo_pre, "undo_post": _undo_post, "redo_post": _undo_post, "load_pre": _load_pre,
+    "load_post": _load_post, "load_post_fail": _load_post,
+}  # fmt: skip
+
+
+def register() -> None:
+    """Listen."""
+    for name, handler in _HANDLERS.items():
+        if hasattr(bpy.app.handlers, name):
+            getattr(bpy.app.handlers, name).append(handler)
+
+
+def unregister() -> None:
+    """No longer."""
+    for name, handler in _HANDLERS.items():
+        if hasattr(bpy.app.handlers, name) and handler in getattr(bpy.app.handlers, name):
+            getattr(bpy.app.handlers, name).remove(handler)

@@ -1,0 +1,92 @@
+"""How head angles turn a face's head bone, or the object where there is none."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import bpy
+import numpy as np
+from mathutils import Matrix
+
+from .face import Face
+
+# Head frame (x left, y up, z out of the face) to Blender's world for a character that faces -Y.
+_TO_BLENDER = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]])
+
+
+@dataclass(frozen=True)
+class HeadTurn:
+    """What turns: `owner` (an object), `target` (a pose bone of it, or itself), `path` of its rotation on the owner, and the
+    matrices around a head's rotation."""
+
+    owner: Any
+    bone: str | None
+    path: str
+    mode: str
+    to_world: np.ndarray
+    before: np.ndarray
+    after: np.ndarray
+
+    @property
+    def target(self) -> Any:
+        """The pose bone or object."""
+        return self.owner if self.bone is None else self.owner.pose.bones[self.bone]
+
+    @property
+    def attribute(self) -> str:
+        """The target's property that is set."""
+        return self.path.rpartition(".")[2]
+
+    def values(self, angles: np.ndarray) -> np.ndarray:
+        """Values (T, 4 or 3) of the property from yaw, pitch, roll (T, 3) in rad."""
+        rotations = self.before @ (self.to_world @ head_rotation(angles) @ self.to_world.T) @ self.after
+        return _quaternions(rotations) if self.mode == "QUATERNION" else _eulers(rotations, self.mode)
+
+
+def head_turn(face: Face) -> HeadTurn | str:
+    """What turns the face's head, or a sentence that says why nothing does."""
+    owner = face.turns
+    if owner.type == "ARMATURE" and face.head_bone is None:
+        return f"{owner.name} has no bone called head; the take's head angles were not keyed"
+    # A character faces -Y of its own heading, however it was turned about Z in the scene.
+    heading = np.array(Matrix.Rotation(owner.matrix_world.to_euler("XYZ").z, 3, "Z"))
+    before, after, prefix, target = np.eye(3), np.eye(3), "", owner
+    if face.head_bone is not None:
+        target = owner.pose.bones[face.head_bone]
+        after = np.array((owner.matrix_world @ target.bone.matrix_local).to_3x3().normalized())
+        before = after.T
+        prefix = f'pose.bones["{bpy.utils.escape_identifier(face.head_bone)}"].'
+    else:
+        after = np.array(owner.matrix_basis.to_3x3().normalized())
+    if target.rotation_mode == "AXIS_ANGLE":
+        return f"{owner.name}: the head turns in axis-angle mode, which is not keyed; switch it to quaternion"
+    path = prefix + ("rotation_quaternion" if target.rotation_mode == "QUATERNION" else "rotation_euler")
+    return HeadTurn(owner, face.head_bone, path, target.rotation_mode, heading @ _TO_BLENDER, before, after)
+
+
+def head_rotation(angles: np.ndarray) -> np.ndarray:
+    """Rotation matrices (T, 3, 3) in the head frame: yaw about +Y, then pitch about +X, then roll about +Z (R = Ry Rx Rz)."""
+    cy, cx, cz = np.cos(angles).T
+    sy, sx, sz = np.sin(angles).T
+    zero, one = np.zeros_like(cy), np.ones_like(cy)
+    ry = np.stack([cy, zero, sy, zero, one, zero, -sy, zero, cy], axis=1).reshape(-1, 3, 3)
+    rx = np.stack([one, zero, zero, zero, cx, -sx, zero, sx, cx], axis=1).reshape(-1, 3, 3)
+    rz = np.stack([cz, -sz, zero, sz, cz, zero, zero, zero, one], axis=1).reshape(-1, 3, 3)
+    return ry @ rx @ rz
+
+
+def _quaternions(rotations: np.ndarray) -> np.ndarray:
+    out = np.array([Matrix(r.tolist()).to_quaternion() for r in rotations])
+    flips = np.cumprod(np.where((out[1:] * out[:-1]).sum(1) < 0, -1.0, 1.0))
+    out[1:] *= flips[:, None]
+    return out
+
+
+def _eulers(rotations: np.ndarray, order: str) -> np.ndarray:
+    previous, out = None, []
+    for r in rotations:
+        matrix = Matrix(r.tolist())
+        previous = matrix.to_euler(order, previous) if previous is not None else matrix.to_euler(order)
+        out.append(previous[:])
+    return np.array(out)

@@ -1,0 +1,119 @@
+"""Operators whose mistakes a user can mend, and long ones that can be cancelled."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from ..core.errors import InnerfaceError
+from .live import live
+
+
+class Mended:
+    """One line in the status bar instead of a traceback: `work` raises InnerfaceError."""
+
+    def execute(self, context: Any) -> set[str]:
+        """Blender's call."""
+        if "UNDO" in getattr(self, "bl_options", ()):
+            live.hide()  # the undo step must not hold the preview
+        try:
+            return self.work(context)  # type: ignore[attr-defined]
+        except InnerfaceError as error:
+            self.report({"ERROR"}, str(error))  # type: ignore[attr-defined]
+            return {"CANCELLED"}
+
+
+class Job:
+    """Work in a thread of its own. `expected_s`: how long it will take, for the bar; `result` or `error` when `done`."""
+
+    def __init__(self, label: str, work: Callable[[], Any], expected_s: float) -> None:
+        self.label, self.expected_s, self.began = label, max(expected_s, 0.2), time.monotonic()
+        self.result: Any = None
+        self.error = ""
+        self.thread = threading.Thread(target=self._run, args=(work,), name="innerface job", daemon=True)
+        self.thread.start()
+
+    def _run(self, work: Callable[[], Any]) -> None:
+        try:
+            self.result = work()
+        except InnerfaceError as error:
+            self.error = str(error)
+        except Exception as error:
+            self.error = f"a mistake of Innerface ({type(error).__name__}: {error}); please tell its makers"
+
+    @property
+    def done(self) -> bool:
+        """Whether it has ended."""
+        return not self.thread.is_alive()
+
+    @property
+    def share(self) -> float:
+        """How far it is, by the clock."""
+        return min((time.monotonic() - self.began) / self.expected_s, 0.98)
+
+
+jobs: list[Job] = []  # the running one, for panels
+
+
+class Threaded(Mended):
+    """An operator whose long part runs in a thread, with a bar; Esc cancels, and nothing has changed then.
+
+    `prepare(context)` gives (label, work, seconds that it will take), `finish(context, result)` changes Blender's data. By script both run at once.
+    """
+
+    def work(self, context: Any) -> set[str]:
+        """By script: no bar."""
+        _, work, _ = self.prepare(context)  # type: ignore[attr-defined]
+        return self.finish(context, work())  # type: ignore[attr-defined]
+
+    def begin(self, context: Any) -> set[str]:
+        """From `invoke`: the thread, and a timer that looks after it."""
+        if jobs:
+            self.report({"ERROR"}, f"{jobs[0].label}: wait for it, or press Esc")  # type: ignore[attr-defined]
+            return {"CANCELLED"}
+        try:
+            self.job = Job(*self.prepare(context))  # type: ignore[attr-defined]
+        except InnerfaceError as error:
+            self.report({"ERROR"}, str(error))  # type: ignore[attr-defined]
+            return {"CANCELLED"}
+        jobs.append(self.job)
+        manager = context.window_manager
+        self.timer = manager.event_timer_add(0.05, window=context.window)
+        manager.progress_begin(0, 100)
+        context.workspace.status_text_set(f"{self.job.label} ... Esc cancels")
+        manager.modal_handler_add(self)
+        return {"RUNNING_MODAL"}
+
+    def modal(self, context: Any, event: Any) -> set[str]:
+        """Blender's call, at each event."""
+        if event.type == "ESC" and event.value == "PRESS":
+            self._end(context)
+            self.report({"INFO"}, f"{self.job.label}: cancelled, nothing has changed")  # type: ignore[attr-defined]
+            return {"CANCELLED"}
+        if event.type != "TIMER":
+            return {"RUNNING_MODAL"}
+        context.window_manager.progress_update(100 * self.job.share)
+        if not self.job.done:
+            return {"RUNNING_MODAL"}
+        self._end(context)
+        if self.job.error:
+            self.report({"ERROR"}, self.job.error)  # type: ignore[attr-defined]
+            return {"CANCELLED"}
+        live.hide()
+        try:
+            return self.finish(context, self.job.result)  # type: ignore[attr-defined]
+        except InnerfaceError as error:
+            self.report({"ERROR"}, str(error))  # type: ignore[attr-defined]
+            return {"CANCELLED"}
+
+    def cancel(self, context: Any) -> None:
+        """Blender's call, where the window is closed."""
+        self._end(context)
+
+    def _end(self, context: Any) -> None:
+        jobs.clear()
+        context.window_manager.event_timer_remove(self.timer)
+        context.window_manager.progress_end()
+        context.workspace.status_text_set(None)

@@ -1,0 +1,454 @@
+"""The sidebar tab, from top to bottom the recipe of a recording: Face, Performer, Connect, Calibrate, Record, Takes, Stream Out.
+
+Panels only draw; what buttons do is in the operators. Texts put together here go through Blender's translation.
+"""
+
+# pyright: reportInvalidTypeForm=false
+from typing import Any
+
+import bpy
+import numpy as np
+from bpy.app.translations import pgettext_iface as iface_
+
+from ..core.errors import InnerfaceError
+from . import bake, connection, takes
+from .face import Face, active_face
+from .face_map import face_map
+from .hud import clock, step
+from .live import LEVELS, live
+from .operator import jobs
+from .settings import preferences
+
+_STATES = {"ok": "CHECKMARK", "poor": "ERROR", "away": "CANCEL"}
+_PART_NAMES = {"mouth": "Mouth", "cheek": "Cheeks", "brow": "Brows", "eye_left": "Left Eye", "eye_right": "Right Eye"}
+_WIDE = 38  # letters that fit into a line of a sidebar of usual width
+
+
+def wrapped(text: str, width: int = _WIDE) -> list[str]:
+    """A sentence in lines that fit into the sidebar."""
+    out, line = [], ""
+    for word in text.split():
+        if line and len(line) + len(word) + 1 > width:
+            out.append(line)
+            line = word
+        else:
+            line = f"{line} {word}".strip()
+    return [*out, line] if line else out
+
+
+def say(layout: Any, text: str, icon: str = "INFO", context: Any = None) -> None:
+    """A sentence over as many lines as it needs."""
+    width = _WIDE
+    if context is not None and context.region is not None:
+        width = max(int((context.region.width / context.preferences.system.ui_scale - 70) / 6.6), 18)
+    column = layout.column(align=True)
+    column.scale_y = 0.85
+    for k, line in enumerate(wrapped(iface_(text), width)):
+        column.label(text=line, icon=icon if k == 0 else "BLANK1", translate=False)
+
+
+class _Tab:
+    bl_space_type = "VIEW_3D"
+    bl_region_type = "UI"
+    bl_category = "Innerface"
+
+
+class INNERFACE_PT_face(_Tab, bpy.types.Panel):
+    """What is animated."""
+
+    bl_label = "Face"
+    bl_idname = "INNERFACE_PT_face"
+
+    def draw(self, context: Any) -> None:
+        layout = self.layout
+        face, why = panel_face(context)
+        if face is None:
+            box = layout.box()
+            for line in why:
+                box.label(text=line, icon="INFO" if line == why[0] else "BLANK1")
+            layout.operator("innerface.add_head", icon="USER", text="Add a Head")
+            return
+        box = layout.box()
+        box.label(text=face.name, icon="OUTLINER_OB_ARMATURE" if face.rig else "MESH_DATA", translate=False)
+        missing = face.unmatched_channels()
+        names = iface_("{} of 52 channels, named as in {}").format(52 - len(missing), face.meshes[0].match.scheme)
+        box.label(text=names, icon="CHECKMARK" if not missing else "ERROR", translate=False)
+        if len(face.meshes) > 1:
+            box.label(text=iface_("{} meshes").format(len(face.meshes)), icon="SHAPEKEY_DATA", translate=False)
+        if missing:
+            say(box, f"without {', '.join(missing[:6])}" + (f" and {len(missing) - 6} more" if len(missing) > 6 else ""), "BLANK1", context)
+        data = face.meshes[0].key.animation_data
+        if data is not None and data.action is not None:
+            box.label(text=data.action.name, icon="ACTION", translate=False)
+        row = layout.row(align=True)
+        row.operator("innerface.key_takes", icon="IMPORT", text="Key Takes...")
+        row.operator("innerface.export", icon="EXPORT", text="FBX...").kind = "fbx"
+        row.operator("innerface.export", icon="EXPORT", text="GLB...").kind = "glb"
+
+
+def panel_face(context: Any) -> tuple[Face | None, list[str]]:
+    """The face to show, or None and the lines that say why there is none."""
+    try:
+        return active_face(context), []
+    except InnerfaceError as error:
+        if "characters" in str(error):
+            return None, ["Several faces here:", "click the one to use"]
+        return None, ["No face in this scene yet:", "a mesh with shape keys", "such as jawOpen"]
+
+
+class INNERFACE_PT_performer(_Tab, bpy.types.Panel):
+    """Who wears what."""
+
+    bl_label = "Performer"
+    bl_options = {"DEFAULT_CLOSED"}
+
+    def draw(self, _context: Any) -> None:
+        layout, settings = self.layout, preferences()
+        layout.use_property_split = True
+        layout.use_property_decorate = False
+        layout.active = not live.on
+        layout.prop(settings, "layout_file", placeholder="11 Sites (Default)") if _placeholders() else layout.prop(settings, "layout_file")
+        layout.prop(settings, "adapter", placeholder="None") if _placeholders() else layout.prop(settings, "adapter")
+        layout.prop(settings, "lowest_delay")
+        layout.prop(settings, "loss")
+        if live.on:
+            layout.label(text="Takes effect when you connect again", icon="INFO")
+
+
+def _placeholders() -> bool:
+    return bpy.app.version >= (4, 1, 0)
+
+
+class INNERFACE_PT_connect(_Tab, bpy.types.Panel):
+    """What is heard."""
+
+    bl_label = "Connect"
+
+    def draw(self, context: Any) -> None:
+        layout, settings = self.layout, preferences()
+        if not live.on:
+            self._choose(layout, settings, context)
+        if live.problem:
+            say(layout, live.problem, "ERROR", context)
+        if not live.on:
+            row = layout.row()
+            row.scale_y = 1.4
+            row.operator("innerface.connect", icon="PLAY")
+            return
+        status = live.status
+        row = layout.row()
+        row.scale_y = 1.2
+        row.operator("innerface.disconnect", icon="PAUSE")
+        if not status:
+            layout.label(text="Connecting ...", icon="SORTTIME")
+            return
+        self._streams(layout, status, context)
+        if live.face_problem:
+            say(layout, live.face_problem, "ERROR", context)
+            layout.operator("innerface.show_here", icon="USER")
+        elif live.paused:
+            say(layout, live.paused, "PAUSE", context)
+        elif live.preview is not None and _other_face(context):
+            layout.label(text=iface_("Shown on {}").format(live.preview.name), icon="HIDE_OFF", translate=False)
+            layout.operator("innerface.show_here", icon="USER")
+        if status.get("output") != "none":
+            late = live.status.get("delay_ms", 0.0)
+            layout.label(text=iface_("{:.0f} faces/s, {:.0f} ms late").format(status["output_hz"], late), icon="TIME", translate=False)
+        for text in status.get("notes", [])[-2:]:
+            say(layout, text.partition(" ")[2], "DOT", context)
+
+    def _choose(self, layout: Any, settings: Any, context: Any) -> None:
+        column = layout.column()
+        column.use_property_split = True
+        column.use_property_decorate = False
+        column.prop(settings, "sensors")
+        for name in {"DEVICE": ["device_port"], "SERIAL": ["serial_port"], "SLIMEVR": ["slimevr_port"], "TAKE": ["take"]}.get(settings.sensors, []):
+            column.prop(settings, name)
+        column.prop(settings, "camera")
+        cameras = {"LIVELINKFACE": ["livelink_port"], "IFACIALMOCAP": ["phone"], "VMC": ["vmc_port"], "BRIDGE": ["bridge", "bridge_token"]}
+        for name in cameras.get(settings.camera, []):
+            column.prop(settings, name)
+        if settings.sensors == settings.camera == "NONE":
+            say(layout, "Devices that need BrainFlow or LSL are heard by 'innerface serve': choose Another Bridge", "INFO", context)
+        if not connection.needs_network(settings):
+            return
+        problem = connection.network_problem(settings)
+        if not settings.network:
+            say(layout, "Phones and trackers reach Blender through your network, if you allow it", "INFO", context)
+            layout.operator("innerface.allow_network", icon="WORLD", text="Allow...")
+            return
+        if problem:
+            say(layout, problem, "ERROR", context)
+            return
+        column.prop(settings, "interface")
+        port = {"DEVICE": settings.device_port, "SLIMEVR": settings.slimevr_port}.get(settings.sensors, 0)
+        port = port or {"LIVELINKFACE": settings.livelink_port, "IFACIALMOCAP": 49983}.get(settings.camera, 0)
+        if settings.interface != "0.0.0.0":
+            box = layout.box()
+            box.label(text="Type this into the phone or tracker:", icon="URL")
+            box.label(text=f"{settings.interface}   {iface_('port')} {port}", icon="BLANK1", translate=False)
+
+    def _streams(self, layout: Any, status: dict[str, Any], context: Any) -> None:
+        for s in status["streams"]:
+            box = layout.box().column(align=True)
+            row = box.row()
+            row.label(text=s["name"] or s["device"], icon=_STATES.get(s["state"], "QUESTION"), translate=False)
+            total = s["received"] + s["lost"]
+            parts = [iface_("{:.0f} Hz").format(s["rate_hz"])] if s["state"] != "away" else [iface_("silent for {:.0f} s").format(s["silent_s"])]
+            if total and s["lost"]:
+                parts.append(iface_("{:.1%} lost").format(s["lost"] / total))
+            if s["battery_v"] is not None:
+                parts.append(iface_("{:.1f} V").format(s["battery_v"]))
+            box.label(text="   ".join(parts), icon="BLANK1", translate=False)
+            if s["problem"]:
+                say(box, s["problem"], "ERROR", context)
+        for quiet in status["silent"]:
+            box = layout.box()
+            say(box, iface_("Nothing heard from {} for {:.0f} s. Most likely:").format(quiet["source"], quiet["seconds"]), "ERROR", context)
+            for cause in quiet["causes"]:
+                say(box, cause, "DOT", context)
+        if not status["streams"] and not status["silent"]:
+            for source in status["sources"]:
+                say(layout, source["about"], "SORTTIME", context)
+
+
+def _other_face(context: Any) -> bool:
+    """Whether another face than the live one is active."""
+    try:
+        return live.preview is not None and active_face(context).name != live.preview.name
+    except InnerfaceError:
+        return False
+
+
+class INNERFACE_PT_calibrate(_Tab, bpy.types.Panel):
+    """How the sensors sit."""
+
+    bl_label = "Calibrate"
+
+    @classmethod
+    def poll(cls, _context: Any) -> bool:
+        return preferences().sensors != "NONE" or preferences().camera != "NONE"
+
+    def draw(self, context: Any) -> None:
+        layout, status = self.layout, live.status
+        sensors = preferences().sensors != "NONE"
+        if sensors:
+            self._sensors(layout, status, context)
+        row = layout.row(align=True)
+        row.operator("innerface.recentre", icon="PIVOT_CURSOR")
+        if preferences().camera != "NONE":
+            row.operator("innerface.neutral", icon="USER")
+
+    def _sensors(self, layout: Any, status: dict[str, Any], context: Any) -> None:
+        sites = status.get("sites", {})
+        if sites:
+            row = layout.row()
+            row.alignment = "CENTER"
+            touching = status.get("touching", "")
+            states = ["touch" if site == touching else light["state"] for site, light in sites.items()]
+            row.template_icon(face_map.icon(np.array(status["positions_mm"]), states), scale=7.0)
+        check = status.get("check", {})
+        if check.get("step"):
+            layout.progress(text=f"{check['step']}  {check['left_s']:.0f}", factor=min(max(check["done"], 0.0), 1.0))
+            layout.operator("innerface.calibrate_cancel", icon="X")
+            return
+        if status.get("calibrating_s"):
+            say(layout, step(status), "ARMATURE_DATA", context)
+            if status["calibrating"]:
+                layout.operator("innerface.calibrate_cancel", icon="X")
+                return
+        row = layout.row()
+        row.scale_y = 1.3
+        done = bool(status.get("calibrated"))
+        row.operator("innerface.calibrate", icon="FILE_REFRESH" if done else "ARMATURE_DATA", text="Calibrate Again" if done else "Calibrate")
+        if not done:
+            return
+        words = status.get("quality")
+        if words is not None:
+            say(layout, "All sensors are good", "CHECKMARK", context) if not words else None
+            for text in words:
+                say(layout, text, "ERROR", context)
+        layout.operator("innerface.check", icon="VIEWZOOM")
+        places = check.get("places")
+        if places is not None:
+            say(layout, "Every sensor moves as its place should", "CHECKMARK", context) if not places else None
+            for text in places:
+                say(layout, text, "ERROR", context)
+
+
+class INNERFACE_PT_sites(_Tab, bpy.types.Panel):
+    """Which sensor sits where."""
+
+    bl_label = "Sites"
+    bl_parent_id = "INNERFACE_PT_calibrate"
+    bl_options = {"DEFAULT_CLOSED"}
+
+    @classmethod
+    def poll(cls, _context: Any) -> bool:
+        return bool(live.status.get("sites")) and preferences().sensors != "NONE"
+
+    def draw(self, context: Any) -> None:
+        column = self.layout.column(align=True)
+        for site, light in live.status["sites"].items():
+            row = column.row(align=True)
+            icon = {"ok": "CHECKMARK", "poor": "ERROR", "away": "CANCEL"}.get(light["state"], "BLANK1")
+            lost = f"  {light['loss']:.0%}" if light.get("loss", 0) >= 0.01 else ""
+            row.label(text=site.replace("_", " ") + lost, icon=icon, translate=False)
+            row.operator("innerface.touch", text="", icon="VIEW_PAN").site = site
+        if live.status.get("touching"):
+            say(self.layout, f"Tap the sensor at {live.status['touching'].replace('_', ' ')} twice, the head still", "VIEW_PAN", context)
+
+
+class INNERFACE_PT_record(_Tab, bpy.types.Panel):
+    """A take of it."""
+
+    bl_label = "Record"
+
+    def draw(self, context: Any) -> None:
+        layout, shot, shoot = self.layout, context.scene.innerface, live.shoot
+        if live.on and live.last is not None:
+            column = layout.column(align=True)
+            column.scale_y = 0.6
+            for part in LEVELS:
+                column.progress(text=iface_(_PART_NAMES[part]), factor=live.levels[part])
+        if shoot is None:
+            row = layout.row(align=True)
+            row.prop(shot, "slate", text="")
+            row.prop(shot, "number", text="Take")
+            row = layout.row()
+            row.scale_y = 1.6
+            row.operator("innerface.record", icon="REC")
+        else:
+            row = layout.row()
+            row.scale_y = 1.6
+            row.alert = shoot.phase == "recording"
+            row.operator("innerface.stop", icon="SNAP_FACE", text=self._said(shoot))
+        recording = live.status.get("recording")
+        if recording and recording["problem"]:
+            say(layout, recording["problem"], "ERROR", context)
+        if shoot is not None and shoot.phase == "recording" and recording:
+            lost = iface_(", {} samples lost").format(recording["dropped"]) if recording["dropped"] else ""
+            layout.label(text=f"{recording['rows']:,} {iface_('samples')}, {recording['bytes'] / 1e6:.1f} MB{lost}", icon="DISK_DRIVE", translate=False)
+        if shoot is None and live.on and preferences().sensors != "NONE" and live.status.get("streams") and not live.status.get("calibrated"):
+            say(layout, "Not calibrated: record a nod and a shake of the head at the start", "ERROR", context)
+
+    def _said(self, shoot: Any) -> str:
+        if shoot.phase == "recording":
+            return iface_("Stop   {}").format(clock(shoot.seconds))
+        return iface_("Saving ...") if shoot.phase == "stopping" else iface_("Cancel   {:.0f}").format(shoot.left)
+
+
+class INNERFACE_PT_record_options(_Tab, bpy.types.Panel):
+    """How recordings go with the timeline."""
+
+    bl_label = "Options"
+    bl_parent_id = "INNERFACE_PT_record"
+    bl_options = {"DEFAULT_CLOSED"}
+
+    def draw(self, context: Any) -> None:
+        layout, shot, settings = self.layout, context.scene.innerface, preferences()
+        layout.use_property_split = True
+        layout.use_property_decorate = False
+        layout.active = live.shoot is None
+        layout.prop(shot, "range")
+        row = layout.row()
+        row.active = shot.range != "FREE"
+        row.prop(shot, "loop")
+        layout.prop(settings, "playback")
+        layout.prop(settings, "countdown")
+        row = layout.row()
+        row.active = settings.playback
+        row.prop(settings, "preroll")
+
+
+class INNERFACE_UL_takes(bpy.types.UIList):
+    """Takes on the disk."""
+
+    def draw_item(self, _context: Any, layout: Any, _data: Any, item: Any, _icon: Any, _active: Any, _property: Any) -> None:
+        row = layout.row()
+        icon = "ERROR" if item.quality or not item.whole else "ACTION" if item.baked else "REC"
+        row.label(text=item.name, icon=icon, translate=False)
+        sub = row.row()
+        sub.alignment = "RIGHT"
+        sub.label(text=clock(item.seconds), translate=False)
+
+
+class INNERFACE_PT_takes(_Tab, bpy.types.Panel):
+    """What was recorded."""
+
+    bl_label = "Takes"
+
+    def draw(self, context: Any) -> None:
+        layout, manager, shot = self.layout, context.window_manager, context.scene.innerface
+        row = layout.row()
+        row.template_list("INNERFACE_UL_takes", "", manager, "innerface_takes", manager, "innerface_take", rows=3)
+        column = row.column(align=True)
+        column.operator("innerface.takes_refresh", icon="FILE_REFRESH", text="")
+        column.operator("innerface.takes_folder", icon="FILE_FOLDER", text="")
+        column.operator("innerface.take_delete", icon="TRASH", text="")
+        take = takes.chosen()
+        if take is not None:
+            box = layout.box().column(align=True)
+            box.label(text="   ".join(x for x in (take.when, clock(take.seconds), take.source) if x), icon="INFO", translate=False)
+            say(box, take.quality or "no sensor lost more than it should", "ERROR" if take.quality else "CHECKMARK", context)
+        if jobs:
+            layout.progress(text=f"{jobs[0].label} (Esc)", factor=jobs[0].share)
+        row = layout.row()
+        row.scale_y = 1.4
+        row.operator("innerface.take_bake", icon="KEYINGSET", text="Bake Again" if take is not None and take.baked else "Bake to Face")
+        column = layout.column()
+        column.use_property_split = True
+        column.use_property_decorate = False
+        column.prop(shot, "fewer")
+        if shot.fewer:
+            column.prop(shot, "tolerance")
+        column.prop(shot, "smooth")
+        column.prop(shot, "placed")
+        column.prop(shot, "strip")
+        try:
+            tracks = bake.invented_tracks(active_face(context))
+        except InnerfaceError:
+            tracks = []
+        if tracks:
+            shown = not any(track.mute for track in tracks)
+            layout.operator("innerface.invented", icon="HIDE_OFF" if shown else "HIDE_ON", text="Mute Invented Channels" if shown else "Play Invented Channels")
+
+
+class INNERFACE_PT_stream(_Tab, bpy.types.Panel):
+    """Where faces go."""
+
+    bl_label = "Stream Out"
+    bl_options = {"DEFAULT_CLOSED"}
+
+    def draw(self, context: Any) -> None:
+        layout, settings = self.layout, preferences()
+        for on, target in (("send_vmc", "vmc_target"), ("send_livelink", "livelink_target"), ("send_vts", "vts_target")):
+            row = layout.row(align=True)
+            row.prop(settings, on)
+            sub = row.row()
+            sub.active = getattr(settings, on)
+            sub.prop(settings, target, text="")
+        layout.operator("innerface.send", icon="EXPORT")
+        for sink in live.status.get("sinks", []):
+            say(layout, sink["about"], "CHECKMARK", context)
+        if live.status.get("output", "none") != "none":
+            layout.label(text=iface_("Delay the audio by {:.0f} ms").format(live.status["delay_ms"]), icon="SPEAKER", translate=False)
+
+
+CLASSES = (
+    INNERFACE_UL_takes, INNERFACE_PT_face, INNERFACE_PT_performer, INNERFACE_PT_connect, INNERFACE_PT_calibrate, INNERFACE_PT_sites, INNERFACE_PT_record,
+    INNERFACE_PT_record_options, INNERFACE_PT_takes, INNERFACE_PT_stream,
+)  # fmt: skip
+
+
+def register() -> None:
+    """Register classes."""
+    for cls in CLASSES:
+        bpy.utils.register_class(cls)
+
+
+def unregister() -> None:
+    """Undo `register`."""
+    for cls in reversed(CLASSES):
+        bpy.utils.unregister_class(cls)
+    face_map.close()

@@ -1,0 +1,198 @@
+"""The live face in the viewport, without a trace.
+
+While it shows, curves and drivers of the live channels are muted and values are written over. What was there before is remembered in the datablocks
+themselves, so whatever an undo brings back can be told and mended: `restore_all` finds it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+import bpy
+import numpy as np
+
+from ..core.channels import ARKIT
+from ..core.errors import InnerfaceError
+from .curves import shape_key_path
+from .face import Face, FaceMesh, named_face
+from .head_turn import HeadTurn, head_turn
+
+MEMORY = "innerface_preview"
+_TURNED = 1e-6  # rad: a camera that sends no head angles leaves the head alone
+
+
+class Preview:
+    """The face that is live. Raises InnerfaceError for one that cannot be written."""
+
+    def __init__(self, face: Face) -> None:
+        for mesh in face.meshes:
+            _check(mesh)
+        self.name = face.name
+        self.objects = [mesh.object.name for mesh in face.meshes]
+        self.rig = face.turns.name
+        self.shown = False
+        self._resolve(face)
+
+    def _resolve(self, face: Face) -> None:
+        self.meshes = [_Mesh(mesh) for mesh in face.meshes]
+        turn = head_turn(face)
+        self.turn: HeadTurn | None = turn if isinstance(turn, HeadTurn) else None
+        self.turning = False
+
+    def forget(self) -> None:
+        """Let go of all that Blender may free: before undo, and before another file."""
+        self.meshes, self.turn, self.shown = [], None, False
+
+    def find(self, scene: Any) -> None:
+        """Take hold of the face again, by names. Raises InnerfaceError where it is gone."""
+        restore_all()
+        there = [n for n in self.objects if n in scene.objects]
+        if not there:
+            raise InnerfaceError(f"{self.name} is gone from the scene; click another face and press Show Here")
+        self._resolve(named_face(list(scene.objects), there))
+
+    def show(self, values: np.ndarray) -> bool:
+        """Write a face (55; OUTPUT). False where the face has changed under it, and must be found again."""
+        try:
+            if not self.shown:
+                self._begin()
+            if not self.turning and self.turn is not None and np.abs(values[len(ARKIT) :]).max() > _TURNED:
+                self._begin_turn(self.turn)
+            weights = values[: len(ARKIT)]
+            for mesh in self.meshes:
+                if not mesh.write(weights):
+                    return False
+            if self.turning and self.turn is not None:
+                setattr(self.turn.target, self.turn.attribute, self.turn.values(values[None, len(ARKIT) :])[0])
+        except (ReferenceError, KeyError):  # deleted while streaming
+            return False
+        return True
+
+    def hide(self) -> None:
+        """All is as it was before."""
+        if self.shown:
+            restore_all()
+        self.shown = self.turning = False
+
+    def _begin(self) -> None:
+        for mesh in self.meshes:
+            _remember(mesh.key, {"values": {name: mesh.key.key_blocks[name].value for name in mesh.names}}, {shape_key_path(n) for n in mesh.names})
+        self.shown = True
+
+    def _begin_turn(self, turn: HeadTurn) -> None:
+        state = {"turn": [turn.bone, turn.attribute, list(getattr(turn.target, turn.attribute))]}
+        _remember(turn.owner, state, {turn.path})
+        self.turning = True
+
+
+class _Mesh:
+    """One mesh of a live face: which of its keys get which weights."""
+
+    def __init__(self, mesh: FaceMesh) -> None:
+        self.key = mesh.key
+        self.names = mesh.match.keys
+        every = [b.name for b in self.key.key_blocks]
+        self.every = every
+        self.places = np.array([every.index(n) for n in self.names])
+        self.matrix = mesh.match.matrix(ARKIT).astype(np.float32)
+        self.buffer = np.empty(len(every), dtype=np.float32)
+
+    def write(self, weights: np.ndarray) -> bool:
+        """False where keys were added, removed or renamed meanwhile."""
+        blocks = self.key.key_blocks
+        if len(blocks) != len(self.every) or [b.name for b in blocks] != self.every:
+            return False
+        blocks.foreach_get("value", self.buffer)
+        self.buffer[self.places] = weights.astype(np.float32) @ self.matrix
+        blocks.foreach_set("value", self.buffer)
+        self.key.update_tag()  # 4.2 shows nothing without it
+        return True
+
+
+def _check(mesh: FaceMesh) -> None:
+    if mesh.key.library is not None or mesh.object.data.library is not None:
+        where = (mesh.object.data.library or mesh.key.library).filepath
+        raise InnerfaceError(f"'{mesh.object.name}' is linked from {where}; make it local or a library override to show a live face on it")
+
+
+def _remember(owner: Any, state: dict[str, Any], paths: set[str]) -> None:
+    """Keep what the preview changes on a datablock in it, then mute what would fight with it."""
+    if MEMORY in owner:
+        return
+    data = owner.animation_data
+    drivers = [] if data is None else [[d.data_path, d.array_index] for d in data.drivers if d.data_path in paths and not d.mute]
+    owner[MEMORY] = json.dumps(state | {"drivers": drivers})
+    if data is None:
+        return
+    for d in data.drivers:
+        if [d.data_path, d.array_index] in drivers:
+            d.mute = True
+    for action in _actions(data):
+        if action.library is not None:
+            continue  # cannot be told apart from what its file says: its keys win
+        muted = []
+        for k, curve in enumerate(all_curves(action)):
+            if curve.data_path in paths and not curve.mute:
+                curve.mute = True
+                muted.append([k, curve.data_path, curve.array_index])
+        if muted:
+            before = json.loads(action[MEMORY])["curves"] if MEMORY in action else []
+            action[MEMORY] = json.dumps({"curves": before + muted})
+
+
+def _actions(data: Any) -> list[Any]:
+    """The actions that play on a datablock, directly or in NLA strips."""
+    found = [data.action] if data.action is not None else []
+    found += [strip.action for track in data.nla_tracks for strip in track.strips if strip.action is not None]
+    return list(dict.fromkeys(found))
+
+
+def all_curves(action: Any) -> Iterable[Any]:
+    """Every curve of an action, whatever it animates."""
+    if not hasattr(action, "layers"):
+        yield from action.fcurves
+        return
+    for layer in action.layers:
+        for strip in layer.strips:
+            for bag in strip.channelbags:
+                yield from bag.fcurves
+
+
+def restore_all() -> int:
+    """Bring back what previews changed, wherever a datablock remembers one; how many did."""
+    count = 0
+    for collection in (bpy.data.shape_keys, bpy.data.objects, bpy.data.actions):
+        for owner in collection:
+            if MEMORY in owner:
+                _restore(owner)
+                count += 1
+    return count
+
+
+def _restore(owner: Any) -> None:
+    try:
+        state = json.loads(owner[MEMORY])
+    except (ValueError, TypeError):
+        state = {}
+    del owner[MEMORY]
+    for name, value in state.get("values", {}).items():
+        if name in owner.key_blocks:
+            owner.key_blocks[name].value = value
+    if "turn" in state:
+        bone, attribute, value = state["turn"]
+        target = owner if bone is None else owner.pose.bones.get(bone)
+        if target is not None and len(getattr(target, attribute)) == len(value):
+            setattr(target, attribute, value)
+    drivers = state.get("drivers", [])
+    for d in owner.animation_data.drivers if drivers and owner.animation_data else ():
+        if [d.data_path, d.array_index] in drivers:
+            d.mute = False
+    muted = {(path, index) for _, path, index in state.get("curves", [])}
+    places = {k for k, _, _ in state.get("curves", [])}
+    if muted:
+        for k, curve in enumerate(all_curves(owner)):
+            if k in places and (curve.data_path, curve.array_index) in muted:
+                curve.mute = False
+    owner.update_tag()

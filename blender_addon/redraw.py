@@ -1,0 +1,16 @@
+"""Drawing the sidebars again, in all windows."""
+
+from __future__ import annotations
+
+import bpy
+
+
+def redraw() -> None:
+    """Tag every 3D view's sidebar."""
+    manager = bpy.context.window_manager
+    for window in manager.windows if manager is not None else ():
+        for area in window.screen.areas:
+            if area.type == "VIEW_3D":
+                for region in area.regions:
+                    if region.type == "UI" and region.width > 1:
+                        region.tag_redraw()

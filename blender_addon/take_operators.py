@@ -1,0 +1,149 @@
+"""What can be done with recorded takes. No `from __future__ import annotations` here: Blender reads properties out of the annotations."""
+
+# pyright: reportInvalidTypeForm=false
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import bpy
+
+from ..core.errors import InnerfaceError
+from ..core.weights import Performer
+from . import bake, takes
+from .face import active_face
+from .operator import Mended, Threaded
+from .settings import preferences
+
+_INFER_X = 60.0  # times real time that reading and inferring a take is expected to run at, for the bar
+
+
+class _Chosen:
+    """Operators on the chosen take."""
+
+    @classmethod
+    def poll(cls, _context: Any) -> bool:
+        """Blender's call."""
+        if takes.chosen() is None:
+            cls.poll_message_set("There is no take yet: record one")  # type: ignore[attr-defined]
+            return False
+        return True
+
+
+def _take() -> Any:
+    row = takes.chosen()
+    if row is None:
+        raise InnerfaceError("no take is chosen; choose one in the list")
+    if not Path(row.path).exists():
+        raise InnerfaceError(f"{row.path}: is not there any more; refresh the list")
+    return row
+
+
+class INNERFACE_OT_take_bake(_Chosen, Threaded, bpy.types.Operator):
+    """Key the chosen take on the active face. Baked before, it is baked again with these settings, and keys that you made or moved stay"""
+
+    bl_idname = "innerface.take_bake"
+    bl_label = "Bake to Face"
+    bl_options = {"REGISTER", "UNDO"}
+
+    def invoke(self, context: Any, _event: Any) -> set[str]:
+        return self.begin(context)
+
+    def prepare(self, context: Any) -> tuple[str, Callable[[], Any], float]:
+        active_face(context)  # said before the work, where there is none
+        row, settings, shot = _take(), preferences(), context.scene.innerface
+        path = Path(row.path)
+        layout = bpy.path.abspath(settings.layout_file) if settings.layout_file else "default"
+        performer = Performer(layout, bpy.path.abspath(settings.adapter) if settings.adapter else "", round(shot.smooth, 2))
+        return f"Baking {path.stem}", lambda: bake.load(path, performer), 1.0 + row.seconds / _INFER_X
+
+    def finish(self, context: Any, loaded: Any) -> set[str]:
+        face, scene, shot = active_face(context), context.scene, context.scene.innerface
+        at = float(scene.frame_current) if shot.placed == "PLAYHEAD" else None
+        keyed = bake.bake(face, loaded, scene, shot.tolerance if shot.fewer else None, at, shot.strip)
+        scene.frame_end = max(scene.frame_end, keyed.first_frame + keyed.frames - 1)
+        for note in keyed.notes:
+            self.report({"INFO"}, note)
+        self.report({"INFO"}, f"Baked {loaded.path.stem} on {face.name}: {keyed.keys:,} keys from frame {keyed.first_frame}")
+        takes.mark_baked()
+        return {"FINISHED"}
+
+
+class INNERFACE_OT_take_delete(_Chosen, Mended, bpy.types.Operator):
+    """Delete the chosen take's file. What was baked from it stays"""
+
+    bl_idname = "innerface.take_delete"
+    bl_label = "Delete Take"
+
+    def invoke(self, context: Any, event: Any) -> set[str]:
+        return context.window_manager.invoke_confirm(self, event, title=f"Delete {takes.chosen().name}?", message="Its file is deleted. This cannot be undone.")
+
+    def work(self, _context: Any) -> set[str]:
+        row = _take()
+        try:
+            Path(row.path).unlink()
+        except OSError as error:
+            raise InnerfaceError(f"{row.path}: cannot be deleted ({error.strerror})") from None
+        takes.refresh(wait=True)
+        return {"FINISHED"}
+
+
+class INNERFACE_OT_takes_folder(Mended, bpy.types.Operator):
+    """Open the folder that takes are in"""
+
+    bl_idname = "innerface.takes_folder"
+    bl_label = "Open Folder"
+
+    def work(self, _context: Any) -> set[str]:
+        folder = takes.folder()
+        folder.mkdir(parents=True, exist_ok=True)
+        bpy.ops.wm.path_open(filepath=str(folder))
+        return {"FINISHED"}
+
+
+class INNERFACE_OT_takes_refresh(Mended, bpy.types.Operator):
+    """Look for takes on the disk again"""
+
+    bl_idname = "innerface.takes_refresh"
+    bl_label = "Refresh"
+
+    def work(self, _context: Any) -> set[str]:
+        takes.refresh(wait=bpy.app.background)
+        return {"FINISHED"}
+
+
+class INNERFACE_OT_invented(Mended, bpy.types.Operator):
+    """Show or mute what no sensor sees, and the network made up (gaze, blinks)"""
+
+    bl_idname = "innerface.invented"
+    bl_label = "Invented Channels"
+    bl_options = {"REGISTER", "UNDO"}
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        try:
+            return bool(bake.invented_tracks(active_face(context)))
+        except InnerfaceError:
+            return False
+
+    def work(self, context: Any) -> set[str]:
+        tracks = bake.invented_tracks(active_face(context))
+        mute = not all(track.mute for track in tracks)
+        for track in tracks:
+            track.mute = mute
+        context.scene.frame_set(context.scene.frame_current)
+        return {"FINISHED"}
+
+
+CLASSES = (INNERFACE_OT_take_bake, INNERFACE_OT_take_delete, INNERFACE_OT_takes_folder, INNERFACE_OT_takes_refresh, INNERFACE_OT_invented)
+
+
+def register() -> None:
+    """Register classes."""
+    for cls in CLASSES:
+        bpy.utils.register_class(cls)
+
+
+def unregister() -> None:
+    """Undo `register`."""
+    for cls in reversed(CLASSES):
+        bpy.utils.unregister_class(cls)
