@@ -10,9 +10,9 @@ _commands: list[Any] = []
 
 def _parts() -> tuple[Any, ...]:
     """What is registered, in this order."""
-    from . import handlers, import_export, live_operators, panels, settings, take_operators
+    from . import guard, handlers, import_export, live_operators, panels, settings, take_operators
 
-    return settings, import_export, live_operators, take_operators, panels, handlers
+    return settings, import_export, live_operators, take_operators, guard, panels, handlers
 
 
 def register(command: Callable[[list[str]], int] | None = None) -> None:

@@ -43,6 +43,7 @@ def _undo_pre(*_: Any) -> None:
 def _undo_post(*_: Any) -> None:
     restore_all()  # whatever the step holds of a preview
     live.refind()
+    takes.mark_baked()
 
 
 @persistent

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import bpy
 import numpy as np
-from mathutils import Matrix
+from mathutils import Euler, Matrix, Quaternion
 
 from .face import Face
 
@@ -37,6 +38,20 @@ class HeadTurn:
     def attribute(self) -> str:
         """The target's property that is set."""
         return self.path.rpartition(".")[2]
+
+    def value(self, angles: np.ndarray) -> Any:
+        """`values` of one frame (3,), fast."""
+        yaw, pitch, roll = angles.tolist()
+        turn = self._outer @ Euler((pitch, yaw, roll), "ZXY").to_quaternion() @ self._inner
+        return turn if self.mode == "QUATERNION" else turn.to_euler(self.mode)
+
+    @cached_property
+    def _outer(self) -> Quaternion:
+        return Matrix((self.before @ self.to_world).tolist()).to_quaternion()
+
+    @cached_property
+    def _inner(self) -> Quaternion:
+        return Matrix((self.to_world.T @ self.after).tolist()).to_quaternion()
 
     def values(self, angles: np.ndarray) -> np.ndarray:
         """Values (T, 4 or 3) of the property from yaw, pitch, roll (T, 3) in rad."""

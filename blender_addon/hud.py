@@ -47,6 +47,7 @@ def _draw() -> None:
     region = bpy.context.region
     if region is None:
         return
+    width_free = region.width - sum(r.width for r in bpy.context.area.regions if r.type == "UI" and bpy.context.preferences.system.use_region_overlap)
     at = region.height - 90.0 * bpy.context.preferences.system.ui_scale
     for text, size, colour in lines():
         points = size * bpy.context.preferences.system.ui_scale
@@ -56,7 +57,7 @@ def _draw() -> None:
         blf.shadow(0, 5, 0.0, 0.0, 0.0, 0.8)
         width, height = blf.dimensions(0, text)
         at -= height
-        blf.position(0, (region.width - width) / 2, at, 0)
+        blf.position(0, (width_free - width) / 2, at, 0)
         blf.draw(0, text)
         blf.disable(0, blf.SHADOW)
         at -= 0.5 * points

@@ -14,7 +14,7 @@ from bpy_extras.io_utils import ExportHelper, ImportHelper
 from ..core.errors import InnerfaceError
 from ..core.files import replacing
 from .face import active_face
-from .operator import Mended
+from .mended import Mended
 
 
 class INNERFACE_OT_add_head(Mended, bpy.types.Operator):

@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 import traceback
 from collections import deque
+from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
 
@@ -25,7 +26,7 @@ from .shoot import Shoot
 
 _TICK_S = 1 / 120
 _REDRAW_S, _BUSY_REDRAW_S = 0.25, 0.1
-_LEVEL_FALL = 0.9
+_LEVEL_FALL, _LEVEL_GAIN = 0.9, 12.0
 _STOP_S = 8.0
 LEVELS = ("mouth", "cheek", "brow", "eye_left", "eye_right")
 
@@ -37,10 +38,13 @@ class Live:
     def __init__(self) -> None:
         self.thread: Any = None
         self.preview: Preview | None = None
+        self.lost: Preview | None = None  # of a face that was deleted
         self.scene = ""
         self.shoot: Shoot | None = None
         self.problem, self.face_problem = "", ""
         self.paused = ""  # why the preview pauses: saving, rendering
+        self.back = 0.0  # the preview steps aside until then
+        self.watch: Callable[[], None] | None = None  # told after every face that shows
         self.newest: Any = None
         self.last: np.ndarray | None = None
         self.levels = dict.fromkeys(LEVELS, 0.0)
@@ -88,7 +92,7 @@ class Live:
             self.shoot = None
         if self.preview is not None:
             self.preview.hide()
-            self.preview = None
+        self.preview = self.lost = None
         if self.thread is not None:
             self.thread.stop(_STOP_S if wait else 0.0)
             self.thread = None
@@ -102,7 +106,7 @@ class Live:
         """Show faces on this face, or on the active one; where there is none, `face_problem` says so."""
         if self.preview is not None:
             self.preview.hide()
-        self.preview, self.face_problem, self.scene = None, "", context.scene.name
+        self.preview, self.lost, self.face_problem, self.scene = None, None, "", context.scene.name
         try:
             self.preview = Preview(face or active_face(context))
         except InnerfaceError as error:
@@ -124,7 +128,7 @@ class Live:
         frames = thread.take()
         if frames:
             self.newest = frames[-1]
-            self._meter([f.values for f in frames])
+            self._meter(self.newest.values, len(frames))
             self._show(self.newest)
             self.spent.append(time.perf_counter() - began)
             now = thread.now()
@@ -138,40 +142,46 @@ class Live:
         return _TICK_S
 
     def _show(self, frame: Any) -> None:
-        if self.preview is None or self.paused:
+        if self.preview is None or self.paused or time.monotonic() < self.back:
             return
         if not self.preview.show(frame.values):
             self.refind()
+        elif self.watch is not None:
+            self.watch()
 
     def refind(self) -> None:
-        """The face has changed under us: find it again, by its names."""
-        scene = bpy.data.scenes.get(self.scene)
-        if self.preview is None:
+        """The face has changed under us: find it again, by its names. One that is gone may come back by an undo."""
+        wanted, scene = self.preview or self.lost, bpy.data.scenes.get(self.scene)
+        if wanted is None:
             return
         try:
             if scene is None:
                 raise InnerfaceError("its scene is gone; click a face and press Show Here")
-            self.preview.forget()
-            self.preview.find(scene)
+            wanted.forget()
+            wanted.find(scene)
+            self.preview, self.lost, self.face_problem = wanted, None, ""
         except InnerfaceError as error:
             restore_all()
-            self.preview, self.face_problem = None, str(error)
+            self.preview, self.lost, self.face_problem = None, wanted, str(error)
 
-    def _meter(self, values: list[np.ndarray]) -> None:
-        rows = np.abs(np.diff(np.stack(([self.last] if self.last is not None else []) + values)[:, : len(ARKIT)], axis=0))
-        self.last = values[-1]
-        if not len(rows):
-            return
-        for name in LEVELS:
-            columns = _COLUMNS[name]
-            moved = min(float(rows[:, columns].max()) * 12, 1.0)
-            self.levels[name] = max(moved, self.levels[name] * _LEVEL_FALL ** len(rows))
+    def _meter(self, values: np.ndarray, frames: int) -> None:
+        if self.last is not None:
+            moved = np.maximum.reduceat(np.abs(values - self.last)[_COLUMNS], _STARTS) * (_LEVEL_GAIN / frames)
+            fall = _LEVEL_FALL**frames
+            for name, level in zip(LEVELS, moved.tolist()):
+                self.levels[name] = max(min(level, 1.0), self.levels[name] * fall)
+        self.last = values
 
     def pause(self, why: str) -> None:
         """The face is as it was, for a while: `why` is said in the panel."""
         self.paused = why
         if self.preview is not None:
             self.preview.hide()
+
+    def aside(self, seconds: float) -> None:
+        """The face is as it was for so long."""
+        self.hide()
+        self.back = time.monotonic() + seconds
 
     def hide(self) -> None:
         """The face is as it was until the next one comes: for what is about to change Blender's data."""
@@ -191,7 +201,7 @@ class Live:
                 self.thread.ask(lambda hub: hub.stop_recording() if hub.recorder is not None else None)
         if self.preview is not None:
             self.preview.forget()
-        self.preview = None
+        self.preview = self.lost = None
 
     def enter_file(self, context: Any) -> None:
         """Another file is there: its face shows what is live."""
@@ -226,7 +236,8 @@ class Live:
         return str(error) if isinstance(error, InnerfaceError) else ""
 
 
-_COLUMNS = {name: [ARKIT.index(c) for c in GROUPS[name]] for name in LEVELS}
+_COLUMNS = np.array([ARKIT.index(c) for name in LEVELS for c in GROUPS[name]])
+_STARTS = np.cumsum([0, *(len(GROUPS[name]) for name in LEVELS[:-1])])
 live = Live()
 
 

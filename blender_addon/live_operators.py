@@ -13,7 +13,7 @@ from ..core.errors import InnerfaceError
 from . import connection
 from .hud import show_hud
 from .live import live
-from .operator import Mended
+from .mended import Mended
 from .settings import preferences
 
 

@@ -16,7 +16,7 @@ from .face import Face, active_face
 from .face_map import face_map
 from .hud import clock, step
 from .live import LEVELS, live
-from .operator import jobs
+from .mended import jobs
 from .settings import preferences
 
 _STATES = {"ok": "CHECKMARK", "poor": "ERROR", "away": "CANCEL"}
@@ -71,7 +71,7 @@ class INNERFACE_PT_face(_Tab, bpy.types.Panel):
         box = layout.box()
         box.label(text=face.name, icon="OUTLINER_OB_ARMATURE" if face.rig else "MESH_DATA", translate=False)
         missing = face.unmatched_channels()
-        names = iface_("{} of 52 channels, named as in {}").format(52 - len(missing), face.meshes[0].match.scheme)
+        names = iface_("{} of 52 channels ({})").format(52 - len(missing), face.meshes[0].match.scheme)
         box.label(text=names, icon="CHECKMARK" if not missing else "ERROR", translate=False)
         if len(face.meshes) > 1:
             box.label(text=iface_("{} meshes").format(len(face.meshes)), icon="SHAPEKEY_DATA", translate=False)
@@ -308,7 +308,7 @@ class INNERFACE_PT_record(_Tab, bpy.types.Panel):
         layout, shot, shoot = self.layout, context.scene.innerface, live.shoot
         if live.on and live.last is not None:
             column = layout.column(align=True)
-            column.scale_y = 0.6
+            column.scale_y = 0.8
             for part in LEVELS:
                 column.progress(text=iface_(_PART_NAMES[part]), factor=live.levels[part])
         if shoot is None:
@@ -379,7 +379,7 @@ class INNERFACE_PT_takes(_Tab, bpy.types.Panel):
     bl_label = "Takes"
 
     def draw(self, context: Any) -> None:
-        layout, manager, shot = self.layout, context.window_manager, context.scene.innerface
+        layout, manager = self.layout, context.window_manager
         row = layout.row()
         row.template_list("INNERFACE_UL_takes", "", manager, "innerface_takes", manager, "innerface_take", rows=3)
         column = row.column(align=True)
@@ -396,15 +396,6 @@ class INNERFACE_PT_takes(_Tab, bpy.types.Panel):
         row = layout.row()
         row.scale_y = 1.4
         row.operator("innerface.take_bake", icon="KEYINGSET", text="Bake Again" if take is not None and take.baked else "Bake to Face")
-        column = layout.column()
-        column.use_property_split = True
-        column.use_property_decorate = False
-        column.prop(shot, "fewer")
-        if shot.fewer:
-            column.prop(shot, "tolerance")
-        column.prop(shot, "smooth")
-        column.prop(shot, "placed")
-        column.prop(shot, "strip")
         try:
             tracks = bake.invented_tracks(active_face(context))
         except InnerfaceError:
@@ -412,6 +403,26 @@ class INNERFACE_PT_takes(_Tab, bpy.types.Panel):
         if tracks:
             shown = not any(track.mute for track in tracks)
             layout.operator("innerface.invented", icon="HIDE_OFF" if shown else "HIDE_ON", text="Mute Invented Channels" if shown else "Play Invented Channels")
+
+
+class INNERFACE_PT_bake_options(_Tab, bpy.types.Panel):
+    """How takes become keys."""
+
+    bl_label = "Bake Options"
+    bl_parent_id = "INNERFACE_PT_takes"
+    bl_options = {"DEFAULT_CLOSED"}
+
+    def draw(self, context: Any) -> None:
+        layout, shot = self.layout, context.scene.innerface
+        layout.use_property_split = True
+        layout.use_property_decorate = False
+        layout.prop(shot, "fewer")
+        row = layout.row()
+        row.active = shot.fewer
+        row.prop(shot, "tolerance")
+        layout.prop(shot, "smooth")
+        layout.prop(shot, "placed")
+        layout.prop(shot, "strip")
 
 
 class INNERFACE_PT_stream(_Tab, bpy.types.Panel):
@@ -437,7 +448,7 @@ class INNERFACE_PT_stream(_Tab, bpy.types.Panel):
 
 CLASSES = (
     INNERFACE_UL_takes, INNERFACE_PT_face, INNERFACE_PT_performer, INNERFACE_PT_connect, INNERFACE_PT_calibrate, INNERFACE_PT_sites, INNERFACE_PT_record,
-    INNERFACE_PT_record_options, INNERFACE_PT_takes, INNERFACE_PT_stream,
+    INNERFACE_PT_record_options, INNERFACE_PT_takes, INNERFACE_PT_bake_options, INNERFACE_PT_stream,
 )  # fmt: skip
 
 

@@ -65,7 +65,7 @@ class Preview:
                 if not mesh.write(weights):
                     return False
             if self.turning and self.turn is not None:
-                setattr(self.turn.target, self.turn.attribute, self.turn.values(values[None, len(ARKIT) :])[0])
+                setattr(self.turn.target, self.turn.attribute, self.turn.value(values[len(ARKIT) :]))
         except (ReferenceError, KeyError):  # deleted while streaming
             return False
         return True

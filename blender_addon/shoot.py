@@ -93,13 +93,16 @@ class Shoot:
             return True
         if time.monotonic() - self.since < self.countdown:
             return False
+        start = self.first
         if self.playback:
-            lead = round(self.preroll * self.rate)
-            self.scene.frame_set(max(self.first - lead, min(self.first, self._earliest())))
+            start = max(self.first - round(self.preroll * self.rate), min(self.first, self._earliest()))
+        if self.playback or self.last is not None:
+            self.scene.frame_set(start)
+        if start == self.first:  # nothing plays before it: the scene waits for the recording
+            self._begin()
+        else:
             self._play(True)
-        elif self.last is not None:
-            self.scene.frame_set(self.first)
-        self.phase, self.since = "preroll", time.monotonic()
+            self.phase, self.since = "preroll", time.monotonic()
         return False
 
     def _earliest(self) -> int:
@@ -113,6 +116,10 @@ class Shoot:
         waited = time.monotonic() - self.since
         if self.playback and self._playing() and self.scene.frame_current < self.first and waited < self.preroll + _LONGEST_WAIT_S:
             return False
+        self._begin()
+        return False
+
+    def _begin(self) -> None:
         shot = self.scene.innerface
         name = f"{shot.slate.strip() or 'take'}_{shot.number:03d}"
         about = {
@@ -127,7 +134,6 @@ class Shoot:
 
         self.pending, self.places = self.ask(begin), []
         self.phase, self.began = "recording", time.monotonic()
-        return False
 
     def _recording(self) -> bool:
         if self.pending is not None and self.pending.done():
@@ -138,6 +144,7 @@ class Shoot:
                 self.done(None, self.problem)
                 return True
             self.path, self.pending = Path(self.pending.result()), None
+            self._play(True)
         playing = self._playing()
         if self.playback and playing and self.path is not None and time.monotonic() - self.began < _PLACED_S:
             self.places.append((self.scene.frame_current_final, time.monotonic() - self.began))

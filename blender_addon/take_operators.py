@@ -11,7 +11,7 @@ from ..core.errors import InnerfaceError
 from ..core.weights import Performer
 from . import bake, takes
 from .face import active_face
-from .operator import Mended, Threaded
+from .mended import Mended, Threaded
 from .settings import preferences
 
 _INFER_X = 60.0  # times real time that reading and inferring a take is expected to run at, for the bar

@@ -1,0 +1,132 @@
+"""A windowed Blender under Xvfb that is worked by mouse and keyboard. Buttons are found by what they do, wherever the panels put them."""
+
+import json
+import os
+import shutil
+import subprocess
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+TOOLS = {"Xvfb": "xvfb", "xdotool": "xdotool", "import": "imagemagick"}
+_PAGES = 4
+_SCAN = 10  # pixels between the places that are looked at for a button
+
+
+def missing_tools():
+    """Debian's packages that are needed and not here."""
+    return [package for tool, package in TOOLS.items() if shutil.which(tool) is None]
+
+
+class BlenderWindow:
+    """`environment`: of `build.real_blender`, with the packaged zip. A context manager."""
+
+    def __init__(self, launcher, environment, folder, size=(1500, 1000), display=":87"):
+        self.launcher, self.folder, self.size = launcher, Path(folder), size
+        self.environment = {**os.environ, **environment, "DISPLAY": display, "INNERFACE_AGENT": str(folder)}
+        self.display = {**os.environ, "DISPLAY": display}
+        self.processes = []
+
+    def __enter__(self):
+        width, height = self.size
+        self.processes.append(subprocess.Popen(["Xvfb", self.display["DISPLAY"], "-screen", "0", f"{width}x{height}x24"], stderr=subprocess.DEVNULL))
+        time.sleep(1.0)
+        command = [self.launcher, "--factory-startup", "--window-geometry", "0", "0", str(width), str(height)]
+        self.log = open(self.folder / "blender.log", "w")
+        self.processes.append(
+            subprocess.Popen(
+                [*command, "--python", str(ROOT / "tests" / "gui" / "agent.py")], env=self.environment, cwd=ROOT, stdout=self.log, stderr=subprocess.STDOUT
+            )
+        )
+        self.ask("result = 1", seconds=120)
+        return self
+
+    def __exit__(self, *_):
+        for process in reversed(self.processes):
+            process.terminate()
+        for process in self.processes:
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+        self.log.close()
+
+    @property
+    def alive(self):
+        return self.processes[1].poll() is None
+
+    def ask(self, code, seconds=30):
+        """Run Python inside; what it leaves in `result`."""
+        answer, request = self.folder / "answer.json", self.folder / "request.tmp"
+        answer.unlink(missing_ok=True)
+        request.write_text(code)
+        request.rename(self.folder / "request.py")
+        deadline = time.monotonic() + seconds
+        while not answer.exists():
+            if not self.alive:
+                raise AssertionError(f"Blender has ended: {(self.folder / 'blender.log').read_text()[-3000:]}")
+            if time.monotonic() > deadline:
+                raise AssertionError(f"Blender does not answer within {seconds} s: {code}")
+            time.sleep(0.01)
+        said = json.loads(answer.read_text())
+        assert "error" not in said, said["error"]
+        return said["result"]
+
+    def until(self, code, seconds=30):
+        """Wait until an expression is true inside; its value."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            value = self.ask(f"result = {code}")
+            if value:
+                return value
+            time.sleep(0.1)
+        raise AssertionError(f"it did not come within {seconds} s: {code}")
+
+    def xdotool(self, *arguments):
+        subprocess.run(["xdotool", *map(str, arguments)], env=self.display, check=True)
+
+    def move(self, x, y):
+        """The mouse to a place of the window, from its upper left."""
+        self.xdotool("mousemove", int(x), int(y))
+
+    def click(self, x, y):
+        self.move(x, y)
+        time.sleep(0.15)
+        self.xdotool("click", 1)
+        time.sleep(0.25)
+
+    def key(self, *keys):
+        self.xdotool("key", *keys)
+        time.sleep(0.2)
+
+    def sidebar(self):
+        """x, top, bottom of the sidebar in window coordinates from the upper left."""
+        x, y, width, height, tall = self.ask("r = region(); result = [r.x, r.y, r.width, r.height, window().height]")
+        return x, width, tall - (y + height), tall - y
+
+    def find(self, command, part=0.5):
+        """Where the button of a command is in the sidebar, which is scrolled for it; AssertionError where it is not there. `part`: how far to the right it is
+        looked for."""
+        x, width, top, bottom = self.sidebar()
+        seen = []
+        for scrolled in range(_PAGES):
+            for y in range(int(top) + 8, int(bottom), _SCAN):
+                self.move(x + width * part, y)
+                time.sleep(0.06)
+                said = self.ask("result = under_mouse()")
+                if said:
+                    seen.append(said)
+                if command in said:
+                    return x + width * part, y
+            self.xdotool("click", "--repeat", 8 if scrolled else 60, "--delay", 5, 5 if scrolled else 4)  # first to the top
+            time.sleep(0.5)
+        raise AssertionError(f"no button of {command} in the sidebar; there are {sorted(set(seen))}")
+
+    def press(self, command, part=0.5):
+        """Click the button of a command, as a user does."""
+        self.click(*self.find(command, part))
+
+    def screenshot(self, path, crop=None):
+        """The window, or a part of it (width, height, x, y)."""
+        cut = [] if crop is None else ["-crop", "{}x{}+{}+{}".format(*map(int, crop)), "+repage"]
+        subprocess.run(["import", "-window", "root", *cut, str(path)], env=self.display, check=True)
