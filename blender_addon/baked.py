@@ -18,6 +18,8 @@ def keep(action: Any, curves: dict[Curve, tuple[np.ndarray, np.ndarray]]) -> Non
     """Remember keys (frames, values) by curve."""
     header = json.dumps([[*key, len(frames)] for key, (frames, _) in curves.items()]).encode()
     body = b"".join(np.stack([frames, values]).astype("<f4").tobytes() for frames, values in curves.values())
+    if _NAME in action:
+        del action[_NAME]  # written over, Blender cuts it at its first zero byte
     action[_NAME] = zlib.compress(len(header).to_bytes(4, "little") + header + body, 1)
 
 

@@ -71,7 +71,7 @@ def animators_keys(curve: Any, baked: tuple[np.ndarray, np.ndarray]) -> HandMade
 def insert(curve: Any, own: HandMade) -> None:
     """Put an animator's keys back, as they were."""
     for key in own.keys:
-        point = curve.keyframe_points.insert(*key["co"], options={"REPLACE", "FAST"})
+        point = curve.keyframe_points.insert(*key["co"], options={"FAST"})
         for name in (*_ASPECTS, "handle_left", "handle_right"):
             setattr(point, name, key[name])
     curve.update()

@@ -27,7 +27,7 @@ from .shoot import Shoot
 _TICK_S = 1 / 120
 _REDRAW_S, _BUSY_REDRAW_S = 0.25, 0.1
 _LEVEL_FALL, _LEVEL_GAIN = 0.9, 12.0
-_STOP_S = 8.0
+_STOP_S, _SAVED_S = 8.0, 1.5
 LEVELS = ("mouth", "cheek", "brow", "eye_left", "eye_right")
 
 
@@ -90,6 +90,7 @@ class Live:
         if self.shoot is not None:
             self.shoot.abandon()
             self.shoot = None
+            bpy.app.timers.register(takes.refresh, first_interval=_SAVED_S)
         if self.preview is not None:
             self.preview.hide()
         self.preview = self.lost = None

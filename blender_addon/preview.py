@@ -91,7 +91,7 @@ class _Mesh:
     """One mesh of a live face: which of its keys get which weights."""
 
     def __init__(self, mesh: FaceMesh) -> None:
-        self.key = mesh.key
+        self.object, self.key = mesh.object, mesh.key
         self.names = mesh.match.keys
         every = [b.name for b in self.key.key_blocks]
         self.every = every
@@ -100,7 +100,8 @@ class _Mesh:
         self.buffer = np.empty(len(every), dtype=np.float32)
 
     def write(self, weights: np.ndarray) -> bool:
-        """False where keys were added, removed or renamed meanwhile."""
+        """False where keys were added, removed or renamed meanwhile. Raises ReferenceError where the object was deleted."""
+        _ = self.object.name  # the mesh outlives it
         blocks = self.key.key_blocks
         if len(blocks) != len(self.every) or [b.name for b in blocks] != self.every:
             return False

@@ -76,7 +76,10 @@ class Shoot:
             return getattr(self, f"_{self.phase}")()
         except ReferenceError:  # the scene is gone
             self.abandon()
-            return True
+        except InnerfaceError as error:
+            self.abandon()
+            self.done(None, str(error))
+        return True
 
     def stop(self) -> None:
         """Stop was pressed."""

@@ -37,6 +37,30 @@ def head(load, scene):
 
 
 @pytest.fixture
+def addon(load, scene, tmp_path):
+    """`bpy`, with the add-on registered as a user has it, its takes kept in a folder of the test's, and nothing connected afterwards."""
+    import bpy
+
+    installed = bool(os.environ.get("INNERFACE_ZIP"))
+    if not installed:  # what enabling an add-on does
+        if "innerface" not in bpy.context.preferences.addons:
+            bpy.context.preferences.addons.new().module = "innerface"
+        package = __import__("innerface")
+        package.register()
+    settings = load("blender_addon.settings").preferences()
+    for name in settings.bl_rna.properties.keys():
+        if name not in ("rna_type", "bl_idname"):
+            settings.property_unset(name)
+    settings.takes_folder, settings.countdown, settings.preroll = str(tmp_path / "takes"), 0.0, 0.0
+    yield bpy
+    live = load("blender_addon.live").live
+    live.disconnect(wait=True)
+    live.problem = ""
+    if not installed:
+        package.unregister()
+
+
+@pytest.fixture
 def three():
     """`three(path)`: what three's loaders in Node find in an exported file."""
     modules, node = os.environ.get("INNERFACE_THREE", ""), os.environ.get("INNERFACE_NODE") or shutil.which("node")

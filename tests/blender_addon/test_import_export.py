@@ -2,22 +2,6 @@ import numpy as np
 import pytest
 
 
-@pytest.fixture
-def addon(load):
-    """The add-on, registered."""
-    import os
-
-    import bpy
-
-    if os.environ.get("INNERFACE_ZIP"):
-        yield bpy  # installed from the zip and enabled
-        return
-    package = __import__("innerface")
-    package.register()
-    yield bpy
-    package.unregister()
-
-
 def test_registering_twice_in_a_row_leaves_nothing_behind(addon):
     import os
 
@@ -29,7 +13,7 @@ def test_registering_twice_in_a_row_leaves_nothing_behind(addon):
     else:
         package = __import__("innerface")
         package.unregister()
-        assert not hasattr(addon.types, "INNERFACE_PT_face")
+        assert not hasattr(addon.types, "INNERFACE_PT_face") and not hasattr(addon.types.Scene, "innerface")
         package.register()
     assert hasattr(addon.types, "INNERFACE_PT_face")
 
@@ -94,12 +78,12 @@ def test_the_active_object_chooses_among_several_faces(load, scene, addon):
     first = addon.context.active_object
     addon.ops.innerface.add_head()
     second = addon.context.active_object
-    ui = load("blender_addon.ui")
-    assert ui.active_face(addon.context).meshes[0].object == second
+    face, panels = load("blender_addon.face"), load("blender_addon.panels")
+    assert face.active_face(addon.context).meshes[0].object == second
     addon.context.view_layer.objects.active = first
-    assert ui.active_face(addon.context).meshes[0].object == first
+    assert face.active_face(addon.context).meshes[0].object == first
     addon.context.view_layer.objects.active = None
-    assert ui.panel_face(addon.context)[0] is None
+    assert panels.panel_face(addon.context)[0] is None
 
 
 def test_keying_a_take_is_one_undo_step_away(addon):
@@ -108,7 +92,7 @@ def test_keying_a_take_is_one_undo_step_away(addon):
 
 
 def test_an_export_never_replaces_a_file_of_another_name(load, addon):
-    ending = load("blender_addon.ui")._ending
+    ending = load("blender_addon.import_export")._ending
     assert ending("/x/song.take2", "glb").name == "song.take2.glb"
     assert ending("/x/song.fbx", "glb").name == "song.glb"
     assert ending("/x/song.GLB", "glb").name == "song.glb"

@@ -1,0 +1,181 @@
+"""A live preview leaves no trace, whatever happens meanwhile."""
+
+import numpy as np
+import pytest
+from innerface.core.channels import OUTPUT
+
+
+def face_values(**channels):
+    out = np.zeros(len(OUTPUT))
+    for name, value in channels.items():
+        out[OUTPUT.index(name)] = value
+    return out
+
+
+@pytest.fixture
+def keyed(load, scene, head):
+    """A head with an action, a driver, an NLA strip and values of its own; frame 5."""
+    key = head.meshes[0].key
+    for frame, value in ((0, 0.0), (10, 1.0)):
+        key.key_blocks["jawOpen"].value = value
+        key.key_blocks["jawOpen"].keyframe_insert("value", frame=frame)
+    key.key_blocks["mouthPucker"].driver_add("value").driver.expression = "0.25"
+    key.key_blocks["cheekPuff"].value = 0.3
+    scene.frame_set(5)
+    return head
+
+
+def state(head):
+    """All that a preview might change."""
+    key = head.meshes[0].key
+    data = key.animation_data
+    bone = head.rig.pose.bones["head"]
+    return {
+        "values": [round(b.value, 5) for b in key.key_blocks],
+        "muted": [(c.data_path, c.mute) for c in [*curves(data.action), *data.drivers]],
+        "bone": [round(x, 6) for x in bone.rotation_quaternion],
+        "properties": sorted(key.keys()) + sorted(head.rig.keys()) + sorted(data.action.keys()),
+        "action": data.action.name,
+    }
+
+
+def curves(action):
+    return action.fcurves if not hasattr(action, "layers") else action.layers[0].strips[0].channelbags[0].fcurves
+
+
+def test_the_face_shows_what_comes_over_keys_and_drivers_and_is_as_before_afterwards(load, scene, keyed):
+    before = state(keyed)
+    preview = load("blender_addon.preview").Preview(keyed)
+    assert preview.show(face_values(jawOpen=0.2, mouthPucker=0.8, cheekPuff=0.6, headYaw=0.3))
+    scene.frame_set(8)  # the scene plays on under it
+    preview.show(face_values(jawOpen=0.2, mouthPucker=0.8, cheekPuff=0.6, headYaw=0.3))
+    load("blender_addon.compat")
+    __import__("bpy").context.view_layer.update()
+    blocks = keyed.meshes[0].key.key_blocks
+    assert [round(blocks[n].value, 4) for n in ("jawOpen", "mouthPucker", "cheekPuff")] == [0.2, 0.8, 0.6]
+    assert keyed.rig.pose.bones["head"].rotation_quaternion.angle == pytest.approx(0.3, abs=1e-5)
+    preview.hide()
+    scene.frame_set(5)
+    assert state(keyed) == before
+
+
+def test_after_it_ends_the_animation_plays_at_once_without_a_change_of_frame(load, scene, keyed):
+    preview = load("blender_addon.preview").Preview(keyed)
+    preview.show(face_values(jawOpen=0.9))
+    scene.frame_set(10)
+    preview.show(face_values(jawOpen=0.1))
+    preview.hide()
+    __import__("bpy").context.view_layer.update()
+    assert keyed.meshes[0].key.key_blocks["jawOpen"].value == pytest.approx(1.0)
+
+
+def test_a_camera_that_sends_no_head_angles_leaves_the_head_alone(load, keyed):
+    bone = keyed.rig.pose.bones["head"]
+    bone.rotation_quaternion = (0.9, 0.1, 0.3, 0.3)
+    preview = load("blender_addon.preview").Preview(keyed)
+    preview.show(face_values(jawOpen=0.5))
+    assert tuple(bone.rotation_quaternion) == pytest.approx((0.9, 0.1, 0.3, 0.3), abs=1e-6)
+
+
+def test_a_saved_file_never_holds_the_preview(load, addon, keyed, tmp_path):
+    live = load("blender_addon.live").live
+    before = state(keyed)
+    live.preview = load("blender_addon.preview").Preview(keyed)
+    live.preview.show(face_values(jawOpen=0.9, headYaw=0.4))
+    addon.ops.wm.save_as_mainfile(filepath=str(tmp_path / "shot.blend"), copy=True)
+    assert live.paused == ""
+    live.preview.show(face_values(jawOpen=0.9))  # and it goes on
+    live.preview.forget()
+    live.preview = None
+    addon.ops.wm.open_mainfile(filepath=str(tmp_path / "shot.blend"))
+    assert state(load("blender_addon.face").find_face(list(addon.context.scene.objects))) == before
+
+
+def test_a_file_that_a_crash_left_with_a_preview_in_it_is_mended_when_it_is_opened(load, addon, keyed, tmp_path):
+    before = state(keyed)
+    preview = load("blender_addon.preview").Preview(keyed)
+    preview.show(face_values(jawOpen=0.9, cheekPuff=1.0, headYaw=0.4))
+    addon.ops.wm.save_as_mainfile(filepath=str(tmp_path / "autosave.blend"), copy=True)  # nobody told `live` of this preview
+    addon.ops.wm.open_mainfile(filepath=str(tmp_path / "autosave.blend"))
+    assert state(load("blender_addon.face").find_face(list(addon.context.scene.objects))) == before
+
+
+def test_rendering_shows_the_animation_and_not_the_preview(load, addon, keyed, scene, tmp_path):
+    live, seen = load("blender_addon.live").live, []
+    live.preview = load("blender_addon.preview").Preview(keyed)
+    live.preview.show(face_values(jawOpen=0.11))
+    handler = lambda *_: seen.append((round(keyed.meshes[0].key.key_blocks["jawOpen"].value, 3), live.paused))  # noqa: E731
+    addon.app.handlers.render_pre.append(handler)
+    try:
+        camera = addon.data.objects.new("camera", addon.data.cameras.new("camera"))
+        scene.collection.objects.link(camera)
+        scene.camera, scene.render.engine = camera, "BLENDER_WORKBENCH"
+        scene.render.resolution_x = scene.render.resolution_y = 16
+        scene.render.filepath = str(tmp_path / "x.png")
+        addon.ops.render.render(write_still=True)
+    finally:
+        addon.app.handlers.render_pre.remove(handler)
+    assert seen and seen[0][0] != 0.11 and "rendering" in seen[0][1] and live.paused == ""
+
+
+def test_keys_added_or_renamed_while_streaming_are_noticed_before_a_wrong_one_moves(load, keyed):
+    preview = load("blender_addon.preview").Preview(keyed)
+    preview.show(face_values(jawOpen=0.5))
+    keyed.meshes[0].key.key_blocks["jawOpen"].name = "other"
+    assert not preview.show(face_values(jawOpen=0.5))
+
+
+def test_a_deleted_face_is_told_and_one_that_comes_back_shows_again(load, addon, head, scene):
+    module = load("blender_addon.live")
+    live, bpy = module.live, addon
+    live.target(bpy.context)
+    assert live.face_problem == ""
+    live.preview.show(face_values(jawOpen=0.5))
+    bpy.data.objects.remove(head.meshes[0].object)
+    assert not live.preview.show(face_values(jawOpen=0.6))
+    live.refind()
+    assert live.preview is None and "gone from the scene" in live.face_problem
+    bpy.ops.innerface.add_head()
+    live.refind()
+    assert live.preview is not None and live.face_problem == ""
+
+
+def test_undo_of_a_step_that_was_made_while_streaming_brings_no_preview_back(load, addon, keyed):
+    bpy = addon
+    live = load("blender_addon.live").live
+    before = state(keyed)
+    bpy.ops.ed.undo_push(message="before")
+    live.target(bpy.context)
+    live.preview.show(face_values(jawOpen=0.9, mouthPucker=1.0, headYaw=0.5))
+    bpy.data.objects.new("made while streaming", None)
+    bpy.ops.ed.undo_push(message="while streaming")
+    live.preview.hide()
+    live.preview = None
+    bpy.ops.ed.undo_push(message="after")
+    bpy.ops.ed.undo()
+    assert state(load("blender_addon.face").find_face(list(bpy.context.scene.objects))) == before
+    bpy.ops.ed.undo()
+    assert state(load("blender_addon.face").find_face(list(bpy.context.scene.objects))) == before
+
+
+def test_linked_data_is_refused_in_one_line(load, addon, scene, tmp_path):
+    addon.ops.innerface.add_head()
+    addon.ops.wm.save_as_mainfile(filepath=str(tmp_path / "library.blend"), copy=True)
+    addon.ops.wm.read_homefile(use_factory_startup=True, use_empty=True)
+    with addon.data.libraries.load(str(tmp_path / "library.blend"), link=True) as (source, target):
+        target.objects = [n for n in source.objects if n == "Innerface Head"]
+    addon.context.scene.collection.objects.link(target.objects[0])
+    live = load("blender_addon.live").live
+    live.target(addon.context)
+    assert "is linked from" in live.face_problem and "\n" not in live.face_problem
+
+
+@pytest.mark.parametrize("mode", ["QUATERNION", "XYZ", "ZXY"])
+def test_the_live_head_turns_exactly_as_a_baked_one(load, head, mode):
+    head.rig.rotation_euler = (0.1, 0.2, 0.7)
+    head.rig.pose.bones["head"].rotation_mode = mode
+    __import__("bpy").context.view_layer.update()
+    turn = load("blender_addon.head_turn").head_turn(head)
+    for angles in np.random.default_rng(1).uniform(-0.6, 0.6, (20, 3)):
+        one, many = np.array(turn.value(angles)), turn.values(angles[None])[0]
+        assert min(np.abs(one - many).max(), np.abs(one + many).max()) < 1e-5
