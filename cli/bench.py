@@ -8,11 +8,11 @@ from typing import Any
 
 from ..core.errors import InnerfaceError
 
-BENCHES = {"keying": False, "imu": False, "infer": True, "bridge": True}  # and whether each has a soak: minutes instead of seconds
+BENCHES = {"keying": False, "imu": False, "infer": True, "bridge": True, "addon": True}  # and whether each has a soak: minutes instead of seconds
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--soak", action="store_true", help="infer: an hour of frames; bridge: ten minutes of recording")
+    parser.add_argument("--soak", action="store_true", help="infer: an hour of frames; bridge: ten minutes of recording; addon: an hour of live")
     parser.add_argument("name", nargs="?", metavar="NAME", help=f"one of: {', '.join(BENCHES)} (default: all)")
 
 

@@ -1,0 +1,135 @@
+"""The add-on at work: what a tick costs Blender's main thread, how late the face is, and how long a take of ten minutes is on its way to the timeline and out."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .. import blender
+from ..progress import quiet, step
+from .memory import resident_mb
+
+_MINUTES, _LIVE_S, _DIRECT_S, _SOAK_S = 10, 7.0, 5.0, 3600.0
+_CALIBRATED_S = 60.0
+_TOLERANCE = 0.005
+
+
+def addon(soak: bool = False) -> dict[str, Any]:
+    """Live: the virtual performer through the bridge in its thread to shape keys, as a loop of this process has the timer run 120 times a second; Blender's own
+    work (depsgraph, drawing) comes on top. Beside it the same without look-ahead; for a take, Blender's own keying is in `bench keying`. `soak`: an hour of live."""
+    bpy = blender.load()
+    scene = blender.empty_scene("24")
+    from ...blender_addon import register
+    from ...blender_addon.settings import ROOT
+
+    if ROOT not in bpy.context.preferences.addons:  # outside an installed extension
+        bpy.context.preferences.addons.new().module = ROOT
+        register()
+    with quiet():
+        bpy.ops.innerface.add_head()
+    vertices = len(bpy.context.active_object.data.vertices)
+    out: dict[str, Any] = {
+        "input": f"virtual performer, 11 sites at 100 Hz; bundled head of {vertices} vertices, 52 shapes; Blender {bpy.app.version_string}; {os.cpu_count()} cores"
+    }
+    out |= _live(bpy, _SOAK_S if soak else _LIVE_S)
+    return out if soak else out | _take(bpy, scene)
+
+
+def _live(bpy: Any, seconds: float) -> dict[str, Any]:
+    from ...blender_addon.live import live
+
+    with step("live") as bar:
+        bpy.ops.innerface.connect()
+
+        def play(seconds: float, until: Any = None) -> list[float]:
+            """Blender's main loop for so long; its memory, sampled."""
+            end, memory, sampled = time.monotonic() + seconds, [], 0.0
+            while time.monotonic() < end and not (until is not None and until()):
+                live.tick()
+                if time.monotonic() - sampled > max(seconds / 120, 0.5):
+                    sampled = time.monotonic()
+                    memory.append(resident_mb())
+                    bar(1 - (end - sampled) / seconds)
+                time.sleep(1 / 120)
+            return memory
+
+        play(_CALIBRATED_S, lambda: live.status.get("calibrated"))
+        if not live.status.get("calibrated"):
+            raise RuntimeError("the virtual performer was not calibrated")
+        play(1.0)
+        live.spent.clear()
+        live.shown.clear()
+        memory = play(seconds)
+        figures = _figures(live, "")
+        if seconds > 600:
+            settled = len(memory) // 12
+            figures |= {
+                "soak_s": seconds, "rss_after_5_min_mb": memory[settled], "rss_end_mb": memory[-1],
+                "rss_growth_mb": float(np.median(memory[-10:]) - np.median(memory[settled : settled + 10])), "frames": live.newest.sequence,
+            }  # fmt: skip
+        else:
+            live.ask(lambda hub: setattr(hub.session, "ahead", False))
+            play(1.0)
+            live.spent.clear()
+            live.shown.clear()
+            play(_DIRECT_S)
+            figures |= _figures(live, "lowest_delay_")
+        live.disconnect(wait=True)
+    return figures
+
+
+def _figures(live: Any, prefix: str) -> dict[str, Any]:
+    spent, shown = np.array(live.spent) * 1000, np.array(live.shown) * 1000
+    figures = {
+        "tick_p50_ms": np.percentile(spent, 50), "tick_p99_ms": np.percentile(spent, 99), "sample_to_key_p50_ms": np.percentile(shown[:, 0], 50),
+        "sample_to_key_p99_ms": np.percentile(shown[:, 0], 99), "end_to_end_p50_ms": np.percentile(shown[:, 1], 50),
+        "end_to_end_p99_ms": np.percentile(shown[:, 1], 99),
+    }  # fmt: skip
+    return {f"{prefix}{k}": float(v) for k, v in figures.items()}
+
+
+def _take(bpy: Any, scene: Any) -> dict[str, Any]:
+    """Ten minutes of sensors, a simulated minute over and over, from the file to keys, and out again."""
+    from ...blender_addon import bake, export, face
+    from ...core import formats, performance
+    from ...core.face_model import bundled
+    from ...core.imu.effects import PRESETS
+    from ...core.imu.layout import layout
+    from ...core.imu.simulate import simulate
+    from ...core.take import Take, Track
+    from ...core.weights import Performer
+
+    with tempfile.TemporaryDirectory(prefix="innerface-bench-") as folder:
+        path = Path(folder) / "ten minutes.mcap"
+        with step("a take to read"):
+            minute = simulate(performance.perform(1).weights(), bundled(), layout(), replace(PRESETS["studio"], rate_hz=60.0), 1).tracks["imu"]
+            count = int(_MINUTES * 60 * minute.rate)
+            rows = np.arange(count) % len(minute.time)
+            long = Track("imu", np.arange(count) / minute.rate, minute.columns, minute.values[rows], minute.meta)
+            formats.write_take(Take("ten minutes", {"imu": long}), path)
+        who = face.find_face(list(scene.objects))
+        with step("import, infer, key"), quiet():
+            began = time.perf_counter()
+            loaded = bake.load(path, Performer())
+            read = time.perf_counter() - began
+            keyed = bake.bake(who, loaded, scene, _TOLERANCE)
+            taken = time.perf_counter() - began
+            dense = bake.bake(who, loaded, scene)
+        scene.frame_end = scene.frame_start + dense.frames - 1
+        figures = {
+            "take": f"{_MINUTES} minutes at {minute.rate:.0f} Hz, {path.stat().st_size / 1e6:.0f} MB, {dense.frames} frames at 24 fps",
+            "take_10min_s": taken, "take_read_and_inferred_s": read, "key_reduction_x": keyed.dense_keys / keyed.keys,
+        }  # fmt: skip
+        for kind, write in (("glb", export.export_glb), ("fbx", export.export_fbx)):
+            out = Path(folder) / f"face.{kind}"
+            with step(kind), quiet():
+                began = time.perf_counter()
+                write(who, scene, out)
+            figures |= {f"{kind}_10min_s": time.perf_counter() - began, f"{kind}_mb": out.stat().st_size / 1e6}
+    return figures
