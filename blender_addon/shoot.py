@@ -32,7 +32,7 @@ class Shoot:
     def __init__(self, context: Any, ask: Callable[[Any], Future[Any]], done: Callable[[Path | None, str], None]) -> None:
         self.ask, self.done = ask, done
         settings, shot = preferences(), context.scene.innerface
-        self.scene, self.window = context.scene, context.window
+        self.scene, self.window = context.scene, context.window.as_pointer() if context.window is not None else 0
         self.rate = scene_rate(self.scene)
         self.playback, self.loop = settings.playback, shot.loop and shot.range != "FREE"
         self.first, self.last = self._range(shot.range)
@@ -164,8 +164,8 @@ class Shoot:
         if self.pending is not None and not self.pending.done():
             return False
         error = self.pending.exception() if self.pending is not None else None
-        self.scene.innerface.number += 1
         self.done(self.path, str(error) if error is not None else "")
+        self.scene.innerface.number += 1
         if self.loop and not self.stopping and error is None:
             self.phase, self.since, self.countdown, self.path, self.pending = "countdown", time.monotonic(), 0.0, None, None
             return False
@@ -174,21 +174,19 @@ class Shoot:
 
     # -- playback --------------------------------------------------------------------------------------------------------------
 
-    def _screen(self) -> Any:
-        try:
-            return self.window.screen
-        except (ReferenceError, AttributeError):  # the window was closed, or there is none
-            return None
+    def _window(self) -> Any:
+        """The window that Record was pressed in, if it is still open: what was kept of a closed one must not be touched."""
+        return next((w for w in bpy.context.window_manager.windows if w.as_pointer() == self.window), None)
 
     def _playing(self) -> bool:
-        screen = self._screen()
-        return screen is not None and screen.is_animation_playing
+        window = self._window()
+        return window is not None and window.screen.is_animation_playing
 
     def _play(self, on: bool) -> None:
-        screen = self._screen()
-        if not self.playback or screen is None or screen.is_animation_playing == on:
+        window = self._window()
+        if not self.playback or window is None or window.screen.is_animation_playing == on:
             return
-        with bpy.context.temp_override(window=self.window, screen=screen):
+        with bpy.context.temp_override(window=window, screen=window.screen):
             if on:
                 bpy.ops.screen.animation_play(sync=True)  # frames are dropped rather than sound
             else:

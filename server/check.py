@@ -40,7 +40,7 @@ class Check:
             raise InnerfaceError("the check needs a calibration; calibrate first")
         if self.step:
             raise InnerfaceError("a check is running; follow it, or cancel it")
-        self.places = None
+        self.places, self.step, self.until, self.done = None, "Relax", self.hub.now(), 0.0
         self.task = self.hub.loop.create_task(self._run(self.hub.session))
 
     def cancel(self) -> None:

@@ -29,7 +29,7 @@ def silent(hub: Hub) -> list[dict[str, Any]]:
     """Sources that have not been heard for 5 s: name, seconds, likely causes, the likeliest first."""
     now, out = hub.now(), []
     for source in hub.sources:
-        heard = max((s.heard for s in hub.streams.values() if s.source == source.name), default=0.0)
+        heard = max((s.heard for s in hub.streams.values() if s.source == source.name), default=hub.opened)
         away = now - max(heard, hub.opened)
         if away > AFTER_S:
             out.append({"source": source.name, "seconds": round(away, 1), "causes": list(CAUSES.get(source.name, ()))})

@@ -1,4 +1,4 @@
-"""The add-on at work: what a tick costs Blender's main thread, how late the face is, and how long a take of ten minutes is on its way to the timeline and out."""
+"""The add-on at work: what a tick costs Blender's main thread, how late the face is, and how long a take of ten minutes is on its way."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ _TOLERANCE = 0.005
 
 def addon(soak: bool = False) -> dict[str, Any]:
     """Live: the virtual performer through the bridge in its thread to shape keys, as a loop of this process has the timer run 120 times a second; Blender's own
-    work (depsgraph, drawing) comes on top. Beside it the same without look-ahead; for a take, Blender's own keying is in `bench keying`. `soak`: an hour of live."""
+    work (depsgraph, drawing) comes on top. Beside it the same without look-ahead; for a take, Blender's own keying is in `bench keying`. `soak`: an hour
+    of live."""
     bpy = blender.load()
     scene = blender.empty_scene("24")
     from ...blender_addon import register
@@ -34,9 +35,8 @@ def addon(soak: bool = False) -> dict[str, Any]:
     with quiet():
         bpy.ops.innerface.add_head()
     vertices = len(bpy.context.active_object.data.vertices)
-    out: dict[str, Any] = {
-        "input": f"virtual performer, 11 sites at 100 Hz; bundled head of {vertices} vertices, 52 shapes; Blender {bpy.app.version_string}; {os.cpu_count()} cores"
-    }
+    where = f"Blender {bpy.app.version_string}; {os.cpu_count()} cores"
+    out: dict[str, Any] = {"input": f"virtual performer, 11 sites at 100 Hz; bundled head of {vertices} vertices, 52 shapes; {where}"}
     out |= _live(bpy, _SOAK_S if soak else _LIVE_S)
     return out if soak else out | _take(bpy, scene)
 

@@ -64,7 +64,7 @@ def read(text: str, name: str) -> Worn:
         )  # fmt: skip
         level = Leveling(float(scale), bool(reordered), bool(inverted), _array(turn, (4,)))
         return Worn(found, level, _array(data["crept"], (count,)), _array(data["zero"], (faces, 3)), _array(data["head_zero"], (3,)))
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError) as error:
         raise InnerfaceError(
             f"{name}: the calibration that it was recorded with cannot be read ({type(error).__name__}); give --neutral and --turn, or record again"
         ) from None

@@ -48,7 +48,7 @@ def addon(load, scene, tmp_path):
         package = __import__("innerface")
         package.register()
     settings = load("blender_addon.settings").preferences()
-    for name in settings.bl_rna.properties.keys():
+    for name in settings.bl_rna.properties.keys():  # noqa: SIM118
         if name not in ("rna_type", "bl_idname"):
             settings.property_unset(name)
     settings.takes_folder, settings.countdown, settings.preroll = str(tmp_path / "takes"), 0.0, 0.0

@@ -2,14 +2,20 @@
 
 import numpy as np
 import pytest
-from innerface.core.channels import OUTPUT
 
 
-def face_values(**channels):
-    out = np.zeros(len(OUTPUT))
-    for name, value in channels.items():
-        out[OUTPUT.index(name)] = value
-    return out
+@pytest.fixture
+def face_values(load):
+    """`face_values(jawOpen=0.5)`: a face as the bridge gives it."""
+    output = load("core.channels").OUTPUT
+
+    def values(**channels):
+        out = np.zeros(len(output))
+        for name, value in channels.items():
+            out[output.index(name)] = value
+        return out
+
+    return values
 
 
 @pytest.fixture
@@ -43,7 +49,7 @@ def curves(action):
     return action.fcurves if not hasattr(action, "layers") else action.layers[0].strips[0].channelbags[0].fcurves
 
 
-def test_the_face_shows_what_comes_over_keys_and_drivers_and_is_as_before_afterwards(load, scene, keyed):
+def test_the_face_shows_what_comes_over_keys_and_drivers_and_is_as_before_afterwards(load, scene, keyed, face_values):
     before = state(keyed)
     preview = load("blender_addon.preview").Preview(keyed)
     assert preview.show(face_values(jawOpen=0.2, mouthPucker=0.8, cheekPuff=0.6, headYaw=0.3))
@@ -59,7 +65,7 @@ def test_the_face_shows_what_comes_over_keys_and_drivers_and_is_as_before_afterw
     assert state(keyed) == before
 
 
-def test_after_it_ends_the_animation_plays_at_once_without_a_change_of_frame(load, scene, keyed):
+def test_after_it_ends_the_animation_plays_at_once_without_a_change_of_frame(load, scene, keyed, face_values):
     preview = load("blender_addon.preview").Preview(keyed)
     preview.show(face_values(jawOpen=0.9))
     scene.frame_set(10)
@@ -69,7 +75,7 @@ def test_after_it_ends_the_animation_plays_at_once_without_a_change_of_frame(loa
     assert keyed.meshes[0].key.key_blocks["jawOpen"].value == pytest.approx(1.0)
 
 
-def test_a_camera_that_sends_no_head_angles_leaves_the_head_alone(load, keyed):
+def test_a_camera_that_sends_no_head_angles_leaves_the_head_alone(load, keyed, face_values):
     bone = keyed.rig.pose.bones["head"]
     bone.rotation_quaternion = (0.9, 0.1, 0.3, 0.3)
     preview = load("blender_addon.preview").Preview(keyed)
@@ -77,7 +83,7 @@ def test_a_camera_that_sends_no_head_angles_leaves_the_head_alone(load, keyed):
     assert tuple(bone.rotation_quaternion) == pytest.approx((0.9, 0.1, 0.3, 0.3), abs=1e-6)
 
 
-def test_a_saved_file_never_holds_the_preview(load, addon, keyed, tmp_path):
+def test_a_saved_file_never_holds_the_preview(load, addon, keyed, tmp_path, face_values):
     live = load("blender_addon.live").live
     before = state(keyed)
     live.preview = load("blender_addon.preview").Preview(keyed)
@@ -91,7 +97,7 @@ def test_a_saved_file_never_holds_the_preview(load, addon, keyed, tmp_path):
     assert state(load("blender_addon.face").find_face(list(addon.context.scene.objects))) == before
 
 
-def test_a_file_that_a_crash_left_with_a_preview_in_it_is_mended_when_it_is_opened(load, addon, keyed, tmp_path):
+def test_a_file_that_a_crash_left_with_a_preview_in_it_is_mended_when_it_is_opened(load, addon, keyed, tmp_path, face_values):
     before = state(keyed)
     preview = load("blender_addon.preview").Preview(keyed)
     preview.show(face_values(jawOpen=0.9, cheekPuff=1.0, headYaw=0.4))
@@ -100,7 +106,7 @@ def test_a_file_that_a_crash_left_with_a_preview_in_it_is_mended_when_it_is_open
     assert state(load("blender_addon.face").find_face(list(addon.context.scene.objects))) == before
 
 
-def test_rendering_shows_the_animation_and_not_the_preview(load, addon, keyed, scene, tmp_path):
+def test_rendering_shows_the_animation_and_not_the_preview(load, addon, keyed, scene, tmp_path, face_values):
     live, seen = load("blender_addon.live").live, []
     live.preview = load("blender_addon.preview").Preview(keyed)
     live.preview.show(face_values(jawOpen=0.11))
@@ -118,14 +124,14 @@ def test_rendering_shows_the_animation_and_not_the_preview(load, addon, keyed, s
     assert seen and seen[0][0] != 0.11 and "rendering" in seen[0][1] and live.paused == ""
 
 
-def test_keys_added_or_renamed_while_streaming_are_noticed_before_a_wrong_one_moves(load, keyed):
+def test_keys_added_or_renamed_while_streaming_are_noticed_before_a_wrong_one_moves(load, keyed, face_values):
     preview = load("blender_addon.preview").Preview(keyed)
     preview.show(face_values(jawOpen=0.5))
     keyed.meshes[0].key.key_blocks["jawOpen"].name = "other"
     assert not preview.show(face_values(jawOpen=0.5))
 
 
-def test_a_deleted_face_is_told_and_one_that_comes_back_shows_again(load, addon, head, scene):
+def test_a_deleted_face_is_told_and_one_that_comes_back_shows_again(load, addon, head, scene, face_values):
     module = load("blender_addon.live")
     live, bpy = module.live, addon
     live.target(bpy.context)
@@ -140,7 +146,7 @@ def test_a_deleted_face_is_told_and_one_that_comes_back_shows_again(load, addon,
     assert live.preview is not None and live.face_problem == ""
 
 
-def test_undo_of_a_step_that_was_made_while_streaming_brings_no_preview_back(load, addon, keyed):
+def test_undo_of_a_step_that_was_made_while_streaming_brings_no_preview_back(load, addon, keyed, face_values):
     bpy = addon
     live = load("blender_addon.live").live
     before = state(keyed)

@@ -216,3 +216,38 @@ def test_patience_is_forgotten_when_samples_come_in_time_again():
         if k == 101:
             assert frames.devices[0].patience > 0.1
     assert frames.devices[0].patience == pytest.approx(0.015)
+
+
+def test_without_look_ahead_faces_come_at_once_and_hardly_differ(take, model):
+    signal = from_track(take.tracks["imu"])
+    outputs = {}
+    for ahead in (True, False):
+        session, parts = Session(model, layout(), start=float(signal.time[0]), ahead=ahead), []
+        number = session.device(signal.sites, float(np.median(np.diff(signal.time))), signal.linear, signal.up)
+        for k, now in enumerate(signal.time[:1400]):
+            session.add(number, float(now), signal.rotation[k], signal.acceleration[k])
+            out = session.advance(float(now))
+            if len(out.time):
+                parts.append(out)
+                late = float(now) - out.time[-1]
+                assert late < (0.06 if ahead else 0.03)
+            if k == 1000:
+                session.accept(session.calibrate(session.snapshot()))
+        outputs[ahead] = {round(float(t), 4): v for p in parts for t, v in zip(p.time, p.values)}
+    same = sorted(set(outputs[True]) & set(outputs[False]))
+    a, b = (np.stack([outputs[x][t] for t in same]) for x in (True, False))
+    assert len(same) > 200 and np.abs(a[:, 52:] - b[:, 52:]).max() < 1e-9  # the head needs no accelerations
+    assert np.abs(a - b)[:, :52].mean() < 0.25 * np.abs(a[:, :52] - a[:, :52].mean(axis=0)).mean()
+
+
+def test_without_look_ahead_what_came_before_is_remembered_as_with_it(take, model):
+    """Peeking at a frame changes nothing of what later ones give."""
+    motion = _rows(calibrate_take(from_track(take.tracks["imu"]), layout(), causal=True)[1], slice(600, 720))
+    peeking, plain = Stage(model), Stage(model)
+    got, want = [], []
+    for k in range(120):
+        row = _rows(motion, slice(k, k + 1))
+        want.append(plain.push(row)[0])
+        got.append(peeking.push(row)[0])
+        peeking.peek(_rows(motion, slice(min(k + 1, 118), min(k + 3, 120))))
+    assert (np.concatenate(got) == np.concatenate(want)).all()
