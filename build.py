@@ -3,10 +3,11 @@
 
     python3 build.py demo [--take FILE] [--out DIR]      an animated face, in out/demo
     python3 build.py test [--blender LAUNCHER] [--bpy X] the tests; extra arguments after -- go to pytest
+    python3 build.py test --gui --blender LAUNCHER       the add-on in a windowed Blender, by clicks (needs xvfb, xdotool, imagemagick)
     python3 build.py lint                                ruff and pyright
     python3 build.py package [--platform P] [--python 3.14]
     python3 build.py link EXTENSIONS_DIR                 use this checkout inside Blender
-    python3 build.py screenshots --blender LAUNCHER      docs/images/panel.png from a windowed Blender
+    python3 build.py screenshots --blender LAUNCHER      the guide's pictures from a windowed Blender
     python3 build.py lock | head | pictures              renew requirements.lock, the bundled head, docs/images
 
 The first use makes .venv from requirements.lock; later ones start at once.
@@ -23,7 +24,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import time
+from collections.abc import Callable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent
@@ -140,21 +141,26 @@ def demo(arguments: list[str]) -> None:
 
 
 def test(arguments: list[str]) -> None:
-    """pytest; then, with a Blender at hand, the add-on's tests inside it with the packaged zip. `--train`: the tests of training instead."""
+    """pytest; then, with a Blender at hand, the add-on's tests inside it with the packaged zip. `--train`: the tests of training instead; `--gui`: those that
+    click through a windowed Blender."""
     parser = argparse.ArgumentParser(prog="build.py test")
     parser.add_argument("--blender", default=os.environ.get("INNERFACE_BLENDER"), metavar="LAUNCHER", help="also test inside this Blender")
     parser.add_argument("--only-blender", action="store_true", help="leave the tests outside Blender out")
     parser.add_argument("--train", action="store_true", help="install torch, and run the tests of training (marked train) instead")
+    parser.add_argument("--gui", action="store_true", help="work the add-on in a windowed Blender (--blender) by mouse instead")
     parser.add_argument("--bpy", metavar="VERSION", help="test against this wheel instead")
     parser.add_argument("pytest", nargs="*", help="arguments for pytest, after --")
     options = parser.parse_args(arguments)
     if options.train:
         run(training(), "-m", "pytest", "-p", "no:pytest-blender", "-m", "train", *options.pytest)
         return
+    if options.gui:
+        windowed(options.blender, lambda python, env: run(python, "-m", "pytest", "-p", "no:pytest-blender", "-m", "gui", "tests/gui", *options.pytest, env=env))
+        return
     python = environment(options.bpy)
     env = {"INNERFACE_THREE": str(node_modules())}
     if not options.only_blender:
-        run(python, "-m", "pytest", "-p", "no:pytest-blender", "-m", "not slow and not train", *options.pytest, env=env)
+        run(python, "-m", "pytest", "-p", "no:pytest-blender", "-m", "not slow and not train and not gui", *options.pytest, env=env)
     if options.blender:
         inside_blender(python, options.blender, options.pytest, env)
 
@@ -344,45 +350,23 @@ def pictures(arguments: list[str]) -> None:
     run(environment(), ROOT / "docs" / "page.py")
 
 
+def windowed(launcher: str | None, work: Callable[[Path, dict[str, str]], None]) -> None:
+    """Do something with the environment's Python and a windowed Blender's environment: the launcher as INNERFACE_WINDOWED, the packaged zip."""
+    if not launcher:
+        raise BuildError("name a Blender with --blender, or in INNERFACE_BLENDER")
+    missing = [package for tool, package in (("Xvfb", "xvfb"), ("xdotool", "xdotool"), ("import", "imagemagick")) if shutil.which(tool) is None]
+    if missing:
+        raise BuildError(f"a window without a screen needs {', '.join(missing)}; on Debian or Ubuntu: sudo apt-get install {' '.join(missing)}")
+    with tempfile.TemporaryDirectory(prefix="innerface-window-") as folder:
+        work(environment(), {**real_blender(launcher, Path(folder)), "INNERFACE_WINDOWED": launcher})
+
+
 def screenshots(arguments: list[str]) -> None:
-    """The add-on in a windowed Blender under Xvfb, for the README and the guide."""
+    """The guide's pictures, taken of a windowed Blender under Xvfb that is worked by mouse."""
     parser = argparse.ArgumentParser(prog="build.py screenshots")
-    parser.add_argument(
-        "--blender", default=os.environ.get("INNERFACE_BLENDER"), metavar="LAUNCHER", required="INNERFACE_BLENDER" not in os.environ
-    )
+    parser.add_argument("--blender", default=os.environ.get("INNERFACE_BLENDER"), metavar="LAUNCHER")
     options = parser.parse_args(arguments)
-    for tool in ("Xvfb", "import"):
-        if shutil.which(tool) is None:
-            raise BuildError(f"screenshots need {tool}; on Debian or Ubuntu: sudo apt-get install xvfb imagemagick")
-    with tempfile.TemporaryDirectory(prefix="innerface-shots-") as folder:
-        env = {**os.environ, **real_blender(options.blender, Path(folder)), "DISPLAY": ":87", "INNERFACE_SHOTS": folder}
-        screen = subprocess.Popen(["Xvfb", ":87", "-screen", "0", "1500x900x24"], stderr=subprocess.DEVNULL)
-        window = subprocess.Popen(
-            [
-                options.blender,
-                "--factory-startup",
-                "--window-geometry",
-                "0",
-                "0",
-                "1500",
-                "900",
-                "--python",
-                str(ROOT / "docs" / "screenshots.py"),
-            ],
-            env=env,
-            cwd=ROOT,
-        )
-        try:
-            ready, deadline = Path(folder) / "ready", time.monotonic() + 180
-            while not ready.exists() and time.monotonic() < deadline and window.poll() is None:
-                time.sleep(1.0)
-            if not ready.exists():
-                raise BuildError("Blender's window did not come up; look at its messages above")
-            time.sleep(3.0)
-            run("import", "-window", "root", ROOT / "docs" / "images" / "panel.png", env={"DISPLAY": ":87"})
-        finally:
-            window.terminate()
-            screen.terminate()
+    windowed(options.blender, lambda python, env: run(python, ROOT / "docs" / "guide" / "screenshots.py", env=env))
 
 
 COMMANDS = {

@@ -2,20 +2,33 @@
 
 import json
 import os
-import shutil
 import subprocess
 import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-TOOLS = {"Xvfb": "xvfb", "xdotool": "xdotool", "import": "imagemagick"}
 _PAGES = 4
 _SCAN = 10  # pixels between the places that are looked at for a button
 
 
-def missing_tools():
-    """Debian's packages that are needed and not here."""
-    return [package for tool, package in TOOLS.items() if shutil.which(tool) is None]
+_LIVE = "__import__('importlib').import_module('bl_ext.user_default.innerface.blender_addon.live').live"
+_READY = """
+import math
+from mathutils import Euler
+for o in list(bpy.data.objects):
+    bpy.data.objects.remove(o)
+with here():
+    bpy.ops.innerface.add_head()
+space = area().spaces.active
+space.show_region_ui = True
+space.overlay.show_floor = space.overlay.show_axis_x = space.overlay.show_axis_y = space.overlay.show_bones = space.overlay.show_cursor = False
+space.shading.type, space.shading.color_type, space.shading.show_cavity = 'SHADING', 'MATERIAL', True
+space.lens = 90
+space.region_3d.view_perspective = 'PERSP'
+space.region_3d.view_rotation = Euler((math.radians(87), 0, math.radians(20))).to_quaternion()
+space.region_3d.view_location, space.region_3d.view_distance = (0.035, 0, -0.012), 0.8
+bpy.context.object.select_set(False)
+"""
 
 
 class BlenderWindow:
@@ -50,6 +63,21 @@ class BlenderWindow:
             except subprocess.TimeoutExpired:
                 process.kill()
         self.log.close()
+
+    def install(self, archive):
+        """The packaged zip, as a user installs it."""
+        self.ask(f"bpy.ops.extensions.package_install_files(filepath={str(archive)!r}, repo='user_default', enable_on_install=True)", 120)
+
+    def ready(self, shading="WIREFRAME"):
+        """A head in view, nothing else, and the tab open. Wireframe draws fastest without a graphics card."""
+        self.ask(_READY.replace("SHADING", shading))
+        time.sleep(1.0)
+        self.until("(setattr(region(), 'active_panel_category', 'Innerface') or region().active_panel_category == 'Innerface')")
+        time.sleep(1.0)
+
+    def live(self, expression, seconds=30):
+        """Wait until an expression of `live` is true."""
+        return self.until(expression.replace("live.", f"{_LIVE}."), seconds)
 
     @property
     def alive(self):

@@ -1,0 +1,110 @@
+"""Connect, calibrate, record, bake: by mouse, in a windowed Blender with the packaged add-on. The tests go on from one another."""
+
+import time
+from pathlib import Path
+
+PREFERENCES = "bpy.context.preferences.addons['bl_ext.user_default.innerface'].preferences"
+KEY = "bpy.data.shape_keys['Innerface Head']"
+
+
+def test_enabling_costs_little_and_loads_nothing_heavy(blender):
+    said = blender.ask(
+        """
+import sys, time
+name = 'bl_ext.user_default.innerface'
+bpy.ops.preferences.addon_disable(module=name)
+for module in [m for m in sys.modules if m.startswith(name)]:
+    del sys.modules[module]
+before = set(sys.modules)
+began = time.perf_counter()
+bpy.ops.preferences.addon_enable(module=name)
+result = [time.perf_counter() - began, [m for m in ('scipy', 'onnxruntime', 'mcap', 'websockets', 'serial') if m in set(sys.modules) - before]]
+""",
+        60,
+    )
+    assert said[1] == []
+    print(f"enabled in {said[0]:.3f} s")
+    assert said[0] < 1.0  # 0.2 s on an idle computer; this one may be busy
+
+
+def test_connect_shows_the_performer_and_calibrates_by_itself(blender):
+    blender.ask(f"s = {PREFERENCES}; s.countdown, s.preroll, s.playback = 1.0, 0.0, True; s.takes_folder = {str(blender.folder / 'takes')!r}")
+    blender.press("innerface.connect")
+    blender.live("live.status.get('streams')")
+    blender.live("live.status.get('calibrated')", 90)
+    blender.live("live.preview is not None and live.preview.shown")
+    assert not blender.ask("result = bpy.data.is_dirty")
+    assert blender.ask(f"result = 'innerface_preview' in {KEY}")
+
+
+def test_record_and_stop_leave_a_take_and_the_playhead_where_it_was(blender):
+    blender.press("innerface.record")
+    blender.live("live.shoot is not None and live.shoot.phase == 'recording' and live.shoot.seconds > 4", 60)
+    assert blender.ask("result = window().screen.is_animation_playing and bpy.context.scene.frame_current > 10")
+    blender.press("innerface.stop")
+    blender.live("live.shoot is None", 60)
+    assert not blender.ask("result = window().screen.is_animation_playing") and blender.ask("result = bpy.context.scene.frame_current") == 1
+    (path,) = (blender.folder / "takes").glob("*.mcap")
+    assert path.stat().st_size > 50_000
+    blender.until("[t.name for t in bpy.context.window_manager.innerface_takes] == ['take_001']")
+
+
+def test_bake_keys_the_take_in_one_undo_step_without_the_preview_in_it(blender):
+    blender.press("innerface.take_bake")
+    blender.until(f"{KEY}.animation_data is not None and {KEY}.animation_data.action is not None", 60)
+    said = blender.ask(f"a = {KEY}.animation_data; result = [a.action.name, a.action_slot.name_display, [[t.name, t.mute] for t in a.nla_tracks]]")
+    assert said == ["take_001", "Innerface Head", [["take_001 (invented)", True]]]
+    blender.move(400, 450)
+    blender.key("ctrl+z")
+    blender.until("not [a for a in bpy.data.actions if a.users > a.use_fake_user] or not bpy.data.shape_keys[0].animation_data", 20)
+    blender.key("ctrl+shift+z")
+    blender.until(f"{KEY}.animation_data is not None and {KEY}.animation_data.action is not None", 20)
+    assert blender.alive and blender.live("live.on")
+
+
+def test_undo_again_and_again_while_streaming_does_no_harm(blender):
+    blender.move(400, 450)
+    for _ in range(4):
+        blender.key("ctrl+z")
+    blender.live("live.on")
+    for _ in range(4):
+        blender.key("ctrl+shift+z")
+    blender.live("live.preview is not None and live.preview.shown")
+    assert blender.ask(f"result = {KEY}.animation_data.action.name") == "take_001"
+
+
+def test_a_second_window_and_its_end_do_no_harm(blender):
+    blender.ask("with here(): bpy.ops.wm.window_new()")
+    time.sleep(2)
+    blender.ask("w = bpy.context.window_manager.windows[-1]\nwith bpy.context.temp_override(window=w): bpy.ops.wm.window_close()")
+    blender.live("live.on and live.preview.shown")
+
+
+def test_autosave_never_stores_the_preview(blender):
+    blender.ask(f"""
+files = bpy.context.preferences.filepaths
+files.temporary_directory, files.use_auto_save_temporary_files, files.auto_save_time = {str(blender.folder)!r}, True, 1
+{KEY}.key_blocks['tongueOut'].value = 0.125""")
+    known = set(blender.folder.glob("**/*autosave*.blend"))
+    deadline = time.monotonic() + 150
+    while not (new := set(blender.folder.glob("**/*autosave*.blend")) - known) and time.monotonic() < deadline:
+        time.sleep(1)
+    assert new, "there was no autosave within two of its intervals"
+    time.sleep(1)
+    (path,) = new
+    said = blender.ask(f"""
+with bpy.data.libraries.load({str(path)!r}) as (source, target):
+    target.objects = ['Innerface Head']
+key = target.objects[0].data.shape_keys
+result = ['innerface_preview' in key, [c.mute for c in key.animation_data.action.layers[0].strips[0].channelbags[0].fcurves].count(True)]
+bpy.data.objects.remove(target.objects[0])""")
+    assert said == [False, 0]
+    blender.live("live.preview.shown")  # and the preview goes on
+
+
+def test_disconnect_leaves_the_face_as_it_was(blender):
+    blender.press("innerface.disconnect")
+    blender.until(f"'innerface_preview' not in {KEY}")
+    assert blender.ask(f"result = [c.mute for c in {KEY}.animation_data.action.layers[0].strips[0].channelbags[0].fcurves].count(True)") == 0
+    log = Path(blender.folder / "blender.log").read_text()
+    assert "Traceback" not in log, log[-3000:]
