@@ -155,7 +155,8 @@ def test(arguments: list[str]) -> None:
         run(training(), "-m", "pytest", "-p", "no:pytest-blender", "-m", "train", *options.pytest)
         return
     if options.gui:
-        windowed(options.blender, lambda python, env: run(python, "-m", "pytest", "-p", "no:pytest-blender", "-m", "gui", "tests/gui", *options.pytest, env=env))
+        command = ("-m", "pytest", "-p", "no:pytest-blender", "-m", "gui", "tests/gui", *options.pytest)
+        windowed(options.blender, lambda python, env: run(python, *command, env=env))
         return
     python = environment(options.bpy)
     env = {"INNERFACE_THREE": str(node_modules())}

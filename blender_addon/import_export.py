@@ -4,6 +4,8 @@ No `from __future__ import annotations` here: Blender reads properties out of th
 """
 
 # pyright: reportInvalidTypeForm=false
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,9 @@ from bpy_extras.io_utils import ExportHelper, ImportHelper
 from ..core.errors import InnerfaceError
 from ..core.files import replacing
 from .face import active_face
-from .mended import Mended
+from .mended import Mended, Threaded
+
+_BYTES_S = 4e6  # of takes that are read and inferred in a second, for the bar
 
 
 class INNERFACE_OT_add_head(Mended, bpy.types.Operator):
@@ -38,7 +42,7 @@ class INNERFACE_OT_add_head(Mended, bpy.types.Operator):
         return {"FINISHED"}
 
 
-class INNERFACE_OT_key_takes(Mended, bpy.types.Operator, ImportHelper):
+class INNERFACE_OT_key_takes(Threaded, bpy.types.Operator, ImportHelper):
     """Key face takes on the active face: Live Link Face CSV, CSV with Apple's names, JSON, MCAP, or face-worn sensors. Several takes become several actions"""
 
     bl_idname = "innerface.key_takes"
@@ -86,12 +90,28 @@ class INNERFACE_OT_key_takes(Mended, bpy.types.Operator, ImportHelper):
             return [str(Path(self.directory) / f.name) for f in self.files if f.name]
         return [self.filepath]
 
-    def work(self, context: Any) -> set[str]:
-        from ..core import formats
-        from ..core.weights import weights_take
+    def execute(self, context: Any) -> set[str]:
+        """From a dialog or the file browser it takes its time beside Blender; by script at once."""
+        waits = self.options.is_invoke and not self.options.is_repeat and not bpy.app.background
+        return self.begin(context) if waits else super().execute(context)
+
+    def prepare(self, context: Any) -> tuple[str, Callable[[], Any], float]:
+        active_face(context)  # said before the work, where there is none
+        paths = self.paths()
+        size = sum(Path(p).stat().st_size for p in paths if Path(p).is_file())
+        label = f"Reading {Path(paths[0]).name}" if len(paths) == 1 else f"Reading {len(paths)} takes"
+
+        def read() -> list[Any]:
+            from ..core import formats
+            from ..core.weights import weights_take
+
+            return [weights_take(formats.read_take(path)) for path in paths]
+
+        return label, read, size / _BYTES_S
+
+    def finish(self, context: Any, takes: list[Any]) -> set[str]:
         from . import keying
 
-        takes = [weights_take(formats.read_take(path)) for path in self.paths()]
         tracks = [take.weights() for take in takes]
         face = active_face(context)
         scene = context.scene
@@ -138,10 +158,23 @@ class INNERFACE_OT_export(Mended, bpy.types.Operator, ExportHelper):
             raise InnerfaceError("no file was named; choose one to export to")
         path = _ending(self.filepath, self.kind)
         face = active_face(context)
-        with replacing(path) as temporary:
+        with replacing(path) as temporary, _waiting(context.window):
             (export.export_fbx if self.kind == "fbx" else export.export_glb)(face, context.scene, temporary)
         self.report({"INFO"}, f"Wrote {path}")
         return {"FINISHED"}
+
+
+@contextmanager
+def _waiting(window: Any) -> Iterator[None]:
+    """The mouse says that it takes a while: Blender's exporters go through every frame, and cannot be stopped."""
+    if window is None:
+        yield
+        return
+    window.cursor_set("WAIT")
+    try:
+        yield
+    finally:
+        window.cursor_set("DEFAULT")
 
 
 def _ending(path: str, kind: str) -> Path:

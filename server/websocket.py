@@ -271,6 +271,12 @@ class Door:
     async def _recentre(self, client: _Client, request: dict[str, Any]) -> None:
         self.hub.recentre()
 
+    async def _neutral(self, client: _Client, request: dict[str, Any]) -> None:
+        self.hub.relax()
+
+    async def _check(self, client: _Client, request: dict[str, Any]) -> None:
+        self.hub.check.ask()
+
     async def _assign(self, client: _Client, request: dict[str, Any]) -> None:
         self.hub.assign(str(request.get("sensor", "")), str(request.get("site", "")))
 
@@ -281,6 +287,7 @@ class Door:
 _COMMANDS: dict[str, Any] = {
     "status": Door._status, "sources": Door._sources, "subscribe": Door._subscribe, "calibrate": Door._calibrate, "record": Door._record,
     "stop": Door._stop, "mark": Door._mark, "recentre": Door._recentre, "assign": Door._assign, "touch": Door._touch,
+    "neutral": Door._neutral, "check": Door._check,
 }  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""Takes the guide's pictures: `python3 build.py screenshots`. A windowed Blender with the packaged add-on is worked by mouse, so what is shown is what there is."""
+"""Takes the guide's pictures: `python3 build.py screenshots`. A windowed Blender with the packaged add-on is worked by mouse, so what is shown is so."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def main() -> None:
         folder = Path(name)
         with BlenderWindow(os.environ["INNERFACE_WINDOWED"], {}, folder, size=(1500, 1000)) as window:
             window.install(os.environ["INNERFACE_ZIP"])
-            window.ready("SOLID")
+            window.ready(drawn=True)
             virtual(window, folder)
             phone(window)
     for path in sorted(IMAGES.glob("guide-*.png")):

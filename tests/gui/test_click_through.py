@@ -8,28 +8,29 @@ KEY = "bpy.data.shape_keys['Innerface Head']"
 
 
 def test_enabling_costs_little_and_loads_nothing_heavy(blender):
+    """Innerface's own part of it: that Blender unpacks wheels the first time is Blender's."""
     said = blender.ask(
         """
-import sys, time
+import importlib, sys, time
 name = 'bl_ext.user_default.innerface'
-bpy.ops.preferences.addon_disable(module=name)
+sys.modules[name].unregister()
 for module in [m for m in sys.modules if m.startswith(name)]:
     del sys.modules[module]
 before = set(sys.modules)
 began = time.perf_counter()
-bpy.ops.preferences.addon_enable(module=name)
+importlib.import_module(name).register()
 result = [time.perf_counter() - began, [m for m in ('scipy', 'onnxruntime', 'mcap', 'websockets', 'serial') if m in set(sys.modules) - before]]
 """,
         60,
     )
     assert said[1] == []
     print(f"enabled in {said[0]:.3f} s")
-    assert said[0] < 1.0  # 0.2 s on an idle computer; this one may be busy
+    assert said[0] < 1.0  # 0.2 s on an idle computer, with compiled modules; this one is neither
 
 
 def test_connect_shows_the_performer_and_calibrates_by_itself(blender):
     blender.ask(f"s = {PREFERENCES}; s.countdown, s.preroll, s.playback = 1.0, 0.0, True; s.takes_folder = {str(blender.folder / 'takes')!r}")
-    blender.press("innerface.connect")
+    blender.press_until("innerface.connect", "live.on")
     blender.live("live.status.get('streams')")
     blender.live("live.status.get('calibrated')", 90)
     blender.live("live.preview is not None and live.preview.shown")
@@ -38,11 +39,10 @@ def test_connect_shows_the_performer_and_calibrates_by_itself(blender):
 
 
 def test_record_and_stop_leave_a_take_and_the_playhead_where_it_was(blender):
-    blender.press("innerface.record")
+    blender.press_until("innerface.record", "live.shoot is not None")
     blender.live("live.shoot is not None and live.shoot.phase == 'recording' and live.shoot.seconds > 4", 60)
     assert blender.ask("result = window().screen.is_animation_playing and bpy.context.scene.frame_current > 10")
-    blender.press("innerface.stop")
-    blender.live("live.shoot is None", 60)
+    blender.press_until("innerface.stop", "live.shoot is None")
     assert not blender.ask("result = window().screen.is_animation_playing") and blender.ask("result = bpy.context.scene.frame_current") == 1
     (path,) = (blender.folder / "takes").glob("*.mcap")
     assert path.stat().st_size > 50_000
@@ -80,6 +80,19 @@ def test_a_second_window_and_its_end_do_no_harm(blender):
     blender.live("live.on and live.preview.shown")
 
 
+def test_a_render_while_streaming_does_no_harm(blender):
+    blender.ask(f"""
+s = bpy.context.scene
+c = bpy.data.objects.new('camera', bpy.data.cameras.new('camera'))
+s.collection.objects.link(c)
+s.camera, s.render.engine, s.render.resolution_x, s.render.resolution_y = c, 'BLENDER_WORKBENCH', 64, 64
+s.frame_start, s.frame_end, s.render.filepath = 1, 5, {str(blender.folder / "render")!r}
+with here(): bpy.ops.render.render('INVOKE_DEFAULT', animation=True)""")
+    blender.until(f"len(list(Path({str(blender.folder)!r}).glob('render*.png'))) == 5", 90)
+    blender.live("live.paused == ''")
+    blender.live("live.preview.shown")
+
+
 def test_autosave_never_stores_the_preview(blender):
     blender.ask(f"""
 files = bpy.context.preferences.filepaths
@@ -103,8 +116,17 @@ bpy.data.objects.remove(target.objects[0])""")
 
 
 def test_disconnect_leaves_the_face_as_it_was(blender):
-    blender.press("innerface.disconnect")
+    blender.press_until("innerface.disconnect", "not live.on")
     blender.until(f"'innerface_preview' not in {KEY}")
     assert blender.ask(f"result = [c.mute for c in {KEY}.animation_data.action.layers[0].strips[0].channelbags[0].fcurves].count(True)") == 0
+
+
+def test_disabling_the_addon_while_streaming_ends_all_cleanly(blender):
+    blender.press_until("innerface.connect", "live.on")
+    blender.live("live.status.get('streams')")
+    blender.ask("bpy.ops.preferences.addon_disable(module='bl_ext.user_default.innerface')", 60)
+    assert blender.ask("result = not hasattr(bpy.types, 'INNERFACE_PT_face') and not hasattr(bpy.types.Scene, 'innerface')")
+    blender.ask("bpy.ops.preferences.addon_enable(module='bl_ext.user_default.innerface')", 60)
+    assert blender.ask("result = hasattr(bpy.types, 'INNERFACE_PT_face')")
     log = Path(blender.folder / "blender.log").read_text()
     assert "Traceback" not in log, log[-3000:]
