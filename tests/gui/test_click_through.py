@@ -13,13 +13,17 @@ def test_enabling_costs_little_and_loads_nothing_heavy(blender):
         """
 import importlib, sys, time
 name = 'bl_ext.user_default.innerface'
-sys.modules[name].unregister()
+old = sys.modules[name]
+old.unregister()
 for module in [m for m in sys.modules if m.startswith(name)]:
     del sys.modules[module]
 before = set(sys.modules)
 began = time.perf_counter()
-importlib.import_module(name).register()
-result = [time.perf_counter() - began, [m for m in ('scipy', 'onnxruntime', 'mcap', 'websockets', 'serial') if m in set(sys.modules) - before]]
+new = importlib.import_module(name)
+new.register()
+spent = time.perf_counter() - began
+new.__addon_enabled__, new.__addon_persistent__, new.__time__ = True, False, old.__time__  # what Blender keeps in it
+result = [spent, [m for m in ('scipy', 'onnxruntime', 'mcap', 'websockets', 'serial') if m in set(sys.modules) - before]]
 """,
         60,
     )
