@@ -80,8 +80,9 @@ class INNERFACE_PT_face(_Tab, bpy.types.Panel):
         data = face.meshes[0].key.animation_data
         if data is not None and data.action is not None:
             box.label(text=data.action.name, icon="ACTION", translate=False)
-        row = layout.row(align=True)
-        row.operator("innerface.key_takes", icon="IMPORT", text="Key Takes...")
+        column = layout.column(align=True)
+        column.operator("innerface.key_takes", icon="IMPORT", text="Key Takes...")
+        row = column.row(align=True)
         row.operator("innerface.export", icon="EXPORT", text="FBX...").kind = "fbx"
         row.operator("innerface.export", icon="EXPORT", text="GLB...").kind = "glb"
 
@@ -390,7 +391,7 @@ class INNERFACE_PT_takes(_Tab, bpy.types.Panel):
         if take is not None:
             box = layout.box().column(align=True)
             box.label(text="   ".join(x for x in (take.when, clock(take.seconds), take.source) if x), icon="INFO", translate=False)
-            say(box, take.quality or "no sensor lost more than it should", "ERROR" if take.quality else "CHECKMARK", context)
+            say(box, take.quality or "Nothing was lost", "ERROR" if take.quality else "CHECKMARK", context)
         if jobs:
             layout.progress(text=f"{jobs[0].label} (Esc)", factor=jobs[0].share)
         row = layout.row()

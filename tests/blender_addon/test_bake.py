@@ -47,7 +47,7 @@ def test_a_take_that_was_recorded_after_its_calibration_bakes_without_a_nod_of_i
     action = head.meshes[0].key.animation_data.action
     track = loaded.weights.take.weights()
     start = 10.5 + 24 * track.time[0]  # the frame at the recording's zero was 10.5
-    assert action.name == "shot_007" and keyed.first_frame == np.ceil(start)
+    assert action.name.startswith("shot_007") and keyed.first_frame == np.ceil(start)
     keys = [tuple(p.co) for p in curve(action, "jawOpen").keyframe_points]
     wanted = np.interp([(x - 10.5) / 24 for x, _ in keys], track.time, track.column("jawOpen"))
     assert np.allclose([y for _, y in keys], wanted, atol=1e-5) and wanted.max() > 0.1
@@ -81,8 +81,9 @@ def test_keys_made_or_moved_or_deleted_by_hand_survive_another_bake(load, head, 
     moved.interpolation = "CONSTANT"
     made = jaw.keyframe_points.insert(before[5][0] + 0.5, 0.77)
     made.interpolation = "BACK"
+    known = set(__import__("bpy").data.actions)
     again = bake(head, loaded, scene, 0.02)  # other settings
-    assert head.meshes[0].key.animation_data.action == action and len([a for a in __import__("bpy").data.actions if "invented" not in a.name]) == 1
+    assert head.meshes[0].key.animation_data.action == action and set(__import__("bpy").data.actions) == known
     keys = {round(p.co.x, 3): p for p in curve(action, "jawOpen").keyframe_points}
     assert keys[round(before[middle][0], 3)].co.y == pytest.approx(0.9) and keys[round(before[middle][0], 3)].interpolation == "CONSTANT"
     assert keys[round(before[5][0] + 0.5, 3)].co.y == pytest.approx(0.77) and keys[round(before[5][0] + 0.5, 3)].interpolation == "BACK"
@@ -114,8 +115,8 @@ def test_a_second_take_plays_and_the_first_one_keeps_its_action(load, head, scen
     other = tmp_path / "shot_008.mcap"
     other.write_bytes(take.read_bytes())
     bake.bake(head, bake.load(other, load("core.weights").Performer()), scene)
-    actions = {a.name for a in __import__("bpy").data.actions}
-    assert {"shot_007", "shot_008"} <= actions and head.meshes[0].key.animation_data.action.name == "shot_008"
+    actions = {a.name.split(" ")[0] for a in __import__("bpy").data.actions}
+    assert {"shot_007", "shot_008"} <= actions and head.meshes[0].key.animation_data.action.name.startswith("shot_008")
 
 
 def test_a_strip_plays_with_its_slot_set_and_leaves_the_action_alone(load, head, scene, loaded):
@@ -124,7 +125,7 @@ def test_a_strip_plays_with_its_slot_set_and_leaves_the_action_alone(load, head,
     mine = key.animation_data.action
     load("blender_addon.bake").bake(head, loaded, scene, strip=True)
     assert key.animation_data.action == mine
-    (track,) = [t for t in key.animation_data.nla_tracks if t.name == "shot_007"]
+    (track,) = [t for t in key.animation_data.nla_tracks if t.name.startswith("shot_007") and "invented" not in t.name]
     assert not track.mute
     jaw = curve(track.strips[0].action, "jawOpen")
     peak = max(jaw.keyframe_points, key=lambda p: p.co.y).co
@@ -165,7 +166,7 @@ def test_deleting_a_take_takes_its_file_and_its_row_but_not_what_was_baked(load,
     takes.refresh(wait=True)
     addon.ops.innerface.take_bake()
     addon.ops.innerface.take_delete()
-    assert not (folder / "a.mcap").exists() and "a" in {a.name for a in addon.data.actions}
+    assert not (folder / "a.mcap").exists() and "a" in {a.name.split(" ")[0] for a in addon.data.actions}
     assert not [t for t in addon.context.window_manager.innerface_takes if t.name == "a"]
 
 
