@@ -20,11 +20,13 @@ _SEEN, _INVENTED = "seen", "invented"
 
 @dataclass(frozen=True)
 class Loaded:
-    """A take that is ready to be keyed: `frame`: the timeline's frame at its zero, None where it was recorded without one."""
+    """A take that is ready to be keyed: `frame`: the timeline's frame at its zero, None where it was recorded without one; `first`: the
+    frame that the recording was to begin at."""
 
     path: Path
     weights: Weights
     frame: float | None
+    first: int | None = None
 
 
 def load(path: Path, performer: Performer) -> Loaded:
@@ -37,7 +39,8 @@ def load(path: Path, performer: Performer) -> Loaded:
     about = mcap_take.summary(path).about if path.suffix == ".mcap" else {}
     frame = about.get("frame_zero") or about.get("frame")
     try:
-        return Loaded(path, weights, float(frame) if frame else None)
+        first = int(float(about["frame"])) if "frame_zero" in about and "frame" in about else None
+        return Loaded(path, weights, float(frame) if frame else None, first)
     except ValueError:
         return Loaded(path, weights, None)
 
@@ -53,7 +56,7 @@ def bake(face: Face, loaded: Loaded, scene: Any, tolerance: float | None = None,
         part = _INVENTED if only else _SEEN
         before = _before(face, loaded.path, part)
         name = f"{loaded.path.stem} (invented)" if only else loaded.path.stem
-        keyed = key_track(face, track, name, scene, tolerance, Part(start, invented, only, before))
+        keyed = key_track(face, track, name, scene, tolerance, Part(start, loaded.first if at is None else None, invented, only, before))
         for action in keyed.actions:
             action[TAKE], action[PART] = str(loaded.path), part
         made.append((keyed, bool(before)))

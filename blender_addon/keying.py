@@ -25,11 +25,13 @@ _OURS = "innerface_take"  # marks actions made here
 
 @dataclass(frozen=True)
 class Part:
-    """What of a take is keyed, and where. `start`: the frame of the take's first row, which may lie between frames (None: the scene's start);
+    """What of a take is keyed, and where. `start`: the frame of the take's first row, which may lie between frames (None: the scene's start); `first`:
+    frames before it are left out;
     `invented`: channels that were made up; keys which only they feed are left out, or, with `only_invented`, the only ones that are keyed (and no head);
     `before`: actions of an earlier bake by the datablock they animate, which are written again: keys that an animator made on them stay."""
 
     start: float | None = None
+    first: int | None = None
     invented: frozenset[str] = frozenset()
     only_invented: bool = False
     before: dict[Any, Any] = field(default_factory=dict)
@@ -84,7 +86,7 @@ def key_track(face: Face, track: Track, name: str, scene: Any, tolerance: float 
         raise InnerfaceError(
             f"{name}: lasts {track.duration:.0f} s, more frames than Blender can hold; if its time is in milliseconds, call the column time_ms"
         )
-    first = int(np.ceil(start - 1e-6))
+    first = max(int(np.ceil(start - 1e-6)), part.first if part.first is not None else -MAX_FRAME)
     at = frame_times(track.time, rate, (first - start) / rate)
     channels = tuple(c for c in ARKIT if c in track.columns and not np.isnan(track.column(c)).all())
     weights = linear(track.time, track.select(channels), at)

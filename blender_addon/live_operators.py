@@ -83,7 +83,7 @@ class INNERFACE_OT_allow_network(Mended, bpy.types.Operator):
     bl_label = "Hear Other Devices"
 
     def invoke(self, context: Any, _event: Any) -> set[str]:
-        return context.window_manager.invoke_props_dialog(self, width=420, confirm_text="Allow")
+        return context.window_manager.invoke_props_dialog(self, width=560, confirm_text="Allow")
 
     def draw(self, _context: Any) -> None:
         column = self.layout.column()

@@ -105,7 +105,7 @@ def infer(
         values[:, :52] = np.clip(zero_phase(values[:, :52], strengths(NONE if raw else smooth or {})), 0.0, 1.0)
     notes += reference_lost(signal, layout.reference)
     judged = quality.report(signal, found, motion)
-    notes += [q.words for q in judged if q.words]
+    notes += quality.together(judged)
     tracks = {"weights": Track("weights", motion.time, OUTPUT, values)}
     invented: tuple[str, ...] = ()
     if confidence is not None:

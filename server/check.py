@@ -71,13 +71,13 @@ class Check:
         self.step, self.until, self.done = step, self.hub.now() + seconds, done
         await asyncio.sleep(seconds)
 
-    async def judge(self) -> list[str]:
-        """How good the sensors were in the last minute, in words; empty where all is well or nothing is known."""
+    async def judge(self, losses: bool = True) -> list[str]:
+        """How good the sensors were in the last minute, in words; empty where all is well or nothing is known. `losses`: whether they are worth a word."""
         session = self.hub.session
         if session is None or session.ready is None:
             return []
         try:
-            self.sensors = await asyncio.to_thread(_sensors, session, session.snapshot())
+            self.sensors = await asyncio.to_thread(_sensors, session, session.snapshot(), losses)
         except (InnerfaceError, ValueError, ArithmeticError):
             return []  # too little to judge by
         return self.sensors
@@ -85,7 +85,10 @@ class Check:
 
 def lossy(lost: dict[str, float]) -> list[str]:
     """Sentences on sites that lost too many samples."""
-    return [f"{quality.plain(site)} lost {share:.0%} of its samples" for site, share in lost.items() if share > _LOSSY]
+    much = {site: share for site, share in lost.items() if share > _LOSSY}
+    if len(much) > 2 and len(much) == len(lost):
+        return [f"every sensor lost samples, {min(much.values()):.0%} to {max(much.values()):.0%} of them"]
+    return [f"{quality.plain(site)} lost {share:.0%} of its samples" for site, share in much.items()]
 
 
 def _places(session: Session, taken: tuple, performed: dict[str, Span]) -> list[str]:
@@ -93,8 +96,8 @@ def _places(session: Session, taken: tuple, performed: dict[str, Span]) -> list[
     return quality.check_places(motion, performed, quality.signatures(bundled(), session.layout, motion.sites))
 
 
-def _sensors(session: Session, taken: tuple) -> list[str]:
+def _sensors(session: Session, taken: tuple, losses: bool) -> list[str]:
     signal, motion = session.motion(taken)
     assert session.ready is not None
     found = replace(session.ready.live.calibrator.found, neutral_span=calm_span(motion))
-    return [q.words for q in quality.report(signal, found, motion) if q.words]
+    return quality.together(quality.report(signal, found, motion, losses))

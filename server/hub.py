@@ -423,7 +423,7 @@ class Hub:
         recorder, self.recorder = self.recorder, None
         if recorder is None:
             raise InnerfaceError("nothing is being recorded; start with 'record'")
-        words = lossy(recorder.lost()) + await self.check.judge()
+        words = lossy(recorder.lost()) + await self.check.judge(losses=False)
         await asyncio.to_thread(recorder.close, {"quality": "; ".join(words), "seconds": f"{self.now() - recorder.started:.3f}"} | (about or {}))
         said = {
             "path": str(recorder.path), "rows": recorder.rows, "seconds": round(self.now() - recorder.started, 2), "dropped": recorder.dropped,

@@ -6,6 +6,7 @@ brows and a dropped jaw move each site in a way of its own on every face: sites 
 
 from __future__ import annotations
 
+import re
 import warnings
 from dataclasses import dataclass
 
@@ -58,8 +59,22 @@ def plain(site: str) -> str:
     return f"{side} {name}" if side in ("left", "right") else site
 
 
-def report(signal: ImuSignal, found: Calibration, motion: Motion) -> list[SiteQuality]:
-    """Quality of every face site of the motion; `signal` is the take as it was sent."""
+def together(words: list[SiteQuality]) -> list[str]:
+    """What is said of several sites alike, said once; empty where all is well."""
+    groups: dict[str, list[tuple[str, str]]] = {}
+    for q in words:
+        if q.words:
+            about = q.words[len(plain(q.site)) + 1 :]
+            groups.setdefault(re.sub(r"\d+", "", about), []).append((plain(q.site), about))
+    out = []
+    for said in groups.values():
+        names = [name for name, _ in said]
+        out.append(f"{'every sensor' if len(said) > 2 and len(said) == len(words) else ', '.join(names)} {said[0][1]}")
+    return out
+
+
+def report(signal: ImuSignal, found: Calibration, motion: Motion, losses: bool = True) -> list[SiteQuality]:
+    """Quality of every face site of the motion; `signal` is the take as it was sent. `losses`: whether they are worth a word."""
     a, b = (round(s * FRAME_RATE) for s in found.neutral_span)
     sent = {found.renamed.get(site, site): k for k, site in enumerate(signal.sites)}
     lost = 1 - signal.present().mean(axis=0)
@@ -79,7 +94,7 @@ def report(signal: ImuSignal, found: Calibration, motion: Motion) -> list[SiteQu
             said.append(f"has come loose at {loose:.0f} s: tape it again")
         if noise > _NOISY_DEG or shake > _NOISY_ACCEL:
             said.append("is noisy: check the tape and the cable")
-        if loss > _LOSSY:
+        if loss > _LOSSY and losses:
             said.append(f"loses {loss:.0%} of its samples: check the cable or the radio")
         if drift > _DRIFT_DPM:
             said.append(f"drifts by {drift:.0f} degrees a minute: let it warm up, and calibrate again soon")

@@ -127,5 +127,5 @@ def test_lost_samples_are_told_with_the_recording(tmp_path):
         return said
 
     said = hasty(work)
-    assert len(said["quality"]) == 11 and all("lost" in words for words in said["quality"])
+    assert len(said["quality"]) == 1 and said["quality"][0].startswith("every sensor lost samples")
     assert "lost" in mcap_take.summary(tmp_path / "lossy.mcap").about["quality"]

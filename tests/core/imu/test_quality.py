@@ -118,3 +118,13 @@ def test_a_sensor_that_comes_loose_is_named_with_its_time(made, sites):
     assert loose is not None and abs(loose - (when + 12)) < 2.5 and "come loose" in said["zygomaticus_left"].words
     assert all(v.loose_s is None for s, v in said.items() if s != "zygomaticus_left")
     assert perform(5).weights().duration > when
+
+
+def test_what_is_said_of_several_sensors_alike_is_said_once():
+    def site(name, words):
+        return quality.SiteQuality(name, 0, 0, 0, 0, 0, None, words)
+
+    alike = [site(f"oculi_{s}", f"{s} oculi loses {n}% of its samples: check the cable or the radio") for s, n in (("left", 10), ("right", 12))]
+    assert quality.together(alike) == ["left oculi, right oculi loses 10% of its samples: check the cable or the radio"]
+    assert quality.together([*alike, site("aux", "aux loses 9% of its samples: check the cable or the radio")])[0].startswith("every sensor loses 10%")
+    assert quality.together([site("aux", ""), site("oculi_left", "")]) == []
