@@ -27,6 +27,18 @@ class FaceMesh:
         return self.object.data.shape_keys
 
 
+def check_editable(mesh: FaceMesh) -> None:
+    """Raises InnerfaceError for a mesh whose shape keys another file owns."""
+    library = mesh.key.library or mesh.object.data.library
+    if library is None:
+        return
+    if mesh.object.override_library is not None:
+        raise InnerfaceError(
+            f"object '{mesh.object.name}' is an override, but its mesh is linked from {library.filepath}; make an override of the mesh, too, or make it local"
+        )
+    raise InnerfaceError(f"object '{mesh.object.name}' is linked from {library.filepath}; make it local or a library override")
+
+
 @dataclass
 class Face:
     """Meshes, the rig above them (or None), the head bone's name (or None), and the object that turns where no bone does."""

@@ -15,7 +15,7 @@ from ..core.hand_made import free
 from ..core.resample import frame_times, linear
 from ..core.take import Track
 from . import baked, compat, curves
-from .face import Face, FaceMesh
+from .face import Face, FaceMesh, check_editable
 from .head_turn import head_turn
 
 SLIDER_LIMIT = 10.0  # Blender's own limit for shape-key sliders
@@ -92,7 +92,7 @@ def key_track(face: Face, track: Track, name: str, scene: Any, tolerance: float 
     weights = linear(track.time, track.select(channels), at)
     out = Keyed(len(at), first, part=part)
     for mesh in face.meshes:
-        _check_editable(mesh)
+        check_editable(mesh)
     shared = next(iter(part.before.values()), None) or _new_action(name) if compat.shared_action() else None
     for mesh in face.meshes:
         values = weights @ mesh.match.matrix(channels)
@@ -114,13 +114,6 @@ def _new_action(name: str) -> Any:
     action.use_fake_user = True
     action[_OURS] = True
     return action
-
-
-def _check_editable(mesh: FaceMesh) -> None:
-    if mesh.key.library is not None or mesh.object.data.library is not None:
-        raise InnerfaceError(
-            f"object '{mesh.object.name}' is linked from {mesh.object.data.library.filepath}; make it local or a library override"
-        )
 
 
 def _key_mesh(out: Keyed, mesh: FaceMesh, action: Any, values: np.ndarray, tolerance: float | None) -> None:

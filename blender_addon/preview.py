@@ -16,7 +16,7 @@ import numpy as np
 from ..core.channels import ARKIT
 from ..core.errors import InnerfaceError
 from .curves import shape_key_path
-from .face import Face, FaceMesh, named_face
+from .face import Face, FaceMesh, check_editable, named_face
 from .head_turn import HeadTurn, head_turn
 
 MEMORY = "innerface_preview"
@@ -28,7 +28,7 @@ class Preview:
 
     def __init__(self, face: Face) -> None:
         for mesh in face.meshes:
-            _check(mesh)
+            check_editable(mesh)
         self.name = face.name
         self.objects = [mesh.object.name for mesh in face.meshes]
         self.rig = face.turns.name
@@ -110,12 +110,6 @@ class _Mesh:
         blocks.foreach_set("value", self.buffer)
         self.key.update_tag()  # 4.2 shows nothing without it
         return True
-
-
-def _check(mesh: FaceMesh) -> None:
-    if mesh.key.library is not None or mesh.object.data.library is not None:
-        where = (mesh.object.data.library or mesh.key.library).filepath
-        raise InnerfaceError(f"'{mesh.object.name}' is linked from {where}; make it local or a library override to show a live face on it")
 
 
 def _remember(owner: Any, state: dict[str, Any], paths: set[str]) -> None:

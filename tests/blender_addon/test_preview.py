@@ -176,6 +176,30 @@ def test_linked_data_is_refused_in_one_line(load, addon, scene, tmp_path):
     assert "is linked from" in live.face_problem and "\n" not in live.face_problem
 
 
+def test_an_override_shows_a_live_face_once_its_mesh_is_one_too_and_is_told_before(load, addon, scene, tmp_path, face_values):
+    bpy, live = addon, load("blender_addon.live").live
+    collection = bpy.data.collections.new("character")
+    scene.collection.children.link(collection)
+    load("blender_addon.bundled_head").add(collection)
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "library.blend"), copy=True)
+    bpy.ops.wm.read_homefile(use_factory_startup=True, use_empty=True)
+    with bpy.data.libraries.load(str(tmp_path / "library.blend"), link=True) as (_, target):
+        target.collections = ["character"]
+    linked = target.collections[0]
+    bpy.context.scene.collection.children.link(linked)
+    linked.override_hierarchy_create(bpy.context.scene, bpy.context.view_layer)
+    bpy.context.scene.collection.children.unlink(linked)
+    live.target(bpy.context)
+    assert "make an override of the mesh, too" in live.face_problem
+    head = next(o for o in bpy.context.scene.objects if o.type == "MESH")
+    head.data.override_create(remap_local_usages=True)
+    live.target(bpy.context)
+    assert live.face_problem == "" and live.preview.show(face_values(jawOpen=0.5))
+    assert head.data.shape_keys.key_blocks["jawOpen"].value == pytest.approx(0.5)
+    live.preview.hide()
+    assert head.data.shape_keys.key_blocks["jawOpen"].value == 0.0
+
+
 @pytest.mark.parametrize("mode", ["QUATERNION", "XYZ", "ZXY"])
 def test_the_live_head_turns_exactly_as_a_baked_one(load, head, mode):
     head.rig.rotation_euler = (0.1, 0.2, 0.7)

@@ -2,6 +2,7 @@
 
 import asyncio
 
+import numpy as np
 import pytest
 from innerface.core import formats
 from innerface.core.errors import InnerfaceError
@@ -129,3 +130,21 @@ def test_lost_samples_are_told_with_the_recording(tmp_path):
     said = hasty(work)
     assert len(said["quality"]) == 1 and said["quality"][0].startswith("every sensor lost samples")
     assert "lost" in mcap_take.summary(tmp_path / "lossy.mcap").about["quality"]
+
+
+def test_a_device_that_vanishes_while_recording_leaves_a_gap_and_is_picked_up_again(tmp_path):
+    async def work():
+        hub = Hub(Options(model="linear", folder=tmp_path))
+        await hub.start([Virtual(None, Habits(disconnect=(6.0, 3.0)))], [])
+        await asyncio.sleep(2)
+        hub.record("gone")
+        await asyncio.sleep(8)
+        said, notes = await hub.stop_recording(), list(hub.notes)
+        await hub.stop()
+        return said, notes
+
+    said, notes = hasty(work)
+    assert said["problem"] == "" and any("is back after 3" in note for note in notes)
+    time = formats.read_take(tmp_path / "gone.mcap").tracks["imu"].time
+    gaps = np.diff(time)[np.diff(time) > 0.5]
+    assert len(gaps) == 1 and 2.8 < gaps[0] < 3.2 and time[-1] > 6.5
