@@ -109,6 +109,38 @@ def test_a_subdivision_modifier_does_not_cost_the_shapes(load, scene, head, perf
     assert len(found["morphs"]) == 52 and max(len(c["curves"]) for c in found["clips"]) > 30
 
 
+def test_pinning_faces_while_fbx_is_written_changes_nothing_of_what_is_written(load, scene, head, performed, three, tmp_path, monkeypatch):
+    export = load("blender_addon.export")
+    performed(24, 1.0)
+    rig = head.rig
+    rig.location.x = 1.0  # something else that moves
+    rig.keyframe_insert("location", frame=0)
+    rig.location.x = 2.0
+    rig.keyframe_insert("location", frame=40)
+    export.export_fbx(head, scene, tmp_path / "pinned.fbx")
+    mesh = head.meshes[0].object
+    assert not mesh.show_only_shape_key
+    monkeypatch.setattr(export, "_follows_surface", lambda *_: True)
+    export.export_fbx(head, scene, tmp_path / "plain.fbx")
+    assert (tmp_path / "pinned.fbx").stat().st_size == (tmp_path / "plain.fbx").stat().st_size
+    assert three(tmp_path / "pinned.fbx") == three(tmp_path / "plain.fbx")
+
+
+def test_what_follows_a_faces_surface_keeps_it_from_being_pinned(load, scene, head):
+    import bpy
+
+    follows = load("blender_addon.export")._follows_surface
+    assert not follows(head, scene)
+    hat = bpy.data.objects.new("hat", None)
+    scene.collection.objects.link(hat)
+    constraint = hat.constraints.new("SHRINKWRAP")
+    constraint.target = head.meshes[0].object
+    assert follows(head, scene)
+    hat.constraints.remove(constraint)
+    hat.parent, hat.parent_type = head.meshes[0].object, "VERTEX"
+    assert follows(head, scene)
+
+
 def test_exporting_leaves_selection_and_visibility_as_they_were(load, scene, head, performed, tmp_path):
     import bpy
 
