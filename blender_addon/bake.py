@@ -91,24 +91,20 @@ def _before(face: Face, path: Path, part: str) -> dict[Any, Any]:
 
 def _plays(keyed: Keyed) -> bool:
     """Whether the actions play already, on every datablock that they animate: directly or in a strip."""
-    return all(action in _playing(owner) for owner, action in keyed.owners)
-
-
-def _playing(owner: Any) -> list[Any]:
-    data = owner.animation_data
-    if data is None:
-        return []
-    return [data.action, *(s.action for t in data.nla_tracks for s in t.strips)]
+    return all(
+        owner.animation_data is not None and (owner.animation_data.action == action or action in compat.strip_actions(owner)) for owner, action in keyed.owners
+    )
 
 
 def _strip(owner: Any, action: Any, frame: int, mute: bool) -> None:
     """Put an action into an NLA track of its own, unless it lies in one already."""
-    if action in _playing(owner)[1:]:
+    if action in compat.strip_actions(owner):
         return
     data = owner.animation_data or owner.animation_data_create()
     if data.action == action:
         data.action = None
-    compat.add_strip(owner, action, frame, action.name, mute)
+    track = compat.add_strip(owner, action, frame)
+    track.mute, track.strips[0].extrapolation = mute, "NOTHING" if mute else "HOLD_FORWARD"
 
 
 def baked_paths() -> set[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import bpy
@@ -57,12 +58,7 @@ def assign(action: Any, datablock: Any) -> None:
 def push_down(datablock: Any) -> None:
     """Keep what plays on `datablock` as an NLA strip under whatever plays next."""
     data = datablock.animation_data
-    action = data.action
-    track = data.nla_tracks.new()
-    track.name = action.name
-    strip = track.strips.new(action.name, int(action.frame_range[0]), action)
-    if has_slots():
-        strip.action_slot = data.action_slot
+    add_strip(datablock, data.action, int(data.action.frame_range[0]), data.action_slot if has_slots() else None)
     data.action = None
 
 
@@ -70,19 +66,35 @@ def animates(action: Any, datablock: Any) -> bool:
     """Whether `action` holds curves for `datablock`."""
     if has_slots():
         return slot_of(action, datablock, create=False) is not None
-    return action.id_root == datablock.id_type and any(f is not None for f in action.fcurves)
+    return action.id_root == datablock.id_type and bool(action.fcurves)
 
 
-def add_strip(datablock: Any, action: Any, frame: int, name: str, mute: bool) -> Any:
-    """An NLA track of its own for `action`, with the strip's slot set."""
+def all_curves(action: Any) -> Iterable[Any]:
+    """Every curve of an action, whatever it animates."""
+    if not has_slots():
+        yield from action.fcurves
+        return
+    for layer in action.layers:
+        for strip in layer.strips:
+            for bag in strip.channelbags:
+                yield from bag.fcurves
+
+
+def strip_actions(datablock: Any) -> list[Any]:
+    """The actions in a datablock's NLA strips."""
+    data = datablock.animation_data
+    return [] if data is None else [s.action for track in data.nla_tracks for s in track.strips if s.action is not None]
+
+
+def add_strip(datablock: Any, action: Any, frame: int, slot: Any = None) -> Any:
+    """An NLA track of its own for `action`, called like it, with the strip's slot set: `slot`, or the one that animates the datablock. The track."""
     data = datablock.animation_data or datablock.animation_data_create()
     track = data.nla_tracks.new()
-    track.name, track.mute = name, mute
-    strip = track.strips.new(name, frame, action)
+    track.name = action.name
+    strip = track.strips.new(action.name, frame, action)
     if has_slots():
-        strip.action_slot = slot_of(action, datablock, create=True)
-    strip.extrapolation = "HOLD_FORWARD" if not mute else "NOTHING"
-    return strip
+        strip.action_slot = slot or slot_of(action, datablock, create=True)
+    return track
 
 
 def shared_action() -> bool:

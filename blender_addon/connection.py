@@ -9,7 +9,8 @@ from typing import Any
 import bpy
 
 from ..core.errors import InnerfaceError
-from .settings import LAN, LOOPBACK, ROOT
+from ..server.addresses import LOOPBACK
+from .settings import LAN, ROOT
 
 
 def user_folder() -> Path:

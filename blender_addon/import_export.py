@@ -212,10 +212,12 @@ CLASSES = (INNERFACE_OT_add_head, INNERFACE_OT_key_takes, INNERFACE_OT_export, I
 MENUS = (("TOPBAR_MT_file_import", _import_menu), ("TOPBAR_MT_file_export", _export_menu), ("VIEW3D_MT_mesh_add", _add_menu))
 
 
+_register, _unregister = bpy.utils.register_classes_factory(CLASSES)
+
+
 def register() -> None:
     """Register classes and menu entries."""
-    for cls in CLASSES:
-        bpy.utils.register_class(cls)
+    _register()
     for menu, entry in MENUS:
         getattr(bpy.types, menu).append(entry)
 
@@ -224,5 +226,4 @@ def unregister() -> None:
     """Undo `register`."""
     for menu, entry in reversed(MENUS):
         getattr(bpy.types, menu).remove(entry)
-    for cls in reversed(CLASSES):
-        bpy.utils.unregister_class(cls)
+    _unregister()

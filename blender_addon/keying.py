@@ -52,6 +52,7 @@ class Keyed:
     keys: int = 0
     notes: list[str] = field(default_factory=list)
     part: Part = field(default_factory=Part)
+    baked: dict[Any, dict[baked.Curve, tuple[np.ndarray, np.ndarray]]] = field(default_factory=dict)  # by action: what an earlier bake wrote
     written: dict[Any, dict[baked.Curve, tuple[np.ndarray, np.ndarray]]] = field(default_factory=dict)
     hand_made: int = 0  # keys of an animator's that stayed
 
@@ -90,7 +91,7 @@ def key_track(face: Face, track: Track, name: str, scene: Any, tolerance: float 
     at = frame_times(track.time, rate, (first - start) / rate)
     channels = tuple(c for c in ARKIT if c in track.columns and not np.isnan(track.column(c)).all())
     weights = linear(track.time, track.select(channels), at)
-    out = Keyed(len(at), first, part=part)
+    out = Keyed(len(at), first, part=part, baked={action: baked.kept(action) for action in set(part.before.values())})
     for mesh in face.meshes:
         check_editable(mesh)
     shared = next(iter(part.before.values()), None) or _new_action(name) if compat.shared_action() else None
@@ -171,7 +172,7 @@ def _write(out: Keyed, owner: Any, action: Any, paths: list[str], indices: list[
     out.dense_keys += values.size
     every = np.arange(len(values))
     chosen = [every] * len(paths) if tolerance is None else key_reduction.reduce(values, tolerance)
-    fcurves, before = compat.fcurves_of(action, owner), baked.kept(action) if action in out.part.before.values() else {}
+    fcurves, before = compat.fcurves_of(action, owner), out.baked.get(action, {})
     written = out.written.setdefault(action, {})
     for c, (path, index, keys) in enumerate(zip(paths, indices, chosen)):
         at, what, name = frames[keys], values[keys, c], (owner.name, path, index)

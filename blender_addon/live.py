@@ -18,7 +18,7 @@ import numpy as np
 from ..core.channels import ARKIT, GROUPS
 from ..core.errors import InnerfaceError
 from . import connection, takes
-from .face import Face, active_face
+from .face import active_face
 from .preview import Preview, restore_all
 from .redraw import redraw
 from .settings import preferences
@@ -91,8 +91,7 @@ class Live:
             self.shoot.abandon()
             self.shoot = None
             bpy.app.timers.register(takes.refresh, first_interval=_SAVED_S)
-        if self.preview is not None:
-            self.preview.hide()
+        self.hide()
         self.preview = self.lost = None
         if self.thread is not None:
             self.thread.stop(_STOP_S if wait else 0.0)
@@ -103,13 +102,12 @@ class Live:
             bpy.app.timers.unregister(_tick)
         redraw()
 
-    def target(self, context: Any, face: Face | None = None) -> None:
-        """Show faces on this face, or on the active one; where there is none, `face_problem` says so."""
-        if self.preview is not None:
-            self.preview.hide()
+    def target(self, context: Any) -> None:
+        """Show faces on the active face; where there is none, `face_problem` says so."""
+        self.hide()
         self.preview, self.lost, self.face_problem, self.scene = None, None, "", context.scene.name
         try:
-            self.preview = Preview(face or active_face(context))
+            self.preview = Preview(active_face(context))
         except InnerfaceError as error:
             self.face_problem = str(error)
 
@@ -176,8 +174,7 @@ class Live:
     def pause(self, why: str) -> None:
         """The face is as it was, for a while: `why` is said in the panel."""
         self.paused = why
-        if self.preview is not None:
-            self.preview.hide()
+        self.hide()
 
     def aside(self, seconds: float) -> None:
         """The face is as it was for so long."""

@@ -23,13 +23,13 @@ class _Connected:
     @classmethod
     def poll(cls, _context: Any) -> bool:
         """Blender's call."""
-        return _running(cls, "Nothing is connected: press Connect first")
+        return _running(cls)
 
 
-def _running(cls: Any, otherwise: str) -> bool:
+def _running(cls: Any) -> bool:
     if live.on and live.thread.state == "running":
         return True
-    cls.poll_message_set("It is still being connected: wait a moment" if live.on else otherwise)
+    cls.poll_message_set("It is still being connected: wait a moment" if live.on else "Nothing is connected: press Connect first")
     return False
 
 
@@ -97,15 +97,11 @@ class INNERFACE_OT_allow_network(Mended, bpy.types.Operator):
         return {"FINISHED"}
 
 
-class INNERFACE_OT_show_here(Mended, bpy.types.Operator):
+class INNERFACE_OT_show_here(_Connected, Mended, bpy.types.Operator):
     """Show the live face on the active character from now on"""
 
     bl_idname = "innerface.show_here"
     bl_label = "Show Here"
-
-    @classmethod
-    def poll(cls, _context: Any) -> bool:
-        return _running(cls, "Nothing is connected: press Connect first")
 
     def work(self, context: Any) -> set[str]:
         live.target(context)
@@ -148,7 +144,7 @@ class INNERFACE_OT_check(_Connected, Mended, bpy.types.Operator):
 
     @classmethod
     def poll(cls, _context: Any) -> bool:
-        if not _running(cls, "Nothing is connected: press Connect first"):
+        if not _running(cls):
             return False
         if not live.status.get("calibrated"):
             cls.poll_message_set("The check needs a calibration: calibrate first")
@@ -243,10 +239,12 @@ CLASSES = (
 _keymaps: list[tuple[Any, Any]] = []
 
 
+_register, _unregister = bpy.utils.register_classes_factory(CLASSES)
+
+
 def register() -> None:
     """Register classes and the hotkey."""
-    for cls in CLASSES:
-        bpy.utils.register_class(cls)
+    _register()
     keys = bpy.context.window_manager.keyconfigs.addon
     if keys is not None:  # there is none without a window
         keymap = keys.keymaps.new(name="3D View", space_type="VIEW_3D")
@@ -258,5 +256,4 @@ def unregister() -> None:
     while _keymaps:
         keymap, item = _keymaps.pop()
         keymap.keymap_items.remove(item)
-    for cls in reversed(CLASSES):
-        bpy.utils.unregister_class(cls)
+    _unregister()

@@ -18,8 +18,12 @@ class Mended:
         """Blender's call."""
         if "UNDO" in getattr(self, "bl_options", ()):
             live.hide()  # the undo step must not hold the preview
+        return self.mended(lambda: self.work(context))  # type: ignore[attr-defined]
+
+    def mended(self, work: Callable[[], set[str]]) -> set[str]:
+        """What `work` gives; its mistake in one line."""
         try:
-            return self.work(context)  # type: ignore[attr-defined]
+            return work()
         except InnerfaceError as error:
             self.report({"ERROR"}, str(error))  # type: ignore[attr-defined]
             return {"CANCELLED"}
@@ -70,14 +74,12 @@ class Threaded(Mended):
 
     def begin(self, context: Any) -> set[str]:
         """From `invoke`: the thread, and a timer that looks after it."""
+        return self.mended(lambda: self._started(context))
+
+    def _started(self, context: Any) -> set[str]:
         if jobs:
-            self.report({"ERROR"}, f"{jobs[0].label}: wait for it, or press Esc")  # type: ignore[attr-defined]
-            return {"CANCELLED"}
-        try:
-            self.job = Job(*self.prepare(context))  # type: ignore[attr-defined]
-        except InnerfaceError as error:
-            self.report({"ERROR"}, str(error))  # type: ignore[attr-defined]
-            return {"CANCELLED"}
+            raise InnerfaceError(f"{jobs[0].label}: wait for it, or press Esc")
+        self.job = Job(*self.prepare(context))  # type: ignore[attr-defined]
         jobs.append(self.job)
         manager = context.window_manager
         self.timer = manager.event_timer_add(0.05, window=context.window)
@@ -102,11 +104,7 @@ class Threaded(Mended):
             self.report({"ERROR"}, self.job.error)  # type: ignore[attr-defined]
             return {"CANCELLED"}
         live.hide()
-        try:
-            return self.finish(context, self.job.result)  # type: ignore[attr-defined]
-        except InnerfaceError as error:
-            self.report({"ERROR"}, str(error))  # type: ignore[attr-defined]
-            return {"CANCELLED"}
+        return self.mended(lambda: self.finish(context, self.job.result))  # type: ignore[attr-defined]
 
     def cancel(self, context: Any) -> None:
         """Blender's call, where the window is closed."""

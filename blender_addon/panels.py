@@ -182,8 +182,10 @@ class INNERFACE_PT_connect(_Tab, bpy.types.Panel):
             say(layout, problem, "ERROR", context)
             return
         column.prop(settings, "interface")
+        from ..server.wire import ifacialmocap
+
         port = {"DEVICE": settings.device_port, "SLIMEVR": settings.slimevr_port}.get(settings.sensors, 0)
-        port = port or {"LIVELINKFACE": settings.livelink_port, "IFACIALMOCAP": 49983}.get(settings.camera, 0)
+        port = port or {"LIVELINKFACE": settings.livelink_port, "IFACIALMOCAP": ifacialmocap.PORT}.get(settings.camera, 0)
         if settings.interface != "0.0.0.0":
             box = layout.box()
             box.label(text="Type this into the phone or tracker:", icon="URL")
@@ -453,14 +455,10 @@ CLASSES = (
 )  # fmt: skip
 
 
-def register() -> None:
-    """Register classes."""
-    for cls in CLASSES:
-        bpy.utils.register_class(cls)
+register, _unregister = bpy.utils.register_classes_factory(CLASSES)
 
 
 def unregister() -> None:
     """Undo `register`."""
-    for cls in reversed(CLASSES):
-        bpy.utils.unregister_class(cls)
+    _unregister()
     face_map.close()

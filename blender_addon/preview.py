@@ -7,7 +7,6 @@ themselves, so whatever an undo brings back can be told and mended: `restore_all
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
 from typing import Any
 
 import bpy
@@ -15,6 +14,7 @@ import numpy as np
 
 from ..core.channels import ARKIT
 from ..core.errors import InnerfaceError
+from . import compat
 from .curves import shape_key_path
 from .face import Face, FaceMesh, check_editable, named_face
 from .head_turn import HeadTurn, head_turn
@@ -31,7 +31,6 @@ class Preview:
             check_editable(mesh)
         self.name = face.name
         self.objects = [mesh.object.name for mesh in face.meshes]
-        self.rig = face.turns.name
         self.shown = False
         self._resolve(face)
 
@@ -124,35 +123,18 @@ def _remember(owner: Any, state: dict[str, Any], paths: set[str]) -> None:
     for d in data.drivers:
         if [d.data_path, d.array_index] in drivers:
             d.mute = True
-    for action in _actions(data):
+    playing = [data.action] if data.action is not None else []
+    for action in dict.fromkeys([*playing, *compat.strip_actions(owner)]):
         if action.library is not None:
             continue  # cannot be told apart from what its file says: its keys win
         muted = []
-        for k, curve in enumerate(all_curves(action)):
+        for k, curve in enumerate(compat.all_curves(action)):
             if curve.data_path in paths and not curve.mute:
                 curve.mute = True
                 muted.append([k, curve.data_path, curve.array_index])
         if muted:
             before = json.loads(action[MEMORY])["curves"] if MEMORY in action else []
             action[MEMORY] = json.dumps({"curves": before + muted})
-
-
-def _actions(data: Any) -> list[Any]:
-    """The actions that play on a datablock, directly or in NLA strips."""
-    found = [data.action] if data.action is not None else []
-    found += [strip.action for track in data.nla_tracks for strip in track.strips if strip.action is not None]
-    return list(dict.fromkeys(found))
-
-
-def all_curves(action: Any) -> Iterable[Any]:
-    """Every curve of an action, whatever it animates."""
-    if not hasattr(action, "layers"):
-        yield from action.fcurves
-        return
-    for layer in action.layers:
-        for strip in layer.strips:
-            for bag in strip.channelbags:
-                yield from bag.fcurves
 
 
 def restore_all() -> int:
@@ -187,7 +169,7 @@ def _restore(owner: Any) -> None:
     muted = {(path, index) for _, path, index in state.get("curves", [])}
     places = {k for k, _, _ in state.get("curves", [])}
     if muted:
-        for k, curve in enumerate(all_curves(owner)):
+        for k, curve in enumerate(compat.all_curves(owner)):
             if k in places and (curve.data_path, curve.array_index) in muted:
                 curve.mute = False
     owner.update_tag()

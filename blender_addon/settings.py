@@ -10,7 +10,6 @@ import bpy
 from bpy.props import BoolProperty, CollectionProperty, EnumProperty, FloatProperty, IntProperty, PointerProperty, StringProperty
 
 ROOT = __package__.rpartition(".")[0]
-LOOPBACK = "127.0.0.1"
 
 SENSORS = (
     ("NONE", "None", "No sensors on the face", "X", 0),
@@ -147,10 +146,12 @@ def preferences() -> Any:
     return bpy.context.preferences.addons[ROOT].preferences
 
 
+_register, _unregister = bpy.utils.register_classes_factory(CLASSES)
+
+
 def register() -> None:
     """Make the settings known."""
-    for cls in CLASSES:
-        bpy.utils.register_class(cls)
+    _register()
     bpy.types.Scene.innerface = PointerProperty(type=InnerfaceShot)
     bpy.types.WindowManager.innerface_takes = CollectionProperty(type=InnerfaceTake)
     bpy.types.WindowManager.innerface_take = IntProperty(name="Take", description="The take that is chosen")
@@ -159,5 +160,4 @@ def register() -> None:
 def unregister() -> None:
     """Undo `register`."""
     del bpy.types.WindowManager.innerface_take, bpy.types.WindowManager.innerface_takes, bpy.types.Scene.innerface
-    for cls in reversed(CLASSES):
-        bpy.utils.unregister_class(cls)
+    _unregister()

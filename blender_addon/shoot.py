@@ -38,7 +38,7 @@ class Shoot:
         self.first, self.last = self._range(shot.range)
         self.preroll = settings.preroll if self.playback else 0.0
         self.countdown = settings.countdown
-        self.phase, self.since, self.problem, self.stopping = "countdown", time.monotonic(), "", False
+        self.phase, self.since, self.stopping = "countdown", time.monotonic(), False
         self.began = 0.0
         self.path: Path | None = None
         self.pending: Future[Any] | None = None
@@ -142,9 +142,8 @@ class Shoot:
         if self.pending is not None and self.pending.done():
             error = self.pending.exception()
             if error is not None:
-                self.problem = str(error)
                 self._play(False)
-                self.done(None, self.problem)
+                self.done(None, str(error))
                 return True
             self.path, self.pending = Path(self.pending.result()), None
             self._play(True)

@@ -137,13 +137,4 @@ class INNERFACE_OT_invented(Mended, bpy.types.Operator):
 CLASSES = (INNERFACE_OT_take_bake, INNERFACE_OT_take_delete, INNERFACE_OT_takes_folder, INNERFACE_OT_takes_refresh, INNERFACE_OT_invented)
 
 
-def register() -> None:
-    """Register classes."""
-    for cls in CLASSES:
-        bpy.utils.register_class(cls)
-
-
-def unregister() -> None:
-    """Undo `register`."""
-    for cls in reversed(CLASSES):
-        bpy.utils.unregister_class(cls)
+register, unregister = bpy.utils.register_classes_factory(CLASSES)

@@ -84,6 +84,11 @@ def match(keys: list[str] | tuple[str, ...]) -> Match:
 
     Exact names beat tolerant ones (case, separators and prefixes aside). Nothing matched gives an empty mapping.
     """
+    return _match(tuple(keys))
+
+
+@lru_cache(maxsize=256)  # panels ask again at every drawing
+def _match(keys: tuple[str, ...]) -> Match:
     exact = {key: key for key in keys}
     tolerant: dict[str, str] = {}
     for key in keys:

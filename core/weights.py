@@ -65,11 +65,9 @@ def _relaxed(take: Take) -> Take:
     neutral, tracks = Neutral(rest.select(ARKIT)[-1]), dict(take.tracks)
     for name, track in take.tracks.items():
         if track.kind == "weights":
-            known = [k for k, c in enumerate(track.columns) if c in ARKIT]
-            weights = np.full((len(track.time), len(ARKIT)), np.nan)
-            places = [ARKIT.index(track.columns[k]) for k in known]
-            weights[:, places] = track.values[:, known]
-            values = track.values.copy()
-            values[:, known] = np.clip(neutral.remove(weights)[:, places], 0.0, None)
+            weights, values = np.clip(neutral.remove(track.select(ARKIT)), 0.0, None), track.values.copy()
+            for k, channel in enumerate(track.columns):
+                if channel in ARKIT:
+                    values[:, k] = weights[:, ARKIT.index(channel)]
             tracks[name] = Track(track.kind, track.time, track.columns, values, track.meta)
     return Take(take.name, tracks, [*take.notes, "the neutral that was set while recording was taken out"])

@@ -9,6 +9,16 @@ import socket
 LOOPBACK = "127.0.0.1"
 
 
+def loopback(host: str) -> bool:
+    """Whether only this computer can reach an address."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
 def own_address() -> str:
     """The one that leads to other networks; loopback where there is none."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
@@ -24,4 +34,4 @@ def own_addresses() -> list[str]:
     found = [own_address()]
     with contextlib.suppress(OSError):  # a computer that does not know its own name
         found += [str(info[4][0]) for info in socket.getaddrinfo(socket.gethostname(), None, socket.AF_INET)]
-    return [a for a in dict.fromkeys(found) if not ipaddress.ip_address(a).is_loopback]
+    return [a for a in dict.fromkeys(found) if not loopback(a)]

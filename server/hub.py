@@ -274,9 +274,9 @@ class Hub:
 
     def wants(self, stream: str) -> bool:
         """Whether the face that goes out is to come from "sensors" or from the "camera" now."""
-        if self.options.output == "auto":
-            return self.sensors_live == (stream == "sensors") or (stream == "sensors" and not self.camera.live)
-        return self.options.output == stream
+        if self.options.output != "auto":
+            return self.options.output == stream
+        return not self.sensors_live if stream == "camera" else self.sensors_live or not self.camera.live
 
     @property
     def last_out(self) -> float:

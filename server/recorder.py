@@ -60,14 +60,13 @@ class _Steady:
 
 
 class Recorder:
-    """One take. `about`: texts that are kept with it. `put` from any
-    thread; `close` waits until all is on the disk. `problem`: what is wrong now, "" if nothing; `dropped`: samples
-    that neither disk nor memory took."""
+    """One take. `about`: texts that are kept with it. `put` from any thread; `close` waits until all is on the disk. `problem`: what is wrong now, "" if
+    nothing; `dropped`: samples that neither disk nor memory took."""
 
     def __init__(self, path: str | Path, name: str, started: float, about: dict[str, str] | None = None) -> None:
         self.about = {"version": "1", "name": name, "epoch": "0.0", "utc": datetime.now(UTC).isoformat(timespec="milliseconds")} | (about or {})
         self.ending: dict[str, str] = {}
-        self.path, self.name, self.started = Path(path), name, started
+        self.path, self.started = Path(path), started
         self.problem, self.dropped, self.rows, self.given_up = "", 0, 0, threading.Event()
         try:
             if self.path.exists():

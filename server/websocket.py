@@ -22,7 +22,7 @@ import numpy as np
 
 from ..core.channels import ARKIT, OUTPUT
 from ..core.errors import InnerfaceError
-from .addresses import own_address
+from .addresses import loopback, own_address
 from .frame import Frame, face_bytes, sensor_bytes
 from .hub import Hub
 
@@ -33,16 +33,6 @@ _REQUESTS_S, _BURST = 20.0, 40  # requests a second that a client may make
 _QUEUE = 8  # frames that a client may be behind before it gets only the newest
 _STATUS_S = 0.5
 STREAMS = ("face", "sensors", "status")
-
-
-def loopback(host: str) -> bool:
-    """Whether only this computer can reach an address."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 class _Client:
@@ -301,4 +291,3 @@ def _known_host(header: str, own: str) -> bool:
     except ValueError:
         return False
     return True
-

@@ -62,10 +62,14 @@ def _live(bpy: Any, seconds: float) -> dict[str, Any]:
         play(_CALIBRATED_S, lambda: live.status.get("calibrated"))
         if not live.status.get("calibrated"):
             raise RuntimeError("the virtual performer was not calibrated")
-        play(1.0)
-        live.spent.clear()
-        live.shown.clear()
-        memory = play(seconds)
+        def measured(seconds: float) -> list[float]:
+            """`play`, once it has settled, and only its own figures."""
+            play(1.0)
+            live.spent.clear()
+            live.shown.clear()
+            return play(seconds)
+
+        memory = measured(seconds)
         figures = _figures(live, "")
         if seconds > 600:
             settled = len(memory) // 12
@@ -75,10 +79,7 @@ def _live(bpy: Any, seconds: float) -> dict[str, Any]:
             }  # fmt: skip
         else:
             live.ask(lambda hub: setattr(hub.session, "ahead", False))
-            play(1.0)
-            live.spent.clear()
-            live.shown.clear()
-            play(_DIRECT_S)
+            measured(_DIRECT_S)
             figures |= _figures(live, "lowest_delay_")
         live.disconnect(wait=True)
     return figures

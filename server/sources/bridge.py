@@ -37,7 +37,6 @@ class Bridge:
         self.link = self.address + (f"?token={quote(token, safe='')}" if token else f"?token={query}" if query else "")
         self.task: asyncio.Task[None] | None = None
         self.socket: Any = None
-        self.status: dict[str, Any] = {}
 
     async def start(self, hub: Hub) -> None:
         """Begin to connect; where nobody answers, again and again."""
@@ -72,7 +71,7 @@ class Bridge:
             problem = ""
             try:
                 async with connect(self.link, proxy=None, compression=None, max_size=_LARGEST, open_timeout=5, close_timeout=1) as self.socket:
-                    await self._send({"command": "subscribe", "streams": ["face", "status"]})
+                    await self._send({"command": "subscribe", "streams": ["face"]})
                     hub.receive(self.name, About(self.address, name="another bridge"))
                     async for message in self.socket:
                         self._heard(hub, message)
@@ -94,8 +93,6 @@ class Bridge:
             return
         try:
             said = json.loads(message)
-            if isinstance(said.get("status"), dict):
-                self.status = said["status"]
             if said.get("ok") is False:
                 hub.note(f"{self.address}: {str(said.get('error'))[:300]}")
         except (ValueError, AttributeError, RecursionError):

@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 
 from ...core.errors import InnerfaceError
+from ..addresses import LOOPBACK, loopback
 from ..hub import Hub
 from ..messages import About, Face, Imu
+from ..silence import AFTER_S
 from ..wire import device, ifacialmocap, live_link_face, osc, slimevr, vmc
 
 DEVICE_PORT = 7645
-LOOPBACK = "127.0.0.1"
-_QUIET_S = 5.0  # silence after which likely causes are named
 
 
 class Udp(ABC, asyncio.DatagramProtocol):
@@ -72,8 +72,8 @@ class Udp(ABC, asyncio.DatagramProtocol):
         """What is waited for, where, and after a while why it may not come."""
         silent = time.monotonic() - max(self.heard, self.opened)
         hint = ""
-        if silent > _QUIET_S and self.opened:
-            if self.host in (LOOPBACK, "::1", "localhost"):
+        if silent > AFTER_S and self.opened:
+            if loopback(self.host):
                 hint = "; only this computer can reach it: give --host and a token, or this source an address, for devices of the network"
             else:
                 hint = "; nothing comes: is a firewall in the way, does the Wi-Fi keep its guests apart, is the app in another mode?"

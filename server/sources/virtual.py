@@ -23,11 +23,12 @@ from ...core.imu.quality import ACTIONS
 from ...core.imu.signal import ImuSignal, from_track, joined
 from ...core.imu.simulate import simulate
 from ...core.take import Track
+from ..addresses import LOOPBACK
 from ..hub import Hub
 from ..messages import Imu
 from ..wire import cobs, device
 from .serial_port import SerialDevice
-from .udp import LOOPBACK, Devices
+from .udp import Devices
 
 NUMBER = 0x51CE
 

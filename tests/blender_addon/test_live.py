@@ -63,7 +63,7 @@ def test_an_animator_connects_calibrates_records_and_bakes(load, addon, live, sc
     bpy.ops.innerface.calibrate_cancel()
     play(live, lambda: not live.status.get("calibrating"))
     bpy.ops.innerface.disconnect()
-    assert not live.on and "innerface_preview" not in key and not [c for c in load("blender_addon.preview").all_curves(action) if c.mute]
+    assert not live.on and "innerface_preview" not in key and not [c for c in load("blender_addon.compat").all_curves(action) if c.mute]
     live.thread = None
 
 

@@ -7,8 +7,6 @@ import pytest
 
 from .blender_window import BlenderWindow
 
-ZIP = "bl_ext.user_default.innerface"
-
 
 def pytest_collection_modifyitems(items):
     for item in items:
