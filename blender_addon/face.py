@@ -1,14 +1,17 @@
-"""A face is a set: every mesh under one rig whose shape keys answer to channels, and what turns the head."""
+"""A face is a set: every mesh under one rig whose shape keys answer to channels, the bones that do, and what turns the head."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
+from ..core import bones
 from ..core.errors import InnerfaceError
+from ..core.mapping import Mapping, Target
 from ..core.matching import Match, match
+from .turns import Turn, turn_of
 
 MIN_CHANNELS = 3  # a set of meshes that answers to fewer is no face: a lone "Smile" on a hand is chance
 _HEAD_BONE = re.compile(r"^(.*[:_.])?(cc_base_|def-|org-|j_bip_c_)?head$", re.IGNORECASE)
@@ -16,7 +19,7 @@ _HEAD_BONE = re.compile(r"^(.*[:_.])?(cc_base_|def-|org-|j_bip_c_)?head$", re.IG
 
 @dataclass
 class FaceMesh:
-    """One mesh of a face: its object and how its keys answer to channels."""
+    """One mesh of a face: its object and how the names of its keys answer to channels by themselves."""
 
     object: Any
     match: Match
@@ -41,12 +44,16 @@ def check_editable(mesh: FaceMesh) -> None:
 
 @dataclass
 class Face:
-    """Meshes, the rig above them (or None), the head bone's name (or None), and the object that turns where no bone does."""
+    """Meshes, the rig above them (or None), the head bone's name (or None), what holds them together, and how channels drive all of it. `turns`: the object
+    whose rotation is keyed by head angles; `whole`: whether that turns all of the face."""
 
     meshes: list[FaceMesh]
+    mapping: Mapping
+    holder: Any
     rig: Any = None
     head_bone: str | None = None
-    notes: list[str] = field(default_factory=list)
+    turns: Any = None
+    whole: bool = True
 
     @property
     def name(self) -> str:
@@ -54,19 +61,26 @@ class Face:
         return self.rig.name if self.rig is not None else self.meshes[0].object.name
 
     @property
-    def turns(self) -> Any:
-        """The object whose rotation is keyed by head angles."""
-        return self.rig if self.rig is not None else self.meshes[0].object
-
-    @property
     def owners(self) -> list[Any]:
         """The datablocks whose animation is the face's: each mesh's Key, and what turns the head."""
         return list(dict.fromkeys([*(mesh.key for mesh in self.meshes), self.turns]))
 
+    def keys(self, mesh: FaceMesh) -> list[tuple[int, str]]:
+        """The mesh's keys that are driven, in its own order: (place in the mapping's destinations, key)."""
+        places = {name: i for i, (kind, name, _) in enumerate(self.mapping.destinations) if kind == "key"}
+        return [(places[k.name], k.name) for k in mesh.key.key_blocks[1:] if k.name in places]
+
+    def head_turn(self) -> Turn | str:
+        """What turns the face's head, or a sentence that says why nothing does."""
+        if self.turns.type == "ARMATURE" and self.head_bone is None:
+            return f"{self.turns.name} has no bone called head; the take's head angles were not keyed"
+        if not self.whole:
+            return f"{self.holder.name} holds more than this face and has no bones; the take's head angles were not keyed"
+        return turn_of(self.turns, self.head_bone)
+
     def unmatched_channels(self) -> list[str]:
-        """Channels that no mesh of the face answers to."""
-        sets = [set(m.match.unmatched_channels) for m in self.meshes]
-        return [c for c in self.meshes[0].match.unmatched_channels if all(c in s for s in sets)]
+        """Channels that nothing of the face answers to."""
+        return list(self.mapping.unmatched)
 
 
 def rig_of(obj: Any) -> Any:
@@ -91,10 +105,13 @@ def head_bone(rig: Any) -> str | None:
 
 
 def _matched(obj: Any) -> FaceMesh | None:
+    """The mesh as a part of a face, where a key answers by its name or by the user's rows."""
     if obj.type != "MESH" or obj.data.shape_keys is None:
         return None
-    found = match([k.name for k in obj.data.shape_keys.key_blocks[1:]])
-    return FaceMesh(obj, found) if found.targets else None
+    names = [k.name for k in obj.data.shape_keys.key_blocks[1:]]
+    found = match(names)
+    mapped = {t.name for t in stored_targets(holder_of(obj)) if t.kind == "key"}
+    return FaceMesh(obj, found) if found.targets or mapped & set(names) else None
 
 
 def _groups(objects: Sequence[Any]) -> dict[Any, list[FaceMesh]]:
@@ -106,11 +123,12 @@ def _groups(objects: Sequence[Any]) -> dict[Any, list[FaceMesh]]:
     for obj in objects:
         mesh = _matched(obj)
         if mesh is not None:
-            groups.setdefault(_holder(obj), []).append(mesh)
-    return {k: v for k, v in groups.items() if len({c for m in v for c, _, _ in m.match.targets}) >= MIN_CHANNELS}
+            groups.setdefault(holder_of(obj), []).append(mesh)
+    return {k: v for k, v in groups.items() if stored_targets(k) or len({c for m in v for c, _, _ in m.match.targets}) >= MIN_CHANNELS}
 
 
-def _holder(obj: Any) -> Any:
+def holder_of(obj: Any) -> Any:
+    """What holds the face together that `obj` belongs to: the rig, else the parent, else the object itself."""
     return rig_of(obj) or obj.parent or obj
 
 
@@ -124,13 +142,15 @@ def find_face(objects: Sequence[Any], where: str = "the scene") -> Face:
     if len(groups) > 1:
         named = "; ".join(f"{getattr(k, 'name', k)}: {', '.join(m.object.name for m in v)}" for k, v in groups.items())
         raise InnerfaceError(f"{where}: holds {len(groups)} characters ({named}); name the meshes of one with --object")
-    return _face(next(iter(groups.values())))
+    holder, meshes = next(iter(groups.items()))
+    return _face(meshes, holder, objects)
 
 
 def face_of(obj: Any, objects: Sequence[Any]) -> Face | None:
     """The face that `obj` (one of its meshes, or the rig above them) belongs to, or None."""
-    own = _groups(objects).get(obj if obj.type == "ARMATURE" else _holder(obj))
-    return _face(own) if own else None
+    groups = _groups(objects)
+    holder = obj if obj in groups else holder_of(obj)
+    return _face(groups[holder], holder, objects) if holder in groups else None
 
 
 def named_face(objects: Sequence[Any], names: Sequence[str], where: str = "the scene") -> Face:
@@ -144,14 +164,14 @@ def named_face(objects: Sequence[Any], names: Sequence[str], where: str = "the s
             raise InnerfaceError(f"{where}: there is no object '{name}'; its meshes are: {known}")
         if obj.type != "MESH" or obj.data.shape_keys is None or len(obj.data.shape_keys.key_blocks) < 2:
             raise InnerfaceError(f"{where}: object '{name}' has no shape keys; choose a mesh that has them")
-        found = match([k.name for k in obj.data.shape_keys.key_blocks[1:]])
-        if not found.targets:
+        found = _matched(obj)
+        if found is None:
             keys = ", ".join(k.name for k in obj.data.shape_keys.key_blocks[1:6])
             raise InnerfaceError(
                 f"{where}: no shape key of '{name}' matches a face channel (it has: {keys}); rename them or choose another mesh"
             )
-        meshes.append(FaceMesh(obj, found))
-    return _face(meshes)
+        meshes.append(found)
+    return _face(meshes, holder_of(meshes[0].object), objects)
 
 
 def active_face(context: Any) -> Face:
@@ -161,8 +181,60 @@ def active_face(context: Any) -> Face:
     return found or find_face(list(context.scene.objects))
 
 
-def _face(meshes: list[FaceMesh]) -> Face:
+def stored_targets(holder: Any) -> tuple[Target, ...]:
+    """The rows that the user keeps on what holds a face; empty where the names decide."""
+    rows = getattr(getattr(holder, "innerface", None), "targets", ())
+    return tuple(row.target() for row in rows if row.channel and row.to)
+
+
+def automatic(meshes: Sequence[FaceMesh], rig: Any, objects: Sequence[Any]) -> Mapping:
+    """The mapping that names yield: shape keys by the schemes, jaw and eye bones where they, and no key, move teeth and eyeballs."""
+    meshes = sorted(meshes, key=lambda m: -len(m.match.targets))
+    rows: dict[str, list[tuple[str, str, float]]] = {}  # by key: what the largest mesh that has it says goes for all
+    for mesh in meshes:
+        own: dict[str, list[tuple[str, str, float]]] = {}
+        for row in mesh.match.targets:
+            own.setdefault(row[1], []).append(row)
+        rows = own | rows
+    targets = tuple(Target(channel, "key", key, gain=weight) for found in rows.values() for channel, key, weight in found)
+    return Mapping(meshes[0].match.scheme, targets + _bone_targets(targets, meshes[0].match.scheme, rig, objects))
+
+
+def _bone_targets(keys: tuple[Target, ...], scheme: str, rig: Any, objects: Sequence[Any]) -> tuple[Target, ...]:
+    if rig is None or rig.type != "ARMATURE":
+        return ()
+    answered, out = {t.channel for t in keys}, ()
+    for role, bone in bones.roles(b.name for b in rig.data.bones).items():
+        skinned = [o for o in objects if o.type == "MESH" and bone in o.vertex_groups and rig_of(o) == rig]
+        wanted = bones.channels(role)
+        # Character Creator's keys only shape the skin; elsewhere a bone moves what no key does: eyeballs of their own, or a jaw without a key
+        unshaped = role != "jaw" and any(not wanted & _answers(o) for o in skinned)
+        if skinned and (scheme.startswith("Reallusion C") or not wanted & answered or unshaped):
+            out += bones.targets(role, bone)
+    return out
+
+
+def _answers(obj: Any) -> set[str]:
+    found = _matched(obj)
+    return set() if found is None else {c for c, _, _ in found.match.targets}
+
+
+def _face(meshes: list[FaceMesh], holder: Any, objects: Sequence[Any]) -> Face:
     meshes.sort(key=lambda m: (-len(m.match.targets), m.object.name))
-    rigs = [rig for rig in (rig_of(m.object) for m in meshes) if rig is not None]
-    rig = rigs[0] if rigs else None
-    return Face(meshes, rig, head_bone(rig))
+    rig = next((rig for rig in (rig_of(m.object) for m in meshes) if rig is not None), None)
+    stored = stored_targets(holder)
+    mapping = Mapping(holder.innerface.preset or "own", stored) if stored else automatic(meshes, rig, objects)
+    turns, whole = rig, True
+    if rig is None:
+        shared = len(meshes) > 1 and holder not in [m.object for m in meshes]
+        turns = holder if shared else meshes[0].object
+        own = {m.object for m in meshes}
+        whole = not shared or all(o in own for o in objects if o.type == "MESH" and _under(o, holder))
+    return Face(meshes, mapping, holder, rig, head_bone(rig), turns, whole)
+
+
+def _under(obj: Any, holder: Any) -> bool:
+    parent = obj.parent
+    while parent is not None and parent != holder:
+        parent = parent.parent
+    return parent is not None

@@ -22,7 +22,7 @@ HEADER = "Timecode,BlendshapeCount," + ",".join(pascal(c) for c in LIVE_LINK_FAC
 _BY_LOWER = {c.lower(): c for c in LIVE_LINK_FACE}
 
 # Eye angles (rad) from gaze channels, least squares on the app's own takes: yaw > 0 to the performer's right, pitch > 0 down.
-_YAW, _YAW_REST, _PITCH_DOWN, _PITCH_UP = 0.60, 0.066, 0.615, 0.445
+EYE_YAW, _YAW_REST, EYE_DOWN, EYE_UP = 0.60, 0.066, 0.615, 0.445
 
 
 def parse(text: str, path: Path) -> Take:
@@ -88,8 +88,8 @@ def eye_angles(track: Track) -> dict[str, np.ndarray]:
     out = {}
     for side, sign in (("left", 1.0), ("right", -1.0)):
         look = {way: get[f"eyeLook{way}{side.capitalize()}"] for way in ("In", "Out", "Up", "Down")}
-        out[f"{side}EyeYaw"] = sign * (_YAW * (look["In"] - look["Out"]) - _YAW_REST)
-        out[f"{side}EyePitch"] = _PITCH_DOWN * look["Down"] - _PITCH_UP * look["Up"]
+        out[f"{side}EyeYaw"] = sign * (EYE_YAW * (look["In"] - look["Out"]) - _YAW_REST)
+        out[f"{side}EyePitch"] = EYE_DOWN * look["Down"] - EYE_UP * look["Up"]
         out[f"{side}EyeRoll"] = np.zeros(len(track.time))
     return out
 

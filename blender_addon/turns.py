@@ -1,4 +1,4 @@
-"""How head angles turn a face's head bone, or the object where there is none."""
+"""How angles in the head's axes turn a bone or an object, and back: the head by its angles, jaw and eyes by channels."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ import bpy
 import numpy as np
 from mathutils import Euler, Matrix, Quaternion
 
-from .face import Face
+from ..core.imu.quaternion import from_matrix, to_euler_yxz, to_matrix
 
 # Head frame (x left, y up, z out of the face) to Blender's world for a character that faces -Y.
 _TO_BLENDER = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]])
 
 
 @dataclass(frozen=True)
-class HeadTurn:
-    """What turns: `owner` (an object), `target` (a pose bone of it, or itself), `path` of its rotation on the owner, and the
-    matrices around a head's rotation."""
+class Turn:
+    """What turns: `owner` (an object), `bone` (a pose bone of it, or None for itself), `path` of its rotation on the owner, and the
+    matrices around a rotation in the head's axes; `size`: metres of the world in one of the owner's units."""
 
     owner: Any
     bone: str | None
@@ -28,6 +28,7 @@ class HeadTurn:
     to_world: np.ndarray
     before: np.ndarray
     after: np.ndarray
+    size: float = 1.0
 
     @property
     def target(self) -> Any:
@@ -38,6 +39,11 @@ class HeadTurn:
     def attribute(self) -> str:
         """The target's property that is set."""
         return self.path.rpartition(".")[2]
+
+    @property
+    def place_path(self) -> str:
+        """The path of its place."""
+        return self.path[: len(self.path) - len(self.attribute)] + "location"
 
     def value(self, angles: np.ndarray) -> Any:
         """`values` of one frame (3,), fast."""
@@ -58,26 +64,41 @@ class HeadTurn:
         rotations = self.before @ (self.to_world @ head_rotation(angles) @ self.to_world.T) @ self.after
         return _quaternions(rotations) if self.mode == "QUATERNION" else _eulers(rotations, self.mode)
 
+    def angles(self, values: np.ndarray) -> np.ndarray:
+        """Backwards: yaw, pitch, roll (T, 3) in rad from values (T, 4 or 3) of the property."""
+        if self.mode == "QUATERNION":
+            local = to_matrix(values / np.linalg.norm(values, axis=1, keepdims=True))
+        else:
+            local = np.array([Euler(row, self.mode).to_matrix() for row in values.tolist()])
+        return to_euler_yxz(from_matrix(self.to_world.T @ self.before.T @ local @ self.after.T @ self.to_world))
 
-def head_turn(face: Face) -> HeadTurn | str:
-    """What turns the face's head, or a sentence that says why nothing does."""
-    owner = face.turns
-    if owner.type == "ARMATURE" and face.head_bone is None:
-        return f"{owner.name} has no bone called head; the take's head angles were not keyed"
-    # A character faces -Y of its own heading, however it was turned about Z in the scene.
+    def places(self, moves: np.ndarray) -> np.ndarray:
+        """Values (T, 3) of the bone's place from moves (T, 3: left, up, forward) in m."""
+        return moves @ (self.before @ self.to_world).T / self.size
+
+    def moves(self, places: np.ndarray) -> np.ndarray:
+        """Backwards from `places`."""
+        return places @ (self.before @ self.to_world) * self.size
+
+
+def turn_of(owner: Any, bone: str | None) -> Turn | str:
+    """How a bone (or an object itself, where None) turns in the head's axes, or a sentence that says why it cannot be keyed.
+
+    A character faces -Y of its own heading, however it was turned about Z in the scene."""
     heading = np.array(Matrix.Rotation(owner.matrix_world.to_euler("XYZ").z, 3, "Z"))
-    before, after, prefix, target = np.eye(3), np.eye(3), "", owner
-    if face.head_bone is not None:
-        target = owner.pose.bones[face.head_bone]
+    before, prefix, target = np.eye(3), "", owner
+    if bone is not None:
+        target = owner.pose.bones[bone]
         after = np.array((owner.matrix_world @ target.bone.matrix_local).to_3x3().normalized())
         before = after.T
-        prefix = f'pose.bones["{bpy.utils.escape_identifier(face.head_bone)}"].'
+        prefix = f'pose.bones["{bpy.utils.escape_identifier(bone)}"].'
     else:
         after = np.array(owner.matrix_basis.to_3x3().normalized())
     if target.rotation_mode == "AXIS_ANGLE":
-        return f"{owner.name}: the head turns in axis-angle mode, which is not keyed; switch it to quaternion"
+        return f"{owner.name}: {'the object' if bone is None else bone} turns in axis-angle mode, which is not keyed; switch it to quaternion"
     path = prefix + ("rotation_quaternion" if target.rotation_mode == "QUATERNION" else "rotation_euler")
-    return HeadTurn(owner, face.head_bone, path, target.rotation_mode, heading @ _TO_BLENDER, before, after)
+    size = float(np.mean(owner.matrix_world.to_scale()))
+    return Turn(owner, bone, path, target.rotation_mode, heading @ _TO_BLENDER, before, after, size or 1.0)
 
 
 def head_rotation(angles: np.ndarray) -> np.ndarray:
@@ -92,10 +113,10 @@ def head_rotation(angles: np.ndarray) -> np.ndarray:
 
 
 def _quaternions(rotations: np.ndarray) -> np.ndarray:
-    out = np.array([Matrix(r.tolist()).to_quaternion() for r in rotations])
+    out = from_matrix(rotations)
     flips = np.cumprod(np.where((out[1:] * out[:-1]).sum(1) < 0, -1.0, 1.0))
     out[1:] *= flips[:, None]
-    return out
+    return out if len(out) == 0 or out[0, 0] >= 0 else -out
 
 
 def _eulers(rotations: np.ndarray, order: str) -> np.ndarray:

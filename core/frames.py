@@ -1,0 +1,67 @@
+"""A weights track on the whole frames of a scene: by true time, and with blink peaks and lip contacts where linear resampling would cut them off."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .channels import ARKIT, GROUPS
+from .resample import bridge, linear
+from .take import Track
+
+if TYPE_CHECKING:
+    from .face_model import FaceModel
+
+_PROMINENT = 0.05  # a turning point that stands out by so much is kept
+_CLOSER_M = 3e-4  # lips that come closer by so much touch, or nearly
+_MOUTH = [ARKIT.index(c) for c in GROUPS["mouth"]]
+
+
+def on_frames(track: Track, at: np.ndarray) -> np.ndarray:
+    """Weights (N, 52) at times `at` (N,), evenly spaced; channels that the track lacks are 0.
+
+    Linear between rows. Turning points of the track are moved onto the nearest frame, and where lips touch between two frames, the mouth of that moment is."""
+    values = np.nan_to_num(bridge(track.time, track.select(ARKIT)))
+    out = linear(track.time, values, at)
+    if len(track.time) < 3 or len(at) < 2:
+        return out
+    step = (at[-1] - at[0]) / (len(at) - 1)
+    frame = np.round((track.time - at[0]) / step).astype(int)
+    _keep_peaks(values, frame, out)
+    _keep_contacts(values, frame, out)
+    return out
+
+
+def _keep_peaks(values: np.ndarray, frame: np.ndarray, out: np.ndarray) -> None:
+    from scipy.signal import find_peaks
+
+    for c in np.flatnonzero(np.ptp(values, axis=0) > _PROMINENT):
+        rows, size = [], []
+        for sign in (1.0, -1.0):
+            at, found = find_peaks(sign * values[:, c], prominence=_PROMINENT)
+            rows.append(at)
+            size.append(found["prominences"])
+        row, order = np.concatenate(rows), np.argsort(np.concatenate(size), kind="stable")
+        row = row[order]  # of two in one frame the larger is written last
+        row = row[(frame[row] >= 0) & (frame[row] < len(out))]
+        out[frame[row], c] = values[row, c]
+
+
+def _keep_contacts(values: np.ndarray, frame: np.ndarray, out: np.ndarray) -> None:
+    """Wherever the lips come closest, on the bundled head, that frame gets the whole mouth of the moment: jaw and lips belong together."""
+    from scipy.signal import find_peaks
+
+    from .metrics import lip_gap
+
+    row, _ = find_peaks(-lip_gap(_face(), values), prominence=_CLOSER_M)
+    row = row[(frame[row] >= 0) & (frame[row] < len(out))]
+    out[frame[row][:, None], _MOUTH] = values[row[:, None], _MOUTH]
+
+
+@lru_cache(maxsize=1)
+def _face() -> FaceModel:
+    from .face_model import bundled
+
+    return bundled()
