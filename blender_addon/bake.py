@@ -1,68 +1,135 @@
-"""A recorded take becomes animation on a face: what was seen, and apart from it, muted, what was made up. And again, with other settings."""
+"""A take becomes animation on a face: what was seen, and apart from it, muted, what was made up. And again, with other settings."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import bpy
 
+from ..core.channels import ARKIT, GROUPS, HEAD_ANGLES
+from ..core.errors import InnerfaceError
 from ..core.take import Take
+from ..core.treatment import Treatment, treat
 from ..core.weights import Performer, Weights
 from . import compat
-from .face import Face
-from .keying import Keyed, Part, key_track, play, scene_rate
+from .face import Face, face_of
+from .keying import ALL, Keyed, Part, key_track, play, scene_rate
 
-TAKE, PART = "innerface_take_path", "innerface_part"  # in actions: which take they are of, and which part of it
+TAKE, PART, START = "innerface_take_path", "innerface_part", "innerface_start"  # in actions: which take, which part of it, and the frame of its first row
 _SEEN, _INVENTED = "seen", "invented"
+_REMEMBERED = 4  # takes that are kept ready to be baked again
 
 
 @dataclass(frozen=True)
 class Loaded:
     """A take that is ready to be keyed: `frame`: the timeline's frame at its zero, None where it was recorded without one; `first`: the
-    frame that the recording was to begin at."""
+    frame that the recording was to begin at; `sensed`: its weights were inferred from sensors, and not smoothed."""
 
     path: Path
     weights: Weights
     frame: float | None
     first: int | None = None
+    sensed: bool = False
+
+
+@dataclass(frozen=True)
+class How:
+    """How a take is baked. `tolerance`: None keys every frame; `at`: the frame of the first row that is left of it, where it is not to lie where it was
+    recorded; `onto`: ACTION, STRIP or OVER (what plays; `span`: only these frames of it, `blend`: faded over so many)."""
+
+    tolerance: float | None = None
+    at: float | None = None
+    onto: str = "ACTION"
+    treatment: Treatment = Treatment()
+    armed: frozenset[str] = ALL
+    widen: bool = False
+    span: tuple[int, int] | None = None
+    blend: int = 4
+    start: float | None = field(default=None)  # the frame of the take's very first row: where it was before
 
 
 def load(path: Path, performer: Performer) -> Loaded:
-    """Read a take and infer its weights. Touches no bpy: for any thread. Raises InnerfaceError."""
+    """Read a take and infer its weights, not smoothed. Touches no bpy: for any thread. Raises InnerfaceError."""
     from ..core import formats
     from ..core.formats import mcap_take
     from ..core.weights import weights_of
 
-    weights = weights_of(formats.read_take(path), performer)
+    take = formats.read_take(path)
+    sensed = not any(t.kind == "weights" for t in take.tracks.values())
+    weights = weights_of(take, replace(performer, smooth=0.0))
     about = mcap_take.summary(path).about if path.suffix == ".mcap" else {}
     frame = about.get("frame_zero") or about.get("frame")
     try:
         first = int(float(about["frame"])) if "frame_zero" in about and "frame" in about else None
-        return Loaded(path, weights, float(frame) if frame else None, first)
+        out = Loaded(path, weights, float(frame) if frame else None, first, sensed)
     except ValueError:
-        return Loaded(path, weights, None)
+        out = Loaded(path, weights, None, None, sensed)
+    remember(out)
+    return out
 
 
-def bake(face: Face, loaded: Loaded, scene: Any, tolerance: float | None = None, at: float | None = None, strip: bool = False) -> Keyed:
-    """Key a take on a face. Where it was baked on this face before, its actions are written again, and keys that were made by hand stay. `at`: the frame of its
-    first row, where it is not to lie where it was recorded; `strip`: as an NLA strip instead of the playing action. Raises InnerfaceError."""
+_recent: OrderedDict[str, Loaded] = OrderedDict()
+
+
+def remember(loaded: Loaded) -> None:
+    """Keep a take at hand."""
+    _recent[str(loaded.path)] = loaded
+    _recent.move_to_end(str(loaded.path))
+    while len(_recent) > _REMEMBERED:
+        _recent.popitem(last=False)
+
+
+def treatment_of(options: Any, sensed: bool) -> Treatment:
+    """What the options (an InnerfaceBake) do to a take before it is keyed."""
+    smooth = {group: getattr(options, f"smooth_{group}") for group in GROUPS}
+    if options.before or not (sensed or options.smooth_camera):
+        smooth = dict.fromkeys(GROUPS, 0.0)
+    neutral = (options.neutral_from, options.neutral_to) if options.neutral_to > 0 else None
+    trim = (options.trim_from, options.trim_to or 1e9) if options.trim_from > 0 or options.trim_to > 0 else None
+    return Treatment(trim, neutral, {group: round(strength, 3) for group, strength in smooth.items()})
+
+
+def how_of(options: Any, sensed: bool, **where: Any) -> How:
+    """The options (an InnerfaceBake) as a `How`."""
+    armed = frozenset(c for part in options.parts for c in (HEAD_ANGLES if part == "head" else GROUPS[part]))
+    tolerance = options.tolerance if options.fewer else None
+    return How(tolerance, treatment=treatment_of(options, sensed), armed=armed, widen=options.widen, **where)
+
+
+def bake(face: Face, loaded: Loaded, scene: Any, how: How = How()) -> Keyed:
+    """Key a take on a face. Where it was baked on this face before, its actions are written again, and keys that were made by hand stay. Raises InnerfaceError."""
     take: Take = loaded.weights.take
-    track, invented = take.weights(), loaded.weights.invented
-    start = at if at is not None else scene.frame_start if loaded.frame is None else loaded.frame + float(track.time[0]) * scene_rate(scene)
+    whole, invented = take.weights(), loaded.weights.invented & frozenset(ARKIT)
+    track, rate = treat(whole, how.treatment, take.name), scene_rate(scene)
+    cut = float(track.time[0] - whole.time[0]) * rate
+    placed = how.at is not None or how.start is not None
+    start = scene.frame_start if loaded.frame is None else loaded.frame + float(whole.time[0]) * rate
+    start = how.start if how.start is not None else how.at - cut if how.at is not None else start
+    first, last = how.span if how.span is not None else (None if placed else loaded.first, None)
+    base = Part(start + cut, first, last, how.armed, invented, widen=how.widen)
+    if how.onto == "OVER":
+        keyed = key_track(face, track, loaded.path.stem, scene, how.tolerance, replace(base, invented=frozenset(), over=True, blend=how.blend))
+        for owner, action in keyed.owners:
+            if owner.animation_data is None or owner.animation_data.action is None:
+                compat.assign(action, owner)
+        return _told(keyed, take)
     made = []
-    for only in (False, True) if invented else (False,):
+    for only in (False, True) if invented & how.armed else (False,):
         part = _INVENTED if only else _SEEN
         before = _before(face, loaded.path, part)
         name = f"{loaded.path.stem} (invented)" if only else loaded.path.stem
-        keyed = key_track(face, track, name, scene, tolerance, Part(start, loaded.first if at is None else None, invented, only, before))
+        keyed = key_track(face, track, name, scene, how.tolerance, replace(base, only_invented=only, before=dict(before)))
         for action in keyed.actions:
-            action[TAKE], action[PART] = str(loaded.path), part
+            action[TAKE], action[PART], action[START] = str(loaded.path), part, start
         made.append((keyed, bool(before)))
     seen, again = made[0]
     if not again or not _plays(seen):
-        if strip:
+        if how.onto == "STRIP":
             for owner, action in seen.owners:
                 _strip(owner, action, seen.first_frame, mute=False)
         else:
@@ -70,12 +137,102 @@ def bake(face: Face, loaded: Loaded, scene: Any, tolerance: float | None = None,
     for keyed, _ in made[1:]:
         for owner, action in keyed.owners:
             _strip(owner, action, keyed.first_frame, mute=True)
+        seen.notes += keyed.notes
         seen.notes.append(f"no sensor sees {', '.join(sorted(invented))}; they were made up, and lie muted in the NLA track '{loaded.path.stem} (invented)'")
         seen.keys, seen.dense_keys, seen.hand_made = seen.keys + keyed.keys, seen.dense_keys + keyed.dense_keys, seen.hand_made + keyed.hand_made
-    if seen.hand_made:
-        seen.notes.append(f"{seen.hand_made} keys that were made by hand stayed")
-    seen.notes = [*take.notes, *seen.notes]
-    return seen
+    return _told(seen, take)
+
+
+@contextmanager
+def whole(face: Face) -> Iterator[None]:
+    """All of it or nothing: after a mistake new actions go, and what played plays."""
+    known = set(bpy.data.actions)
+    before = [(owner, owner.animation_data.action if owner.animation_data is not None else None) for owner in face.owners]
+    try:
+        yield
+    except InnerfaceError:
+        for owner, action in before:
+            if owner.animation_data is not None and owner.animation_data.action != action:
+                compat.assign(action, owner)
+        for action in set(bpy.data.actions) - known:
+            bpy.data.actions.remove(action)
+        raise
+
+
+def _told(keyed: Keyed, take: Take) -> Keyed:
+    if keyed.hand_made:
+        keyed.notes.append(f"{keyed.hand_made} keys that were made by hand stayed")
+    keyed.notes = list(dict.fromkeys([*take.notes, *keyed.notes]))
+    return keyed
+
+
+def counted(keyed: Keyed) -> str:
+    """How many keys there are, and how many there would be."""
+    if keyed.keys >= keyed.dense_keys:
+        return f"{keyed.keys:,} keys, one on every frame"
+    return f"{keyed.keys:,} keys instead of {keyed.dense_keys:,} ({keyed.dense_keys / max(keyed.keys, 1):.1f} times fewer)"
+
+
+_busy = False
+
+
+def set_options(action: Any, options: Any) -> None:
+    """Keep the options that an action was baked with in it."""
+    names = [n for n in options.bl_rna.properties.keys() if n not in ("rna_type", "name")]  # noqa: SIM118
+    set_one(action.innerface, **{name: getattr(options, name) for name in names})
+
+
+def changed(action: Any) -> None:
+    """An option of a baked action was changed: bake it again, at once where the take is at hand, else when the user says so."""
+    if _busy or TAKE not in action:
+        return
+    loaded = at_hand(action)
+    face = face_playing(action)
+    if loaded is None or face is None:
+        return
+    again(face, action, loaded, bpy.context.scene)
+
+
+def again(face: Face, action: Any, loaded: Loaded, scene: Any) -> Keyed:
+    """Bake a take again with the options of its action, where it lies."""
+    return bake(face, loaded, scene, how_of(action.innerface, loaded.sensed, start=float(action[START])))
+
+
+def face_playing(action: Any) -> Face | None:
+    """The face in the scene that an action of a take animates."""
+    objects = list(bpy.context.scene.objects)
+    for obj in objects:
+        if obj.type != "MESH" or obj.data.shape_keys is None or not compat.animates(action, obj.data.shape_keys):
+            continue
+        face = face_of(obj, objects)
+        if face is not None and any(o.animation_data is not None and action in (o.animation_data.action, *compat.strip_actions(o)) for o in face.owners):
+            return face
+    return None
+
+
+def at_hand(action: Any) -> Loaded | None:
+    """The take of an action, where a change of its options shows at once."""
+    return _recent.get(action.get(TAKE, ""))
+
+
+def set_one(options: Any, **values: Any) -> None:
+    """Set options without baking again."""
+    global _busy
+    _busy = True
+    try:
+        for name, value in values.items():
+            setattr(options, name, value)
+    finally:
+        _busy = False
+
+
+def playing(face: Face) -> Any:
+    """The action of a take that plays on a face, None where none does."""
+    for owner in face.owners:
+        data = owner.animation_data
+        if data is not None and data.action is not None and TAKE in data.action:
+            return data.action
+    return None
 
 
 def _before(face: Face, path: Path, part: str) -> dict[Any, Any]:
@@ -116,4 +273,3 @@ def invented_tracks(face: Face) -> list[Any]:
     """The NLA tracks of a face that hold what was made up."""
     datas = [owner.animation_data for owner in face.owners if owner.animation_data is not None]
     return [t for data in datas for t in data.nla_tracks if any(s.action is not None and s.action.get(PART) == _INVENTED for s in t.strips)]
-

@@ -1,4 +1,4 @@
-"""What a bake wrote, kept in the action itself, so that a later bake can tell the animator's keys from its own."""
+"""What bakes wrote, kept in the action itself, so that a later bake can tell the animator's keys from its own."""
 
 from __future__ import annotations
 
@@ -8,26 +8,27 @@ from typing import Any
 
 import numpy as np
 
-_NAME = "innerface_baked"
+BASE, OVER = "innerface_baked", "innerface_over"  # the take that the action is of; stretches of other takes over it
 _LARGEST = 256 << 20
 
 Curve = tuple[str, str, int]  # owner's name, data path, index
+Curves = dict[Curve, tuple[np.ndarray, np.ndarray]]  # keys: frames, values
 
 
-def keep(action: Any, curves: dict[Curve, tuple[np.ndarray, np.ndarray]]) -> None:
+def keep(action: Any, curves: Curves, layer: str = BASE) -> None:
     """Remember keys (frames, values) by curve."""
     header = json.dumps([[*key, len(frames)] for key, (frames, _) in curves.items()]).encode()
     body = b"".join(np.stack([frames, values]).astype("<f4").tobytes() for frames, values in curves.values())
-    if _NAME in action:
-        del action[_NAME]  # written over, Blender cuts it at its first zero byte
-    action[_NAME] = zlib.compress(len(header).to_bytes(4, "little") + header + body, 1)
+    if layer in action:
+        del action[layer]  # written over, Blender cuts it at its first zero byte
+    action[layer] = zlib.compress(len(header).to_bytes(4, "little") + header + body, 1)
 
 
-def kept(action: Any) -> dict[Curve, tuple[np.ndarray, np.ndarray]]:
+def kept(action: Any, layer: str = BASE) -> Curves:
     """What was remembered; empty where nothing was, or where it cannot be read."""
     try:
         reader = zlib.decompressobj()
-        data = reader.decompress(bytes(action.get(_NAME, b"")), _LARGEST)
+        data = reader.decompress(bytes(action.get(layer, b"")), _LARGEST)
         size = int.from_bytes(data[:4], "little")
         out, at = {}, 4 + size
         for owner, path, index, count in json.loads(data[4:at]):

@@ -8,6 +8,7 @@ import bpy
 import numpy as np
 
 from ..core.head import Head, load
+from .keying import HEAD_MARK
 
 NAME = "Innerface Head"
 RIG = "Innerface Rig"
@@ -83,6 +84,7 @@ def add(collection: Any) -> tuple[Any, Any]:
     collection.objects.link(obj)
     obj.shape_key_add(name="Basis", from_mix=False)
     mesh.shape_keys.name = NAME
+    mesh.shape_keys[HEAD_MARK] = True
     rest = to_blender(head.vertices).astype(np.float32)
     for name, delta in zip(head.shapes, head.deltas):
         block = obj.shape_key_add(name=name, from_mix=False)

@@ -55,6 +55,17 @@ def assign(action: Any, datablock: Any) -> None:
         data.action_slot = slot_of(action, datablock, create=True)
 
 
+def fcurves_playing(datablock: Any) -> Any:
+    """The F-curves of the action and slot that are assigned to a datablock; None where there are none."""
+    data = datablock.animation_data
+    if not has_slots():
+        return data.action.fcurves
+    if data.action_slot is None or not data.action.layers or not data.action.layers[0].strips:
+        return None
+    bag = data.action.layers[0].strips[0].channelbag(data.action_slot)
+    return None if bag is None else bag.fcurves
+
+
 def push_down(datablock: Any) -> None:
     """Keep what plays on `datablock` as an NLA strip under whatever plays next."""
     data = datablock.animation_data
@@ -120,3 +131,8 @@ def set_image_output(scene: Any) -> None:
         settings.media_type = "IMAGE"
     settings.file_format = "PNG"
     settings.color_mode = "RGB"
+
+
+def strips_of(editor: Any) -> Any:
+    """The sequencer's strips (called sequences before 4.4)."""
+    return editor.strips if hasattr(editor, "strips") else editor.sequences

@@ -1,17 +1,22 @@
-"""Writing F-curves in bulk: thousands of keys in one call each, never frame by frame."""
+"""Reading and writing F-curves in bulk: thousands of keys in one call each, never frame by frame."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import bpy
 import numpy as np
 
-from ..core.hand_made import hand_made
+from ..core.errors import InnerfaceError
+from . import compat
 
 _LINEAR, _BEZIER = 1, 2  # Blender's numbers of the interpolations
-_AUTO_CLAMPED = 4  # and of the handle type
+FREE, AUTO_CLAMPED = 0, 4  # and of the handle types
+_PLACES = ("co", "handle_left", "handle_right")
+_KINDS = ("interpolation", "easing", "handle_left_type", "handle_right_type", "type")
+_SHAPES = ("amplitude", "back", "period")
+
+Keys = dict[str, np.ndarray]  # aspects of K keys: places (K, 2), the others (K,)
 
 
 def shape_key_path(name: str) -> str:
@@ -24,10 +29,8 @@ def write_curve(fcurves: Any, path: str, frames: np.ndarray, values: np.ndarray,
 
     `bezier` gives auto-clamped handles without extra smoothing (the curve that `core.reduce` bounds), else linear keys.
     """
-    curve = fcurves.find(path, index=index) or fcurves.new(path, index=index)
+    curve = _curve(fcurves, path, index)
     points = curve.keyframe_points
-    if len(points):
-        points.clear()
     count = len(frames)
     points.add(count)
     co = np.empty((count, 2), dtype=np.float32)
@@ -36,47 +39,87 @@ def write_curve(fcurves: Any, path: str, frames: np.ndarray, values: np.ndarray,
     points.foreach_set("interpolation", np.full(count, _BEZIER if bezier else _LINEAR, dtype=np.int32))
     if bezier:
         curve.auto_smoothing = "NONE"
-        kind = np.full(count, _AUTO_CLAMPED, dtype=np.int32)
+        kind = np.full(count, AUTO_CLAMPED, dtype=np.int32)
         points.foreach_set("handle_left_type", kind)
         points.foreach_set("handle_right_type", kind)
     curve.update()
     return curve
 
 
-_ASPECTS = ("interpolation", "easing", "handle_left_type", "handle_right_type", "type")
+def _curve(fcurves: Any, path: str, index: int) -> Any:
+    """The curve at (path, index), without keys."""
+    curve = fcurves.find(path, index=index) or fcurves.new(path, index=index)
+    if len(curve.keyframe_points):
+        curve.keyframe_points.clear()
+    return curve
 
 
-@dataclass(frozen=True)
-class HandMade:
-    """Keys of a curve that an animator made: their aspects, and the stretches (N, 2) of frames that are theirs."""
+def fresh(frames: np.ndarray, values: np.ndarray, bezier: bool) -> Keys:
+    """Keys as `write_curve` makes them."""
+    co, count = np.stack([frames, values], axis=1).astype(np.float32), len(frames)
+    kinds = {name: np.zeros(count, dtype=np.int32) for name in _KINDS} | {"interpolation": np.full(count, _BEZIER if bezier else _LINEAR, dtype=np.int32)}
+    if bezier:
+        kinds |= {name: np.full(count, AUTO_CLAMPED, dtype=np.int32) for name in ("handle_left_type", "handle_right_type")}
+    shapes = {"amplitude": 0.8, "back": 1.70158, "period": 4.1}
+    return {name: co.copy() for name in _PLACES} | kinds | {name: np.full(count, shapes[name], dtype=np.float32) for name in _SHAPES}
 
-    keys: list[dict[str, Any]]
-    stretches: np.ndarray
 
-
-def animators_keys(curve: Any, baked: tuple[np.ndarray, np.ndarray]) -> HandMade:
-    """What differs on a curve from the keys (frames, values) that were baked."""
+def read(curve: Any) -> Keys:
+    """All keys of a curve with all that an animator may have set. Raises InnerfaceError for one that holds no number."""
     points = curve.keyframe_points
-    co = np.empty(2 * len(points), dtype=np.float32)
-    points.foreach_get("co", co)
-    mine, stretches = hand_made(co[0::2].astype(np.float64), co[1::2].astype(np.float64), *baked)
-    keys = [
-        {name: getattr(points[k], name) for name in _ASPECTS}
-        | {name: tuple(getattr(points[k], name)) for name in ("co", "handle_left", "handle_right")}
-        for k in np.flatnonzero(mine).tolist()
-    ]
-    return HandMade(keys, stretches)
+    count, out = len(points), {}
+    for name in (*_PLACES, *_KINDS, *_SHAPES):
+        out[name] = np.empty(2 * count if name in _PLACES else count, dtype=np.int32 if name in _KINDS else np.float32)
+        points.foreach_get(name, out[name])
+        if name in _PLACES:
+            out[name] = out[name].reshape(-1, 2)
+    wrong = ~np.isfinite(out["co"]).all(axis=1)
+    if wrong.any():
+        raise InnerfaceError(f"the curve of {curve.data_path} holds no number at key {int(wrong.argmax()) + 1} of {count}; delete that key")
+    return out
 
 
-def insert(curve: Any, own: HandMade) -> None:
-    """Put an animator's keys back, as they were."""
-    for key in own.keys:
-        point = curve.keyframe_points.insert(*key["co"], options={"FAST"})
-        for name in (*_ASPECTS, "handle_left", "handle_right"):
-            setattr(point, name, key[name])
+def some(keys: Keys, mask: np.ndarray) -> Keys:
+    """Those keys alone."""
+    return {name: values[mask] for name, values in keys.items()}
+
+
+def write(fcurves: Any, path: str, index: int, *parts: Keys) -> Any:
+    """Keys of several parts, in the order of their frames, in place of all that the curve has."""
+    keys = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    order = np.argsort(keys["co"][:, 0], kind="stable")
+    curve = _curve(fcurves, path, index)
+    curve.keyframe_points.add(len(order))
+    for name, values in keys.items():
+        curve.keyframe_points.foreach_set(name, np.ascontiguousarray(values[order]).ravel())
     curve.update()
+    return curve
 
 
 def sample(curve: Any, frames: np.ndarray) -> np.ndarray:
-    """Values (N,) of a curve at frames (N,), as Blender plays it."""
-    return np.array([curve.evaluate(float(f)) for f in frames])
+    """Values (N,) of a curve at frames (N,), as Blender plays it. Raises InnerfaceError where it holds no number."""
+    dense = _dense_values(curve, frames)
+    values = np.array([curve.evaluate(float(f)) for f in frames]) if dense is None else dense
+    if not np.isfinite(values).all():
+        frame = frames[int((~np.isfinite(values)).argmax())]
+        raise InnerfaceError(f"the curve of {curve.data_path} holds no number at frame {frame:g}; delete the key there")
+    return values
+
+
+def _dense_values(curve: Any, frames: np.ndarray) -> np.ndarray | None:
+    """`sample` of a curve with a key on each of the frames, which is most of what is exported; None for any other."""
+    points = curve.keyframe_points
+    if len(points) < len(frames) or len(frames) == 0 or len(curve.modifiers):
+        return None
+    co = np.empty(2 * len(points), dtype=np.float32)
+    points.foreach_get("co", co)
+    at = np.searchsorted(co[0::2], frames)
+    if at[-1] >= len(points) or not np.array_equal(co[0::2][at], frames):
+        return None
+    return co[1::2][at].astype(np.float64)
+
+
+def playing(owner: Any) -> Any:
+    """The F-curves of the action that plays on a datablock, None where none does."""
+    data = owner.animation_data
+    return None if data is None or data.action is None else compat.fcurves_playing(owner)

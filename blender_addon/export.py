@@ -1,11 +1,12 @@
-"""FBX and GLB with the shape animation in them; the exporters' defaults lose it (see docs/design.md, Export)."""
+"""FBX and GLB with the shape animation in them, as game engines want it; the exporters' defaults lose it (see docs/design.md, Export)."""
 
 from __future__ import annotations
 
 import json
 import struct
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,104 +14,113 @@ import bpy
 import numpy as np
 
 from ..core.errors import InnerfaceError
-from . import compat, curves
+from . import bake
 from .face import Face
 from .keying import scene_rate
+from .played import Progress, parts, played
+from .stage import Stage, staged
 
 
-def _objects(face: Face, scene: Any) -> list[Any]:
-    """What goes into the file: the rig with everything under it that the scene shows, or the face's meshes.
+@dataclass(frozen=True)
+class Preset:
+    """For one engine. `kind`: the file; `unit`: units to a metre; `rig_name`: of the node above the bones, where it matters; `steps`: how to import the file."""
 
-    Raises InnerfaceError for a part of the face that the scene does not hold.
-    """
-    there = set(scene.view_layers[0].objects)
-    for obj in [m.object for m in face.meshes] + ([face.rig] if face.rig is not None else []):
-        if obj not in there:
-            raise InnerfaceError(f"'{obj.name}' is not in the scene's view layer; include its collection to export the face")
-    if face.rig is None:
-        return [m.object for m in face.meshes]
-    under = [o for o in scene.view_layers[0].objects if o.type == "MESH" and (o.find_armature() == face.rig or o.parent == face.rig)]
-    return [face.rig, *under]
+    name: str
+    kind: str
+    unit: float
+    rig_name: str = ""
+    steps: tuple[str, ...] = ()
 
 
-@contextmanager
-def _only(face: Face, objects: list[Any], scene: Any) -> Iterator[None]:
-    """Select exactly `objects` while exporting; selection and visibility come back as they were."""
-    layer = scene.view_layers[0]
-    before = [o for o in layer.objects if o.select_get()]
-    active = layer.objects.active
-    states = [(o, o.hide_get(), o.hide_viewport, o.hide_select) for o in objects]
-    try:
-        for o in objects:
-            o.hide_viewport = o.hide_select = False
-            o.hide_set(False)
-        for o in before:
-            o.select_set(False)
-        for o in objects:
-            o.select_set(True)
-        layer.objects.active = objects[0]
-        for mesh in face.meshes:
-            if not mesh.object.select_get() or not mesh.object.visible_get():
-                raise InnerfaceError(f"'{mesh.object.name}' is in a hidden collection; show it to export the face")
-        yield
-    finally:
-        for o in objects:
-            o.select_set(False)
-        for o, eye, viewport, select in states:
-            o.hide_set(eye)
-            o.hide_viewport, o.hide_select = viewport, select
-        for o in before:
-            o.select_set(True)
-        layer.objects.active = active
+PRESETS = {
+    "UNREAL": Preset("Unreal", "fbx", 100.0, "Armature", (
+        "Import as a Skeletal Mesh: Import Morph Targets on, Import Animations on, Use Existing Skeleton: none (or the one of an earlier take).",
+        "Units are centimetres already: Import Uniform Scale 1, Convert Scene Unit off. Import Normals; smoothing groups are in the file.",
+        "The node above the bones is called Armature, which Unreal leaves out, so that the first bone is the root. The head's pose is on its bone.",
+        "The animation lies in morph target curves of the names below; they play on the Skeletal Mesh, and on a MetaHuman or Live Link face only by a pose asset.",
+    )),
+    "UNITY": Preset("Unity", "fbx", 100.0, "", (
+        "Model tab: Scale Factor 1, Convert Units on, Import BlendShapes on, Blend Shape Normals: Import (or Calculate).",
+        "Rig tab: Animation Type Generic. Animation tab: Import Animation on, Anim. Compression off or with Error 0.1; curves are called blendShape.<name>, 0 to 100.",
+        "Object names and paths are the same in every export of this character, so a clip fits every other export of it.",
+    )),
+    "GODOT": Preset("Godot", "glb", 1.0, "", (
+        "Drop the file into the project: blend shapes and animation are imported as they are; units are metres.",
+        "Import > Animation: FPS as below, Trimming off; keep Optimizer off, or its Max Velocity Error at 0.01.",
+    )),
+    "GLB": Preset("glTF (web, three.js)", "glb", 1.0, "", ("glTF 2.0: morph target weights and the head bone's rotation, linear keys on every frame, metres.",)),
+}  # fmt: skip
+UNITY_MOST = 1.0
 
 
-@contextmanager
-def _pinned(face: Face, scene: Any) -> Iterator[None]:
-    """Let faces stay in their rest shape while the exporter goes through the frames: it reads the keys' values, which play on, and writes the meshes as they
-    are stored, so the file is the same, and ten minutes take seconds. Left out where something follows a face's surface."""
-    meshes = [mesh.object for mesh in face.meshes] if not _follows_surface(face, scene) else []
-    before = [(o, o.show_only_shape_key, o.active_shape_key_index) for o in meshes]
-    try:
-        for o in meshes:
-            o.show_only_shape_key, o.active_shape_key_index = True, 0
-        yield
-    finally:
-        for o, only, index in before:
-            o.show_only_shape_key, o.active_shape_key_index = only, index
+@dataclass
+class Exported:
+    """What an export has to say: `notes`, and the figures of the file."""
+
+    notes: list[str]
+    meshes: int
+    bones: int
+    frames: int
+    clip: str
 
 
-def _follows_surface(face: Face, scene: Any) -> bool:
-    """Whether any object or bone takes its place from where a face's vertices are."""
-    meshes = {mesh.object for mesh in face.meshes}
-
-    def by_surface(constraint: Any) -> bool:
-        return getattr(constraint, "target", None) in meshes and (constraint.type == "SHRINKWRAP" or bool(getattr(constraint, "subtarget", "")))
-
-    for o in scene.objects:
-        if o.parent in meshes and o.parent_type.startswith("VERTEX"):
-            return True
-        bones = o.pose.bones if o.pose is not None else ()
-        if any(by_surface(c) for c in [*o.constraints, *(c for b in bones for c in b.constraints)]):
-            return True
-        if o not in meshes and any(getattr(m, "target", None) in meshes or getattr(m, "object", None) in meshes for m in o.modifiers):
-            return True
-    return False
+def export(face: Face, scene: Any, path: str | Path, preset: str, modifiers: str = "SHAPE", progress: Progress | None = None) -> Exported:
+    """Write `face` and what plays on it over the scene's frame range, whatever makes it move. Raises InnerfaceError."""
+    chosen = PRESETS[preset]
+    out = played(face, scene, parts(face, scene), progress)
+    name = clip_name(face)
+    with staged(face, scene, out, name, chosen.unit, modifiers, chosen.rig_name) as stage:
+        (_fbx if chosen.kind == "fbx" else _glb)(stage, Path(path), scene)
+        notes = list(dict.fromkeys(stage.notes))
+        if preset == "UNITY" and stage.peak > UNITY_MOST + 1e-4:
+            notes.append(f"weights go to {stage.peak * 100:.0f}: Unity cuts them at 100 unless Player Settings > Clamp BlendShapes is off")
+        return Exported(notes, len(stage.meshes), len(stage.rig.data.bones), len(out.frames), name)
 
 
-def export_fbx(face: Face, scene: Any, path: str | Path) -> None:
-    """Write `face` and the action that plays on it. The exporter samples the scene's frame range at every frame.
+def export_fbx(face: Face, scene: Any, path: str | Path, progress: Progress | None = None) -> Exported:
+    """An FBX for Unreal, Maya and all else that reads centimetres."""
+    return export(face, scene, path, "UNREAL", progress=progress)
 
-    Modifiers stay out of it: a Subdivision modifier would drop all shapes. Raises InnerfaceError.
-    """
-    with _only(face, _objects(face, scene), scene), _pinned(face, scene):
+
+def export_glb(face: Face, scene: Any, path: str | Path, progress: Progress | None = None) -> Exported:
+    """A GLB."""
+    return export(face, scene, path, "GLB", progress=progress)
+
+
+def clip_name(face: Face) -> str:
+    """What the animation in the file is called: as the take that plays."""
+    action = bake.playing(face)
+    if action is None:
+        action = next((o.animation_data.action for o in face.owners if o.animation_data is not None and o.animation_data.action is not None), None)
+    return action.name if action is not None else face.name
+
+
+def instructions(made: Exported, path: Path, preset: str, scene: Any) -> str:
+    """The text that goes beside a file: how to import it."""
+    chosen = PRESETS[preset]
+    lines = [f"{path.name}: import settings for {chosen.name}", ""]
+    lines += [f"{k}. {step}" for k, step in enumerate(chosen.steps, start=1)]
+    lines += ["", f"Clip: {made.clip}, {made.frames} frames at {scene_rate(scene):.3f} fps, {made.frames / scene_rate(scene):.3f} s."]
+    lines += [f"Meshes: {made.meshes}. Bones: {made.bones}.", *(f"Note: {note}." for note in made.notes)]
+    lines += ["", "Written by Innerface; the file was not opened in Unreal, Unity or Godot by its makers: its contents are checked with other readers."]
+    return "\n".join(lines) + "\n"
+
+
+def _fbx(stage: Stage, path: Path, _scene: Any) -> None:
+    """The exporter samples the stage at every frame; faces rest in their basis shape meanwhile: it reads the keys' values, and writes the meshes as stored."""
+    for obj in stage.meshes:
+        obj.show_only_shape_key, obj.active_shape_key_index = True, 0
+    with _selected(stage):
         _run(
             "FBX",
             bpy.ops.export_scene.fbx,
             filepath=str(path),
             use_selection=True,
-            object_types={"ARMATURE", "MESH", "EMPTY"},
+            object_types={"ARMATURE", "MESH"},
             use_mesh_modifiers=False,
+            apply_scale_options="FBX_SCALE_NONE",
             add_leaf_bones=False,
+            use_armature_deform_only=False,
             mesh_smooth_type="FACE",
             bake_anim=True,
             bake_anim_use_all_bones=True,
@@ -122,61 +132,44 @@ def export_fbx(face: Face, scene: Any, path: str | Path) -> None:
         )
 
 
-def export_glb(face: Face, scene: Any, path: str | Path) -> None:
-    """Write `face` and what plays on it, with exact key times at fractional frame rates.
-
-    Dense linear keys are written as they are; Bezier keys are first sampled at every frame, because glTF's splines
-    cannot hold Blender's handles. Where more than a take plays (NLA strips, other animated parts), the whole scene is
-    sampled at every frame instead, as it looks. Raises InnerfaceError.
-    """
-    objects = _objects(face, scene)
-    mixed = _other_animation(face, objects)
-    how = {"export_animation_mode": "SCENE", "export_force_sampling": True, "export_frame_range": True, "export_bake_animation": True}
-    if not mixed:
-        how = {"export_animation_mode": "ACTIVE_ACTIONS", "export_force_sampling": False, "export_frame_range": False}
-    with _only(face, objects, scene), _dense(face, scene) if not mixed else nullcontext():
-        last = scene.frame_end if mixed else _last_frame(face)
-        for inverse in (True, False):  # see _times_inverted
-            with _times_inverted(scene, inverse):
-                _run(
-                    "glTF",
-                    bpy.ops.export_scene.gltf,
-                    filepath=str(path),
-                    export_format="GLB",
-                    use_selection=True,
-                    export_animations=True,
-                    export_morph=True,
-                    export_morph_animation=True,
-                    export_morph_normal=False,
-                    export_optimize_animation_size=False,
-                    export_skins=True,
-                    export_yup=True,
-                    **how,
-                )
-            if last is None or _last_time_is_right(Path(path), scene, last):
-                return
-        raise InnerfaceError(f"this Blender writes glTF times that do not fit {scene_rate(scene):.3f} fps; export FBX instead")
+def _glb(stage: Stage, path: Path, scene: Any) -> None:
+    """Dense linear keys are written as they are, with exact times at fractional frame rates."""
+    last = stage.scene.frame_end
+    moves = any(data is not None and data.action is not None for data in [stage.rig.animation_data, *(o.data.shape_keys.animation_data for o in stage.meshes if o.data.shape_keys)])
+    for inverse in (True, False):  # see _times_inverted
+        with _selected(stage), _times_inverted(stage.scene, scene, inverse):
+            _run(
+                "glTF",
+                bpy.ops.export_scene.gltf,
+                filepath=str(path),
+                export_format="GLB",
+                use_selection=True,
+                export_animations=True,
+                export_animation_mode="ACTIVE_ACTIONS",
+                export_nla_strips_merged_animation_name=stage.scene.name,
+                export_force_sampling=False,
+                export_frame_range=False,
+                export_morph=True,
+                export_morph_animation=True,
+                export_morph_normal=False,
+                export_optimize_animation_size=False,
+                export_skins=True,
+                export_yup=True,
+            )
+        if not moves or _last_time_is_right(path, scene, last):
+            return
+    raise InnerfaceError(f"this Blender writes glTF times that do not fit {scene_rate(scene):.3f} fps; export FBX instead")
 
 
-def _other_animation(face: Face, objects: list[Any]) -> bool:
-    """Whether anything but the playing actions of the face moves what is exported."""
-    own = face.owners
-    blocks = own + objects + [o.data.shape_keys for o in objects if o.type == "MESH" and o.data.shape_keys is not None]
-    for block in dict.fromkeys(blocks):
-        data = block.animation_data
-        if data is not None and (any(not t.mute for t in data.nla_tracks) or (data.action is not None and block not in own)):
-            return True
-    return False
-
-
-def _last_frame(face: Face) -> float | None:
-    """Last keyed frame of what plays on the face; None where nothing does."""
-    ends = []
-    for owner in face.owners:
-        data = owner.animation_data
-        source = compat.fcurves_of(data.action, owner, create=False) if data is not None and data.action is not None else None
-        ends += [c.keyframe_points[-1].co.x for c in source or () if len(c.keyframe_points)]
-    return max(ends) if ends else None
+@contextmanager
+def _selected(stage: Stage) -> Iterator[None]:
+    """The exporters take what is selected."""
+    layer = stage.scene.view_layers[0]
+    for obj in (stage.rig, *stage.meshes):
+        obj.select_set(True, view_layer=layer)
+    layer.objects.active = stage.rig
+    with bpy.context.temp_override(scene=stage.scene, view_layer=layer, selected_objects=[stage.rig, *stage.meshes], active_object=stage.rig):
+        yield
 
 
 def _run(what: str, operator: Any, **options: Any) -> None:
@@ -192,16 +185,14 @@ def _run(what: str, operator: Any, **options: Any) -> None:
 
 
 @contextmanager
-def _times_inverted(scene: Any, inverse: bool) -> Iterator[None]:
+def _times_inverted(stage: Any, scene: Any, inverse: bool) -> Iterator[None]:
     """Blender's glTF exporter (4.2 to 5.2) divides frames by fps * fps_base where fps / fps_base is meant; with the
     base inverted for the time being its times come out right."""
-    base = scene.render.fps_base
     try:
-        if inverse:
-            scene.render.fps_base = 1.0 / base
+        stage.render.fps_base = 1.0 / scene.render.fps_base if inverse else scene.render.fps_base
         yield
     finally:
-        scene.render.fps_base = base
+        stage.render.fps_base = scene.render.fps_base
 
 
 def _last_time_is_right(path: Path, scene: Any, last: float) -> bool:
@@ -211,46 +202,4 @@ def _last_time_is_right(path: Path, scene: Any, last: float) -> bool:
         data = json.loads(source.read(length))
     ends = [data["accessors"][s["input"]]["max"][0] for a in data.get("animations", []) for s in a["samplers"]]
     rate = scene_rate(scene)
-    return scene.render.fps_base == 1.0 or (bool(ends) and abs(max(ends) - last / rate) < 0.5 / rate)
-
-
-@contextmanager
-def _dense(face: Face, scene: Any) -> Iterator[None]:
-    """Let dense linear keys stand in for the playing curves while glTF is written; the scene comes back as it was."""
-    frames = np.arange(scene.frame_start, scene.frame_end + 1)
-    swaps, made, names = [], [], {}
-    try:
-        for owner in face.owners:
-            data = owner.animation_data
-            if data is None or data.action is None:
-                continue
-            source = compat.fcurves_of(data.action, owner, create=False)
-            if source is None or all(_is_dense(c, frames) for c in source):
-                continue
-            action = bpy.data.actions.new(data.action.name)
-            made.append(action)
-            target = compat.fcurves_of(action, owner)
-            for curve in source:
-                curves.write_curve(target, curve.data_path, frames, curves.sample(curve, frames), curve.array_index)
-            swaps.append((owner, data.action))
-            names.setdefault(data.action, data.action.name)
-            data.action.name = "Innerface keys"
-            action.name = names[data.action]
-            compat.assign(action, owner)
-        yield
-    finally:
-        for owner, action in swaps:
-            compat.assign(action, owner)
-        for action in made:
-            bpy.data.actions.remove(action)
-        for action, name in names.items():
-            action.name = name
-
-
-def _is_dense(curve: Any, frames: np.ndarray) -> bool:
-    points = curve.keyframe_points
-    if len(points) < len(frames):
-        return False
-    kinds = np.empty(len(points), dtype=np.int32)
-    points.foreach_get("interpolation", kinds)
-    return bool((kinds == 1).all())
+    return scene.render.fps_base == 1.0 or (bool(ends) and bool(np.abs(max(ends) - last / rate) < 0.5 / rate))

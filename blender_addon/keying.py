@@ -1,4 +1,4 @@
-"""Keying a weights track on a face: resampled to the scene's rate, one action per take."""
+"""Keying a weights track on a face: resampled to the scene's rate, one action per take, or over what plays."""
 
 from __future__ import annotations
 
@@ -11,34 +11,45 @@ import numpy as np
 from ..core import reduce as key_reduction
 from ..core.channels import ARKIT, HEAD_ANGLES
 from ..core.errors import InnerfaceError
-from ..core.hand_made import free
+from ..core.frames import on_frames
+from ..core.hand_made import free, hand_made
 from ..core.resample import frame_times, linear
 from ..core.take import Track
-from . import baked, compat, curves
+from . import baked, compat, curves, drivers
 from .face import Face, FaceMesh, check_editable
-from .head_turn import head_turn
+from .lanes import Lanes, lanes
 
 SLIDER_LIMIT = 10.0  # Blender's own limit for shape-key sliders
 MAX_FRAME = 1_048_574  # and for frame numbers
+HEAD_MARK = "innerface_head"  # on the bundled head's Key: its sliders are ours to widen
 _OURS = "innerface_take"  # marks actions made here
+_MENDS = 6  # rounds in which a curve beside a replaced stretch is brought back to what it was
+
+ALL = frozenset((*ARKIT, *HEAD_ANGLES))
 
 
 @dataclass(frozen=True)
 class Part:
-    """What of a take is keyed, and where. `start`: the frame of the take's first row, which may lie between frames (None: the scene's start); `first`:
-    frames before it are left out;
+    """What of a take is keyed, and where. `start`: the frame of the take's first row, which may lie between frames (None: the scene's start); `first`, `last`:
+    frames before and after are left out; `armed`: channels that are keyed;
     `invented`: channels that were made up; keys which only they feed are left out, or, with `only_invented`, the only ones that are keyed (and no head);
-    `before`: actions of an earlier bake by the datablock they animate, which are written again: keys that an animator made on them stay."""
+    `before`: actions of an earlier bake by the datablock they animate, which are written again: keys that an animator made on them stay;
+    `over`: replace only these frames of what plays, faded in and out over `blend` frames; `widen`: sliders may be widened."""
 
     start: float | None = None
     first: int | None = None
+    last: int | None = None
+    armed: frozenset[str] = ALL
     invented: frozenset[str] = frozenset()
     only_invented: bool = False
     before: dict[Any, Any] = field(default_factory=dict)
+    over: bool = False
+    blend: int = 0
+    widen: bool = False
 
-    def wants(self, channels: set[str]) -> bool:
-        """Whether a key fed by these channels is keyed."""
-        return (channels <= self.invented) == self.only_invented
+    def wants(self, channels: frozenset[str]) -> bool:
+        """Whether what is fed by these channels is keyed."""
+        return bool(channels & self.armed) and (channels <= self.invented) == self.only_invented
 
 
 @dataclass
@@ -52,8 +63,9 @@ class Keyed:
     keys: int = 0
     notes: list[str] = field(default_factory=list)
     part: Part = field(default_factory=Part)
-    baked: dict[Any, dict[baked.Curve, tuple[np.ndarray, np.ndarray]]] = field(default_factory=dict)  # by action: what an earlier bake wrote
-    written: dict[Any, dict[baked.Curve, tuple[np.ndarray, np.ndarray]]] = field(default_factory=dict)
+    tolerance: float | None = None
+    known: dict[Any, baked.Curves] = field(default_factory=dict)  # by action: what earlier bakes wrote
+    written: dict[Any, baked.Curves] = field(default_factory=dict)
     hand_made: int = 0  # keys of an animator's that stayed
 
     @property
@@ -72,12 +84,12 @@ def scene_rate(scene: Any) -> float:
 
 
 def key_track(face: Face, track: Track, name: str, scene: Any, tolerance: float | None = None, part: Part = Part()) -> Keyed:
-    """Make curves of `track` for every mesh of `face` from the scene's start frame on, and of its head angles for the head.
+    """Make curves of `track` for all that `face`'s mapping drives, from the scene's start frame on, and of its head angles for the head.
 
     Nothing plays them before `play`.
 
-    `tolerance` (weight units) reduces keys to Bezier ones whose curve stays that close at every frame; None keys every
-    frame linearly. Raises InnerfaceError if the track has none of the 52 channels or a datablock cannot be keyed.
+    `tolerance` (of what a full weight does to a curve) reduces keys to Bezier ones whose curve stays that close at every frame; None
+    keys every frame linearly. Raises InnerfaceError if the track has none of the 52 channels or a datablock cannot be keyed.
     """
     rate = scene_rate(scene)
     start = scene.frame_start if part.start is None else part.start
@@ -88,26 +100,67 @@ def key_track(face: Face, track: Track, name: str, scene: Any, tolerance: float 
             f"{name}: lasts {track.duration:.0f} s, more frames than Blender can hold; if its time is in milliseconds, call the column time_ms"
         )
     first = max(int(np.ceil(start - 1e-6)), part.first if part.first is not None else -MAX_FRAME)
+    if (first - start) / rate > track.duration + 1e-6:
+        raise InnerfaceError(f"{name}: ends at frame {start + track.duration * rate:.0f}, before frame {first} where it is to begin; choose another range")
     at = frame_times(track.time, rate, (first - start) / rate)
-    channels = tuple(c for c in ARKIT if c in track.columns and not np.isnan(track.column(c)).all())
-    weights = linear(track.time, track.select(channels), at)
-    out = Keyed(len(at), first, part=part, baked={action: baked.kept(action) for action in set(part.before.values())})
+    if part.last is not None:
+        at = at[: max(part.last - first + 1, 0)]
+        if not len(at):
+            raise InnerfaceError(f"{name}: begins at frame {first}, after frame {part.last} where it is to end; choose another range")
     for mesh in face.meshes:
         check_editable(mesh)
-    shared = next(iter(part.before.values()), None) or _new_action(name) if compat.shared_action() else None
-    for mesh in face.meshes:
-        values = weights @ mesh.match.matrix(channels)
-        _key_mesh(out, mesh, shared or part.before.get(mesh.key) or _new_action(f"{name} {mesh.object.name}"), values, tolerance)
-    angles = track.select(HEAD_ANGLES)
-    if np.nanmax(np.abs(np.nan_to_num(angles))) > 0 and not part.only_invented:
-        turned = np.nan_to_num(linear(track.time, angles, at))
-        _key_head(out, face, shared or part.before.get(face.turns) or _new_action(f"{name} head"), turned, tolerance)
+    present = frozenset(c for c in ARKIT if c in track.columns and not np.isnan(track.column(c)).all())
+    parts, notes = lanes(face, face.mapping.values(on_frames(track, at)))
+    parts += _head(face, track, at, notes, part)
+    out = Keyed(len(at), first, part=part, tolerance=tolerance, notes=notes)
+    out.known = {action: baked.kept(action) for action in set(part.before.values())}
+    wanted = [keep for lane in parts for keep in [_wanted(out, lane, present | set(HEAD_ANGLES))] if keep is not None]
+    actions = _Actions(name, part)
+    for lane, action in [(lane, actions.of(lane)) for lane in wanted]:
+        _key(out, lane, action)
     for action, written in out.written.items():
-        baked.keep(action, written)
-    missing = [c for c in channels if c in face.unmatched_channels()]
+        baked.keep(action, baked.kept(action, baked.OVER) | written if part.over else written, baked.OVER if part.over else baked.BASE)
+    missing = [c for c in ARKIT if c in present and c in face.unmatched_channels()]
     if missing:
         out.notes.append(f"no key on {face.name} answers to {', '.join(missing)}")
     return out
+
+
+def _head(face: Face, track: Track, at: np.ndarray, notes: list[str], part: Part) -> list[Lanes]:
+    """The curves of the head's angles, where the take has any."""
+    angles = track.select(HEAD_ANGLES)
+    if part.only_invented or not np.nanmax(np.abs(np.nan_to_num(angles)), initial=0.0) > 0 or not part.armed & set(HEAD_ANGLES):
+        return []
+    turn = face.head_turn()
+    if isinstance(turn, str):
+        notes.append(turn)
+        return []
+    values = turn.values(np.nan_to_num(linear(track.time, angles, at)))
+    count = values.shape[1]
+    return [Lanes(turn.owner, [turn.path] * count, list(range(count)), [frozenset(HEAD_ANGLES)] * count, values, np.ones(count))]
+
+
+class _Actions:
+    """Which action a datablock's curves go into: that of an earlier bake, what plays (over it), or a new one, which all share where Blender has slots."""
+
+    def __init__(self, name: str, part: Part) -> None:
+        self.name, self.part = name, part
+        self.shared: Any = next(iter(part.before.values()), None) if compat.shared_action() else None
+
+    def of(self, lane: Lanes) -> Any:
+        data = lane.owner.animation_data
+        if self.part.over and data is not None and data.action is not None:
+            if data.action.library is not None:
+                raise InnerfaceError(f"the action '{data.action.name}' that plays on {lane.owner.name} is linked; make it local to key over it")
+            return data.action
+        if compat.shared_action():
+            self.shared = self.shared or _new_action(self.name)
+            return self.shared
+        suffix = f" {lane.mesh.object.name}" if lane.mesh is not None else " head"
+        known = self.part.before.get(lane.owner)
+        if known is None:
+            known = self.part.before[lane.owner] = _new_action(self.name + suffix)
+        return known
 
 
 def _new_action(name: str) -> Any:
@@ -117,95 +170,142 @@ def _new_action(name: str) -> Any:
     return action
 
 
-def _key_mesh(out: Keyed, mesh: FaceMesh, action: Any, values: np.ndarray, tolerance: float | None) -> None:
-    """Key all matched shape keys of one mesh, leaving driven ones alone and saying so."""
-    driven = _drivers(mesh.key)
-    keep = []
-    for i, name in enumerate(mesh.match.keys):
-        path = curves.shape_key_path(name)
-        if not out.part.wants({c for c, key, _ in mesh.match.targets if key == name}):
+def _wanted(out: Keyed, lane: Lanes, present: frozenset[str]) -> Lanes | None:
+    """What is keyed of a datablock's curves: armed, fed by the take, and not driven by something else, which is said."""
+    keep = [k for k, channels in enumerate(lane.channels) if channels & present and out.part.wants(channels)]
+    taken = drivers.of(lane.owner)
+    blocked = [k for k in keep if lane.paths[k] in taken]
+    if blocked:
+        what = lane.mesh.object.name if lane.mesh is not None else lane.owner.name
+        said = "; ".join(f"'{lane.keys[k] if lane.keys else lane.paths[k]}' by {taken[lane.paths[k]]}" for k in blocked)
+        out.notes.append(f"driven on {what}, so not keyed: {said}; 'Key What Drives Them' maps the take onto that instead")
+    keep = [k for k in keep if k not in blocked]
+    if not keep:
+        return None
+    kept = [[values[k] for k in keep] for values in (lane.paths, lane.indices, lane.channels)]
+    chosen = Lanes(lane.owner, *kept, lane.values[:, keep], lane.sizes[keep], lane.mesh)
+    if lane.mesh is not None:
+        chosen.keys = [lane.keys[k] for k in keep]
+        _sliders(out, lane.mesh, chosen.keys, chosen.values)
+    return chosen
+
+
+def _sliders(out: Keyed, mesh: FaceMesh, names: list[str], values: np.ndarray) -> None:
+    """Sliders clamp: open them as far as the take goes where that was allowed, and say what happens."""
+    allowed = out.part.widen or bool(mesh.key.get(HEAD_MARK))
+    beyond = []
+    for name, low, high in zip(names, values.min(0).tolist(), values.max(0).tolist()):
+        block = mesh.key.key_blocks[name]
+        if low < -SLIDER_LIMIT or high > SLIDER_LIMIT:
+            raise InnerfaceError(
+                f"'{name}' would reach {max(-low, high):g}, beyond the {SLIDER_LIMIT:g} of Blender's sliders; check the take's scale"
+            )
+        if low >= block.slider_min - 1e-6 and high <= block.slider_max + 1e-6:
             continue
-        if path in driven:
-            out.notes.append(f"'{name}' on {mesh.object.name} is driven by {driven[path]}; it was not keyed: key that instead")
-            continue
-        _widen(out, mesh, name, values[:, i])
-        keep.append(i)
-    paths = [curves.shape_key_path(mesh.match.keys[i]) for i in keep]
-    if paths:
-        _write(out, mesh.key, action, paths, [0] * len(paths), values[:, keep], tolerance)
-        out.owners.append((mesh.key, action))
+        if allowed:
+            block.slider_min = min(block.slider_min, np.floor(low * 100) / 100)
+            block.slider_max = max(block.slider_max, np.ceil(high * 100) / 100)
+            beyond.append(f"{name} {block.slider_min:.2f}..{block.slider_max:.2f}")
+        else:
+            beyond.append(f"{name} {low if low < block.slider_min else high:.2f}")
+    if beyond:
+        did = "were widened" if allowed else "end before the take does, and cut it ('Widen Sliders' lets it through)"
+        out.notes.append(f"sliders on {mesh.object.name} {did}: {', '.join(beyond)}")
 
 
-def _drivers(key: Any) -> dict[str, str]:
-    """Data paths of driven shape keys and a text that names what drives each."""
-    out = {}
-    for curve in key.animation_data.drivers if key.animation_data else []:
-        sources = []
-        for variable in curve.driver.variables:
-            for target in variable.targets:
-                if target.id is not None:
-                    what = target.data_path or target.bone_target or variable.type
-                    sources.append(f"{target.id.name} {what}".strip())
-        out[curve.data_path] = "; ".join(sources) or curve.driver.expression
-    return out
-
-
-def _widen(out: Keyed, mesh: FaceMesh, name: str, values: np.ndarray) -> None:
-    """Sliders clamp: open them as far as the take goes."""
-    block = mesh.key.key_blocks[name]
-    low, high = float(values.min()), float(values.max())
-    if low < -SLIDER_LIMIT or high > SLIDER_LIMIT:
-        raise InnerfaceError(
-            f"'{name}' would reach {max(-low, high):g}, beyond the {SLIDER_LIMIT:g} of Blender's sliders; check the take's scale"
-        )
-    was = (block.slider_min, block.slider_max)
-    if low < was[0] - 1e-6:
-        block.slider_min = np.floor(low * 100) / 100
-    if high > was[1] + 1e-6:
-        block.slider_max = np.ceil(high * 100) / 100
-    if (block.slider_min, block.slider_max) != was:
-        out.notes.append(f"slider of '{name}' on {mesh.object.name} widened to {block.slider_min:.2f}..{block.slider_max:.2f}")
-
-
-def _write(out: Keyed, owner: Any, action: Any, paths: list[str], indices: list[int], values: np.ndarray, tolerance: float | None) -> None:
-    frames = out.first_frame + np.arange(len(values))
-    out.dense_keys += values.size
+def _key(out: Keyed, lane: Lanes, action: Any) -> None:
+    """Write a datablock's curves."""
+    frames = out.first_frame + np.arange(len(lane.values))
+    out.dense_keys += lane.values.size
+    fcurves, written = compat.fcurves_of(action, lane.owner), out.written.setdefault(action, {})
+    known = out.known.setdefault(action, {})
+    over = [_over(out, lane, k, fcurves, frames) for k in range(len(lane.paths))] if out.part.over else []
+    values = np.stack(over, axis=1) if over else lane.values
     every = np.arange(len(values))
-    chosen = [every] * len(paths) if tolerance is None else key_reduction.reduce(values, tolerance)
-    fcurves, before = compat.fcurves_of(action, owner), out.baked.get(action, {})
-    written = out.written.setdefault(action, {})
-    for c, (path, index, keys) in enumerate(zip(paths, indices, chosen)):
-        at, what, name = frames[keys], values[keys, c], (owner.name, path, index)
-        old = fcurves.find(path, index=index) if name in before else None
+    chosen = [every] * values.shape[1] if out.tolerance is None else key_reduction.reduce(values / lane.sizes, out.tolerance)
+    for k, (path, index, picked) in enumerate(zip(lane.paths, lane.indices, chosen)):
+        name, at, what = (lane.owner.name, path, index), frames[picked], values[picked, k]
+        old = fcurves.find(path, index=index) if out.part.over or name in known else None
         if old is not None and _locked(old):
             out.notes.append(f"the curve of {path} is locked; it stays as it is")
-            written[name] = before[name]
+            if name in known:
+                written[name] = known[name]
             continue
-        own = curves.animators_keys(old, before[name]) if old is not None else None
         written[name] = (at, what)
-        if own is not None:
-            stays = free(at.astype(np.float64), own.stretches)
-            at, what = at[stays], what[stays]
-        curve = curves.write_curve(fcurves, path, at, what, index, bezier=tolerance is not None)
-        if own is not None:
-            curves.insert(curve, own)
-            out.hand_made += len(own.keys)
+        if old is None:
+            curve = curves.write_curve(fcurves, path, at, what, index, bezier=out.tolerance is not None)
+        else:
+            curve = _merge(out, fcurves, old, (name, at, what), frames, action, float(lane.sizes[k]))
         out.keys += len(curve.keyframe_points)
+    if (lane.owner, action) not in out.owners:
+        out.owners.append((lane.owner, action))
+
+
+def _over(out: Keyed, lane: Lanes, k: int, fcurves: Any, frames: np.ndarray) -> np.ndarray:
+    """Values (T,) of a curve of the take faded into what is there: nothing changes at the edges."""
+    old = fcurves.find(lane.paths[k], index=lane.indices[k])
+    if old is None or not len(old.keyframe_points):
+        there = np.full(len(frames), _present(lane, k))
+    else:
+        there = curves.sample(old, frames)
+    edge = np.minimum(np.arange(len(frames)), np.arange(len(frames))[::-1])
+    share = np.clip(edge / out.part.blend, 0.0, 1.0) if out.part.blend > 0 else np.ones(len(frames))
+    share = share * share * (3 - 2 * share)
+    return there * (1 - share) + lane.values[:, k] * share
+
+
+def _present(lane: Lanes, k: int) -> float:
+    value = lane.owner.path_resolve(lane.paths[k])
+    return float(value if isinstance(value, (int, float)) else value[lane.indices[k]])
+
+
+def _merge(out: Keyed, fcurves: Any, old: Any, new: tuple[baked.Curve, np.ndarray, np.ndarray], frames: np.ndarray, action: Any, size: float) -> Any:
+    """Write new keys into a curve that holds an animator's: those stay, and with `over` so does all outside of the frames."""
+    name, at, what = new
+    keys, bezier = curves.read(old), out.tolerance is not None
+    x, y = keys["co"].astype(np.float64).T
+    if not out.part.over:
+        mine, stretches = hand_made(x, y, *out.known[action][name])
+        stays = free(at.astype(np.float64), stretches)
+        out.hand_made += int(mine.sum())
+        return curves.write(fcurves, name[1], name[2], curves.some(keys, mine), curves.fresh(at[stays], what[stays], bezier))
+    first, last = frames[0], frames[-1]
+    inside = (x >= first) & (x <= last)
+    before = np.array([np.floor(x[x < first].max(initial=first)), first], dtype=int)  # stretches whose shape the new keys would bend
+    after = np.array([last, np.ceil(x[x > last].min(initial=last))], dtype=int)
+    beside = np.concatenate([np.arange(before[0], before[1]), np.arange(after[0] + 1, after[1] + 1)])
+    was = curves.sample(old, beside)
+    mine = inside & _made_by_hand(action, name, x, y)
+    own = np.stack([x[mine] - 1e-3, x[mine] + 1e-3], axis=1)
+    stays = free(at.astype(np.float64), own)
+    out.hand_made += int(mine.sum())
+    parts = [curves.some(keys, ~inside | mine), curves.fresh(at[stays], what[stays], bezier)]
+    curve = curves.write(fcurves, name[1], name[2], *parts)
+    allowed = (out.tolerance or 1e-4) * size
+    for _ in range(_MENDS):
+        off = np.abs(curves.sample(curve, beside) - was) > allowed
+        off &= ~np.isin(beside, [*curves.read(curve)["co"][:, 0].tolist()])
+        if not off.any():
+            break
+        parts.append(curves.fresh(beside[off], was[off], bezier))
+        curve = curves.write(fcurves, name[1], name[2], *parts)
+    return curve
+
+
+def _made_by_hand(action: Any, name: baked.Curve, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Which keys (K,) of a curve no bake has written."""
+    mine = np.ones(len(x), dtype=bool)
+    known = [baked.kept(action, layer).get(name) for layer in (baked.BASE, baked.OVER)]
+    if not any(k is not None for k in known):
+        return np.zeros(len(x), dtype=bool)  # an action of somebody else's: all of it is replaced in the range
+    for entry in known:
+        if entry is not None:
+            mine &= hand_made(x, y, *entry)[0]
+    return mine
 
 
 def _locked(curve: Any) -> bool:
     return curve.lock or (curve.group is not None and curve.group.lock)
-
-
-def _key_head(out: Keyed, face: Face, action: Any, angles: np.ndarray, tolerance: float | None) -> None:
-    """Key head angles (T, 3: yaw, pitch, roll in rad) on the head bone, or on the object where there is none."""
-    turn = head_turn(face)
-    if isinstance(turn, str):
-        out.notes.append(turn)
-        return
-    values = turn.values(angles)
-    _write(out, turn.owner, action, [turn.path] * values.shape[1], list(range(values.shape[1])), values, tolerance)
-    out.owners.append((turn.owner, action))
 
 
 def play(face: Face, keyed: Keyed) -> list[str]:

@@ -22,13 +22,15 @@ _INDEXED = re.compile(r"^(.*)\[(\d{1,2})\]$")
 
 @dataclass
 class Lanes:
-    """F-curves of one datablock: `values` (T, n) for n of `paths` with `indices`, and the `channels` that feed each. `mesh`: whose keys they are, else None."""
+    """F-curves of one datablock: `values` (T, n) for n of `paths` with `indices`, the `channels` that feed each, and the `sizes` (n,) of what a full weight does
+    to each. `mesh`: whose `keys` they are, else None."""
 
     owner: Any
     paths: list[str]
     indices: list[int]
     channels: list[frozenset[str]]
     values: np.ndarray
+    sizes: np.ndarray
     mesh: FaceMesh | None = None
     keys: list[str] = field(default_factory=list)
 
@@ -37,25 +39,28 @@ def lanes(face: Face, values: np.ndarray) -> tuple[list[Lanes], list[str]]:
     """The curves of a face for values (T, D) of its mapping's destinations, and sentences on what cannot be keyed."""
     out, notes = [], []
     feeding = {d: face.mapping.feeding(d) for d in face.mapping.destinations}
+    size = np.array([face.mapping.size(d) for d in face.mapping.destinations])
     for mesh in face.meshes:
         own = face.keys(mesh)
         if own:
             fed = [feeding[face.mapping.destinations[place]] for place, _ in own]
             paths = [shape_key_path(name) for _, name in own]
-            out.append(Lanes(mesh.key, paths, [0] * len(own), fed, values[:, [place for place, _ in own]], mesh, [name for _, name in own]))
+            places = [place for place, _ in own]
+            out.append(Lanes(mesh.key, paths, [0] * len(own), fed, values[:, places], size[places], mesh, [name for _, name in own]))
     for turn, axes in bone_turns(face, notes):
         fed = frozenset(c for place in axes.values() for c in feeding[face.mapping.destinations[place]])
         angles, moves = bone_values(values, axes)
         parts = []
         if set(axes) & set(TURNS):
-            parts.append((turn.path, turn.values(angles)))
+            parts.append((turn.path, turn.values(angles), 1.0))
         if set(axes) & set(MOVES):
-            parts.append((turn.place_path, turn.places(moves)))
-        for path, part in parts:
+            most = max(size[place] for axis, place in axes.items() if axis in MOVES)
+            parts.append((turn.place_path, turn.places(moves), most * _MM / turn.size))
+        for path, part, full in parts:
             count = part.shape[1]
-            out.append(Lanes(turn.owner, [path] * count, list(range(count)), [fed] * count, part))
+            out.append(Lanes(turn.owner, [path] * count, list(range(count)), [fed] * count, part, np.full(count, full)))
     for place, owner, path, index in properties(face, notes):
-        out.append(Lanes(owner, [path], [index], [feeding[face.mapping.destinations[place]]], values[:, [place]]))
+        out.append(Lanes(owner, [path], [index], [feeding[face.mapping.destinations[place]]], values[:, [place]], size[[place]]))
     return out, notes
 
 

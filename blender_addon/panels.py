@@ -1,4 +1,4 @@
-"""The sidebar tab, from top to bottom the recipe of a recording: Face, Performer, Connect, Calibrate, Record, Takes, Stream Out.
+"""The sidebar tab, from top to bottom the recipe of a recording: Face, Animation, Performer, Connect, Calibrate, Record, Takes, Stream Out.
 
 Panels only draw; what buttons do is in the operators. Texts put together here go through Blender's translation.
 """
@@ -12,7 +12,9 @@ from bpy.app.translations import pgettext_iface as iface_
 
 from ..core.errors import InnerfaceError
 from . import bake, connection, takes
-from .face import Face, active_face
+from .compat import all_curves
+from .face import Face, active_face, holder_of
+from .face_mapping import driven
 from .face_map import face_map
 from .hud import clock, step
 from .live import LEVELS, live
@@ -67,24 +69,30 @@ class INNERFACE_PT_face(_Tab, bpy.types.Panel):
             for line in why:
                 box.label(text=line, icon="INFO" if line == why[0] else "BLANK1")
             layout.operator("innerface.add_head", icon="USER", text="Add a Head")
+            layout.operator("innerface.add_ict", icon="USER")
             return
         box = layout.box()
         box.label(text=face.name, icon="OUTLINER_OB_ARMATURE" if face.rig else "MESH_DATA", translate=False)
         missing = face.unmatched_channels()
-        names = iface_("{} of 52 channels ({})").format(52 - len(missing), face.meshes[0].match.scheme)
+        names = iface_("{} of 52 channels ({})").format(52 - len(missing), face.mapping.name)
         box.label(text=names, icon="CHECKMARK" if not missing else "ERROR", translate=False)
-        if len(face.meshes) > 1:
-            box.label(text=iface_("{} meshes").format(len(face.meshes)), icon="SHAPEKEY_DATA", translate=False)
+        turned = {t.name for t in face.mapping.live if t.kind == "bone"}
+        parts = [iface_("{} meshes").format(len(face.meshes))] if len(face.meshes) > 1 else []
+        parts += [iface_("{} bones").format(len(turned))] if turned else []
+        if parts:
+            box.label(text="   ".join(parts), icon="SHAPEKEY_DATA", translate=False)
         if missing:
             say(box, f"without {', '.join(missing[:6])}" + (f" and {len(missing) - 6} more" if len(missing) > 6 else ""), "BLANK1", context)
-        data = face.meshes[0].key.animation_data
-        if data is not None and data.action is not None:
-            box.label(text=data.action.name, icon="ACTION", translate=False)
+        taken = driven(face)
+        if taken:
+            _, name, by = taken[0]
+            say(box, iface_("{} keys are driven, such as {} by {}").format(len(taken), name, by), "DRIVER", context)
+            box.operator("innerface.mapping_driven", icon="DRIVER_TRANSFORM")
         column = layout.column(align=True)
         column.operator("innerface.key_takes", icon="IMPORT", text="Key Takes...")
         row = column.row(align=True)
-        row.operator("innerface.export", icon="EXPORT", text="FBX...").kind = "fbx"
-        row.operator("innerface.export", icon="EXPORT", text="GLB...").kind = "glb"
+        row.operator("innerface.export", icon="EXPORT", text="For Game Engine...")
+        row.operator("innerface.back_out", icon="FILE", text="CSV...")
 
 
 def panel_face(context: Any) -> tuple[Face | None, list[str]]:
@@ -95,6 +103,150 @@ def panel_face(context: Any) -> tuple[Face | None, list[str]]:
         if "characters" in str(error):
             return None, ["Several faces here:", "click the one to use"]
         return None, ["No face in this scene yet:", "a mesh with shape keys", "such as jawOpen"]
+
+
+class INNERFACE_PT_mapping(_Tab, bpy.types.Panel):
+    """What drives what."""
+
+    bl_label = "Mapping"
+    bl_parent_id = "INNERFACE_PT_face"
+    bl_options = {"DEFAULT_CLOSED"}
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        active = context.active_object
+        return panel_face(context)[0] is not None or (active is not None and active.type == "MESH" and active.data.shape_keys is not None)
+
+    def draw(self, context: Any) -> None:
+        layout = self.layout
+        face = panel_face(context)[0]
+        table = (face.holder if face is not None else holder_of(context.active_object)).innerface
+        row = layout.row(align=True)
+        row.operator("innerface.mapping_auto", icon="VIEWZOOM", text="Match by Names")
+        row.operator("innerface.mapping_preset", icon="PRESET", text="")
+        row.operator("innerface.mapping_load", icon="FILE_FOLDER", text="")
+        row.operator("innerface.mapping_save", icon="FILE_TICK", text="")
+        row.operator("innerface.mapping_clear", icon="X", text="")
+        if not table.targets:
+            say(layout, "Names decide. Match by Names makes a table of it that you can change", "INFO", context)
+        row = layout.row()
+        row.template_list("INNERFACE_UL_targets", "", table, "targets", table, "target", rows=5)
+        column = row.column(align=True)
+        for what, icon in (("ADD", "ADD"), ("REMOVE", "REMOVE"), ("MIRROR", "MOD_MIRROR")):
+            column.operator("innerface.mapping_row", icon=icon, text="").what = what
+        if not 0 <= table.target < len(table.targets):
+            return
+        item = table.targets[table.target]
+        column = layout.column(align=True)
+        column.prop(item, "channel", text="")
+        row = column.row(align=True)
+        row.prop(item, "kind", text="")
+        row.prop(item, "to", text="")
+        if item.kind == "bone":
+            column.prop(item, "axis", text="")
+        row = column.row(align=True)
+        row.prop(item, "gain")
+        row.prop(item, "offset")
+        row = column.row(align=True)
+        row.prop(item, "low", text="Min")
+        row.prop(item, "high", text="Max")
+        column.prop(item, "curve")
+
+
+class INNERFACE_PT_animation(_Tab, bpy.types.Panel):
+    """The take that plays, and how it was made into keys."""
+
+    bl_label = "Animation"
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        face = panel_face(context)[0]
+        return face is not None and bake.playing(face) is not None
+
+    def draw(self, context: Any) -> None:
+        layout, face = self.layout, panel_face(context)[0]
+        action = bake.playing(face) if face is not None else None
+        if action is None:
+            return
+        options, ready = action.innerface, bake.at_hand(action) is not None
+        box = layout.box()
+        box.label(text=action.name, icon="ACTION", translate=False)
+        row = layout.row(align=True)
+        row.operator("innerface.bake_again", icon="FILE_REFRESH", text="Bake Again" if ready else "Load and Bake Again")
+        if not ready:
+            say(layout, "The take is not loaded: options take effect with the next bake", "INFO", context)
+        row = layout.row(align=True)
+        row.operator("innerface.neutral_here", icon="USER", text="Neutral from Here")
+        sub = row.row(align=True)
+        sub.active = options.neutral_to > 0
+        sub.operator("innerface.neutral_here", icon="X", text="").clear = True
+        layout.use_property_split = True
+        layout.use_property_decorate = False
+        column = layout.column(align=True)
+        for heading, names in (("Trim", ("trim_from", "trim_to")), ("Neutral", ("neutral_from", "neutral_to"))):
+            row = column.row(heading=heading, align=True)
+            for name in names:
+                row.prop(options, name, text="")
+        layout.prop(options, "widen")
+        layout.operator("innerface.align_sound", icon="SPEAKER")
+
+
+class INNERFACE_PT_smoothing(_Tab, bpy.types.Panel):
+    """Smoothing of what plays, by region, seen at once."""
+
+    bl_label = "Smoothing"
+    bl_parent_id = "INNERFACE_PT_animation"
+    bl_options = {"DEFAULT_CLOSED"}
+
+    def draw(self, context: Any) -> None:
+        layout, face = self.layout, panel_face(context)[0]
+        action = bake.playing(face) if face is not None else None
+        if action is None:
+            return
+        smoothing(layout, action.innerface)
+        loaded = bake.at_hand(action)
+        if loaded is not None and not loaded.sensed and not action.innerface.smooth_camera:
+            say(layout, "A camera's take is left as it is; tick Camera Takes, Too", "INFO", context)
+
+
+class INNERFACE_PT_keys(_Tab, bpy.types.Panel):
+    """Keys of what plays."""
+
+    bl_label = "Keys"
+    bl_parent_id = "INNERFACE_PT_animation"
+    bl_options = {"DEFAULT_CLOSED"}
+
+    def draw(self, context: Any) -> None:
+        layout, face = self.layout, panel_face(context)[0]
+        action = bake.playing(face) if face is not None else None
+        if action is None:
+            return
+        layout.use_property_split = True
+        layout.use_property_decorate = False
+        keys(layout, action.innerface)
+        count = sum(len(c.keyframe_points) for c in all_curves(action))
+        length = max(int(action.frame_range[1] - action.frame_range[0]) + 1, 1) * sum(1 for _ in all_curves(action))
+        layout.label(text=iface_("{:,} keys; {:,} if one on every frame").format(count, length), icon="KEYFRAME", translate=False)
+
+
+def smoothing(layout: Any, options: Any) -> None:
+    """The sliders of smoothing."""
+    layout.use_property_split = True
+    layout.use_property_decorate = False
+    layout.prop(options, "before", toggle=True, text="Before (No Smoothing)" if not options.before else "Shows Before")
+    column = layout.column(align=True)
+    column.active = not options.before
+    for part in ("mouth", "cheek", "brow", "eye_left", "eye_right"):
+        column.prop(options, f"smooth_{part}", slider=True)
+    column.prop(options, "smooth_camera")
+
+
+def keys(layout: Any, options: Any) -> None:
+    """How many keys."""
+    layout.prop(options, "fewer")
+    row = layout.row()
+    row.active = options.fewer
+    row.prop(options, "tolerance")
 
 
 class INNERFACE_PT_performer(_Tab, bpy.types.Panel):
@@ -419,13 +571,25 @@ class INNERFACE_PT_bake_options(_Tab, bpy.types.Panel):
         layout, shot = self.layout, context.scene.innerface
         layout.use_property_split = True
         layout.use_property_decorate = False
-        layout.prop(shot, "fewer")
-        row = layout.row()
-        row.active = shot.fewer
-        row.prop(shot, "tolerance")
-        layout.prop(shot, "smooth")
+        keys(layout, shot.options)
         layout.prop(shot, "placed")
-        layout.prop(shot, "strip")
+        layout.prop(shot, "onto")
+        if shot.onto == "OVER":
+            layout.prop(shot, "within")
+            layout.prop(shot, "blend")
+        layout.column(heading="Parts").prop(shot.options, "parts", expand=True)
+        layout.prop(shot.options, "widen")
+
+
+class INNERFACE_PT_bake_smoothing(_Tab, bpy.types.Panel):
+    """Smoothing of the next bake."""
+
+    bl_label = "Smoothing"
+    bl_parent_id = "INNERFACE_PT_bake_options"
+    bl_options = {"DEFAULT_CLOSED"}
+
+    def draw(self, context: Any) -> None:
+        smoothing(self.layout, context.scene.innerface.options)
 
 
 class INNERFACE_PT_stream(_Tab, bpy.types.Panel):
@@ -450,8 +614,9 @@ class INNERFACE_PT_stream(_Tab, bpy.types.Panel):
 
 
 CLASSES = (
-    INNERFACE_UL_takes, INNERFACE_PT_face, INNERFACE_PT_performer, INNERFACE_PT_connect, INNERFACE_PT_calibrate, INNERFACE_PT_sites, INNERFACE_PT_record,
-    INNERFACE_PT_record_options, INNERFACE_PT_takes, INNERFACE_PT_bake_options, INNERFACE_PT_stream,
+    INNERFACE_UL_takes, INNERFACE_PT_face, INNERFACE_PT_mapping, INNERFACE_PT_animation, INNERFACE_PT_smoothing, INNERFACE_PT_keys, INNERFACE_PT_performer,
+    INNERFACE_PT_connect, INNERFACE_PT_calibrate, INNERFACE_PT_sites, INNERFACE_PT_record,
+    INNERFACE_PT_record_options, INNERFACE_PT_takes, INNERFACE_PT_bake_options, INNERFACE_PT_bake_smoothing, INNERFACE_PT_stream,
 )  # fmt: skip
 
 

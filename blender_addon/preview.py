@@ -17,7 +17,8 @@ from ..core.errors import InnerfaceError
 from . import compat
 from .curves import shape_key_path
 from .face import Face, FaceMesh, check_editable, named_face
-from .head_turn import HeadTurn, head_turn
+from .lanes import bone_turns, bone_values, properties, set_value, value_of
+from .turns import Turn
 
 MEMORY = "innerface_preview"
 _TURNED = 1e-6  # rad: a camera that sends no head angles leaves the head alone
@@ -35,14 +36,17 @@ class Preview:
         self._resolve(face)
 
     def _resolve(self, face: Face) -> None:
-        self.meshes = [_Mesh(mesh) for mesh in face.meshes]
-        turn = head_turn(face)
-        self.turn: HeadTurn | None = turn if isinstance(turn, HeadTurn) else None
+        self.mapping = face.mapping
+        self.meshes = [_Mesh(mesh, face) for mesh in face.meshes]
+        self.bones = bone_turns(face, [])
+        self.properties = properties(face, [])
+        turn = face.head_turn()
+        self.turn: Turn | None = turn if isinstance(turn, Turn) else None
         self.turning = False
 
     def forget(self) -> None:
         """Let go of all that Blender may free: before undo, and before another file."""
-        self.meshes, self.turn, self.shown = [], None, False
+        self.meshes, self.bones, self.properties, self.turn, self.shown = [], [], [], None, False
 
     def find(self, scene: Any) -> None:
         """Take hold of the face again, by names. Raises InnerfaceError where it is gone."""
@@ -59,10 +63,18 @@ class Preview:
                 self._begin()
             if not self.turning and self.turn is not None and np.abs(values[len(ARKIT) :]).max() > _TURNED:
                 self._begin_turn(self.turn)
-            weights = values[: len(ARKIT)]
+            driven = self.mapping.values(values[: len(ARKIT)])
             for mesh in self.meshes:
-                if not mesh.write(weights):
+                if not mesh.write(driven):
                     return False
+            for turn, axes in self.bones:
+                angles, moves = bone_values(driven[None], axes)
+                setattr(turn.target, turn.attribute, turn.value(angles[0]))
+                if moves.any():
+                    turn.target.location = turn.places(moves)[0]
+            for place, owner, path, index in self.properties:
+                set_value(owner, path, index, float(driven[place]))
+                owner.update_tag()
             if self.turning and self.turn is not None:
                 setattr(self.turn.target, self.turn.attribute, self.turn.value(values[len(ARKIT) :]))
         except (ReferenceError, KeyError):  # deleted while streaming
@@ -78,46 +90,52 @@ class Preview:
     def _begin(self) -> None:
         for mesh in self.meshes:
             _remember(mesh.key, {"values": {name: mesh.key.key_blocks[name].value for name in mesh.names}}, {shape_key_path(n) for n in mesh.names})
+        if self.bones or self.properties:
+            turns = [[t.bone, name, list(getattr(t.target, name))] for t, _ in self.bones for name in (t.attribute, "location")]
+            paths = {path for t, _ in self.bones for path in (t.path, t.place_path)} | {path for _, _, path, _ in self.properties}
+            numbers = [[path, index, value_of(owner, path, index)] for _, owner, path, index in self.properties]
+            owner = self.bones[0][0].owner if self.bones else self.properties[0][1]
+            _remember(owner, {"turns": turns, "numbers": numbers}, paths)
         self.shown = True
 
-    def _begin_turn(self, turn: HeadTurn) -> None:
-        state = {"turn": [turn.bone, turn.attribute, list(getattr(turn.target, turn.attribute))]}
-        _remember(turn.owner, state, {turn.path})
+    def _begin_turn(self, turn: Turn) -> None:
+        _remember(turn.owner, {"turns": [[turn.bone, turn.attribute, list(getattr(turn.target, turn.attribute))]]}, {turn.path})
         self.turning = True
 
 
 class _Mesh:
     """One mesh of a live face: which of its keys get which weights."""
 
-    def __init__(self, mesh: FaceMesh) -> None:
+    def __init__(self, mesh: FaceMesh, face: Face) -> None:
         self.object, self.key = mesh.object, mesh.key
-        self.names = mesh.match.keys
+        own = face.keys(mesh)
+        self.sources, self.names = np.array([place for place, _ in own], dtype=int), [name for _, name in own]
         every = [b.name for b in self.key.key_blocks]
         self.every = every
-        self.places = np.array([every.index(n) for n in self.names])
-        self.matrix = mesh.match.matrix(ARKIT).astype(np.float32)
+        self.places = np.array([every.index(n) for n in self.names], dtype=int)
         self.buffer = np.empty(len(every), dtype=np.float32)
 
-    def write(self, weights: np.ndarray) -> bool:
+    def write(self, driven: np.ndarray) -> bool:
         """False where keys were added, removed or renamed meanwhile. Raises ReferenceError where the object was deleted."""
         _ = self.object.name  # the mesh outlives it
         blocks = self.key.key_blocks
         if len(blocks) != len(self.every) or [b.name for b in blocks] != self.every:
             return False
         blocks.foreach_get("value", self.buffer)
-        self.buffer[self.places] = weights.astype(np.float32) @ self.matrix
+        self.buffer[self.places] = driven[self.sources]
         blocks.foreach_set("value", self.buffer)
         self.key.update_tag()  # 4.2 shows nothing without it
         return True
 
 
 def _remember(owner: Any, state: dict[str, Any], paths: set[str]) -> None:
-    """Keep what the preview changes on a datablock in it, then mute what would fight with it."""
-    if MEMORY in owner:
-        return
+    """Keep what the preview changes on a datablock in it, then mute what would fight with it. A datablock may be met twice: bones, and then the head."""
+    before = json.loads(owner[MEMORY]) if MEMORY in owner else {}
     data = owner.animation_data
     drivers = [] if data is None else [[d.data_path, d.array_index] for d in data.drivers if d.data_path in paths and not d.mute]
-    owner[MEMORY] = json.dumps(state | {"drivers": drivers})
+    state = state | {"drivers": drivers}
+    merged = {name: before.get(name, []) + value if isinstance(value, list) else value | before.get(name, {}) for name, value in state.items()}
+    owner[MEMORY] = json.dumps(before | merged)
     if data is None:
         return
     for d in data.drivers:
@@ -157,11 +175,13 @@ def _restore(owner: Any) -> None:
     for name, value in state.get("values", {}).items():
         if name in owner.key_blocks:
             owner.key_blocks[name].value = value
-    if "turn" in state:
-        bone, attribute, value = state["turn"]
+    for bone, attribute, value in state.get("turns", []):
         target = owner if bone is None else owner.pose.bones.get(bone)
         if target is not None and len(getattr(target, attribute)) == len(value):
             setattr(target, attribute, value)
+    for path, index, value in state.get("numbers", []):
+        if value is not None and value_of(owner, path, index) is not None:
+            set_value(owner, path, index, value)
     drivers = state.get("drivers", [])
     for d in owner.animation_data.drivers if drivers and owner.animation_data else ():
         if [d.data_path, d.array_index] in drivers:

@@ -105,6 +105,120 @@ class InnerfacePreferences(bpy.types.AddonPreferences):
         layout.prop(self, "loss")
 
 
+def _changed(self: Any, context: Any) -> None:
+    """An option of what plays was changed: it is baked again at once."""
+    if isinstance(self.id_data, bpy.types.Action):
+        from .bake import changed
+
+        changed(self.id_data)
+
+
+def _searched(_self: Any, _context: Any, text: str) -> list[str]:
+    from ..core.channels import ARKIT
+
+    return [c for c in ARKIT if text.lower() in c.lower()]
+
+
+def _targets_of(self: Any, _context: Any, text: str) -> list[str]:
+    from .face_mapping import candidates
+
+    return [name for name in candidates(self.id_data, self.kind) if text.lower() in name.lower()]
+
+
+_SMOOTH = {"min": 0.0, "max": 5.0, "precision": 1, "step": 20, "update": _changed}
+PARTS = tuple((name, label, f"Key the {label.lower()}", 1 << k) for k, (name, label) in enumerate(
+    (("mouth", "Mouth"), ("cheek", "Cheeks"), ("brow", "Brows"), ("eye_left", "Left Eye"), ("eye_right", "Right Eye"), ("head", "Head"))
+))  # fmt: skip
+
+
+class InnerfaceBake(bpy.types.PropertyGroup):
+    """How a take becomes keys: in the scene for the next take, in an action for the one that it is of."""
+
+    fewer: BoolProperty(
+        name="Fewer Keys", default=True, update=_changed, description="Bezier keys that stay within the tolerance at every frame, instead of a key on every frame"
+    )
+    tolerance: FloatProperty(
+        name="Tolerance", default=0.005, min=0.0005, max=0.2, precision=4, update=_changed,
+        description="Largest deviation from the take at any frame, in weights (0 to 1)",
+    )  # fmt: skip
+    parts: EnumProperty(name="Parts", options={"ENUM_FLAG"}, items=PARTS, default={p[0] for p in PARTS}, description="What is keyed (Shift-click for several)")
+    widen: BoolProperty(
+        name="Widen Sliders", default=False, update=_changed, description="Let shape keys go as far as the take does, beyond the ends of their sliders"
+    )
+    neutral_from: FloatProperty(
+        name="Neutral From", default=0.0, min=0.0, precision=2, update=_changed, unit="TIME_ABSOLUTE",
+        description="Seconds from the take's start at which the relaxed face begins that is taken out of it",
+    )  # fmt: skip
+    neutral_to: FloatProperty(
+        name="To", default=0.0, min=0.0, precision=2, update=_changed, unit="TIME_ABSOLUTE", description="Where it ends; nothing is taken out while this is 0"
+    )
+    trim_from: FloatProperty(
+        name="Trim From", default=0.0, min=0.0, precision=2, update=_changed, unit="TIME_ABSOLUTE", description="Seconds that are left out at the take's start"
+    )
+    trim_to: FloatProperty(
+        name="To", default=0.0, min=0.0, precision=2, update=_changed, unit="TIME_ABSOLUTE", description="Second at which the take is cut off; 0 is its end"
+    )
+    before: BoolProperty(name="Before", default=False, update=_changed, description="Show the take without any smoothing, to compare")
+    smooth_mouth: FloatProperty(name="Mouth", default=1.0, description="Smoothing of mouth and jaw: 0 is off, 1 usual", **_SMOOTH)
+    smooth_cheek: FloatProperty(name="Cheeks", default=1.0, description="Smoothing of cheeks and nose: 0 is off, 1 usual", **_SMOOTH)
+    smooth_brow: FloatProperty(name="Brows", default=1.0, description="Smoothing of the brows: 0 is off, 1 usual", **_SMOOTH)
+    smooth_eye_left: FloatProperty(name="Left Eye", default=1.0, description="Smoothing of the left eye: 0 is off, 1 usual", **_SMOOTH)
+    smooth_eye_right: FloatProperty(name="Right Eye", default=1.0, description="Smoothing of the right eye: 0 is off, 1 usual", **_SMOOTH)
+    smooth_camera: BoolProperty(
+        name="Camera Takes, Too", default=False, update=_changed, description="Smooth takes of cameras as well; sensors always need it, cameras have mostly done it"
+    )
+    calibrated: EnumProperty(
+        name="Live Link Face", description="Which of the app's two files of a take",
+        items=(("AUTO", "Calibrated", "The one with the performer's neutral taken out (_cal.csv), where there is one"), ("RAW", "As Captured", "The one without")),
+    )  # fmt: skip
+    sound: BoolProperty(name="Sound", default=True, description="Put the take's own sound into the sequencer, in sync")
+
+
+class InnerfaceTarget(bpy.types.PropertyGroup):
+    """A row of a character's mapping: see core/mapping.py."""
+
+    channel: StringProperty(name="Channel", search=_searched, description="One of Apple's 52 channels")
+    kind: EnumProperty(
+        name="Kind", description="What the channel drives",
+        items=(("key", "Shape Key", "On every mesh of the face that has it", "SHAPEKEY_DATA", 0), ("bone", "Bone", "A bone of the rig", "BONE_DATA", 1),
+               ("property", "Property", "A property of the rig, such as a control's", "RNA", 2)),
+    )  # fmt: skip
+    to: StringProperty(name="Target", search=_targets_of, search_options={"SUGGESTION"}, description="Name of the shape key or bone, or the property's data path")
+    axis: EnumProperty(
+        name="Axis", description="How the bone moves, seen from the character",
+        items=(("pitch", "Pitch", "Turn downwards (degrees)"), ("yaw", "Yaw", "Turn to the character's left (degrees)"), ("roll", "Roll", "Left side up (degrees)"),
+               ("left", "Left", "Move to the character's left (mm)"), ("up", "Up", "Move up (mm)"), ("forward", "Forward", "Move forward (mm)")),
+    )  # fmt: skip
+    gain: FloatProperty(name="Gain", default=1.0, soft_min=-2.0, soft_max=2.0, precision=3, description="What a full weight does; degrees or mm for bones")
+    offset: FloatProperty(name="Offset", default=0.0, soft_min=-1.0, soft_max=1.0, precision=3, description="Added always")
+    low: FloatProperty(name="Clamp", default=-10.0, min=-10.0, max=10.0, precision=2, description="Weights below are cut")
+    high: FloatProperty(name="To", default=10.0, min=-10.0, max=10.0, precision=2, description="Weights above are cut")
+    curve: FloatProperty(name="Curve", default=1.0, min=0.1, max=10.0, precision=2, description="Below 1 small weights count for more, above 1 for less")
+    mute: BoolProperty(name="Mute", description="Leave this row out")
+
+    def target(self) -> Any:
+        """As a `core.mapping.Target`."""
+        from ..core.mapping import Target
+
+        axis = self.axis if self.kind == "bone" else ""
+        return Target(self.channel, self.kind, self.to, axis, self.gain, self.offset, self.low, self.high, self.curve, self.mute)
+
+    def fill(self, target: Any) -> None:
+        """From one."""
+        self.channel, self.kind, self.to, self.mute = target.channel, target.kind, target.name, target.mute
+        if target.axis:
+            self.axis = target.axis
+        self.gain, self.offset, self.low, self.high, self.curve = target.gain, target.offset, target.low, target.high, target.curve
+
+
+class InnerfaceCharacter(bpy.types.PropertyGroup):
+    """A character's own mapping, kept on its rig (or parent, or mesh); names decide while it is empty."""
+
+    targets: CollectionProperty(type=InnerfaceTarget)
+    target: IntProperty(name="Row", description="The row that is chosen")
+    preset: StringProperty()
+
+
 class InnerfaceShot(bpy.types.PropertyGroup):
     """What belongs to the scene."""
 
@@ -112,18 +226,24 @@ class InnerfaceShot(bpy.types.PropertyGroup):
     number: IntProperty(name="Take", default=1, min=1, max=9999, description="Number of the next take")
     range: EnumProperty(name="Record", items=RANGES, description="What is recorded of the timeline")
     loop: BoolProperty(name="Loop", description="At the end begin again, each time as a take of its own, until Stop is pressed")
-    fewer: BoolProperty(
-        name="Fewer Keys", default=True, description="Bezier keys that stay within the tolerance at every frame, instead of a key on every frame"
-    )
-    tolerance: FloatProperty(
-        name="Tolerance", default=0.005, min=0.0005, max=0.2, precision=4, description="Largest deviation from the take at any frame, in weights (0 to 1)"
-    )
-    smooth: FloatProperty(name="Smoothing", default=1.0, min=0.0, max=5.0, precision=1, step=20, description="0 is off, 1 usual; for takes of sensors")
     placed: EnumProperty(
         name="Place", description="Where on the timeline a take begins",
         items=(("RECORDED", "Where Recorded", "At the frames that played while it was recorded"), ("PLAYHEAD", "At Playhead", "At the current frame")),
     )  # fmt: skip
-    strip: BoolProperty(name="As NLA Strip", description="Put the take into a strip of its own instead of making it the playing action")
+    onto: EnumProperty(
+        name="Onto", description="Where a take's keys go",
+        items=(
+            ("ACTION", "Action of Its Own", "A new action, which plays", "ACTION", 0),
+            ("STRIP", "NLA Strip", "A strip in a track of its own", "NLA", 1),
+            ("OVER", "What Plays", "Over the action that plays, in the chosen range only: takes are put together phrase by phrase", "GREASEPENCIL_LAYER_GROUP", 2),
+        ),
+    )  # fmt: skip
+    within: EnumProperty(
+        name="Range", description="How much of the take is keyed over what plays",
+        items=(("TAKE", "Whole Take", "All of it"), ("PREVIEW", "Preview Range", "Only the preview range (set it with P in a timeline)")),
+    )  # fmt: skip
+    blend: IntProperty(name="Blend", default=4, min=0, max=1000, description="Frames over which a take fades in and out where it goes over what plays")
+    options: PointerProperty(type=InnerfaceBake)
 
 
 class InnerfaceTake(bpy.types.PropertyGroup):
@@ -138,6 +258,7 @@ class InnerfaceTake(bpy.types.PropertyGroup):
     baked: BoolProperty()
 
 
+DATA = (InnerfaceBake, InnerfaceTarget, InnerfaceCharacter)  # what characters and actions hold
 CLASSES = (InnerfacePreferences, InnerfaceShot, InnerfaceTake)
 
 
@@ -149,8 +270,19 @@ def preferences() -> Any:
 _register, _unregister = bpy.utils.register_classes_factory(CLASSES)
 
 
+def register_data() -> None:
+    """Make known what characters and actions hold: for the command line, too. Does nothing where it is known."""
+    if hasattr(bpy.types.Object, "innerface"):
+        return
+    for kind in DATA:
+        bpy.utils.register_class(kind)
+    bpy.types.Object.innerface = PointerProperty(type=InnerfaceCharacter)
+    bpy.types.Action.innerface = PointerProperty(type=InnerfaceBake)
+
+
 def register() -> None:
     """Make the settings known."""
+    register_data()
     _register()
     bpy.types.Scene.innerface = PointerProperty(type=InnerfaceShot)
     bpy.types.WindowManager.innerface_takes = CollectionProperty(type=InnerfaceTake)
@@ -159,5 +291,8 @@ def register() -> None:
 
 def unregister() -> None:
     """Undo `register`."""
-    del bpy.types.WindowManager.innerface_take, bpy.types.WindowManager.innerface_takes, bpy.types.Scene.innerface
+    del bpy.types.WindowManager.innerface_take, bpy.types.WindowManager.innerface_takes
+    del bpy.types.Scene.innerface, bpy.types.Action.innerface, bpy.types.Object.innerface
     _unregister()
+    for kind in reversed(DATA):
+        bpy.utils.unregister_class(kind)

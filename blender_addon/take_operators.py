@@ -7,12 +7,14 @@ from typing import Any
 
 import bpy
 
+from bpy.props import BoolProperty
+
 from ..core.errors import InnerfaceError
-from ..core.weights import Performer
 from . import bake, takes
 from .face import active_face
+from .import_takes import one, performer, wanted
+from .keying import scene_rate
 from .mended import Mended, Threaded
-from .settings import preferences
 
 _INFER_X = 60.0  # times real time that reading and inferring a take is expected to run at, for the bar
 
@@ -50,21 +52,82 @@ class INNERFACE_OT_take_bake(_Chosen, Threaded, bpy.types.Operator):
 
     def prepare(self, context: Any) -> tuple[str, Callable[[], Any], float]:
         active_face(context)  # said before the work, where there is none
-        row, settings, shot = _take(), preferences(), context.scene.innerface
+        row, who = _take(), performer()
         path = Path(row.path)
-        layout = bpy.path.abspath(settings.layout_file) if settings.layout_file else "default"
-        performer = Performer(layout, bpy.path.abspath(settings.adapter) if settings.adapter else "", round(shot.smooth, 2))
-        return f"Baking {path.stem}", lambda: bake.load(path, performer), 1.0 + row.seconds / _INFER_X
+        return f"Baking {path.stem}", lambda: bake.load(path, who), 1.0 + row.seconds / _INFER_X
 
     def finish(self, context: Any, loaded: Any) -> set[str]:
         face, scene, shot = active_face(context), context.scene, context.scene.innerface
         at = float(scene.frame_current) if shot.placed == "PLAYHEAD" else None
-        keyed = bake.bake(face, loaded, scene, shot.tolerance if shot.fewer else None, at, shot.strip)
-        scene.frame_end = max(scene.frame_end, keyed.first_frame + keyed.frames - 1)
+        span = (scene.frame_preview_start, scene.frame_preview_end) if shot.onto == "OVER" and shot.within == "PREVIEW" and scene.use_preview_range else None
+        if shot.onto == "OVER" and shot.within == "PREVIEW" and span is None:
+            raise InnerfaceError("there is no preview range; set one with P in a timeline, or choose Whole Take")
+        with bake.whole(face):
+            how = bake.how_of(shot.options, loaded.sensed, at=at, onto=shot.onto, span=span, blend=shot.blend)
+            keyed = one(face, loaded, scene, how, shot.options, shot.options.sound and shot.onto == "ACTION")
         for note in keyed.notes:
             self.report({"INFO"}, note)
-        self.report({"INFO"}, f"Baked {loaded.path.stem} on {face.name}: {keyed.keys:,} keys from frame {keyed.first_frame}")
+        self.report({"INFO"}, f"Baked {loaded.path.stem} on {face.name} from frame {keyed.first_frame}: {bake.counted(keyed)}")
         takes.mark_baked()
+        return {"FINISHED"}
+
+
+class INNERFACE_OT_bake_again(Threaded, bpy.types.Operator):
+    """Read the take that plays again, and bake it with its options. Keys that you made or moved stay"""
+
+    bl_idname = "innerface.bake_again"
+    bl_label = "Bake Again"
+    bl_options = {"REGISTER", "UNDO"}
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        try:
+            return bake.playing(active_face(context)) is not None
+        except InnerfaceError:
+            return False
+
+    def invoke(self, context: Any, _event: Any) -> set[str]:
+        return self.begin(context)
+
+    def prepare(self, context: Any) -> tuple[str, Callable[[], Any], float]:
+        action, who = bake.playing(active_face(context)), performer()
+        path = wanted(Path(action[bake.TAKE]), False)
+        return f"Baking {path.stem}", lambda: bake.load(path, who), 3.0
+
+    def finish(self, context: Any, loaded: Any) -> set[str]:
+        face = active_face(context)
+        keyed = bake.again(face, bake.playing(face), loaded, context.scene)
+        for note in keyed.notes:
+            self.report({"INFO"}, note)
+        self.report({"INFO"}, f"Baked {loaded.path.stem} again: {bake.counted(keyed)}")
+        return {"FINISHED"}
+
+
+class INNERFACE_OT_neutral_here(Mended, bpy.types.Operator):
+    """Take the face at the playhead (or in the preview range, where one is set) as the relaxed one: it becomes neutral in the whole take that plays. To be changed or cleared at any time"""
+
+    bl_idname = "innerface.neutral_here"
+    bl_label = "Set Neutral from Here"
+    bl_options = {"REGISTER", "UNDO"}
+
+    clear: BoolProperty(options={"HIDDEN", "SKIP_SAVE"})
+
+    poll = INNERFACE_OT_bake_again.poll
+
+    def work(self, context: Any) -> set[str]:
+        scene, face = context.scene, active_face(context)
+        action, rate = bake.playing(face), scene_rate(scene)
+        first, last = (scene.frame_preview_start, scene.frame_preview_end) if scene.use_preview_range else (scene.frame_current, scene.frame_current)
+        span = [max((f - float(action[bake.START])) / rate, 0.0) for f in (first - 0.5, last + 0.5)]
+        loaded = bake.at_hand(action)
+        if loaded is None:
+            loaded = bake.load(Path(action[bake.TAKE]), performer())
+        if not self.clear and span[1] <= 0:
+            raise InnerfaceError(f"the playhead is before the take, which begins at frame {action[bake.START]:.0f}; move it into the take")
+        options = action.innerface
+        bake.set_one(options, neutral_from=0.0 if self.clear else span[0], neutral_to=0.0 if self.clear else span[1])
+        keyed = bake.again(face, action, loaded, scene)
+        self.report({"INFO"}, f"{'Neutral cleared' if self.clear else f'Neutral is {span[0]:.2f} to {span[1]:.2f} s of the take'}: {bake.counted(keyed)}")
         return {"FINISHED"}
 
 
@@ -134,7 +197,10 @@ class INNERFACE_OT_invented(Mended, bpy.types.Operator):
         return {"FINISHED"}
 
 
-CLASSES = (INNERFACE_OT_take_bake, INNERFACE_OT_take_delete, INNERFACE_OT_takes_folder, INNERFACE_OT_takes_refresh, INNERFACE_OT_invented)
+CLASSES = (
+    INNERFACE_OT_take_bake, INNERFACE_OT_bake_again, INNERFACE_OT_neutral_here, INNERFACE_OT_take_delete, INNERFACE_OT_takes_folder, INNERFACE_OT_takes_refresh,
+    INNERFACE_OT_invented,
+)  # fmt: skip
 
 
 register, unregister = bpy.utils.register_classes_factory(CLASSES)

@@ -114,9 +114,9 @@ def key_takes(
     result = {
         "out": {kind: str(path) for kind, path in outputs.items() if path},
         "fps": keying.scene_rate(scene),
-        "scheme": target.meshes[0].match.scheme,
+        "scheme": target.mapping.name,
         "unmatched_channels": target.unmatched_channels(),
-        "unmatched_keys": {m.object.name: list(m.match.unmatched_keys) for m in target.meshes},
+        "unmatched_keys": {m.object.name: _idle(target, m) for m in target.meshes},
         "takes": [{"name": t.name, "frames": k.frames, "keys": k.keys, "dense_keys": k.dense_keys} for t, k in zip(takes, keyed)],
         "notes": notes,
     }
@@ -125,8 +125,14 @@ def key_takes(
     return result
 
 
+def _idle(target: Any, mesh: Any) -> list[str]:
+    """Shape keys that no channel drives."""
+    driven = {name for _, name in target.keys(mesh)}
+    return [k.name for k in mesh.key.key_blocks[1:] if k.name not in driven]
+
+
 def _report(result: dict[str, Any], target: Any) -> None:
-    meshes = ", ".join(f"{m.object.name} ({len(m.match.keys)} keys)" for m in target.meshes)
+    meshes = ", ".join(f"{m.object.name} ({len(target.keys(m))} keys)" for m in target.meshes)
     print(f"face: {meshes}; names: {result['scheme']}")
     if result["unmatched_channels"]:
         print(f"channels without a key: {', '.join(result['unmatched_channels'])}")

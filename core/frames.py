@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from .face_model import FaceModel
 
 _PROMINENT = 0.05  # a turning point that stands out by so much is kept
-_CLOSER_M = 3e-4  # lips that come closer by so much touch, or nearly
+_CLOSER_M = 3e-5  # lips that come closer by so much may touch, on one face or another
 _MOUTH = [ARKIT.index(c) for c in GROUPS["mouth"]]
 
 

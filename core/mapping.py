@@ -81,6 +81,10 @@ class Mapping:
         """The channels that a destination hears."""
         return frozenset(t.channel for t in self.live if t.destination == destination)
 
+    def size(self, destination: Destination) -> float:
+        """What a full weight moves a destination by: the largest of its gains."""
+        return max((abs(t.gain) for t in self.live if t.destination == destination), default=0.0) or 1.0
+
     @cached_property
     def _rows(self) -> tuple[np.ndarray, ...]:
         """Arrays over the rows: channel and destination (index), gain, offset, low, high, power."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 
@@ -68,11 +69,13 @@ class Track:
 
 @dataclass
 class Take:
-    """One recording: tracks by name on one clock. `notes` are sentences for the user about what reading it met."""
+    """One recording: tracks by name on one clock. `notes` are sentences for the user about what reading it met; `sound`: the file that holds its sound, which
+    begins with its first row."""
 
     name: str
     tracks: dict[str, Track]
     notes: list[str] = field(default_factory=list)
+    sound: Path | None = None
 
     def weights(self) -> Track:
         """The track of blendshape weights. Raises InnerfaceError if there is none, or none with a face in it."""

@@ -54,6 +54,7 @@ def weights_of(take: Take, performer: Performer | None = None) -> Weights:
     smooth = None if performer.smooth == 1.0 else dict.fromkeys(GROUPS, performer.smooth)
     done = infer(take, layout(performer.layout), model, adapter=adapter, smooth=smooth)
     done.take.notes += notes
+    done.take.sound = take.sound
     return Weights(done.take, frozenset(done.invented))
 
 
@@ -70,4 +71,4 @@ def _relaxed(take: Take) -> Take:
                 if channel in ARKIT:
                     values[:, k] = weights[:, ARKIT.index(channel)]
             tracks[name] = Track(track.kind, track.time, track.columns, values, track.meta)
-    return Take(take.name, tracks, [*take.notes, "the neutral that was set while recording was taken out"])
+    return Take(take.name, tracks, [*take.notes, "the neutral that was set while recording was taken out"], take.sound)

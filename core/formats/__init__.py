@@ -7,7 +7,7 @@ from pathlib import Path
 from ..errors import InnerfaceError
 from ..files import read_bytes
 from ..take import Take
-from . import beat_json, imu_csv, live_link_face, mcap_take, weights_csv
+from . import beat_json, imu_csv, live_link_face, mcap_take, take_folder, weights_csv
 
 # name -> (suffix, what people call it); the first format of a suffix is its default
 WRITERS = {
@@ -21,8 +21,19 @@ _OURS = {"# innerface-biosignal": "a biosignal take", "# innerface-landmarks": "
 
 
 def read_take(path: str | Path) -> Take:
-    """Read a take of any known format. Raises InnerfaceError with file, place and mend."""
+    """Read a take of any known format, or a Live Link Face take's folder. Raises InnerfaceError with file, place and mend."""
     path = Path(path)
+    if path.is_dir():
+        chosen, said = take_folder.choose(path)
+        take = read_take(chosen)
+        take.notes[:0] = said
+        return take
+    take = _read(path)
+    take.sound = take_folder.sound_of(path)
+    return take
+
+
+def _read(path: Path) -> Take:
     data = read_bytes(path)
     if data.startswith(mcap_take.MAGIC):
         return mcap_take.read(path)

@@ -92,7 +92,7 @@ def test_keying_a_take_is_one_undo_step_away(addon):
 
 
 def test_an_export_never_replaces_a_file_of_another_name(load, addon):
-    ending = load("blender_addon.import_export")._ending
+    ending = load("blender_addon.file_operators")._ending
     assert ending("/x/song.take2", "glb").name == "song.take2.glb"
     assert ending("/x/song.fbx", "glb").name == "song.glb"
     assert ending("/x/song.GLB", "glb").name == "song.glb"

@@ -205,7 +205,7 @@ def test_the_live_head_turns_exactly_as_a_baked_one(load, head, mode):
     head.rig.rotation_euler = (0.1, 0.2, 0.7)
     head.rig.pose.bones["head"].rotation_mode = mode
     __import__("bpy").context.view_layer.update()
-    turn = load("blender_addon.head_turn").head_turn(head)
+    turn = head.head_turn()
     for angles in np.random.default_rng(1).uniform(-0.6, 0.6, (20, 3)):
         one, many = np.array(turn.value(angles)), turn.values(angles[None])[0]
         assert min(np.abs(one - many).max(), np.abs(one + many).max()) < 1e-5

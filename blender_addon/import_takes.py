@@ -1,0 +1,192 @@
+"""Takes in: File > Import, drag and drop.
+
+No `from __future__ import annotations` here: Blender reads properties out of the annotations.
+"""
+
+# pyright: reportInvalidTypeForm=false
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import bpy
+from bpy.props import BoolProperty, CollectionProperty, EnumProperty, FloatProperty, IntProperty, StringProperty
+from bpy_extras.io_utils import ImportHelper
+
+from ..core.weights import Performer
+from . import bake, sound
+from .face import active_face
+from .mended import Threaded
+from .settings import preferences
+
+_BYTES_S = 4e6  # of takes that are read and inferred in a second, for the bar
+MORE = ("trim_from", "trim_to", "neutral_from", "neutral_to", "calibrated", "sound", "widen")  # options that the dialog shows beside the keys'
+
+
+def performer() -> Performer:
+    """Who wore the sensors, as the preferences have it."""
+    settings = preferences()
+    layout = bpy.path.abspath(settings.layout_file) if settings.layout_file else "default"
+    return Performer(layout, bpy.path.abspath(settings.adapter) if settings.adapter else "")
+
+
+class INNERFACE_OT_key_takes(Threaded, bpy.types.Operator, ImportHelper):
+    """Key face takes on the active face: a Live Link Face take or its folder, CSV with Apple's names, JSON, MCAP, or face-worn sensors. Several takes become several actions"""
+
+    bl_idname = "innerface.key_takes"
+    bl_label = "Key Face Takes"
+    bl_options = {"REGISTER", "UNDO"}
+
+    filter_glob: StringProperty(default="*.csv;*.mcap;*.json", options={"HIDDEN"})
+    filepath: StringProperty(subtype="FILE_PATH", options={"SKIP_SAVE"})
+    directory: StringProperty(subtype="DIR_PATH", options={"SKIP_SAVE"})
+    files: CollectionProperty(type=bpy.types.OperatorFileListElement, options={"SKIP_SAVE"})
+    placed: EnumProperty(
+        name="Begin At", description="Where the take's first row lies",
+        items=(("START", "Scene Start", "The scene's first frame"), ("PLAYHEAD", "Playhead", "The current frame"), ("FRAME", "Frame", "A frame of your choice"),
+               ("RECORDED", "Where Recorded", "The frames that played while it was recorded with this add-on, else the scene's start")),
+    )  # fmt: skip
+    frame: IntProperty(name="Frame", default=1, description="May be negative")
+    fewer: BoolProperty(
+        name="Fewer Keys",
+        default=True,
+        description="Bezier keys that stay within the tolerance at every frame, instead of a key on every frame",
+    )
+    tolerance: FloatProperty(
+        name="Tolerance",
+        default=0.005,
+        min=0.0005,
+        max=0.2,
+        precision=4,
+        description="Largest deviation from the take at any frame, in weights (0 to 1)",
+    )
+    trim_from: FloatProperty(name="Trim From", min=0.0, precision=2, unit="TIME_ABSOLUTE", description="Seconds that are left out at the take's start")
+    trim_to: FloatProperty(name="To", min=0.0, precision=2, unit="TIME_ABSOLUTE", description="Second at which the take is cut off; 0 is its end")
+    neutral_from: FloatProperty(name="Neutral From", min=0.0, precision=2, unit="TIME_ABSOLUTE", description="Where the relaxed face begins that is taken out of the take")
+    neutral_to: FloatProperty(name="To", min=0.0, precision=2, unit="TIME_ABSOLUTE", description="Where it ends; nothing is taken out while this is 0")
+    calibrated: EnumProperty(
+        name="Live Link Face", description="Which of the app's two files of a take",
+        items=(("AUTO", "Calibrated", "The one with the performer's neutral taken out (_cal.csv), where there is one"), ("RAW", "As Captured", "The one without")),
+    )  # fmt: skip
+    sound: BoolProperty(name="Sound", default=True, description="Put the take's own sound into the sequencer, in sync")
+    widen: BoolProperty(name="Widen Sliders", description="Let shape keys go as far as the take does, beyond the ends of their sliders")
+
+    def invoke(self, context: Any, event: Any) -> set[str]:
+        self.frame = context.scene.frame_current
+        if (self.directory and self.files) or self.filepath:  # dropped onto the window
+            return context.window_manager.invoke_props_dialog(self)
+        context.window_manager.fileselect_add(self)
+        return {"RUNNING_MODAL"}
+
+    def draw(self, context: Any) -> None:
+        layout, scene = self.layout, context.scene
+        layout.use_property_split = True
+        column = layout.column()
+        column.prop(self, "placed")
+        if self.placed == "FRAME":
+            column.prop(self, "frame")
+        column.label(text=f"Resampled to {scene.render.fps / scene.render.fps_base:.3f} fps, the scene's", icon="TIME")
+        column.prop(self, "fewer")
+        row = column.row()
+        row.enabled = self.fewer
+        row.prop(self, "tolerance")
+        for heading, first, last in (("Trim", "trim_from", "trim_to"), ("Neutral", "neutral_from", "neutral_to")):
+            row = layout.row(heading=heading, align=True)
+            row.prop(self, first, text="")
+            row.prop(self, last, text="")
+        for name in ("calibrated", "sound", "widen"):
+            layout.prop(self, name)
+
+    def paths(self) -> list[Path]:
+        """The chosen files and folders, and of two files of one take the one that is wanted."""
+        chosen = [Path(self.directory) / f.name for f in self.files if f.name] if self.files and self.directory else []
+        chosen = chosen or [Path(self.filepath or self.directory)]
+        return list(dict.fromkeys(wanted(path, self.calibrated == "AUTO") for path in chosen))
+
+    def execute(self, context: Any) -> set[str]:
+        """From a dialog or the file browser it takes its time beside Blender; by script at once."""
+        waits = self.options.is_invoke and not self.options.is_repeat and not bpy.app.background
+        return self.begin(context) if waits else super().execute(context)
+
+    def prepare(self, context: Any) -> tuple[str, Callable[[], Any], float]:
+        active_face(context)  # said before the work, where there is none
+        paths, who = self.paths(), performer()
+        size = sum(p.stat().st_size for p in paths if p.is_file())
+        label = f"Reading {paths[0].name}" if len(paths) == 1 else f"Reading {len(paths)} takes"
+        return label, lambda: [bake.load(path, who) for path in paths], size / _BYTES_S
+
+    def finish(self, context: Any, takes: list[Any]) -> set[str]:
+        face, scene, options = active_face(context), context.scene, context.scene.innerface.options
+        for name in ("fewer", "tolerance", *MORE):
+            setattr(options, name, getattr(self, name))
+        options.before = False
+        at = {"START": float(scene.frame_start), "PLAYHEAD": float(scene.frame_current), "FRAME": float(self.frame), "RECORDED": None}[self.placed]
+        keyed = []
+        with bake.whole(face):
+            for k, loaded in enumerate(reversed(takes)):  # the first one plays at the end
+                how = bake.how_of(options, loaded.sensed, at=at if at is not None or loaded.frame is not None else float(scene.frame_start))
+                keyed.insert(0, one(face, loaded, scene, how, options, self.sound and k == len(takes) - 1))
+        for note in list(dict.fromkeys(n for k in keyed for n in k.notes)):
+            self.report({"INFO"}, note)
+        total = bake.Keyed(0, 0, keys=sum(k.keys for k in keyed), dense_keys=sum(k.dense_keys for k in keyed))
+        self.report({"INFO"}, f"Keyed {len(takes)} take{'s' * (len(takes) > 1)} on {face.name}: {bake.counted(total)}")
+        return {"FINISHED"}
+
+
+def wanted(path: Path, calibrated: bool) -> Path:
+    """The file that is read where a folder or one of a take's two files was chosen."""
+    from ..core.formats import take_folder
+
+    if path.is_dir():
+        return take_folder.choose(path, calibrated)[0]
+    return (take_folder.twin(path) if calibrated else None) or path
+
+
+def one(face: Any, loaded: Any, scene: Any, how: Any, options: Any, with_sound: bool) -> Any:
+    """Bake a take, keep its options in its action, lengthen the scene, and place its sound. Raises InnerfaceError."""
+    keyed = bake.bake(face, loaded, scene, how)
+    if loaded.path.stem.lower().endswith("_cal"):
+        keyed.notes.insert(0, f"{loaded.path.name} was taken, with the neutral taken out; choose 'As Captured' for the other file")
+    for action in keyed.actions:
+        if bake.TAKE in action:
+            bake.set_options(action, options)
+    scene.frame_end = max(scene.frame_end, keyed.first_frame + keyed.frames - 1)
+    audio = loaded.weights.take.sound
+    if with_sound and audio is not None:
+        start = next((a[bake.START] for a in keyed.actions if bake.START in a), float(keyed.first_frame))
+        strip, said = sound.place(scene, audio, start, loaded.path.stem)
+        keyed.notes += said
+        if strip is not None:
+            scene.sync_mode = "AUDIO_SYNC"
+    return keyed
+
+
+class INNERFACE_FH_takes(bpy.types.FileHandler):
+    """Takes dropped onto the 3D view or the timeline."""
+
+    bl_idname = "INNERFACE_FH_takes"
+    bl_label = "Face take"
+    bl_import_operator = "innerface.key_takes"
+    bl_file_extensions = ".csv;.mcap;.json"
+
+    @classmethod
+    def poll_drop(cls, context: Any) -> bool:
+        return context.area is not None and context.area.type in {"VIEW_3D", "DOPESHEET_EDITOR", "GRAPH_EDITOR", "NLA_EDITOR"}
+
+
+def _import_menu(self: Any, _context: Any) -> None:
+    self.layout.operator(INNERFACE_OT_key_takes.bl_idname, text="Face Take (.csv, .mcap, .json)")
+
+
+_register, _unregister = bpy.utils.register_classes_factory((INNERFACE_OT_key_takes, INNERFACE_FH_takes))
+
+
+def register() -> None:
+    """Register the operator and its menu entry."""
+    _register()
+    bpy.types.TOPBAR_MT_file_import.append(_import_menu)
+
+
+def unregister() -> None:
+    """Undo `register`."""
+    bpy.types.TOPBAR_MT_file_import.remove(_import_menu)
+    _unregister()
