@@ -10,9 +10,9 @@ _commands: list[Any] = []
 
 def _parts() -> tuple[Any, ...]:
     """What is registered, in this order."""
-    from . import face_mapping, file_operators, guard, handlers, import_takes, live_operators, panels, settings, take_operators
+    from . import align_sound, face_mapping, file_operators, guard, handlers, import_takes, live_operators, panels, settings, take_operators
 
-    return settings, file_operators, import_takes, face_mapping, live_operators, take_operators, guard, panels, handlers
+    return settings, file_operators, import_takes, align_sound, face_mapping, live_operators, take_operators, guard, panels, handlers
 
 
 def register(command: Callable[[list[str]], int] | None = None) -> None:

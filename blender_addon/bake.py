@@ -18,10 +18,10 @@ from ..core.treatment import Treatment, treat
 from ..core.weights import Performer, Weights
 from . import compat
 from .face import Face, face_of
-from .keying import ALL, Keyed, Part, key_track, play, scene_rate
+from .keying import ALL, CLOCK, START, Keyed, Part, key_track, play, scene_rate
 
-TAKE, PART, START = "innerface_take_path", "innerface_part", "innerface_start"  # in actions: which take, which part of it, and the frame of its first row
-_SEEN, _INVENTED = "seen", "invented"
+TAKE, PART = "innerface_take_path", "innerface_part"  # in actions: which take, and which part of it
+SEEN, INVENTED = "seen", "invented"
 _REMEMBERED = 4  # takes that are kept ready to be baked again
 
 
@@ -120,12 +120,12 @@ def bake(face: Face, loaded: Loaded, scene: Any, how: How = How()) -> Keyed:
         return _told(keyed, take)
     made = []
     for only in (False, True) if invented & how.armed else (False,):
-        part = _INVENTED if only else _SEEN
+        part = INVENTED if only else SEEN
         before = _before(face, loaded.path, part)
         name = f"{loaded.path.stem} (invented)" if only else loaded.path.stem
         keyed = key_track(face, track, name, scene, how.tolerance, replace(base, only_invented=only, before=dict(before)))
         for action in keyed.actions:
-            action[TAKE], action[PART], action[START] = str(loaded.path), part, start
+            action[TAKE], action[PART], action[START], action[CLOCK] = str(loaded.path), part, start, float(whole.time[0])
         made.append((keyed, bool(before)))
     seen, again = made[0]
     if not again or not _plays(seen):
@@ -272,4 +272,4 @@ def baked_paths() -> set[str]:
 def invented_tracks(face: Face) -> list[Any]:
     """The NLA tracks of a face that hold what was made up."""
     datas = [owner.animation_data for owner in face.owners if owner.animation_data is not None]
-    return [t for data in datas for t in data.nla_tracks if any(s.action is not None and s.action.get(PART) == _INVENTED for s in t.strips)]
+    return [t for data in datas for t in data.nla_tracks if any(s.action is not None and s.action.get(PART) == INVENTED for s in t.strips)]

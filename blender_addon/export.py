@@ -110,34 +110,35 @@ def _fbx(stage: Stage, path: Path, _scene: Any) -> None:
     """The exporter samples the stage at every frame; faces rest in their basis shape meanwhile: it reads the keys' values, and writes the meshes as stored."""
     for obj in stage.meshes:
         obj.show_only_shape_key, obj.active_shape_key_index = True, 0
-    with _selected(stage):
-        _run(
-            "FBX",
-            bpy.ops.export_scene.fbx,
-            filepath=str(path),
-            use_selection=True,
-            object_types={"ARMATURE", "MESH"},
-            use_mesh_modifiers=False,
-            apply_scale_options="FBX_SCALE_NONE",
-            add_leaf_bones=False,
-            use_armature_deform_only=False,
-            mesh_smooth_type="FACE",
-            bake_anim=True,
-            bake_anim_use_all_bones=True,
-            bake_anim_use_nla_strips=False,
-            bake_anim_use_all_actions=False,
-            bake_anim_force_startend_keying=True,
-            bake_anim_step=1.0,
-            bake_anim_simplify_factor=0.0,
-        )
+    _select(stage)
+    _run(
+        "FBX",
+        bpy.ops.export_scene.fbx,
+        filepath=str(path),
+        use_selection=True,
+        object_types={"ARMATURE", "MESH"},
+        use_mesh_modifiers=False,
+        apply_scale_options="FBX_SCALE_NONE",
+        add_leaf_bones=False,
+        use_armature_deform_only=False,
+        mesh_smooth_type="FACE",
+        bake_anim=True,
+        bake_anim_use_all_bones=True,
+        bake_anim_use_nla_strips=False,
+        bake_anim_use_all_actions=False,
+        bake_anim_force_startend_keying=True,
+        bake_anim_step=1.0,
+        bake_anim_simplify_factor=0.0,
+    )
 
 
 def _glb(stage: Stage, path: Path, scene: Any) -> None:
     """Dense linear keys are written as they are, with exact times at fractional frame rates."""
     last = stage.scene.frame_end
     moves = any(data is not None and data.action is not None for data in [stage.rig.animation_data, *(o.data.shape_keys.animation_data for o in stage.meshes if o.data.shape_keys)])
+    _select(stage)
     for inverse in (True, False):  # see _times_inverted
-        with _selected(stage), _times_inverted(stage.scene, scene, inverse):
+        with _times_inverted(stage.scene, scene, inverse):
             _run(
                 "glTF",
                 bpy.ops.export_scene.gltf,
@@ -161,15 +162,12 @@ def _glb(stage: Stage, path: Path, scene: Any) -> None:
     raise InnerfaceError(f"this Blender writes glTF times that do not fit {scene_rate(scene):.3f} fps; export FBX instead")
 
 
-@contextmanager
-def _selected(stage: Stage) -> Iterator[None]:
+def _select(stage: Stage) -> None:
     """The exporters take what is selected."""
     layer = stage.scene.view_layers[0]
     for obj in (stage.rig, *stage.meshes):
         obj.select_set(True, view_layer=layer)
     layer.objects.active = stage.rig
-    with bpy.context.temp_override(scene=stage.scene, view_layer=layer, selected_objects=[stage.rig, *stage.meshes], active_object=stage.rig):
-        yield
 
 
 def _run(what: str, operator: Any, **options: Any) -> None:

@@ -1,24 +1,23 @@
-"""Takes in and faces out: File > Import and > Export, Add > Mesh, drag and drop.
+"""Faces in, and out to files: Add > Mesh, File > Export.
 
 No `from __future__ import annotations` here: Blender reads properties out of the annotations.
 """
 
 # pyright: reportInvalidTypeForm=false
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
 import bpy
-from bpy.props import BoolProperty, CollectionProperty, EnumProperty, FloatProperty, StringProperty
+from bpy.props import BoolProperty, EnumProperty, StringProperty
 from bpy_extras.io_utils import ExportHelper, ImportHelper
 
 from ..core.errors import InnerfaceError
 from ..core.files import replacing
-from .face import active_face
-from .mended import Mended, Threaded
-
-_BYTES_S = 4e6  # of takes that are read and inferred in a second, for the bar
+from . import bake, compat
+from .face import Face, active_face
+from .mended import Mended
 
 
 class INNERFACE_OT_add_head(Mended, bpy.types.Operator):
@@ -35,25 +34,35 @@ class INNERFACE_OT_add_head(Mended, bpy.types.Operator):
             bpy.ops.object.mode_set(mode="OBJECT")
         obj, rig = bundled_head.add(context.collection)
         rig.location = context.scene.cursor.location
-        for other in context.selected_objects:
-            other.select_set(False)
-        obj.select_set(True)
-        context.view_layer.objects.active = obj
+        _choose(context, obj)
         return {"FINISHED"}
 
 
 class INNERFACE_OT_export(Mended, bpy.types.Operator, ExportHelper):
-    """Export the active face with its shape animation, which Blender's own defaults lose"""
+    """Export the active face with its animation for a game engine: on one skeleton, all shapes kept, whatever makes it move in the scene"""
 
     bl_idname = "innerface.export"
-    bl_label = "Export Animated Face"
+    bl_label = "Export for Game Engine"
 
-    kind: EnumProperty(name="Format", items=[("fbx", "FBX", "For Unreal, Unity, Maya"), ("glb", "GLB", "For Godot, three.js and the web")])
+    preset: EnumProperty(
+        name="For", description="Which program the file is for",
+        items=[("UNREAL", "Unreal (FBX)", "Centimetres, root and head bone, all meshes skinned, one take with its mesh"),
+               ("UNITY", "Unity (FBX)", "Stable names and paths; tells where weights go beyond 100"),
+               ("GODOT", "Godot (GLB)", "Metres, linear keys"), ("GLB", "glTF (GLB)", "For the web, three.js and all else")],
+    )  # fmt: skip
+    kind: EnumProperty(name="Format", items=[("AUTO", "By Preset", ""), ("fbx", "FBX", ""), ("glb", "GLB", "")], options={"HIDDEN", "SKIP_SAVE"})
+    modifiers: EnumProperty(
+        name="Modifiers", default="SHAPE", description="Which modifiers are applied, to the mesh and to each of its shapes",
+        items=[("SHAPE", "All but Subdivision", "Mirror, Solidify and so on are applied, subdivision is left to the engine"), ("ALL", "All", "Subdivision, too: many more vertices"),
+               ("NONE", "None", "The mesh as it was modelled")],
+    )  # fmt: skip
+    all_takes: BoolProperty(name="A File for Each Take", description="Every take that this file holds of the face, each with its mesh")
+    beside: BoolProperty(name="Import Settings Beside It", default=True, description="A text that says how to import the file")
     filename_ext = ".fbx"
     filter_glob: StringProperty(default="*.fbx;*.glb", options={"HIDDEN"})
 
     def check(self, _context: Any) -> bool:
-        wanted = str(_ending(self.filepath, self.kind)) if self.filepath else ""
+        wanted = str(_ending(self.filepath, self._kind())) if self.filepath else ""
         changed = bool(wanted) and wanted != self.filepath
         if changed:
             self.filepath = wanted
@@ -61,20 +70,136 @@ class INNERFACE_OT_export(Mended, bpy.types.Operator, ExportHelper):
 
     def invoke(self, context: Any, _event: Any) -> set[str]:
         stem = Path(bpy.data.filepath).stem or "face"
-        self.filepath = f"{stem}.{self.kind}"
+        self.filepath = f"{stem}.{self._kind()}"
         context.window_manager.fileselect_add(self)
         return {"RUNNING_MODAL"}
+
+    def draw(self, _context: Any) -> None:
+        self.layout.use_property_split = True
+        for name in ("preset", "modifiers", "all_takes", "beside"):
+            self.layout.prop(self, name)
+
+    def _kind(self) -> str:
+        from .export import PRESETS
+
+        return PRESETS[self._preset()].kind
+
+    def _preset(self) -> str:
+        """The preset; scripts may name only the format."""
+        return {"AUTO": self.preset, "fbx": "UNREAL", "glb": "GLB"}[self.kind]
 
     def work(self, context: Any) -> set[str]:
         from . import export
 
         if not Path(self.filepath).name:
             raise InnerfaceError("no file was named; choose one to export to")
-        path = _ending(self.filepath, self.kind)
-        face = active_face(context)
-        with replacing(path) as temporary, _waiting(context.window):
-            (export.export_fbx if self.kind == "fbx" else export.export_glb)(face, context.scene, temporary)
-        self.report({"INFO"}, f"Wrote {path}")
+        path, preset, face, scene = _ending(self.filepath, self._kind()), self._preset(), active_face(context), context.scene
+        manager = context.window_manager
+        manager.progress_begin(0, 100)
+        try:
+            for target, playing in _takes(face, scene, path) if self.all_takes else [(path, nullcontext())]:
+                with playing, replacing(target) as temporary, _waiting(context.window):
+                    made = export.export(face, scene, temporary, preset, self.modifiers, lambda share: manager.progress_update(100 * share))
+                if self.beside:
+                    with replacing(target.with_name(f"{target.name}.txt")) as text:
+                        text.write_text(export.instructions(made, target, preset, scene), encoding="utf-8")
+                for note in made.notes:
+                    self.report({"INFO"}, note)
+                self.report({"INFO"}, f"Wrote {target}: {made.frames} frames, {made.meshes} meshes, {made.bones} bones")
+        finally:
+            manager.progress_end()
+        return {"FINISHED"}
+
+
+def _takes(face: Face, scene: Any, path: Path) -> Iterator[tuple[Path, Any]]:
+    """A file for each take of the face, and what lets that take play meanwhile."""
+    actions = [a for a in bpy.data.actions if a.get(bake.PART) == bake.SEEN and any(compat.animates(a, owner) for owner in face.owners)]
+    names = list(dict.fromkeys(a[bake.TAKE] for a in actions))
+    if not names:
+        raise InnerfaceError(f"this file holds no take of {face.name}; export what plays instead")
+    for name in names:
+        own = [a for a in actions if a[bake.TAKE] == name]
+        yield path.with_name(f"{path.stem}_{_file_name(own[0].name)}{path.suffix}"), _playing(face, scene, own)
+
+
+@contextmanager
+def _playing(face: Face, scene: Any, actions: list[Any]) -> Iterator[None]:
+    """A take plays on the face, over its own frames; afterwards all is as it was."""
+    before = [(o, o.animation_data.action if o.animation_data is not None else None) for o in face.owners]
+    span = scene.frame_start, scene.frame_end
+    try:
+        for owner in face.owners:
+            action = next((a for a in actions if compat.animates(a, owner)), None)
+            if action is not None or owner.animation_data is not None:
+                compat.assign(action, owner)
+        ranges = [a.frame_range for a in actions]
+        scene.frame_start, scene.frame_end = int(min(r[0] for r in ranges)), int(max(r[1] for r in ranges))
+        yield
+    finally:
+        for owner, action in before:
+            if owner.animation_data is not None:
+                compat.assign(action, owner)
+        scene.frame_start, scene.frame_end = span
+
+
+def _file_name(name: str) -> str:
+    return "".join(c if c.isalnum() or c in "-_. " else "_" for c in name).strip() or "take"
+
+
+class INNERFACE_OT_back_out(Mended, bpy.types.Operator, ExportHelper):
+    """Write what plays on the face, edited and layered as it is, as a take again: Live Link Face CSV, for Unreal and for every program that reads the app's files"""
+
+    bl_idname = "innerface.back_out"
+    bl_label = "Export Face Take"
+
+    filename_ext = ".csv"
+    filter_glob: StringProperty(default="*.csv;*.mcap;*.json", options={"HIDDEN"})
+
+    def check(self, _context: Any) -> bool:
+        return False
+
+    def invoke(self, context: Any, _event: Any) -> set[str]:
+        from .export import clip_name
+
+        self.filepath = f"{_file_name(clip_name(active_face(context)))}.csv"
+        context.window_manager.fileselect_add(self)
+        return {"RUNNING_MODAL"}
+
+    def work(self, context: Any) -> set[str]:
+        from ..core import formats
+        from .back_out import read_back
+
+        path = Path(self.filepath)
+        if not path.name:
+            raise InnerfaceError("no file was named; choose one to write to")
+        path = path if path.suffix.lower() in (".csv", ".mcap", ".json") else path.with_name(f"{path.name}.csv")
+        with _waiting(context.window):
+            found = read_back(active_face(context), context.scene)
+            formats.write_take(found.take, path)
+        for note in found.notes:
+            self.report({"INFO"}, note)
+        self.report({"INFO"}, f"Wrote {path}: {len(found.take.weights().time)} rows; residual {found.residual:.4f}")
+        return {"FINISHED"}
+
+
+class INNERFACE_OT_add_ict(Mended, bpy.types.Operator, ImportHelper):
+    """Add a head of ICT-FaceKit from your download of it: its folder FaceXModel, or an .npz laid out as docs/formats.md says. With eye bones; it has no tongue shape"""
+
+    bl_idname = "innerface.add_ict"
+    bl_label = "ICT-FaceKit Head..."
+    bl_options = {"REGISTER", "UNDO"}
+
+    filter_glob: StringProperty(default="*.npz;*.obj", options={"HIDDEN"})
+
+    def work(self, context: Any) -> set[str]:
+        from . import ict_head
+
+        if context.mode != "OBJECT":
+            bpy.ops.object.mode_set(mode="OBJECT")
+        with _waiting(context.window):
+            obj, rig = ict_head.add(context.collection, Path(self.filepath))
+        rig.location = context.scene.cursor.location
+        _choose(context, obj)
         return {"FINISHED"}
 
 
@@ -91,6 +216,13 @@ def _waiting(window: Any) -> Iterator[None]:
         window.cursor_set("DEFAULT")
 
 
+def _choose(context: Any, obj: Any) -> None:
+    for other in context.selected_objects:
+        other.select_set(False)
+    obj.select_set(True)
+    context.view_layer.objects.active = obj
+
+
 def _ending(path: str, kind: str) -> Path:
     """`song.take2` stays `song.take2.glb`; only the other format's ending is replaced."""
     bare = path[:-4] if path.lower().endswith((".fbx", ".glb")) else path
@@ -98,14 +230,16 @@ def _ending(path: str, kind: str) -> Path:
 
 
 def _export_menu(self: Any, _context: Any) -> None:
-    self.layout.operator(INNERFACE_OT_export.bl_idname, text="Animated Face (.fbx, .glb)")
+    self.layout.operator(INNERFACE_OT_export.bl_idname, text="Animated Face for Game Engine (.fbx, .glb)")
+    self.layout.operator(INNERFACE_OT_back_out.bl_idname, text="Face Take (.csv)")
 
 
 def _add_menu(self: Any, _context: Any) -> None:
     self.layout.operator(INNERFACE_OT_add_head.bl_idname, icon="USER")
+    self.layout.operator(INNERFACE_OT_add_ict.bl_idname, icon="USER")
 
 
-CLASSES = (INNERFACE_OT_add_head, INNERFACE_OT_export)
+CLASSES = (INNERFACE_OT_add_head, INNERFACE_OT_add_ict, INNERFACE_OT_export, INNERFACE_OT_back_out)
 MENUS = (("TOPBAR_MT_file_export", _export_menu), ("VIEW3D_MT_mesh_add", _add_menu))
 
 

@@ -17,6 +17,7 @@ from ..core.errors import InnerfaceError
 from ..core.imu.quaternion import to_matrix
 from . import curves
 from .face import Face, rig_of
+from .lanes import properties, split, value_of
 
 Progress = Callable[[float], None]
 _REPORT = 50  # frames between two reports
@@ -25,12 +26,14 @@ _REPORT = 50  # frames between two reports
 @dataclass
 class Played:
     """`frames` (F,); `keys`: of each mesh object with shape keys, the values (F, K) of all its keys but the first; `bones`: matrices (F or 1, 4, 4) of the
-    rig's bones relative to their rest; `places`: matrices in the world (F or 1, 4, 4) of objects; `evaluated`: whether Blender had to play the scene."""
+    rig's bones relative to their rest; `places`: matrices in the world (F or 1, 4, 4) of objects; `numbers` (F,): of the properties that the mapping drives,
+    by their destination; `evaluated`: whether Blender had to play the scene."""
 
     frames: np.ndarray
     keys: dict[Any, np.ndarray] = field(default_factory=dict)
     bones: dict[str, np.ndarray] = field(default_factory=dict)
     places: dict[Any, np.ndarray] = field(default_factory=dict)
+    numbers: dict[int, np.ndarray] = field(default_factory=dict)
     evaluated: bool = False
 
 
@@ -106,6 +109,11 @@ def _from_curves(out: Played, face: Face, meshes: list[Any]) -> None:
     for obj in meshes:
         if obj.data.shape_keys is not None:
             out.keys[obj] = _key_values(obj.data.shape_keys, out.frames)
+    for place, owner, path, index in properties(face, []):
+        found = curves.playing(owner)
+        curve = found.find(path, index=index) if found is not None else None
+        keyed = curve is not None and len(curve.keyframe_points)
+        out.numbers[place] = curves.sample(curve, out.frames) if keyed else np.full(len(out.frames), value_of(owner, *split(face.mapping.destinations[place][1])))
     top = _moved(face.turns, "", face.turns.matrix_basis, out.frames)
     if face.rig is not None:
         for bone in face.rig.pose.bones:
@@ -212,6 +220,8 @@ def _from_scene(out: Played, face: Face, scene: Any, meshes: list[Any], progress
     out.places = {o: np.empty((count, 4, 4)) for o in dict.fromkeys(objects)}
     bones = list(rig.pose.bones) if rig is not None else []
     matrices = np.empty((count, len(bones), 4, 4))
+    numbers = [(place, owner, *split(face.mapping.destinations[place][1])) for place, owner, _, _ in properties(face, [])]
+    out.numbers = {place: np.empty(count) for place, *_ in numbers}
     before, sub = scene.frame_current, scene.frame_subframe
     with pinned(face, scene):
         try:
@@ -224,6 +234,8 @@ def _from_scene(out: Played, face: Face, scene: Any, meshes: list[Any], progress
                     place[i] = obj.matrix_world
                 for k, bone in enumerate(bones):
                     matrices[i, k] = bone.matrix
+                for place, owner, path, index in numbers:
+                    out.numbers[place][i] = value_of(owner, path, index)
                 if progress is not None and i % _REPORT == 0:
                     progress(i / count)
         finally:

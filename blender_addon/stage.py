@@ -52,6 +52,7 @@ def staged(face: Face, scene: Any, out: Played, name: str, unit: float = 1.0, mo
         stage.scene.unit_settings.scale_length = 1.0 / unit
         with _inside(stage.scene):
             _build(stage, face, out, unit, modifiers)
+            stage.scene.view_layers[0].update()  # gives the rig its pose
             _animate(stage, face, out, unit, name)
             sources = [o for o in out.places if o.type == "MESH"]
             names = {stage.rig: rig_name or (face.rig.name if face.rig is not None else "Armature")}
@@ -67,12 +68,10 @@ def staged(face: Face, scene: Any, out: Played, name: str, unit: float = 1.0, mo
 
 @contextmanager
 def _inside(scene: Any) -> Iterator[None]:
-    """Operators see the stage."""
+    """Operators see the stage: the exporters go by the window's scene."""
     window = bpy.context.window
     if window is None:
-        with bpy.context.temp_override(scene=scene, view_layer=scene.view_layers[0]):
-            yield
-        return
+        raise InnerfaceError("Blender has no window here, not even a hidden one, and its exporters need one; start it in another way")
     before, layer = window.scene, window.view_layer.name
     window.scene = scene
     try:

@@ -1,22 +1,25 @@
 """Find the offset and the clock drift between two takes of one performance.
 
-A and B are IMU or weights takes. time in A = (1 + drift 1e-6) time in B + offset, on the takes' own clocks. Takes whose
-motions do not match are refused.
+A and B are takes, or sounds: a song, a dialogue master. time in A = (1 + drift 1e-6) time in B + offset, on the takes' own clocks; sounds begin at 0. In this
+order: timecode (where both have it, and the motion agrees), the takes' own sound (the video beside a Live Link Face take), motion, taps. What does not match is refused.
 """
 
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 from typing import Any
 
 from ..core import formats
 from ..core.errors import InnerfaceError
+from ..core.formats import take_folder
 from ..core.imu.layout import layout
+from ..core.take import Take
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("a", metavar="A", help="the take whose clock counts")
-    parser.add_argument("b", metavar="B", help="the take to be placed on it")
+    parser.add_argument("a", metavar="A", help="the take (or sound) whose clock counts")
+    parser.add_argument("b", metavar="B", help="the take (or sound) to be placed on it")
     parser.add_argument("--layout", default="default", metavar="L", help="sites of IMU takes: a shipped layout or a .json file")
 
 
@@ -26,9 +29,13 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
         from ..core.imu import linear
     except ImportError as error:
         raise InnerfaceError(f"aligning needs SciPy, which does not load ({error}); pip install scipy") from None
+    takes = [None if _is_sound(path) else formats.read_take(path) for path in (options.a, options.b)]
+    sounds = [Path(path) if take is None else take.sound for path, take in zip((options.a, options.b), takes)]
+    if all(sounds) or None in takes:
+        return _by_sound(options, takes, sounds)
     sites, model = layout(options.layout), linear.load()
-    a, b = (align.moving(formats.read_take(path), sites, model) for path in (options.a, options.b))
-    found = align.align(a, b)
+    a, b = (align.moving(take, sites, model) for take in takes if take is not None)
+    found = align.by_timecode(align.align(a, b), *(take for take in takes if take is not None))
     if not options.json:
         print(f"{options.b} begins {found.a_time(b.start) - a.start:+.4f} s after {options.a} begins, by {found.method}")
         print(f"time in A = (1 + {found.drift_ppm:.1f}e-6) x time in B {found.offset_s:+.4f} s; confidence {found.confidence:.2f}")
@@ -43,3 +50,28 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
         "correlation": found.correlation,
         "taps": {"a": None if a.taps is None else a.taps.tolist(), "b": None if b.taps is None else b.taps.tolist()},
     }
+
+
+def _is_sound(path: str) -> bool:
+    return Path(path).suffix.lower() in take_folder.SOUND
+
+
+def _by_sound(options: argparse.Namespace, takes: list[Take | None], sounds: list[Path | None]) -> dict[str, Any]:
+    """By what both heard."""
+    from ..core import audio
+    from . import blender
+
+    for path, sound in zip((options.a, options.b), sounds):
+        if sound is None:
+            raise InnerfaceError(f"{path}: has no sound of its own to be compared with; put its recording beside it, with the same name")
+    blender.load()
+    from ..blender_addon.sound import samples
+
+    found = audio.align(*(samples(sound, audio.RATE) for sound in sounds if sound is not None))
+    first = [0.0 if take is None else float(next(iter(take.tracks.values())).time[0]) for take in takes]
+    slope = 1 + found.drift_ppm * 1e-6
+    offset = found.offset_s + first[0] - slope * first[1]  # sounds begin with the takes' first rows
+    if not options.json:
+        print(f"{options.b} begins {found.offset_s:+.4f} s after {options.a} begins, by sound")
+        print(f"time in A = (1 + {found.drift_ppm:.1f}e-6) x time in B {offset:+.4f} s; confidence {found.confidence:.2f}")
+    return {"offset_s": offset, "drift_ppm": found.drift_ppm, "confidence": found.confidence, "method": "sound"}

@@ -104,11 +104,11 @@ def key_takes(
         with step("saving"):
             blender.save(files["blend"])
         if "fbx" in files:
-            with step("exporting FBX"), quiet():
-                export.export_fbx(target, scene, files["fbx"])
+            with step("exporting FBX") as bar, quiet():
+                notes += export.export_fbx(target, scene, files["fbx"], bar).notes
         if "glb" in files:
-            with step("exporting GLB"), quiet():
-                export.export_glb(target, scene, files["glb"])
+            with step("exporting GLB") as bar, quiet():
+                notes += export.export_glb(target, scene, files["glb"], bar).notes
     for note in notes:
         print(f"note: {note}", file=sys.stderr)
     result = {

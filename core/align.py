@@ -8,7 +8,7 @@ chin, where both takes show them, are found as well and serve where the motion d
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.ndimage import median_filter, uniform_filter1d
@@ -33,13 +33,14 @@ _DRIFT_SD = 200e-6  # clocks of phones and boards differ by so much
 _DRIFT_TOLD_S = 2.5e-3  # at the ends of the overlap; skin that follows late or early does as much
 _STEPS, _RIDGE = 12, 0.02
 _CORRELATED = 30.0  # errors of neighbouring frames and channels are alike: this many count as one
+_TIMECODE_S = 0.004  # motion cannot tell less
 _TAP_GAP_S = (0.18, 0.9)
 _TAP_CONTRAST = 8.0  # a tap is so many times what happens around it
 
 
 @dataclass(frozen=True)
 class Alignment:
-    """time in A = (1 + drift_ppm 1e-6) time in B + offset_s, on the takes' own clocks. `confidence` 0..1; `method` "motion" or "taps"."""
+    """time in A = (1 + drift_ppm 1e-6) time in B + offset_s, on the takes' own clocks. `confidence` 0..1; `method` "motion", "taps" or "timecode"."""
 
     offset_s: float
     drift_ppm: float
@@ -76,6 +77,14 @@ def moving(take: Take, layout: Layout, model: LinearModel) -> Moving:
     track = done.take.weights()
     rotation = done.motion.rotation.reshape(len(track.time), -1)
     return Moving(float(track.time[0]), track.select(ARKIT), _SEEN_BY_SENSORS, chin_taps(take), np.nan_to_num(bridge(track.time, rotation)))
+
+
+def by_timecode(found: Alignment, a: Take, b: Take) -> Alignment:
+    """Timecode where both takes have it and the motion does not contradict: it is exact where cameras are locked to one clock."""
+    coded = all(any("llf_header" in track.meta for track in take.tracks.values()) for take in (a, b))
+    if not coded or found.method != "motion" or found.drift_ppm or abs(found.offset_s) > _TIMECODE_S:
+        return found
+    return replace(found, offset_s=0.0, method="timecode")
 
 
 def chin_taps(take: Take) -> np.ndarray | None:

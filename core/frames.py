@@ -53,10 +53,11 @@ def _keep_contacts(values: np.ndarray, frame: np.ndarray, out: np.ndarray) -> No
     """Wherever the lips come closest, on the bundled head, that frame gets the whole mouth of the moment: jaw and lips belong together."""
     from scipy.signal import find_peaks
 
-    from .metrics import lip_gap
+    from .metrics import CLOSED_M, lip_gap
 
-    row, _ = find_peaks(-lip_gap(_face(), values), prominence=_CLOSER_M)
-    row = row[(frame[row] >= 0) & (frame[row] < len(out))]
+    gap = lip_gap(_face(), values)
+    row, _ = find_peaks(-gap, prominence=_CLOSER_M)
+    row = row[(gap[row] < np.percentile(gap, 5) + 2 * CLOSED_M) & (frame[row] >= 0) & (frame[row] < len(out))]
     out[frame[row][:, None], _MOUTH] = values[row[:, None], _MOUTH]
 
 

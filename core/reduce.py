@@ -1,122 +1,59 @@
 """Error-bounded key reduction: few Bezier keys on whole frames whose curve stays within a tolerance at every frame.
 
 The curve is Blender's own: auto-clamped handles without smoothing (`FCurve.auto_smoothing = 'NONE'`), so an animator can
-move any key and the curve stays as such curves are. The handle rule below is that of Blender's BKE_nurb_handle_calc.
+move any key and the curve stays as such curves are (`bezier`).
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-_HANDLE = 2.5614  # Blender's constant: handles reach 1/2.5614 of the way to the next key
+from .bezier import HANDLE, blend, blocks, pull, table
 
-
-def handles(x: np.ndarray, y: np.ndarray, first: np.ndarray, last: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Auto-clamped handles (left x, left y, right x, right y), each (K,), of keys (x, y).
-
-    `first` and `last` (K,) bool mark where a curve begins and ends, so that many curves can be laid one after another.
-    """
-    previous_x, previous_y = np.where(first, 0, np.roll(x, 1)), np.where(first, 0, np.roll(y, 1))
-    next_x, next_y = np.where(last, 0, np.roll(x, -1)), np.where(last, 0, np.roll(y, -1))
-    alone = first & last
-    previous_x, previous_y = np.where(first, 2 * x - next_x, previous_x), np.where(first, 2 * y - next_y, previous_y)
-    next_x, next_y = np.where(last, 2 * x - previous_x, next_x), np.where(last, 2 * y - previous_y, next_y)
-    previous_x, next_x = np.where(alone, x - 1, previous_x), np.where(alone, x + 1, next_x)
-    previous_y, next_y = np.where(alone, y, previous_y), np.where(alone, y, next_y)
-    a, b = x - previous_x, next_x - x
-    slope = (next_y - y) / b + (y - previous_y) / a
-    a, b = np.minimum(a, 5.0 * b), np.minimum(b, 5.0 * np.minimum(a, 5.0 * b))
-    length = 2.0 * _HANDLE
-    left_x, left_y = x - 2.0 * a / length, y - slope * a / length
-    right_x, right_y = x + 2.0 * b / length, y + slope * b / length
-    inner = ~first & ~last
-    left_y, right_y = np.where(inner, left_y, y), np.where(inner, right_y, y)  # the first and the last key lie flat
-    before, after = previous_y - y, next_y - y
-    extreme = inner & (((before <= 0) & (after <= 0)) | ((before >= 0) & (after >= 0)))
-    left_y, right_y = np.where(extreme, y, left_y), np.where(extreme, y, right_y)
-    free = inner & ~extreme
-    left_over = free & np.where(before <= 0, previous_y > left_y, previous_y < left_y)
-    left_y = np.where(left_over, previous_y, left_y)
-    right_over = free & np.where(after <= 0, next_y > right_y, next_y < right_y)
-    right_y = np.where(right_over, next_y, right_y)
-    reach_left, reach_right = x - left_x, right_x - x
-    right_y = np.where(left_over, y + (y - left_y) / reach_left * reach_right, right_y)
-    left_y = np.where(right_over & ~left_over, y + (y - right_y) / reach_right * reach_left, left_y)
-    return left_x, left_y, right_x, right_y
-
-
-def _bezier(at: np.ndarray, x0: np.ndarray, x1: np.ndarray, x2: np.ndarray, x3: np.ndarray, y: tuple) -> np.ndarray:
-    """Heights of cubic Bezier segments at `at` (all arrays of one length), by safeguarded Newton steps on x(t) = at."""
-    span = x3 - x0
-    u = (at - x0) / span
-    p1, p2 = (x1 - x0) / span, (x2 - x0) / span
-    c3, c2, c1 = 1 + 3 * p1 - 3 * p2, 3 * p2 - 6 * p1, 3 * p1
-    t = u.copy()
-    for _ in range(6):
-        value = ((c3 * t + c2) * t + c1) * t - u
-        slope = (3 * c3 * t + 2 * c2) * t + c1
-        t = np.clip(t - value / np.maximum(slope, 0.05), 0.0, 1.0)
-    y0, y1, y2, y3 = y
-    s = 1 - t
-    return s * s * s * y0 + 3 * s * s * t * y1 + 3 * s * t * t * y2 + t * t * t * y3
-
-
-def evaluate(frames: np.ndarray, values: np.ndarray, at: np.ndarray) -> np.ndarray:
-    """The auto-clamped Bezier curve through keys (frames (K,), values (K,)) at frames `at` (N,), held beyond the ends."""
-    frames, values = np.asarray(frames, float), np.asarray(values, float)
-    at = np.clip(np.asarray(at, float), frames[0], frames[-1])
-    if len(frames) == 1:
-        return np.full(len(at), values[0])
-    ends = np.zeros((2, len(frames)), dtype=bool)
-    ends[0, 0] = ends[1, -1] = True
-    _, left_y, right_x, right_y = handles(frames, values, ends[0], ends[1])
-    left_x = handles(frames, values, ends[0], ends[1])[0]
-    k = np.clip(np.searchsorted(frames, at, side="right") - 1, 0, len(frames) - 2)
-    heights = (values[k], right_y[k], left_y[k + 1], values[k + 1])
-    return _bezier(at, frames[k], right_x[k], left_x[k + 1], frames[k + 1], heights)
+_CLEAR = 0.02  # what stands out by so much, and by four tolerances, is meant
+_MANY = 8  # segments of one kind that are worth a table
+_ROUNDS, _REACH = 2, 2  # how often pairs of keys are tried, and how many frames around the likely place
+_HOPE, _HOPES = 1.6, 4.0  # a pair is tried if removing one key, and both together, would miss by at most so many bounds
 
 
 def anchors(values: np.ndarray, tolerance: float) -> np.ndarray:
     """(T, C) bool: the samples that stay keys whatever happens.
 
-    The ends; peaks and valleys that stand out by more than the tolerance (blink peaks, lip closures: an extreme sample
-    keeps its exact value); and the first and last sample of a rest at a constant value (onsets).
+    The ends; peaks and valleys that clearly stand out (blink peaks, lip closures: an extreme sample keeps its exact value);
+    and the first and last sample of a rest at a constant value (onsets).
     """
     t, c = values.shape
     keep = np.zeros((t, c), dtype=bool)
     keep[0] = keep[-1] = True
     if t < 3:
         return keep
-    step = np.diff(values, axis=0)
-    flat = step == 0
+    flat = np.diff(values, axis=0) == 0
     keep[1:-1] |= flat[:-1] ^ flat[1:]
-    for k in range(c):
-        keep[_turning_points(values[:, k], tolerance), k] = True
-    return keep
+    return keep | _turning_points(values, max(4 * tolerance, _CLEAR))
 
 
-def _turning_points(y: np.ndarray, tolerance: float) -> np.ndarray:
-    """Samples where y turns by more than the tolerance: candidates are all local extremes, weak pairs drop out."""
-    step = np.sign(np.diff(y))
-    moving = np.flatnonzero(step)
-    if not len(moving):
-        return np.zeros(0, dtype=int)
-    turns = np.flatnonzero(np.diff(step[moving])) + 1
-    at = moving[turns]
-    if not len(at):
-        return at
-    chain = np.concatenate([[0], at, [len(y) - 1]]).tolist()
-    height = y[chain].tolist()
-    out: list[int] = []  # a stack of positions in `chain` that alternate between high and low
-    for i in range(len(chain)):
-        out.append(i)
-        while len(out) >= 4 and abs(height[out[-2]] - height[out[-3]]) <= tolerance:
-            a, b, c, d = (height[k] for k in out[-4:])
-            if abs(b - c) <= abs(a - b) and abs(b - c) <= abs(c - d):
-                del out[-3:-1]
-            else:
-                break
-    return np.array([chain[i] for i in out[1:-1]], dtype=int)
+def _turning_points(values: np.ndarray, height: float) -> np.ndarray:
+    """(T, C) bool: the ends and the samples where a curve turns by more than `height`; of all turns, weak pairs of neighbours drop out, the weakest first."""
+    t, c = values.shape
+    y = values.T.ravel()
+    step = np.sign(np.diff(values, axis=0)).T
+    curve, at = np.nonzero(step)
+    turns = np.flatnonzero((np.diff(step[curve, at]) != 0) & (np.diff(curve) == 0)) + 1
+    keep = np.zeros((c, t), dtype=bool)
+    keep[curve[turns], at[turns]] = True
+    keep[:, [0, -1]] = True
+    chain = np.flatnonzero(keep)
+    while True:
+        rise = np.abs(np.diff(y[chain]))
+        end = (chain % t == 0) | (chain % t == t - 1)
+        rise[end[:-1] | end[1:]] = np.inf
+        weak = np.flatnonzero((rise[1:-1] <= height) & (rise[1:-1] < rise[:-2]) & (rise[1:-1] <= rise[2:])) + 1
+        if not len(weak):
+            break
+        chain = np.delete(chain, np.concatenate([weak, weak + 1]))
+    out = np.zeros(c * t, dtype=bool)
+    out[chain] = True
+    return out.reshape(c, t).T
 
 
 def reduce(values: np.ndarray, tolerance: float) -> list[np.ndarray]:
@@ -134,45 +71,160 @@ def reduce(values: np.ndarray, tolerance: float) -> list[np.ndarray]:
     total, curves = values.shape
     if total == 0:
         return [np.zeros(0, dtype=int) for _ in range(curves)]
-    bound = tolerance * 0.98  # Blender stores curves in float32
-    y = np.ascontiguousarray(values.T).ravel()  # all curves one after another
-    keep = np.ascontiguousarray(anchors(values, tolerance).T).ravel()
-    if total < 3:
-        return [np.flatnonzero(keep[c * total : (c + 1) * total]) for c in range(curves)]
-    frame = np.tile(np.arange(total, dtype=np.float64), curves)
-    dirty = np.ones(int(keep.sum()) - 1, dtype=bool)
-    while True:
-        keys = np.flatnonzero(keep)
-        first, last = frame[keys] == 0, frame[keys] == total - 1
-        left_x, left_y, right_x, right_y = handles(frame[keys], y[keys], first, last)
-        segments = np.flatnonzero(dirty & ~last[:-1] & (np.diff(keys) > 1))
-        if not len(segments):
-            break
-        inner = np.diff(keys)[segments] - 1
-        segment = np.repeat(segments, inner)
-        sample = np.repeat(keys[segments] + 1, inner) + np.arange(inner.sum()) - np.repeat(np.cumsum(inner) - inner, inner)
-        a, b = keys[segment], keys[segment + 1]
-        curve = _bezier(
-            frame[sample], frame[a], right_x[segment], left_x[segment + 1], frame[b], (y[a], right_y[segment], left_y[segment + 1], y[b])
-        )
-        error = np.abs(curve - y[sample])
-        starts = np.cumsum(inner) - inner
-        worst = np.maximum.reduceat(error, starts)
-        wrong = worst > bound
-        if not wrong.any():
-            break
-        hit = error >= np.repeat(worst, inner)
-        position = np.where(hit, np.arange(len(error)), len(error))
-        pick = np.minimum.reduceat(position, starts)[wrong]
-        keep[sample[pick]] = True
-        dirty = _touched(keys, sample[pick], np.flatnonzero(keep))
-    return [np.flatnonzero(keep[c * total : (c + 1) * total]) for c in range(curves)]
+    keep = anchors(values, tolerance)
+    if total > 2 and curves:
+        work = _Curves(values, keep, tolerance * 0.98)  # Blender stores curves in float32
+        work.keep[:, 1:-1] |= _turning_points(values, tolerance).T
+        work.insert()
+        work.remove()
+        work.merge()
+        keep = work.keep[:, 1:-1].T
+    return [np.flatnonzero(k) for k in keep.T]
 
 
-def _touched(old: np.ndarray, added: np.ndarray, new: np.ndarray) -> np.ndarray:
-    """Segments of the new keys whose shape may differ: handles reach one key to either side of every added key."""
-    at = np.searchsorted(new, added)
-    dirty = np.zeros(len(new) - 1, dtype=bool)
-    for offset in (-2, -1, 0, 1):
-        dirty[np.clip(at + offset, 0, len(dirty) - 1)] = True
-    return dirty
+class _Curves:
+    """All curves one after another, and which samples are keys. Each stands between two keys far out on the level of its ends, beside which its first and
+    its last key lie flat, as they must: so every key has neighbours."""
+
+    def __init__(self, values: np.ndarray, fixed: np.ndarray, bound: float):
+        total, curves = values.shape
+        frame = np.concatenate([[-total], np.arange(total), [2 * total]])
+        self.x = (frame + 4.0 * total * np.arange(curves)[:, None]).ravel()
+        self.y = np.pad(values, ((1, 1), (0, 0)), mode="edge").T.ravel()
+        self.keep = np.pad(fixed, ((1, 1), (0, 0)), constant_values=True).T.copy()
+        self.free = ~self.keep.ravel()
+        self.bound = bound
+
+    def _keys(self) -> np.ndarray:
+        return np.flatnonzero(self.keep)
+
+    def _misses(self, chain: np.ndarray, where: bool = False) -> tuple[np.ndarray, np.ndarray]:
+        """How far the curve through four keys (N, 4) is from the samples between the middle two at worst, (N,); if `where`, also the sample, where beyond
+        the bound."""
+        miss, at = np.zeros(len(chain)), np.zeros(len(chain), dtype=int)
+        begin, end = chain[:, 1], chain[:, 2]
+        live = np.flatnonzero((end - begin > 1) & (self.y[begin] != self.y[begin + (begin < end)]))  # rests end at anchors: they are exact
+        if not len(live):
+            return miss, at
+        keys = chain[live].T
+        (x0, x1, x2, x3), (y0, y1, y2, y3) = self.x[keys], self.y[keys]
+        _, right, rise = blocks(pull, x0, y0, x1, y1, x2, y2)
+        left, _, fall = blocks(pull, x1, y1, x2, y2, x3, y3)
+        begin, span = keys[1], keys[2] - keys[1]
+        rises = np.array([y2 - y1, rise * right, -fall * left])
+        # Segments of one length and one reach of handles share a table; long and rare ones are solved one by one.
+        short = [np.where(reach < span * (0.9999 / HANDLE), np.rint(reach * (HANDLE / 5)), 0) for reach in (right, left)]  # 0: handles reach all the way
+        usual = (span < 256) & (short[0] < 16) & (short[1] < 16)
+        kind = np.where(usual, span * 256 + short[0] * 16 + short[1], 0).astype(np.uint16)
+        order = np.argsort(kind, kind="stable")
+        kind = kind[order]
+        edges = np.concatenate([[0], np.flatnonzero(np.diff(kind)) + 1, [len(kind)]])
+        alike = (np.diff(edges) >= _MANY) & (kind[edges[:-1]] > 0)
+        for low, high in zip(edges[:-1][alike].tolist(), edges[1:][alike].tolist()):
+            n, a, b = int(kind[low]) >> 8, int(kind[low]) >> 4 & 15, int(kind[low]) & 15
+            shares, inside = table(n, 5 * a or n, 5 * b or n), np.arange(1, n)[:, None]
+            for first in range(low, high, 16384 // n):  # what fits the cache
+                s = order[first : min(first + 16384 // n, high)]
+                error = shares @ rises[:, s]
+                error += y1[s]
+                error -= self.y[begin[s] + inside]
+                np.abs(error, out=error)
+                miss[live[s]] = worst = error.max(axis=0)
+                if where:
+                    far = np.flatnonzero(worst > self.bound)
+                    at[live[s[far]]] = begin[s[far]] + 1 + error[:, far].argmax(axis=0)
+        rest = order[np.repeat(~alike, np.diff(edges))]
+        if len(rest):
+            inner = span[rest] - 1
+            starts = np.cumsum(inner) - inner
+            s = np.repeat(rest, inner)
+            sample = np.arange(len(s)) - np.repeat(starts - begin[rest] - 1, inner)
+            n = span[s]
+            error = np.abs(y1[s] + (rises[:, s] * blocks(blend, (sample - begin[s]) / n, right[s] / n, 1 - left[s] / n)).sum(axis=0) - self.y[sample])
+            miss[live[rest]] = worst = np.maximum.reduceat(error, starts)
+            if where:
+                at[live[rest]] = np.minimum.reduceat(np.where(error >= np.repeat(worst, inner), sample, len(self.y)), starts)
+        return miss, at
+
+    def _price(self, chain: np.ndarray, segments: tuple[int, ...]) -> np.ndarray:
+        """The worst miss of these segments of chains of keys (N, K), as far as the first that is beyond the bound."""
+        price, live = np.zeros(len(chain)), np.arange(len(chain))
+        for s in segments:
+            miss, _ = self._misses(chain[live, s - 1 : s + 3])
+            price[live] = np.maximum(price[live], miss)
+            live = live[miss <= self.bound]
+        return price
+
+    def _cheapest(self, price: np.ndarray, apart: int) -> np.ndarray:
+        """Which changes are within the bound and cheaper than all others closer than `apart`, so that they can be made at once."""
+        good = price <= self.bound
+        for d in range(1, apart):
+            good[d:] &= price[d:] < price[:-d]
+            good[:-d] &= price[:-d] <= price[d:]
+        return np.flatnonzero(good)
+
+    def insert(self) -> None:
+        """Keys at the worst sample of every segment, until all are within the bound."""
+        keys = self._keys()
+        dirty = np.arange(1, len(keys) - 2)
+        while True:
+            miss, at = self._misses(_near(keys, dirty, (-1, 0, 1, 2)), where=True)
+            added = at[miss > self.bound]
+            if not len(added):
+                return
+            self.keep.ravel()[added] = True
+            keys = self._keys()
+            dirty = np.unique(_near(np.arange(len(keys) - 1), np.searchsorted(keys, added), (-2, -1, 0, 1)))
+
+    def remove(self) -> None:
+        """No key that can go: the cheapest of every neighbourhood first."""
+        stale, self.price = self.free.copy(), np.full(len(self.y), np.inf)
+        while True:
+            keys = self._keys()
+            k = np.flatnonzero(stale[keys])
+            self.price[keys[k]] = self._price(_near(keys, k, (-3, -2, -1, 1, 2, 3)), (2, 1, 3))
+            stale[keys[k]] = False
+            gone = self._cheapest(self.price[keys], 4)
+            if not len(gone):
+                return
+            self.keep.ravel()[keys[gone]] = False
+            touched = _near(keys, gone, (-3, -2, -1, 1, 2, 3))
+            stale[touched] = self.free[touched]
+
+    def merge(self) -> None:
+        """One key instead of two neighbours, where both could nearly go: near where their prices balance."""
+        merged, target, stale = np.full(len(self.y), np.inf), np.zeros(len(self.y), dtype=int), self.free.copy()
+        for _ in range(_ROUNDS):
+            keys = self._keys()
+            merged[stale] = np.inf
+            one, two = self.price[keys[:-1]], self.price[keys[1:]]
+            pair = stale[keys[:-1]] & self.free[keys[1:]] & (np.minimum(one, two) <= _HOPE * self.bound) & (one + two <= _HOPES * self.bound)
+            k = np.flatnonzero(pair)
+            if not len(k):
+                return
+            stale[:] = False
+            share = two[k] / np.maximum(one[k] + two[k], 1e-12)
+            middle = np.rint(keys[k] + share * (keys[k + 1] - keys[k])).astype(int)
+            low, high = np.maximum(middle - _REACH, keys[k - 1] + 1), np.minimum(middle + _REACH, keys[k + 2] - 1)
+            count = high - low + 1
+            starts = np.cumsum(count) - count
+            at = np.arange(count.sum()) - np.repeat(starts - low, count)
+            chain = _near(keys, np.repeat(k, count), (-3, -2, -1, 0, 2, 3, 4))
+            chain[:, 3] = at
+            price = self._price(chain, (2, 3, 1, 4))
+            merged[keys[k]] = least = np.minimum.reduceat(price, starts)
+            target[keys[k]] = np.minimum.reduceat(np.where(price <= np.repeat(least, count), at, len(self.y)), starts)
+            gone = self._cheapest(merged[keys], 6)
+            new = target[keys[gone]]
+            self.keep.ravel()[keys[gone]] = self.keep.ravel()[keys[gone + 1]] = False
+            self.keep.ravel()[new] = True
+            merged[keys[gone]] = merged[keys[gone + 1]] = np.inf
+            self.price[new] = 0.0  # not known: it may be worth a try
+            stale[new] = True
+            stale[_near(keys, gone, (-4, -3, -2, -1, 2, 3, 4))] = True
+            stale &= self.free
+
+
+def _near(keys: np.ndarray, k: np.ndarray, offsets: tuple[int, ...]) -> np.ndarray:
+    """(N, offsets): the keys so many keys away from keys[k]."""
+    return keys[np.clip(k[:, None] + np.array(offsets), 0, len(keys) - 1)]

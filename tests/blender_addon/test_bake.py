@@ -34,6 +34,10 @@ def loaded(load, take):
     return load("blender_addon.bake").load(take, load("core.weights").Performer())
 
 
+def how(load, tolerance, **more):
+    return load("blender_addon.bake").How(tolerance, **more)
+
+
 def curves(action):
     return action.fcurves if not hasattr(action, "layers") else action.layers[0].strips[0].channelbags[0].fcurves
 
@@ -49,7 +53,7 @@ def test_a_take_that_was_recorded_after_its_calibration_bakes_without_a_nod_of_i
     start = 10.5 + 24 * track.time[0]  # the frame at the recording's zero was 10.5
     assert action.name.startswith("shot_007") and keyed.first_frame == max(np.ceil(start), 11)  # it was to begin at frame 11
     keys = [tuple(p.co) for p in curve(action, "jawOpen").keyframe_points]
-    wanted = np.interp([(x - 10.5) / 24 for x, _ in keys], track.time, track.column("jawOpen"))
+    wanted = load("core.frames").on_frames(track, np.array([(x - 10.5) / 24 for x, _ in keys]))[:, load("core.channels").ARKIT.index("jawOpen")]
     assert np.allclose([y for _, y in keys], wanted, atol=1e-5) and wanted.max() > 0.1
 
 
@@ -71,7 +75,7 @@ def test_channels_that_no_sensor_sees_lie_muted_in_a_layer_of_their_own(load, he
 
 def test_keys_made_or_moved_or_deleted_by_hand_survive_another_bake(load, head, scene, loaded):
     bake = load("blender_addon.bake").bake
-    bake(head, loaded, scene, 0.005)
+    bake(head, loaded, scene, how(load, 0.005))
     action = head.meshes[0].key.animation_data.action
     jaw = curve(action, "jawOpen")
     before = [tuple(p.co) for p in jaw.keyframe_points]
@@ -82,7 +86,7 @@ def test_keys_made_or_moved_or_deleted_by_hand_survive_another_bake(load, head, 
     made = jaw.keyframe_points.insert(before[5][0] + 0.5, 0.77)
     made.interpolation = "BACK"
     known = set(__import__("bpy").data.actions)
-    again = bake(head, loaded, scene, 0.02)  # other settings
+    again = bake(head, loaded, scene, how(load, 0.02))  # other settings
     assert head.meshes[0].key.animation_data.action == action and set(__import__("bpy").data.actions) == known
     keys = {round(p.co.x, 3): p for p in curve(action, "jawOpen").keyframe_points}
     assert keys[round(before[middle][0], 3)].co.y == pytest.approx(0.9) and keys[round(before[middle][0], 3)].interpolation == "CONSTANT"
@@ -92,19 +96,19 @@ def test_keys_made_or_moved_or_deleted_by_hand_survive_another_bake(load, head, 
     gone = [p.co.x for p in smile.keyframe_points][3:6]
     for _ in gone:
         smile.keyframe_points.remove(smile.keyframe_points[3])
-    bake(head, loaded, scene, 0.02)
+    bake(head, loaded, scene, how(load, 0.02))
     left = [p.co.x for p in curve(action, "mouthSmileLeft").keyframe_points]
     assert not [x for x in left if gone[0] <= x <= gone[-1]]
 
 
 def test_a_locked_curve_stays_as_it_is_and_is_told(load, head, scene, loaded):
     bake = load("blender_addon.bake").bake
-    bake(head, loaded, scene, 0.005)
+    bake(head, loaded, scene, how(load, 0.005))
     action = head.meshes[0].key.animation_data.action
     jaw = curve(action, "jawOpen")
     jaw.lock = True
     before = [tuple(p.co) for p in jaw.keyframe_points]
-    again = bake(head, loaded, scene, 0.05)
+    again = bake(head, loaded, scene, how(load, 0.05))
     assert [tuple(p.co) for p in curve(action, "jawOpen").keyframe_points] == before
     assert any("locked" in note for note in again.notes)
 
@@ -123,7 +127,7 @@ def test_a_strip_plays_with_its_slot_set_and_leaves_the_action_alone(load, head,
     key = head.meshes[0].key
     key.key_blocks["tongueOut"].keyframe_insert("value", frame=1)
     mine = key.animation_data.action
-    load("blender_addon.bake").bake(head, loaded, scene, strip=True)
+    load("blender_addon.bake").bake(head, loaded, scene, how(load, None, onto="STRIP"))
     assert key.animation_data.action == mine
     (track,) = [t for t in key.animation_data.nla_tracks if t.name.startswith("shot_007") and "invented" not in t.name]
     assert not track.mute

@@ -15,7 +15,7 @@ def fcurves(load, scene):
 
 
 def test_the_reduced_curve_is_the_one_that_blender_plays(load, fcurves):
-    curves, reduction = load("blender_addon.curves"), load("core.reduce")
+    curves, reduction = load("blender_addon.curves"), load("core.bezier")
     rng = np.random.default_rng(0)
     for k in range(8):
         x = np.cumsum(rng.integers(1, 25, 60)).astype(float)

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from innerface.core import bezier
 from innerface.core import reduce as key_reduction
 from innerface.core.formats import read_take
 from innerface.core.performance import perform
@@ -10,7 +11,7 @@ from innerface.core.resample import frame_times, linear
 
 def worst(values, keys):
     frames = np.arange(len(values))
-    curves = [key_reduction.evaluate(k, values[k, c], frames) for c, k in enumerate(keys)]
+    curves = [bezier.evaluate(k, values[k, c], frames) for c, k in enumerate(keys)]
     return np.abs(np.stack(curves, axis=1) - values).max()
 
 
@@ -70,7 +71,7 @@ def test_handles_never_overshoot_the_keys_they_stand_between():
     x = np.cumsum(rng.integers(1, 30, 200)).astype(float)
     y = rng.uniform(0, 1, 200)
     frames = np.arange(x[0], x[-1])
-    curve = key_reduction.evaluate(x, y, frames)
+    curve = bezier.evaluate(x, y, frames)
     k = np.searchsorted(x, frames, side="right") - 1
     low, high = np.minimum(y[k], y[k + 1]), np.maximum(y[k], y[k + 1])
     inner = (k > 0) & (k < len(x) - 2)
