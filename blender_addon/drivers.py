@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import bpy
-import numpy as np
 
 from ..core.mapping import Target
 from .lanes import set_value, split, value_of
 
-_PROBES = (0.0, 0.25, 0.5, 1.0)  # of what a property is set to while its driver is watched
-_LINEAR = 1e-3
+# How far a property is moved from 0 while its driver is watched: the first that moves the key in a straight line, short of where sliders end.
+_PROBES = (0.5, -0.5, 0.05, -0.05, 0.005, -0.005)
+_LINEAR = 1e-4
 
 
 def of(owner: Any) -> dict[str, str]:
@@ -23,7 +23,8 @@ def of(owner: Any) -> dict[str, str]:
         for variable in curve.driver.variables:
             for target in variable.targets:
                 if target.id is not None:
-                    what = target.data_path or " ".join(x for x in (target.bone_target, target.transform_type if variable.type == "TRANSFORMS" else variable.type) if x)
+                    moved = target.transform_type if variable.type == "TRANSFORMS" else variable.type
+                    what = target.data_path or " ".join(x for x in (target.bone_target, moved) if x)
                     sources.append(f"{target.id.name} {what}".strip())
         out[curve.data_path] = "; ".join(sources) or curve.driver.expression
     return out
@@ -37,8 +38,10 @@ class Handle:
     name: str
 
 
-_MOVES = {"LOC_X": ("location", 0), "LOC_Y": ("location", 1), "LOC_Z": ("location", 2), "SCALE_X": ("scale", 0), "SCALE_Y": ("scale", 1), "SCALE_Z": ("scale", 2),
-          "ROT_X": ("rotation_euler", 0), "ROT_Y": ("rotation_euler", 1), "ROT_Z": ("rotation_euler", 2)}  # fmt: skip
+_MOVES = {
+    f"{short}_{axis}": (name, index)
+    for short, name in (("LOC", "location"), ("ROT", "rotation_euler"), ("SCALE", "scale")) for index, axis in enumerate("XYZ")
+}  # fmt: skip
 
 
 def handle(owner: Any, path: str) -> Handle | str:
@@ -69,36 +72,26 @@ def solved(key: Any, key_name: str, found: Handle, rows: list[Target]) -> list[T
     before = value_of(found.owner, path, index)
     if before is None:
         return f"{found.owner.name} has no number at {found.name}"
-    limits = _limits(found, path, index)
-    probes = [limits[0] + p * (limits[1] - limits[0]) for p in _PROBES]
-    seen = []
+
+    def seen(value: float) -> float:
+        set_value(found.owner, path, index, value)
+        found.owner.update_tag()
+        bpy.context.view_layer.update()
+        return float(key.key_blocks[key_name].value)
+
     try:
-        for probe in probes:
-            set_value(found.owner, path, index, probe)
-            found.owner.update_tag()
-            bpy.context.view_layer.update()
-            seen.append(key.evaluated_get(bpy.context.evaluated_depsgraph_get()).key_blocks[key_name].value)
+        base = seen(0.0)
+        for reach in _PROBES:
+            half, whole = seen(reach / 2) - base, seen(reach) - base
+            if abs(whole) > 10 * _LINEAR and abs(whole - 2 * half) < _LINEAR:
+                break
+        else:
+            return f"'{key_name}' does not follow {found.name} in a straight line"
     finally:
         set_value(found.owner, path, index, before)
         found.owner.update_tag()
         bpy.context.view_layer.update()
-    slope, base = np.polyfit(probes, seen, 1)
-    if abs(slope) < 1e-6 or np.abs(slope * np.array(probes) + base - seen).max() > _LINEAR:
-        return f"'{key_name}' does not follow {found.name} in a straight line"
+    slope = whole / reach
     share = base / len(rows)
-    return [
-        Target(r.channel, "property", found.name, gain=float(r.gain / slope), offset=float((r.offset - share) / slope), low=r.low, high=r.high, curve=r.curve, mute=r.mute)
-        for r in rows
-    ]
+    return [replace(r, kind="property", name=found.name, gain=float(r.gain / slope), offset=float((r.offset - share) / slope)) for r in rows]
 
-
-def _limits(found: Handle, path: str, index: int) -> tuple[float, float]:
-    """Between which values the property is tried: its own soft limits where it has any, else so that small controls stay small."""
-    if path.endswith('"]') and index < 0:
-        at = path.rfind('["')
-        holder = found.owner.path_resolve(path[:at]) if at else found.owner
-        ui = holder.id_properties_ui(path[at + 2 : -2]).as_dict()
-        low, high = float(ui.get("soft_min", 0.0)), float(ui.get("soft_max", 1.0))
-        if 0 < high - low <= 1000:
-            return low, high
-    return 0.0, 0.1 if "location" in path else 1.0
