@@ -32,7 +32,7 @@ class Read:
 
 def read_back(face: Face, scene: Any, progress: Progress | None = None) -> Read:
     """The scene's frame range as weights and head angles, one row for every frame, on the clock of the take that plays. Raises InnerfaceError."""
-    out = played(face, scene, [m.object for m in face.meshes], progress)
+    out = played(face, scene, [m.object for m in face.meshes], progress, numbers=True)
     notes: list[str] = []
     values = _values(face, out, notes)
     weights, heard = face.mapping.weights(values)

@@ -7,10 +7,11 @@ from typing import Any
 import bpy
 import numpy as np
 
+from ..core import bezier
 from ..core.errors import InnerfaceError
 from . import compat
 
-_LINEAR, _BEZIER = 1, 2  # Blender's numbers of the interpolations
+_CONSTANT, _LINEAR, _BEZIER = 0, 1, 2  # Blender's numbers of the interpolations
 FREE, AUTO_CLAMPED = 0, 4  # and of the handle types
 _PLACES = ("co", "handle_left", "handle_right")
 _KINDS = ("interpolation", "easing", "handle_left_type", "handle_right_type", "type")
@@ -97,26 +98,49 @@ def write(fcurves: Any, path: str, index: int, *parts: Keys) -> Any:
 
 
 def sample(curve: Any, frames: np.ndarray) -> np.ndarray:
-    """Values (N,) of a curve at frames (N,), as Blender plays it. Raises InnerfaceError where it holds no number."""
-    dense = _dense_values(curve, frames)
-    values = np.array([curve.evaluate(float(f)) for f in frames]) if dense is None else dense
+    """Values (N,) of a curve at ascending frames (N,), as Blender plays it. Raises InnerfaceError where it holds no number."""
+    values = _computed(curve, frames)
+    if values is None:
+        values = np.array([curve.evaluate(float(f)) for f in frames])
     if not np.isfinite(values).all():
         frame = frames[int((~np.isfinite(values)).argmax())]
         raise InnerfaceError(f"the curve of {curve.data_path} holds no number at frame {frame:g}; delete the key there")
     return values
 
 
-def _dense_values(curve: Any, frames: np.ndarray) -> np.ndarray | None:
-    """`sample` of a curve with a key on each of the frames, which is most of what is exported; None for any other."""
+def _computed(curve: Any, frames: np.ndarray) -> np.ndarray | None:
+    """`sample` by arrays, where the curve is made of constant, linear and Bezier stretches whose handles do not cross; None for any other."""
     points = curve.keyframe_points
-    if len(points) < len(frames) or len(frames) == 0 or len(curve.modifiers):
+    count = len(points)
+    if count < 2 or len(frames) == 0 or len(curve.modifiers):
         return None
-    co = np.empty(2 * len(points), dtype=np.float32)
+    kinds, co = np.empty(count, dtype=np.int32), np.empty(2 * count, dtype=np.float32)
+    points.foreach_get("interpolation", kinds)
     points.foreach_get("co", co)
-    at = np.searchsorted(co[0::2], frames)
-    if at[-1] >= len(points) or not np.array_equal(co[0::2][at], frames):
+    x, y = co.reshape(-1, 2).astype(np.float64).T
+    if (kinds > _BEZIER).any() or (np.diff(x) <= 0).any() or (curve.extrapolation != "CONSTANT" and (frames[0] < x[0] or frames[-1] > x[-1])):
         return None
-    return co[1::2][at].astype(np.float64)
+    at = np.clip(frames.astype(np.float64), x[0], x[-1])
+    k = np.clip(np.searchsorted(x, at, side="right") - 1, 0, count - 2)
+    start, span = x[k], x[k + 1] - x[k]
+    share = (at - start) / span
+    straight = y[k] + share * (y[k + 1] - y[k])
+    out = np.where(kinds[k] == _CONSTANT, np.where(share >= 1.0, y[k + 1], y[k]), straight)
+    bent = np.flatnonzero((kinds[k] == _BEZIER) & (share > 0) & (share < 1))
+    if len(bent):
+        handles = []
+        for name in ("handle_right", "handle_left"):
+            part = np.empty(2 * count, dtype=np.float32)
+            points.foreach_get(name, part)
+            handles.append(part.reshape(-1, 2).astype(np.float64))
+        k, s, span = k[bent], share[bent], span[bent]
+        one, two = handles[0][k], handles[1][k + 1]
+        p1, p2 = (one[:, 0] - x[k]) / span, (two[:, 0] - x[k]) / span
+        if (p1 < 0).any() or (p2 > 1).any() or (p1 + 1 - p2 > 1).any():
+            return None  # Blender shortens such handles
+        rise = bezier.blend(s, p1, p2)
+        out[bent] = y[k] + rise[0] * (y[k + 1] - y[k]) + rise[1] * (one[:, 1] - y[k]) + rise[2] * (two[:, 1] - y[k + 1])
+    return out
 
 
 def playing(owner: Any) -> Any:

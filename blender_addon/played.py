@@ -52,17 +52,17 @@ def parts(face: Face, scene: Any) -> list[Any]:
     return own + under
 
 
-def played(face: Face, scene: Any, meshes: list[Any], progress: Progress | None = None) -> Played:
-    """The scene's frame range of a face and the meshes around it. Raises InnerfaceError for a curve that holds no number."""
+def played(face: Face, scene: Any, meshes: list[Any], progress: Progress | None = None, numbers: bool = False) -> Played:
+    """The scene's frame range of a face and the meshes around it; `numbers`: properties as well. Raises InnerfaceError for a curve that holds no number."""
     frames = np.arange(scene.frame_start, scene.frame_end + 1)
     if not len(frames):
         raise InnerfaceError(f"the scene ends at frame {scene.frame_end}, before it begins at {scene.frame_start}; set its range")
     out = Played(frames)
     scene.view_layers[0].update()
     if all(_plain(block) for block in _blocks(face, meshes)) and not _constrained(face, meshes):
-        _from_curves(out, face, meshes)
+        _from_curves(out, face, meshes, numbers)
     else:
-        _from_scene(out, face, scene, meshes, progress)
+        _from_scene(out, face, scene, meshes, progress, numbers)
     for obj, values in out.keys.items():
         if not np.isfinite(values).all():
             raise InnerfaceError(f"a shape key of '{obj.name}' holds no number at frame {frames[int((~np.isfinite(values)).any(1).argmax())]}; mend its curve")
@@ -91,6 +91,17 @@ def _plain(block: Any) -> bool:
     return not any(not d.mute for d in data.drivers) and not any(not t.mute for t in data.nla_tracks) and not blended and not modified
 
 
+def _bones(face: Face) -> list[Any]:
+    """The rig's bones that deform, what they hang on, and those that the face moves; controls stay behind."""
+    if face.rig is None:
+        return []
+    bones = face.rig.pose.bones
+    named = {t.name for t in face.mapping.live if t.kind == "bone"} | {face.head_bone}
+    kept = {b.name for b in bones if b.bone.use_deform or b.name in named}
+    kept |= {parent.name for name in kept for parent in bones[name].parent_recursive} if kept else {b.name for b in bones}
+    return [b for b in bones if b.name in kept]
+
+
 def _constrained(face: Face, meshes: list[Any]) -> bool:
     """Whether more than curves moves bones or objects: constraints, and objects that move by themselves above or beside the rig."""
     rig = face.rig
@@ -105,18 +116,18 @@ def _constrained(face: Face, meshes: list[Any]) -> bool:
     return face.turns.parent is not None or moved
 
 
-def _from_curves(out: Played, face: Face, meshes: list[Any]) -> None:
+def _from_curves(out: Played, face: Face, meshes: list[Any], numbers: bool) -> None:
     for obj in meshes:
         if obj.data.shape_keys is not None:
             out.keys[obj] = _key_values(obj.data.shape_keys, out.frames)
-    for place, owner, path, index in properties(face, []):
+    for place, owner, path, index in properties(face, []) if numbers else ():
         found = curves.playing(owner)
         curve = found.find(path, index=index) if found is not None else None
         keyed = curve is not None and len(curve.keyframe_points)
         out.numbers[place] = curves.sample(curve, out.frames) if keyed else np.full(len(out.frames), value_of(owner, *split(face.mapping.destinations[place][1])))
     top = _moved(face.turns, "", face.turns.matrix_basis, out.frames)
     if face.rig is not None:
-        for bone in face.rig.pose.bones:
+        for bone in _bones(face):
             prefix = f'pose.bones["{_escaped(bone.name)}"].'
             out.bones[bone.name] = _moved(face.rig, prefix, bone.matrix_basis, out.frames, bone)
         out.places[face.rig] = top
@@ -195,7 +206,7 @@ def _rotations(values: np.ndarray, mode: str) -> np.ndarray:
 def pose(out: Played, rig: Any) -> dict[str, np.ndarray]:
     """Matrices (F or 1, 4, 4) of all bones in the rig's space."""
     found: dict[str, np.ndarray] = {}
-    for bone in sorted(rig.data.bones, key=lambda b: len(b.parent_recursive)):
+    for bone in sorted((b for b in rig.data.bones if b.name in out.bones), key=lambda b: len(b.parent_recursive)):
         rest = np.array(bone.matrix_local)
         if bone.parent is None:
             found[bone.name] = rest @ out.bones[bone.name]
@@ -204,7 +215,7 @@ def pose(out: Played, rig: Any) -> dict[str, np.ndarray]:
     return found
 
 
-def _from_scene(out: Played, face: Face, scene: Any, meshes: list[Any], progress: Progress | None) -> None:
+def _from_scene(out: Played, face: Face, scene: Any, meshes: list[Any], progress: Progress | None, with_numbers: bool) -> None:
     """Have Blender play the scene. Faces rest in their basis shape meanwhile, which costs nothing, unless something follows their surface."""
     import bpy
 
@@ -218,12 +229,12 @@ def _from_scene(out: Played, face: Face, scene: Any, meshes: list[Any], progress
     out.keys = {o: np.empty((count, len(b) - 1)) for o, b in buffers.items()}
     objects = [*meshes, *([rig] if rig is not None else [face.turns])]
     out.places = {o: np.empty((count, 4, 4)) for o in dict.fromkeys(objects)}
-    bones = list(rig.pose.bones) if rig is not None else []
+    bones = _bones(face)
     matrices = np.empty((count, len(bones), 4, 4))
-    numbers = [(place, owner, *split(face.mapping.destinations[place][1])) for place, owner, _, _ in properties(face, [])]
+    numbers = [(place, owner, *split(face.mapping.destinations[place][1])) for place, owner, _, _ in (properties(face, []) if with_numbers else ())]
     out.numbers = {place: np.empty(count) for place, *_ in numbers}
     before, sub = scene.frame_current, scene.frame_subframe
-    with pinned(face, scene):
+    with pinned(face, scene, meshes):
         try:
             for i, frame in enumerate(out.frames.tolist()):
                 scene.frame_set(frame)
@@ -258,15 +269,21 @@ def _from_scene(out: Played, face: Face, scene: Any, meshes: list[Any], progress
 
 
 @contextmanager
-def pinned(face: Face, scene: Any) -> Iterator[None]:
-    """Let faces stay in their rest shape while the scene plays: their keys' values play on. Left out where something follows a face's surface."""
-    meshes = [mesh.object for mesh in face.meshes] if not follows_surface(face, scene) else []
-    before = [(o, o.show_only_shape_key, o.active_shape_key_index) for o in meshes]
+def pinned(face: Face, scene: Any, meshes: list[Any]) -> Iterator[None]:
+    """Let faces stay in their rest shape, undeformed, while the scene plays: their keys' values play on. Left out where something follows a face's surface."""
+    free = not follows_surface(face, scene)
+    own = [mesh.object for mesh in face.meshes] if free else []
+    before = [(o, o.show_only_shape_key, o.active_shape_key_index) for o in own]
+    shown = [m for o in meshes for m in o.modifiers if m.show_viewport] if free else []
     try:
-        for o in meshes:
+        for o in own:
             o.show_only_shape_key, o.active_shape_key_index = True, 0
+        for modifier in shown:
+            modifier.show_viewport = False
         yield
     finally:
+        for modifier in shown:
+            modifier.show_viewport = True
         for o, only, index in before:
             o.show_only_shape_key, o.active_shape_key_index = only, index
 

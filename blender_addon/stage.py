@@ -95,8 +95,12 @@ def _build(stage: Stage, face: Face, out: Played, unit: float, modifiers: str) -
     stage.scene.collection.objects.link(stage.rig)
     if face.rig is None:
         _simple_bones(stage, out, top, face, grow)
+    elif any(b.name not in out.bones for b in stage.rig.data.bones):
+        with _editing(stage) as bones:
+            for bone in [b for b in bones if b.name not in out.bones]:
+                bones.remove(bone)
     bones = pose(out, face.rig) if face.rig is not None else {}
-    rests = {b.name: np.array(b.matrix_local) for b in face.rig.data.bones} if face.rig is not None else {}
+    rests = {b.name: np.array(b.matrix_local) for b in face.rig.data.bones if b.name in out.bones} if face.rig is not None else {}
     for source in out.places:
         if source is face.rig or source.type != "MESH":
             continue
@@ -165,7 +169,7 @@ def _simple_bones(stage: Stage, out: Played, top: Any, face: Face, grow: np.ndar
 
 def _carrier(face: Face, source: Any, relative: np.ndarray, bones: dict[str, np.ndarray], rests: dict[str, np.ndarray]) -> tuple[str | None, np.ndarray]:
     """The bone that an unskinned mesh moves with, and its place in the rest pose; None where it moves by itself."""
-    roots = [b.name for b in face.rig.data.bones if b.parent is None]
+    roots = [name for name in bones if face.rig.data.bones[name].parent is None]
     for name in dict.fromkeys(n for n in [source.parent_bone if source.parent_type == "BONE" else "", face.head_bone or "", *roots] if n in bones):
         against = np.linalg.inv(bones[name]) @ relative
         if np.ptp(against, axis=0).max() < _RIGID:

@@ -192,6 +192,7 @@ def _rig(scene: Any, name: str, head: Head, bones: dict[str, str] | None = None,
     for bone, role in (bones or {"head": "head"}).items():
         made = armature.edit_bones.new(bone)
         made.head, made.tail = (np.array(v) / scale for v in at[role])
+        made.use_deform = role != "control"
         made.parent = root if role in ("head", "control") else skull
         skull = made if role == "head" else skull
     bpy.ops.object.mode_set(mode="OBJECT")
