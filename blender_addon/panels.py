@@ -74,7 +74,7 @@ class INNERFACE_PT_face(_Tab, bpy.types.Panel):
         box = layout.box()
         box.label(text=face.name, icon="OUTLINER_OB_ARMATURE" if face.rig else "MESH_DATA", translate=False)
         missing = face.unmatched_channels()
-        names = iface_("{} of 52 channels ({})").format(52 - len(missing), face.mapping.name)
+        names = iface_("{} of 52 channels ({}, {:.0%})").format(52 - len(missing), face.mapping.name, face.meshes[0].match.score)
         box.label(text=names, icon="CHECKMARK" if not missing else "ERROR", translate=False)
         turned = {t.name for t in face.mapping.live if t.kind == "bone"}
         parts = [iface_("{} meshes").format(len(face.meshes))] if len(face.meshes) > 1 else []

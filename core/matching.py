@@ -12,6 +12,7 @@ import numpy as np
 
 from .channels import ARKIT
 
+_TOLERANT = 0.9  # what a name counts that is only nearly one of a table's
 _TABLES = Path(__file__).with_name("names")
 # scheme -> tables (a scheme may need several: SRanipal keeps eyes and lips apart)
 SCHEMES: dict[str, tuple[str, ...]] = {
@@ -26,6 +27,7 @@ SCHEMES: dict[str, tuple[str, ...]] = {
     "SRanipal": ("sranipal_lip37", "sranipal_eye15"),
     "Unified Expressions": ("unified_expressions",),
     "Meta face tracking": ("meta_fb2_70",),
+    "HTC eye tracking": ("htc_openxr_eye14",),
     "VRoid": ("vroid_fcl",),
     "VRM 0 presets": ("vrm0_presets",),
     "VRM 1 presets": ("vrm1_presets",),
@@ -34,12 +36,14 @@ SCHEMES: dict[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True)
 class Match:
-    """A mapping from channels to keys: each target is (channel, key, weight); a key's value is the weighted sum."""
+    """A mapping from channels to keys: each target is (channel, key, weight); a key's value is the weighted sum. `score` 0..1: how much of the 52 channels is
+    answered, a name that is spelled otherwise counting a little less."""
 
     scheme: str
     targets: tuple[tuple[str, str, float], ...]
     unmatched_channels: tuple[str, ...]
     unmatched_keys: tuple[str, ...] = field(default=())
+    score: float = 0.0
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -102,6 +106,7 @@ def _match(keys: tuple[str, ...]) -> Match:
                 found.append((channel, key, weight))
         return found
 
+    spelled = {row[1].lower() for rows in schemes().values() for row in rows}
     best, targets = "none", []
     for scheme, rows in schemes().items():
         found = apply(rows)
@@ -122,4 +127,5 @@ def _match(keys: tuple[str, ...]) -> Match:
         tuple(targets),
         tuple(c for c in ARKIT if c not in answered),
         tuple(k for k in keys if k not in taken),
+        sum(max(1.0 if k.lower() in spelled else _TOLERANT for c, k, _ in targets if c == channel) for channel in answered) / len(ARKIT),
     )

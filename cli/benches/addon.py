@@ -143,7 +143,7 @@ def _reduction(loaded: Any, tolerance: float) -> dict[str, Any]:
     values = on_frames(track, frame_times(track.time, 24.0))
     with step("key reduction"):
         began = time.perf_counter()
-        keys = reduce.reduce(values, tolerance)
+        reduce.reduce(values, tolerance)
         out |= {"reduce_samples_per_s": values.size / (time.perf_counter() - began), "reduce_input": f"{values.shape[0]} frames x {values.shape[1]}"}
         data = find_ict()
         camera = None if data is None else data.parent / "arkit" / "alex_rom_3.csv"
@@ -151,8 +151,8 @@ def _reduction(loaded: Any, tolerance: float) -> dict[str, Any]:
             track = formats.read_take(camera).weights()
             real = on_frames(track, frame_times(track.time, 24.0))
             out["key_reduction_camera_x"] = real.size / sum(len(k) for k in reduce.reduce(real, tolerance))
-    dead = sum(len(k) for k in reduce.reduce(np.repeat(values[:1], len(values), axis=0), tolerance))  # a face that holds still needs two keys a curve
-    return out | {"key_reduction_hold_x": values.size / dead, "key_reduction_raw_x": values.size / sum(len(k) for k in keys)}
+    still = sum(len(k) for k in reduce.reduce(np.repeat(values[:1], len(values), axis=0), tolerance))  # a face that holds still needs two keys a curve
+    return out | {"key_reduction_hold_x": values.size / still}
 
 
 def _exports(who: Any, scene: Any, folder: Path, prefix: str) -> dict[str, Any]:

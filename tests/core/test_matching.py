@@ -58,3 +58,8 @@ def test_left_and_right_never_change_sides():
             plain = other.lower()
             if channel.endswith("Left") and not channel.startswith(("eyeLook", "mouthLeft", "jawLeft")):
                 assert not plain.endswith(("right", "_r")), (scheme, channel, other)
+
+
+def test_the_score_tells_whole_from_partial_and_exact_from_tolerant_matches():
+    whole, half = match(ARKIT).score, match(ARKIT[:26]).score
+    assert whole == 1.0 and half == 0.5 and 0.85 < match([c + ".001" for c in ARKIT]).score < 1.0 and match(["Fat"]).score == 0.0
