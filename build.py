@@ -159,7 +159,7 @@ def test(arguments: list[str]) -> None:
         windowed(options.blender, lambda python, env: run(python, *command, env=env))
         return
     python = environment(options.bpy)
-    env = {"INNERFACE_THREE": str(node_modules())}
+    env = {"INNERFACE_THREE": str(node_modules()), "INNERFACE_PYTHON": str(python)}
     if not options.only_blender:
         run(python, "-m", "pytest", "-p", "no:pytest-blender", "-m", "not slow and not train and not gui", *options.pytest, env=env)
     if options.blender:
@@ -200,6 +200,7 @@ def inside_blender(python: Path, launcher: str, arguments: list[str], env: dict[
         node = shutil.which("node")
         if node:  # a Blender in a root of its own sees only temporary files
             env["INNERFACE_NODE"] = shutil.copy(Path(node).resolve(), folder)
+        env.pop("INNERFACE_PYTHON")
         tests = [ROOT / "tests" / "blender_addon", *arguments]
         run(
             python,

@@ -14,6 +14,7 @@ from ..core.matching import Match, match
 from .turns import Turn, turn_of
 
 MIN_CHANNELS = 3  # a set of meshes that answers to fewer is no face: a lone "Smile" on a hand is chance
+BONES_MARK = "innerface_bones"  # on a rig whose jaw and eye bones move what its shape keys leave alone, though they are one mesh
 _HEAD_BONE = re.compile(r"^(.*[:_.])?(cc_base_|def-|org-|j_bip_c_)?head$", re.IGNORECASE)
 
 
@@ -209,7 +210,7 @@ def _bone_targets(keys: tuple[Target, ...], scheme: str, rig: Any, objects: Sequ
         wanted = bones.channels(role)
         # Character Creator's keys only shape the skin; elsewhere a bone moves what no key does: eyeballs of their own, or a jaw without a key
         unshaped = role != "jaw" and any(not wanted & _answers(o) for o in skinned)
-        if skinned and (scheme.startswith("Reallusion C") or not wanted & answered or unshaped):
+        if skinned and (scheme.startswith("Reallusion C") or BONES_MARK in rig or not wanted & answered or unshaped):
             out += bones.targets(role, bone)
     return out
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from ..core import ict
 from .bundled_head import material, to_blender
+from .face import BONES_MARK
 
 NAME, RIG = "ICT Head", "ICT Rig"
 _MATERIALS = {
@@ -76,7 +77,7 @@ def _rig(collection: Any, head: ict.IctHead) -> Any:
     layer.objects.active = before
     for pose in rig.pose.bones:
         pose.rotation_mode = "QUATERNION"
-    rig.hide_render = True
+    rig.hide_render, rig[BONES_MARK] = True, True
     armature.display_type = "WIRE"
     return rig
 

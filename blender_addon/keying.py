@@ -122,11 +122,23 @@ def key_track(face: Face, track: Track, name: str, scene: Any, tolerance: float 
     for action in out.actions if not part.over else ():
         action[START], action[CLOCK] = float(start), float(track.time[0])
     for action, written in out.written.items():
-        baked.keep(action, baked.kept(action, baked.OVER) | written if part.over else written, baked.OVER if part.over else baked.BASE)
+        baked.keep(action, _beside(baked.kept(action, baked.OVER), written, out) if part.over else written, baked.OVER if part.over else baked.BASE)
     missing = [c for c in ARKIT if c in present and c in face.unmatched_channels()]
     if missing:
         out.notes.append(f"no key on {face.name} answers to {', '.join(missing)}")
     return out
+
+
+def _beside(before: baked.Curves, written: baked.Curves, out: Keyed) -> baked.Curves:
+    """What takes over the action have written: the newest in its frames, earlier ones outside of them."""
+    merged = dict(before)
+    for name, (frames, values) in written.items():
+        old = before.get(name, (np.zeros(0), np.zeros(0)))
+        stays = ((old[0] < out.first_frame) | (old[0] >= out.first_frame + out.frames)) & ~np.isin(old[0], frames)
+        both = np.concatenate([old[0][stays], frames]), np.concatenate([old[1][stays], values])
+        order = np.argsort(both[0], kind="stable")
+        merged[name] = both[0][order], both[1][order]
+    return merged
 
 
 def _head(face: Face, track: Track, at: np.ndarray, notes: list[str], part: Part) -> list[Lanes]:
@@ -147,7 +159,7 @@ class _Actions:
     """Which action a datablock's curves go into: that of an earlier bake, what plays (over it), or a new one, which all share where Blender has slots."""
 
     def __init__(self, name: str, part: Part) -> None:
-        self.name, self.part = name, part
+        self.name, self.part, self.own = name, part, dict(part.before)
         self.shared: Any = next(iter(part.before.values()), None) if compat.shared_action() else None
 
     def of(self, lane: Lanes) -> Any:
@@ -160,10 +172,9 @@ class _Actions:
             self.shared = self.shared or _new_action(self.name)
             return self.shared
         suffix = f" {lane.mesh.object.name}" if lane.mesh is not None else " head"
-        known = self.part.before.get(lane.owner)
-        if known is None:
-            known = self.part.before[lane.owner] = _new_action(self.name + suffix)
-        return known
+        if lane.owner not in self.own:
+            self.own[lane.owner] = _new_action(self.name + suffix)
+        return self.own[lane.owner]
 
 
 def _new_action(name: str) -> Any:
@@ -237,8 +248,10 @@ def _key(out: Keyed, lane: Lanes, action: Any) -> None:
         written[name] = (at, what)
         if old is None:
             curve = curves.write_curve(fcurves, path, at, what, index, bezier=out.tolerance is not None)
+        elif out.part.over:
+            curve, written[name] = _replace(out, fcurves, old, (name, at, what), frames, action, float(lane.sizes[k]))
         else:
-            curve = _merge(out, fcurves, old, (name, at, what), frames, action, float(lane.sizes[k]))
+            curve = _again(out, fcurves, old, (name, at, what), action)
         out.keys += len(curve.keyframe_points)
     if (lane.owner, action) not in out.owners:
         out.owners.append((lane.owner, action))
@@ -262,37 +275,43 @@ def _present(lane: Lanes, k: int) -> float:
     return float(value if isinstance(value, (int, float)) else value[lane.indices[k]])
 
 
-def _merge(out: Keyed, fcurves: Any, old: Any, new: tuple[baked.Curve, np.ndarray, np.ndarray], frames: np.ndarray, action: Any, size: float) -> Any:
-    """Write new keys into a curve that holds an animator's: those stay, and with `over` so does all outside of the frames."""
-    name, at, what = new
-    keys, bezier = curves.read(old), out.tolerance is not None
+_New = tuple[baked.Curve, np.ndarray, np.ndarray]  # a curve, and its new keys: frames, values
+
+
+def _again(out: Keyed, fcurves: Any, old: Any, new: _New, action: Any) -> Any:
+    """Write a bake's curve anew; an animator's keys stay."""
+    (name, at, what), keys = new, curves.read(old)
     x, y = keys["co"].astype(np.float64).T
-    if not out.part.over:
-        mine, stretches = hand_made(x, y, *out.known[action][name])
-        stays = free(at.astype(np.float64), stretches)
-        out.hand_made += int(mine.sum())
-        return curves.write(fcurves, name[1], name[2], curves.some(keys, mine), curves.fresh(at[stays], what[stays], bezier))
+    mine, stretches = hand_made(x, y, *out.known[action][name])
+    stays = free(at.astype(np.float64), stretches)
+    out.hand_made += int(mine.sum())
+    return curves.write(fcurves, name[1], name[2], curves.some(keys, mine), curves.fresh(at[stays], what[stays], out.tolerance is not None))
+
+
+def _replace(out: Keyed, fcurves: Any, old: Any, new: _New, frames: np.ndarray, action: Any, size: float) -> tuple[Any, tuple[np.ndarray, np.ndarray]]:
+    """Write keys over a stretch of a curve: an animator's in it stay, and so does the shape of all outside. The curve, and the keys that were written."""
+    (name, at, what), keys, bezier = new, curves.read(old), out.tolerance is not None
+    x, y = keys["co"].astype(np.float64).T
     first, last = frames[0], frames[-1]
     inside = (x >= first) & (x <= last)
-    before = np.array([np.floor(x[x < first].max(initial=first)), first], dtype=int)  # stretches whose shape the new keys would bend
-    after = np.array([last, np.ceil(x[x > last].min(initial=last))], dtype=int)
-    beside = np.concatenate([np.arange(before[0], before[1]), np.arange(after[0] + 1, after[1] + 1)])
+    low, high = x[x < first][-1:], x[x > last][:1]  # up to the keys beside, the new keys would bend the curve
+    beside = np.concatenate([np.zeros(0), *(np.arange(np.ceil(k), first) for k in low), *(np.arange(last + 1, np.floor(k) + 1) for k in high)])
     was = curves.sample(old, beside)
     mine = inside & _made_by_hand(action, name, x, y)
-    own = np.stack([x[mine] - 1e-3, x[mine] + 1e-3], axis=1)
-    stays = free(at.astype(np.float64), own)
+    stays = free(at.astype(np.float64), np.stack([x[mine] - 1.5e-3, x[mine] + 1.5e-3], axis=1))
     out.hand_made += int(mine.sum())
-    parts = [curves.some(keys, ~inside | mine), curves.fresh(at[stays], what[stays], bezier)]
-    curve = curves.write(fcurves, name[1], name[2], *parts)
-    allowed = (out.tolerance or 1e-4) * size
-    for _ in range(_MENDS):
-        off = np.abs(curves.sample(curve, beside) - was) > allowed
-        off &= ~np.isin(beside, [*curves.read(curve)["co"][:, 0].tolist()])
-        if not off.any():
+    made = [(at[stays].astype(np.float64), what[stays])]
+    kept, allowed = curves.some(keys, ~inside | mine), (out.tolerance or 1e-4) * size
+    while True:
+        curve = curves.write(fcurves, name[1], name[2], kept, *(curves.fresh(*part, bezier) for part in made))
+        there = curves.read(curve)["co"][:, 0]
+        off = (np.abs(curves.sample(curve, beside) - was) > allowed) & ~np.isin(beside, there)
+        if not off.any() or len(made) > _MENDS:
             break
-        parts.append(curves.fresh(beside[off], was[off], bezier))
-        curve = curves.write(fcurves, name[1], name[2], *parts)
-    return curve
+        made.append((beside[off], was[off]))
+    frames_, values = (np.concatenate([part[i] for part in made]) for i in (0, 1))
+    order = np.argsort(frames_, kind="stable")
+    return curve, (frames_[order], values[order])
 
 
 def _made_by_hand(action: Any, name: baked.Curve, x: np.ndarray, y: np.ndarray) -> np.ndarray:

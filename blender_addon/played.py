@@ -41,6 +41,7 @@ def parts(face: Face, scene: Any) -> list[Any]:
     """The meshes that belong to a face's character: all under its rig, else the face's own.
 
     Raises InnerfaceError for a part of the face that the scene does not hold."""
+    scene.view_layers[0].update()
     there = set(scene.view_layers[0].objects)
     for obj in [m.object for m in face.meshes] + ([face.rig] if face.rig is not None else []):
         if obj not in there:
@@ -58,7 +59,6 @@ def played(face: Face, scene: Any, meshes: list[Any], progress: Progress | None 
     if not len(frames):
         raise InnerfaceError(f"the scene ends at frame {scene.frame_end}, before it begins at {scene.frame_start}; set its range")
     out = Played(frames)
-    scene.view_layers[0].update()
     if all(_plain(block) for block in _blocks(face, meshes)) and not _constrained(face, meshes):
         _from_curves(out, face, meshes, numbers)
     else:

@@ -45,10 +45,11 @@ def _audible(sound: Any) -> bool:
 
 def samples(path: str | Path, rate: int) -> Any:
     """A file's sound as mono samples (N,) at `rate`, by Blender's own decoder. Raises InnerfaceError. For any thread."""
-    import aud
     import numpy as np
 
     try:
+        import aud
+
         data = aud.Sound(str(path)).resample(rate, 1).rechannel(1).data()
     except Exception as error:
         raise InnerfaceError(f"{path}: its sound cannot be read ({str(error).strip() or type(error).__name__}); give a WAV, M4A, MP3 or a video with sound") from None

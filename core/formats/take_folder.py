@@ -8,6 +8,7 @@ from ..errors import InnerfaceError
 
 CALIBRATED = "_cal"
 SOUND = (".wav", ".m4a", ".aac", ".flac", ".mp3", ".ogg", ".mov", ".mp4", ".m4v", ".mkv")  # in this order
+_FILMS = SOUND[6:]
 _HEADER = b"timecode,blendshapecount"
 
 
@@ -37,13 +38,14 @@ def twin(path: str | Path) -> Path | None:
 
 
 def sound_of(path: str | Path) -> Path | None:
-    """The sound or video of a take's file: of the same name beside it, or the only one in a take's folder."""
+    """The sound or video of a take's file: of the same name beside it, or the only video in a folder of one take."""
     path = Path(path)
     beside = [p for p in path.parent.iterdir() if p.suffix.lower() in SOUND] if path.parent.is_dir() else []
     beside.sort(key=lambda p: SOUND.index(p.suffix.lower()))
     named = [p for p in beside if p.stem == _bare(path.stem)]
     takes = {_bare(p.stem) for p in path.parent.glob("*.csv") if _is_take(p)}
-    return named[0] if named else beside[0] if len({p.stem for p in beside}) == 1 and len(takes) == 1 else None
+    films = [p for p in beside if p.suffix.lower() in _FILMS]
+    return named[0] if named else films[0] if len(films) == 1 and len(takes) == 1 else None
 
 
 def _bare(stem: str) -> str:

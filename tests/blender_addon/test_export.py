@@ -200,3 +200,145 @@ def test_glb_holds_the_body_that_plays_below_the_take_too(load, scene, head, thr
     found = three(tmp_path / "x.glb")
     check(load, found, track, 24 / base, keyed.frames)
     assert any("head" in c["rotations"] for c in found["clips"])
+
+
+def values_of(curve, frames, rate):
+    return np.interp(np.arange(frames), np.array(curve["times"]) * rate, curve["values"])
+
+
+@pytest.mark.node
+@pytest.mark.parametrize("kind", ["glb", "fbx"])
+@pytest.mark.parametrize(("fps", "base"), RATES)
+def test_two_readers_that_share_nothing_find_the_same_curves(load, data, scene, head, performed, three, second, tmp_path, kind, fps, base):
+    take = load("core.formats").read_take(data / "arkit" / "MySlate_3_Jason_Millers_iPhone.csv")
+    track, keyed = performed(fps, base, tolerance=0.005, take=take)
+    getattr(load("blender_addon.export"), f"export_{kind}")(head, scene, tmp_path / f"x.{kind}")
+    one, two, rate = three(tmp_path / f"x.{kind}"), second(tmp_path / f"x.{kind}"), fps / base
+    (a,), (b,) = one["clips"], two["clips"]
+    assert set(a["curves"]) == set(b["curves"]) and len(a["curves"]) > 40
+    fcurves = load("blender_addon.compat").fcurves_playing(head.meshes[0].key)
+    for name, curve in a["curves"].items():
+        plays = load("blender_addon.curves").sample(fcurves.find(load("blender_addon.curves").shape_key_path(name)), np.arange(keyed.frames))
+        for found in (curve, b["curves"][name]):
+            assert np.abs(values_of(found, keyed.frames, rate) - plays).max() < 1e-3, name
+    (mesh,) = two["meshes"].values()
+    assert mesh["skinned"] and set(mesh["bones"]) == {"root", "head"} and len(mesh["morphs"]) == 52
+    low, high = np.array(two["bounds"])
+    tall = (high - low).max() * (two["unit_scale"] if kind == "glb" else 1.0)
+    assert 25 < tall < 40, "the head is some 30 cm tall, in centimetres in FBX"
+
+
+@pytest.mark.node
+@pytest.mark.parametrize("modifiers", ["SHAPE", "ALL", "NONE"])
+def test_modifiers_are_applied_to_every_shape_and_none_is_lost(load, scene, three, tmp_path, modifiers):
+    import bpy
+
+    from .conftest import make_mesh
+
+    obj = make_mesh(scene, "Half", ("jawOpen", "eyeBlinkLeft", "mouthSmileLeft"))
+    obj.modifiers.new("Mirror", "MIRROR").use_mirror_merge = False
+    obj.modifiers.new("Subdivision", "SUBSURF").levels = 1
+    track = load("core.take").Track("weights", np.arange(25) / 24, ("jawOpen", "eyeBlinkLeft", "mouthSmileLeft"), np.random.default_rng(0).uniform(0, 1, (25, 3)))
+    face = load("blender_addon.face").find_face(list(scene.objects))
+    key_and_play(load, face, track, "take", scene)
+    scene.frame_end = 24
+    made = load("blender_addon.export").export(face, scene, tmp_path / "x.glb", "GLB", modifiers)
+    found = three(tmp_path / "x.glb")
+    assert found["morphs"] == ["jawOpen", "eyeBlinkLeft", "mouthSmileLeft"] and len(found["clips"][0]["curves"]) == 3
+    assert found["vertices"] == {"NONE": 4, "SHAPE": 8, "ALL": 18}[modifiers]
+    assert [m.name for m in obj.modifiers] == ["Mirror", "Subdivision"] and len(obj.data.vertices) == 4
+    assert bool(made.notes) == (modifiers != "ALL")
+    assert len(bpy.data.meshes) == 1 and len(bpy.data.scenes) == 1
+
+
+@pytest.mark.node
+@pytest.mark.parametrize("kind", ["fbx", "glb"])
+def test_whatever_else_moves_the_character_equals_blenders_own_export(load, scene, head, performed, three, tmp_path, kind):
+    """A body that walks in an NLA strip, a constraint, a driver, an object that moves: sampled by us as Blender's exporter does it."""
+    import bpy
+
+    performed(24, 1.0)
+    rig, mesh = head.rig, head.meshes[0]
+    scene.frame_end = 60
+    rig.location.x = 0.0
+    walk = bpy.data.actions.new("walk")
+    compat, curves = load("blender_addon.compat"), load("blender_addon.curves")
+    curves.write_curve(compat.fcurves_of(walk, rig), "location", np.array([0, 60]), np.array([0.0, 1.0]))
+    compat.add_strip(rig, walk, 0)
+    target = bpy.data.objects.new("target", None)
+    scene.collection.objects.link(target)
+    target.location = (1.0, -1.0, 0.2)
+    target.keyframe_insert("location", frame=0)
+    target.location = (-1.0, -1.0, 0.2)
+    target.keyframe_insert("location", frame=60)
+    constraint = rig.pose.bones["root"].constraints.new("TRACK_TO")
+    constraint.target, constraint.influence = target, 0.3
+    driver = mesh.key.driver_add(curves.shape_key_path("tongueOut")).driver
+    variable = driver.variables.new()
+    variable.targets[0].id, variable.targets[0].data_path = target, "location.x"
+    driver.expression = variable.name + "* 0.4 + 0.4"
+    scene.frame_set(0)
+    getattr(load("blender_addon.export"), f"export_{kind}")(head, scene, tmp_path / f"ours.{kind}")
+    for obj in scene.objects:
+        obj.select_set(obj in (rig, mesh.object))
+    if kind == "fbx":
+        bpy.ops.export_scene.fbx(
+            filepath=str(tmp_path / "own.fbx"), use_selection=True, use_mesh_modifiers=False, add_leaf_bones=False, bake_anim_use_nla_strips=False,
+            bake_anim_use_all_actions=False, bake_anim_simplify_factor=0.0, object_types={"ARMATURE", "MESH"},
+        )  # fmt: skip
+    else:
+        bpy.ops.export_scene.gltf(
+            filepath=str(tmp_path / "own.glb"), use_selection=True, export_animation_mode="SCENE", export_force_sampling=True, export_morph_normal=False,
+            export_optimize_animation_size=False,
+        )  # fmt: skip
+    ours, own = three(tmp_path / f"ours.{kind}"), three(tmp_path / f"own.{kind}")
+    a, b = ({k: c for clip in found["clips"] for k, c in clip["curves"].items()} for found in (ours, own))
+    assert len(b) >= 52 and set(a) <= set(b)
+    for name, curve in b.items():
+        mine = values_of(a[name], 61, 24) if name in a else np.full(61, curve["values"][0])
+        assert np.abs(mine - values_of(curve, 61, 24)).max() < 1e-3, name
+    assert np.ptp(a["tongueOut"]["values"]) > 0.5
+    a, b = ({k: c for clip in found["clips"] for k, c in clip["rotations"].items()} for found in (ours, own))
+    for bone in ("root", "head"):
+        quaternions = [np.array(c[bone]["values"]).reshape(-1, 4) for c in (a, b)]
+        assert np.ptp(quaternions[1], axis=0).max() > 0.01
+        count = min(len(q) for q in quaternions)
+        assert np.abs(np.abs((quaternions[0][:count] * quaternions[1][:count]).sum(1)) - 1).max() < 1e-4, bone
+
+
+def test_unreal_gets_centimetres_and_one_take_with_its_mesh_and_instructions_that_claim_nothing(load, addon, scene, second, tmp_path):
+    for seed, name in ((1, "one"), (2, "two")):
+        load("core.formats").write_take(load("core.performance").perform(seed), tmp_path / f"{name}.csv")
+    addon.ops.innerface.add_head()
+    addon.ops.innerface.key_takes(directory=str(tmp_path), files=[{"name": "one.csv"}, {"name": "two.csv"}])
+    key = addon.context.active_object.data.shape_keys
+    plays, span = key.animation_data.action, (scene.frame_start, scene.frame_end)
+    assert addon.ops.innerface.export(filepath=str(tmp_path / "hero.fbx"), preset="UNREAL", all_takes=True) == {"FINISHED"}
+    assert {p.name for p in tmp_path.glob("hero*")} == {"hero_one.fbx", "hero_one.fbx.txt", "hero_two.fbx", "hero_two.fbx.txt"}
+    assert key.animation_data.action == plays and (scene.frame_start, scene.frame_end) == span
+    text = (tmp_path / "hero_one.fbx.txt").read_text()
+    assert "not opened in Unreal, Unity or Godot" in text and "Import Morph Targets" in text and "Clip: one" in text
+    found = second(tmp_path / "hero_one.fbx")
+    assert found["unit_scale"] == pytest.approx(1.0) and len(found["clips"]) == 1 and not [b for b in found["bones"] if b.endswith("_end")]
+    assert {"root", "head"} <= set(found["bones"]) and all(m["skinned"] for m in found["meshes"].values())
+    other = second(tmp_path / "hero_two.fbx")
+    assert other["clips"][0]["curves"]["jawOpen"] != found["clips"][0]["curves"]["jawOpen"]
+
+
+def test_unity_is_warned_of_weights_above_a_hundred(load, scene, head, tmp_path):
+    values = np.full((25, 2), 0.5)
+    values[10, 0] = 1.2
+    track = load("core.take").Track("weights", np.arange(25) / 24, ("jawOpen", "browInnerUp"), values)
+    key_and_play(load, head, track, "take", scene)
+    scene.frame_end = 24
+    made = load("blender_addon.export").export(head, scene, tmp_path / "x.fbx", "UNITY")
+    assert any("120" in note and "Clamp BlendShapes" in note for note in made.notes)
+
+
+def test_names_in_the_file_are_those_of_the_scene_every_time(load, scene, head, performed, second, tmp_path):
+    performed(24, 1.0)
+    for k in range(2):
+        load("blender_addon.export").export(head, scene, tmp_path / f"{k}.fbx", "UNITY")
+    a, b = second(tmp_path / "0.fbx"), second(tmp_path / "1.fbx")
+    assert list(a["meshes"]) == list(b["meshes"]) == ["Innerface Head"]
+    assert [o.name for o in scene.objects] == ["Innerface Head", "Innerface Rig"] or {o.name for o in scene.objects} == {"Innerface Head", "Innerface Rig"}

@@ -92,7 +92,7 @@ def connected(load, addon):
 def test_idle_says_how_to_begin(drawn, addon):
     assert "No face in this scene yet" in drawn("face")[0] and "innerface.add_head" in drawn("face")[1]
     addon.ops.innerface.add_head()
-    assert "52 of 52 channels (ARKit)" in drawn("face")[0]
+    assert "52 of 52 channels (ARKit, 100%)" in drawn("face")[0]
     assert drawn("connect")[1] == ["innerface.connect"] and "innerface.record" in drawn("record")[1]
     for name in ("performer", "calibrate", "takes", "bake_options", "stream", "record_options"):
         drawn(name)
