@@ -50,6 +50,7 @@ def staged(face: Face, scene: Any, out: Played, name: str, unit: float = 1.0, mo
         render.fps, render.fps_base = old.fps, old.fps_base
         stage.scene.frame_start, stage.scene.frame_end = 0, len(out.frames) - 1
         stage.scene.unit_settings.scale_length = 1.0 / unit
+        stage.scene.camera = scene.camera  # else 3D views leave the camera for good
         with _inside(stage.scene):
             _build(stage, face, out, unit, modifiers)
             stage.scene.view_layers[0].update()  # gives the rig its pose

@@ -24,13 +24,14 @@ from .progress import quiet, step
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "takes", metavar="TAKE", nargs="+", help="weights takes (Live Link Face CSV, plain CSV, JSON, MCAP) or face-IMU takes"
+        "takes", metavar="TAKE", nargs="+", help="weights takes (Live Link Face CSV or folder, plain CSV, JSON, MCAP) or face-IMU takes"
     )
     parser.add_argument("--out", required=True, metavar="S.blend", help="the .blend to write")
     parser.add_argument("--character", metavar="C.blend", help="a file with your own face; without it the bundled head is used")
     parser.add_argument("--object", action="append", default=[], metavar="NAME", help="a mesh of the character; repeat for several")
     parser.add_argument("--fps", metavar="F", help="frames per second (default 24, or the character file's own)")
     parser.add_argument("--tolerance", type=float, metavar="E", help="reduce keys: the curve stays within E of the take at every frame")
+    parser.add_argument("--widen", action="store_true", help="widen the character's sliders where the take goes beyond them, instead of cutting it there")
     parser.add_argument("--fbx", metavar="X.fbx", help="also export FBX")
     parser.add_argument("--glb", metavar="X.glb", help="also export GLB")
 
@@ -47,7 +48,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     for kind, path in outputs.items():
         if path and Path(path).suffix.lower() != f".{kind}":
             raise InnerfaceError(f"{path}: should end in .{kind}; change the name")
-    return key_takes(takes, outputs, options.character, options.object, options.fps, options.tolerance, options.json)
+    return key_takes(takes, outputs, options.character, options.object, options.fps, options.tolerance, options.json, widen=options.widen)
 
 
 def key_takes(
@@ -59,6 +60,7 @@ def key_takes(
     tolerance: float | None = None,
     silent: bool = False,
     beside: Take | None = None,
+    widen: bool = False,
 ) -> dict[str, Any]:
     """Key `takes` and write `outputs` ("blend", "fbx", "glb"): all of them, or none if anything fails.
 
@@ -94,7 +96,7 @@ def key_takes(
         keyed = []
         with step("keying") as bar:
             for i, (take, track) in enumerate(zip(takes, tracks)):
-                keyed.append(keying.key_track(target, track, take.name, scene, tolerance))
+                keyed.append(keying.key_track(target, track, take.name, scene, tolerance, keying.Part(widen=widen)))
                 bar((i + 1) / len(takes))
         ends = [scene.frame_start + k.frames - 1 for k in keyed]
         scene.frame_end = max([*ends, scene.frame_end] if character else ends)

@@ -16,7 +16,8 @@ def choose(folder: str | Path, calibrated: bool = True) -> tuple[Path, list[str]
     """The CSV of a folder's take, and what to say of the choice. Raises InnerfaceError for a folder that is no take, or several."""
     folder = Path(folder)
     files = [p for p in sorted(folder.iterdir()) if p.suffix.lower() == ".csv" and _is_take(p)]
-    if not files:
+    signs = len(files) > 1 or any(p.suffix.lower() in (*_FILMS, ".json", ".jpg") for p in folder.iterdir())
+    if not files or not signs:  # a lone table in a folder may be anything
         raise InnerfaceError(f"{folder}: is a folder without a Live Link Face CSV in it; choose a take's folder or file")
     names = sorted({_bare(p.stem) for p in files})
     if len(names) > 1:

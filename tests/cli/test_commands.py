@@ -51,6 +51,8 @@ def test_convert_writes_what_it_read(song, tmp_path, capsys):
         (["convert", "SONG", "OUT.abc"], [".abc", ".mcap"]),
         (["convert", "SONG"], ["OUT", "--help"]),
         (["fly"], ["fly"]),
+        (["convert", "SONG", "OUT.csv", "--object", "Head"], ["--object", ".blend"]),
+        (["align", "SONG", "NONE.wav"], ["no sound of its own"]),
         (["key", "SONG", "--out", "OUT.fbx"], ["OUT.fbx", ".blend"]),
         (["key", "SONG", "--out", "OUT.blend", "--fps", "fast"], ["fast", "frame rate"]),
         (["key", "SONG", "--out", "OUT.blend", "--fps", "0"], ["frame rate"]),
@@ -476,3 +478,79 @@ def test_train_linear_writes_a_model_that_infers(sensors, tmp_path, capsys):
     said = json.loads(capsys.readouterr().out)
     assert "2 simulated takes" in said["card"]["data"] and "real" not in said["card"]["data"]
     assert main(["infer", str(imu), "--out", str(tmp_path / "w.csv"), "--model", str(model)]) == 0
+
+
+@pytest.mark.blender
+def test_an_animation_comes_back_out_of_a_blend_as_a_take_on_its_own_clock(data, tmp_path, capsys):
+    source = str(data / "arkit" / "MySlate_3_Jason_Millers_iPhone.csv")
+    assert main(["key", source, "--out", str(tmp_path / "s.blend"), "--fps", "60", "--tolerance", "0.005"]) == 0
+    capsys.readouterr()
+    assert main(["convert", str(tmp_path / "s.blend"), str(tmp_path / "back.csv"), "--json"]) == 0
+    said = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert said["residual"] < 0.002 and said["rows"] > 300
+    assert main(["evaluate", "--pred", str(tmp_path / "back.csv"), "--truth", source, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert found["matched_by"] == "timecode" and found["mse"]["mean"] < 0.01 * found["mean_face"]["mse"]["mean"]
+
+
+@pytest.mark.blender
+def test_a_blend_without_animation_or_without_a_face_is_told_in_one_line(tmp_path, capsys):
+    import bpy
+
+    bpy.ops.wm.read_homefile(use_factory_startup=True, use_empty=True)
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "empty.blend"))
+    capsys.readouterr()
+    assert "no mesh has shape keys" in told(capsys, "convert", tmp_path / "empty.blend", tmp_path / "x.csv")
+    from innerface.blender_addon import bundled_head
+
+    bundled_head.add(bpy.context.scene.collection)
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "still.blend"))
+    capsys.readouterr()
+    assert "nothing moves" in told(capsys, "convert", tmp_path / "still.blend", tmp_path / "x.csv")
+    assert not (tmp_path / "x.csv").exists()
+
+
+def test_a_take_in_its_folder_is_converted_from_the_calibrated_file(tmp_path, capsys):
+    folder = tmp_path / "shoot"
+    folder.mkdir()
+    formats.write_take(perform(1), folder / "a.csv")
+    formats.write_take(perform(2), folder / "a_cal.csv")
+    assert main(["convert", str(folder), str(tmp_path / "out.csv")]) == 0
+    assert (tmp_path / "out.csv").read_bytes() == (folder / "a_cal.csv").read_bytes() and "a_cal.csv" in capsys.readouterr().err
+
+
+def test_timecode_is_believed_only_where_the_motion_agrees(tmp_path, capsys):
+    take = perform(3)
+    formats.write_take(take, tmp_path / "a.csv")
+    track = take.weights()
+    track.values[:, 10] *= 0.9  # another camera
+    formats.write_take(take, tmp_path / "b.csv")
+    assert main(["align", str(tmp_path / "a.csv"), str(tmp_path / "b.csv"), "--json"]) == 0
+    assert (said := json.loads(capsys.readouterr().out))["method"] == "timecode" and said["offset_s"] == 0.0
+    track.time += 0.2
+    formats.write_take(take, tmp_path / "b.csv")
+    assert main(["align", str(tmp_path / "a.csv"), str(tmp_path / "b.csv"), "--json"]) == 0
+    assert (said := json.loads(capsys.readouterr().out))["method"] == "motion" and abs(said["offset_s"] + 0.2) < 0.005
+
+
+@pytest.mark.blender
+def test_a_take_is_aligned_to_a_song_by_its_own_sound(tmp_path, capsys):
+    import wave
+
+    rng, rate = np.random.default_rng(0), 16000
+    song, at = np.zeros(20 * rate), 0.0
+    while at < 19:
+        t, begin = np.arange(rate // 4) / rate, int(at * rate)
+        song[begin : begin + len(t)] += (np.sin(2 * np.pi * rng.uniform(100, 400) * t) + rng.normal(0, 0.5, len(t))) * np.exp(-8 * t)
+        at += rng.uniform(0.2, 0.7)
+    formats.write_take(perform(1), tmp_path / "a.csv")
+    start = perform(1).weights().time[0]
+    for name, piece in (("song.wav", song), ("a.wav", song[int(4.2 * rate) : int(16.2 * rate)])):
+        with wave.open(str(tmp_path / name), "wb") as out:
+            out.setnchannels(1)
+            out.setsampwidth(2)
+            out.setframerate(rate)
+            out.writeframes((piece / np.abs(song).max() * 30000).astype("<i2").tobytes())
+    assert main(["align", str(tmp_path / "a.csv"), str(tmp_path / "song.wav"), "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert said["method"] == "sound" and said["offset_s"] == pytest.approx(start - 4.2, abs=0.005) and said["confidence"] >= 0.8
