@@ -88,8 +88,8 @@ def master(scene: Any, own: Path) -> Any:
     if active in others:
         return active
     if len(others) != 1:
-        what = "no song" if not others else f"{len(others)} sounds"
-        raise InnerfaceError(f"the sequencer holds {what} beside the take's own sound; {'add the song as a sound strip' if not others else 'click the one that is the song'}")
+        what, mend = ("no song", "add the song as a sound strip") if not others else (f"{len(others)} sounds", "click the one that is the song")
+        raise InnerfaceError(f"the sequencer holds {what} beside the take's own sound; {mend}")
     return others[0]
 
 

@@ -42,9 +42,8 @@ def read_back(face: Face, scene: Any, progress: Progress | None = None) -> Read:
     if residual > _TOLD:
         frame, place = np.unravel_index(int(off.argmax()), off.shape)
         kind, name, axis = face.mapping.destinations[int(place)]
-        notes.append(
-            f"what plays cannot all be said in Apple's channels: {kind} '{name}'{f' ({axis})' if axis else ''} is off by up to {residual:.3f} (frame {out.frames[int(frame)]})"
-        )
+        where = f"{kind} '{name}'{f' ({axis})' if axis else ''}"
+        notes.append(f"what plays cannot all be said in Apple's channels: {where} is off by up to {residual:.3f} (frame {out.frames[int(frame)]})")
     silent = [c for c, h in zip(ARKIT, heard) if not h]
     if silent:
         notes.append(f"nothing on {face.name} tells of {', '.join(silent)}; they are 0")

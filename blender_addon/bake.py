@@ -45,7 +45,7 @@ class How:
     tolerance: float | None = None
     at: float | None = None
     onto: str = "ACTION"
-    treatment: Treatment = Treatment()
+    treatment: Treatment = field(default_factory=Treatment)
     armed: frozenset[str] = ALL
     widen: bool = False
     span: tuple[int, int] | None = None
@@ -102,7 +102,9 @@ def how_of(options: Any, sensed: bool, **where: Any) -> How:
 
 
 def bake(face: Face, loaded: Loaded, scene: Any, how: How = How()) -> Keyed:
-    """Key a take on a face. Where it was baked on this face before, its actions are written again, and keys that were made by hand stay. Raises InnerfaceError."""
+    """Key a take on a face. Where it was baked on this face before, its actions are written again, and keys that were made by hand stay.
+
+    Raises InnerfaceError."""
     take: Take = loaded.weights.take
     whole, invented = take.weights(), loaded.weights.invented & frozenset(ARKIT)
     track, rate = treat(whole, how.treatment, take.name), scene_rate(scene)
@@ -173,7 +175,7 @@ def counted(keyed: Keyed) -> str:
     return f"{keyed.keys:,} keys instead of {keyed.dense_keys:,} ({keyed.dense_keys / max(keyed.keys, 1):.1f} times fewer)"
 
 
-_busy = False
+_setting: list[bool] = []  # while options are set by us
 
 
 def set_options(action: Any, options: Any) -> None:
@@ -184,7 +186,7 @@ def set_options(action: Any, options: Any) -> None:
 
 def changed(action: Any) -> None:
     """An option of a baked action was changed: bake it again, at once where the take is at hand, else when the user says so."""
-    if _busy or TAKE not in action:
+    if _setting or TAKE not in action:
         return
     loaded = at_hand(action)
     face = face_playing(action)
@@ -217,13 +219,12 @@ def at_hand(action: Any) -> Loaded | None:
 
 def set_one(options: Any, **values: Any) -> None:
     """Set options without baking again."""
-    global _busy
-    _busy = True
+    _setting.append(True)
     try:
         for name, value in values.items():
             setattr(options, name, value)
     finally:
-        _busy = False
+        _setting.pop()
 
 
 def playing(face: Face) -> Any:

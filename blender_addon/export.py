@@ -23,7 +23,7 @@ from .stage import Stage, staged
 
 @dataclass(frozen=True)
 class Preset:
-    """For one engine. `kind`: the file; `unit`: units to a metre; `rig_name`: of the node above the bones, where it matters; `steps`: how to import the file."""
+    """For one engine. `kind`: the file; `unit`: units to a metre; `rig_name`: of the node above the bones, where it matters; `steps`: how to import it."""
 
     name: str
     kind: str
@@ -37,18 +37,18 @@ PRESETS = {
         "Import as a Skeletal Mesh: Import Morph Targets on, Import Animations on, Use Existing Skeleton: none (or the one of an earlier take).",
         "Units are centimetres already: Import Uniform Scale 1, Convert Scene Unit off. Import Normals; smoothing groups are in the file.",
         "The node above the bones is called Armature, which Unreal leaves out, so that the first bone is the root. The head's pose is on its bone.",
-        "The animation lies in morph target curves of the names below; they play on the Skeletal Mesh, and on a MetaHuman or Live Link face only by a pose asset.",
+        "The animation lies in morph target curves of the names below; they play on the Skeletal Mesh; a MetaHuman needs a pose asset for them.",
     )),
     "UNITY": Preset("Unity", "fbx", 100.0, "", (
         "Model tab: Scale Factor 1, Convert Units on, Import BlendShapes on, Blend Shape Normals: Import (or Calculate).",
-        "Rig tab: Animation Type Generic. Animation tab: Import Animation on, Anim. Compression off or with Error 0.1; curves are called blendShape.<name>, 0 to 100.",
+        "Rig tab: Animation Type Generic. Animation tab: Import Animation on, Anim. Compression off; curves are called blendShape.<name>, 0 to 100.",
         "Object names and paths are the same in every export of this character, so a clip fits every other export of it.",
     )),
     "GODOT": Preset("Godot", "glb", 1.0, "", (
         "Drop the file into the project: blend shapes and animation are imported as they are; units are metres.",
         "Import > Animation: FPS as below, Trimming off; keep Optimizer off, or its Max Velocity Error at 0.01.",
     )),
-    "GLB": Preset("glTF (web, three.js)", "glb", 1.0, "", ("glTF 2.0: morph target weights and the head bone's rotation, linear keys on every frame, metres.",)),
+    "GLB": Preset("glTF (web, three.js)", "glb", 1.0, "", ("glTF 2.0: morph weights and the head bone's rotation, linear keys on every frame, metres.",)),
 }  # fmt: skip
 UNITY_MOST = 1.0
 
@@ -135,7 +135,8 @@ def _fbx(stage: Stage, path: Path, _scene: Any) -> None:
 def _glb(stage: Stage, path: Path, scene: Any) -> None:
     """Dense linear keys are written as they are, with exact times at fractional frame rates."""
     last = stage.scene.frame_end
-    moves = any(data is not None and data.action is not None for data in [stage.rig.animation_data, *(o.data.shape_keys.animation_data for o in stage.meshes if o.data.shape_keys)])
+    owners = [stage.rig, *(o.data.shape_keys for o in stage.meshes if o.data.shape_keys is not None)]
+    moves = any(o.animation_data is not None and o.animation_data.action is not None for o in owners)
     _select(stage)
     for inverse in (True, False):  # see _times_inverted
         with _times_inverted(stage.scene, scene, inverse):

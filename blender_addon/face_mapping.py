@@ -5,6 +5,7 @@ No `from __future__ import annotations` here: Blender reads properties out of th
 
 # pyright: reportInvalidTypeForm=false
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -48,10 +49,8 @@ def _table(context: Any) -> Any:
     """The character's own rows, begun from what its names yield where there are none. Raises InnerfaceError."""
     holder = _holder(context)
     if not holder.innerface.targets:
-        try:
+        with suppress(InnerfaceError):  # nothing matched: it begins empty
             _fill(holder, active_face(context).mapping)
-        except InnerfaceError:
-            pass  # nothing matched: it begins empty
     return holder.innerface
 
 
@@ -59,15 +58,14 @@ def candidates(holder: Any, kind: str) -> list[str]:
     """What a row of a kind can name on a character."""
     objects = list(bpy.context.scene.objects)
     if kind == "key":
-        found = [k.name for o in objects if o.type == "MESH" and o.data.shape_keys is not None and holder_of(o) == holder for k in o.data.shape_keys.key_blocks[1:]]
-        return list(dict.fromkeys(found))
+        keys = [o.data.shape_keys for o in objects if o.type == "MESH" and o.data.shape_keys is not None and holder_of(o) == holder]
+        return list(dict.fromkeys(block.name for key in keys for block in key.key_blocks[1:]))
     rig = holder if holder.type == "ARMATURE" else None
     if kind == "bone":
         return [b.name for b in rig.data.bones] if rig is not None else []
-    own = [f'["{bpy.utils.escape_identifier(k)}"]' for k in holder.keys() if isinstance(holder[k], (int, float))]  # noqa: SIM118
-    bones_ = rig.pose.bones if rig is not None else ()
-    own += [f'pose.bones["{bpy.utils.escape_identifier(b.name)}"]["{bpy.utils.escape_identifier(k)}"]' for b in bones_ for k in b.keys() if isinstance(b[k], (int, float))]  # noqa: SIM118
-    return own
+    quoted = bpy.utils.escape_identifier
+    own = [(holder, "")] + [(b, f'pose.bones["{quoted(b.name)}"]') for b in (rig.pose.bones if rig is not None else ())]
+    return [f'{path}["{quoted(k)}"]' for owner, path in own for k in owner.keys() if isinstance(owner[k], (int, float))]  # noqa: SIM118
 
 
 class INNERFACE_OT_mapping_auto(Mended, bpy.types.Operator):
@@ -137,7 +135,8 @@ class INNERFACE_OT_mapping_row(Mended, bpy.types.Operator):
         other = chosen.mirror()
         if other == chosen:
             raise InnerfaceError(f"'{chosen.channel}' to '{chosen.name}' has no other side")
-        at = next((i for i, row in enumerate(rows) if row.channel == other.channel and (row.kind, row.to) == (other.kind, other.name) and row.target().axis == other.axis), None)
+        same = [(row.channel, *row.target().destination) == (other.channel, *other.destination) for row in rows]
+        at = same.index(True) if any(same) else None
         (rows[at] if at is not None else rows.add()).fill(other)
         table.target = at if at is not None else len(rows) - 1
         return {"FINISHED"}
@@ -153,7 +152,7 @@ def driven(face: Face) -> list[tuple[Any, str, str]]:
 
 
 class INNERFACE_OT_mapping_driven(Mended, bpy.types.Operator):
-    """Map takes onto the properties and bones that drive shape keys, so that the rig's own controls are keyed. Each driver is tried out to find how it answers"""
+    """Map takes onto the properties and bones that drive shape keys, so that the rig's own controls are keyed. Drivers are tried out for it"""
 
     bl_idname = "innerface.mapping_driven"
     bl_label = "Key What Drives Them"

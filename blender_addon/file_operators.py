@@ -53,7 +53,8 @@ class INNERFACE_OT_export(Mended, bpy.types.Operator, ExportHelper):
     kind: EnumProperty(name="Format", items=[("AUTO", "By Preset", ""), ("fbx", "FBX", ""), ("glb", "GLB", "")], options={"HIDDEN", "SKIP_SAVE"})
     modifiers: EnumProperty(
         name="Modifiers", default="SHAPE", description="Which modifiers are applied, to the mesh and to each of its shapes",
-        items=[("SHAPE", "All but Subdivision", "Mirror, Solidify and so on are applied, subdivision is left to the engine"), ("ALL", "All", "Subdivision, too: many more vertices"),
+        items=[("SHAPE", "All but Subdivision", "Mirror, Solidify and so on are applied, subdivision is left to the engine"),
+               ("ALL", "All", "Subdivision, too: many more vertices"),
                ("NONE", "None", "The mesh as it was modelled")],
     )  # fmt: skip
     all_takes: BoolProperty(name="A File for Each Take", description="Every take that this file holds of the face, each with its mesh")
@@ -147,7 +148,7 @@ def _file_name(name: str) -> str:
 
 
 class INNERFACE_OT_back_out(Mended, bpy.types.Operator, ExportHelper):
-    """Write what plays on the face, edited and layered as it is, as a take again: Live Link Face CSV, for Unreal and for every program that reads the app's files"""
+    """Write what plays on the face, edited and layered as it is, as a take again: Live Link Face CSV, for every program that reads the app's files"""
 
     bl_idname = "innerface.back_out"
     bl_label = "Export Face Take"
@@ -183,7 +184,7 @@ class INNERFACE_OT_back_out(Mended, bpy.types.Operator, ExportHelper):
 
 
 class INNERFACE_OT_add_ict(Mended, bpy.types.Operator, ImportHelper):
-    """Add a head of ICT-FaceKit from your download of it: its folder FaceXModel, or an .npz laid out as docs/formats.md says. With eye bones; it has no tongue shape"""
+    """Add a head of ICT-FaceKit from your download of it (its folder FaceXModel, or an .npz as in docs/formats.md), with eye bones; it has no tongue shape"""
 
     bl_idname = "innerface.add_ict"
     bl_label = "ICT-FaceKit Head..."

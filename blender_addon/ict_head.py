@@ -1,4 +1,4 @@
-"""ICT-FaceKit's head as Blender objects: a mesh with Apple's shapes (all but tongueOut), skinned to root, head and two eye bones, which its shapes leave alone."""
+"""ICT-FaceKit's head as Blender objects: a mesh with Apple's shapes (all but tongueOut), skinned to root, head and two eye bones."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ def performer() -> Performer:
 
 
 class INNERFACE_OT_key_takes(Threaded, bpy.types.Operator, ImportHelper):
-    """Key face takes on the active face: a Live Link Face take or its folder, CSV with Apple's names, JSON, MCAP, or face-worn sensors. Several takes become several actions"""
+    """Key face takes on the active face: a Live Link Face take or its folder, CSV, JSON, MCAP, of a camera or of sensors. Several become several actions"""
 
     bl_idname = "innerface.key_takes"
     bl_label = "Key Face Takes"
@@ -61,11 +61,11 @@ class INNERFACE_OT_key_takes(Threaded, bpy.types.Operator, ImportHelper):
     )
     trim_from: FloatProperty(name="Trim From", min=0.0, precision=2, unit="TIME_ABSOLUTE", description="Seconds that are left out at the take's start")
     trim_to: FloatProperty(name="To", min=0.0, precision=2, unit="TIME_ABSOLUTE", description="Second at which the take is cut off; 0 is its end")
-    neutral_from: FloatProperty(name="Neutral From", min=0.0, precision=2, unit="TIME_ABSOLUTE", description="Where the relaxed face begins that is taken out of the take")
+    neutral_from: FloatProperty(name="Neutral From", min=0.0, precision=2, unit="TIME_ABSOLUTE", description="Where the relaxed face begins that is taken out")
     neutral_to: FloatProperty(name="To", min=0.0, precision=2, unit="TIME_ABSOLUTE", description="Where it ends; nothing is taken out while this is 0")
     calibrated: EnumProperty(
         name="Live Link Face", description="Which of the app's two files of a take",
-        items=(("AUTO", "Calibrated", "The one with the performer's neutral taken out (_cal.csv), where there is one"), ("RAW", "As Captured", "The one without")),
+        items=(("AUTO", "Calibrated", "The one with the performer's neutral taken out (_cal.csv), where there is one"), ("RAW", "As Captured", "The other")),
     )  # fmt: skip
     sound: BoolProperty(name="Sound", default=True, description="Put the take's own sound into the sequencer, in sync")
     widen: BoolProperty(name="Widen Sliders", description="Let shape keys go as far as the take does, beyond the ends of their sliders")

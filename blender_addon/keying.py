@@ -196,8 +196,8 @@ def _wanted(out: Keyed, lane: Lanes, present: frozenset[str]) -> Lanes | None:
     keep = [k for k in keep if k not in blocked]
     if not keep:
         return None
-    kept = [[values[k] for k in keep] for values in (lane.paths, lane.indices, lane.channels)]
-    chosen = Lanes(lane.owner, *kept, lane.values[:, keep], lane.sizes[keep], lane.mesh)
+    paths, indices, channels = [lane.paths[k] for k in keep], [lane.indices[k] for k in keep], [lane.channels[k] for k in keep]
+    chosen = Lanes(lane.owner, paths, indices, channels, lane.values[:, keep], lane.sizes[keep], lane.mesh)
     if lane.mesh is not None:
         chosen.keys = [lane.keys[k] for k in keep]
         _sliders(out, lane.mesh, chosen.keys, chosen.values)
@@ -260,10 +260,8 @@ def _key(out: Keyed, lane: Lanes, action: Any) -> None:
 def _over(out: Keyed, lane: Lanes, k: int, fcurves: Any, frames: np.ndarray) -> np.ndarray:
     """Values (T,) of a curve of the take faded into what is there: nothing changes at the edges."""
     old = fcurves.find(lane.paths[k], index=lane.indices[k])
-    if old is None or not len(old.keyframe_points):
-        there = np.full(len(frames), _present(lane, k))
-    else:
-        there = curves.sample(old, frames)
+    keyed = old is not None and len(old.keyframe_points) > 0
+    there = curves.sample(old, frames) if keyed else np.full(len(frames), _present(lane, k))
     edge = np.minimum(np.arange(len(frames)), np.arange(len(frames))[::-1])
     share = np.clip(edge / out.part.blend, 0.0, 1.0) if out.part.blend > 0 else np.ones(len(frames))
     share = share * share * (3 - 2 * share)

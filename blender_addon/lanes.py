@@ -22,8 +22,8 @@ _INDEXED = re.compile(r"^(.*)\[(\d{1,2})\]$")
 
 @dataclass
 class Lanes:
-    """F-curves of one datablock: `values` (T, n) for n of `paths` with `indices`, the `channels` that feed each, and the `sizes` (n,) of what a full weight does
-    to each. `mesh`: whose `keys` they are, else None."""
+    """F-curves of one datablock: `values` (T, n) for n of `paths` with `indices`, the `channels` that feed each, and the `sizes` (n,) of what a full weight
+    does to each. `mesh`: whose `keys` they are, else None."""
 
     owner: Any
     paths: list[str]

@@ -14,8 +14,8 @@ from ..core.errors import InnerfaceError
 from . import bake, connection, takes
 from .compat import all_curves
 from .face import Face, active_face, holder_of
-from .face_mapping import driven
 from .face_map import face_map
+from .face_mapping import driven
 from .hud import clock, step
 from .live import LEVELS, live
 from .mended import jobs

@@ -124,7 +124,8 @@ def _from_curves(out: Played, face: Face, meshes: list[Any], numbers: bool) -> N
         found = curves.playing(owner)
         curve = found.find(path, index=index) if found is not None else None
         keyed = curve is not None and len(curve.keyframe_points)
-        out.numbers[place] = curves.sample(curve, out.frames) if keyed else np.full(len(out.frames), value_of(owner, *split(face.mapping.destinations[place][1])))
+        there = value_of(owner, *split(face.mapping.destinations[place][1]))
+        out.numbers[place] = curves.sample(curve, out.frames) if keyed else np.full(len(out.frames), there)
     top = _moved(face.turns, "", face.turns.matrix_basis, out.frames)
     if face.rig is not None:
         for bone in _bones(face):

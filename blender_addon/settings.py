@@ -135,8 +135,9 @@ class InnerfaceBake(bpy.types.PropertyGroup):
     """How a take becomes keys: in the scene for the next take, in an action for the one that it is of."""
 
     fewer: BoolProperty(
-        name="Fewer Keys", default=True, update=_changed, description="Bezier keys that stay within the tolerance at every frame, instead of a key on every frame"
-    )
+        name="Fewer Keys", default=True, update=_changed,
+        description="Bezier keys that stay within the tolerance at every frame, instead of a key on every frame",
+    )  # fmt: skip
     tolerance: FloatProperty(
         name="Tolerance", default=0.005, min=0.0005, max=0.2, precision=4, update=_changed,
         description="Largest deviation from the take at any frame, in weights (0 to 1)",
@@ -165,11 +166,11 @@ class InnerfaceBake(bpy.types.PropertyGroup):
     smooth_eye_left: FloatProperty(name="Left Eye", default=1.0, description="Smoothing of the left eye: 0 is off, 1 usual", **_SMOOTH)
     smooth_eye_right: FloatProperty(name="Right Eye", default=1.0, description="Smoothing of the right eye: 0 is off, 1 usual", **_SMOOTH)
     smooth_camera: BoolProperty(
-        name="Camera Takes, Too", default=False, update=_changed, description="Smooth takes of cameras as well; sensors always need it, cameras have mostly done it"
+        name="Camera Takes, Too", default=False, update=_changed, description="Smooth takes of cameras as well; they have mostly been smoothed already"
     )
     calibrated: EnumProperty(
         name="Live Link Face", description="Which of the app's two files of a take",
-        items=(("AUTO", "Calibrated", "The one with the performer's neutral taken out (_cal.csv), where there is one"), ("RAW", "As Captured", "The one without")),
+        items=(("AUTO", "Calibrated", "The one with the performer's neutral taken out (_cal.csv), where there is one"), ("RAW", "As Captured", "The other")),
     )  # fmt: skip
     sound: BoolProperty(name="Sound", default=True, description="Put the take's own sound into the sequencer, in sync")
 
@@ -183,10 +184,13 @@ class InnerfaceTarget(bpy.types.PropertyGroup):
         items=(("key", "Shape Key", "On every mesh of the face that has it", "SHAPEKEY_DATA", 0), ("bone", "Bone", "A bone of the rig", "BONE_DATA", 1),
                ("property", "Property", "A property of the rig, such as a control's", "RNA", 2)),
     )  # fmt: skip
-    to: StringProperty(name="Target", search=_targets_of, search_options={"SUGGESTION"}, description="Name of the shape key or bone, or the property's data path")
+    to: StringProperty(
+        name="Target", search=_targets_of, search_options={"SUGGESTION"}, description="Name of the shape key or bone, or the property's data path"
+    )
     axis: EnumProperty(
         name="Axis", description="How the bone moves, seen from the character",
-        items=(("pitch", "Pitch", "Turn downwards (degrees)"), ("yaw", "Yaw", "Turn to the character's left (degrees)"), ("roll", "Roll", "Left side up (degrees)"),
+        items=(("pitch", "Pitch", "Turn downwards (degrees)"), ("yaw", "Yaw", "Turn to the character's left (degrees)"),
+               ("roll", "Roll", "Left side up (degrees)"),
                ("left", "Left", "Move to the character's left (mm)"), ("up", "Up", "Move up (mm)"), ("forward", "Forward", "Move forward (mm)")),
     )  # fmt: skip
     gain: FloatProperty(name="Gain", default=1.0, soft_min=-2.0, soft_max=2.0, precision=3, description="What a full weight does; degrees or mm for bones")
@@ -235,7 +239,7 @@ class InnerfaceShot(bpy.types.PropertyGroup):
         items=(
             ("ACTION", "Action of Its Own", "A new action, which plays", "ACTION", 0),
             ("STRIP", "NLA Strip", "A strip in a track of its own", "NLA", 1),
-            ("OVER", "What Plays", "Over the action that plays, in the chosen range only: takes are put together phrase by phrase", "GREASEPENCIL_LAYER_GROUP", 2),
+            ("OVER", "What Plays", "Over the action that plays, in the chosen range only: takes put together phrase by phrase", "GREASEPENCIL", 2),
         ),
     )  # fmt: skip
     within: EnumProperty(

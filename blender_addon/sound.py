@@ -52,7 +52,8 @@ def samples(path: str | Path, rate: int) -> Any:
 
         data = aud.Sound(str(path)).resample(rate, 1).rechannel(1).data()
     except Exception as error:
-        raise InnerfaceError(f"{path}: its sound cannot be read ({str(error).strip() or type(error).__name__}); give a WAV, M4A, MP3 or a video with sound") from None
+        why = str(error).strip() or type(error).__name__
+        raise InnerfaceError(f"{path}: its sound cannot be read ({why}); give a WAV, M4A, MP3 or a video with sound") from None
     if len(data) < rate // 4:
         raise InnerfaceError(f"{path}: has no sound of a quarter of a second or more in it")
     return np.asarray(data, dtype=np.float64).reshape(len(data), -1).mean(axis=1)

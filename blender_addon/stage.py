@@ -243,7 +243,7 @@ def _apply(stage: Stage, obj: Any, source: Any, wanted: list[Any]) -> None:
         shapes[block.name] = co
     if len({len(co) for co in shapes.values()}) > 1:
         odd = ", ".join(m.name for m in wanted)
-        raise InnerfaceError(f"'{source.name}': modifiers ({odd}) give its shapes different numbers of vertices; export with Modifiers: None, or apply them by hand")
+        raise InnerfaceError(f"'{source.name}': modifiers ({odd}) give its shapes different numbers of vertices; export with Modifiers: None")
     obj.active_shape_key_index = 0
     layer.update()
     baked = bpy.data.meshes.new_from_object(obj.evaluated_get(layer.depsgraph), preserve_all_data_layers=True, depsgraph=layer.depsgraph)

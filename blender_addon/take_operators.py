@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import bpy
-
 from bpy.props import BoolProperty
 
 from ..core.errors import InnerfaceError
@@ -104,7 +103,7 @@ class INNERFACE_OT_bake_again(Threaded, bpy.types.Operator):
 
 
 class INNERFACE_OT_neutral_here(Mended, bpy.types.Operator):
-    """Take the face at the playhead (or in the preview range, where one is set) as the relaxed one: it becomes neutral in the whole take that plays. To be changed or cleared at any time"""
+    """Take the face at the playhead (or in the preview range, where one is set) as the relaxed one, in the whole take that plays"""
 
     bl_idname = "innerface.neutral_here"
     bl_label = "Set Neutral from Here"

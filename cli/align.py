@@ -1,7 +1,8 @@
 """Find the offset and the clock drift between two takes of one performance.
 
 A and B are takes, or sounds: a song, a dialogue master. time in A = (1 + drift 1e-6) time in B + offset, on the takes' own clocks; sounds begin at 0. In this
-order: timecode (where both have it, and the motion agrees), the takes' own sound (the video beside a Live Link Face take), motion, taps. What does not match is refused.
+order: timecode (where both have it, and the motion agrees), the takes' own sound (the video beside a Live Link Face take), motion, taps.
+What does not match is refused.
 """
 
 from __future__ import annotations

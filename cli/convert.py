@@ -1,7 +1,7 @@
 """Convert a take between file formats.
 
-Reads Live Link Face CSV (or a take's folder), CSV with Apple's names, BEAT-style JSON, face-IMU CSV and MCAP; the content decides, not the suffix. From a .blend
-it reads what plays on the face there, over the scene's frame range: edited, layered or made by hand.
+Reads Live Link Face CSV (or a take's folder), CSV with Apple's names, BEAT-style JSON, face-IMU CSV and MCAP; the content decides, not the suffix. From a
+.blend it reads what plays on the face there, over the scene's frame range: edited, layered or made by hand.
 Writes by OUT's suffix: .csv (Live Link Face), .json (BEAT-style), .imu.csv, .mcap; --format plain gives CSV with a time column.
 """
 
@@ -21,7 +21,7 @@ _BLEND = (b"BLENDER", b"\x28\xb5\x2f\xfd", b"\x1f\x8b")  # plain, and packed by 
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("take", metavar="IN", help="the take to read")
     parser.add_argument("out", metavar="OUT", help="the file to write")
-    parser.add_argument("--object", action="append", default=[], metavar="NAME", help="of a .blend with several faces: a mesh of the one that is meant; repeat for several")
+    parser.add_argument("--object", action="append", default=[], metavar="NAME", help="of a .blend with several faces: a mesh of the one that is meant")
     parser.add_argument("--format", choices=sorted(formats.WRITERS), help="write this format whatever OUT's suffix says")
 
 

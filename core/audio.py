@@ -7,6 +7,7 @@ made flat (GCC-PHAT: Knapp and Carter 1976), which rooms and loudspeakers blur l
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from scipy.signal import fftconvolve, stft
@@ -37,7 +38,7 @@ def _loudness(sound: np.ndarray) -> np.ndarray:
     """(T, bands): changes of loudness in bands, 100 a second, each with unit spread."""
     frequencies, _, spectrum = stft(sound, RATE, nperseg=4 * _HOP, noverlap=3 * _HOP)
     power = np.abs(spectrum) ** 2
-    bands = [power[(frequencies >= a) & (frequencies < b)].sum(0) for a, b in zip(_BANDS_HZ, _BANDS_HZ[1:])]
+    bands = [power[(frequencies >= a) & (frequencies < b)].sum(0) for a, b in pairwise(_BANDS_HZ)]
     level = np.log(np.array(bands).T + 1e-4 * np.median(power.sum(0)) + 1e-12)
     rise = np.clip(np.diff(level, axis=0, prepend=level[:1]), 0.0, None)  # onsets stand out of noise and reverberation
     return (rise - rise.mean(0)) / (rise.std(0) + 1e-9)
@@ -67,7 +68,7 @@ def _refined(a: np.ndarray, b: np.ndarray, coarse: float, margin: float) -> Soun
     loud = (b * b).cumsum()
     middle, offset, weight = [], [], []
     for start in starts.tolist():
-        first = int(round(start + coarse * RATE)) - search
+        first = round(start + coarse * RATE) - search
         piece = a[max(first, 0) : first + length + 2 * search]
         if len(piece) < length or loud[start + length - 1] - loud[start] <= 0:
             continue

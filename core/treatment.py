@@ -19,7 +19,7 @@ Span = tuple[float, float]  # seconds from the take's first row
 
 @dataclass(frozen=True)
 class Treatment:
-    """`trim`: what is left of the take; `neutral`: a span in which the face is relaxed, and which becomes 0; `smooth`: strengths per channel group (0 is off)."""
+    """`trim`: what is left of the take; `neutral`: a span in which the face is relaxed, and which becomes 0; `smooth`: strengths per group (0 is off)."""
 
     trim: Span | None = None
     neutral: Span | None = None

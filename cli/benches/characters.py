@@ -11,6 +11,7 @@ import numpy as np
 from ...core.channels import ARKIT
 from ...core.head import Head, load
 from ...core.matching import schemes
+from .. import blender
 
 _CUT = {"lashes": ("lashes",), "teeth": ("teeth", "gums"), "tongue": ("tongue",), "eyes": ("sclera", "iris", "limbus", "pupil")}
 
@@ -50,7 +51,7 @@ def character_creator(scene: Any, _folder: Path) -> None:
 
 def control_rig(scene: Any, _folder: Path) -> None:
     """Keys are driven: half by custom properties of the rig, half by bones that an animator moves."""
-    import bpy
+    bpy = blender.load()
 
     head = load()
     handles = {f"ctrl_{name}": "control" for name in ARKIT[::2]}
@@ -80,7 +81,7 @@ def control_rig(scene: Any, _folder: Path) -> None:
 
 def override(scene: Any, folder: Path) -> None:
     """A library override of a linked character of some 35,000 vertices, with Subdivision and Armature modifiers, and lashes and teeth of their own."""
-    import bpy
+    bpy = blender.load()
 
     path = folder / "library.blend"
     maker = bpy.data.scenes.new("maker")
@@ -107,7 +108,7 @@ def override(scene: Any, folder: Path) -> None:
     bpy.ops.outliner.orphans_purge(do_recursive=True)
     with bpy.data.libraries.load(str(path), link=True) as (_, wanted):
         wanted.collections = ["Character"]
-    linked = wanted.collections[0]
+    linked: Any = wanted.collections[0]
     root = linked.override_hierarchy_create(scene, scene.view_layers[0], do_fully_editable=True)
     if root.name not in scene.collection.children:
         scene.collection.children.link(root)
@@ -126,9 +127,11 @@ def _faces(head: Head, materials: tuple[str, ...]) -> np.ndarray:
     return np.isin(head.material_index, [head.materials.index(m) for m in materials])
 
 
-def _part(scene: Any, name: str, head: Head, mask: np.ndarray | None, names: dict[str, str] | None = None, only_moving: bool = False, finer: bool = False) -> Any:
+def _part(
+    scene: Any, name: str, head: Head, mask: np.ndarray | None, names: dict[str, str] | None = None, only_moving: bool = False, finer: bool = False
+) -> Any:
     """Some quads of the head as a mesh with shape keys: called as `names` says; `only_moving`: those that move it; `finer`: each quad becomes four."""
-    import bpy
+    bpy = blender.load()
 
     from ...blender_addon.bundled_head import to_blender
 
@@ -172,7 +175,7 @@ def _finer(quads: np.ndarray, count: int) -> tuple[np.ndarray, Any]:
 
 def _rig(scene: Any, name: str, head: Head, bones: dict[str, str] | None = None, scale: float = 1.0) -> Any:
     """A root and bones: where each of `bones` sits is said by its role. `scale`: of the object; its bones are as much larger."""
-    import bpy
+    bpy = blender.load()
 
     armature = bpy.data.armatures.new(name)
     rig = bpy.data.objects.new(name, armature)

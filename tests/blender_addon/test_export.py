@@ -211,7 +211,7 @@ def values_of(curve, frames, rate):
 @pytest.mark.parametrize(("fps", "base"), RATES)
 def test_two_readers_that_share_nothing_find_the_same_curves(load, data, scene, head, performed, three, second, tmp_path, kind, fps, base):
     take = load("core.formats").read_take(data / "arkit" / "MySlate_3_Jason_Millers_iPhone.csv")
-    track, keyed = performed(fps, base, tolerance=0.005, take=take)
+    _, keyed = performed(fps, base, tolerance=0.005, take=take)
     getattr(load("blender_addon.export"), f"export_{kind}")(head, scene, tmp_path / f"x.{kind}")
     one, two, rate = three(tmp_path / f"x.{kind}"), second(tmp_path / f"x.{kind}"), fps / base
     (a,), (b,) = one["clips"], two["clips"]
@@ -238,7 +238,8 @@ def test_modifiers_are_applied_to_every_shape_and_none_is_lost(load, scene, thre
     obj = make_mesh(scene, "Half", ("jawOpen", "eyeBlinkLeft", "mouthSmileLeft"))
     obj.modifiers.new("Mirror", "MIRROR").use_mirror_merge = False
     obj.modifiers.new("Subdivision", "SUBSURF").levels = 1
-    track = load("core.take").Track("weights", np.arange(25) / 24, ("jawOpen", "eyeBlinkLeft", "mouthSmileLeft"), np.random.default_rng(0).uniform(0, 1, (25, 3)))
+    values = np.random.default_rng(0).uniform(0, 1, (25, 3))
+    track = load("core.take").Track("weights", np.arange(25) / 24, ("jawOpen", "eyeBlinkLeft", "mouthSmileLeft"), values)
     face = load("blender_addon.face").find_face(list(scene.objects))
     key_and_play(load, face, track, "take", scene)
     scene.frame_end = 24

@@ -59,7 +59,8 @@ def test_what_no_weights_can_say_shows_in_the_residual():
 
 @pytest.mark.parametrize(("name", "other"), [
     ("Smile_L", "Smile_R"), ("eye.R", "eye.L"), ("CC_Base_L_Eye", "CC_Base_R_Eye"), ("LeftEye", "RightEye"), ("mouthSmileLeft", "mouthSmileRight"),
-    ('pose.bones["brow.L"].location[2]', 'pose.bones["brow.R"].location[2]'), ('["smile_L"]', '["smile_R"]'), ("jaw", "jaw"), ("A14_Eye_Blink_Left", "A14_Eye_Blink_Right"),
+    ('pose.bones["brow.L"].location[2]', 'pose.bones["brow.R"].location[2]'), ('["smile_L"]', '["smile_R"]'), ("jaw", "jaw"),
+    ("A14_Eye_Blink_Left", "A14_Eye_Blink_Right"),
     ("JawL", "JawR"), ("REBEL", "REBEL"),
 ])  # fmt: skip
 def test_the_other_sides_name_is_found(name, other):
@@ -74,7 +75,8 @@ def test_mirroring_a_row_gives_the_other_side_and_turns_sideways_bones_round():
 
 
 def test_a_preset_is_read_back_as_it_was_written(tmp_path):
-    made = Mapping("mine", (Target("jawOpen", "key", 'od"d\\'), Target("jawOpen", "bone", "jaw", "pitch", 25.0, 0.5, 0.0, 1.0, 1.5, True), Target("jawLeft", "property", '["x"]')))
+    jaw = Target("jawOpen", "bone", "jaw", "pitch", 25.0, 0.5, 0.0, 1.0, 1.5, True)
+    made = Mapping("mine", (Target("jawOpen", "key", 'od"d\\'), jaw, Target("jawLeft", "property", '["x"]')))
     mapping.save(made, tmp_path / "a.json")
     assert mapping.load(tmp_path / "a.json") == made
 
@@ -100,7 +102,8 @@ def test_what_is_no_preset_is_refused(tmp_path, text):
 
 @pytest.mark.parametrize(("names", "found"), [
     (("CC_Base_Head", "CC_Base_JawRoot", "CC_Base_L_Eye", "CC_Base_R_Eye"), ("CC_Base_JawRoot", "CC_Base_L_Eye", "CC_Base_R_Eye")),
-    (("jaw", "jaw.L", "eye.L", "eye.R", "eyebrow.L"), ("jaw", "eye.L", "eye.R")), (("DEF-jaw", "DEF-eye.L", "DEF-eye.R"), ("DEF-jaw", "DEF-eye.L", "DEF-eye.R")),
+    (("jaw", "jaw.L", "eye.L", "eye.R", "eyebrow.L"), ("jaw", "eye.L", "eye.R")),
+    (("DEF-jaw", "DEF-eye.L", "DEF-eye.R"), ("DEF-jaw", "DEF-eye.L", "DEF-eye.R")),
     (("mixamorig:LeftEye", "mixamorig:RightEye", "mixamorig:Head"), (None, "mixamorig:LeftEye", "mixamorig:RightEye")),
     (("J_Adj_L_FaceEye", "J_Adj_R_FaceEye"), (None, "J_Adj_L_FaceEye", "J_Adj_R_FaceEye")), (("hand.L", "eyelid.L"), (None, None, None)),
 ])  # fmt: skip
