@@ -14,9 +14,9 @@ import bpy
 import numpy as np
 
 from ..core.errors import InnerfaceError
-from . import bake
+from . import bake, compat
 from .face import Face
-from .keying import scene_rate
+from .keying import NAME, scene_rate
 from .played import Progress, parts, played
 from .stage import Stage, staged
 
@@ -92,7 +92,12 @@ def clip_name(face: Face) -> str:
     action = bake.playing(face)
     if action is None:
         action = next((o.animation_data.action for o in face.owners if o.animation_data is not None and o.animation_data.action is not None), None)
-    return action.name if action is not None else face.name
+    return face.name if action is None else take_name(action)
+
+
+def take_name(action: Any) -> str:
+    """What an action is called; before slots, where a take is an action for every datablock, what the take is called."""
+    return action.name if compat.shared_action() else action.get(NAME, action.name)
 
 
 def instructions(made: Exported, path: Path, preset: str, scene: Any) -> str:

@@ -114,13 +114,15 @@ class INNERFACE_OT_export(Mended, bpy.types.Operator, ExportHelper):
 
 def _takes(face: Face, scene: Any, path: Path) -> Iterator[tuple[Path, Any]]:
     """A file for each take of the face, and what lets that take play meanwhile."""
+    from .export import take_name
+
     actions = [a for a in bpy.data.actions if a.get(bake.PART) == bake.SEEN and any(compat.animates(a, owner) for owner in face.owners)]
     names = list(dict.fromkeys(a[bake.TAKE] for a in actions))
     if not names:
         raise InnerfaceError(f"this file holds no take of {face.name}; export what plays instead")
     for name in names:
         own = [a for a in actions if a[bake.TAKE] == name]
-        yield path.with_name(f"{path.stem}_{_file_name(own[0].name)}{path.suffix}"), _playing(face, scene, own)
+        yield path.with_name(f"{path.stem}_{_file_name(take_name(own[0]))}{path.suffix}"), _playing(face, scene, own)
 
 
 @contextmanager

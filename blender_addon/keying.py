@@ -23,7 +23,8 @@ SLIDER_LIMIT = 10.0  # Blender's own limit for shape-key sliders
 MAX_FRAME = 1_048_574  # and for frame numbers
 HEAD_MARK = "innerface_head"  # on the bundled head's Key: its sliders are ours to widen
 _OURS = "innerface_take"  # marks actions made here
-START, CLOCK = "innerface_start", "innerface_clock"  # in them: the frame of the take's first row, and its own time there
+# In them: the frame of the take's first row, its own time there, and what the take is called.
+START, CLOCK, NAME = "innerface_start", "innerface_clock", "innerface_name"
 _MENDS = 6  # rounds in which a curve beside a replaced stretch is brought back to what it was
 
 ALL = frozenset((*ARKIT, *HEAD_ANGLES))
@@ -120,7 +121,7 @@ def key_track(face: Face, track: Track, name: str, scene: Any, tolerance: float 
     for lane, action in [(lane, actions.of(lane)) for lane in wanted]:
         _key(out, lane, action)
     for action in out.actions if not part.over else ():
-        action[START], action[CLOCK] = float(start), float(track.time[0])
+        action[START], action[CLOCK], action[NAME] = float(start), float(track.time[0]), name
     for action, written in out.written.items():
         baked.keep(action, _beside(baked.kept(action, baked.OVER), written, out) if part.over else written, baked.OVER if part.over else baked.BASE)
     missing = [c for c in ARKIT if c in present and c in face.unmatched_channels()]
