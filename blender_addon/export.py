@@ -153,6 +153,7 @@ def _glb(stage: Stage, path: Path, scene: Any) -> None:
                 use_selection=True,
                 export_animations=True,
                 export_animation_mode="ACTIVE_ACTIONS",
+                export_anim_single_armature=False,  # else every action in the file that fits
                 export_nla_strips_merged_animation_name=stage.scene.name,
                 export_force_sampling=False,
                 export_frame_range=False,

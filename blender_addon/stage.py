@@ -301,8 +301,6 @@ def _animate(stage: Stage, face: Face, out: Played, unit: float, name: str) -> N
         else:
             moved[:, :3, 3] = moved[:, :3, 3] @ (rest.T @ np.diag(grown) @ rest).T
         lanes += _transform(stage.rig.pose.bones[bone], f'pose.bones["{bpy.utils.escape_identifier(bone)}"].', moved, 1.0)
-    if not lanes and not compat.shared_action():  # before slots glTF's exporter takes any action that fits for a rig that has none
-        lanes = [("location", 0, np.full(len(frames), stage.rig.location[0]))]
     found = fcurves(stage.rig) if lanes else None
     for path, index, values in lanes:
         curves.write_curve(found, path, frames, values, index)
