@@ -196,7 +196,6 @@ class INNERFACE_PT_smoothing(_Tab, bpy.types.Panel):
 
     bl_label = "Smoothing"
     bl_parent_id = "INNERFACE_PT_animation"
-    bl_options = {"DEFAULT_CLOSED"}
 
     def draw(self, context: Any) -> None:
         layout, face = self.layout, panel_face(context)[0]
@@ -214,7 +213,6 @@ class INNERFACE_PT_keys(_Tab, bpy.types.Panel):
 
     bl_label = "Keys"
     bl_parent_id = "INNERFACE_PT_animation"
-    bl_options = {"DEFAULT_CLOSED"}
 
     def draw(self, context: Any) -> None:
         layout, face = self.layout, panel_face(context)[0]

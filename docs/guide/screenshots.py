@@ -88,6 +88,45 @@ def phone(window: BlenderWindow) -> None:
     sidebar(window, IMAGES / "guide-address.png", 470)
 
 
+def timeline(window: BlenderWindow, folder: Path) -> None:
+    """A take from a file, what can be changed of it, and the mapping of a character with controls."""
+    window.ask(f"""
+from bl_ext.user_default.innerface.core import formats, performance
+formats.write_take(performance.perform(2), Path({str(folder / "song_take3.csv")!r}))
+with here(): bpy.ops.innerface.key_takes('INVOKE_DEFAULT', filepath={str(folder / "song_take3.csv")!r})""")
+    time.sleep(2)
+    window.screenshot(IMAGES / "guide-import.png")
+    window.key("Return")
+    window.until("bpy.data.shape_keys[0].animation_data.action.name == 'song_take3'", 60)
+    window.ask("bpy.context.scene.frame_set(70)")
+    top(window)
+    time.sleep(1)
+    window.move(300, 500)
+    time.sleep(2)
+    window.screenshot(IMAGES / "guide-animation.png")
+    window.ask(f"""
+import bl_ext.user_default.innerface.blender_addon.panels as panels
+for name in ('mapping',):
+    kind = getattr(panels, 'INNERFACE_PT_' + name)
+    bpy.utils.unregister_class(kind)
+    kind.bl_options = set()
+    bpy.utils.register_class(kind)
+for obj in list(bpy.data.objects):
+    bpy.data.objects.remove(obj)
+from bl_ext.user_default.innerface.cli.benches import characters
+characters.control_rig(bpy.context.scene, Path({str(folder)!r}))
+bpy.context.view_layer.objects.active = bpy.data.objects['Head']
+with here(): bpy.ops.innerface.mapping_driven()
+with here(): bpy.ops.innerface.key_takes(filepath={str(folder / "song_take3.csv")!r})
+bpy.context.scene.frame_set(70)
+with here(): bpy.ops.view3d.view_all()""", 60)
+    top(window)
+    time.sleep(1)
+    window.move(300, 500)
+    time.sleep(2)
+    window.screenshot(IMAGES / "guide-mapping.png")
+
+
 def main() -> None:
     """All of them."""
     with tempfile.TemporaryDirectory(prefix="innerface-shots-") as name:
@@ -97,6 +136,7 @@ def main() -> None:
             window.ready(drawn=True)
             virtual(window, folder)
             phone(window)
+            timeline(window, folder)
     for path in sorted(IMAGES.glob("guide-*.png")):
         print(path.relative_to(ROOT))
 

@@ -125,6 +125,46 @@ def test_disconnect_leaves_the_face_as_it_was(blender):
     assert blender.ask(f"result = [c.mute for c in {KEY}.animation_data.action.layers[0].strips[0].channelbags[0].fcurves].count(True)") == 0
 
 
+def test_a_take_is_imported_changed_and_undone_step_by_step(blender):
+    path = blender.folder / "song.csv"
+    blender.ask(f"""
+from bl_ext.user_default.innerface.core import formats, performance
+take = performance.perform(1)
+take.weights().values[:, :52] += 0.1
+formats.write_take(take, Path({str(path)!r}))
+bpy.context.scene.frame_set(10)
+with here(): bpy.ops.innerface.key_takes('INVOKE_DEFAULT', filepath={str(path)!r})""")
+    time.sleep(1.5)
+    blender.key("Return")
+    playing = f"{KEY}.animation_data.action"
+    blender.until(f"{playing} is not None and {playing}.name == 'song'", 60)
+    jaw = f"sum(p.co.y for p in {playing}.layers[0].strips[0].channelbags[0].fcurves[20].keyframe_points)"
+    before = blender.ask(f"result = {jaw}")
+    blender.press("innerface.neutral_here")
+    blender.until(f"{playing}.innerface.neutral_to > 0", 20)
+    assert blender.ask(f"result = {jaw}") < before
+    blender.move(400, 450)
+    blender.key("ctrl+z")
+    blender.until(f"{playing}.name == 'song' and {playing}.innerface.neutral_to == 0", 20)
+    assert abs(blender.ask(f"result = {jaw}") - before) < 1e-3
+    blender.key("ctrl+z")
+    blender.until(f"{playing} is None or {playing}.name != 'song'", 20)
+    blender.key("ctrl+shift+z")
+    blender.until(f"{playing}.name == 'song'", 20)
+
+
+def test_an_export_leaves_the_window_as_it_was(blender):
+    blender.ask("bpy.context.scene.frame_end = 60")
+    view = "area().spaces.active.region_3d.view_perspective"
+    state = f"result = [window().scene.name, window().view_layer.name, {view}, sorted(o.name for o in bpy.data.objects)]"
+    before = blender.ask(state)
+    for kind, preset in (("fbx", "UNREAL"), ("glb", "GODOT")):
+        path = blender.folder / f"out.{kind}"
+        blender.ask(f"with here(): bpy.ops.innerface.export(filepath={str(path)!r}, preset={preset!r})", 120)
+        assert path.stat().st_size > 500_000 and (blender.folder / f"out.{kind}.txt").exists()
+    assert blender.ask(state) == before
+
+
 def test_disabling_the_addon_while_streaming_ends_all_cleanly(blender):
     blender.press_until("innerface.connect", "live.on")
     blender.live("live.status.get('streams')")
