@@ -66,7 +66,8 @@ class Keyed:
     notes: list[str] = field(default_factory=list)
     part: Part = field(default_factory=Part)
     tolerance: float | None = None
-    known: dict[Any, baked.Curves] = field(default_factory=dict)  # by action: what earlier bakes wrote
+    known: dict[Any, baked.Curves] = field(default_factory=dict)  # by action: what earlier bakes wrote,
+    beneath: dict[Any, list[baked.Curves]] = field(default_factory=dict)  # and for what goes over them, in both layers
     written: dict[Any, baked.Curves] = field(default_factory=dict)
     hand_made: int = 0  # keys of an animator's that stayed
 
@@ -120,6 +121,8 @@ def key_track(face: Face, track: Track, name: str, scene: Any, tolerance: float 
     actions = _Actions(name, part)
     for lane, action in [(lane, actions.of(lane)) for lane in wanted]:
         _key(out, lane, action)
+    if not part.over:
+        _tidy(out, {(lane.owner.name, path, index) for lane in parts for path, index in zip(lane.paths, lane.indices)})
     for action in out.actions if not part.over else ():
         action[START], action[CLOCK], action[NAME] = float(start), float(track.time[0]), name
     for action, written in out.written.items():
@@ -128,6 +131,17 @@ def key_track(face: Face, track: Track, name: str, scene: Any, tolerance: float 
     if missing:
         out.notes.append(f"no key on {face.name} answers to {', '.join(missing)}")
     return out
+
+
+def _tidy(out: Keyed, driven: set[baked.Curve]) -> None:
+    """Curves of an earlier bake that the mapping drives no more go, unless an animator has touched them."""
+    for action, before in out.known.items():
+        for owner in [o for o, a in out.owners if a == action]:
+            fcurves = compat.fcurves_of(action, owner, create=False)
+            for name in [n for n in before if n[0] == owner.name and n not in driven]:
+                curve = fcurves.find(name[1], index=name[2]) if fcurves is not None else None
+                if curve is not None and not hand_made(*curves.read(curve)["co"].astype(np.float64).T, *before[name])[0].any():
+                    fcurves.remove(curve)
 
 
 def _beside(before: baked.Curves, written: baked.Curves, out: Keyed) -> baked.Curves:
@@ -296,7 +310,9 @@ def _replace(out: Keyed, fcurves: Any, old: Any, new: _New, frames: np.ndarray, 
     low, high = x[x < first][-1:], x[x > last][:1]  # up to the keys beside, the new keys would bend the curve
     beside = np.concatenate([np.zeros(0), *(np.arange(np.ceil(k), first) for k in low), *(np.arange(last + 1, np.floor(k) + 1) for k in high)])
     was = curves.sample(old, beside)
-    mine = inside & _made_by_hand(action, name, x, y)
+    if action not in out.beneath:
+        out.beneath[action] = [baked.kept(action, layer) for layer in (baked.BASE, baked.OVER)]
+    mine = inside & _made_by_hand(out.beneath[action], name, x, y)
     stays = free(at.astype(np.float64), np.stack([x[mine] - 1.5e-3, x[mine] + 1.5e-3], axis=1))
     out.hand_made += int(mine.sum())
     made = [(at[stays].astype(np.float64), what[stays])]
@@ -313,15 +329,12 @@ def _replace(out: Keyed, fcurves: Any, old: Any, new: _New, frames: np.ndarray, 
     return curve, (frames_[order], values[order])
 
 
-def _made_by_hand(action: Any, name: baked.Curve, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Which keys (K,) of a curve no bake has written."""
-    mine = np.ones(len(x), dtype=bool)
-    known = [baked.kept(action, layer).get(name) for layer in (baked.BASE, baked.OVER)]
-    if not any(k is not None for k in known):
-        return np.zeros(len(x), dtype=bool)  # an action of somebody else's: all of it is replaced in the range
-    for entry in known:
-        if entry is not None:
-            mine &= hand_made(x, y, *entry)[0]
+def _made_by_hand(layers: list[baked.Curves], name: baked.Curve, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Which keys (K,) of a curve no bake has written; none in an action of somebody else's: all of it is replaced in the range."""
+    mine = np.full(len(x), any(name in layer for layer in layers))
+    for layer in layers:
+        if name in layer:
+            mine &= hand_made(x, y, *layer[name])[0]
     return mine
 
 

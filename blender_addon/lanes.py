@@ -119,7 +119,7 @@ def value_of(owner: Any, path: str, index: int) -> float | None:
     """The number there, None where there is none."""
     try:
         value = owner.path_resolve(path)
-        value = value[index] if index >= 0 else value
+        value = value[index] if index >= 0 and not isinstance(value, (int, float)) else value
         return float(value)
     except (ValueError, TypeError, IndexError, KeyError):
         return None

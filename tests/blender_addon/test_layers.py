@@ -214,3 +214,15 @@ def test_a_take_over_a_linked_action_is_refused(load, scene, head, loaded, tmp_p
     with pytest.raises(load("core.errors").InnerfaceError, match="linked"):
         bake.bake(head, loaded(1), scene, bake.How(onto="OVER", at=0.0))
     assert set(bpy.data.actions) == known
+
+
+def test_what_the_mapping_drives_no_more_leaves_the_action_at_the_next_bake(load, addon, scene, loaded):
+    bake, face = load("blender_addon.bake"), load("blender_addon.face")
+    addon.ops.innerface.add_head()
+    addon.ops.innerface.mapping_auto()
+    who = face.active_face(addon.context)
+    bake.bake(who, loaded(1), scene, bake.How())
+    rows = who.holder.innerface.targets
+    rows[[r.channel for r in rows].index("jawOpen")].mute = True
+    bake.bake(face.active_face(addon.context), loaded(1), scene, bake.How())
+    assert curve(load, who, "jawOpen") is None and curve(load, who, "browInnerUp") is not None
