@@ -89,10 +89,7 @@ class INNERFACE_OT_key_takes(Threaded, bpy.types.Operator, ImportHelper):
         row = column.row()
         row.enabled = self.fewer
         row.prop(self, "tolerance")
-        for heading, first, last in (("Trim", "trim_from", "trim_to"), ("Neutral", "neutral_from", "neutral_to")):
-            row = layout.row(heading=heading, align=True)
-            row.prop(self, first, text="")
-            row.prop(self, last, text="")
+        spans(layout.column(align=True), self)
         for name in ("calibrated", "sound", "widen"):
             layout.prop(self, name)
 
@@ -130,6 +127,19 @@ class INNERFACE_OT_key_takes(Threaded, bpy.types.Operator, ImportHelper):
         total = bake.Keyed(0, 0, keys=sum(k.keys for k in keyed), dense_keys=sum(k.dense_keys for k in keyed))
         self.report({"INFO"}, f"Keyed {len(takes)} take{'s' * (len(takes) > 1)} on {face.name}: {bake.counted(total)}")
         return {"FINISHED"}
+
+
+def spans(column: Any, options: Any) -> None:
+    """Two spans of a take, each from and to, in seconds."""
+    for name in ("trim", "neutral"):
+        split = column.split(factor=0.4)
+        label = split.row()
+        label.alignment = "RIGHT"
+        label.label(text=name.capitalize())
+        row = split.row(align=True)
+        row.use_property_split = False
+        row.prop(options, f"{name}_from", text="")
+        row.prop(options, f"{name}_to", text="")
 
 
 def wanted(path: Path, calibrated: bool) -> Path:

@@ -17,6 +17,7 @@ from .face import Face, active_face, holder_of
 from .face_map import face_map
 from .face_mapping import driven
 from .hud import clock, step
+from .import_takes import spans
 from .live import LEVELS, live
 from .mended import jobs
 from .settings import preferences
@@ -90,9 +91,8 @@ class INNERFACE_PT_face(_Tab, bpy.types.Panel):
             box.operator("innerface.mapping_driven", icon="DRIVER_TRANSFORM")
         column = layout.column(align=True)
         column.operator("innerface.key_takes", icon="IMPORT", text="Key Takes...")
-        row = column.row(align=True)
-        row.operator("innerface.export", icon="EXPORT", text="For Game Engine...")
-        row.operator("innerface.back_out", icon="FILE", text="CSV...")
+        column.operator("innerface.export", icon="EXPORT", text="Export for Game Engine...")
+        column.operator("innerface.back_out", icon="FILE", text="Export as Take (CSV)...")
 
 
 def panel_face(context: Any) -> tuple[Face | None, list[str]]:
@@ -180,13 +180,7 @@ class INNERFACE_PT_animation(_Tab, bpy.types.Panel):
         sub = row.row(align=True)
         sub.active = options.neutral_to > 0
         sub.operator("innerface.neutral_here", icon="X", text="").clear = True
-        layout.use_property_split = True
-        layout.use_property_decorate = False
-        column = layout.column(align=True)
-        for heading, names in (("Trim", ("trim_from", "trim_to")), ("Neutral", ("neutral_from", "neutral_to"))):
-            row = column.row(heading=heading, align=True)
-            for name in names:
-                row.prop(options, name, text="")
+        spans(layout.column(align=True), options)
         layout.prop(options, "widen")
         layout.operator("innerface.align_sound", icon="SPEAKER")
 
@@ -224,7 +218,7 @@ class INNERFACE_PT_keys(_Tab, bpy.types.Panel):
         keys(layout, action.innerface)
         count = sum(len(c.keyframe_points) for c in all_curves(action))
         length = max(int(action.frame_range[1] - action.frame_range[0]) + 1, 1) * sum(1 for _ in all_curves(action))
-        layout.label(text=iface_("{:,} keys; {:,} if one on every frame").format(count, length), icon="KEYFRAME", translate=False)
+        say(layout, iface_("{:,} keys instead of {:,}").format(count, length), "KEYFRAME", context)
 
 
 def smoothing(layout: Any, options: Any) -> None:

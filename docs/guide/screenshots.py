@@ -17,6 +17,9 @@ IMAGES = ROOT / "docs" / "images"
 PREFERENCES = "bpy.context.preferences.addons['bl_ext.user_default.innerface'].preferences"
 
 
+_MAPPING = 185  # pixels from the sidebar's top to the closed panel's title
+
+
 def sidebar(window: BlenderWindow, path: Path, height: int = 0) -> None:
     """A picture of the sidebar alone, from its top."""
     x, width, top, bottom = window.sidebar()
@@ -105,12 +108,6 @@ with here(): bpy.ops.innerface.key_takes('INVOKE_DEFAULT', filepath={str(folder 
     time.sleep(2)
     window.screenshot(IMAGES / "guide-animation.png")
     window.ask(f"""
-import bl_ext.user_default.innerface.blender_addon.panels as panels
-for name in ('mapping',):
-    kind = getattr(panels, 'INNERFACE_PT_' + name)
-    bpy.utils.unregister_class(kind)
-    kind.bl_options = set()
-    bpy.utils.register_class(kind)
 for obj in list(bpy.data.objects):
     bpy.data.objects.remove(obj)
 from bl_ext.user_default.innerface.cli.benches import characters
@@ -122,6 +119,9 @@ bpy.context.scene.frame_set(70)
 with here(): bpy.ops.view3d.view_all()""", 60)
     top(window)
     time.sleep(1)
+    x, _, upper, _ = window.sidebar()
+    window.click(x + 60, upper + _MAPPING)
+    time.sleep(2)
     window.move(300, 500)
     time.sleep(2)
     window.screenshot(IMAGES / "guide-mapping.png")
