@@ -192,7 +192,14 @@ def changed(action: Any) -> None:
     face = face_playing(action)
     if loaded is None or face is None:
         return
-    again(face, action, loaded, bpy.context.scene)
+    try:
+        again(face, action, loaded, bpy.context.scene)
+        refused.pop(action.name, None)
+    except InnerfaceError as error:  # said in the panel: Blender's own callback can say nothing
+        refused[action.name] = str(error)
+
+
+refused: dict[str, str] = {}  # by action: why its options cannot be
 
 
 def again(face: Face, action: Any, loaded: Loaded, scene: Any) -> Keyed:

@@ -181,6 +181,8 @@ class INNERFACE_PT_animation(_Tab, bpy.types.Panel):
         sub.active = options.neutral_to > 0
         sub.operator("innerface.neutral_here", icon="X", text="").clear = True
         spans(layout.column(align=True), options)
+        if action.name in bake.refused:
+            say(layout, bake.refused[action.name], "ERROR", context)
         layout.prop(options, "widen")
         layout.operator("innerface.align_sound", icon="SPEAKER")
 

@@ -116,6 +116,11 @@ def test_options_of_what_plays_take_effect_at_once(load, addon, scene, loaded, t
     assert np.allclose(values(load, face, "jawOpen"), smooth, atol=1e-6)
     options.smooth_camera = False
     assert np.allclose(values(load, face, "jawOpen"), before, atol=1e-6)
+    action = load("blender_addon.bake").playing(face)
+    options.trim_from = 999.0  # nothing is left of the take: said, and nothing changes
+    assert "holds no row" in load("blender_addon.bake").refused[action.name] and np.allclose(values(load, face, "jawOpen"), before, atol=1e-6)
+    options.trim_from = 0.0
+    assert not load("blender_addon.bake").refused
     count = len(curve(load, face, "jawOpen").keyframe_points)
     options.fewer = True
     assert len(curve(load, face, "jawOpen").keyframe_points) < count / 2
