@@ -127,16 +127,21 @@ def test_disconnect_leaves_the_face_as_it_was(blender):
 
 def test_a_take_is_imported_changed_and_undone_step_by_step(blender):
     path = blender.folder / "song.csv"
+    blender.move(400, 450)
     blender.ask(f"""
 from bl_ext.user_default.innerface.core import formats, performance
 take = performance.perform(1)
 take.weights().values[:, :52] += 0.1
 formats.write_take(take, Path({str(path)!r}))
 bpy.context.scene.frame_set(10)
+with here(): bpy.ops.ed.undo_push(message='before the import')
 with here(): bpy.ops.innerface.key_takes('INVOKE_DEFAULT', filepath={str(path)!r})""")
-    time.sleep(1.5)
-    blender.key("Return")
     playing = f"{KEY}.animation_data.action"
+    for _ in range(5):  # the dialog takes its time to be drawn
+        time.sleep(3)
+        blender.key("Return")
+        if blender.ask(f"result = {KEY}.animation_data is not None and {playing} is not None and {playing}.name == 'song'"):
+            break
     blender.until(f"{playing} is not None and {playing}.name == 'song'", 60)
     jaw = f"sum(p.co.y for p in {playing}.layers[0].strips[0].channelbags[0].fcurves[20].keyframe_points)"
     before = blender.ask(f"result = {jaw}")
@@ -148,9 +153,9 @@ with here(): bpy.ops.innerface.key_takes('INVOKE_DEFAULT', filepath={str(path)!r
     blender.until(f"{playing}.name == 'song' and {playing}.innerface.neutral_to == 0", 20)
     assert abs(blender.ask(f"result = {jaw}") - before) < 1e-3
     blender.key("ctrl+z")
-    blender.until(f"{playing} is None or {playing}.name != 'song'", 20)
+    blender.until(f"{KEY}.animation_data is None or {playing} is None or {playing}.name != 'song'", 20)
     blender.key("ctrl+shift+z")
-    blender.until(f"{playing}.name == 'song'", 20)
+    blender.until(f"{KEY}.animation_data is not None and {playing}.name == 'song'", 20)
 
 
 def test_an_export_leaves_the_window_as_it_was(blender):
