@@ -111,8 +111,9 @@ def _matched(obj: Any) -> FaceMesh | None:
         return None
     names = [k.name for k in obj.data.shape_keys.key_blocks[1:]]
     found = match(names)
-    mapped = {t.name for t in stored_targets(holder_of(obj)) if t.kind == "key"}
-    return FaceMesh(obj, found) if found.targets or mapped & set(names) else None
+    if not found.targets and not {row.to for row in _rows(holder_of(obj)) if row.kind == "key"} & set(names):
+        return None
+    return FaceMesh(obj, found)
 
 
 def _groups(objects: Sequence[Any]) -> dict[Any, list[FaceMesh]]:
@@ -125,7 +126,7 @@ def _groups(objects: Sequence[Any]) -> dict[Any, list[FaceMesh]]:
         mesh = _matched(obj)
         if mesh is not None:
             groups.setdefault(holder_of(obj), []).append(mesh)
-    return {k: v for k, v in groups.items() if stored_targets(k) or len({c for m in v for c, _, _ in m.match.targets}) >= MIN_CHANNELS}
+    return {k: v for k, v in groups.items() if len(_rows(k)) or len({c for m in v for c, _, _ in m.match.targets}) >= MIN_CHANNELS}
 
 
 def holder_of(obj: Any) -> Any:
@@ -184,8 +185,11 @@ def active_face(context: Any) -> Face:
 
 def stored_targets(holder: Any) -> tuple[Target, ...]:
     """The rows that the user keeps on what holds a face; empty where the names decide."""
-    rows = getattr(getattr(holder, "innerface", None), "targets", ())
-    return tuple(row.target() for row in rows if row.channel and row.to)
+    return tuple(row.target() for row in _rows(holder) if row.channel and row.to)
+
+
+def _rows(holder: Any) -> Any:
+    return getattr(getattr(holder, "innerface", None), "targets", ())
 
 
 def automatic(meshes: Sequence[FaceMesh], rig: Any, objects: Sequence[Any]) -> Mapping:
