@@ -5,14 +5,12 @@ No `from __future__ import annotations` here: Blender reads properties out of th
 
 # pyright: reportInvalidTypeForm=false
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import bpy
 
 from ..core.errors import InnerfaceError
-from ..core.take import Take, Track
 from . import bake, compat, sound
 from .face import active_face
 from .import_takes import performer
@@ -62,7 +60,8 @@ class INNERFACE_OT_align_sound(Threaded, bpy.types.Operator):
         # The song's beginning lies at strip.frame_start; the take hears it `offset` s after its own beginning.
         rate, slope = scene_rate(scene), 1 + found.drift_ppm * 1e-6
         start = float(strip.frame_start) - found.offset_s / slope * rate
-        keyed = bake.bake(face, slowed(loaded, slope), scene, bake.how_of(action.innerface, loaded.sensed, start=start))
+        keyed = bake.bake(face, bake.slowed(loaded, slope), scene, bake.how_of(action.innerface, loaded.sensed, start=start))
+        bake.mark(keyed, bake.SLOPE, slope)
         scene.frame_end = max(scene.frame_end, keyed.first_frame + keyed.frames - 1)
         own = loaded.weights.take.sound
         placed, _ = sound.place(scene, own, start, loaded.path.stem) if own is not None else (None, [])
@@ -91,15 +90,6 @@ def master(scene: Any, own: Path) -> Any:
         what, mend = ("no song", "add the song as a sound strip") if not others else (f"{len(others)} sounds", "click the one that is the song")
         raise InnerfaceError(f"the sequencer holds {what} beside the take's own sound; {mend}")
     return others[0]
-
-
-def slowed(loaded: Any, slope: float) -> Any:
-    """The take on the song's clock."""
-    if slope == 1.0:
-        return loaded
-    take = loaded.weights.take
-    tracks = {n: Track(t.kind, t.time[0] + (t.time - t.time[0]) / slope, t.columns, t.values, t.meta) for n, t in take.tracks.items() if len(t.time)}
-    return replace(loaded, weights=replace(loaded.weights, take=Take(take.name, tracks, take.notes, take.sound)))
 
 
 register, unregister = bpy.utils.register_classes_factory((INNERFACE_OT_align_sound,))

@@ -13,14 +13,15 @@ import bpy
 
 from ..core.channels import ARKIT, GROUPS, HEAD_ANGLES
 from ..core.errors import InnerfaceError
-from ..core.take import Take
+from ..core.take import Take, Track
 from ..core.treatment import Treatment, treat
 from ..core.weights import Performer, Weights
-from . import compat
+from . import baked, compat
 from .face import Face, face_of
 from .keying import ALL, CLOCK, START, Keyed, Part, key_track, play, scene_rate
 
-TAKE, PART = "innerface_take_path", "innerface_part"  # in actions: which take, and which part of it
+# In actions: which take, which part of it, by how much its clock is slowed, and the frame that it was to begin at.
+TAKE, PART, SLOPE, FIRST = "innerface_take_path", "innerface_part", "innerface_slope", "innerface_first"
 SEEN, INVENTED = "seen", "invented"
 _REMEMBERED = 4  # takes that are kept ready to be baked again
 
@@ -50,7 +51,8 @@ class How:
     widen: bool = False
     span: tuple[int, int] | None = None
     blend: int = 4
-    start: float | None = field(default=None)  # the frame of the take's very first row: where it was before
+    start: float | None = None  # the frame of the take's very first row: where it was before
+    first: int | None = None  # frames before are left out
 
 
 def load(path: Path, performer: Performer) -> Loaded:
@@ -105,6 +107,9 @@ def bake(face: Face, loaded: Loaded, scene: Any, how: How = How()) -> Keyed:
     """Key a take on a face. Where it was baked on this face before, its actions are written again, and keys that were made by hand stay.
 
     Raises InnerfaceError."""
+    for owner in face.owners:
+        if owner.animation_data is not None and owner.animation_data.use_tweak_mode:
+            owner.animation_data.use_tweak_mode = False  # its action could not be changed
     take: Take = loaded.weights.take
     whole, invented = take.weights(), loaded.weights.invented & frozenset(ARKIT)
     track, rate = treat(whole, how.treatment, take.name), scene_rate(scene)
@@ -112,7 +117,7 @@ def bake(face: Face, loaded: Loaded, scene: Any, how: How = How()) -> Keyed:
     placed = how.at is not None or how.start is not None
     start = scene.frame_start if loaded.frame is None else loaded.frame + float(whole.time[0]) * rate
     start = how.start if how.start is not None else how.at - cut if how.at is not None else start
-    first, last = how.span if how.span is not None else (None if placed else loaded.first, None)
+    first, last = how.span if how.span is not None else (how.first if placed else loaded.first, None)
     base = Part(start + cut, first, last, how.armed, invented, widen=how.widen)
     if how.onto == "OVER":
         keyed = key_track(face, track, loaded.path.stem, scene, how.tolerance, replace(base, invented=frozenset(), over=True, blend=how.blend))
@@ -128,6 +133,8 @@ def bake(face: Face, loaded: Loaded, scene: Any, how: How = How()) -> Keyed:
         keyed = key_track(face, track, name, scene, how.tolerance, replace(base, only_invented=only, before=dict(before)))
         for action in keyed.actions:
             action[TAKE], action[PART], action[START], action[CLOCK] = str(loaded.path), part, start, float(whole.time[0])
+            if first is not None:
+                action[FIRST] = first
         made.append((keyed, bool(before)))
     seen, again = made[0]
     if not again or not _plays(seen):
@@ -149,13 +156,12 @@ def bake(face: Face, loaded: Loaded, scene: Any, how: How = How()) -> Keyed:
 def whole(face: Face) -> Iterator[None]:
     """All of it or nothing: after a mistake new actions go, and what played plays."""
     known = set(bpy.data.actions)
-    before = [(owner, owner.animation_data.action if owner.animation_data is not None else None) for owner in face.owners]
+    before = [(owner, compat.state_of(owner)) for owner in face.owners]
     try:
         yield
     except InnerfaceError:
-        for owner, action in before:
-            if owner.animation_data is not None and owner.animation_data.action != action:
-                compat.assign(action, owner)
+        for owner, state in before:
+            compat.restore(owner, state)
         for action in set(bpy.data.actions) - known:
             bpy.data.actions.remove(action)
         raise
@@ -204,15 +210,32 @@ refused: dict[str, str] = {}  # by action: why its options cannot be
 
 def again(face: Face, action: Any, loaded: Loaded, scene: Any) -> Keyed:
     """Bake a take again with the options of its action, where it lies."""
-    return bake(face, loaded, scene, how_of(action.innerface, loaded.sensed, start=float(action[START])))
+    slope, first = float(action.get(SLOPE, 1.0)), action.get(FIRST)
+    keyed = bake(face, slowed(loaded, slope), scene, how_of(action.innerface, loaded.sensed, start=float(action[START]), first=first))
+    mark(keyed, SLOPE, slope)
+    return keyed
+
+
+def mark(keyed: Keyed, name: str, value: Any) -> None:
+    """Keep something in the actions of a bake."""
+    for made in keyed.actions:
+        if TAKE in made:
+            made[name] = value
+
+
+def slowed(loaded: Loaded, slope: float) -> Loaded:
+    """The take on a clock that runs by 1 / slope."""
+    if slope == 1.0:
+        return loaded
+    take = loaded.weights.take
+    tracks = {n: Track(t.kind, t.time[0] + (t.time - t.time[0]) / slope, t.columns, t.values, t.meta) for n, t in take.tracks.items() if len(t.time)}
+    return replace(loaded, weights=replace(loaded.weights, take=Take(take.name, tracks, take.notes, take.sound)))
 
 
 def face_playing(action: Any) -> Face | None:
     """The face in the scene that an action of a take animates."""
     objects = list(bpy.context.scene.objects)
-    for obj in objects:
-        if obj.type != "MESH" or obj.data.shape_keys is None or not compat.animates(action, obj.data.shape_keys):
-            continue
+    for obj in [o for o in objects if o.type == "MESH" and o.data.shape_keys is not None]:
         face = face_of(obj, objects)
         if face is not None and any(o.animation_data is not None and action in (o.animation_data.action, *compat.strip_actions(o)) for o in face.owners):
             return face
@@ -245,13 +268,21 @@ def playing(face: Face) -> Any:
 
 def _before(face: Face, path: Path, part: str) -> dict[Any, Any]:
     """The actions of an earlier bake of a take on this face, by the datablock that they animate."""
+    made = [a for a in bpy.data.actions if a.get(TAKE) == str(path) and a.get(PART) == part and a.library is None]
     out = {}
-    for action in bpy.data.actions:
-        if action.get(TAKE) == str(path) and action.get(PART) == part and action.library is None:
-            for owner in face.owners:
-                if compat.animates(action, owner):
-                    out[owner] = action
+    for owner in face.owners:
+        own = [a for a in made if _animated_by(a, owner)]
+        data = owner.animation_data
+        playing = [] if data is None else [data.action, *compat.strip_actions(owner)]
+        found = next((a for a in playing if a in own), own[0] if own else None)  # a copy that somebody put aside is left alone
+        if found is not None:
+            out[owner] = found
     return out
+
+
+def _animated_by(action: Any, owner: Any) -> bool:
+    """Whether a take's action is of this datablock; before slots its kind alone does not tell."""
+    return compat.animates(action, owner) and (compat.shared_action() or any(name == owner.name for name, _, _ in baked.kept(action)))
 
 
 def _plays(keyed: Keyed) -> bool:

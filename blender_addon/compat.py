@@ -7,6 +7,8 @@ from typing import Any
 
 import bpy
 
+_CYCLES_ON = 100_000.0  # frames
+
 
 def has_slots() -> bool:
     """Whether actions keep one slot per datablock (4.4 and later)."""
@@ -23,7 +25,9 @@ def fcurves_of(action: Any, datablock: Any, create: bool = True) -> Any:
         if create and not action.fcurves:
             action.id_root = datablock.id_type
         return action.fcurves
-    slot = slot_of(action, datablock, create)
+    data = datablock.animation_data
+    playing = data.action_slot if data is not None and data.action == action else None
+    slot = playing or slot_of(action, datablock, create)
     if slot is None:
         return None
     if not action.layers:
@@ -50,9 +54,34 @@ def slot_of(action: Any, datablock: Any, create: bool) -> Any:
 def assign(action: Any, datablock: Any) -> None:
     """Make `action` the one that plays on `datablock`: an action without its slot set plays nothing."""
     data = datablock.animation_data or datablock.animation_data_create()
+    if data.action == action and (not has_slots() or data.action_slot is not None):
+        return  # its slot may be called otherwise
     data.action = action
     if has_slots() and action is not None:
         data.action_slot = slot_of(action, datablock, create=True)
+
+
+State = tuple[Any, Any, tuple[Any, ...]]  # action, slot, NLA tracks
+
+
+def state_of(datablock: Any) -> State:
+    """What plays on a datablock, for `restore`."""
+    data = datablock.animation_data
+    if data is None:
+        return None, None, ()
+    return data.action, data.action_slot if has_slots() else None, tuple(t.name for t in data.nla_tracks)
+
+
+def restore(datablock: Any, state: State) -> None:
+    """What played plays again; NLA tracks that came since go."""
+    data, (action, slot, tracks) = datablock.animation_data, state
+    if data is None:
+        return
+    for track in [t for t in data.nla_tracks if t.name not in tracks]:
+        data.nla_tracks.remove(track)
+    data.action = action
+    if action is not None and slot is not None:
+        data.action_slot = slot
 
 
 def fcurves_playing(datablock: Any) -> Any:
@@ -69,8 +98,13 @@ def fcurves_playing(datablock: Any) -> Any:
 def push_down(datablock: Any) -> None:
     """Keep what plays on `datablock` as an NLA strip under whatever plays next."""
     data = datablock.animation_data
-    add_strip(datablock, data.action, int(data.action.frame_range[0]), data.action_slot if has_slots() else None)
+    action, begins = data.action, float(data.action.frame_range[0])
+    cycles = any(m.type == "CYCLES" for c in all_curves(action) for m in c.modifiers)
+    track = add_strip(datablock, action, int(begins), data.action_slot if has_slots() else None)
     data.action = None
+    if cycles:  # it goes on as long as anybody looks
+        track.strips[0].action_frame_end += _CYCLES_ON
+    track.strips[0].frame_start = begins
 
 
 def animates(action: Any, datablock: Any) -> bool:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..core import bones
+from ..core.channels import ARKIT
 from ..core.errors import InnerfaceError
 from ..core.mapping import Mapping, Target
 from ..core.matching import Match, match
@@ -185,7 +186,7 @@ def active_face(context: Any) -> Face:
 
 def stored_targets(holder: Any) -> tuple[Target, ...]:
     """The rows that the user keeps on what holds a face; empty where the names decide."""
-    return tuple(row.target() for row in _rows(holder) if row.channel and row.to)
+    return tuple(row.target() for row in _rows(holder) if row.channel in ARKIT and row.to)
 
 
 def _rows(holder: Any) -> Any:

@@ -128,7 +128,7 @@ def _takes(face: Face, scene: Any, path: Path) -> Iterator[tuple[Path, Any]]:
 @contextmanager
 def _playing(face: Face, scene: Any, actions: list[Any]) -> Iterator[None]:
     """A take plays on the face, over its own frames; afterwards all is as it was."""
-    before = [(o, o.animation_data.action if o.animation_data is not None else None) for o in face.owners]
+    before = [(o, compat.state_of(o)) for o in face.owners]
     span = scene.frame_start, scene.frame_end
     try:
         for owner in face.owners:
@@ -139,9 +139,8 @@ def _playing(face: Face, scene: Any, actions: list[Any]) -> Iterator[None]:
         scene.frame_start, scene.frame_end = int(min(r[0] for r in ranges)), int(max(r[1] for r in ranges))
         yield
     finally:
-        for owner, action in before:
-            if owner.animation_data is not None:
-                compat.assign(action, owner)
+        for owner, state in before:
+            compat.restore(owner, state)
         scene.frame_start, scene.frame_end = span
 
 

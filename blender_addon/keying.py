@@ -18,6 +18,7 @@ from ..core.take import Track
 from . import baked, compat, curves, drivers
 from .face import Face, FaceMesh, check_editable
 from .lanes import Lanes, lanes
+from .turns import remember_rest
 
 SLIDER_LIMIT = 10.0  # Blender's own limit for shape-key sliders
 MAX_FRAME = 1_048_574  # and for frame numbers
@@ -121,20 +122,25 @@ def key_track(face: Face, track: Track, name: str, scene: Any, tolerance: float 
     actions = _Actions(name, part)
     for lane, action in [(lane, actions.of(lane)) for lane in wanted]:
         _key(out, lane, action)
+    gone: set[baked.Curve] = set()
     if not part.over:
-        _tidy(out, {(lane.owner.name, path, index) for lane in parts for path, index in zip(lane.paths, lane.indices)})
+        gone = _tidy(out, {(lane.owner.name, path, index) for lane in parts for path, index in zip(lane.paths, lane.indices)})
     for action in out.actions if not part.over else ():
         action[START], action[CLOCK], action[NAME] = float(start), float(track.time[0]), name
     for action, written in out.written.items():
-        baked.keep(action, _beside(baked.kept(action, baked.OVER), written, out) if part.over else written, baked.OVER if part.over else baked.BASE)
+        if part.over:
+            baked.keep(action, _beside(baked.kept(action, baked.OVER), written, out), baked.OVER)
+        else:  # what was left out this time is still known
+            baked.keep(action, {k: v for k, v in out.known.get(action, {}).items() if k not in gone} | written)
     missing = [c for c in ARKIT if c in present and c in face.unmatched_channels()]
     if missing:
         out.notes.append(f"no key on {face.name} answers to {', '.join(missing)}")
     return out
 
 
-def _tidy(out: Keyed, driven: set[baked.Curve]) -> None:
-    """Curves of an earlier bake that the mapping drives no more go, unless an animator has touched them."""
+def _tidy(out: Keyed, driven: set[baked.Curve]) -> set[baked.Curve]:
+    """Curves of an earlier bake that the mapping drives no more go, unless an animator has touched them. Those that went."""
+    gone: set[baked.Curve] = set()
     for action, before in out.known.items():
         for owner in [o for o, a in out.owners if a == action]:
             fcurves = compat.fcurves_of(action, owner, create=False)
@@ -142,6 +148,8 @@ def _tidy(out: Keyed, driven: set[baked.Curve]) -> None:
                 curve = fcurves.find(name[1], index=name[2]) if fcurves is not None else None
                 if curve is not None and not hand_made(*curves.read(curve)["co"].astype(np.float64).T, *before[name])[0].any():
                     fcurves.remove(curve)
+                    gone.add(name)
+    return gone
 
 
 def _beside(before: baked.Curves, written: baked.Curves, out: Keyed) -> baked.Curves:
@@ -165,6 +173,7 @@ def _head(face: Face, track: Track, at: np.ndarray, notes: list[str], part: Part
     if isinstance(turn, str):
         notes.append(turn)
         return []
+    remember_rest(turn)
     values = turn.values(np.nan_to_num(linear(track.time, angles, at)))
     count = values.shape[1]
     return [Lanes(turn.owner, [turn.path] * count, list(range(count)), [frozenset(HEAD_ANGLES)] * count, values, np.ones(count))]
@@ -278,7 +287,8 @@ def _over(out: Keyed, lane: Lanes, k: int, fcurves: Any, frames: np.ndarray) -> 
     keyed = old is not None and len(old.keyframe_points) > 0
     there = curves.sample(old, frames) if keyed else np.full(len(frames), _present(lane, k))
     edge = np.minimum(np.arange(len(frames)), np.arange(len(frames))[::-1])
-    share = np.clip(edge / out.part.blend, 0.0, 1.0) if out.part.blend > 0 else np.ones(len(frames))
+    blend = min(out.part.blend, (len(frames) - 1) // 4)  # of a short stretch at least the middle is the take's
+    share = np.clip(edge / blend, 0.0, 1.0) if blend > 0 else np.ones(len(frames))
     share = share * share * (3 - 2 * share)
     return there * (1 - share) + lane.values[:, k] * share
 

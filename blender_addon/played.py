@@ -107,7 +107,10 @@ def _constrained(face: Face, meshes: list[Any]) -> bool:
     rig = face.rig
     if rig is not None and (len(rig.constraints) or any(len(b.constraints) for b in rig.pose.bones) or rig.parent is not None):
         return True
+    kept = {b.name for b in _bones(face)}
     for obj in meshes:
+        if obj.parent_type == "BONE" and obj.parent_bone not in kept:  # on a control
+            return True
         if len(obj.constraints) or (obj is not face.turns and obj.animation_data is not None and obj.animation_data.action is not None):
             return True
         if obj.parent is not None and obj.parent not in (rig, face.turns):
@@ -132,6 +135,7 @@ def _from_curves(out: Played, face: Face, meshes: list[Any], numbers: bool) -> N
             prefix = f'pose.bones["{_escaped(bone.name)}"].'
             out.bones[bone.name] = _moved(face.rig, prefix, bone.matrix_basis, out.frames, bone)
         out.places[face.rig] = top
+    out.places[face.turns] = top
     start = np.array(face.turns.matrix_world)
     for obj in meshes:
         if obj is face.turns:

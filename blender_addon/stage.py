@@ -221,10 +221,23 @@ def _copy_of_mesh(stage: Stage, source: Any, modifiers: str) -> Any:
         obj.show_only_shape_key, obj.active_shape_key_index = False, 0
         for block in key.key_blocks:
             block.value, block.mute = 0.0, False
+        _unmask(obj)
     if wanted:
         obj.matrix_world = source.matrix_world
         _apply(stage, obj, source, wanted)
     return obj
+
+
+def _unmask(obj: Any) -> None:
+    """Shapes that a vertex group limits are limited in themselves: the groups become those of the skin."""
+    for block in [b for b in obj.data.shape_keys.key_blocks if b.vertex_group in obj.vertex_groups]:
+        group = obj.vertex_groups[block.vertex_group].index
+        share = np.array([next((g.weight for g in v.groups if g.group == group), 0.0) for v in obj.data.vertices])
+        own, base = (np.empty(3 * len(share), dtype=np.float32) for _ in range(2))
+        block.data.foreach_get("co", own)
+        block.relative_key.data.foreach_get("co", base)
+        block.data.foreach_set("co", (base + np.repeat(share, 3) * (own - base)).astype(np.float32))
+        block.vertex_group = ""
 
 
 def _apply(stage: Stage, obj: Any, source: Any, wanted: list[Any]) -> None:
@@ -233,6 +246,7 @@ def _apply(stage: Stage, obj: Any, source: Any, wanted: list[Any]) -> None:
         modifier.show_viewport = True
     layer, key = stage.scene.view_layers[0], obj.data.shape_keys
     shapes: dict[str, np.ndarray] = {}
+    relative = {block.name: block.relative_key.name for block in (key.key_blocks if key is not None else ())}
     for k, block in enumerate(key.key_blocks if key is not None else ()):
         obj.show_only_shape_key, obj.active_shape_key_index = True, k
         layer.update()
@@ -258,6 +272,8 @@ def _apply(stage: Stage, obj: Any, source: Any, wanted: list[Any]) -> None:
         block = obj.shape_key_add(name=name, from_mix=False)
         block.data.foreach_set("co", co)
         block.value = 0.0
+    for name, to in relative.items():
+        obj.data.shape_keys.key_blocks[name].relative_key = obj.data.shape_keys.key_blocks[to]
     obj.matrix_world = Matrix()
 
 

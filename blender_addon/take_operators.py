@@ -121,11 +121,18 @@ class INNERFACE_OT_neutral_here(Mended, bpy.types.Operator):
         loaded = bake.at_hand(action)
         if loaded is None:
             loaded = bake.load(Path(action[bake.TAKE]), performer())
-        if not self.clear and span[1] <= 0:
-            raise InnerfaceError(f"the playhead is before the take, which begins at frame {action[bake.START]:.0f}; move it into the take")
+        begins, length = float(action[bake.START]), loaded.weights.take.weights().duration
+        if not self.clear and (span[1] <= 0 or span[0] >= length):
+            where = f"from frame {begins:.0f} to {begins + length * rate:.0f}"
+            raise InnerfaceError(f"the playhead is {'before' if span[1] <= 0 else 'after'} the take, which lies {where}; move it into the take")
         options = action.innerface
+        was = options.neutral_from, options.neutral_to
         bake.set_one(options, neutral_from=0.0 if self.clear else span[0], neutral_to=0.0 if self.clear else span[1])
-        keyed = bake.again(face, action, loaded, scene)
+        try:
+            keyed = bake.again(face, action, loaded, scene)
+        except InnerfaceError:
+            bake.set_one(options, neutral_from=was[0], neutral_to=was[1])
+            raise
         self.report({"INFO"}, f"{'Neutral cleared' if self.clear else f'Neutral is {span[0]:.2f} to {span[1]:.2f} s of the take'}: {bake.counted(keyed)}")
         return {"FINISHED"}
 

@@ -86,6 +86,7 @@ def turn_of(owner: Any, bone: str | None) -> Turn | str:
 
     A character faces -Y of its own heading, however it was turned about Z in the scene."""
     heading = np.array(Matrix.Rotation(owner.matrix_world.to_euler("XYZ").z, 3, "Z"))
+    rest = _rest(owner) if bone is None else None
     before, prefix, target = np.eye(3), "", owner
     if bone is not None:
         target = owner.pose.bones[bone]
@@ -93,12 +94,30 @@ def turn_of(owner: Any, bone: str | None) -> Turn | str:
         before = after.T
         prefix = f'pose.bones["{bpy.utils.escape_identifier(bone)}"].'
     else:
-        after = np.array(owner.matrix_basis.to_3x3().normalized())
+        heading, after = (heading, np.array(owner.matrix_basis.to_3x3().normalized())) if rest is None else rest
     if target.rotation_mode == "AXIS_ANGLE":
         return f"{owner.name}: {'the object' if bone is None else bone} turns in axis-angle mode, which is not keyed; switch it to quaternion"
     path = prefix + ("rotation_quaternion" if target.rotation_mode == "QUATERNION" else "rotation_euler")
     size = float(np.mean(owner.matrix_world.to_scale()))
     return Turn(owner, bone, path, target.rotation_mode, heading @ _TO_BLENDER, before, after, size or 1.0)
+
+
+REST = "innerface_rest"  # on an object that is turned itself: how it was before a take turned it
+
+
+def remember_rest(turn: Turn) -> None:
+    """Keep how an object that is turned itself stood, for later bakes and for reading back."""
+    if turn.bone is None and _rest(turn.owner) is None:
+        turn.owner[REST] = [*(turn.to_world @ _TO_BLENDER.T).ravel().tolist(), *turn.after.ravel().tolist()]
+
+
+def _rest(owner: Any) -> tuple[np.ndarray, np.ndarray] | None:
+    """Heading and rotation of an object before a take of ours turned it, None where none does."""
+    data = owner.animation_data
+    kept = np.array(owner.get(REST, ()), dtype=float)
+    if len(kept) != 18 or data is None or data.action is None or "innerface_take" not in data.action:
+        return None
+    return kept[:9].reshape(3, 3), kept[9:].reshape(3, 3)
 
 
 def head_rotation(angles: np.ndarray) -> np.ndarray:

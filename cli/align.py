@@ -8,6 +8,7 @@ What does not match is refused.
 from __future__ import annotations
 
 import argparse
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -32,11 +33,23 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
         raise InnerfaceError(f"aligning needs SciPy, which does not load ({error}); pip install scipy") from None
     takes = [None if _is_sound(path) else formats.read_take(path) for path in (options.a, options.b)]
     sounds = [Path(path) if take is None else take.sound for path, take in zip((options.a, options.b), takes)]
-    if all(sounds) or None in takes:
+    both = [take for take in takes if take is not None]
+    if len(both) < 2:
         return _by_sound(options, takes, sounds)
     sites, model = layout(options.layout), linear.load()
-    a, b = (align.moving(take, sites, model) for take in takes if take is not None)
-    found = align.by_timecode(align.align(a, b), *(take for take in takes if take is not None))
+    a, b = (align.moving(take, sites, model) for take in both)
+    heard = None
+    try:
+        found = align.by_timecode(align.align(a, b), *both)
+    except InnerfaceError:
+        if not all(sounds):
+            raise
+        return _by_sound(options, takes, sounds)
+    if found.method != "timecode" and all(sounds):
+        with suppress(InnerfaceError):  # silent, or of something else: the motion has decided
+            heard = _by_sound(options, takes, sounds)
+    if heard is not None:
+        return heard
     if not options.json:
         print(f"{options.b} begins {found.a_time(b.start) - a.start:+.4f} s after {options.a} begins, by {found.method}")
         print(f"time in A = (1 + {found.drift_ppm:.1f}e-6) x time in B {found.offset_s:+.4f} s; confidence {found.confidence:.2f}")

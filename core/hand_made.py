@@ -27,8 +27,14 @@ def free(frames: np.ndarray, stretches: np.ndarray) -> np.ndarray:
     """Which keys (K,) bool of a new bake lie in none of the animator's stretches (N, 2)."""
     if not len(stretches):
         return np.ones(len(frames), dtype=bool)
-    inside = (frames[:, None] > stretches[None, :, 0] + _SAME_FRAME) & (frames[:, None] < stretches[None, :, 1] - _SAME_FRAME)
-    return ~inside.any(axis=1)
+    order = np.argsort(stretches[:, 0], kind="stable")
+    begin, end = stretches[order, 0], np.maximum.accumulate(stretches[order, 1])
+    first = np.concatenate([[True], begin[1:] >= end[:-1]])  # those that overlap are one; the frame where two meet is free
+    begin, end = begin[first], end[np.concatenate([np.flatnonzero(first)[1:] - 1, [len(end) - 1]])]
+    k = np.searchsorted(begin, frames, side="right") - 1
+    inside = (k >= 0) & (frames > begin[k] + _SAME_FRAME) & (frames < end[k] - _SAME_FRAME)
+    before = (k >= 1) & (frames < end[np.maximum(k - 1, 0)] - _SAME_FRAME) & (frames > begin[np.maximum(k - 1, 0)] + _SAME_FRAME)
+    return ~(inside | before)
 
 
 def _nearest(sorted_values: np.ndarray, wanted: np.ndarray) -> np.ndarray:

@@ -173,11 +173,15 @@ def _target(row: Any, where: str) -> Target:
     if not isinstance(row, dict) or not {"channel", "kind", "name"} <= row.keys() <= _DEFAULTS.keys():
         raise InnerfaceError(f"{where}: needs channel, kind and name, and may have axis, gain, offset, low, high, curve and mute; mend it")
     numbers = {k: row[k] for k in ("gain", "offset", "low", "high", "curve") if k in row}
-    if any(isinstance(v, bool) or not isinstance(v, (int, float)) or not np.isfinite(v) or abs(v) > 1e4 for v in numbers.values()):
+    if any(isinstance(v, bool) or not isinstance(v, (int, float)) or not abs(v) <= 1e4 for v in numbers.values()):
         raise InnerfaceError(f"{where}: gain, offset, low, high and curve are plain numbers; mend it")
     target = Target(**row)
     if any(not isinstance(v, str) for v in (target.channel, target.kind, target.name, target.axis)) or not isinstance(target.mute, bool):
         raise InnerfaceError(f"{where}: channel, kind, name and axis are texts, mute is true or false; mend it")
+    try:
+        target.name.encode("utf-8")
+    except UnicodeEncodeError:
+        raise InnerfaceError(f"{where}: its name is no text; mend it") from None
     if target.channel not in ARKIT:
         raise InnerfaceError(f"{where}: '{target.channel[:32]}' is none of Apple's 52 channels; mend it")
     if target.kind not in KINDS or (target.kind == "bone") != (target.axis in (*TURNS, *MOVES)):
