@@ -92,7 +92,6 @@ def key_takes(
                 studio.camera(scene, (0.0, -0.03, -0.008), 0.86, azimuth=16.0)
                 scene.render.resolution_x = scene.render.resolution_y = 1080
             studio.workbench(scene)
-            studio.look_through_camera()
         keyed = []
         with step("keying") as bar:
             for i, (take, track) in enumerate(zip(takes, tracks)):
@@ -103,6 +102,8 @@ def key_takes(
         said = keying.play(target, keyed[0])
         notes += said + list(dict.fromkeys(note for k in keyed for note in k.notes))
         scene.frame_set(scene.frame_start)
+        if not character:
+            studio.look_through_camera()
         with step("saving"):
             blender.save(files["blend"])
         if "fbx" in files:

@@ -443,8 +443,13 @@ def test_demo_goes_the_whole_road_and_stands_truth_beside_result(tmp_path, capsy
     heads = [o for o in bpy.data.objects if o.type == "MESH"]
     assert len(heads) == 2 and len({o.data.shape_keys.animation_data.action.name for o in heads}) == 2
     assert abs(heads[0].parent.location.x - heads[1].parent.location.x) > 0.2
-    views = [a.spaces.active.region_3d.view_perspective for s in bpy.data.screens for a in s.areas if a.type == "VIEW_3D"]
-    assert views and set(views) == {"CAMERA"}  # else the file opens on an empty grid with two tiny heads
+    code = (  # as it opens in a Blender that has done nothing else
+        "import bpy, os, sys; bpy.ops.wm.open_mainfile(filepath=sys.argv[1])\n"
+        "print('VIEWS', *{a.spaces.active.region_3d.view_perspective for s in bpy.data.screens for a in s.areas if a.type == 'VIEW_3D'}, flush=True)\n"
+        "os._exit(0)"
+    )
+    said = subprocess.run([sys.executable, "-c", code, tmp_path / "demo" / "scene.blend"], capture_output=True, text=True, check=False, timeout=120)
+    assert "VIEWS CAMERA\n" in said.stdout, "else the file opens on an empty grid with two tiny heads"
 
 
 def test_bench_imu_prints_sizes_ratios_and_both_dead_baselines(monkeypatch, capsys):
