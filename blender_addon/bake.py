@@ -17,7 +17,7 @@ from ..core.take import Take, Track
 from ..core.treatment import Treatment, treat
 from ..core.weights import Performer, Weights
 from . import baked, compat
-from .face import Face, face_of
+from .face import Face, faces
 from .keying import ALL, CLOCK, START, Keyed, Part, key_track, play, scene_rate
 
 # In actions: which take, which part of it, by how much its clock is slowed, and the frame that it was to begin at.
@@ -111,11 +111,11 @@ def bake(face: Face, loaded: Loaded, scene: Any, how: How = How()) -> Keyed:
         if owner.animation_data is not None and owner.animation_data.use_tweak_mode:
             owner.animation_data.use_tweak_mode = False  # its action could not be changed
     take: Take = loaded.weights.take
-    whole, invented = take.weights(), loaded.weights.invented & frozenset(ARKIT)
-    track, rate = treat(whole, how.treatment, take.name), scene_rate(scene)
-    cut = float(track.time[0] - whole.time[0]) * rate
+    full, invented = take.weights(), loaded.weights.invented & frozenset(ARKIT)
+    track, rate = treat(full, how.treatment, take.name), scene_rate(scene)
+    cut = float(track.time[0] - full.time[0]) * rate
     placed = how.at is not None or how.start is not None
-    start = scene.frame_start if loaded.frame is None else loaded.frame + float(whole.time[0]) * rate
+    start = scene.frame_start if loaded.frame is None else loaded.frame + float(full.time[0]) * rate
     start = how.start if how.start is not None else how.at - cut if how.at is not None else start
     first, last = how.span if how.span is not None else (how.first if placed else loaded.first, None)
     base = Part(start + cut, first, last, how.armed, invented, widen=how.widen)
@@ -132,7 +132,7 @@ def bake(face: Face, loaded: Loaded, scene: Any, how: How = How()) -> Keyed:
         name = f"{loaded.path.stem} (invented)" if only else loaded.path.stem
         keyed = key_track(face, track, name, scene, how.tolerance, replace(base, only_invented=only, before=dict(before)))
         for action in keyed.actions:
-            action[TAKE], action[PART], action[START], action[CLOCK] = str(loaded.path), part, start, float(whole.time[0])
+            action[TAKE], action[PART], action[START], action[CLOCK] = str(loaded.path), part, start, float(full.time[0])
             if first is not None:
                 action[FIRST] = first
         made.append((keyed, bool(before)))
@@ -234,12 +234,12 @@ def slowed(loaded: Loaded, slope: float) -> Loaded:
 
 def face_playing(action: Any) -> Face | None:
     """The face in the scene that an action of a take animates."""
-    objects = list(bpy.context.scene.objects)
-    for obj in [o for o in objects if o.type == "MESH" and o.data.shape_keys is not None]:
-        face = face_of(obj, objects)
-        if face is not None and any(o.animation_data is not None and action in (o.animation_data.action, *compat.strip_actions(o)) for o in face.owners):
-            return face
-    return None
+    return next((face for face in faces(list(bpy.context.scene.objects)) if any(action in _actions(owner) for owner in face.owners)), None)
+
+
+def _actions(owner: Any) -> list[Any]:
+    """What plays on a datablock: directly, or in strips."""
+    return [] if owner.animation_data is None else [owner.animation_data.action, *compat.strip_actions(owner)]
 
 
 def at_hand(action: Any) -> Loaded | None:
@@ -272,9 +272,7 @@ def _before(face: Face, path: Path, part: str) -> dict[Any, Any]:
     out = {}
     for owner in face.owners:
         own = [a for a in made if _animated_by(a, owner)]
-        data = owner.animation_data
-        playing = [] if data is None else [data.action, *compat.strip_actions(owner)]
-        found = next((a for a in playing if a in own), own[0] if own else None)  # a copy that somebody put aside is left alone
+        found = next((a for a in _actions(owner) if a in own), own[0] if own else None)  # a copy that somebody put aside is left alone
         if found is not None:
             out[owner] = found
     return out
@@ -287,9 +285,7 @@ def _animated_by(action: Any, owner: Any) -> bool:
 
 def _plays(keyed: Keyed) -> bool:
     """Whether the actions play already, on every datablock that they animate: directly or in a strip."""
-    return all(
-        owner.animation_data is not None and (owner.animation_data.action == action or action in compat.strip_actions(owner)) for owner, action in keyed.owners
-    )
+    return all(action in _actions(owner) for owner, action in keyed.owners)
 
 
 def _strip(owner: Any, action: Any, frame: int, mute: bool) -> None:

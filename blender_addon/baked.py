@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+OURS = "innerface_take"  # marks actions made here
 BASE, OVER = "innerface_baked", "innerface_over"  # the take that the action is of; stretches of other takes over it
 _LARGEST = 256 << 20
 

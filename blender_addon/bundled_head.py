@@ -8,6 +8,7 @@ import bpy
 import numpy as np
 
 from ..core.head import Head, load
+from .heads import add_rig, add_shapes, neck, skin, to_blender
 from .keying import HEAD_MARK
 
 NAME = "Innerface Head"
@@ -29,11 +30,6 @@ MATERIALS: dict[str, tuple[tuple[float, float, float], float, float]] = {
     "brows": ((0.035, 0.02, 0.014), 0.65, 0.0),
     "lashes": ((0.012, 0.009, 0.008), 0.7, 0.0),
 }
-
-
-def to_blender(points: np.ndarray) -> np.ndarray:
-    """Head frame (x left, y up, z forward) to Blender's axes for a character that faces -Y."""
-    return np.stack([points[..., 0], -points[..., 2], points[..., 1]], axis=-1)
 
 
 def material(name: str) -> Any:
@@ -82,51 +78,10 @@ def add(collection: Any) -> tuple[Any, Any]:
     mesh = head_mesh(NAME, head)
     obj = bpy.data.objects.new(NAME, mesh)
     collection.objects.link(obj)
-    obj.shape_key_add(name="Basis", from_mix=False)
-    mesh.shape_keys.name = NAME
-    mesh.shape_keys[HEAD_MARK] = True
     rest = to_blender(head.vertices).astype(np.float32)
-    for name, delta in zip(head.shapes, head.deltas):
-        block = obj.shape_key_add(name=name, from_mix=False)
-        block.data.foreach_set("co", (rest + to_blender(delta)).ravel())
-        block.value = 0.0
-    rig = _rig(collection)
-    _skin(obj, rig, head)
+    add_shapes(obj, NAME, ((name, rest + to_blender(delta)) for name, delta in zip(head.shapes, head.deltas)))
+    mesh.shape_keys[HEAD_MARK] = True
+    rig = add_rig(collection, RIG, {"root": ((0.0, 0.02, -0.165), HEAD_PIVOT, ""), "head": (HEAD_PIVOT, (*HEAD_PIVOT[:2], 0.145), "root")})
+    share = neck(head.vertices[:, 1] + 0.145)
+    skin(obj, rig, {"head": share, "root": 1.0 - share})
     return obj, rig
-
-
-def _rig(collection: Any) -> Any:
-    armature = bpy.data.armatures.new(RIG)
-    rig = bpy.data.objects.new(RIG, armature)
-    collection.objects.link(rig)
-    view_layer = bpy.context.view_layer
-    before = view_layer.objects.active
-    view_layer.objects.active = rig
-    bpy.ops.object.mode_set(mode="EDIT")
-    root = armature.edit_bones.new("root")
-    root.head, root.tail = (0.0, 0.02, -0.165), HEAD_PIVOT
-    bone = armature.edit_bones.new("head")
-    bone.head, bone.tail = HEAD_PIVOT, (HEAD_PIVOT[0], HEAD_PIVOT[1], 0.145)
-    bone.parent, bone.use_connect = root, False
-    bpy.ops.object.mode_set(mode="OBJECT")
-    view_layer.objects.active = before
-    rig.pose.bones["head"].rotation_mode = "QUATERNION"
-    rig.hide_render = True
-    armature.display_type = "WIRE"
-    return rig
-
-
-def _skin(obj: Any, rig: Any, head: Head) -> None:
-    """The neck bends between root and head; everything above turns with the head."""
-    height = head.vertices[:, 1]
-    share = np.clip((height + 0.145) / 0.06, 0.0, 1.0)
-    share = share * share * (3 - 2 * share)
-    levels = np.round(share * 50) / 50
-    groups = {"head": levels, "root": 1.0 - levels}
-    for name, weight in groups.items():
-        group = obj.vertex_groups.new(name=name)
-        for level in np.unique(weight[weight > 0]):
-            group.add(np.flatnonzero(weight == level).tolist(), float(level), "REPLACE")
-    obj.parent = rig
-    modifier = obj.modifiers.new("Armature", "ARMATURE")
-    modifier.object = rig

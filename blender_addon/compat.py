@@ -87,12 +87,9 @@ def restore(datablock: Any, state: State) -> None:
 def fcurves_playing(datablock: Any) -> Any:
     """The F-curves of the action and slot that are assigned to a datablock; None where there are none."""
     data = datablock.animation_data
-    if not has_slots():
-        return data.action.fcurves
-    if data.action_slot is None or not data.action.layers or not data.action.layers[0].strips:
+    if data is None or data.action is None or (has_slots() and data.action_slot is None):
         return None
-    bag = data.action.layers[0].strips[0].channelbag(data.action_slot)
-    return None if bag is None else bag.fcurves
+    return fcurves_of(data.action, datablock, create=False)
 
 
 def push_down(datablock: Any) -> None:

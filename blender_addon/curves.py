@@ -9,7 +9,6 @@ import numpy as np
 
 from ..core import bezier
 from ..core.errors import InnerfaceError
-from . import compat
 
 _CONSTANT, _LINEAR, _BEZIER = 0, 1, 2  # Blender's numbers of the interpolations
 FREE, AUTO_CLAMPED = 0, 4  # and of the handle types
@@ -141,9 +140,3 @@ def _computed(curve: Any, frames: np.ndarray) -> np.ndarray | None:
         rise = bezier.blend(s, p1, p2)
         out[bent] = y[k] + rise[0] * (y[k + 1] - y[k]) + rise[1] * (one[:, 1] - y[k]) + rise[2] * (two[:, 1] - y[k + 1])
     return out
-
-
-def playing(owner: Any) -> Any:
-    """The F-curves of the action that plays on a datablock, None where none does."""
-    data = owner.animation_data
-    return None if data is None or data.action is None else compat.fcurves_playing(owner)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -90,12 +90,14 @@ def rig_of(obj: Any) -> Any:
     for modifier in obj.modifiers:
         if modifier.type == "ARMATURE" and modifier.object is not None:
             return modifier.object
-    parent = obj.parent
-    while parent is not None:
-        if parent.type == "ARMATURE":
-            return parent
-        parent = parent.parent
-    return None
+    return next((parent for parent in parents(obj) if parent.type == "ARMATURE"), None)
+
+
+def parents(obj: Any) -> Iterator[Any]:
+    """The objects above one, the nearest first."""
+    while obj.parent is not None:
+        obj = obj.parent
+        yield obj
 
 
 def head_bone(rig: Any) -> str | None:
@@ -149,6 +151,11 @@ def find_face(objects: Sequence[Any], where: str = "the scene") -> Face:
     return _face(meshes, holder, objects)
 
 
+def faces(objects: Sequence[Any]) -> list[Face]:
+    """All faces among `objects`."""
+    return [_face(meshes, holder, objects) for holder, meshes in _groups(objects).items()]
+
+
 def face_of(obj: Any, objects: Sequence[Any]) -> Face | None:
     """The face that `obj` (one of its meshes, or the rig above them) belongs to, or None."""
     groups = _groups(objects)
@@ -182,6 +189,14 @@ def active_face(context: Any) -> Face:
     active = context.active_object
     found = face_of(active, list(context.scene.objects)) if active is not None else None
     return found or find_face(list(context.scene.objects))
+
+
+def face_or_none(context: Any) -> Face | None:
+    """As `active_face`; None where there is none, or none that could be told: for what only asks."""
+    try:
+        return active_face(context)
+    except InnerfaceError:
+        return None
 
 
 def stored_targets(holder: Any) -> tuple[Target, ...]:
@@ -235,12 +250,5 @@ def _face(meshes: list[FaceMesh], holder: Any, objects: Sequence[Any]) -> Face:
         shared = len(meshes) > 1 and holder not in [m.object for m in meshes]
         turns = holder if shared else meshes[0].object
         own = {m.object for m in meshes}
-        whole = not shared or all(o in own for o in objects if o.type == "MESH" and _under(o, holder))
+        whole = not shared or all(o in own for o in objects if o.type == "MESH" and holder in parents(o))
     return Face(meshes, mapping, holder, rig, head_bone(rig), turns, whole)
-
-
-def _under(obj: Any, holder: Any) -> bool:
-    parent = obj.parent
-    while parent is not None and parent != holder:
-        parent = parent.parent
-    return parent is not None

@@ -15,6 +15,7 @@ from bpy_extras.io_utils import ExportHelper, ImportHelper
 
 from ..core import bones, mapping, matching
 from ..core.errors import InnerfaceError
+from ..core.files import file_name
 from ..core.mapping import Mapping, Target
 from . import drivers
 from .connection import user_folder
@@ -256,7 +257,7 @@ class INNERFACE_OT_mapping_save(Mended, bpy.types.Operator, ExportHelper):
     def invoke(self, context: Any, _event: Any) -> set[str]:
         folder = user_folder() / "presets"
         folder.mkdir(parents=True, exist_ok=True)
-        self.filepath = str(folder / f"{_safe(_holder(context).name)}{ENDING}")
+        self.filepath = str(folder / ((file_name(_holder(context).name) or "preset") + ENDING))
         context.window_manager.fileselect_add(self)
         return {"RUNNING_MODAL"}
 
@@ -271,10 +272,6 @@ class INNERFACE_OT_mapping_save(Mended, bpy.types.Operator, ExportHelper):
         mapping.save(made, path)
         self.report({"INFO"}, f"Wrote {path}")
         return {"FINISHED"}
-
-
-def _safe(name: str) -> str:
-    return "".join(c if c.isalnum() or c in "-_ " else "_" for c in name) or "preset"
 
 
 class INNERFACE_OT_mapping_load(Mended, bpy.types.Operator, ImportHelper):

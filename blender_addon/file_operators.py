@@ -14,7 +14,7 @@ from bpy.props import BoolProperty, EnumProperty, StringProperty
 from bpy_extras.io_utils import ExportHelper, ImportHelper
 
 from ..core.errors import InnerfaceError
-from ..core.files import replacing
+from ..core.files import file_name, replacing
 from . import bake, compat
 from .face import Face, active_face
 from .mended import Mended
@@ -122,7 +122,8 @@ def _takes(face: Face, scene: Any, path: Path) -> Iterator[tuple[Path, Any]]:
         raise InnerfaceError(f"this file holds no take of {face.name}; export what plays instead")
     for name in names:
         own = [a for a in actions if a[bake.TAKE] == name]
-        yield path.with_name(f"{path.stem}_{_file_name(take_name(own[0]))}{path.suffix}"), _playing(face, scene, own)
+        called = file_name(take_name(own[0]), ".") or "take"
+        yield path.with_name(f"{path.stem}_{called}{path.suffix}"), _playing(face, scene, own)
 
 
 @contextmanager
@@ -144,10 +145,6 @@ def _playing(face: Face, scene: Any, actions: list[Any]) -> Iterator[None]:
         scene.frame_start, scene.frame_end = span
 
 
-def _file_name(name: str) -> str:
-    return "".join(c if c.isalnum() or c in "-_. " else "_" for c in name).strip() or "take"
-
-
 class INNERFACE_OT_back_out(Mended, bpy.types.Operator, ExportHelper):
     """Write what plays on the face, edited and layered as it is, as a take again: Live Link Face CSV, for every program that reads the app's files"""
 
@@ -163,7 +160,7 @@ class INNERFACE_OT_back_out(Mended, bpy.types.Operator, ExportHelper):
     def invoke(self, context: Any, _event: Any) -> set[str]:
         from .export import clip_name
 
-        self.filepath = f"{_file_name(clip_name(active_face(context)))}.csv"
+        self.filepath = (file_name(clip_name(active_face(context)), ".") or "take") + ".csv"
         context.window_manager.fileselect_add(self)
         return {"RUNNING_MODAL"}
 

@@ -9,15 +9,16 @@ import bpy
 import numpy as np
 
 from ..core import ict
-from .bundled_head import material, to_blender
+from .bundled_head import material
 from .face import BONES_MARK
+from .heads import Bones, add_rig, add_shapes, neck, skin, to_blender
 
 NAME, RIG = "ICT Head", "ICT Rig"
 _MATERIALS = {
     "face": "skin", "head_neck": "skin", "mouth_socket": "mouth", "eye_sockets": "mouth", "gums_tongue": "gums", "teeth": "teeth", "sclera_left": "sclera",
     "iris_left": "iris", "sclera_right": "sclera", "iris_right": "iris", "lacrimal": "sclera", "eye_blend": "sclera", "eyelashes": "lashes",
 }  # fmt: skip
-_PIVOT_M, _NECK_M = (0.0, -0.035, 0.02), 0.06  # where the skull turns; how far the neck bends
+_PIVOT_M = (0.0, -0.035, 0.02)  # where the skull turns
 
 
 def add(collection: Any, path: Path) -> tuple[Any, Any]:
@@ -28,7 +29,7 @@ def add(collection: Any, path: Path) -> tuple[Any, Any]:
     shown &= ~((head.faces[:, 0] >= low) & (head.faces[:, 0] < high))
     obj = _mesh(collection, head, head.faces[shown])
     rig = _rig(collection, head)
-    _skin(obj, rig, head)
+    skin(obj, rig, _weights(head))
     return obj, rig
 
 
@@ -46,57 +47,29 @@ def _mesh(collection: Any, head: ict.IctHead, faces: np.ndarray) -> Any:
     mesh.update()
     obj = bpy.data.objects.new(NAME, mesh)
     collection.objects.link(obj)
-    obj.shape_key_add(name="Basis", from_mix=False)
-    mesh.shape_keys.name = NAME
     rest = to_blender(head.vertices).astype(np.float32)
-    for name, delta in zip(head.shapes, head.deltas):
-        block = obj.shape_key_add(name=name, from_mix=False)
-        block.data.foreach_set("co", (rest + to_blender(delta)).astype(np.float32).ravel())
-        block.value = 0.0
+    add_shapes(obj, NAME, ((name, rest + to_blender(delta)) for name, delta in zip(head.shapes, head.deltas)))
     return obj
 
 
 def _rig(collection: Any, head: ict.IctHead) -> Any:
-    armature = bpy.data.armatures.new(RIG)
-    rig = bpy.data.objects.new(RIG, armature)
-    collection.objects.link(rig)
-    layer = bpy.context.view_layer
-    before = layer.objects.active
-    layer.objects.active = rig
-    bpy.ops.object.mode_set(mode="EDIT")
     pivot, bottom = to_blender(np.array(_PIVOT_M)), float(head.vertices[:, 1].min())
-    root = armature.edit_bones.new("root")
-    root.head, root.tail = (0.0, 0.02, bottom), pivot
-    bone = armature.edit_bones.new("head")
-    bone.head, bone.tail, bone.parent = pivot, pivot + np.array([0.0, 0.0, 0.15]), root
+    bones: Bones = {"root": ((0.0, 0.02, bottom), pivot, ""), "head": (pivot, pivot + np.array([0.0, 0.0, 0.15]), "root")}
     for side, sign in (("L", 1.0), ("R", -1.0)):
-        eye = armature.edit_bones.new(f"eye.{side}")
         centre = to_blender(ict.EYE_MM * np.array([sign, 1.0, 1.0]) * 1e-3)
-        eye.head, eye.tail, eye.parent = centre, centre + np.array([0.0, -0.03, 0.0]), bone
-    bpy.ops.object.mode_set(mode="OBJECT")
-    layer.objects.active = before
-    for pose in rig.pose.bones:
-        pose.rotation_mode = "QUATERNION"
-    rig.hide_render, rig[BONES_MARK] = True, True
-    armature.display_type = "WIRE"
+        bones[f"eye.{side}"] = (centre, centre + np.array([0.0, -0.03, 0.0]), "head")
+    rig = add_rig(collection, RIG, bones)
+    rig[BONES_MARK] = True
     return rig
 
 
-def _skin(obj: Any, rig: Any, head: ict.IctHead) -> None:
+def _weights(head: ict.IctHead) -> dict[str, np.ndarray]:
     """The neck bends between root and head; eyeballs turn with their bones."""
-    height = head.vertices[:, 1]
-    share = np.clip((height - height.min()) / _NECK_M, 0.0, 1.0)
-    share = np.round(share * share * (3 - 2 * share) * 50) / 50
+    share = neck(head.vertices[:, 1] - head.vertices[:, 1].min())
     weights = {"head": share, "root": 1.0 - share, "eye.L": np.zeros_like(share), "eye.R": np.zeros_like(share)}
     for name, side in (("eye.L", "left"), ("eye.R", "right")):
         own = slice(ict.REGIONS[f"sclera_{side}"][0], ict.REGIONS[f"iris_{side}"][1])
         for weight in weights.values():
             weight[own] = 0.0
         weights[name][own] = 1.0
-    for name, weight in weights.items():
-        group = obj.vertex_groups.new(name=name)
-        for level in np.unique(weight[weight > 0]):
-            group.add(np.flatnonzero(weight == level).tolist(), float(level), "REPLACE")
-    obj.parent = rig
-    modifier = obj.modifiers.new("Armature", "ARMATURE")
-    modifier.object = rig
+    return weights

@@ -23,8 +23,7 @@ from .turns import remember_rest
 SLIDER_LIMIT = 10.0  # Blender's own limit for shape-key sliders
 MAX_FRAME = 1_048_574  # and for frame numbers
 HEAD_MARK = "innerface_head"  # on the bundled head's Key: its sliders are ours to widen
-_OURS = "innerface_take"  # marks actions made here
-# In them: the frame of the take's first row, its own time there, and what the take is called.
+# In actions: the frame of the take's first row, its own time there, and what the take is called.
 START, CLOCK, NAME = "innerface_start", "innerface_clock", "innerface_name"
 _MENDS = 6  # rounds in which a curve beside a replaced stretch is brought back to what it was
 
@@ -204,7 +203,7 @@ class _Actions:
 def _new_action(name: str) -> Any:
     action = bpy.data.actions.new(name)
     action.use_fake_user = True
-    action[_OURS] = True
+    action[baked.OURS] = True
     return action
 
 
@@ -361,14 +360,14 @@ def play(face: Face, keyed: Keyed) -> list[str]:
     notes = []
     for owner, action in keyed.owners:
         before = owner.animation_data.action if owner.animation_data else None
-        if before is not None and before != action and not before.get(_OURS):
+        if before is not None and before != action and not before.get(baked.OURS):
             compat.push_down(owner)
             notes.append(f"{owner.name} played '{before.name}'; it goes on below the take, as an NLA strip")
         compat.assign(action, owner)
     animated = [owner for owner, _ in keyed.owners]
     for owner in face.owners:
         data = owner.animation_data
-        if owner not in animated and data is not None and data.action is not None and data.action.get(_OURS):
+        if owner not in animated and data is not None and data.action is not None and data.action.get(baked.OURS):
             data.action = None
             if owner == face.turns and face.head_bone is not None:
                 owner.pose.bones[face.head_bone].matrix_basis.identity()

@@ -15,7 +15,6 @@ from .curves import shape_key_path
 from .face import Face, FaceMesh
 from .turns import Turn, turn_of
 
-_TURN_ORDER = ("yaw", "pitch", "roll")  # as turns have them
 _DEGREE, _MM = math.pi / 180, 1e-3
 _INDEXED = re.compile(r"^(.*)\[(\d{1,2})\]$")
 
@@ -86,13 +85,13 @@ def bone_turns(face: Face, notes: list[str]) -> list[tuple[Turn, dict[str, int]]
 def bone_values(values: np.ndarray, axes: dict[str, int]) -> tuple[np.ndarray, np.ndarray]:
     """Angles (T, 3: yaw, pitch, roll; rad) and moves (T, 3: left, up, forward; m) of a bone."""
     zero = np.zeros(len(values))
-    angles = np.stack([values[:, axes[a]] * _DEGREE if a in axes else zero for a in _TURN_ORDER], axis=1)
+    angles = np.stack([values[:, axes[a]] * _DEGREE if a in axes else zero for a in TURNS], axis=1)
     return angles, np.stack([values[:, axes[a]] * _MM if a in axes else zero for a in MOVES], axis=1)
 
 
 def from_bone_values(angles: np.ndarray, moves: np.ndarray, axis: str) -> np.ndarray:
     """Backwards: the destination's values (T,) of one axis."""
-    return angles[:, _TURN_ORDER.index(axis)] / _DEGREE if axis in _TURN_ORDER else moves[:, MOVES.index(axis)] / _MM
+    return angles[:, TURNS.index(axis)] / _DEGREE if axis in TURNS else moves[:, MOVES.index(axis)] / _MM
 
 
 def properties(face: Face, notes: list[str]) -> list[tuple[int, Any, str, int]]:

@@ -10,13 +10,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+import bpy
 import numpy as np
 from mathutils import Euler
 
 from ..core.errors import InnerfaceError
 from ..core.imu.quaternion import to_matrix
-from . import curves
-from .face import Face, rig_of
+from . import compat, curves
+from .face import Face, parents, rig_of
 from .lanes import properties, split, value_of
 
 Progress = Callable[[float], None]
@@ -72,13 +73,8 @@ def played(face: Face, scene: Any, meshes: list[Any], progress: Progress | None 
 def _blocks(face: Face, meshes: list[Any]) -> list[Any]:
     """The datablocks whose animation shows."""
     out = [face.turns, face.rig.data if face.rig is not None else None, *meshes, *(o.data.shape_keys for o in meshes if o.data.shape_keys is not None)]
-    parents: list[Any] = []
-    for obj in [face.turns, *meshes]:
-        parent = obj.parent
-        while parent is not None and parent not in parents:
-            parents.append(parent)
-            parent = parent.parent
-    return list(dict.fromkeys(b for b in [*out, *parents] if b is not None))
+    above = [parent for obj in (face.turns, *meshes) for parent in parents(obj)]
+    return list(dict.fromkeys(b for b in [*out, *above] if b is not None))
 
 
 def _plain(block: Any) -> bool:
@@ -86,7 +82,7 @@ def _plain(block: Any) -> bool:
     data = block.animation_data
     if data is None:
         return True
-    modified = any(len(c.modifiers) or c.mute for c in curves.playing(block) or ()) if data.action is not None else False
+    modified = any(len(c.modifiers) or c.mute for c in compat.fcurves_playing(block) or ()) if data.action is not None else False
     blended = data.action is not None and (data.action_blend_type != "REPLACE" or data.action_influence < 1)
     return not any(not d.mute for d in data.drivers) and not any(not t.mute for t in data.nla_tracks) and not blended and not modified
 
@@ -124,7 +120,7 @@ def _from_curves(out: Played, face: Face, meshes: list[Any], numbers: bool) -> N
         if obj.data.shape_keys is not None:
             out.keys[obj] = _key_values(obj.data.shape_keys, out.frames)
     for place, owner, path, index in properties(face, []) if numbers else ():
-        found = curves.playing(owner)
+        found = compat.fcurves_playing(owner)
         curve = found.find(path, index=index) if found is not None else None
         keyed = curve is not None and len(curve.keyframe_points)
         there = value_of(owner, *split(face.mapping.destinations[place][1]))
@@ -132,7 +128,7 @@ def _from_curves(out: Played, face: Face, meshes: list[Any], numbers: bool) -> N
     top = _moved(face.turns, "", face.turns.matrix_basis, out.frames)
     if face.rig is not None:
         for bone in _bones(face):
-            prefix = f'pose.bones["{_escaped(bone.name)}"].'
+            prefix = f'pose.bones["{bpy.utils.escape_identifier(bone.name)}"].'
             out.bones[bone.name] = _moved(face.rig, prefix, bone.matrix_basis, out.frames, bone)
         out.places[face.rig] = top
     out.places[face.turns] = top
@@ -140,7 +136,7 @@ def _from_curves(out: Played, face: Face, meshes: list[Any], numbers: bool) -> N
     for obj in meshes:
         if obj is face.turns:
             out.places[obj] = top
-        elif _hangs(obj, face):
+        elif face.turns in parents(obj):
             out.places[obj] = top @ np.linalg.inv(start) @ np.array(obj.matrix_world)
         else:
             out.places[obj] = np.array(obj.matrix_world)[None]
@@ -151,22 +147,9 @@ def _from_curves(out: Played, face: Face, meshes: list[Any], numbers: bool) -> N
             out.places[obj] = top @ pose(out, face.rig)[obj.parent_bone] @ local
 
 
-def _hangs(obj: Any, face: Face) -> bool:
-    parent = obj.parent
-    while parent is not None and parent != face.turns:
-        parent = parent.parent
-    return parent is not None
-
-
-def _escaped(name: str) -> str:
-    import bpy
-
-    return bpy.utils.escape_identifier(name)
-
-
 def _key_values(key: Any, frames: np.ndarray) -> np.ndarray:
     """Values (F, K) as Blender shows them: cut at the sliders' ends, 0 where a key is muted."""
-    found = curves.playing(key)
+    found = compat.fcurves_playing(key)
     out = np.empty((len(frames), len(key.key_blocks) - 1))
     for k, block in enumerate(key.key_blocks[1:]):
         curve = found.find(curves.shape_key_path(block.name)) if found is not None else None
@@ -177,7 +160,7 @@ def _key_values(key: Any, frames: np.ndarray) -> np.ndarray:
 
 def _moved(owner: Any, prefix: str, basis: Any, frames: np.ndarray, target: Any = None) -> np.ndarray:
     """Matrices (F or 1, 4, 4) of a bone's or an object's own transform."""
-    found, target = curves.playing(owner), target if target is not None else owner
+    found, target = compat.fcurves_playing(owner), target if target is not None else owner
     mode = target.rotation_mode
     rotation = {"QUATERNION": ("rotation_quaternion", 4), "AXIS_ANGLE": ("rotation_axis_angle", 4)}.get(mode, ("rotation_euler", 3))
     names = (("location", 3), rotation, ("scale", 3))
@@ -222,8 +205,6 @@ def pose(out: Played, rig: Any) -> dict[str, np.ndarray]:
 
 def _from_scene(out: Played, face: Face, scene: Any, meshes: list[Any], progress: Progress | None, with_numbers: bool) -> None:
     """Have Blender play the scene. Faces rest in their basis shape meanwhile, which costs nothing, unless something follows their surface."""
-    import bpy
-
     out.evaluated = True
     count, rig = len(out.frames), face.rig
     keyed = [o for o in meshes if o.data.shape_keys is not None]

@@ -15,10 +15,10 @@ import numpy as np
 from mathutils import Matrix
 
 from ..core.errors import InnerfaceError
-from ..core.imu.quaternion import from_matrix
 from . import compat, curves
 from .face import Face
 from .played import Played, pose
+from .turns import quaternions
 
 ROOT, HEAD = "root", "head"
 _SUBDIVIDES = {"SUBSURF", "MULTIRES"}
@@ -326,10 +326,7 @@ def _animate(stage: Stage, face: Face, out: Played, unit: float, name: str) -> N
 def _transform(target: Any, prefix: str, matrices: np.ndarray, unit: float) -> list[tuple[str, int, np.ndarray]]:
     """Curves (path, index, values) of what moves of a transform; what stands still is set on the target."""
     scale = np.linalg.norm(matrices[:, :3, :3], axis=1)
-    rotation = from_matrix(matrices[:, :3, :3] / np.maximum(scale[:, None, :], 1e-12))
-    if len(rotation) > 1:
-        flips = np.cumprod(np.where((rotation[1:] * rotation[:-1]).sum(1) < 0, -1.0, 1.0))
-        rotation[1:] *= flips[:, None]
+    rotation = quaternions(matrices[:, :3, :3] / np.maximum(scale[:, None, :], 1e-12))
     target.rotation_mode = "QUATERNION"
     out = []
     for name, values in (("location", matrices[:, :3, 3] * unit), ("rotation_quaternion", rotation), ("scale", scale)):

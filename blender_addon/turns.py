@@ -11,6 +11,7 @@ import numpy as np
 from mathutils import Euler, Matrix, Quaternion
 
 from ..core.imu.quaternion import from_matrix, to_euler_yxz, to_matrix
+from .baked import OURS
 
 # Head frame (x left, y up, z out of the face) to Blender's world for a character that faces -Y.
 _TO_BLENDER = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]])
@@ -62,7 +63,7 @@ class Turn:
     def values(self, angles: np.ndarray) -> np.ndarray:
         """Values (T, 4 or 3) of the property from yaw, pitch, roll (T, 3) in rad."""
         rotations = self.before @ (self.to_world @ head_rotation(angles) @ self.to_world.T) @ self.after
-        return _quaternions(rotations) if self.mode == "QUATERNION" else _eulers(rotations, self.mode)
+        return quaternions(rotations) if self.mode == "QUATERNION" else _eulers(rotations, self.mode)
 
     def angles(self, values: np.ndarray) -> np.ndarray:
         """Backwards: yaw, pitch, roll (T, 3) in rad from values (T, 4 or 3) of the property."""
@@ -115,7 +116,7 @@ def _rest(owner: Any) -> tuple[np.ndarray, np.ndarray] | None:
     """Heading and rotation of an object before a take of ours turned it, None where none does."""
     data = owner.animation_data
     kept = np.array(owner.get(REST, ()), dtype=float)
-    if len(kept) != 18 or data is None or data.action is None or "innerface_take" not in data.action:
+    if len(kept) != 18 or data is None or data.action is None or OURS not in data.action:
         return None
     return kept[:9].reshape(3, 3), kept[9:].reshape(3, 3)
 
@@ -131,11 +132,12 @@ def head_rotation(angles: np.ndarray) -> np.ndarray:
     return ry @ rx @ rz
 
 
-def _quaternions(rotations: np.ndarray) -> np.ndarray:
+def quaternions(rotations: np.ndarray) -> np.ndarray:
+    """Quaternions (T, 4) of rotation matrices (T, 3, 3) that do not jump: w >= 0 in the first."""
     out = from_matrix(rotations)
     flips = np.cumprod(np.where((out[1:] * out[:-1]).sum(1) < 0, -1.0, 1.0))
     out[1:] *= flips[:, None]
-    return out if len(out) == 0 or out[0, 0] >= 0 else -out
+    return out
 
 
 def _eulers(rotations: np.ndarray, order: str) -> np.ndarray:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import zipfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,8 +10,8 @@ import numpy as np
 
 from .channels import ARKIT
 from .errors import InnerfaceError
-from .files import read_bytes
 from .head import load
+from .ict import arrays
 
 # Positions within the 51 inner iBUG points (17 to 67) of facing points of the inner lips: 61-67, 62-66, 63-65.
 _INNER_LIPS = ((44, 50), (45, 49), (46, 48))
@@ -59,17 +58,13 @@ def ict(path: str | Path) -> FaceModel:
 
     Raises InnerfaceError for a file that is not so laid out.
     """
-    read_bytes(path)
+    data = arrays(path, "region_names", "region_vertex_range", "landmarks_68")
+    neutral, names, deltas = data["vertices"], data["names"], data["deltas"]
     try:
-        with np.load(path, allow_pickle=False) as data:
-            neutral = data["neutral"].astype(np.float64) * 0.01
-            names = [str(n) for n in data["arkit_names"]]
-            mix = data["arkit_from_ict"].astype(np.float32)
-            deltas = np.tensordot(mix, data["expression_deltas"].astype(np.float32), axes=1) * np.float32(0.01)
-            regions = dict(zip((str(n) for n in data["region_names"]), data["region_vertex_range"].tolist()))
-            landmarks = data["landmarks_68"].astype(np.int64)[17:]
-            a, b = regions["face_narrow"]
-    except (KeyError, ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
+        regions = dict(zip((str(n) for n in data["region_names"]), data["region_vertex_range"].tolist()))
+        landmarks = data["landmarks_68"].astype(np.int64)[17:]
+        a, b = regions["face_narrow"]
+    except (KeyError, ValueError) as error:
         raise InnerfaceError(f"{path}: is not a face laid out as ICT-FaceKit's arrays ({error}); see docs/formats.md") from None
     missing = [c for c in ARKIT if c not in names]
     if missing or deltas.shape != (len(names), len(neutral), 3) or landmarks.shape != (51,) or landmarks.max() >= len(neutral):

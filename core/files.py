@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -47,6 +48,11 @@ def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)
     return mask
+
+
+def file_name(text: str, also: str = "") -> str:
+    """A text as a part of a file's name: letters, digits, `_`, `-`, spaces and what is in `also`; all else becomes `_`."""
+    return re.sub(rf"[^\w\- {re.escape(also)}]", "_", text).strip()
 
 
 def read_bytes(path: str | Path, limit: int = 2 << 30) -> bytes:

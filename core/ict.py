@@ -5,6 +5,7 @@ from __future__ import annotations
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -47,18 +48,29 @@ def load(path: str | Path) -> IctHead:
     return _objs(folder)
 
 
-def _arrays(path: Path) -> IctHead:
+def arrays(path: str | Path, *more: str) -> dict[str, Any]:
+    """Of a face laid out as ICT-FaceKit's arrays: `vertices` (V, 3) m, `names` of Apple's channels, which of them are `shown` at all, their `deltas`
+    (names, V, 3) m, and `more` arrays as they are. Raises InnerfaceError."""
     read_bytes(path)
     try:
         with np.load(path, allow_pickle=False) as data:
-            vertices, faces = data["neutral"].astype(np.float64) * 0.01, data["faces"].astype(np.int64)
-            names, mix = [str(n) for n in data["arkit_names"]], data["arkit_from_ict"].astype(np.float32)
-            deltas = np.tensordot(mix, data["expression_deltas"].astype(np.float32), axes=1) * np.float32(0.01)
+            mix = data["arkit_from_ict"].astype(np.float32)
+            return {name: data[name] for name in more} | {
+                "vertices": data["neutral"].astype(np.float64) * 0.01,
+                "names": [str(n) for n in data["arkit_names"]],
+                "shown": mix.any(axis=1),
+                "deltas": np.tensordot(mix, data["expression_deltas"].astype(np.float32), axes=1) * np.float32(0.01),
+            }
     except (KeyError, ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
         raise InnerfaceError(f"{path}: is not a face laid out as ICT-FaceKit's arrays ({error}); see docs/formats.md") from None
+
+
+def _arrays(path: Path) -> IctHead:
+    data = arrays(path, "faces")
+    vertices, faces, names, deltas = data["vertices"], data["faces"].astype(np.int64), data["names"], data["deltas"]
     if vertices.shape != (VERTICES, 3) or deltas.shape != (len(names), VERTICES, 3) or faces.ndim != 2 or faces.shape[1] != 4 or faces.max() >= VERTICES:
         raise InnerfaceError(f"{path}: its arrays do not fit together; see docs/formats.md")
-    shown = [k for k, name in enumerate(names) if name in ARKIT and mix[k].any()]
+    shown = [k for k, name in enumerate(names) if name in ARKIT and data["shown"][k]]
     return IctHead(vertices, faces, tuple(names[k] for k in shown), deltas[shown].astype(np.float64))
 
 

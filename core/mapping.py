@@ -16,7 +16,7 @@ from .files import read_bytes, replacing
 from .sides import other_side
 
 KINDS = ("key", "bone", "property")
-TURNS, MOVES = ("pitch", "yaw", "roll"), ("left", "up", "forward")  # of bones, in the head's axes: degrees and millimetres
+TURNS, MOVES = ("yaw", "pitch", "roll"), ("left", "up", "forward")  # of bones, in the head's axes: degrees and millimetres
 OPEN = 10.0  # a clamp that lets all through: Blender's own limit of sliders
 _MARK, _MOST_ROWS = "innerface-mapping", 10_000
 _SWEEPS, _SMALL = 200, 1e-9

@@ -7,7 +7,6 @@ calibration) runs in a thread beside it.
 from __future__ import annotations
 
 import asyncio
-import re
 import time
 from collections import deque
 from collections.abc import Callable
@@ -20,6 +19,7 @@ import numpy as np
 
 from ..core.channels import ARKIT
 from ..core.errors import InnerfaceError
+from ..core.files import file_name
 from ..core.head_pose import Recentre
 from ..core.imu import model as models
 from ..core.imu import quaternion as quat
@@ -400,7 +400,7 @@ class Hub:
         if self.recorder is not None:
             raise InnerfaceError(f"{self.recorder.path} is being recorded; stop it first")
         if path is None:
-            stem = re.sub(r"[^\w\- ]", "_", name).strip().encode()[:160].decode(errors="ignore") or f"take {datetime.now():%Y-%m-%d %H-%M-%S}"
+            stem = file_name(name).encode()[:160].decode(errors="ignore") or f"take {datetime.now():%Y-%m-%d %H-%M-%S}"
             path = self.options.folder / f"{stem}.mcap"
             count = 1
             while path.exists():

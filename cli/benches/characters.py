@@ -133,7 +133,7 @@ def _part(
     """Some quads of the head as a mesh with shape keys: called as `names` says; `only_moving`: those that move it; `finer`: each quad becomes four."""
     bpy = blender.load()
 
-    from ...blender_addon.bundled_head import to_blender
+    from ...blender_addon.heads import add_shapes, to_blender
 
     quads = head.quads if mask is None else head.quads[mask]
     used, place = np.unique(quads, return_inverse=True)
@@ -148,13 +148,8 @@ def _part(
     deltas = {n: to_blender(d[used]) for n, d in zip(head.shapes, head.deltas)}
     wanted = {n: d for n, d in deltas.items() if (names is None or n in names) and (not only_moving or np.abs(d).max() > 1e-5)}
     if wanted:
-        obj.shape_key_add(name="Basis", from_mix=False)
-        mesh.shape_keys.name = name
-    for n, d in wanted.items():
-        block = obj.shape_key_add(name=names[n] if names is not None else n, from_mix=False)
-        moved = rest + d
-        block.data.foreach_set("co", (moved if split is None else split[1] @ moved).astype(np.float32).ravel())
-        block.value = 0.0
+        called = {n: names[n] if names is not None else n for n in wanted}
+        add_shapes(obj, name, ((called[n], rest + d if split is None else split[1] @ (rest + d)) for n, d in wanted.items()))
     return obj
 
 
@@ -177,36 +172,30 @@ def _rig(scene: Any, name: str, head: Head, bones: dict[str, str] | None = None,
     """A root and bones: where each of `bones` sits is said by its role. `scale`: of the object; its bones are as much larger."""
     bpy = blender.load()
 
-    armature = bpy.data.armatures.new(name)
-    rig = bpy.data.objects.new(name, armature)
-    scene.collection.objects.link(rig)
-    layer = bpy.context.view_layer
-    layer.objects.active = rig
-    bpy.ops.object.mode_set(mode="EDIT")
-    at = {"head": ((0, 0.01, -0.035), (0, 0.01, 0.145)), "jaw": ((0, 0.0, -0.02), (0, -0.07, -0.07)), "control": ((0.2, 0, 0), (0.2, 0, 0.02))}
+    from ...blender_addon.heads import Bones, add_rig
+
+    at: dict[str, Any] = {
+        "root": ((0, 0.02, -0.165), (0, 0.02, -0.1)), "head": ((0, 0.01, -0.035), (0, 0.01, 0.145)), "jaw": ((0, 0.0, -0.02), (0, -0.07, -0.07)),
+        "control": ((0.2, 0, 0), (0.2, 0, 0.02)),
+    }  # fmt: skip
     for role, part in (("eye.L", 1.0), ("eye.R", -1.0)):
         eye = head.vertices[np.unique(head.quads[_faces(head, _CUT["eyes"])])]
         centre = eye[eye[:, 0] * part > 0].mean(0)
         middle = np.array([centre[0], -centre[2] + 0.008, centre[1]])
-        at[role] = (tuple(middle), tuple(middle + np.array([0, 0.0, 0.02])))
-    root = armature.edit_bones.new("root")
-    root.head, root.tail = (np.array(v) / scale for v in ((0, 0.02, -0.165), (0, 0.02, -0.1)))
-    skull = None
-    for bone, role in (bones or {"head": "head"}).items():
-        made = armature.edit_bones.new(bone)
-        made.head, made.tail = (np.array(v) / scale for v in at[role])
-        made.use_deform = role != "control"
-        made.parent = root if role in ("head", "control") else skull
-        skull = made if role == "head" else skull
-    bpy.ops.object.mode_set(mode="OBJECT")
+        at[role] = (middle, middle + np.array([0, 0.0, 0.02]))
+    roles = {"root": "root"} | (bones or {"head": "head"})
+    skull = next(bone for bone, role in roles.items() if role == "head")
+    parent = {"root": "", "head": "root", "control": "root"}
+    made: Bones = {bone: (np.array(at[role][0]) / scale, np.array(at[role][1]) / scale, parent.get(role, skull)) for bone, role in roles.items()}
+    rig = add_rig(scene.collection, name, made)
+    for bone, role in roles.items():
+        rig.data.bones[bone].use_deform = role != "control"
     rig.scale = (scale,) * 3
-    layer.update()
+    bpy.context.view_layer.update()
     return rig
 
 
 def _skinned(obj: Any, rig: Any, bone: str) -> None:
-    group = obj.vertex_groups.new(name=bone)
-    group.add(list(range(len(obj.data.vertices))), 1.0, "REPLACE")
-    obj.parent = rig
-    obj.matrix_parent_inverse = rig.matrix_world.inverted()
-    obj.modifiers.new("Armature", "ARMATURE").object = rig
+    from ...blender_addon.heads import skin
+
+    skin(obj, rig, {bone: np.ones(len(obj.data.vertices))})
