@@ -10,9 +10,22 @@ _commands: list[Any] = []
 
 def _parts() -> tuple[Any, ...]:
     """What is registered, in this order."""
-    from . import align_sound, face_mapping, file_operators, guard, handlers, import_takes, live_operators, panels, settings, take_operators
+    from . import (
+        animation_operators,
+        face_mapping,
+        face_panels,
+        file_operators,
+        guard,
+        handlers,
+        import_takes,
+        live_operators,
+        panels,
+        settings,
+        take_operators,
+    )
 
-    return settings, file_operators, import_takes, align_sound, face_mapping, live_operators, take_operators, guard, panels, handlers
+    operators = file_operators, import_takes, animation_operators, face_mapping, live_operators, take_operators
+    return settings, *operators, guard, face_panels, panels, handlers
 
 
 def register(command: Callable[[list[str]], int] | None = None) -> None:

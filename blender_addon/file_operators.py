@@ -175,10 +175,7 @@ class INNERFACE_OT_back_out(Mended, bpy.types.Operator, ExportHelper):
         with _waiting(context.window):
             found = read_back(active_face(context), context.scene)
             formats.write_take(found.take, path)
-        for note in found.notes:
-            self.report({"INFO"}, note)
-        self.report({"INFO"}, f"Wrote {path}: {len(found.take.weights().time)} rows; residual {found.residual:.4f}")
-        return {"FINISHED"}
+        return self.told(found.notes, f"Wrote {path}: {len(found.take.weights().time)} rows; residual {found.residual:.4f}")
 
 
 class INNERFACE_OT_add_ict(Mended, bpy.types.Operator, ImportHelper):

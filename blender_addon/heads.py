@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 import bpy
@@ -10,8 +10,7 @@ import numpy as np
 
 _NECK_M = 0.06  # of the neck bends
 
-Place = Sequence[float]
-Bones = dict[str, tuple[Place, Place, str]]  # head, tail (Blender's axes, in the rig's units) and the parent's name, "" for none; parents first
+Bones = dict[str, tuple[Any, Any, str]]  # head, tail (Blender's axes, in the rig's units) and the parent's name, "" for none; parents first
 
 
 def to_blender(points: np.ndarray) -> np.ndarray:

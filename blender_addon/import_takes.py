@@ -16,10 +16,9 @@ from ..core.weights import Performer
 from . import bake, sound
 from .face import active_face
 from .mended import Threaded
-from .settings import preferences
+from .settings import OPTIONS, preferences
 
 _BYTES_S = 4e6  # of takes that are read and inferred in a second, for the bar
-MORE = ("trim_from", "trim_to", "neutral_from", "neutral_to", "calibrated", "sound", "widen")  # options that the dialog shows beside the keys'
 
 
 def performer() -> Performer:
@@ -46,29 +45,15 @@ class INNERFACE_OT_key_takes(Threaded, bpy.types.Operator, ImportHelper):
                ("RECORDED", "Where Recorded", "The frames that played while it was recorded with this add-on, else the scene's start")),
     )  # fmt: skip
     frame: IntProperty(name="Frame", default=1, description="May be negative")
-    fewer: BoolProperty(
-        name="Fewer Keys",
-        default=True,
-        description="Bezier keys that stay within the tolerance at every frame, instead of a key on every frame",
-    )
-    tolerance: FloatProperty(
-        name="Tolerance",
-        default=0.005,
-        min=0.0005,
-        max=0.2,
-        precision=4,
-        description="Largest deviation from the take at any frame, in weights (0 to 1)",
-    )
-    trim_from: FloatProperty(name="Trim From", min=0.0, precision=2, unit="TIME_ABSOLUTE", description="Seconds that are left out at the take's start")
-    trim_to: FloatProperty(name="To", min=0.0, precision=2, unit="TIME_ABSOLUTE", description="Second at which the take is cut off; 0 is its end")
-    neutral_from: FloatProperty(name="Neutral From", min=0.0, precision=2, unit="TIME_ABSOLUTE", description="Where the relaxed face begins that is taken out")
-    neutral_to: FloatProperty(name="To", min=0.0, precision=2, unit="TIME_ABSOLUTE", description="Where it ends; nothing is taken out while this is 0")
-    calibrated: EnumProperty(
-        name="Live Link Face", description="Which of the app's two files of a take",
-        items=(("AUTO", "Calibrated", "The one with the performer's neutral taken out (_cal.csv), where there is one"), ("RAW", "As Captured", "The other")),
-    )  # fmt: skip
-    sound: BoolProperty(name="Sound", default=True, description="Put the take's own sound into the sequencer, in sync")
-    widen: BoolProperty(name="Widen Sliders", description="Let shape keys go as far as the take does, beyond the ends of their sliders")
+    fewer: BoolProperty(**OPTIONS["fewer"])
+    tolerance: FloatProperty(**OPTIONS["tolerance"])
+    trim_from: FloatProperty(**OPTIONS["trim_from"])
+    trim_to: FloatProperty(**OPTIONS["trim_to"])
+    neutral_from: FloatProperty(**OPTIONS["neutral_from"])
+    neutral_to: FloatProperty(**OPTIONS["neutral_to"])
+    calibrated: EnumProperty(**OPTIONS["calibrated"])
+    sound: BoolProperty(**OPTIONS["sound"])
+    widen: BoolProperty(**OPTIONS["widen"])
 
     def invoke(self, context: Any, event: Any) -> set[str]:
         self.frame = context.scene.frame_current
@@ -113,7 +98,7 @@ class INNERFACE_OT_key_takes(Threaded, bpy.types.Operator, ImportHelper):
 
     def finish(self, context: Any, takes: list[Any]) -> set[str]:
         face, scene, options = active_face(context), context.scene, context.scene.innerface.options
-        for name in ("fewer", "tolerance", *MORE):
+        for name in OPTIONS:
             setattr(options, name, getattr(self, name))
         options.before = False
         at = {"START": float(scene.frame_start), "PLAYHEAD": float(scene.frame_current), "FRAME": float(self.frame), "RECORDED": None}[self.placed]
@@ -122,11 +107,9 @@ class INNERFACE_OT_key_takes(Threaded, bpy.types.Operator, ImportHelper):
             for k, loaded in enumerate(reversed(takes)):  # the first one plays at the end
                 how = bake.how_of(options, loaded.sensed, at=at if at is not None or loaded.frame is not None else float(scene.frame_start))
                 keyed.insert(0, one(face, loaded, scene, how, options, self.sound and k == len(takes) - 1))
-        for note in list(dict.fromkeys(n for k in keyed for n in k.notes)):
-            self.report({"INFO"}, note)
         total = bake.Keyed(0, 0, keys=sum(k.keys for k in keyed), dense_keys=sum(k.dense_keys for k in keyed))
-        self.report({"INFO"}, f"Keyed {len(takes)} take{'s' * (len(takes) > 1)} on {face.name}: {bake.counted(total)}")
-        return {"FINISHED"}
+        notes = list(dict.fromkeys(n for k in keyed for n in k.notes))
+        return self.told(notes, f"Keyed {len(takes)} take{'s' * (len(takes) > 1)} on {face.name}: {bake.counted(total)}")
 
 
 def spans(column: Any, options: Any) -> None:

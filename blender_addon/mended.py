@@ -29,6 +29,13 @@ class Mended:
             return {"CANCELLED"}
 
 
+    def told(self, notes: list[str], words: str) -> set[str]:
+        """All was done: notes for the user, and what was done, which stays in the status bar."""
+        for note in (*notes, words):
+            self.report({"INFO"}, note)  # type: ignore[attr-defined]
+        return {"FINISHED"}
+
+
 class Job:
     """Work in a thread of its own. `expected_s`: how long it will take, for the bar; `result` or `error` when `done`."""
 
@@ -71,6 +78,10 @@ class Threaded(Mended):
         """By script: no bar."""
         _, work, _ = self.prepare(context)  # type: ignore[attr-defined]
         return self.finish(context, work())  # type: ignore[attr-defined]
+
+    def invoke(self, context: Any, _event: Any) -> set[str]:
+        """Blender's call, from a button."""
+        return self.begin(context)
 
     def begin(self, context: Any) -> set[str]:
         """From `invoke`: the thread, and a timer that looks after it."""

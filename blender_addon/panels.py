@@ -1,4 +1,4 @@
-"""The sidebar tab, from top to bottom the recipe of a recording: Face, Animation, Performer, Connect, Calibrate, Record, Takes, Stream Out.
+"""The sidebar tab below Face and Animation, the recipe of a recording: Performer, Connect, Calibrate, Record, Takes, Stream Out.
 
 Panels only draw; what buttons do is in the operators. Texts put together here go through Blender's translation.
 """
@@ -10,240 +10,21 @@ import bpy
 import numpy as np
 from bpy.app.translations import pgettext_iface as iface_
 
-from ..core.errors import InnerfaceError
 from . import bake, connection, takes
-from .compat import all_curves
-from .face import Face, active_face, holder_of
+from .drawing import Tab, say
+from .face import face_or_none
 from .face_map import face_map
-from .face_mapping import driven
+from .face_panels import keys, smoothing
 from .hud import clock, step
-from .import_takes import spans
 from .live import LEVELS, live
 from .mended import jobs
 from .settings import preferences
 
 _STATES = {"ok": "CHECKMARK", "poor": "ERROR", "away": "CANCEL"}
 _PART_NAMES = {"mouth": "Mouth", "cheek": "Cheeks", "brow": "Brows", "eye_left": "Left Eye", "eye_right": "Right Eye"}
-_WIDE = 38  # letters that fit into a line of a sidebar of usual width
 
 
-def wrapped(text: str, width: int = _WIDE) -> list[str]:
-    """A sentence in lines that fit into the sidebar."""
-    out, line = [], ""
-    for word in text.split():
-        if line and len(line) + len(word) + 1 > width:
-            out.append(line)
-            line = word
-        else:
-            line = f"{line} {word}".strip()
-    return [*out, line] if line else out
-
-
-def say(layout: Any, text: str, icon: str = "INFO", context: Any = None) -> None:
-    """A sentence over as many lines as it needs."""
-    width = _WIDE
-    if context is not None and context.region is not None:
-        width = max(int((context.region.width / context.preferences.system.ui_scale - 70) / 6.6), 18)
-    column = layout.column(align=True)
-    column.scale_y = 0.85
-    for k, line in enumerate(wrapped(iface_(text), width)):
-        column.label(text=line, icon=icon if k == 0 else "BLANK1", translate=False)
-
-
-class _Tab:
-    bl_space_type = "VIEW_3D"
-    bl_region_type = "UI"
-    bl_category = "Innerface"
-
-
-class INNERFACE_PT_face(_Tab, bpy.types.Panel):
-    """What is animated."""
-
-    bl_label = "Face"
-    bl_idname = "INNERFACE_PT_face"
-
-    def draw(self, context: Any) -> None:
-        layout = self.layout
-        face, why = panel_face(context)
-        if face is None:
-            box = layout.box()
-            for line in why:
-                box.label(text=line, icon="INFO" if line == why[0] else "BLANK1")
-            layout.operator("innerface.add_head", icon="USER", text="Add a Head")
-            layout.operator("innerface.add_ict", icon="USER")
-            return
-        box = layout.box()
-        box.label(text=face.name, icon="OUTLINER_OB_ARMATURE" if face.rig else "MESH_DATA", translate=False)
-        missing = face.unmatched_channels()
-        names = iface_("{} of 52 channels ({}, {:.0%})").format(52 - len(missing), face.mapping.name, face.meshes[0].match.score)
-        box.label(text=names, icon="CHECKMARK" if not missing else "ERROR", translate=False)
-        turned = {t.name for t in face.mapping.live if t.kind == "bone"}
-        parts = [iface_("{} meshes").format(len(face.meshes))] if len(face.meshes) > 1 else []
-        parts += [iface_("{} bones").format(len(turned))] if turned else []
-        if parts:
-            box.label(text="   ".join(parts), icon="SHAPEKEY_DATA", translate=False)
-        if missing:
-            say(box, f"without {', '.join(missing[:6])}" + (f" and {len(missing) - 6} more" if len(missing) > 6 else ""), "BLANK1", context)
-        taken = driven(face)
-        if taken:
-            _, name, by = taken[0]
-            say(box, iface_("{} keys are driven, such as {} by {}").format(len(taken), name, by), "DRIVER", context)
-            box.operator("innerface.mapping_driven", icon="DRIVER_TRANSFORM")
-        column = layout.column(align=True)
-        column.operator("innerface.key_takes", icon="IMPORT", text="Key Takes...")
-        column.operator("innerface.export", icon="EXPORT", text="Export for Game Engine...")
-        column.operator("innerface.back_out", icon="FILE", text="Export as Take (CSV)...")
-
-
-def panel_face(context: Any) -> tuple[Face | None, list[str]]:
-    """The face to show, or None and the lines that say why there is none."""
-    try:
-        return active_face(context), []
-    except InnerfaceError as error:
-        if "characters" in str(error):
-            return None, ["Several faces here:", "click the one to use"]
-        return None, ["No face in this scene yet:", "a mesh with shape keys", "such as jawOpen"]
-
-
-class INNERFACE_PT_mapping(_Tab, bpy.types.Panel):
-    """What drives what."""
-
-    bl_label = "Mapping"
-    bl_parent_id = "INNERFACE_PT_face"
-    bl_options = {"DEFAULT_CLOSED"}
-
-    @classmethod
-    def poll(cls, context: Any) -> bool:
-        active = context.active_object
-        return panel_face(context)[0] is not None or (active is not None and active.type == "MESH" and active.data.shape_keys is not None)
-
-    def draw(self, context: Any) -> None:
-        layout = self.layout
-        face = panel_face(context)[0]
-        table = (face.holder if face is not None else holder_of(context.active_object)).innerface
-        row = layout.row(align=True)
-        row.operator("innerface.mapping_auto", icon="VIEWZOOM", text="Match by Names")
-        row.operator("innerface.mapping_preset", icon="PRESET", text="")
-        row.operator("innerface.mapping_load", icon="FILE_FOLDER", text="")
-        row.operator("innerface.mapping_save", icon="FILE_TICK", text="")
-        row.operator("innerface.mapping_clear", icon="X", text="")
-        if not table.targets:
-            say(layout, "Names decide. Match by Names makes a table of it that you can change", "INFO", context)
-        row = layout.row()
-        row.template_list("INNERFACE_UL_targets", "", table, "targets", table, "target", rows=5)
-        column = row.column(align=True)
-        for what, icon in (("ADD", "ADD"), ("REMOVE", "REMOVE"), ("MIRROR", "MOD_MIRROR")):
-            column.operator("innerface.mapping_row", icon=icon, text="").what = what
-        if not 0 <= table.target < len(table.targets):
-            return
-        item = table.targets[table.target]
-        column = layout.column(align=True)
-        column.prop(item, "channel", text="")
-        row = column.row(align=True)
-        row.prop(item, "kind", text="")
-        row.prop(item, "to", text="")
-        if item.kind == "bone":
-            column.prop(item, "axis", text="")
-        row = column.row(align=True)
-        row.prop(item, "gain")
-        row.prop(item, "offset")
-        row = column.row(align=True)
-        row.prop(item, "low", text="Min")
-        row.prop(item, "high", text="Max")
-        column.prop(item, "curve")
-
-
-class INNERFACE_PT_animation(_Tab, bpy.types.Panel):
-    """The take that plays, and how it was made into keys."""
-
-    bl_label = "Animation"
-
-    @classmethod
-    def poll(cls, context: Any) -> bool:
-        face = panel_face(context)[0]
-        return face is not None and bake.playing(face) is not None
-
-    def draw(self, context: Any) -> None:
-        layout, face = self.layout, panel_face(context)[0]
-        action = bake.playing(face) if face is not None else None
-        if action is None:
-            return
-        options, ready = action.innerface, bake.at_hand(action) is not None
-        box = layout.box()
-        box.label(text=action.name, icon="ACTION", translate=False)
-        row = layout.row(align=True)
-        row.operator("innerface.bake_again", icon="FILE_REFRESH", text="Bake Again" if ready else "Load and Bake Again")
-        if not ready:
-            say(layout, "The take is not loaded: options take effect with the next bake", "INFO", context)
-        row = layout.row(align=True)
-        row.operator("innerface.neutral_here", icon="USER", text="Neutral from Here")
-        sub = row.row(align=True)
-        sub.active = options.neutral_to > 0
-        sub.operator("innerface.neutral_here", icon="X", text="").clear = True
-        spans(layout.column(align=True), options)
-        if action.name in bake.refused:
-            say(layout, bake.refused[action.name], "ERROR", context)
-        layout.prop(options, "widen")
-        layout.operator("innerface.align_sound", icon="SPEAKER")
-
-
-class INNERFACE_PT_smoothing(_Tab, bpy.types.Panel):
-    """Smoothing of what plays, by region, seen at once."""
-
-    bl_label = "Smoothing"
-    bl_parent_id = "INNERFACE_PT_animation"
-
-    def draw(self, context: Any) -> None:
-        layout, face = self.layout, panel_face(context)[0]
-        action = bake.playing(face) if face is not None else None
-        if action is None:
-            return
-        smoothing(layout, action.innerface)
-        loaded = bake.at_hand(action)
-        if loaded is not None and not loaded.sensed and not action.innerface.smooth_camera:
-            say(layout, "A camera's take is left as it is; tick Camera Takes, Too", "INFO", context)
-
-
-class INNERFACE_PT_keys(_Tab, bpy.types.Panel):
-    """Keys of what plays."""
-
-    bl_label = "Keys"
-    bl_parent_id = "INNERFACE_PT_animation"
-
-    def draw(self, context: Any) -> None:
-        layout, face = self.layout, panel_face(context)[0]
-        action = bake.playing(face) if face is not None else None
-        if action is None:
-            return
-        layout.use_property_split = True
-        layout.use_property_decorate = False
-        keys(layout, action.innerface)
-        count = sum(len(c.keyframe_points) for c in all_curves(action))
-        length = max(int(action.frame_range[1] - action.frame_range[0]) + 1, 1) * sum(1 for _ in all_curves(action))
-        say(layout, iface_("{:,} keys instead of {:,}").format(count, length), "KEYFRAME", context)
-
-
-def smoothing(layout: Any, options: Any) -> None:
-    """The sliders of smoothing."""
-    layout.use_property_split = True
-    layout.use_property_decorate = False
-    layout.prop(options, "before", toggle=True, text="Before (No Smoothing)" if not options.before else "Shows Before")
-    column = layout.column(align=True)
-    column.active = not options.before
-    for part in ("mouth", "cheek", "brow", "eye_left", "eye_right"):
-        column.prop(options, f"smooth_{part}", slider=True)
-    column.prop(options, "smooth_camera")
-
-
-def keys(layout: Any, options: Any) -> None:
-    """How many keys."""
-    layout.prop(options, "fewer")
-    row = layout.row()
-    row.active = options.fewer
-    row.prop(options, "tolerance")
-
-
-class INNERFACE_PT_performer(_Tab, bpy.types.Panel):
+class INNERFACE_PT_performer(Tab, bpy.types.Panel):
     """Who wears what."""
 
     bl_label = "Performer"
@@ -266,7 +47,7 @@ def _placeholders() -> bool:
     return bpy.app.version >= (4, 1, 0)
 
 
-class INNERFACE_PT_connect(_Tab, bpy.types.Panel):
+class INNERFACE_PT_connect(Tab, bpy.types.Panel):
     """What is heard."""
 
     bl_label = "Connect"
@@ -363,13 +144,11 @@ class INNERFACE_PT_connect(_Tab, bpy.types.Panel):
 
 def _other_face(context: Any) -> bool:
     """Whether another face than the live one is active."""
-    try:
-        return live.preview is not None and active_face(context).name != live.preview.name
-    except InnerfaceError:
-        return False
+    face = face_or_none(context)
+    return live.preview is not None and face is not None and face.name != live.preview.name
 
 
-class INNERFACE_PT_calibrate(_Tab, bpy.types.Panel):
+class INNERFACE_PT_calibrate(Tab, bpy.types.Panel):
     """How the sensors sit."""
 
     bl_label = "Calibrate"
@@ -425,7 +204,7 @@ class INNERFACE_PT_calibrate(_Tab, bpy.types.Panel):
                 say(layout, text, "ERROR", context)
 
 
-class INNERFACE_PT_sites(_Tab, bpy.types.Panel):
+class INNERFACE_PT_sites(Tab, bpy.types.Panel):
     """Which sensor sits where."""
 
     bl_label = "Sites"
@@ -448,7 +227,7 @@ class INNERFACE_PT_sites(_Tab, bpy.types.Panel):
             say(self.layout, f"Tap the sensor at {live.status['touching'].replace('_', ' ')} twice, the head still", "VIEW_PAN", context)
 
 
-class INNERFACE_PT_record(_Tab, bpy.types.Panel):
+class INNERFACE_PT_record(Tab, bpy.types.Panel):
     """A take of it."""
 
     bl_label = "Record"
@@ -487,7 +266,7 @@ class INNERFACE_PT_record(_Tab, bpy.types.Panel):
         return iface_("Saving ...") if shoot.phase == "stopping" else iface_("Cancel   {:.0f}").format(shoot.left)
 
 
-class INNERFACE_PT_record_options(_Tab, bpy.types.Panel):
+class INNERFACE_PT_record_options(Tab, bpy.types.Panel):
     """How recordings go with the timeline."""
 
     bl_label = "Options"
@@ -522,7 +301,7 @@ class INNERFACE_UL_takes(bpy.types.UIList):
         sub.label(text=clock(item.seconds), translate=False)
 
 
-class INNERFACE_PT_takes(_Tab, bpy.types.Panel):
+class INNERFACE_PT_takes(Tab, bpy.types.Panel):
     """What was recorded."""
 
     bl_label = "Takes"
@@ -545,16 +324,14 @@ class INNERFACE_PT_takes(_Tab, bpy.types.Panel):
         row = layout.row()
         row.scale_y = 1.4
         row.operator("innerface.take_bake", icon="KEYINGSET", text="Bake Again" if take is not None and take.baked else "Bake to Face")
-        try:
-            tracks = bake.invented_tracks(active_face(context))
-        except InnerfaceError:
-            tracks = []
+        face = face_or_none(context)
+        tracks = bake.invented_tracks(face) if face is not None else []
         if tracks:
             shown = not any(track.mute for track in tracks)
             layout.operator("innerface.invented", icon="HIDE_OFF" if shown else "HIDE_ON", text="Mute Invented Channels" if shown else "Play Invented Channels")
 
 
-class INNERFACE_PT_bake_options(_Tab, bpy.types.Panel):
+class INNERFACE_PT_bake_options(Tab, bpy.types.Panel):
     """How takes become keys."""
 
     bl_label = "Bake Options"
@@ -575,7 +352,7 @@ class INNERFACE_PT_bake_options(_Tab, bpy.types.Panel):
         layout.prop(shot.options, "widen")
 
 
-class INNERFACE_PT_bake_smoothing(_Tab, bpy.types.Panel):
+class INNERFACE_PT_bake_smoothing(Tab, bpy.types.Panel):
     """Smoothing of the next bake."""
 
     bl_label = "Smoothing"
@@ -586,7 +363,7 @@ class INNERFACE_PT_bake_smoothing(_Tab, bpy.types.Panel):
         smoothing(self.layout, context.scene.innerface.options)
 
 
-class INNERFACE_PT_stream(_Tab, bpy.types.Panel):
+class INNERFACE_PT_stream(Tab, bpy.types.Panel):
     """Where faces go."""
 
     bl_label = "Stream Out"
@@ -608,8 +385,7 @@ class INNERFACE_PT_stream(_Tab, bpy.types.Panel):
 
 
 CLASSES = (
-    INNERFACE_UL_takes, INNERFACE_PT_face, INNERFACE_PT_mapping, INNERFACE_PT_animation, INNERFACE_PT_smoothing, INNERFACE_PT_keys, INNERFACE_PT_performer,
-    INNERFACE_PT_connect, INNERFACE_PT_calibrate, INNERFACE_PT_sites, INNERFACE_PT_record,
+    INNERFACE_UL_takes, INNERFACE_PT_performer, INNERFACE_PT_connect, INNERFACE_PT_calibrate, INNERFACE_PT_sites, INNERFACE_PT_record,
     INNERFACE_PT_record_options, INNERFACE_PT_takes, INNERFACE_PT_bake_options, INNERFACE_PT_bake_smoothing, INNERFACE_PT_stream,
 )  # fmt: skip
 

@@ -131,34 +131,39 @@ PARTS = tuple((name, label, f"Key the {label.lower()}", 1 << k) for k, (name, la
 ))  # fmt: skip
 
 
+_SECONDS: dict[str, Any] = {"min": 0.0, "precision": 2, "unit": "TIME_ABSOLUTE"}
+OPTIONS: dict[str, dict[str, Any]] = {  # of a take's keys: the import dialog has them, the scene for the next take, and an action for its own
+    "fewer": {
+        "name": "Fewer Keys", "default": True, "description": "Bezier keys that stay within the tolerance at every frame, instead of a key on every frame",
+    },
+    "tolerance": {
+        "name": "Tolerance", "default": 0.005, "min": 0.0005, "max": 0.2, "precision": 4,
+        "description": "Largest deviation from the take at any frame, in weights (0 to 1)",
+    },
+    "trim_from": _SECONDS | {"name": "Trim From", "description": "Seconds that are left out at the take's start"},
+    "trim_to": _SECONDS | {"name": "To", "description": "Second at which the take is cut off; 0 is its end"},
+    "neutral_from": _SECONDS | {"name": "Neutral From", "description": "Second of the take at which the relaxed face begins that is taken out of it"},
+    "neutral_to": _SECONDS | {"name": "To", "description": "Where it ends; nothing is taken out while this is 0"},
+    "calibrated": {
+        "name": "Live Link Face", "description": "Which of the app's two files of a take",
+        "items": (("AUTO", "Calibrated", "The one with the performer's neutral taken out (_cal.csv), where there is one"), ("RAW", "As Captured", "The other")),
+    },
+    "sound": {"name": "Sound", "default": True, "description": "Put the take's own sound into the sequencer, in sync"},
+    "widen": {"name": "Widen Sliders", "description": "Let shape keys go as far as the take does, beyond the ends of their sliders"},
+}  # fmt: skip
+
+
 class InnerfaceBake(bpy.types.PropertyGroup):
     """How a take becomes keys: in the scene for the next take, in an action for the one that it is of."""
 
-    fewer: BoolProperty(
-        name="Fewer Keys", default=True, update=_changed,
-        description="Bezier keys that stay within the tolerance at every frame, instead of a key on every frame",
-    )  # fmt: skip
-    tolerance: FloatProperty(
-        name="Tolerance", default=0.005, min=0.0005, max=0.2, precision=4, update=_changed,
-        description="Largest deviation from the take at any frame, in weights (0 to 1)",
-    )  # fmt: skip
+    fewer: BoolProperty(**OPTIONS["fewer"], update=_changed)
+    tolerance: FloatProperty(**OPTIONS["tolerance"], update=_changed)
     parts: EnumProperty(name="Parts", options={"ENUM_FLAG"}, items=PARTS, default={p[0] for p in PARTS}, description="What is keyed (Shift-click for several)")
-    widen: BoolProperty(
-        name="Widen Sliders", default=False, update=_changed, description="Let shape keys go as far as the take does, beyond the ends of their sliders"
-    )
-    neutral_from: FloatProperty(
-        name="Neutral From", default=0.0, min=0.0, precision=2, update=_changed, unit="TIME_ABSOLUTE",
-        description="Seconds from the take's start at which the relaxed face begins that is taken out of it",
-    )  # fmt: skip
-    neutral_to: FloatProperty(
-        name="To", default=0.0, min=0.0, precision=2, update=_changed, unit="TIME_ABSOLUTE", description="Where it ends; nothing is taken out while this is 0"
-    )
-    trim_from: FloatProperty(
-        name="Trim From", default=0.0, min=0.0, precision=2, update=_changed, unit="TIME_ABSOLUTE", description="Seconds that are left out at the take's start"
-    )
-    trim_to: FloatProperty(
-        name="To", default=0.0, min=0.0, precision=2, update=_changed, unit="TIME_ABSOLUTE", description="Second at which the take is cut off; 0 is its end"
-    )
+    widen: BoolProperty(**OPTIONS["widen"], update=_changed)
+    neutral_from: FloatProperty(**OPTIONS["neutral_from"], update=_changed)
+    neutral_to: FloatProperty(**OPTIONS["neutral_to"], update=_changed)
+    trim_from: FloatProperty(**OPTIONS["trim_from"], update=_changed)
+    trim_to: FloatProperty(**OPTIONS["trim_to"], update=_changed)
     before: BoolProperty(name="Before", default=False, update=_changed, description="Show the take without any smoothing, to compare")
     smooth_mouth: FloatProperty(name="Mouth", default=1.0, description="Smoothing of mouth and jaw: 0 is off, 1 usual", **_SMOOTH)
     smooth_cheek: FloatProperty(name="Cheeks", default=1.0, description="Smoothing of cheeks and nose: 0 is off, 1 usual", **_SMOOTH)
@@ -168,11 +173,8 @@ class InnerfaceBake(bpy.types.PropertyGroup):
     smooth_camera: BoolProperty(
         name="Camera Takes, Too", default=False, update=_changed, description="Smooth takes of cameras as well; they have mostly been smoothed already"
     )
-    calibrated: EnumProperty(
-        name="Live Link Face", description="Which of the app's two files of a take",
-        items=(("AUTO", "Calibrated", "The one with the performer's neutral taken out (_cal.csv), where there is one"), ("RAW", "As Captured", "The other")),
-    )  # fmt: skip
-    sound: BoolProperty(name="Sound", default=True, description="Put the take's own sound into the sequencer, in sync")
+    calibrated: EnumProperty(**OPTIONS["calibrated"])
+    sound: BoolProperty(**OPTIONS["sound"])
 
 
 class InnerfaceTarget(bpy.types.PropertyGroup):

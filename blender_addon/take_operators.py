@@ -6,13 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import bpy
-from bpy.props import BoolProperty
 
 from ..core.errors import InnerfaceError
 from . import bake, takes
-from .face import active_face
-from .import_takes import one, performer, wanted
-from .keying import scene_rate
+from .face import active_face, face_or_none
+from .import_takes import one, performer
 from .mended import Mended, Threaded
 
 _INFER_X = 60.0  # times real time that reading and inferring a take is expected to run at, for the bar
@@ -46,9 +44,6 @@ class INNERFACE_OT_take_bake(_Chosen, Threaded, bpy.types.Operator):
     bl_label = "Bake to Face"
     bl_options = {"REGISTER", "UNDO"}
 
-    def invoke(self, context: Any, _event: Any) -> set[str]:
-        return self.begin(context)
-
     def prepare(self, context: Any) -> tuple[str, Callable[[], Any], float]:
         active_face(context)  # said before the work, where there is none
         row, who = _take(), performer()
@@ -64,77 +59,8 @@ class INNERFACE_OT_take_bake(_Chosen, Threaded, bpy.types.Operator):
         with bake.whole(face):
             how = bake.how_of(shot.options, loaded.sensed, at=at, onto=shot.onto, span=span, blend=shot.blend)
             keyed = one(face, loaded, scene, how, shot.options, shot.options.sound and shot.onto == "ACTION")
-        for note in keyed.notes:
-            self.report({"INFO"}, note)
-        self.report({"INFO"}, f"Baked {loaded.path.stem} on {face.name} from frame {keyed.first_frame}: {bake.counted(keyed)}")
         takes.mark_baked()
-        return {"FINISHED"}
-
-
-class INNERFACE_OT_bake_again(Threaded, bpy.types.Operator):
-    """Read the take that plays again, and bake it with its options. Keys that you made or moved stay"""
-
-    bl_idname = "innerface.bake_again"
-    bl_label = "Bake Again"
-    bl_options = {"REGISTER", "UNDO"}
-
-    @classmethod
-    def poll(cls, context: Any) -> bool:
-        try:
-            return bake.playing(active_face(context)) is not None
-        except InnerfaceError:
-            return False
-
-    def invoke(self, context: Any, _event: Any) -> set[str]:
-        return self.begin(context)
-
-    def prepare(self, context: Any) -> tuple[str, Callable[[], Any], float]:
-        action, who = bake.playing(active_face(context)), performer()
-        path = wanted(Path(action[bake.TAKE]), False)
-        return f"Baking {path.stem}", lambda: bake.load(path, who), 3.0
-
-    def finish(self, context: Any, loaded: Any) -> set[str]:
-        face = active_face(context)
-        keyed = bake.again(face, bake.playing(face), loaded, context.scene)
-        for note in keyed.notes:
-            self.report({"INFO"}, note)
-        self.report({"INFO"}, f"Baked {loaded.path.stem} again: {bake.counted(keyed)}")
-        return {"FINISHED"}
-
-
-class INNERFACE_OT_neutral_here(Mended, bpy.types.Operator):
-    """Take the face at the playhead (or in the preview range, where one is set) as the relaxed one, in the whole take that plays"""
-
-    bl_idname = "innerface.neutral_here"
-    bl_label = "Set Neutral from Here"
-    bl_options = {"REGISTER", "UNDO"}
-
-    clear: BoolProperty(options={"HIDDEN", "SKIP_SAVE"})
-
-    poll = INNERFACE_OT_bake_again.poll
-
-    def work(self, context: Any) -> set[str]:
-        scene, face = context.scene, active_face(context)
-        action, rate = bake.playing(face), scene_rate(scene)
-        first, last = (scene.frame_preview_start, scene.frame_preview_end) if scene.use_preview_range else (scene.frame_current, scene.frame_current)
-        span = [max((f - float(action[bake.START])) / rate, 0.0) for f in (first - 0.5, last + 0.5)]
-        loaded = bake.at_hand(action)
-        if loaded is None:
-            loaded = bake.load(Path(action[bake.TAKE]), performer())
-        begins, length = float(action[bake.START]), loaded.weights.take.weights().duration
-        if not self.clear and (span[1] <= 0 or span[0] >= length):
-            where = f"from frame {begins:.0f} to {begins + length * rate:.0f}"
-            raise InnerfaceError(f"the playhead is {'before' if span[1] <= 0 else 'after'} the take, which lies {where}; move it into the take")
-        options = action.innerface
-        was = options.neutral_from, options.neutral_to
-        bake.set_one(options, neutral_from=0.0 if self.clear else span[0], neutral_to=0.0 if self.clear else span[1])
-        try:
-            keyed = bake.again(face, action, loaded, scene)
-        except InnerfaceError:
-            bake.set_one(options, neutral_from=was[0], neutral_to=was[1])
-            raise
-        self.report({"INFO"}, f"{'Neutral cleared' if self.clear else f'Neutral is {span[0]:.2f} to {span[1]:.2f} s of the take'}: {bake.counted(keyed)}")
-        return {"FINISHED"}
+        return self.told(keyed.notes, f"Baked {loaded.path.stem} on {face.name} from frame {keyed.first_frame}: {bake.counted(keyed)}")
 
 
 class INNERFACE_OT_take_delete(_Chosen, Mended, bpy.types.Operator):
@@ -189,10 +115,8 @@ class INNERFACE_OT_invented(Mended, bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: Any) -> bool:
-        try:
-            return bool(bake.invented_tracks(active_face(context)))
-        except InnerfaceError:
-            return False
+        face = face_or_none(context)
+        return face is not None and bool(bake.invented_tracks(face))
 
     def work(self, context: Any) -> set[str]:
         tracks = bake.invented_tracks(active_face(context))
@@ -203,10 +127,7 @@ class INNERFACE_OT_invented(Mended, bpy.types.Operator):
         return {"FINISHED"}
 
 
-CLASSES = (
-    INNERFACE_OT_take_bake, INNERFACE_OT_bake_again, INNERFACE_OT_neutral_here, INNERFACE_OT_take_delete, INNERFACE_OT_takes_folder, INNERFACE_OT_takes_refresh,
-    INNERFACE_OT_invented,
-)  # fmt: skip
+CLASSES = (INNERFACE_OT_take_bake, INNERFACE_OT_take_delete, INNERFACE_OT_takes_folder, INNERFACE_OT_takes_refresh, INNERFACE_OT_invented)
 
 
 register, unregister = bpy.utils.register_classes_factory(CLASSES)

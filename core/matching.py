@@ -8,8 +8,6 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
-import numpy as np
-
 from .channels import ARKIT
 
 _TOLERANT = 0.9  # what a name counts that is only nearly one of a table's
@@ -36,7 +34,7 @@ SCHEMES: dict[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True)
 class Match:
-    """A mapping from channels to keys: each target is (channel, key, weight); a key's value is the weighted sum. `score` 0..1: how much of the 52 channels is
+    """What names say: each target is (channel, key, weight). `score` 0..1: how much of the 52 channels is
     answered, a name that is spelled otherwise counting a little less."""
 
     scheme: str
@@ -49,15 +47,6 @@ class Match:
     def keys(self) -> tuple[str, ...]:
         """Keys that are driven, in the order of the mesh."""
         return tuple(dict.fromkeys(key for _, key, _ in self.targets))
-
-    def matrix(self, channels: tuple[str, ...]) -> np.ndarray:
-        """(C, K) so that weights (T, C) @ matrix gives the keys' values (T, K)."""
-        keys = self.keys
-        out = np.zeros((len(channels), len(keys)))
-        for channel, key, weight in self.targets:
-            if channel in channels:
-                out[channels.index(channel), keys.index(key)] += weight
-        return out
 
 
 def _plain(name: str) -> str:

@@ -78,7 +78,7 @@ def test_the_active_object_chooses_among_several_faces(load, scene, addon):
     first = addon.context.active_object
     addon.ops.innerface.add_head()
     second = addon.context.active_object
-    face, panels = load("blender_addon.face"), load("blender_addon.panels")
+    face, panels = load("blender_addon.face"), load("blender_addon.face_panels")
     assert face.active_face(addon.context).meshes[0].object == second
     addon.context.view_layer.objects.active = first
     assert face.active_face(addon.context).meshes[0].object == first

@@ -47,11 +47,11 @@ class Layout:
 @pytest.fixture
 def drawn(load, addon, monkeypatch):
     """`drawn("connect")`: what a panel says (one text) and its buttons."""
-    panels = load("blender_addon.panels")
+    panels, above = load("blender_addon.panels"), load("blender_addon.face_panels")
     monkeypatch.setattr(panels.face_map, "icon", lambda positions, states: 1)
 
     def draw(name):
-        kind = getattr(panels, f"INNERFACE_PT_{name}")
+        kind = getattr(panels, f"INNERFACE_PT_{name}", None) or getattr(above, f"INNERFACE_PT_{name}")
         panel = SimpleNamespace(layout=Layout())
         for extra in ("_choose", "_streams", "_sensors", "_said"):
             if hasattr(kind, extra):
@@ -156,7 +156,7 @@ def test_problems_are_said_where_they_are_looked_for(load, drawn, addon, connect
 
 
 def test_sentences_are_broken_where_the_sidebar_ends(load):
-    wrapped = load("blender_addon.panels").wrapped
+    wrapped = load("blender_addon.drawing").wrapped
     lines = wrapped("left buccinator is noisy: check the tape and the cable", 20)
     assert all(len(line) <= 20 for line in lines) and " ".join(lines) == "left buccinator is noisy: check the tape and the cable" and wrapped("") == []
 

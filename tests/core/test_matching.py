@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 from innerface.core.channels import ARKIT, pascal
+from innerface.core.mapping import Mapping, Target
 from innerface.core.matching import SCHEMES, match, schemes
 
 
@@ -45,9 +46,11 @@ def test_what_matches_nothing_is_listed_and_not_invented():
 
 def test_one_channel_drives_both_halves_and_two_channels_add_up_on_one_key():
     found = match([other for _, other, _ in schemes()["MetaHuman curves"]])
-    channels = ("mouthFunnel", "mouthPucker")
-    values = np.array([[0.5, 0.0], [0.0, 0.5], [0.5, 0.5]]) @ found.matrix(channels)
-    k = found.keys.index("CTRL_expressions_mouthFunnelUL")
+    made = Mapping(found.scheme, tuple(Target(channel, "key", key, gain=weight) for channel, key, weight in found.targets))
+    weights = np.zeros((3, len(ARKIT)))
+    weights[:, [ARKIT.index("mouthFunnel"), ARKIT.index("mouthPucker")]] = [[0.5, 0.0], [0.0, 0.5], [0.5, 0.5]]
+    values = made.values(weights)
+    k = made.destinations.index(("key", "CTRL_expressions_mouthFunnelUL", ""))
     assert values[0, k] > 0 and values[1, k] > 0
     assert values[2, k] == pytest.approx(values[0, k] + values[1, k])
 
