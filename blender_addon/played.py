@@ -60,6 +60,7 @@ def played(face: Face, scene: Any, meshes: list[Any], progress: Progress | None 
     if not len(frames):
         raise InnerfaceError(f"the scene ends at frame {scene.frame_end}, before it begins at {scene.frame_start}; set its range")
     out = Played(frames)
+    scene.view_layers[0].update()  # where things are is read from it
     if all(_plain(block) for block in _blocks(face, meshes)) and not _constrained(face, meshes):
         _from_curves(out, face, meshes, numbers)
     else:
