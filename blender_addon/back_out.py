@@ -79,7 +79,7 @@ def _values(face: Face, out: Played, notes: list[str]) -> np.ndarray:
 
 
 def _of_bone(turn: Turn, basis: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Angles (F, 3: rad) and moves (F, 3: m) in the head's axes of a bone's matrices."""
+    """Angles (F, 3: rad) and moves (F, 3: m) in the head's axes of matrices of a bone, or of an object that is turned itself."""
     basis = np.broadcast_to(basis, (count, 4, 4))
     rotation = basis[:, :3, :3] / np.linalg.norm(basis[:, :3, :3], axis=1, keepdims=True)
     return replace(turn, mode="QUATERNION").angles(from_matrix(rotation)), turn.moves(basis[:, :3, 3])
@@ -91,11 +91,7 @@ def _head(face: Face, out: Played, notes: list[str]) -> np.ndarray:
     if isinstance(turn, str):
         notes.append(turn.replace("the take's head angles were not keyed", "head angles are 0"))
         return np.zeros((len(out.frames), 3))
-    if turn.bone is not None:
-        angles, _ = _of_bone(turn, out.bones[turn.bone], len(out.frames))
-        return angles
-    place = np.broadcast_to(out.places[turn.owner], (len(out.frames), 4, 4))
-    if len(out.places[turn.owner]) == 1:
+    if turn.bone is None and len(out.places[turn.owner]) == 1:
         return np.zeros((len(out.frames), 3))
-    rotation = place[:, :3, :3] / np.linalg.norm(place[:, :3, :3], axis=1, keepdims=True)
-    return replace(turn, mode="QUATERNION").angles(from_matrix(rotation))
+    angles, _ = _of_bone(turn, out.places[turn.owner] if turn.bone is None else out.bones[turn.bone], len(out.frames))
+    return angles

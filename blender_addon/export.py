@@ -70,7 +70,10 @@ def export(face: Face, scene: Any, path: str | Path, preset: str, modifiers: str
     out = played(face, scene, parts(face, scene), progress)
     name = clip_name(face)
     with staged(face, scene, out, name, chosen.unit, modifiers, chosen.rig_name) as stage:
-        (_fbx if chosen.kind == "fbx" else _glb)(stage, Path(path), scene)
+        if chosen.kind == "fbx":
+            _fbx(stage, Path(path))
+        else:
+            _glb(stage, Path(path), scene)
         notes = list(dict.fromkeys(stage.notes))
         if preset == "UNITY" and stage.peak > UNITY_MOST + 1e-4:
             notes.append(f"weights go to {stage.peak * 100:.0f}: Unity cuts them at 100 unless Player Settings > Clamp BlendShapes is off")
@@ -111,7 +114,7 @@ def instructions(made: Exported, path: Path, preset: str, scene: Any) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _fbx(stage: Stage, path: Path, _scene: Any) -> None:
+def _fbx(stage: Stage, path: Path) -> None:
     """The exporter samples the stage at every frame; faces rest in their basis shape meanwhile: it reads the keys' values, and writes the meshes as stored."""
     for obj in stage.meshes:
         obj.show_only_shape_key, obj.active_shape_key_index = True, 0

@@ -121,17 +121,13 @@ def _from_curves(out: Played, face: Face, meshes: list[Any], numbers: bool) -> N
         if obj.data.shape_keys is not None:
             out.keys[obj] = _key_values(obj.data.shape_keys, out.frames)
     for place, owner, path, index in properties(face, []) if numbers else ():
-        found = compat.fcurves_playing(owner)
-        curve = found.find(path, index=index) if found is not None else None
-        keyed = curve is not None and len(curve.keyframe_points)
         there = value_of(owner, *split(face.mapping.destinations[place][1]))
-        out.numbers[place] = curves.sample(curve, out.frames) if keyed else np.full(len(out.frames), there)
+        out.numbers[place] = _sampled(_keyed(compat.fcurves_playing(owner), path, index), out.frames, there)
     top = _moved(face.turns, "", face.turns.matrix_basis, out.frames)
     if face.rig is not None:
         for bone in _bones(face):
             prefix = f'pose.bones["{bpy.utils.escape_identifier(bone.name)}"].'
             out.bones[bone.name] = _moved(face.rig, prefix, bone.matrix_basis, out.frames, bone)
-        out.places[face.rig] = top
     out.places[face.turns] = top
     start = np.array(face.turns.matrix_world)
     for obj in meshes:
@@ -141,11 +137,23 @@ def _from_curves(out: Played, face: Face, meshes: list[Any], numbers: bool) -> N
             out.places[obj] = top @ np.linalg.inv(start) @ np.array(obj.matrix_world)
         else:
             out.places[obj] = np.array(obj.matrix_world)[None]
-    for obj in meshes:  # on a bone of the rig
-        if face.rig is not None and obj.parent == face.rig and obj.parent_type == "BONE":
-            bone = face.rig.pose.bones[obj.parent_bone]
-            local = np.linalg.inv(np.array(face.rig.matrix_world @ bone.matrix)) @ np.array(obj.matrix_world)
-            out.places[obj] = top @ pose(out, face.rig)[obj.parent_bone] @ local
+    carried = [o for o in meshes if face.rig is not None and o.parent == face.rig and o.parent_type == "BONE"]
+    bones = pose(out, face.rig) if carried else {}
+    for obj in carried:
+        bone = face.rig.pose.bones[obj.parent_bone]
+        local = np.linalg.inv(np.array(face.rig.matrix_world @ bone.matrix)) @ np.array(obj.matrix_world)
+        out.places[obj] = top @ bones[obj.parent_bone] @ local
+
+
+def _keyed(fcurves: Any, path: str, index: int = 0) -> Any:
+    """The curve there, None where there is none with keys."""
+    curve = fcurves.find(path, index=index) if fcurves is not None else None
+    return curve if curve is not None and len(curve.keyframe_points) else None
+
+
+def _sampled(curve: Any, frames: np.ndarray, there: Any) -> np.ndarray:
+    """Values (F,) of a curve, or what is `there` without one."""
+    return np.full(len(frames), there) if curve is None else curves.sample(curve, frames)
 
 
 def _key_values(key: Any, frames: np.ndarray) -> np.ndarray:
@@ -153,8 +161,7 @@ def _key_values(key: Any, frames: np.ndarray) -> np.ndarray:
     found = compat.fcurves_playing(key)
     out = np.empty((len(frames), len(key.key_blocks) - 1))
     for k, block in enumerate(key.key_blocks[1:]):
-        curve = found.find(curves.shape_key_path(block.name)) if found is not None else None
-        values = curves.sample(curve, frames) if curve is not None and len(curve.keyframe_points) else block.value
+        values = _sampled(_keyed(found, curves.shape_key_path(block.name)), frames, block.value)
         out[:, k] = np.clip(values, block.slider_min, block.slider_max) if not block.mute else 0.0
     return out
 
@@ -165,17 +172,10 @@ def _moved(owner: Any, prefix: str, basis: Any, frames: np.ndarray, target: Any 
     mode = target.rotation_mode
     rotation = {"QUATERNION": ("rotation_quaternion", 4), "AXIS_ANGLE": ("rotation_axis_angle", 4)}.get(mode, ("rotation_euler", 3))
     names = (("location", 3), rotation, ("scale", 3))
-    lanes = {(name, i): found.find(prefix + name, index=i) for name, count in names for i in range(count)} if found is not None else {}
-    if not any(c is not None and len(c.keyframe_points) for c in lanes.values()):
+    lanes = {name: [_keyed(found, prefix + name, i) for i in range(count)] for name, count in names}
+    if not any(curve is not None for lane in lanes.values() for curve in lane):
         return np.array(basis)[None]
-    values = {}
-    for name, count in names:
-        columns = []
-        for i in range(count):
-            curve = lanes[name, i]
-            keyed = curve is not None and len(curve.keyframe_points)
-            columns.append(curves.sample(curve, frames) if keyed else np.full(len(frames), getattr(target, name)[i]))
-        values[name] = np.stack(columns, axis=1)
+    values = {name: np.stack([_sampled(c, frames, getattr(target, name)[i]) for i, c in enumerate(lane)], axis=1) for name, lane in lanes.items()}
     out = np.zeros((len(frames), 4, 4))
     out[:, :3, :3] = _rotations(values[rotation[0]], mode) * values["scale"][:, None, :]
     out[:, :3, 3], out[:, 3, 3] = values["location"], 1.0
@@ -214,8 +214,7 @@ def _from_scene(out: Played, face: Face, scene: Any, meshes: list[Any], progress
         raise InnerfaceError(f"'{hidden[0].name}' is hidden, or in a hidden collection, and more than keys moves it; show it to export the face")
     buffers = {o: np.empty(len(o.data.shape_keys.key_blocks), dtype=np.float32) for o in keyed}
     out.keys = {o: np.empty((count, len(b) - 1)) for o, b in buffers.items()}
-    objects = [*meshes, *([rig] if rig is not None else [face.turns])]
-    out.places = {o: np.empty((count, 4, 4)) for o in dict.fromkeys(objects)}
+    out.places = {o: np.empty((count, 4, 4)) for o in dict.fromkeys([*meshes, face.turns])}
     bones = _bones(face)
     matrices = np.empty((count, len(bones), 4, 4))
     numbers = [(place, owner, *split(face.mapping.destinations[place][1])) for place, owner, _, _ in (properties(face, []) if with_numbers else ())]

@@ -85,7 +85,7 @@ def _inside(scene: Any) -> Iterator[None]:
 
 def _build(stage: Stage, face: Face, out: Played, unit: float, modifiers: str) -> None:
     """The skeleton, and the meshes skinned to it, in units of the file."""
-    top = face.rig if face.rig is not None else face.turns
+    top = face.turns
     world = out.places[top][0]
     scale = np.linalg.norm(world[:3, :3], axis=0)
     grow = np.diag([*(scale * unit), 1.0])  # from the rig's space to the file's
@@ -303,8 +303,7 @@ def _animate(stage: Stage, face: Face, out: Played, unit: float, name: str) -> N
         found = fcurves(key) if moving.any() else None
         for k in np.flatnonzero(moving):
             curves.write_curve(found, curves.shape_key_path(key.key_blocks[int(k) + 1].name), frames, values[:, k])
-    top = face.rig if face.rig is not None else face.turns
-    world = out.places[top]
+    world = out.places[face.turns]
     size = np.linalg.norm(world[0, :3, :3], axis=0)
     lanes = _transform(stage.rig, "", world @ np.diag([*(1 / size), 1.0]), unit)
     for bone, basis in out.bones.items():
