@@ -1,0 +1,287 @@
+"""Fill what a camera did not see, from whatever else is known: a helping take, the rest of the face, and the camera itself on both sides of the gap.
+
+Per group and range: (1) a ridge regression, learned on this take's trusted rows, from the helping take's channels, sensors' rotations and the camera's other
+groups, with bends. It maps the helper onto this performer's camera: gain, offset, crosstalk. How much of that is used is chosen per channel by leaving out
+stretches of the take, so a channel that nothing shows falls back to its mean. (2) What the regression is off by on both sides is carried into the range by a
+Gaussian process (Matern 3/2, as slow as the residual is in this take): values meet the camera's at the edges without a step, and a channel that nothing shows
+is interpolated. Only samples inside the ranges are ever changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ..channels import ARKIT, GROUPS
+from ..errors import InnerfaceError
+from ..resample import bridge
+from ..take import Track
+from . import evidence
+from .ranges import Occlusion, mask, runs
+
+_PENALTIES = np.array([1e-4, 1e-3, 1e-2, 3e-2, 0.1, 0.3, 1.0])
+_BLOCK_S, _FOLDS, _MARGIN_S = 3.0, 5, 0.25
+_LEAST_S = 4.0  # of trusted rows; with less a channel has a gain and an offset at most
+_GAIN = 0.98  # of the simpler error at most, for more to be used
+_SIDE_S, _SIDE = 0.6, 14  # rows on each side that a range is tied to
+_LAGS_S = (0.1, 0.2, 0.4, 0.8, 1.6)
+_HALF = 0.4  # a residual is as slow as the longest lag at which it correlates so much
+_SLOWER = 1.7  # Matern 3/2 of this scale falls to 0.4 at that lag
+_NOISE = 0.01  # of a residual's variance
+_CLOSE, _JAW = ARKIT.index("mouthClose"), ARKIT.index("jawOpen")
+
+
+@dataclass(frozen=True)
+class Helper:
+    """A helping take on the camera's rows: `weights` (T, 52), NaN where it says nothing, and `also` (T, D): more that it knows (sensors' rotations, sound);
+    `blind`: channels that it does not show; `who`: "sensors", "other take"."""
+
+    weights: np.ndarray
+    also: np.ndarray
+    blind: frozenset[str] = frozenset()
+    who: str = "sensors"
+
+    def features(self) -> np.ndarray:
+        """(T, 52 + D), NaN where it says nothing."""
+        return np.concatenate([self.weights, self.also], axis=1)
+
+
+@dataclass(frozen=True)
+class Mended:
+    """`track`: the camera's rows with what was hidden filled in; `changed` (T, 52) bool: which samples; `source` per channel: what it was made of most
+    ("sensors", "rest of the face", "edges")."""
+
+    track: Track
+    changed: np.ndarray
+    source: dict[str, str]
+
+
+def plain(track: Track, ranges: Sequence[Occlusion], helper: Helper) -> Mended:
+    """The paper's: the helping take's channels as they are, inside the ranges (IMUSIC section 5.3)."""
+    weights, changed = track.select(ARKIT), mask(ranges, track.time)
+    changed &= np.isfinite(helper.weights)
+    weights[changed] = helper.weights[changed]
+    return Mended(_written(track, weights, changed), changed, {})
+
+
+def mend(track: Track, ranges: Sequence[Occlusion], helper: Helper | None = None) -> Mended:
+    """Raises InnerfaceError where a group has no trusted row."""
+    weights, hidden = track.select(ARKIT), mask(ranges, track.time)
+    absent = np.array([c not in track.columns for c in ARKIT])
+    hidden[:, absent] = False
+    seen = ~hidden & np.isfinite(weights)
+    filled = np.nan_to_num(bridge(track.time, np.where(seen, weights, np.nan)))
+    known = np.zeros(len(track.time), dtype=bool) if helper is None else np.isfinite(helper.features()).all(axis=1)
+    clear = {g: seen[:, c][:, ~absent[c]].all(axis=1) for g, c in evidence.COLUMNS.items()}
+    out, source = filled.copy(), {}
+    for group, columns in evidence.COLUMNS.items():
+        columns = columns[~absent[columns]]
+        gap = hidden[:, columns].any(axis=1) if len(columns) else np.zeros(len(track.time), dtype=bool)
+        if not gap.any():
+            continue
+        if not clear[group].any():
+            raise InnerfaceError(f"no row of the camera's {group} can be trusted, so nothing tells its scale; leave some rows out of the ranges, or add --plain")
+        said = np.zeros((len(gap), len(columns)))
+        best = np.zeros((len(gap), len(columns)), dtype=int)
+        for pattern, at in _patterns(gap, [g for g in GROUPS if g != group], clear, known):
+            rows = clear[group] & np.all([clear[g] for g in pattern.groups], axis=0) & (known | ~pattern.helped)
+            learned = _learn(filled, columns, rows, pattern, helper if pattern.helped else None, track)
+            need = at | clear[group]
+            value, kind = learned(need)
+            said[at], best[at] = value[at[need]], kind
+            out[np.ix_(at, columns)] = value[at[need]]
+            _tie(out, filled, columns, value, need, at, clear[group] & rows, clear[group], track.time)
+        for k, c in enumerate(columns):
+            kinds = np.bincount(best[gap, k], minlength=3)
+            source[ARKIT[c]] = ("edges", "rest of the face", helper.who if helper else "")[int(kinds.argmax())]
+    _keep_possible(out, seen, hidden)
+    weights = np.where(hidden, out, weights)
+    return Mended(_written(track, weights, hidden), hidden, source)
+
+
+@dataclass(frozen=True)
+class _Pattern:
+    """What is known in some of a group's hidden rows: other groups that the camera sees, and whether the helping take says something."""
+
+    groups: tuple[str, ...]
+    helped: bool
+
+
+def _patterns(gap: np.ndarray, others: list[str], clear: dict[str, np.ndarray], known: np.ndarray) -> list[tuple[_Pattern, np.ndarray]]:
+    state = np.stack([clear[g] for g in others] + [known], axis=1)
+    out = []
+    for row in np.unique(state[gap], axis=0):
+        pattern = _Pattern(tuple(g for g, there in zip(others, row) if there), bool(row[-1]))
+        out.append((pattern, gap & (state == row).all(axis=1)))
+    return out
+
+
+def _learn(filled, columns, rows, pattern, helper, track):
+    """A function from rows (T,) bool to what is expected there (N, C), and of what kind each channel's regression is (C,): 0 its mean, 1 the rest of the face,
+    2 the helping take."""
+    y = filled[:, columns]
+    others = np.concatenate([evidence.COLUMNS[g] for g in pattern.groups]).astype(int) if pattern.groups else np.zeros(0, dtype=int)
+    face = filled[:, others]
+    trusted = np.flatnonzero(rows)
+    enough = len(trusted) >= _LEAST_S * track.rate
+    mean = y[trusted].mean(axis=0) if len(trusted) else y.mean(axis=0)
+    tries: list[tuple[int, np.ndarray]] = []  # kind, features
+    if enough and face.shape[1]:
+        tries += [(1, face), (1, np.concatenate([face, evidence.bends(face, trusted)], axis=1))]
+    own = None
+    if helper is not None:
+        all_of_it = np.nan_to_num(helper.features())
+        own = np.nan_to_num(helper.weights[:, columns])
+        if enough:
+            both = np.concatenate([all_of_it, face], axis=1)
+            tries += [(2, all_of_it), (2, both), (2, np.concatenate([both, evidence.bends(both, trusted)], axis=1))]
+    blocks = (track.time[trusted] - track.time[0]) // _BLOCK_S
+    inner = (track.time[trusted] - track.time[0]) % _BLOCK_S
+    inner = (inner > _MARGIN_S) & (inner < _BLOCK_S - _MARGIN_S)
+    fold = blocks.astype(int) % _FOLDS
+    base = ((y[trusted] - mean) ** 2)[inner].mean(axis=0) if enough and inner.any() else np.full(len(columns), np.inf)
+    best, kind, choice = base.copy(), np.zeros(len(columns), dtype=int), np.full(len(columns), -1)
+    penalty = np.ones(len(columns))
+    for t, (what, x) in enumerate(tries):
+        error, at = _left_out(x[trusted], y[trusted], fold, inner)
+        better = error < _GAIN * best
+        best[better], kind[better], choice[better], penalty[better] = error[better], what, t, at[better]
+    line = None
+    if own is not None and not enough:
+        line = _gain_offset(own[trusted], y[trusted])
+        kind[:] = np.where([ARKIT[c] in helper.blind for c in columns], 0, 2)  # type: ignore[union-attr]
+    solved = {}
+    for t in np.unique(choice[choice >= 0]):
+        x = tries[t][1][trusted]
+        for p in np.unique(penalty[choice == t]):
+            these = np.flatnonzero((choice == t) & (penalty == p))
+            solved[t, p] = these, _robust(x, y[trusted][:, these], float(p))
+
+    def told(need: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        out = np.repeat(mean[None], int(need.sum()), axis=0)
+        if line is not None and own is not None:
+            use = kind == 2
+            out[:, use] = (own[need] * line[0] + line[1])[:, use]
+        for (t, _), (these, c) in solved.items():
+            out[:, these] = tries[t][1][need] @ c[:-1] + c[-1]
+        return out, kind
+
+    return told
+
+
+def _gain_offset(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """(2, C): robust gain, kept near 1 as far as few rows tell it, and offset of y on x, channel by channel."""
+    if not len(x):
+        return np.stack([np.ones(y.shape[1]), np.zeros(y.shape[1])])
+    mx, my = np.median(x, axis=0), np.median(y, axis=0)
+    held = 0.05 * 30
+    gain = (((x - mx) * (y - my)).sum(axis=0) + held * 0.01) / (((x - mx) ** 2).sum(axis=0) + held * 0.01)
+    gain = np.clip(gain, 0.2, 3.0)
+    return np.stack([gain, my - gain * mx])
+
+
+def _left_out(x: np.ndarray, y: np.ndarray, fold: np.ndarray, inner: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Least mean square error (C,) over stretches left out, and the penalty (C,) that it was reached with."""
+    scale = x.std(axis=0) + 0.02
+    z = (x - x.mean(axis=0)) / scale
+    folds = [np.flatnonzero((fold == f) & inner) for f in range(_FOLDS)]
+    folds = [f for f in folds if len(f)]
+    if len(folds) < 2:
+        return np.full(y.shape[1], np.inf), np.ones(y.shape[1])
+    grams = [(z[f].T @ z[f], z[f].T @ y[f], z[f].sum(axis=0), y[f].sum(axis=0), len(f)) for f in folds]
+    total = [sum(part) for part in zip(*grams)]  # type: ignore[arg-type]
+    error = np.zeros((len(_PENALTIES), y.shape[1]))
+    for f, own in zip(folds, grams):
+        zz, zy, sz, sy, n = (whole - part for whole, part in zip(total, own))
+        mz, my = sz / n, sy / n
+        size, axes = np.linalg.eigh(zz / n - np.outer(mz, mz))
+        turned = axes.T @ (zy / n - np.outer(mz, my))
+        seen = (z[f] - mz) @ axes
+        for k, p in enumerate(_PENALTIES):
+            error[k] += ((seen @ (turned / (np.maximum(size, 0) + p)[:, None]) + my - y[f]) ** 2).sum(axis=0)
+    best = error.argmin(axis=0)
+    return error[best, np.arange(y.shape[1])] / sum(len(f) for f in folds), _PENALTIES[best]
+
+
+def _robust(x: np.ndarray, y: np.ndarray, penalty: float) -> np.ndarray:
+    """Ridge coefficients in which rows that are far off, such as damage that nobody found, count little."""
+    c = evidence.ridge(x, y, np.ones(len(x)), penalty)
+    rest = np.abs(y - x @ c[:-1] - c[-1])
+    off = np.sqrt(((rest / (1.48 * np.median(rest, axis=0) + 0.01)) ** 2).mean(axis=1))
+    return evidence.ridge(x, y, 1 / (1 + (off / 6) ** 4), penalty)
+
+
+def _tie(out, filled, columns, value, need, at, learned_on, clear, time) -> None:
+    """Carry what the regression `value` (of the rows `need`) is off by beside each gap into it, in place."""
+    place = np.full(len(need), -1)
+    place[need] = np.arange(int(need.sum()))
+    rest = np.full((len(need), len(columns)), np.nan)
+    rest[clear] = filled[clear][:, columns] - value[place[clear]]
+    scales = _scales(rest, learned_on if learned_on.sum() > 30 else clear, time)
+    for a, b in runs(at):
+        inside = np.arange(a, b)
+        left = np.flatnonzero(clear[:a])[-_SIDE:]
+        right = b + np.flatnonzero(clear[b:])[:_SIDE]
+        left = left[time[a] - time[left] < _SIDE_S] if len(left) else left
+        right = right[time[right] - time[b - 1] < _SIDE_S] if len(right) else right
+        side = np.concatenate([left, right])
+        if not len(side):
+            continue
+        for scale in np.unique(scales):
+            these = np.flatnonzero(scales == scale)
+            near = _matern(time[side], time[side], scale) + _NOISE * np.eye(len(side))
+            carry = _matern(time[inside], time[side], scale) @ np.linalg.solve(near, rest[side][:, these])
+            out[np.ix_(inside, columns[these])] += carry
+
+
+def _matern(a: np.ndarray, b: np.ndarray, scale: float) -> np.ndarray:
+    far = np.sqrt(3) * np.abs(a[:, None] - b[None]) / scale
+    return (1 + far) * np.exp(-far)
+
+
+def _scales(rest: np.ndarray, rows: np.ndarray, time: np.ndarray) -> np.ndarray:
+    """How slow (C,) s each channel's residual (T, C) is on trusted rows: the longest lag at which it still correlates."""
+    step = float(np.median(np.diff(time))) if len(time) > 1 else 1 / 30
+    x = np.where(rows[:, None], rest, np.nan)
+    x = x - np.nanmean(x, axis=0)
+    power = np.nanmean(x * x, axis=0) + 1e-12
+    out = np.full(rest.shape[1], _LAGS_S[0])
+    for lag in _LAGS_S:
+        k = max(round(lag / step), 1)
+        if k >= len(x):
+            break
+        product = x[k:] * x[:-k]
+        if np.isfinite(product).any(axis=0).all():
+            out[np.nanmean(product, axis=0) / power > _HALF] = lag
+    return out * _SLOWER
+
+
+def _keep_possible(out: np.ndarray, seen: np.ndarray, hidden: np.ndarray) -> None:
+    """In place, hidden samples only: weights within what can be, and mouthClose - jawOpen within what trusted rows show."""
+    trusted = np.where(seen, out, np.nan)
+    low = np.minimum(np.nanmin(trusted, axis=0, initial=0.0), 0.0)
+    high = np.maximum(np.nanmax(trusted, axis=0, initial=1.0), 1.0)
+    out[:] = np.where(hidden, np.clip(out, low, high), out)
+    both = seen[:, _CLOSE] & seen[:, _JAW]
+    if both.any():
+        between = out[both, _CLOSE] - out[both, _JAW]
+        least = np.clip(out[:, _JAW] + between.min(), 0.0, None)
+        close = np.clip(out[:, _CLOSE], least, np.maximum(out[:, _JAW] + between.max(), least))
+        out[:, _CLOSE] = np.where(hidden[:, _CLOSE], close, out[:, _CLOSE])
+
+
+def _written(track: Track, weights: np.ndarray, changed: np.ndarray) -> Track:
+    """The track with the changed samples in it; what a row without a face lacks besides (head, eyes' angles) is bridged where the row has a face now."""
+    values = track.values.copy()
+    for k, c in enumerate(track.columns):
+        if c in ARKIT:
+            i = ARKIT.index(c)
+            values[:, k] = np.where(changed[:, i], weights[:, i], values[:, k])
+    face = [k for k, c in enumerate(track.columns) if c in ARKIT]
+    rest = [k for k, c in enumerate(track.columns) if c not in ARKIT]
+    back = track.lost() & np.isfinite(values[:, face]).all(axis=1)
+    if rest and back.any():
+        values[np.ix_(back, rest)] = bridge(track.time, track.values[:, rest])[back]
+    return replace(track, values=values)

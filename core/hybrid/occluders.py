@@ -1,0 +1,122 @@
+"""Damage to a camera's take, simulated: what a face tracker says when something hides a part of the face.
+
+No public recording shows an ARKit take beside the truth behind a microphone, so sizes are assumptions, drawn widely: a tracker that sees nothing of a
+region pulls it towards some pose of its own (a wrong one, of this performer or of nobody), moves it less, late, and trembles; or it holds what it had;
+or it loses the face. Only used to measure detection and mending, never on a user's take.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.ndimage import gaussian_filter1d
+
+from ..channels import ARKIT, GROUPS
+from ..take import Track
+from .ranges import Occlusion, runs
+
+SECONDS = (0.6, 5.0)  # how long occlusions last
+APART_S = 1.0  # from one to the next, at least
+_RAMP_S = (0.0, 0.07)  # from seen to hidden
+_STEADY = 0.3
+_LEFT, _RIGHT = (("eye_left", "cheek"), ("eye_right", "cheek"))
+
+
+@dataclass(frozen=True)
+class Occluded:
+    """`track`: damaged; `truth`: what it was; `ranges`: where it was damaged."""
+
+    track: Track
+    truth: Track
+    ranges: list[Occlusion]
+
+
+def _columns(groups: tuple[str, ...]) -> np.ndarray:
+    return np.array([ARKIT.index(c) for g in groups for c in GROUPS[g]])
+
+
+def _trembling(count: int, channels: int, rate: float, size: float, rng: np.random.Generator) -> np.ndarray:
+    """Noise (count, channels), of one part that is new in every row and one that wanders (0.05 to 0.3 s), sd `size` together, other for each channel."""
+    white = rng.normal(size=(count, channels))
+    slow = gaussian_filter1d(rng.normal(size=(count + 60, channels)), max(rng.uniform(0.05, 0.3) * rate, 0.5), axis=0)[30 : 30 + count]
+    slow /= slow.std() + 1e-9
+    share = rng.uniform(0.15, 0.7)
+    return size * rng.lognormal(0.0, 0.5, channels) * (np.sqrt(share) * white + np.sqrt(1 - share) * slow)
+
+
+def hidden(seen: np.ndarray, every: np.ndarray, rate: float, rng: np.random.Generator, size: tuple[float, float] = (0.006, 0.06)) -> np.ndarray:
+    """Channels (n, C) of a region that the tracker does not see: moved less, later, towards a pose of its own, trembling; often without any
+    trembling. `every` (T, C): the whole take."""
+    pose = every[rng.integers(len(every))] * rng.uniform(0.0, 1.2) + np.abs(rng.normal(0.0, 0.08, seen.shape[1])) * (rng.random(seen.shape[1]) < 0.4)
+    gain = rng.uniform(0.0, 0.45)
+    late = gaussian_filter1d(seen, max(rng.uniform(0.05, 0.2) * rate, 0.5), axis=0)
+    trembling = 0.0005 if rng.random() < _STEADY else float(np.exp(rng.uniform(*np.log(size))))
+    out = pose + gain * ((late if rng.random() < 0.6 else seen) - pose) + _trembling(*seen.shape, rate, trembling, rng)
+    return np.clip(out, 0.0, 1.0)
+
+
+def _held(seen: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """What the first row was, at times with steps to what is there: a tracker that answers now and then."""
+    out = np.repeat(seen[:1], len(seen), axis=0)
+    if len(seen) > 20 and rng.random() < 0.3:
+        k = int(rng.integers(8, len(seen) - 8))
+        out[k:] = seen[k]
+    return out
+
+
+def _shaken(seen: np.ndarray, rate: float, rng: np.random.Generator) -> np.ndarray:
+    """Right on the whole, trembling: bad light."""
+    return np.clip(seen + _trembling(*seen.shape, rate, rng.uniform(0.02, 0.08), rng), 0.0, 1.0)
+
+
+# name -> the groups that it hides (one of the choices), and what it does to them
+OCCLUDERS: dict[str, tuple[tuple[tuple[str, ...], ...], Callable[[np.ndarray, np.ndarray, float, np.random.Generator], np.ndarray]]] = {
+    "microphone": ((("mouth",),), hidden),
+    "hand": ((("mouth", "cheek"),), lambda s, e, r, g: hidden(s, e, r, g, (0.02, 0.12))),
+    "hair": ((("brow",), ("brow", "eye_left"), ("brow", "eye_right")), hidden),
+    "profile turn": ((_LEFT, _RIGHT), hidden),
+    "bad light": ((tuple(GROUPS),), lambda s, e, r, g: _shaken(s, r, g)),
+    "freeze": ((("mouth",), tuple(GROUPS)), lambda s, e, r, g: _held(s, g)),
+    "drop-out": ((tuple(GROUPS),), lambda s, e, r, g: np.full_like(s, np.nan)),
+}
+
+
+def occlude(track: Track, names: tuple[str, ...], share: float, rng: np.random.Generator) -> Occluded:
+    """A take with about `share` of its time damaged by the named occluders in turn, never where the camera had lost the face itself."""
+    values, lost = track.select(ARKIT), track.lost()
+    truth = values.copy()
+    ranges: list[Occlusion] = []
+    taken = np.zeros(len(values), dtype=bool)
+    gap, order, turn = int(APART_S * track.rate), list(names), 0
+    for _ in range(200):
+        if sum(b - a for a, b in runs(taken)) >= share * len(values):
+            break
+        count = min(int(rng.uniform(*SECONDS) * track.rate), len(values) // 3)
+        first = int(rng.integers(gap // 2, len(values) - count - gap // 2)) if len(values) > count + gap else 0
+        around = slice(max(first - gap, 0), first + count + gap)
+        if taken[around].any() or lost[around].any():
+            continue
+        taken[first : first + count] = True
+        name = order[turn % len(order)]
+        turn += 1
+        choices, damage = OCCLUDERS[name]
+        groups = choices[int(rng.integers(len(choices)))]
+        columns = _columns(groups)
+        seen = truth[first : first + count][:, columns]
+        hurt = damage(seen, truth[~lost][:, columns], track.rate, rng)
+        ramp = int(rng.uniform(*_RAMP_S) * track.rate)
+        if ramp and np.isfinite(hurt).all() and name != "freeze":
+            fade = np.clip(np.minimum(np.arange(1, count + 1), np.arange(count, 0, -1)) / (ramp + 1), 0, 1)[:, None]
+            hurt = fade * hurt + (1 - fade) * seen
+        values[first : first + count, columns] = hurt
+        since = track.time[first] - track.time[0], track.time[first + count - 1] - track.time[0]
+        ranges += [Occlusion(float(since[0]), float(since[1]), g, name) for g in groups]
+    damaged = track.values.copy()
+    for k, channel in enumerate(track.columns):
+        if channel in ARKIT:
+            damaged[:, k] = values[:, ARKIT.index(channel)]
+    gone = np.isnan(values).all(axis=1)
+    damaged[gone] = np.nan
+    return Occluded(Track(track.kind, track.time, track.columns, damaged, track.meta), track, ranges)
