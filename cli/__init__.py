@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from ..core.errors import InnerfaceError
 
-COMMANDS = ("demo", "convert", "key", "infer", "adapt", "simulate", "align", "check", "evaluate", "serve", "train", "report", "bench")
+COMMANDS = ("demo", "convert", "key", "infer", "adapt", "hybrid", "simulate", "align", "check", "evaluate", "serve", "train", "report", "bench")
 
 
 class _Parser(argparse.ArgumentParser):

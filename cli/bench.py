@@ -8,7 +8,7 @@ from typing import Any
 
 from ..core.errors import InnerfaceError
 
-BENCHES = {"keying": False, "imu": False, "infer": True, "bridge": True, "addon": True}  # and whether each has a soak: minutes instead of seconds
+BENCHES = {"keying": False, "imu": False, "infer": True, "bridge": True, "addon": True, "hybrid": False}  # and whether each has a soak: minutes instead of seconds
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

@@ -19,7 +19,7 @@ from .errors import InnerfaceError
 from .imu.layout import Layout
 from .imu.linear import LinearModel
 from .imu.signal import FRAME_RATE, from_track
-from .infer import imu_track, infer
+from .infer import Inferred, imu_track, infer
 from .resample import bridge, linear
 from .take import Take
 
@@ -73,7 +73,11 @@ def moving(take: Take, layout: Layout, model: LinearModel) -> Moving:
         values = np.nan_to_num(linear(track.time, track.select(ARKIT), at))
         jaw = np.abs(np.gradient(values[:, [ARKIT.index("jawOpen"), ARKIT.index("jawForward")]], axis=0)).sum(1)
         return Moving(float(at[0]), values, ARKIT, triple(at, jaw), values)
-    done = infer(take, layout, model)
+    return moving_of(infer(take, layout, model), take)
+
+
+def moving_of(done: Inferred, take: Take) -> Moving:
+    """An IMU take that is inferred already."""
     track = done.take.weights()
     rotation = done.motion.rotation.reshape(len(track.time), -1)
     return Moving(float(track.time[0]), track.select(ARKIT), _SEEN_BY_SENSORS, chin_taps(take), np.nan_to_num(bridge(track.time, rotation)))

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _SILENT_S, _FORGOTTEN_S = 0.1, 30.0  # silence after which the face is held, and after which it is given up
 _NEUTRAL_FACES = 30  # that a neutral is the mean of
+_FILM = 24  # faces that can still be asked for
 
 
 class Camera:
@@ -32,6 +33,8 @@ class Camera:
         self.filming: Stream | None = None  # whose face it is
         self.neutral = Neutral()
         self.recent: deque[np.ndarray] = deque(maxlen=_NEUTRAL_FACES)
+        self.film: deque[tuple[float, np.ndarray, bool]] = deque(maxlen=_FILM)
+        self.asked = -1.0  # time of the newest face that was asked for
 
     @property
     def live(self) -> bool:
@@ -46,12 +49,32 @@ class Camera:
         if before is not None and at <= before[0]:
             return  # it was overtaken by a newer one
         self.filming = stream
-        values = np.array([message.values.get(c, 0.0) for c in OUTPUT]) if seen or before is None else before[2]
         step = min(max(at - before[0], 1e-3), 0.5) if before is not None else 1 / FRAME_RATE
-        self.last = (at, arrival, values, seen)
         if seen:
-            self.recent.append(values[: len(ARKIT)])
+            values = np.array([message.values.get(c, 0.0) for c in OUTPUT])
+            self.recent.append(values[: len(ARKIT)].copy())
+            values[: len(ARKIT)] = np.clip(self.neutral.remove(values[: len(ARKIT)]), 0.0, 1.0)
+            values[len(ARKIT) :] = self.recentre.push(values[len(ARKIT) :], step)
+        else:
+            values = np.zeros(len(OUTPUT)) if before is None else before[2]
+        self.last = (at, arrival, values, seen)
+        self.film.append((at, values, seen))
         self._out(at, arrival, values, seen, step)
+
+    def at(self, when: float) -> tuple[np.ndarray | None, bool]:
+        """The face (55,) at a time on the hub's clock, None where the camera sees none or has fallen silent; and whether it is one that was not asked for yet."""
+        if self.last is None or self.hub.now() - self.last[1] > _SILENT_S + 2 / FRAME_RATE:
+            return None, False
+        faces = list(self.film)
+        k = max((i for i, face in enumerate(faces) if face[0] <= when), default=0)
+        fresh, self.asked = faces[k][0] > self.asked, max(self.asked, faces[k][0])
+        if not faces[k][2]:
+            return None, fresh
+        if k + 1 == len(faces) or not faces[k + 1][2]:
+            return faces[k][1], fresh
+        (a, left, _), (b, right, _) = faces[k : k + 2]
+        share = min(max((when - a) / (b - a), 0.0), 1.0)
+        return left * (1 - share) + right * share, fresh
 
     def tick(self, now: float) -> None:
         """While nothing comes, the face goes on by its policy."""
@@ -70,10 +93,6 @@ class Camera:
     def _out(self, at: float, arrival: float, values: np.ndarray, seen: bool, step: float) -> None:
         if not self.hub.wants("camera"):
             return
-        values = values.copy()
-        values[: len(ARKIT)] = np.clip(self.neutral.remove(values[: len(ARKIT)]), 0.0, 1.0)
-        if seen:
-            values[len(ARKIT) :] = self.recentre.push(values[len(ARKIT) :], step)
         out = self.loss.push(values, seen, step)
         if out is not None:
             self.hub.emit(at, arrival, out, None, "camera", seen)

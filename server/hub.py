@@ -21,6 +21,7 @@ from ..core.channels import ARKIT
 from ..core.errors import InnerfaceError
 from ..core.files import file_name
 from ..core.head_pose import Recentre
+from ..core.hybrid.live import LiveMix
 from ..core.imu import model as models
 from ..core.imu import quaternion as quat
 from ..core.imu.adapt import Adapter
@@ -48,13 +49,14 @@ _STALLED_S, _BACKLOG = 0.05, 64  # a tick that late was held up; packets that ma
 _SENSOR_S = 0.045  # between what clients draw of sensors
 _TOUCH_S = 5.0
 _MOST_STREAMS, _LONG_GONE_S = 64, 60.0
-OUTPUTS = ("auto", "sensors", "camera")
+OUTPUTS = ("auto", "hybrid", "sensors", "camera")  # auto and hybrid: both together where both are there
+_PARTED_S = 0.5  # without mixed faces for so long, what went out last is no place to fade from
 
 
 @dataclass
 class Options:
     """`layout`, `model` (None: the shipped live network), `adapter`; `loss`: policies by stream (sensors, camera), hold where none is given; `output`:
-    of sensors, camera or whichever is there; `calibrate`: seek a calibration by itself; `recentre`: the head's yaw follows slowly; `folder` for takes;
+    of sensors, of the camera, or of both (`core.hybrid.live`), or whichever is there; `calibrate`: seek a calibration by itself; `recentre`: the head's yaw follows slowly; `folder` for takes;
     `sites`: the file that assignments are kept in; `lookahead`: faces wait for what makes them exact (LOOKAHEAD frames)."""
 
     layout: str = "default"
@@ -93,6 +95,7 @@ class Hub:
         sensors, camera = (self.options.loss.get(stream, "hold") for stream in STREAMS)
         self.recentre_sensors, self.loss_sensors = Recentre(self.options.recentre), Loss(sensors)
         self.camera = Camera(self, camera)
+        self.mix, self.mixed_at = LiveMix(), -1.0
         self.sequence, self.marks, self.told, self.lag = 0, 0, 0.0, 0.0
         self.latency: deque[float] = deque(maxlen=1200)
         self.delay: deque[float] = deque(maxlen=1200)
@@ -274,7 +277,7 @@ class Hub:
 
     def wants(self, stream: str) -> bool:
         """Whether the face that goes out is to come from "sensors" or from the "camera" now."""
-        if self.options.output != "auto":
+        if self.options.output in STREAMS:
             return self.options.output == stream
         return not self.sensors_live if stream == "camera" else self.sensors_live or not self.camera.live
 
@@ -287,9 +290,25 @@ class Hub:
         for k in range(len(out.time)):
             values = out.values[k].copy()
             values[len(ARKIT) :] = self.recentre_sensors.push(values[len(ARKIT) :], 1 / FRAME_RATE)
-            sent = self.loss_sensors.push(values, bool(out.seen[k]), 1 / FRAME_RATE)
+            seen, source = bool(out.seen[k]), "sensors"
+            if self.mixes:
+                values, seen, source = *self._mixed(float(out.time[k]), values, seen), "hybrid"
+            sent = self.loss_sensors.push(values, seen, 1 / FRAME_RATE)
             if sent is not None:
-                self.emit(float(out.time[k]), arrived, sent, None if out.confidence is None else out.confidence[k], "sensors", bool(out.seen[k]))
+                self.emit(float(out.time[k]), arrived, sent, None if out.confidence is None else out.confidence[k], source, seen)
+
+    @property
+    def mixes(self) -> bool:
+        """Whether faces are of camera and sensors together: both were there."""
+        return self.options.output not in STREAMS and self.camera.last is not None
+
+    def _mixed(self, at: float, sensors: np.ndarray, seen: bool) -> tuple[np.ndarray, bool]:
+        """A face of both, and whether either was measured."""
+        if at - self.mixed_at > _PARTED_S:
+            self.mix.last = None
+        self.mixed_at = at
+        camera, fresh = self.camera.at(at)
+        return self.mix.push(camera, sensors, 1 / FRAME_RATE, fresh), seen or camera is not None
 
     def emit(self, at: float, arrived: float, values: np.ndarray, confidence: np.ndarray | None, source: str, seen: bool) -> None:
         """A face (55,) goes to sinks and listeners."""

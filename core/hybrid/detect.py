@@ -7,6 +7,7 @@ Viterbi: entering or leaving an occlusion costs as much as a second of weak evid
 from __future__ import annotations
 
 import zipfile
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
@@ -24,6 +25,8 @@ from .ranges import Occlusion, merged, runs
 
 SHIPPED = Path(__file__).resolve().parents[2] / "models" / "occlusion.npz"
 KIND = "innerface-occlusion 1"
+_KEYS = ("centre", "spread", "weights", "bias")
+_EXPERTS = {"alone": evidence.ALONE, "alone_quiet": evidence.ALONE, "helped": evidence.HELPED, "helped_quiet": evidence.HELPED}
 _AROUND_S = (0.35, 1.0)
 # where each kind of evidence begins to say more: kinks of a piecewise linear weight
 _KINKS: dict[str, tuple[float, ...]] = {
@@ -35,7 +38,9 @@ _REASONS = {
     "tremble": "trembles", "stillness": "hardly moves", "strangeness": "shapes that do not go together", "misfit": "does not fit the rest of the face",
     "contradiction": "disagrees with the sensors", "moved": "moves less than the sensors say", "follows": "does not follow the sensors",
 }  # fmt: skip
-_CAREFUL, _CHANGE = 0.5, 8.0  # log odds to be beyond, and the cost of a change
+_CAREFUL, _CAREFUL_HELPED = 0.5, -0.5  # log odds to be beyond, without and with a helping take
+_LEAST_HELP = 0.2  # of a take that a helping take must say something in
+_CHANGE = 8.0  # log odds that a change costs
 _MOST = 4.0  # log odds that one row can have
 _FROZEN_S, _SAME = 0.12, 1e-6
 _LIVELY = 0.02  # channels that repeat less often than this in the take can be frozen
@@ -62,16 +67,17 @@ class Weighing:
 
 @dataclass(frozen=True)
 class Detector:
-    """`alone`, `helped`: by what evidence there is."""
+    """Two experts each, without (`alone`) and with a helping take (`helped`): for damage that shows in how values move, and for quiet damage, which only shows
+    in what they say."""
 
-    alone: Weighing
-    helped: Weighing
+    alone: tuple[Weighing, Weighing]
+    helped: tuple[Weighing, Weighing]
     card: dict[str, str] = field(default_factory=dict)
 
     def save(self, path: str | Path) -> None:
         """Write it, whole or not at all."""
         with replacing(path) as temporary, open(temporary, "wb") as out:
-            parts = {f"{kind}_{key}": getattr(w, key) for kind, w in (("alone", self.alone), ("helped", self.helped)) for key in ("centre", "spread", "weights", "bias")}
+            parts = {f"{name}_{key}": getattr(w, key) for name, w in zip(_EXPERTS, (*self.alone, *self.helped)) for key in _KEYS}
             np.savez_compressed(out, kind=KIND, card_keys=np.array(list(self.card)), card_values=np.array(list(self.card.values())), **parts)
 
 
@@ -84,8 +90,8 @@ def load(path: str | Path = SHIPPED) -> Detector:
             if str(data["kind"]) != KIND:
                 raise InnerfaceError(f"{path}: is no detector of occlusions; train it again with 'innerface train occlusion'")
             made = [
-                Weighing(names, *(data[f"{kind}_{key}"].astype(np.float64) for key in ("centre", "spread", "weights")), float(data[f"{kind}_bias"]))
-                for kind, names in (("alone", evidence.ALONE), ("helped", evidence.HELPED))
+                Weighing(names, *(data[f"{expert}_{key}"].astype(np.float64) for key in _KEYS[:3]), float(data[f"{expert}_bias"]))
+                for expert, names in _EXPERTS.items()
             ]
             card = dict(zip((str(k) for k in data["card_keys"]), (str(v) for v in data["card_values"])))
     except (KeyError, ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
@@ -93,7 +99,7 @@ def load(path: str | Path = SHIPPED) -> Detector:
     for w in made:
         if w.weights.shape != (width(w.names),) or w.centre.shape != w.spread.shape or w.centre.shape != w.weights.shape or not np.isfinite(w.weights).all():
             raise InnerfaceError(f"{path}: its arrays do not fit together; copy or train it again")
-    return Detector(made[0], made[1], card)
+    return Detector((made[0], made[1]), (made[2], made[3]), card)
 
 
 def _pairs(names: tuple[str, ...]) -> list[tuple[int, int]]:
@@ -150,6 +156,9 @@ def detect(track: Track, helper: np.ndarray | None = None, detector: Detector | 
     """Ranges of a camera's take in order of time. `helper` (T, D): channels of a helping take at the camera's rows, NaN where it says nothing; `who` it is."""
     detector = detector or load()
     weights = track.select(ARKIT)
+    if helper is not None and np.isfinite(helper).all(axis=1).mean() < _LEAST_HELP:
+        helper = None
+    careful = _CAREFUL if helper is None else _CAREFUL_HELPED
     gone, still = lost(weights), frozen(weights, track.time)
     out = []
     sure = {g: gone[g] | still[g] for g in GROUPS}
@@ -162,7 +171,7 @@ def detect(track: Track, helper: np.ndarray | None = None, detector: Detector | 
         seen = value.copy()
         seen[sure[group]] = 0.0
         change = _CHANGE * (1 - _SUDDEN * np.clip((steps[group] - _JUMP) / _JUMP, 0, 1))
-        for a, b in runs(_states(np.clip(seen - _CAREFUL, -_MOST, _MOST) * evidence.RATE / track.rate, change)):
+        for a, b in runs(_states(np.clip(seen - careful, -_MOST, _MOST) * evidence.RATE / track.rate, change)):
             if sure[group][a:b].mean() > 0.8:
                 continue
             a, b = _edges(steps[group], track, a, b)
@@ -196,30 +205,35 @@ def whole(weights: np.ndarray, time: np.ndarray) -> np.ndarray:
     return np.nan_to_num(bridge(time, weights))
 
 
-def _odds(track: Track, weights: np.ndarray, helper: np.ndarray | None, detector: Detector):
+def _odds(
+    track: Track, weights: np.ndarray, helper: np.ndarray | None, detector: Detector
+) -> tuple[dict[str, np.ndarray], Callable[[str, int, int], str]]:
     """Log odds per group at every row of the take, and a function that says the reason for a stretch."""
     thin = max(round(track.rate / evidence.RATE), 1)
     rows = np.arange(0, len(weights), thin)
     rate = track.rate / thin
     known = None if helper is None else np.isfinite(helper).all(axis=1)
-    helping = helper is not None and known is not None and known.mean() > 0.2
     values = whole(weights, track.time)[rows]
-    other = np.nan_to_num(bridge(track.time, helper))[rows] if helping and helper is not None else None
-    weighing = detector.helped if helping else detector.alone
-    owner = np.array(sources(weighing.names))
+    other = None if helper is None else np.nan_to_num(bridge(track.time, helper))[rows]
+    experts = detector.alone if helper is None else detector.helped
+    owner = np.array(sources(experts[0].names))
     odds, parts = {}, {}
     if len(rows) >= 2 * rate:
         for group, found in evidence.gather(values, rate, other).items():
             said = found.values.copy()
-            if helping and known is not None:  # where the helping take says nothing, it contradicts nothing
+            if known is not None:  # where the helping take says nothing, it contradicts nothing
                 said[~known[rows], len(evidence.ALONE) :] = 0.0
             x = expanded(evidence.Evidence(found.names, said), rate)
-            odds[group] = np.repeat(weighing.odds(x), thin)[: len(weights)]
-            parts[group] = (x - weighing.centre) / weighing.spread * weighing.weights
+            said_by = np.stack([w.odds(x) for w in experts])
+            odds[group] = np.repeat(said_by.max(axis=0), thin)[: len(weights)]
+            parts[group] = x, said_by
 
     def told(group: str, a: int, b: int) -> str:
-        mean = parts[group][a // thin : max(b // thin, a // thin + 1)].mean(axis=0)
-        share = {n: mean[owner == n].sum() for n in weighing.names}
+        x, said_by = parts[group]
+        stretch = slice(a // thin, max(b // thin, a // thin + 1))
+        sure = experts[int(said_by[:, stretch].mean(axis=1).argmax())]
+        mean = ((x[stretch] - sure.centre) / sure.spread * sure.weights).mean(axis=0)
+        share = {n: mean[owner == n].sum() for n in sure.names}
         return _REASONS[max(share, key=lambda n: share[n])]
 
     return odds, told
@@ -251,7 +265,7 @@ def _steps(weights: np.ndarray) -> dict[str, np.ndarray]:
 
 def _edges(steps: np.ndarray, track: Track, a: int, b: int) -> tuple[int, int]:
     """First row and one after the last, moved to the jump that is near, if there is one: what hides a face comes and goes suddenly."""
-    out, inn = (max(int(round(s * track.rate)), 1) for s in _EDGE_S)
+    out, inn = (max(round(s * track.rate), 1) for s in _EDGE_S)
     low, high = max(a - out, 1), min(a + inn, b - 1)
     k = low + int(steps[low : high + 1].argmax()) if high > low else a
     first = k if steps[k] > _JUMP else a

@@ -133,7 +133,12 @@ def gather(weights: np.ndarray, rate: float, helper: np.ndarray | None = None) -
         strange = _strangeness(own)
         others = np.setdiff1d(np.arange(weights.shape[1]), COLUMNS[group])
         misfit = expected(features(weights[:, others], None, rate), own, strange)[1]
-        values = [tremble, _own_measure(stillness) * (free.mean(axis=1) > 0.15), _own_measure(np.log(strange + 0.05)), _own_measure(np.log(misfit + 0.05))]
+        values = [
+            tremble,
+            _own_measure(stillness) * (free.mean(axis=1) > 0.15),
+            _own_measure(np.log(strange + 0.05)),
+            _own_measure(np.log(misfit + 0.05)),
+        ]
         if helper is not None:
             values += _against(helper, own, strange, rate)
         out[group] = Evidence(ALONE if helper is None else HELPED, np.stack(values, axis=1))
@@ -162,10 +167,16 @@ def _against(helper: np.ndarray, own: np.ndarray, doubt: np.ndarray, rate: float
 
     camera, sensors = motion(own), motion(said)
     width = 2 * int(_LONG_S * rate / 2) + 1
-    power, told, both = (uniform_filter1d((a * b).mean(axis=1), width) for a, b in ((camera, camera), (sensors, sensors), (camera, sensors)))
+    power, told, both = (
+        uniform_filter1d((a * b).mean(axis=1), width) for a, b in ((camera, camera), (sensors, sensors), (camera, sensors))
+    )
     quiet = np.percentile(told, 40) + 1e-4
     moved = 0.5 * np.log((power + quiet) / (told + quiet))
-    return [_beyond(off, np.sqrt((((said - np.median(said, axis=0)) / usual) ** 2).mean(axis=1))), moved, both / np.sqrt((power + quiet) * (told + quiet))]
+    return [
+        _beyond(off, np.sqrt((((said - np.median(said, axis=0)) / usual) ** 2).mean(axis=1))),
+        moved,
+        both / np.sqrt((power + quiet) * (told + quiet)),
+    ]
 
 
 def _beyond(off: np.ndarray, strength: np.ndarray) -> np.ndarray:

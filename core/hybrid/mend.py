@@ -9,7 +9,7 @@ is interpolated. Only samples inside the ranges are ever changed.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -29,6 +29,7 @@ _SIDE_S, _SIDE = 0.6, 14  # rows on each side that a range is tied to
 _LAGS_S = (0.1, 0.2, 0.4, 0.8, 1.6)
 _HALF = 0.4  # a residual is as slow as the longest lag at which it correlates so much
 _SLOWER = 1.7  # Matern 3/2 of this scale falls to 0.4 at that lag
+_SOFT_S = 0.06
 _NOISE = 0.01  # of a residual's variance
 _CLOSE, _JAW = ARKIT.index("mouthClose"), ARKIT.index("jawOpen")
 
@@ -66,8 +67,15 @@ def plain(track: Track, ranges: Sequence[Occlusion], helper: Helper) -> Mended:
     return Mended(_written(track, weights, changed), changed, {})
 
 
-def mend(track: Track, ranges: Sequence[Occlusion], helper: Helper | None = None) -> Mended:
-    """Raises InnerfaceError where a group has no trusted row."""
+def mend(
+    track: Track,
+    ranges: Sequence[Occlusion],
+    helper: Helper | None = None,
+    sound: np.ndarray | None = None,
+    doubt: np.ndarray | None = None,
+) -> Mended:
+    """`sound` (T, D): what is heard at the rows (`voice`); `doubt` (T, 52) bool: samples besides that nothing is learned from. Raises InnerfaceError where a
+    group has no trusted row."""
     weights, hidden = track.select(ARKIT), mask(ranges, track.time)
     absent = np.array([c not in track.columns for c in ARKIT])
     hidden[:, absent] = False
@@ -75,6 +83,10 @@ def mend(track: Track, ranges: Sequence[Occlusion], helper: Helper | None = None
     filled = np.nan_to_num(bridge(track.time, np.where(seen, weights, np.nan)))
     known = np.zeros(len(track.time), dtype=bool) if helper is None else np.isfinite(helper.features()).all(axis=1)
     clear = {g: seen[:, c][:, ~absent[c]].all(axis=1) for g, c in evidence.COLUMNS.items()}
+    sure = (
+        clear if doubt is None else {g: flags & ~doubt[:, c].any(axis=1) for (g, flags), c in zip(clear.items(), evidence.COLUMNS.values())}
+    )
+    limit = _usual_step(weights, seen)
     out, source = filled.copy(), {}
     for group, columns in evidence.COLUMNS.items():
         columns = columns[~absent[columns]]
@@ -82,12 +94,16 @@ def mend(track: Track, ranges: Sequence[Occlusion], helper: Helper | None = None
         if not gap.any():
             continue
         if not clear[group].any():
-            raise InnerfaceError(f"no row of the camera's {group} can be trusted, so nothing tells its scale; leave some rows out of the ranges, or add --plain")
+            raise InnerfaceError(
+                f"no row of the camera's {group} can be trusted, so nothing tells its scale; leave some rows out of the ranges, or add --plain"
+            )
         said = np.zeros((len(gap), len(columns)))
         best = np.zeros((len(gap), len(columns)), dtype=int)
         for pattern, at in _patterns(gap, [g for g in GROUPS if g != group], clear, known):
-            rows = clear[group] & np.all([clear[g] for g in pattern.groups], axis=0) & (known | ~pattern.helped)
-            learned = _learn(filled, columns, rows, pattern, helper if pattern.helped else None, track)
+            rows = sure[group] & np.all([sure[g] for g in pattern.groups], axis=0) & (known | ~pattern.helped)
+            if not rows.any():
+                rows = clear[group]
+            learned = _learn(filled, columns, rows, pattern, helper if pattern.helped else None, sound, track)
             need = at | clear[group]
             value, kind = learned(need)
             said[at], best[at] = value[at[need]], kind
@@ -97,6 +113,7 @@ def mend(track: Track, ranges: Sequence[Occlusion], helper: Helper | None = None
             kinds = np.bincount(best[gap, k], minlength=3)
             source[ARKIT[c]] = ("edges", "rest of the face", helper.who if helper else "")[int(kinds.argmax())]
     _keep_possible(out, seen, hidden)
+    _soften(out, seen, hidden, limit, track.time)
     weights = np.where(hidden, out, weights)
     return Mended(_written(track, weights, hidden), hidden, source)
 
@@ -118,12 +135,20 @@ def _patterns(gap: np.ndarray, others: list[str], clear: dict[str, np.ndarray], 
     return out
 
 
-def _learn(filled, columns, rows, pattern, helper, track):
+def _learn(
+    filled: np.ndarray,
+    columns: np.ndarray,
+    rows: np.ndarray,
+    pattern: _Pattern,
+    helper: Helper | None,
+    sound: np.ndarray | None,
+    track: Track,
+) -> Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]:
     """A function from rows (T,) bool to what is expected there (N, C), and of what kind each channel's regression is (C,): 0 its mean, 1 the rest of the face,
     2 the helping take."""
     y = filled[:, columns]
     others = np.concatenate([evidence.COLUMNS[g] for g in pattern.groups]).astype(int) if pattern.groups else np.zeros(0, dtype=int)
-    face = filled[:, others]
+    face = filled[:, others] if sound is None else np.concatenate([filled[:, others], sound], axis=1)
     trusted = np.flatnonzero(rows)
     enough = len(trusted) >= _LEAST_S * track.rate
     mean = y[trusted].mean(axis=0) if len(trusted) else y.mean(axis=0)
@@ -213,7 +238,10 @@ def _robust(x: np.ndarray, y: np.ndarray, penalty: float) -> np.ndarray:
     return evidence.ridge(x, y, 1 / (1 + (off / 6) ** 4), penalty)
 
 
-def _tie(out, filled, columns, value, need, at, learned_on, clear, time) -> None:
+def _tie(
+    out: np.ndarray, filled: np.ndarray, columns: np.ndarray, value: np.ndarray, need: np.ndarray, at: np.ndarray,
+    learned_on: np.ndarray, clear: np.ndarray, time: np.ndarray,
+) -> None:  # fmt: skip
     """Carry what the regression `value` (of the rows `need`) is off by beside each gap into it, in place."""
     place = np.full(len(need), -1)
     place[need] = np.arange(int(need.sum()))
@@ -234,6 +262,27 @@ def _tie(out, filled, columns, value, need, at, learned_on, clear, time) -> None
             near = _matern(time[side], time[side], scale) + _NOISE * np.eye(len(side))
             carry = _matern(time[inside], time[side], scale) @ np.linalg.solve(near, rest[side][:, these])
             out[np.ix_(inside, columns[these])] += carry
+
+
+def _usual_step(weights: np.ndarray, seen: np.ndarray) -> float:
+    """The 99.9th percentile of how much a trusted sample differs from the row before."""
+    step = np.abs(np.diff(weights, axis=0))[seen[1:] & seen[:-1]]
+    return float(np.percentile(step, 99.9)) if len(step) else 1.0
+
+
+def _soften(out: np.ndarray, seen: np.ndarray, hidden: np.ndarray, limit: float, time: np.ndarray) -> None:
+    """In place, hidden samples only: where a value would step at an edge by more than the take itself ever does (something fast was going on just there), it
+    comes nearer within a tenth of a second."""
+    for k in np.flatnonzero(hidden.any(axis=0)):
+        for a, b in runs(hidden[:, k]):
+            inside = np.arange(a, b)
+            for edge, first in ((a - 1, a), (b, b - 1)):
+                if not 0 <= edge < len(out) or not seen[edge, k]:
+                    continue
+                step = out[edge, k] - out[first, k]
+                beyond = np.sign(step) * max(abs(step) - limit, 0.0)
+                if beyond:
+                    out[inside, k] += beyond * np.exp(-(((time[inside] - time[first]) / _SOFT_S) ** 2))
 
 
 def _matern(a: np.ndarray, b: np.ndarray, scale: float) -> np.ndarray:

@@ -20,7 +20,6 @@ from .ranges import Occlusion, runs
 SECONDS = (0.6, 5.0)  # how long occlusions last
 APART_S = 1.0  # from one to the next, at least
 _RAMP_S = (0.0, 0.07)  # from seen to hidden
-_STEADY = 0.3
 _LEFT, _RIGHT = (("eye_left", "cheek"), ("eye_right", "cheek"))
 
 
@@ -47,14 +46,23 @@ def _trembling(count: int, channels: int, rate: float, size: float, rng: np.rand
 
 
 def hidden(seen: np.ndarray, every: np.ndarray, rate: float, rng: np.random.Generator, size: tuple[float, float] = (0.006, 0.06)) -> np.ndarray:
-    """Channels (n, C) of a region that the tracker does not see: moved less, later, towards a pose of its own, trembling; often without any
-    trembling. `every` (T, C): the whole take."""
+    """Channels (n, C) of a region that the tracker does not see: moved less, later, towards a pose of its own, trembling. `every` (T, C): the whole take."""
+    return np.clip(_guessed(seen, every, rate, rng) + _trembling(*seen.shape, rate, float(np.exp(rng.uniform(*np.log(size)))), rng), 0.0, 1.0)
+
+
+def quiet(seen: np.ndarray, every: np.ndarray, rate: float, rng: np.random.Generator) -> np.ndarray:
+    """The same without trembling, or another moment's motion altogether: a tracker that is sure of what it makes up."""
+    if rng.random() < 0.25:
+        first = int(rng.integers(max(len(every) - len(seen), 1)))
+        return every[first : first + len(seen)] if len(every) >= len(seen) else seen
+    own = _trembling(*seen.shape, rate, 0.0005, rng) if rng.random() < 0.5 else 0.0
+    return np.clip(_guessed(seen, every, rate, rng) + own, 0.0, 1.0)
+
+
+def _guessed(seen: np.ndarray, every: np.ndarray, rate: float, rng: np.random.Generator) -> np.ndarray:
     pose = every[rng.integers(len(every))] * rng.uniform(0.0, 1.2) + np.abs(rng.normal(0.0, 0.08, seen.shape[1])) * (rng.random(seen.shape[1]) < 0.4)
-    gain = rng.uniform(0.0, 0.45)
-    late = gaussian_filter1d(seen, max(rng.uniform(0.05, 0.2) * rate, 0.5), axis=0)
-    trembling = 0.0005 if rng.random() < _STEADY else float(np.exp(rng.uniform(*np.log(size))))
-    out = pose + gain * ((late if rng.random() < 0.6 else seen) - pose) + _trembling(*seen.shape, rate, trembling, rng)
-    return np.clip(out, 0.0, 1.0)
+    late = gaussian_filter1d(seen, max(rng.uniform(0.05, 0.2) * rate, 0.5), axis=0) if rng.random() < 0.6 else seen
+    return pose + rng.uniform(0.0, 0.45) * (late - pose)
 
 
 def _held(seen: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -71,12 +79,14 @@ def _shaken(seen: np.ndarray, rate: float, rng: np.random.Generator) -> np.ndarr
     return np.clip(seen + _trembling(*seen.shape, rate, rng.uniform(0.02, 0.08), rng), 0.0, 1.0)
 
 
+QUIET = "sure of itself"  # the damage that nothing but its meaning gives away
 # name -> the groups that it hides (one of the choices), and what it does to them
 OCCLUDERS: dict[str, tuple[tuple[tuple[str, ...], ...], Callable[[np.ndarray, np.ndarray, float, np.random.Generator], np.ndarray]]] = {
     "microphone": ((("mouth",),), hidden),
     "hand": ((("mouth", "cheek"),), lambda s, e, r, g: hidden(s, e, r, g, (0.02, 0.12))),
     "hair": ((("brow",), ("brow", "eye_left"), ("brow", "eye_right")), hidden),
     "profile turn": ((_LEFT, _RIGHT), hidden),
+    QUIET: ((("mouth",), ("mouth", "cheek"), ("brow",), ("cheek",), ("eye_left",), ("eye_right",)), quiet),
     "bad light": ((tuple(GROUPS),), lambda s, e, r, g: _shaken(s, r, g)),
     "freeze": ((("mouth",), tuple(GROUPS)), lambda s, e, r, g: _held(s, g)),
     "drop-out": ((tuple(GROUPS),), lambda s, e, r, g: np.full_like(s, np.nan)),

@@ -33,13 +33,19 @@ def parse(texts: Iterable[str], duration: float, name: str) -> list[Occlusion]:
         try:
             start, end = float(first), float(last)
         except ValueError:
-            raise InnerfaceError(f"--occluded {text}: is not START:END or START:END:GROUP; such as 12:14.5:mouth, in seconds from the first row") from None
+            raise InnerfaceError(
+                f"--occluded {text}: is not START:END or START:END:GROUP; such as 12:14.5:mouth, in seconds from the first row"
+            ) from None
         if group and group not in GROUPS:
-            raise InnerfaceError(f"--occluded {text}: there is no group '{group}'; choose one of {', '.join(GROUPS)}, or leave it away for all")
+            raise InnerfaceError(
+                f"--occluded {text}: there is no group '{group}'; choose one of {', '.join(GROUPS)}, or leave it away for all"
+            )
         if not (np.isfinite(start) and np.isfinite(end) and start < end):
             raise InnerfaceError(f"--occluded {text}: the end must come after the start, both in seconds from the first row")
         if start < 0 or end > duration + 0.05:
-            raise InnerfaceError(f"--occluded {text}: lies outside of {name}, which lasts from 0 to {duration:.2f} s; give seconds from its first row")
+            raise InnerfaceError(
+                f"--occluded {text}: lies outside of {name}, which lasts from 0 to {duration:.2f} s; give seconds from its first row"
+            )
         out += [Occlusion(start, min(end, duration), g) for g in ([group] if group else GROUPS)]
     return out
 

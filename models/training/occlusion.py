@@ -37,7 +37,9 @@ def performance(rng: np.random.Generator, real: list[Track]) -> Track:
     if not long or rng.uniform() > _REAL_SHARE:
         track = augment.at_rate(generate(_SECONDS, rng), 30.0)
         quiet = rng.lognormal(np.log(0.0015), 0.6, track.values.shape[1])
-        return Track(track.kind, track.time, track.columns, np.clip(track.values + rng.normal(size=track.values.shape) * quiet, 0.0, 1.0), track.meta)
+        return Track(
+            track.kind, track.time, track.columns, np.clip(track.values + rng.normal(size=track.values.shape) * quiet, 0.0, 1.0), track.meta
+        )
     track = long[int(rng.integers(len(long)))]
     if rng.uniform() < 0.5:
         track = augment.mirror(track)
@@ -51,7 +53,11 @@ def helper_of(track: Track, faces: Identities | None, rng: np.random.Generator) 
     where the simulated sensors could not be calibrated."""
     if rng.uniform() < 0.25:
         mix = np.eye(len(ARKIT)) * rng.uniform(0.5, 1.2, len(ARKIT)) + rng.normal(0, 0.03, (len(ARKIT), len(ARKIT)))
-        return np.clip(np.nan_to_num(track.select(ARKIT)) @ mix + rng.normal(0, 0.05, len(ARKIT)) + rng.normal(0, 0.02, (len(track.time), len(ARKIT))), 0, 1)
+        return np.clip(
+            np.nan_to_num(track.select(ARKIT)) @ mix + rng.normal(0, 0.05, len(ARKIT)) + rng.normal(0, 0.02, (len(track.time), len(ARKIT))),
+            0,
+            1,
+        )
     face: FaceModel = bundled() if faces is None or rng.uniform() < BUNDLED_SHARE else faces.face(rng)
     try:
         done = infer(simulate(track, face, layout(), random_effects(rng), rng), layout(), load()[0])
@@ -60,13 +66,15 @@ def helper_of(track: Track, faces: Identities | None, rng: np.random.Generator) 
     return evidence.helping(done.take.weights(), done.motion.rotation, track.time)
 
 
-def train(examples: int, seed: int, faces: Identities | None, real: list[Track], progress: Callable[[float], None] = lambda _: None) -> detect.Detector:
+def train(
+    examples: int, seed: int, faces: Identities | None, real: list[Track], progress: Callable[[float], None] = lambda _: None
+) -> detect.Detector:
     """A detector from `examples` damaged performances."""
     made: dict[bool, list[tuple[np.ndarray, np.ndarray]]] = {False: [], True: []}
     for k in range(examples):
         rng = np.random.default_rng([seed, k])
         track = performance(rng, real)
-        kinds = tuple(rng.permutation(list(occluders.OCCLUDERS))[: rng.integers(1, 5)])
+        kinds = (occluders.QUIET, *rng.permutation([k for k in occluders.OCCLUDERS if k != occluders.QUIET])[: rng.integers(1, 4)])
         hurt = track if rng.uniform() < _UNHURT else None
         ranges: list = []
         if hurt is None:
@@ -84,13 +92,17 @@ def train(examples: int, seed: int, faces: Identities | None, real: list[Track],
                 near = int(_EDGE_S * hurt.rate)
                 edge = binary_dilation(bad, iterations=near) & binary_dilation(~bad, iterations=near)
                 use = ~edge & ~certain[group] & ~still[group]
-                made[helped].append((detect.expanded(found, hurt.rate)[use][::3].astype(np.float32), bad[use][::3]))
+                silent = rows_of([r for r in ranges if r.reason == occluders.QUIET], hurt.time, group)
+                kind = np.where(silent, 2, bad).astype(np.int8)  # 0 sound, 1 damaged, 2 damaged quietly
+                made[helped].append((detect.expanded(found, hurt.rate)[use][::3].astype(np.float32), kind[use][::3]))
         progress((k + 1) / examples)
-    weighings = []
+    experts = []
     for names, parts in zip((evidence.ALONE, evidence.HELPED), made.values()):
-        if not parts or not any(bad.any() for _, bad in parts):
+        x = np.concatenate([x for x, _ in parts]).astype(np.float64) if parts else np.zeros((0, 0))
+        kind = np.concatenate([kind for _, kind in parts]) if parts else np.zeros(0)
+        if not all((kind == k).any() for k in (0, 1, 2)):
             raise InnerfaceError("too few examples had damage in them; raise --examples")
-        weighings.append(_logistic(names, np.concatenate([x for x, _ in parts]).astype(np.float64), np.concatenate([bad for _, bad in parts])))
+        experts.append(tuple(_logistic(names, x[kind != other], kind[kind != other] > 0) for other in (2, 1)))
     card = {
         "data": f"{examples} performances of up to two minutes: generated, and real takes ({', '.join(TRAINING_TAKES[:2])}) lightly changed",
         "held out": ", ".join(HELD_OUT),
@@ -100,7 +112,7 @@ def train(examples: int, seed: int, faces: Identities | None, real: list[Track],
         "seed": str(seed),
         "licence": "GPL-3.0-or-later; trained on MIT data",
     }
-    return detect.Detector(weighings[0], weighings[1], card)
+    return detect.Detector(experts[0], experts[1], card)
 
 
 def _logistic(names: tuple[str, ...], x: np.ndarray, bad: np.ndarray, rounds: int = 20) -> detect.Weighing:

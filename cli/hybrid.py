@@ -1,0 +1,126 @@
+"""Mend a camera's take where something hid the face: with sensors, with another take, or with what is left of the face.
+
+Ranges are given (--occluded, seconds from the first row), found (--detect; also when none are given), or both. The helping take is placed on the camera's clock by
+its motion, and refused where it does not match; its channels are mapped onto this performer's camera and faded in without a step. Samples outside of the
+ranges stay as they are, to the last digit. Without --imu and --with, hidden channels are made of the rest of the face, and of the sound beside the take.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..core import formats
+from ..core.channels import GROUPS
+from ..core.errors import InnerfaceError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from ..core.take import Take
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--arkit", required=True, metavar="W", help="the camera's take")
+    parser.add_argument("--out", required=True, metavar="OUT", help="the mended take: the camera's rows and timecodes")
+    helping = parser.add_mutually_exclusive_group()
+    helping.add_argument("--imu", metavar="TAKE", help="a sensor take of the same performance")
+    helping.add_argument("--with", dest="other", metavar="TAKE", help="any weights take of it: a second phone's, an audio-driven one, hand animation")
+    parser.add_argument(
+        "--occluded", action="append", default=[], metavar="START:END[:GROUP]",
+        help=f"where the camera is not to be trusted; GROUP is one of {', '.join(GROUPS)} (default: all); repeat for several",
+    )  # fmt: skip
+    parser.add_argument("--detect", action="store_true", help="find hidden stretches besides those given")
+    parser.add_argument("--plain", action="store_true", help="the other take's channels as they are, without mapping or fades (the paper's way)")
+    parser.add_argument("--offset", type=float, metavar="S", help="camera's time = other take's time + S; no alignment by motion")
+    parser.add_argument("--adapter", metavar="P.npz", help="with --imu: what was learned of this performer by innerface adapt")
+    parser.add_argument("--model", metavar="M", help="with --imu: a network (.onnx), linear, or a linear model's .npz")
+    parser.add_argument("--layout", default="default", metavar="L", help="with --imu: sites, a shipped layout or a .json file")
+
+
+def run(options: argparse.Namespace) -> dict[str, Any]:
+    try:
+        from ..core.hybrid import mix, ranges
+        from ..core.imu import adapt, model
+        from ..core.imu.layout import layout
+    except ImportError as error:
+        raise InnerfaceError(f"mending needs SciPy, which does not load ({error}); pip install scipy") from None
+    name = options.imu or options.other
+    if options.plain and name is None:
+        raise InnerfaceError("--plain puts another take's channels in; give one with --imu or --with")
+    if options.offset is not None and name is None:
+        raise InnerfaceError("--offset says where another take lies; give one with --imu or --with")
+    for flag in ("adapter", "model"):
+        if getattr(options, flag) and not options.imu:
+            raise InnerfaceError(f"--{flag}: is for sensor takes; give one with --imu")
+    camera = formats.read_take(options.arkit)
+    if options.out and Path(options.out).exists() and Path(options.out).samefile(options.arkit):
+        raise InnerfaceError(f"{options.out}: is the camera's take itself; write to another file")
+    track = camera.weights()
+    given = ranges.parse(options.occluded, track.duration, options.arkit)
+    began, aligned, notes = time.perf_counter(), None, list(camera.notes)
+    if name is not None:
+        other = formats.read_take(name)
+        if options.imu and not any(t.kind == "imu" for t in other.tracks.values()):
+            raise InnerfaceError(f"{name}: is no sensor take; give it with --with")
+        chosen, said = model.load(options.model) if options.imu else (None, [])
+        adapter = adapt.load(options.adapter) if options.adapter else None
+        if adapter is not None and chosen is not None:
+            adapter.correction(chosen.id, options.adapter)
+        aligned = mix.help_from(camera, other, given, options.offset, layout(options.layout), chosen, adapter)
+        notes += [*said, *aligned.notes]
+    sound = _heard(camera, notes) if not options.plain else None
+    helper = aligned.helper if aligned else None
+    done = mix.mix(camera, given, helper, find=options.detect or not given, straight=options.plain, sound=sound)
+    seconds = time.perf_counter() - began
+    formats.write_take(done.take, options.out)
+    for note in notes:
+        print(f"note: {note}", file=sys.stderr)
+    if not options.json:
+        if aligned and aligned.found:
+            found = aligned.found
+            print(f"{name}: lies {aligned.offset_s:+.3f} s from the camera's clock, by {found.method}, confidence {found.confidence:.2f}")
+        for r in done.ranges:
+            print(f"{r.start:8.2f} to {r.end:8.2f} s  {r.group:<10} {r.reason} ({r.confidence:.0%})")
+        share = done.mended.changed.mean()
+        print(
+            f"{options.out}: {len(track.time)} rows, {share:.1%} of all samples mended in {len(done.ranges)} ranges, {track.duration / seconds:.0f} x real time"
+            if done.ranges else f"{options.out}: nothing is hidden; the camera's take as it is"
+        )  # fmt: skip
+        for what in dict.fromkeys(done.mended.source.values()):
+            print(f"made of {'the camera before and after' if what == 'edges' else 'the ' + what}: {', '.join(c for c, s in done.mended.source.items() if s == what)}")
+    return {
+        "out": options.out,
+        "rows": len(track.time),
+        "ranges": [asdict(r) for r in done.ranges],
+        "changed": int(done.mended.changed.sum()),
+        "source": done.mended.source,
+        "alignment": None if aligned is None else {
+            "offset_s": aligned.offset_s, "lag_s": aligned.lag_s, **({} if aligned.found is None else asdict(aligned.found)),
+        },
+        "x_realtime": track.duration / seconds,
+        "notes": notes,
+    }  # fmt: skip
+
+
+def _heard(camera: Take, notes: list[str]) -> np.ndarray | None:
+    """What the sound beside the camera's take tells at its rows, where there is any and Blender's library can read it."""
+    if camera.sound is None:
+        return None
+    from ..core import audio
+    from ..core.hybrid import voice
+    from . import blender
+
+    try:
+        blender.load()
+        from ..blender_addon.sound import samples
+
+        track = camera.weights()
+        return voice.heard(samples(camera.sound, audio.RATE), track.time - track.time[0])
+    except InnerfaceError as error:
+        notes.append(f"the sound beside the take is not used: {error}")
+        return None
