@@ -17,6 +17,9 @@ def _parts() -> tuple[Any, ...]:
         file_operators,
         guard,
         handlers,
+        hybrid_bars,
+        hybrid_operators,
+        hybrid_panel,
         import_takes,
         live_operators,
         panels,
@@ -24,8 +27,8 @@ def _parts() -> tuple[Any, ...]:
         take_operators,
     )
 
-    operators = file_operators, import_takes, animation_operators, face_mapping, live_operators, take_operators
-    return settings, *operators, guard, face_panels, panels, handlers
+    operators = file_operators, import_takes, animation_operators, face_mapping, live_operators, take_operators, hybrid_operators
+    return settings, *operators, guard, face_panels, hybrid_panel, panels, hybrid_bars, handlers
 
 
 def register(command: Callable[[list[str]], int] | None = None) -> None:

@@ -128,7 +128,7 @@ def bake(face: Face, loaded: Loaded, scene: Any, how: How = How()) -> Keyed:
     made = []
     for only in (False, True) if invented & how.armed else (False,):
         part = INVENTED if only else SEEN
-        before = _before(face, loaded.path, part)
+        before = made_of(face, loaded.path, part)
         name = f"{loaded.path.stem} (invented)" if only else loaded.path.stem
         keyed = key_track(face, track, name, scene, how.tolerance, replace(base, only_invented=only, before=dict(before)))
         for action in keyed.actions:
@@ -266,7 +266,7 @@ def playing(face: Face) -> Any:
     return None
 
 
-def _before(face: Face, path: Path, part: str) -> dict[Any, Any]:
+def made_of(face: Face, path: Path, part: str) -> dict[Any, Any]:
     """The actions of an earlier bake of a take on this face, by the datablock that they animate."""
     made = [a for a in bpy.data.actions if a.get(TAKE) == str(path) and a.get(PART) == part and a.library is None]
     out = {}

@@ -1,4 +1,4 @@
-"""Drawing the sidebars again, in all windows."""
+"""Drawing the sidebars and the bars on timelines again, in all windows."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ import bpy
 
 
 def redraw() -> None:
-    """Tag every 3D view's sidebar."""
+    """Tag every 3D view's sidebar, and every timeline."""
     manager = bpy.context.window_manager
     for window in manager.windows if manager is not None else ():
         for area in window.screen.areas:
-            if area.type == "VIEW_3D":
+            if area.type == "DOPESHEET_EDITOR":
+                area.tag_redraw()
+            elif area.type == "VIEW_3D":
                 for region in area.regions:
                     if region.type == "UI" and region.width > 1:
                         region.tag_redraw()

@@ -225,6 +225,50 @@ class InnerfaceCharacter(bpy.types.PropertyGroup):
     preset: StringProperty()
 
 
+RANGE_STATES = (
+    ("OPEN", "Open", "Found or drawn, and mended; Detect may replace it if it found it", "QUESTION", 0),
+    ("ACCEPTED", "Accepted", "Mended; Detect leaves it as it is", "CHECKMARK", 1),
+    ("REJECTED", "Rejected", "The camera is right here: not mended, and Detect does not bring it back", "X", 2),
+)
+
+
+def _range_changed(_self: Any, _context: Any) -> None:
+    from .redraw import redraw
+
+    redraw()
+
+
+class InnerfaceRange(bpy.types.PropertyGroup):
+    """A stretch of a camera's take in which a part of the face is hidden."""
+
+    start: FloatProperty(name="From", **_SECONDS, description="Second of the camera's take at which it begins", update=_range_changed)
+    end: FloatProperty(name="To", **_SECONDS, description="Where it ends", update=_range_changed)
+    group: EnumProperty(
+        name="Part", items=tuple((name, label, f"The {label.lower()} is hidden") for name, label, *_ in PARTS if name != "head"), update=_range_changed,
+        description="What of the face is hidden",
+    )  # fmt: skip
+    state: EnumProperty(name="State", items=RANGE_STATES, description="What is done with it", update=_range_changed)
+    mute: BoolProperty(name="Mute", description="Leave it out of the next mix", update=_range_changed)
+    reason: StringProperty(name="Reason", description="Why the camera is not trusted here")
+    confidence: FloatProperty(name="Confidence", default=1.0, min=0.0, max=1.0, subtype="FACTOR")
+    found: BoolProperty(description="By Detect, rather than drawn")
+
+
+class InnerfaceHybrid(bpy.types.PropertyGroup):
+    """What mends a camera's take: kept in the action of the take."""
+
+    helper: StringProperty(
+        name="Helper", subtype="FILE_PATH", options={"PATH_SUPPORTS_BLEND_RELATIVE"} if bpy.app.version >= (4, 5, 0) else set(),
+        description="A take of sensors, or any other take of the same performance (a second phone's, an audio-driven one); empty: the rest of the face",
+    )  # fmt: skip
+    by_hand: BoolProperty(name="Place by Hand", description="Say where the helping take begins, instead of finding it by motion (hand animation)")
+    offset: FloatProperty(name="Begins At", precision=3, step=1, unit="TIME_ABSOLUTE", description="Second of the camera's take at which the helper begins")
+    aligned: StringProperty(description="What Align found, and of which helper")
+    ranges: CollectionProperty(type=InnerfaceRange)
+    active: IntProperty(name="Range", description="The range that is chosen")
+    camera: PointerProperty(type=bpy.types.Action, description="The camera's take that this mix was made of")
+
+
 class InnerfaceShot(bpy.types.PropertyGroup):
     """What belongs to the scene."""
 
@@ -264,7 +308,7 @@ class InnerfaceTake(bpy.types.PropertyGroup):
     baked: BoolProperty()
 
 
-DATA = (InnerfaceBake, InnerfaceTarget, InnerfaceCharacter)  # what characters and actions hold
+DATA = (InnerfaceBake, InnerfaceRange, InnerfaceHybrid, InnerfaceTarget, InnerfaceCharacter)  # what characters and actions hold
 CLASSES = (InnerfacePreferences, InnerfaceShot, InnerfaceTake)
 
 
@@ -284,6 +328,7 @@ def register_data() -> None:
         bpy.utils.register_class(kind)
     bpy.types.Object.innerface = PointerProperty(type=InnerfaceCharacter)
     bpy.types.Action.innerface = PointerProperty(type=InnerfaceBake)
+    bpy.types.Action.innerface_hybrid = PointerProperty(type=InnerfaceHybrid)
 
 
 def register() -> None:
@@ -298,7 +343,7 @@ def register() -> None:
 def unregister() -> None:
     """Undo `register`."""
     del bpy.types.WindowManager.innerface_take, bpy.types.WindowManager.innerface_takes
-    del bpy.types.Scene.innerface, bpy.types.Action.innerface, bpy.types.Object.innerface
+    del bpy.types.Scene.innerface, bpy.types.Action.innerface_hybrid, bpy.types.Action.innerface, bpy.types.Object.innerface
     _unregister()
     for kind in reversed(DATA):
         bpy.utils.unregister_class(kind)

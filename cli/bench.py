@@ -8,7 +8,8 @@ from typing import Any
 
 from ..core.errors import InnerfaceError
 
-BENCHES = {"keying": False, "imu": False, "infer": True, "bridge": True, "addon": True, "hybrid": False}  # and whether each has a soak: minutes instead of seconds
+# and whether each has a soak: minutes instead of seconds
+BENCHES = {"keying": False, "imu": False, "infer": True, "bridge": True, "addon": True, "hybrid": False}
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

@@ -1,8 +1,8 @@
 """Mend a camera's take where something hid the face: with sensors, with another take, or with what is left of the face.
 
-Ranges are given (--occluded, seconds from the first row), found (--detect; also when none are given), or both. The helping take is placed on the camera's clock by
-its motion, and refused where it does not match; its channels are mapped onto this performer's camera and faded in without a step. Samples outside of the
-ranges stay as they are, to the last digit. Without --imu and --with, hidden channels are made of the rest of the face, and of the sound beside the take.
+Ranges are given (--occluded, seconds from the first row), found (--detect; also when none are given), or both. The helping take is placed on the
+camera's clock by its motion, and refused where it does not match; its channels are mapped onto this performer's camera and faded in without a step.
+Samples outside of the ranges stay as they are, to the last digit. Without --imu and --with, hidden channels are made of the rest of the face, and of the sound beside the take.
 """
 
 from __future__ import annotations
@@ -65,13 +65,17 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     began, aligned, notes = time.perf_counter(), None, list(camera.notes)
     if name is not None:
         other = formats.read_take(name)
-        if options.imu and not any(t.kind == "imu" for t in other.tracks.values()):
-            raise InnerfaceError(f"{name}: is no sensor take; give it with --with")
+        if options.imu:
+            sensors = mix.sensors_of(other)
+            if sensors is None:
+                raise InnerfaceError(f"{name}: is no sensor take; give it with --with")
+            other = sensors
         chosen, said = model.load(options.model) if options.imu else (None, [])
         adapter = adapt.load(options.adapter) if options.adapter else None
         if adapter is not None and chosen is not None:
             adapter.correction(chosen.id, options.adapter)
-        aligned = mix.help_from(camera, other, given, options.offset, layout(options.layout), chosen, adapter)
+        together = Path(name).samefile(options.arkit)  # recorded on one clock
+        aligned = mix.help_from(camera, other, given, 0.0 if together and options.offset is None else options.offset, layout(options.layout), chosen, adapter)
         notes += [*said, *aligned.notes]
     sound = _heard(camera, notes) if not options.plain else None
     helper = aligned.helper if aligned else None
@@ -83,7 +87,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     if not options.json:
         if aligned and aligned.found:
             found = aligned.found
-            print(f"{name}: lies {aligned.offset_s:+.3f} s from the camera's clock, by {found.method}, confidence {found.confidence:.2f}")
+            print(f"{name}: begins {aligned.begins_s:+.3f} s after the camera's take, by {found.method}, confidence {found.confidence:.2f}")
         for r in done.ranges:
             print(f"{r.start:8.2f} to {r.end:8.2f} s  {r.group:<10} {r.reason} ({r.confidence:.0%})")
         share = done.mended.changed.mean()
@@ -92,7 +96,8 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
             if done.ranges else f"{options.out}: nothing is hidden; the camera's take as it is"
         )  # fmt: skip
         for what in dict.fromkeys(done.mended.source.values()):
-            print(f"made of {'the camera before and after' if what == 'edges' else 'the ' + what}: {', '.join(c for c, s in done.mended.source.items() if s == what)}")
+            channels = ", ".join(c for c, s in done.mended.source.items() if s == what)
+            print(f"made of the {'camera before and after' if what == 'edges' else what}: {channels}")
     return {
         "out": options.out,
         "rows": len(track.time),
@@ -100,7 +105,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
         "changed": int(done.mended.changed.sum()),
         "source": done.mended.source,
         "alignment": None if aligned is None else {
-            "offset_s": aligned.offset_s, "lag_s": aligned.lag_s, **({} if aligned.found is None else asdict(aligned.found)),
+            "offset_s": aligned.offset_s, "begins_s": aligned.begins_s, "lag_s": aligned.lag_s, **({} if aligned.found is None else asdict(aligned.found)),
         },
         "x_realtime": track.duration / seconds,
         "notes": notes,

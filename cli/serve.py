@@ -42,8 +42,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--loss", action="append", default=[], metavar="[STREAM=]POLICY",
         help=f"what goes out while nothing comes in: {', '.join(POLICIES)} (default hold); of one stream: sensors=..., camera=...",
     )  # fmt: skip
-    parser.add_argument("--output", choices=("auto", "hybrid", "sensors", "camera"), default="auto",
-        help="which face goes out when several come in (auto, hybrid: the camera's where it sees one, the sensors' where it does not)")
+    parser.add_argument(
+        "--output", choices=("auto", "hybrid", "sensors", "camera"), default="auto",
+        help="which face goes out when several come in (auto, hybrid: the camera's where it sees one, the sensors' where it does not)",
+    )  # fmt: skip
     parser.add_argument("--lowest-delay", action="store_true", help="send faces 33 ms earlier, a little less exactly")
     parser.add_argument("--no-recentre", action="store_true", help="leave the head's slowly drifting yaw alone")
     parser.add_argument("--seconds", type=float, metavar="S", help="end by itself after so long")

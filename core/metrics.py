@@ -85,6 +85,11 @@ def lip_gap(face: FaceModel, weights: np.ndarray) -> np.ndarray:
     return np.linalg.norm(gap, axis=2).mean(axis=1)
 
 
+def closed_gap(gap: np.ndarray) -> float:
+    """The gap (m) of a take's closed lips: the 5th percentile of its gaps (T,)."""
+    return float(np.percentile(gap, 5))
+
+
 def closures(gap: np.ndarray) -> np.ndarray:
     """First frames (N,) of lip closures: the gap above closed lips falls under CLOSED_M after having been over OPEN_M."""
     out, was_open = [], False
@@ -100,7 +105,7 @@ def closures(gap: np.ndarray) -> np.ndarray:
 def lip_closure_hits(face: FaceModel, pred: np.ndarray, truth: np.ndarray, slack: int = 2) -> dict[str, float]:
     """Share of the true closures in which the predicted lips close as well, within `slack` frames."""
     gap = lip_gap(face, truth)
-    rest = float(np.percentile(gap, 5))
+    rest = closed_gap(gap)
     starts = closures(gap - rest)
     closed = lip_gap(face, pred) - rest < CLOSED_M
     hits = sum(bool(closed[max(k - slack, 0) : k + slack + 1].any()) for k in starts)

@@ -62,7 +62,7 @@ class Camera:
         self._out(at, arrival, values, seen, step)
 
     def at(self, when: float) -> tuple[np.ndarray | None, bool]:
-        """The face (55,) at a time on the hub's clock, None where the camera sees none or has fallen silent; and whether it is one that was not asked for yet."""
+        """The face (55,) at a time on the hub's clock, None where the camera sees none or has fallen silent; and whether it was not asked for yet."""
         if self.last is None or self.hub.now() - self.last[1] > _SILENT_S + 2 / FRAME_RATE:
             return None, False
         faces = list(self.film)

@@ -56,8 +56,8 @@ _PARTED_S = 0.5  # without mixed faces for so long, what went out last is no pla
 @dataclass
 class Options:
     """`layout`, `model` (None: the shipped live network), `adapter`; `loss`: policies by stream (sensors, camera), hold where none is given; `output`:
-    of sensors, of the camera, or of both (`core.hybrid.live`), or whichever is there; `calibrate`: seek a calibration by itself; `recentre`: the head's yaw follows slowly; `folder` for takes;
-    `sites`: the file that assignments are kept in; `lookahead`: faces wait for what makes them exact (LOOKAHEAD frames)."""
+    of sensors, camera, or both together (`core.hybrid.live`); `calibrate`: seek a calibration by itself; `recentre`: the head's yaw follows slowly;
+    `folder` for takes; `sites`: the file that assignments are kept in; `lookahead`: faces wait for what makes them exact (LOOKAHEAD frames)."""
 
     layout: str = "default"
     model: str | None = None

@@ -53,7 +53,8 @@ def hybrid() -> dict[str, Any]:
     mse = {m: sum(s.square[m] for s in sums.values()) / samples for m in occlusion.METHODS}
     taken = sum(s.taken_s for s in sums.values())
     return {
-        "input": f"{'real takes' if real else 'performances made in code'}, {taken:.0f} s, {occlusion.SHARE:.0%} of each damaged by simulation; sensors simulated, preset studio",
+        "input": f"{'real takes' if real else 'performances made in code'}, {taken:.0f} s, {occlusion.SHARE:.0%} of each damaged by simulation; sensors "
+        "simulated, preset studio",
         "files": f"{', '.join(takes)}; the detector never saw alex_rom_*: {detect.load().card.get('held out', '')}",
         "mse": mse["sensors"],
         "mse_vs_plain": mse["sensors"] / mse["plain"],

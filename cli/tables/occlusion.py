@@ -13,7 +13,7 @@ from scipy.ndimage import binary_dilation
 from ...core.channels import ARKIT, GROUPS
 from ...core.face_model import FaceModel
 from ...core.hybrid import detect, mix, occluders
-from ...core.hybrid.mend import Helper, mend, plain
+from ...core.hybrid.mend import mend, plain
 from ...core.hybrid.ranges import Occlusion, mask
 from ...core.hybrid.ranges import rows as rows_of
 from ...core.imu.effects import PRESETS

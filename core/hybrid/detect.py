@@ -39,6 +39,7 @@ _REASONS = {
     "contradiction": "disagrees with the sensors", "moved": "moves less than the sensors say", "follows": "does not follow the sensors",
 }  # fmt: skip
 _CAREFUL, _CAREFUL_HELPED = 0.5, -0.5  # log odds to be beyond, without and with a helping take
+_SHORT_S, _SHORT = 20.0, 4.0  # a take that is shorter tells little of its own measure: so much more is asked of it
 _LEAST_HELP = 0.2  # of a take that a helping take must say something in
 _CHANGE = 8.0  # log odds that a change costs
 _MOST = 4.0  # log odds that one row can have
@@ -158,7 +159,7 @@ def detect(track: Track, helper: np.ndarray | None = None, detector: Detector | 
     weights = track.select(ARKIT)
     if helper is not None and np.isfinite(helper).all(axis=1).mean() < _LEAST_HELP:
         helper = None
-    careful = _CAREFUL if helper is None else _CAREFUL_HELPED
+    careful = (_CAREFUL if helper is None else _CAREFUL_HELPED) + _SHORT * max(1 - track.duration / _SHORT_S, 0.0)
     gone, still = lost(weights), frozen(weights, track.time)
     out = []
     sure = {g: gone[g] | still[g] for g in GROUPS}

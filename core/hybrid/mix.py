@@ -28,12 +28,13 @@ _LEAST_OVERLAP_S = 1.0
 
 @dataclass(frozen=True)
 class Aligned:
-    """`helper` on the camera's rows; `found`: how the takes' clocks go together (None: said by the user); `offset_s`: camera's time = other's time + this, at
-    the camera's start; `lag_s`: by how much later the helping channels were read besides; `notes`."""
+    """`helper` on the camera's rows; `found`: how the takes' clocks go together (None: said by the user); `offset_s`: camera's time = other's time + this,
+    at the camera's start; `begins_s`: second of the camera's take at which the other begins; `lag_s`: by how much later it was read besides; `notes`."""
 
     helper: Helper
     found: align.Alignment | None
     offset_s: float
+    begins_s: float
     lag_s: float
     notes: list[str] = field(default_factory=list)
 
@@ -45,6 +46,12 @@ class Mixed:
     take: Take
     ranges: list[Occlusion]
     mended: Mended
+
+
+def sensors_of(take: Take) -> Take | None:
+    """What sensors sent of a take that may hold a camera besides; None where there were none."""
+    tracks = {name: t for name, t in take.tracks.items() if t.kind == "imu" and len(t.time)}
+    return Take(take.name, tracks, take.notes, take.sound) if tracks else None
 
 
 def seen(track: Track, ranges: Sequence[Occlusion]) -> Track:
@@ -114,11 +121,13 @@ def help_from(
     values = evidence.helping(weights, rotation, times + lag)
     who = "sensors" if is_imu else "other take"
     helper = Helper(values[:, : len(ARKIT)], values[:, len(ARKIT) :], blind, who)
-    return Aligned(helper, found, float(track.time[0] - times[0]), lag, notes)
+    first = float(next(iter(other.tracks.values())).time[0])
+    begins = first + offset_s if found is None and offset_s is not None else float(found.a_time(first)) if found is not None else first
+    return Aligned(helper, found, float(track.time[0] - times[0]), begins - float(track.time[0]), lag, notes)
 
 
 def _lag(shown: Track, weights: Track, rotation: np.ndarray | None, times: np.ndarray) -> float:
-    """By how much later (s) the helping take must be read so that a ridge regression on it explains the camera's trusted rows best; 0 where that gains little."""
+    """By how much later (s) the helping take must be read so that a ridge regression on it explains the camera's trusted rows best; 0 if that gains little."""
     y = shown.select(ARKIT)
     rows = np.flatnonzero(np.isfinite(y).all(axis=1))
     rows = rows[np.unique(np.linspace(0, len(rows) - 1, min(1200, len(rows))).astype(int))] if len(rows) else rows
@@ -146,7 +155,7 @@ def mix(
     sound: np.ndarray | None = None,
 ) -> Mixed:
     """The camera's take with the ranges `given`, and those that are found (`find`), mended. `straight`: the helping take's channels as they are, the
-    paper's way. `sound` (T, D): what is heard at the camera's rows. Raises InnerfaceError where nothing can be trusted, or `straight` has nothing to put there."""
+    paper's way. `sound` (T, D): what is heard at the camera's rows. Raises InnerfaceError where nothing can be trusted, or `straight` has no helper."""
     track = camera.weights()
     if straight and helper is None:
         raise InnerfaceError(f"{camera.name}: plain substitution puts another take's channels in; give one with --imu or --with")

@@ -1,0 +1,89 @@
+"""The Hybrid panel: what helps a camera's take, where it is hidden, and the mix of both."""
+
+# pyright: reportInvalidTypeForm=false
+from typing import Any
+
+import bpy
+from bpy.app.translations import pgettext_iface as iface_
+
+from . import bake, hybrid
+from .drawing import Tab, say
+from .face import face_or_none
+from .mended import jobs
+
+_STATES = {"OPEN": "QUESTION", "ACCEPTED": "CHECKMARK", "REJECTED": "X"}
+_COLOURS = {"mouth": "STRIP_COLOR_01", "brow": "STRIP_COLOR_03", "cheek": "STRIP_COLOR_04", "eye_left": "STRIP_COLOR_05", "eye_right": "STRIP_COLOR_06"}
+
+
+class INNERFACE_UL_ranges(bpy.types.UIList):
+    """Hidden ranges of a camera's take."""
+
+    def draw_item(self, _context: Any, layout: Any, _data: Any, item: Any, _icon: Any, _active: Any, _property: Any, index: int = 0) -> None:
+        row = layout.row(align=True)
+        row.active = not item.mute and item.state != "REJECTED"
+        part = item.bl_rna.properties["group"].enum_items[item.group].name
+        row.label(text=f"{item.start:.2f} \u2013 {item.end:.2f}  {iface_(part)}", icon=_COLOURS[item.group], translate=False)
+        for what in ("ACCEPTED", "REJECTED"):
+            op = row.operator("innerface.range_set", text="", icon=_STATES[what], emboss=item.state == what, depress=item.state == what)
+            op.what, op.index = what, index
+        row.prop(item, "mute", text="", icon="HIDE_ON" if item.mute else "HIDE_OFF", emboss=False)
+
+
+class INNERFACE_PT_hybrid(Tab, bpy.types.Panel):
+    """Mending a camera's take."""
+
+    bl_label = "Hybrid"
+    bl_options = {"DEFAULT_CLOSED"}
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        return hybrid.camera_action(face_or_none(context)) is not None
+
+    def draw(self, context: Any) -> None:
+        layout, face = self.layout, face_or_none(context)
+        action = hybrid.camera_action(face)
+        settings = action.innerface_hybrid
+        box = layout.box()
+        row = box.row(align=True)
+        mixed = hybrid.is_mix(bake.playing(face))
+        row.label(text=action.name, icon="OUTLINER_OB_CAMERA", translate=False)
+        row.operator("innerface.hybrid_compare", text="Mix Plays" if mixed else "Camera Plays", icon="ARROW_LEFTRIGHT")
+        column = layout.column(align=True)
+        column.label(text="Helping take (none: the rest of the face)")
+        column.prop(settings, "helper", text="")
+        row = column.row(align=True)
+        row.enabled = bool(settings.helper)
+        row.operator("innerface.hybrid_align", icon="SNAP_ON")
+        row.prop(settings, "by_hand", text="", icon="VIEW_PAN", toggle=True)
+        if settings.by_hand and settings.helper:
+            column.prop(settings, "offset")
+        if settings.aligned and settings.helper:
+            say(layout, settings.aligned, "CHECKMARK", context)
+        row = layout.row(align=True)
+        row.operator("innerface.hybrid_detect", icon="VIEWZOOM")
+        row.operator("innerface.range_set", text="", icon="CHECKMARK").what = "ALL"
+        row.operator("innerface.range_set", text="", icon="TRASH").what = "CLEAR"
+        row = layout.row()
+        row.template_list("INNERFACE_UL_ranges", "", settings, "ranges", settings, "active", rows=4)
+        column = row.column(align=True)
+        column.operator_menu_enum("innerface.range_add", "group", text="", icon="ADD")
+        column.operator("innerface.range_set", text="", icon="REMOVE").what = "DELETE"
+        column.operator("innerface.range_show", text="", icon="TRACKING_FORWARDS_SINGLE")
+        if 0 <= settings.active < len(settings.ranges):
+            item = settings.ranges[settings.active]
+            column = layout.column(align=True)
+            row = column.row(align=True)
+            row.prop(item, "start", text="")
+            row.prop(item, "end", text="")
+            row.prop(item, "group", text="")
+            say(layout, iface_("{} ({:.0%})").format(iface_(item.reason), item.confidence) if item.found else item.reason, "INFO", context)
+        if jobs:
+            layout.progress(text=f"{jobs[0].label} (Esc)", factor=jobs[0].share)
+        row = layout.row()
+        row.scale_y = 1.4
+        row.enabled = any(r.state != "REJECTED" and not r.mute for r in settings.ranges)
+        row.operator("innerface.hybrid_mix", icon="KEYINGSET")
+        layout.operator("innerface.lip_markers", icon="SPEAKER")
+
+
+register, unregister = bpy.utils.register_classes_factory((INNERFACE_UL_ranges, INNERFACE_PT_hybrid))
