@@ -2,7 +2,8 @@
 
 Ranges are given (--occluded, seconds from the first row), found (--detect; also when none are given), or both. The helping take is placed on the
 camera's clock by its motion, and refused where it does not match; its channels are mapped onto this performer's camera and faded in without a step.
-Samples outside of the ranges stay as they are, to the last digit. Without --imu and --with, hidden channels are made of the rest of the face, and of the sound beside the take.
+Samples outside of the ranges stay as they are, to the last digit. Without --imu and --with, hidden channels are made of the rest of the face, and
+of the sound beside the take.
 """
 
 from __future__ import annotations

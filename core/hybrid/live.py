@@ -11,7 +11,7 @@ import numpy as np
 from ..channels import ARKIT, GROUPS, HEAD_ANGLES, OUTPUT
 from .evidence import COLUMNS
 
-_FADE_S = 0.2  # what is left of a jump falls to 1/e in this time
+_FADE_S = 0.12  # a jump is halved in 1.7 times this
 _REMEMBER_S = 40.0  # of what gain and offset are learned from
 _HELD = 0.02**2  # variance that a channel must have before its gain is believed: less, and the gain stays near its prior
 _FROZEN_S = 0.2
@@ -27,7 +27,7 @@ class LiveMix:
         self.count = 0.0
         self.mean_x, self.mean_y = np.zeros(size), np.zeros(size)
         self.xx, self.xy = np.zeros(size), np.zeros(size)
-        self.jump = np.zeros(size)
+        self.jump, self.age = np.zeros(size), np.zeros(size)  # what each channel would have stepped by, and s since then
         self.last: np.ndarray | None = None
         self.use = np.zeros(size, dtype=bool)  # channels that come from sensors
         self.still = np.zeros(len(GROUPS))  # s that each group has been frozen for
@@ -54,10 +54,11 @@ class LiveMix:
         target = np.where(hidden, said, said if camera is None else camera)
         if self.last is not None:
             changed = hidden != self.use
-            self.jump[changed] = (self.last - target)[changed]
+            self.jump[changed], self.age[changed] = (self.last - target)[changed], 0.0
         self.use = hidden
-        self.jump *= np.exp(-step / _FADE_S)
-        out = target + self.jump
+        self.age += step
+        past = self.age / _FADE_S
+        out = target + self.jump * (1 + past) * np.exp(-past)  # begins level: no kink either
         out[: len(ARKIT)] = np.clip(out[: len(ARKIT)], 0.0, None)
         self.last = out
         return out

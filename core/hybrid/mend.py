@@ -24,6 +24,9 @@ from .ranges import Occlusion, mask, runs
 _PENALTIES = np.array([1e-4, 1e-3, 1e-2, 3e-2, 0.1, 0.3, 1.0])
 _BLOCK_S, _FOLDS, _MARGIN_S = 3.0, 5, 0.25
 _LEAST_S = 4.0  # of trusted rows; with less a channel has a gain and an offset at most
+_HELD, _MOST_GAIN = 0.003, 3.0  # variance that a channel must have before its gain is believed
+_ROUGH, _FAR, _OFF = 0.03, 12.0, 5.0
+_SHOWN_S = 20.0  # of trusted rows, before the least that mouthClose - jawOpen reached in them means anything
 _GAIN = 0.98  # of the simpler error at most, for more to be used
 _SIDE_S, _SIDE = 0.6, 14  # rows on each side that a range is tied to
 _LAGS_S = (0.1, 0.2, 0.4, 0.8, 1.6)
@@ -112,7 +115,7 @@ def mend(
         for k, c in enumerate(columns):
             kinds = np.bincount(best[gap, k], minlength=3)
             source[ARKIT[c]] = ("edges", "rest of the face", helper.who if helper else "")[int(kinds.argmax())]
-    _keep_possible(out, seen, hidden)
+    _keep_possible(out, seen, hidden, track.rate)
     _soften(out, seen, hidden, limit, track.time)
     weights = np.where(hidden, out, weights)
     return Mended(_written(track, weights, hidden), hidden, source)
@@ -151,71 +154,97 @@ def _learn(
     face = filled[:, others] if sound is None else np.concatenate([filled[:, others], sound], axis=1)
     trusted = np.flatnonzero(rows)
     enough = len(trusted) >= _LEAST_S * track.rate
-    mean = y[trusted].mean(axis=0) if len(trusted) else y.mean(axis=0)
+    mean = np.median(y[trusted], axis=0) if not enough else y[trusted].mean(axis=0)
+    own = line = None
+    if helper is not None:
+        own = np.nan_to_num(helper.weights[:, columns])
+        line = _gain_offset(own[trusted], y[trusted], track.rate)
     tries: list[tuple[int, np.ndarray]] = []  # kind, features
     if enough and face.shape[1]:
         tries += [(1, face), (1, np.concatenate([face, evidence.bends(face, trusted)], axis=1))]
-    own = None
-    if helper is not None:
+    if enough and helper is not None:
         all_of_it = np.nan_to_num(helper.features())
-        own = np.nan_to_num(helper.weights[:, columns])
-        if enough:
-            both = np.concatenate([all_of_it, face], axis=1)
-            tries += [(2, all_of_it), (2, both), (2, np.concatenate([both, evidence.bends(both, trusted)], axis=1))]
-    blocks = (track.time[trusted] - track.time[0]) // _BLOCK_S
-    inner = (track.time[trusted] - track.time[0]) % _BLOCK_S
-    inner = (inner > _MARGIN_S) & (inner < _BLOCK_S - _MARGIN_S)
-    fold = blocks.astype(int) % _FOLDS
-    base = ((y[trusted] - mean) ** 2)[inner].mean(axis=0) if enough and inner.any() else np.full(len(columns), np.inf)
-    best, kind, choice = base.copy(), np.zeros(len(columns), dtype=int), np.full(len(columns), -1)
-    penalty = np.ones(len(columns))
-    for t, (what, x) in enumerate(tries):
-        error, at = _left_out(x[trusted], y[trusted], fold, inner)
-        better = error < _GAIN * best
-        best[better], kind[better], choice[better], penalty[better] = error[better], what, t, at[better]
-    line = None
-    if own is not None and not enough:
-        line = _gain_offset(own[trusted], y[trusted])
-        kind[:] = np.where([ARKIT[c] in helper.blind for c in columns], 0, 2)  # type: ignore[union-attr]
+        both = np.concatenate([all_of_it, face], axis=1)
+        tries += [(2, all_of_it), (2, both), (2, np.concatenate([both, evidence.bends(both, trusted)], axis=1))]
+    seconds = track.time[trusted] - track.time[0]
+    inner = (seconds % _BLOCK_S > _MARGIN_S) & (seconds % _BLOCK_S < _BLOCK_S - _MARGIN_S)
+    fold = (seconds // _BLOCK_S).astype(int) % _FOLDS
+    count = len(columns)
+    kind, choice, penalty = np.zeros(count, dtype=int), np.full(count, -1), np.ones(count)
+    straight = np.zeros((len(y), count)) if own is None or line is None else own * line[0] + line[1]
+    likely = _likely(tries[-1][1][trusted], (y - straight)[trusted]) if tries else np.ones(len(trusted))
+    if enough and inner.any():
+        weight = (likely * inner)[:, None]
+        best = (weight * (y[trusted] - mean) ** 2).sum(axis=0) / weight.sum()
+        if own is not None:
+            error = (weight * (y[trusted] - straight[trusted]) ** 2).sum(axis=0) / weight.sum()
+            kind = np.where(error < _GAIN * best, 2, kind)
+            best = np.minimum(best, error)
+        for t, (what, x) in enumerate(tries):
+            target = y - straight if what == 2 else y
+            error, at = _left_out(x[trusted], target[trusted], fold, inner, likely)
+            better = error < _GAIN * best
+            best[better], kind[better], choice[better], penalty[better] = error[better], what, t, at[better]
+    elif own is not None and helper is not None:
+        kind[:] = np.where([ARKIT[c] in helper.blind for c in columns], 0, 2)
     solved = {}
     for t in np.unique(choice[choice >= 0]):
-        x = tries[t][1][trusted]
+        what, x = tries[t]
         for p in np.unique(penalty[choice == t]):
             these = np.flatnonzero((choice == t) & (penalty == p))
-            solved[t, p] = these, _robust(x, y[trusted][:, these], float(p))
+            target = (y - straight if what == 2 else y)[np.ix_(trusted, these)]
+            solved[t, p] = these, evidence.ridge(x[trusted], target, likely, float(p))
 
     def told(need: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        out = np.repeat(mean[None], int(need.sum()), axis=0)
-        if line is not None and own is not None:
-            use = kind == 2
-            out[:, use] = (own[need] * line[0] + line[1])[:, use]
+        out = np.where(kind == 2, straight[need], mean)
         for (t, _), (these, c) in solved.items():
-            out[:, these] = tries[t][1][need] @ c[:-1] + c[-1]
+            said = tries[t][1][need] @ c[:-1] + c[-1]
+            out[:, these] = said + (straight[need][:, these] if tries[t][0] == 2 else 0.0)
         return out, kind
 
     return told
 
 
-def _gain_offset(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """(2, C): robust gain, kept near 1 as far as few rows tell it, and offset of y on x, channel by channel."""
+def _gain_offset(x: np.ndarray, y: np.ndarray, rate: float) -> np.ndarray:
+    """(2, C): gain and offset of y on x, channel by channel. Where x hardly moves in these rows the gain stays near 1, where it moves and y does not follow, it
+    goes to 0."""
     if not len(x):
         return np.stack([np.ones(y.shape[1]), np.zeros(y.shape[1])])
-    mx, my = np.median(x, axis=0), np.median(y, axis=0)
-    held = 0.05 * 30
-    gain = (((x - mx) * (y - my)).sum(axis=0) + held * 0.01) / (((x - mx) ** 2).sum(axis=0) + held * 0.01)
-    gain = np.clip(gain, 0.2, 3.0)
-    return np.stack([gain, my - gain * mx])
+    weight = np.ones_like(y)
+    gain, offset = np.ones(y.shape[1]), np.zeros(y.shape[1])
+    for _ in range(3):
+        total = weight.sum(axis=0)
+        mx, my = (weight * x).sum(axis=0) / total, (weight * y).sum(axis=0) / total
+        held = rate * _HELD
+        gain = np.clip(((weight * (x - mx) * (y - my)).sum(axis=0) + held) / ((weight * (x - mx) ** 2).sum(axis=0) + held), 0.0, _MOST_GAIN)
+        offset = my - gain * mx
+        rest = np.abs(y - gain * x - offset)
+        weight = 1 / (1 + (rest / (3 * 1.48 * np.median(rest, axis=0) + 0.03)) ** 2)
+    return np.stack([gain, offset])
 
 
-def _left_out(x: np.ndarray, y: np.ndarray, fold: np.ndarray, inner: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Least mean square error (C,) over stretches left out, and the penalty (C,) that it was reached with."""
-    scale = x.std(axis=0) + 0.02
-    z = (x - x.mean(axis=0)) / scale
+def _likely(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """(N,): how far each row is believed: those that are far off what the others say, such as damage that nobody found, count little."""
+    weight = np.ones(len(x))
+    for _ in range(2):
+        c = evidence.ridge(x, y, weight, _ROUGH)
+        rest = np.abs(y - x @ c[:-1] - c[-1])
+        off = np.sqrt((np.minimum(rest / (1.48 * np.median(rest, axis=0) + 0.02), _FAR) ** 2).mean(axis=1))
+        weight = 1 / (1 + (off / _OFF) ** 4)
+    return weight
+
+
+def _left_out(x: np.ndarray, y: np.ndarray, fold: np.ndarray, inner: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Least mean square error (C,) over stretches left out, rows weighted, and the penalty (C,) that it was reached with."""
+    z = (x - x.mean(axis=0)) / (x.std(axis=0) + 0.02)
     folds = [np.flatnonzero((fold == f) & inner) for f in range(_FOLDS)]
     folds = [f for f in folds if len(f)]
     if len(folds) < 2:
         return np.full(y.shape[1], np.inf), np.ones(y.shape[1])
-    grams = [(z[f].T @ z[f], z[f].T @ y[f], z[f].sum(axis=0), y[f].sum(axis=0), len(f)) for f in folds]
+    grams = []
+    for f in folds:
+        w = weight[f][:, None]
+        grams.append((z[f].T @ (w * z[f]), z[f].T @ (w * y[f]), (w * z[f]).sum(axis=0), (w * y[f]).sum(axis=0), weight[f].sum()))
     total = [sum(part) for part in zip(*grams)]  # type: ignore[arg-type]
     error = np.zeros((len(_PENALTIES), y.shape[1]))
     for f, own in zip(folds, grams):
@@ -225,17 +254,10 @@ def _left_out(x: np.ndarray, y: np.ndarray, fold: np.ndarray, inner: np.ndarray)
         turned = axes.T @ (zy / n - np.outer(mz, my))
         seen = (z[f] - mz) @ axes
         for k, p in enumerate(_PENALTIES):
-            error[k] += ((seen @ (turned / (np.maximum(size, 0) + p)[:, None]) + my - y[f]) ** 2).sum(axis=0)
+            off = seen @ (turned / (np.maximum(size, 0) + p)[:, None]) + my - y[f]
+            error[k] += (weight[f][:, None] * off**2).sum(axis=0)
     best = error.argmin(axis=0)
-    return error[best, np.arange(y.shape[1])] / sum(len(f) for f in folds), _PENALTIES[best]
-
-
-def _robust(x: np.ndarray, y: np.ndarray, penalty: float) -> np.ndarray:
-    """Ridge coefficients in which rows that are far off, such as damage that nobody found, count little."""
-    c = evidence.ridge(x, y, np.ones(len(x)), penalty)
-    rest = np.abs(y - x @ c[:-1] - c[-1])
-    off = np.sqrt(((rest / (1.48 * np.median(rest, axis=0) + 0.01)) ** 2).mean(axis=1))
-    return evidence.ridge(x, y, 1 / (1 + (off / 6) ** 4), penalty)
+    return error[best, np.arange(y.shape[1])] / sum(weight[f].sum() for f in folds), _PENALTIES[best]
 
 
 def _tie(
@@ -307,7 +329,7 @@ def _scales(rest: np.ndarray, rows: np.ndarray, time: np.ndarray) -> np.ndarray:
     return out * _SLOWER
 
 
-def _keep_possible(out: np.ndarray, seen: np.ndarray, hidden: np.ndarray) -> None:
+def _keep_possible(out: np.ndarray, seen: np.ndarray, hidden: np.ndarray, rate: float) -> None:
     """In place, hidden samples only: weights within what can be, and mouthClose - jawOpen within what trusted rows show."""
     trusted = np.where(seen, out, np.nan)
     low = np.minimum(np.nanmin(trusted, axis=0, initial=0.0), 0.0)
@@ -316,7 +338,8 @@ def _keep_possible(out: np.ndarray, seen: np.ndarray, hidden: np.ndarray) -> Non
     both = seen[:, _CLOSE] & seen[:, _JAW]
     if both.any():
         between = out[both, _CLOSE] - out[both, _JAW]
-        least = np.clip(out[:, _JAW] + between.min(), 0.0, None)
+        lowest = between.min() if both.sum() > _SHOWN_S * rate else -np.inf
+        least = np.clip(out[:, _JAW] + lowest, 0.0, None)
         close = np.clip(out[:, _CLOSE], least, np.maximum(out[:, _JAW] + between.max(), least))
         out[:, _CLOSE] = np.where(hidden[:, _CLOSE], close, out[:, _CLOSE])
 
