@@ -1,4 +1,4 @@
-"""Train a model: `innerface train linear --out models/linear.npz`, `innerface train imu --out M.onnx`.
+"""Train a model: `innerface train linear --out M.npz`, `innerface train imu --out M.onnx`, `innerface train occlusion --out M.npz`.
 
 Models learn from simulated sensors on generated performances and, where their folder is at hand, on real ones; ICT-FaceKit's identities are
 used where its arrays are. The network (imu) needs torch: pip install 'innerface[train]'. A run that was broken off goes on where it was when
@@ -21,9 +21,11 @@ from .progress import Steps, step
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("kind", choices=("linear", "imu"), help="which model")
-    parser.add_argument("--out", required=True, metavar="M", help="the model to write: .npz (linear) or .onnx (imu)")
-    parser.add_argument("--examples", type=int, default=400, metavar="N", help="linear: simulated takes of a minute to learn from (default 400)")
+    parser.add_argument("kind", choices=("linear", "imu", "occlusion"), help="which model")
+    parser.add_argument("--out", required=True, metavar="M", help="the model to write: .npz (linear, occlusion) or .onnx (imu)")
+    parser.add_argument(
+        "--examples", type=int, metavar="N", help="linear: simulated takes of a minute to learn from (default 400); occlusion: damaged takes (default 260)"
+    )
     parser.add_argument("--seed", type=int, default=1, metavar="N", help="seed of everything random")
     parser.add_argument("--generated-only", action="store_true", help="no real performances, even where they are at hand")
     parser.add_argument("--size", choices=("tiny", "small", "full"), default="small", help="imu: 0.2, 1 or 3.4 million parameters (default small)")
@@ -41,10 +43,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> dict[str, Any]:
-    if options.examples < 1 or options.seed < 0:
+    if (options.examples is not None and options.examples < 1) or options.seed < 0:
         raise InnerfaceError("--examples takes a whole number from 1, --seed one from 0")
     began = time.perf_counter()
-    card = _linear(options) if options.kind == "linear" else _imu(options)
+    card = {"linear": _linear, "imu": _imu, "occlusion": _occlusion}[options.kind](options)
     seconds = time.perf_counter() - began
     if not options.json:
         for key, value in card.items():
@@ -66,9 +68,24 @@ def _linear(options: argparse.Namespace) -> dict[str, str]:
         raise InnerfaceError(f"training is no part of this installation ({error}); pip install innerface from its sources") from None
     ict, folder = _takes(options)
     with step("training") as bar:
-        model = linear.train(options.examples, options.seed, Identities(ict) if ict else None, linear.real_takes(folder), bar)
+        model = linear.train(options.examples or 400, options.seed, Identities(ict) if ict else None, linear.real_takes(folder), bar)
     model.save(options.out)
     return model.card
+
+
+def _occlusion(options: argparse.Namespace) -> dict[str, str]:
+    try:
+        from ..models.training import linear, occlusion
+    except ImportError as error:
+        raise InnerfaceError(f"training is no part of this installation ({error}); pip install innerface from its sources") from None
+    if not options.out.endswith(".npz"):
+        raise InnerfaceError(f"{options.out}: should end in .npz; change the name")
+    ict, folder = _takes(options)
+    real = [] if folder is None else [formats.read_take(folder / name).weights() for name in linear.TRAINING_TAKES]
+    with step("training") as bar:
+        detector = occlusion.train(options.examples or 260, options.seed, Identities(ict) if ict else None, real, bar)
+    detector.save(options.out)
+    return detector.card
 
 
 def _imu(options: argparse.Namespace) -> dict[str, str]:

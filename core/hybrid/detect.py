@@ -43,7 +43,7 @@ _SHORT_S, _SHORT = 20.0, 4.0  # a take that is shorter tells little of its own m
 _LEAST_HELP = 0.2  # of a take that a helping take must say something in
 _CHANGE = 8.0  # log odds that a change costs
 _MOST = 4.0  # log odds that one row can have
-_FROZEN_S, _SAME = 0.12, 1e-6
+_FROZEN_S, _SAME, _STILL = 0.12, 1e-6, 1e-3  # a channel with a smaller sd never moves
 _LIVELY = 0.02  # channels that repeat less often than this in the take can be frozen
 _EDGE_S = (0.2, 0.15)  # outwards, inwards: where an edge may really be
 _JUMP = 6.0  # times the usual step of a row
@@ -130,12 +130,15 @@ def expanded(found: evidence.Evidence, rate: float) -> np.ndarray:
 
 
 def frozen(weights: np.ndarray, time: np.ndarray) -> dict[str, np.ndarray]:
-    """Per group, rows (T,) in which all that usually moves stays exactly as it was. Rows of NaN are no repetition."""
+    """Per group, rows (T,) in which all that usually moves stays exactly as it was. Rows of NaN are no repetition. A take in which nothing ever moves is
+    frozen as a whole; a group that never moves in a take that does is none that the tracker delivers."""
+    if len(time) > 2 and time[-1] - time[0] > _FROZEN_S and np.nan_to_num(weights).std(axis=0).max() <= _SAME and np.isfinite(weights).any():
+        return {g: np.ones(len(weights), dtype=bool) for g in GROUPS}
     same = np.zeros(weights.shape, dtype=bool)
     same[1:] = np.abs(np.diff(weights, axis=0)) <= _SAME
     out = {}
     for group, columns in evidence.COLUMNS.items():
-        columns = columns[(np.nan_to_num(weights[:, columns]).std(axis=0) > 1e-3)]
+        columns = columns[np.nan_to_num(weights[:, columns]).std(axis=0) > _STILL]
         flags = np.zeros(len(weights), dtype=bool)
         for lively in (columns[same[:, columns].mean(axis=0) < share] for share in (_LIVELY, 0.6)):
             if not len(lively):

@@ -38,3 +38,15 @@ def test_bench_infer_prints_sizes_speeds_and_every_dead_baseline(monkeypatch, ca
     assert said["lookahead_ms"] < 34 and 0 < said["live_p50_ms"] <= said["live_p99_ms"] and said["rss_mb"] > 20
     dead = min(said[f"{name}_pve_mm"] for name in ("neutral", "mean_face", "hold"))
     assert max(said["pve_mm"], said["live_pve_mm"]) < dead and said["linear_pve_mm"] < dead
+
+
+def test_bench_hybrid_beats_every_dead_baseline_and_prints_its_keys(capsys):
+    assert main(["bench", "hybrid", "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert {"mse_vs_plain", "mse_vs_camera", "f1", "clean_flagged", "x_realtime"} <= set(said)
+    assert " s, " in said["input"] and ".csv" in said["files"]
+    mse = said["mse_by_method"]
+    dead = min(mse[m] for m in ("camera", "hold", "mean face", "interpolated", "plain"))
+    assert mse["sensors"] < 0.5 * dead and mse["other take"] < 0.5 * dead
+    assert mse["no device"] < min(mse[m] for m in ("camera", "hold", "mean face", "interpolated"))
+    assert said["outside_changed"] == 0.0 and said["f1"] > 0.9
