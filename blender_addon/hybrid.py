@@ -36,6 +36,11 @@ def is_mix(action: Any) -> bool:
     return action is not None and action.innerface_hybrid.camera is not None
 
 
+def mixes_of(camera: Any) -> list[Any]:
+    """The mixes that were made of a camera's take."""
+    return [a for a in bpy.data.actions if a.innerface_hybrid.camera == camera]
+
+
 def frame_of(action: Any, seconds: float, scene: Any) -> float:
     """The frame at which a second of an action's take lies."""
     return float(action[START]) + seconds / float(action.get(bake.SLOPE, 1.0)) * scene_rate(scene)

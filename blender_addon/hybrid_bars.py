@@ -23,6 +23,8 @@ COLOURS = {
 }  # fmt: skip
 _NAMES = {"mouth": "Mouth", "brow": "Brows", "cheek": "Cheeks", "eye_left": "Left Eye", "eye_right": "Right Eye"}
 _LANE, _BOTTOM, _GAP, _GRIP = 15.0, 24.0, 2.0, 7.0  # pixels at the interface's usual size
+_SCRUB, _THIN, _LOW = 24.0, 4.0, 110.0  # the ruler above; the thinnest lane; a timeline lower than this has no room to spare
+_WRITTEN = 12.0  # lanes lower than this carry no text
 _LEAST_S = 0.04
 _handle: list[Any] = []
 _keymaps: list[tuple[Any, Any]] = []
@@ -40,14 +42,18 @@ class Bar:
     top: float
 
 
-def bars(ranges: Any, to_x: Callable[[float], float], scale: float) -> list[Bar]:
-    """Where ranges (InnerfaceRange) are drawn: lanes from the bottom, for parts that have any. `to_x`: pixels of a second of the take."""
+def bars(ranges: Any, to_x: Callable[[float], float], scale: float, height: float = 1000.0) -> list[Bar]:
+    """Where ranges (InnerfaceRange) are drawn: lanes from the bottom, for parts that have any, thinner in a low timeline (`height` in pixels). `to_x`: pixels
+    of a second of the take."""
     used = [g for g in GROUPS if any(r.group == g for r in ranges)]
+    bottom, gap = (_BOTTOM, _GAP) if height > _LOW * scale else (1.0, 1.0)
+    room = (height / scale - _SCRUB - bottom) / max(len(used), 1) - gap
+    lane = min(max(room, _THIN), _LANE)
     out = []
     for k, r in enumerate(ranges):
-        low = (_BOTTOM + used.index(r.group) * (_LANE + _GAP)) * scale
+        low = (bottom + used.index(r.group) * (lane + gap)) * scale
         left = to_x(r.start)
-        out.append(Bar(k, r.group, left, max(to_x(r.end), left + 3.0), low, low + _LANE * scale))
+        out.append(Bar(k, r.group, left, max(to_x(r.end), left + 3.0), low, low + lane * scale))
     return out
 
 
@@ -70,7 +76,10 @@ def _here(context: Any) -> tuple[Any, list[Bar], float]:
     if action is None or region is None or not len(action.innerface_hybrid.ranges):
         return None, [], scale
     view, scene = region.view2d, context.scene
-    return action, bars(action.innerface_hybrid.ranges, lambda s: view.view_to_region(hybrid.frame_of(action, s, scene), 0, clip=False)[0], scale), scale
+    def to_x(second: float) -> float:
+        return view.view_to_region(hybrid.frame_of(action, second, scene), 0, clip=False)[0]
+
+    return action, bars(action.innerface_hybrid.ranges, to_x, scale, region.height), scale
 
 
 def _under(context: Any, event: Any) -> tuple[Any, Bar, str] | None:
@@ -94,11 +103,11 @@ def _draw() -> None:
     region = context.region
     ranges, active = action.innerface_hybrid.ranges, action.innerface_hybrid.active
     shader = gpu.shader.from_builtin("UNIFORM_COLOR")
-    gpu.state.blend_set("ALPHA")
 
     def box(left: float, bottom: float, right: float, top: float, colour: tuple[float, ...], line: bool = False) -> None:
         corners = [(left, bottom), (right, bottom), (right, top), (left, top)]
         shape = batch_for_shader(shader, "LINE_LOOP", {"pos": corners}) if line else batch_for_shader(shader, "TRI_FAN", {"pos": corners})
+        gpu.state.blend_set("ALPHA")  # text turns it off
         shader.bind()
         shader.uniform_float("color", colour)
         shape.draw(shader)
@@ -117,15 +126,20 @@ def _draw() -> None:
         box(bar.left, bar.bottom, bar.right, bar.top, edge, line=True)
         mark = {"ACCEPTED": "\u2713 ", "REJECTED": "\u2715 "}.get(item.state, "") + ("muted: " if item.mute else "")
         _write(blf, mark + item.reason, bar, scale, region.width, faded)
-    blf.size(0, 11 * scale)
     for group in dict.fromkeys(bar.group for bar in found):
         lane = next(bar for bar in found if bar.group == group)
+        if lane.top - lane.bottom < _WRITTEN * scale:
+            continue
+        blf.size(0, 11 * scale)
+        box(0, lane.bottom, 62 * scale, lane.top, (0.0, 0.0, 0.0, 0.55))
         _label(blf, _NAMES[group], 6 * scale, lane, scale, (*COLOURS[group], 1.0))
     gpu.state.blend_set("NONE")
 
 
 def _write(blf: Any, text: str, bar: Bar, scale: float, width: float, faded: bool) -> None:
     """A text in a bar, cut to what fits."""
+    if bar.top - bar.bottom < _WRITTEN * scale:
+        return
     blf.size(0, 10.5 * scale)
     left = max(bar.left, 66 * scale) + 5 * scale
     room = min(bar.right, width) - left - 4 * scale

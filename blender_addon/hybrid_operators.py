@@ -59,7 +59,7 @@ class INNERFACE_OT_hybrid_align(_Camera, Threaded, bpy.types.Operator):
         how = "placed by hand" if settings.by_hand else "recorded together"
         if found.found is not None:
             settings.offset = found.begins_s
-            how = f"begins at {found.begins_s:+.3f} s, by {found.found.method}, confidence {found.found.confidence:.0%}"
+            how = f"begins at {round(found.begins_s, 2) + 0.0:.2f} s, by {found.found.method}, confidence {found.found.confidence:.0%}"
         settings.aligned = f"{Path(settings.helper).name}: {how}"
         redraw()
         return self.told(found.notes, settings.aligned)
@@ -163,7 +163,7 @@ class INNERFACE_OT_hybrid_compare(_Camera, Mended, bpy.types.Operator):
     def work(self, context: Any) -> set[str]:
         face = active_face(context)
         camera = hybrid.camera_action(face)
-        mixes = [a for a in bpy.data.actions if a.innerface_hybrid.camera == camera]
+        mixes = hybrid.mixes_of(camera)
         if not mixes:
             raise InnerfaceError("there is no mix yet; press Bake Mix")
         other = camera if hybrid.is_mix(bake.playing(face)) else mixes[0]

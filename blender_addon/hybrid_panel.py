@@ -22,7 +22,7 @@ class INNERFACE_UL_ranges(bpy.types.UIList):
         row = layout.row(align=True)
         row.active = not item.mute and item.state != "REJECTED"
         part = item.bl_rna.properties["group"].enum_items[item.group].name
-        row.label(text=f"{item.start:.2f} \u2013 {item.end:.2f}  {iface_(part)}", icon=_COLOURS[item.group], translate=False)
+        row.label(text=f"{iface_(part)} {item.start:.1f}\u2013{item.end:.1f}", icon=_COLOURS[item.group], translate=False)
         for what in ("ACCEPTED", "REJECTED"):
             op = row.operator("innerface.range_set", text="", icon=_STATES[what], emboss=item.state == what, depress=item.state == what)
             op.what, op.index = what, index
@@ -44,10 +44,10 @@ class INNERFACE_PT_hybrid(Tab, bpy.types.Panel):
         action = hybrid.camera_action(face)
         settings = action.innerface_hybrid
         box = layout.box()
-        row = box.row(align=True)
-        mixed = hybrid.is_mix(bake.playing(face))
-        row.label(text=action.name, icon="OUTLINER_OB_CAMERA", translate=False)
-        row.operator("innerface.hybrid_compare", text="Mix Plays" if mixed else "Camera Plays", icon="ARROW_LEFTRIGHT")
+        box.label(text=action.name, icon="OUTLINER_OB_CAMERA", translate=False)
+        if hybrid.mixes_of(action):
+            mixed = hybrid.is_mix(bake.playing(face))
+            box.operator("innerface.hybrid_compare", text="The Mix Plays" if mixed else "The Camera Plays", icon="ARROW_LEFTRIGHT")
         column = layout.column(align=True)
         column.label(text="Helping take (none: the rest of the face)")
         column.prop(settings, "helper", text="")

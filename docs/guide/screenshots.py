@@ -17,7 +17,7 @@ IMAGES = ROOT / "docs" / "images"
 PREFERENCES = "bpy.context.preferences.addons['bl_ext.user_default.innerface'].preferences"
 
 
-_MAPPING = 185  # pixels from the sidebar's top to the closed panel's title
+_MAPPING, _ANIMATION, _HYBRID = 185, 213, 241  # pixels from the sidebar's top to closed panels' titles
 
 
 def sidebar(window: BlenderWindow, path: Path, height: int = 0) -> None:
@@ -127,6 +127,82 @@ with here(): bpy.ops.view3d.view_all()""", 60)
     window.screenshot(IMAGES / "guide-mapping.png")
 
 
+_SHOT = """
+import numpy as np
+from bl_ext.user_default.innerface.core import formats
+from bl_ext.user_default.innerface.core.channels import ARKIT, GROUPS
+from bl_ext.user_default.innerface.core.performance import augment
+from bl_ext.user_default.innerface.core.performance.generate import generate
+from bl_ext.user_default.innerface.core.take import Take, Track
+rng = np.random.default_rng(3)
+track = augment.at_rate(generate(24.0, rng), 30.0)
+values = np.clip(track.values + rng.normal(0, 0.001, track.values.shape), 0, 1)
+other = np.clip(values * 0.85 + 0.02, 0, 1)
+for group, start, end in (('mouth', 3.0, 5.4), ('mouth', 9.0, 12.5), ('brow', 6.2, 8.0), ('mouth', 16.0, 17.2), ('eye_left', 13.6, 15.2), ('brow', 18.5, 20.0)):
+    rows = (track.time >= start) & (track.time <= end)
+    columns = [track.columns.index(c) for c in GROUPS[group]]
+    held = values[rows][:1, columns] if start == 9.0 else 0.2 + rng.normal(0, 0.04, (rows.sum(), len(columns)))
+    values[np.ix_(rows, columns)] = np.clip(held, 0, 1)
+for name, v, late in (('song_microphone', values, 0.0), ('song_phone', other, 5.0)):
+    formats.write_take(Take(name, {'weights': Track('weights', track.time + late, track.columns, v)}), FOLDER / (name + '.csv'))
+"""
+
+
+def taller(window: BlenderWindow) -> None:
+    """The timeline's upper edge is dragged up, as a user does."""
+    low = "next(a for a in window().screen.areas if a.type == 'DOPESHEET_EDITOR')"
+    edge, before = window.ask(f"low = {low}; result = [window().height - (low.y + low.height), low.height]")
+    for off in (-1, -2, 0, -3, 1):
+        window.move(400, edge + off)
+        time.sleep(0.7)
+        window.xdotool("mousedown", 1)
+        time.sleep(0.7)
+        for step in range(1, 5):
+            window.move(400, edge - 40 * step)
+            time.sleep(0.7)
+        window.xdotool("mouseup", 1)
+        time.sleep(1.0)
+        if window.ask(f"result = {low}.height") > before + 50:
+            return
+
+
+def hybrid(window: BlenderWindow, folder: Path) -> None:
+    """A camera's take behind a microphone, its hidden ranges on the timeline, and the mix."""
+    window.ask(f"FOLDER = Path({str(folder)!r})\n{_SHOT}", 60)
+    window.ask(f"""
+for obj in list(bpy.data.objects):
+    bpy.data.objects.remove(obj)
+with here(): bpy.ops.innerface.add_head()
+with here(): bpy.ops.innerface.key_takes(filepath={str(folder / "song_microphone.csv")!r}, sound=False)
+scene = bpy.context.scene
+scene.frame_start, scene.frame_end = 0, 576
+scene.frame_set(98)
+from bl_ext.user_default.innerface.blender_addon import hybrid as own, face as faces
+action = own.camera_action(faces.active_face(bpy.context))
+action.innerface_hybrid.helper = {str(folder / "song_phone.csv")!r}
+with here(): bpy.ops.innerface.hybrid_align()
+with here(): bpy.ops.innerface.hybrid_detect()
+with here(): bpy.ops.innerface.range_set(what='ACCEPTED', index=0)
+with here(): bpy.ops.innerface.range_set(what='REJECTED', index=len(action.innerface_hybrid.ranges) - 1)
+action.innerface_hybrid.active = 1
+""", 120)
+    taller(window)
+    time.sleep(1)
+    window.ask("""
+low = next(a for a in window().screen.areas if a.type == 'DOPESHEET_EDITOR')
+with bpy.context.temp_override(window=window(), area=low, region=next(r for r in low.regions if r.type == 'WINDOW')):
+    bpy.ops.action.view_all()
+""")
+    top(window)
+    x, _, upper, _ = window.sidebar()
+    for panel in (_ANIMATION, _HYBRID):
+        window.click(x + 60, upper + panel)
+        time.sleep(1.5)
+    window.move(300, 500)
+    time.sleep(2)
+    window.screenshot(IMAGES / "guide-hybrid.png")
+
+
 def main() -> None:
     """All of them."""
     with tempfile.TemporaryDirectory(prefix="innerface-shots-") as name:
@@ -137,6 +213,7 @@ def main() -> None:
             virtual(window, folder)
             phone(window)
             timeline(window, folder)
+            hybrid(window, folder)
     for path in sorted(IMAGES.glob("guide-*.png")):
         print(path.relative_to(ROOT))
 

@@ -158,6 +158,50 @@ with here(): bpy.ops.innerface.key_takes('INVOKE_DEFAULT', filepath={str(path)!r
     blender.until(f"{KEY}.animation_data is not None and {playing}.name == 'song'", 20)
 
 
+def test_a_hidden_range_is_dragged_judged_and_deleted_on_the_timeline(blender):
+    blender.ask("""
+from bl_ext.user_default.innerface.blender_addon import hybrid as own, hybrid_bars as bars, face as faces
+low = next(a for a in window().screen.areas if a.type == 'DOPESHEET_EDITOR')
+strip = next(r for r in low.regions if r.type == 'WINDOW')
+bpy.context.scene.frame_end = 240
+with here(): bpy.ops.innerface.range_set(what='CLEAR')
+bpy.context.scene.frame_set(60)
+with here(): bpy.ops.innerface.range_add(group='mouth')
+with bpy.context.temp_override(window=window(), area=low, region=strip): bpy.ops.action.view_all()
+def camera(): return own.camera_action(faces.active_face(bpy.context))
+def place(second):
+    with bpy.context.temp_override(window=window(), area=low, region=strip):
+        _, found, scale = bars._here(bpy.context)
+    x = strip.view2d.view_to_region(own.frame_of(camera(), second, bpy.context.scene), 0, clip=False)[0]
+    return [strip.x + x, window().height - (strip.y + (found[0].bottom + found[0].top) / 2)]
+""")
+    ranges = "[[r.start, r.end, r.state] for r in camera().innerface_hybrid.ranges]"
+    (start, end, state), = blender.ask(f"result = {ranges}")
+    assert state == "OPEN" and abs(end - start - 1.0) < 1e-3
+    (x, y), (to, _) = blender.ask(f"result = [place({(start + end) / 2}), place({(start + end) / 2} + 1.5)]")
+    blender.move(x, y)
+    time.sleep(1)
+    blender.xdotool("mousedown", 1)
+    time.sleep(1)
+    for k in range(1, 5):
+        blender.move(x + (to - x) * k / 4, y)
+        time.sleep(0.5)
+    blender.xdotool("mouseup", 1)
+    blender.until(f"abs({ranges}[0][0] - {start} - 1.5) < 0.1", 20)
+    assert abs(blender.ask(f"result = {ranges}[0][1] - {ranges}[0][0]") - 1.0) < 1e-3
+    blender.move(to, y - 1)
+    time.sleep(1)
+    blender.key("a")
+    blender.until(f"{ranges}[0][2] == 'ACCEPTED'", 20)
+    blender.key("r")
+    blender.until(f"{ranges}[0][2] == 'REJECTED'", 20)
+    blender.key("x")
+    blender.until(f"{ranges} == []", 20)
+    blender.key("ctrl+z")
+    blender.until(f"len({ranges}) == 1", 20)
+    blender.ask("with here(): bpy.ops.innerface.range_set(what='CLEAR')")
+
+
 def test_an_export_leaves_the_window_as_it_was(blender):
     blender.ask("bpy.context.scene.frame_end = 60")
     view = "area().spaces.active.region_3d.view_perspective"
