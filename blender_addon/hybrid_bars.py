@@ -23,7 +23,7 @@ COLOURS = {
 }  # fmt: skip
 _NAMES = {"mouth": "Mouth", "brow": "Brows", "cheek": "Cheeks", "eye_left": "Left Eye", "eye_right": "Right Eye"}
 _LANE, _BOTTOM, _GAP, _GRIP = 15.0, 24.0, 2.0, 7.0  # pixels at the interface's usual size
-_SCRUB, _THIN, _LOW = 24.0, 4.0, 110.0  # the ruler above; the thinnest lane; a timeline lower than this has no room to spare
+_SCRUB, _EDGE, _THIN, _LOW = 24.0, 5.0, 4.0, 110.0  # ruler above, the area's own edge below; the thinnest lane; lower timelines have no room to spare
 _WRITTEN = 12.0  # lanes lower than this carry no text
 _LEAST_S = 0.04
 _handle: list[Any] = []
@@ -46,7 +46,7 @@ def bars(ranges: Any, to_x: Callable[[float], float], scale: float, height: floa
     """Where ranges (InnerfaceRange) are drawn: lanes from the bottom, for parts that have any, thinner in a low timeline (`height` in pixels). `to_x`: pixels
     of a second of the take."""
     used = [g for g in GROUPS if any(r.group == g for r in ranges)]
-    bottom, gap = (_BOTTOM, _GAP) if height > _LOW * scale else (1.0, 1.0)
+    bottom, gap = (_BOTTOM, _GAP) if height > _LOW * scale else (_EDGE, 1.0)
     room = (height / scale - _SCRUB - bottom) / max(len(used), 1) - gap
     lane = min(max(room, _THIN), _LANE)
     out = []

@@ -42,6 +42,8 @@ class INNERFACE_PT_hybrid(Tab, bpy.types.Panel):
     def draw(self, context: Any) -> None:
         layout, face = self.layout, face_or_none(context)
         action = hybrid.camera_action(face)
+        if face is None or action is None:
+            return
         settings = action.innerface_hybrid
         box = layout.box()
         box.label(text=action.name, icon="OUTLINER_OB_CAMERA", translate=False)

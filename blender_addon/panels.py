@@ -82,6 +82,9 @@ class INNERFACE_PT_connect(Tab, bpy.types.Panel):
         if status.get("output") != "none":
             late = live.status.get("delay_ms", 0.0)
             layout.label(text=iface_("{:.0f} faces/s, {:.0f} ms late").format(status["output_hz"], late), icon="TIME", translate=False)
+        if status.get("output") == "hybrid":
+            parts = [iface_(_PART_NAMES.get(p, p.capitalize())) for p in status.get("from_sensors", ())]
+            say(layout, iface_("From sensors: {}").format(", ".join(parts)) if parts else "The camera sees all; sensors stand by", "MOD_MASK", context)
         for text in status.get("notes", [])[-2:]:
             say(layout, text.partition(" ")[2], "DOT", context)
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from ..core import formats
 from ..core.errors import InnerfaceError
-from ..core.face_model import find_ict, ict
+from ..core.face_model import Identities, find_ict, ict
 from ..core.files import replacing
 from ..core.imu import linear, network
 from .progress import step
@@ -23,6 +23,7 @@ RESULTS = Path(__file__).resolve().parent.parent / "docs" / "results.md"
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", default=str(RESULTS), metavar="F.md", help="the page to write (default docs/results.md)")
     parser.add_argument("--finetune", type=float, metavar="MINUTES", help="also fine-tune the network on a performer for so long (torch)")
+    parser.add_argument("--only", choices=("hybrid",), help="measure this section alone, and put it in its place in the page")
     parser.add_argument("--seeds", type=int, default=3, metavar="N", help="simulated sensor sets per take (default 3)")
 
 
@@ -35,6 +36,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     from . import tables
     from .tables import ablation, models, personal
     from .tables.alignment import alignment
+    from .tables.hybrid import hybrid
     from .tables.performances import performances
 
     began = time.perf_counter()
@@ -42,6 +44,8 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     pictures.mkdir(parents=True, exist_ok=True)
     takes = {name: formats.read_take(path.parent / "arkit" / file).weights() for name, file, _ in tables.TAKES}
     trained = {name for name, _, seen in tables.TAKES if seen}
+    if options.only:
+        return _only(options, takes, trained, path, pictures)
     held = {name: track for name, track in takes.items() if name not in trained}
     with step("simulating") as bar:
         made = models.cases(takes, face, options.seeds, bar)
@@ -78,6 +82,8 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
         sections["smoothing"] = models.smoothing(made, trained, face, bar)
     with step("alignment") as bar:
         sections["align"] = alignment(takes, options.seeds, bar)
+    with step("camera takes, mended") as bar:
+        sections["hybrid"] = hybrid(takes, trained, Identities(path), pictures / "hybrid.png", bar)
     with step("performances"):
         sections["performances"] = performances(path.parent / "arkit")
     page = "\n".join([tables.INTRODUCTION, *looked.lines, *(line for section in sections.values() for line in section.lines)]) + "\n"
@@ -86,3 +92,23 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     if not options.json:
         print(f"{options.out}: measured in {time.perf_counter() - began:.0f} s")
     return {"out": options.out, "glance": looked.figures} | {name: section.figures for name, section in sections.items()}
+
+
+def _only(options: argparse.Namespace, takes: dict[str, Any], trained: set[str], path: Path, pictures: Path) -> dict[str, Any]:
+    """One section, measured anew, in the place of the one in the page that has its title; at the end where there is none."""
+    from .tables.hybrid import hybrid
+
+    with step("camera takes, mended") as bar:
+        section = hybrid(takes, trained, Identities(path), pictures / "hybrid.png", bar)
+    page = Path(options.out)
+    parts = ["", *(page.read_text(encoding="utf-8").split("\n## ") if page.exists() else [])]
+    text = "\n".join(section.lines).strip().removeprefix("## ") + "\n"
+    title = text.splitlines()[0]
+    at = next((k for k, part in enumerate(parts) if part.splitlines()[:1] == [title]), None)
+    if at is None:
+        parts.append(text)
+    else:
+        parts[at] = text
+    with replacing(page) as temporary:
+        temporary.write_text("\n## ".join(parts[1:]).rstrip("\n") + "\n", encoding="utf-8")
+    return {"out": options.out, "hybrid": section.figures}

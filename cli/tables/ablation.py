@@ -113,7 +113,7 @@ def sensors(takes: dict[str, Track], face: FaceModel, seeds: int, picture: Path,
 
 
 def _draw_sensors(figures: dict[str, Any], neutral: float, picture: Path) -> None:
-    plt = _plots()
+    plt = plots()
     figure, cell = plt.subplots(figsize=(7, 3.2))
     count = [int(n) for n in figures]
     cell.plot(count, [f["pve_mm"] for f in figures.values()], "o-", color="#2f6fb3", label="network")
@@ -127,7 +127,7 @@ def _draw_sensors(figures: dict[str, Any], neutral: float, picture: Path) -> Non
 def along(track: Track, name: str, face: FaceModel, picture: Path) -> Section:
     """The paper's figure 11: the error along one take."""
     take = simulate(track, face, layout(), PRESETS["studio"], 100)
-    plt = _plots()
+    plt = plots()
     figure, cell = plt.subplots(figsize=(10, 3.2))
     figures = {}
     for title, model, colour in (("network", network.load(), "#2f6fb3"), ("linear model", linear.load(), "#d1953b")):
@@ -145,7 +145,8 @@ def along(track: Track, name: str, face: FaceModel, picture: Path) -> Section:
     return Section(lines, figures)
 
 
-def _plots() -> Any:
+def plots() -> Any:
+    """Matplotlib without a screen, in the reports' style."""
     import matplotlib as mpl
 
     mpl.use("Agg")

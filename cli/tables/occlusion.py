@@ -8,13 +8,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from scipy.ndimage import binary_dilation
 
 from ...core.channels import ARKIT, GROUPS
 from ...core.face_model import FaceModel
 from ...core.hybrid import detect, mix, occluders
 from ...core.hybrid.mend import mend, plain
-from ...core.hybrid.ranges import Occlusion, mask
+from ...core.hybrid.ranges import mask, near_edges
 from ...core.hybrid.ranges import rows as rows_of
 from ...core.imu.effects import PRESETS
 from ...core.imu.layout import layout
@@ -37,8 +36,7 @@ class Counted:
 
     def add(self, found: np.ndarray, bad: np.ndarray, rate: float) -> None:
         """Count the rows (T,) of one take."""
-        near = max(int(TOLERANCE_S * rate + 0.5), 1)
-        edge = binary_dilation(bad, iterations=near) & binary_dilation(~bad, iterations=near)
+        edge = near_edges(bad, max(int(TOLERANCE_S * rate + 0.5), 1))
         self.hits += int((found & bad).sum())
         self.false += int((found & ~bad & ~edge).sum())
         self.missed += int((~found & bad & ~edge).sum())
@@ -178,8 +176,3 @@ def seam(values: np.ndarray, hidden: np.ndarray, truth: np.ndarray) -> float:
 def worn(track: Track, face: FaceModel, preset: str, seed: int) -> Take:
     """The take's performance through simulated sensors."""
     return simulate(track, face, layout(), PRESETS[preset], seed)
-
-
-def ranges_of(said: list[Occlusion]) -> list[str]:
-    """For people."""
-    return [f"{r.start:.2f}:{r.end:.2f}:{r.group} {r.reason}" for r in said]

@@ -91,7 +91,7 @@ def load(path: str | Path = SHIPPED) -> Detector:
             if str(data["kind"]) != KIND:
                 raise InnerfaceError(f"{path}: is no detector of occlusions; train it again with 'innerface train occlusion'")
             made = [
-                Weighing(names, *(data[f"{expert}_{key}"].astype(np.float64) for key in _KEYS[:3]), float(data[f"{expert}_bias"]))
+                Weighing(names, **{key: data[f"{expert}_{key}"].astype(np.float64) for key in _KEYS[:3]}, bias=float(data[f"{expert}_bias"]))
                 for expert, names in _EXPERTS.items()
             ]
             card = dict(zip((str(k) for k in data["card_keys"]), (str(v) for v in data["card_values"])))

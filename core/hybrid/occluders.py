@@ -47,7 +47,7 @@ def _trembling(count: int, channels: int, rate: float, size: float, rng: np.rand
 
 def hidden(seen: np.ndarray, every: np.ndarray, rate: float, rng: np.random.Generator, size: tuple[float, float] = (0.006, 0.06)) -> np.ndarray:
     """Channels (n, C) of a region that the tracker does not see: moved less, later, towards a pose of its own, trembling. `every` (T, C): the whole take."""
-    return np.clip(_guessed(seen, every, rate, rng) + _trembling(*seen.shape, rate, float(np.exp(rng.uniform(*np.log(size)))), rng), 0.0, 1.0)
+    return np.clip(_guessed(seen, every, rate, rng) + _trembling(len(seen), seen.shape[1], rate, float(np.exp(rng.uniform(*np.log(size)))), rng), 0.0, 1.0)
 
 
 def quiet(seen: np.ndarray, every: np.ndarray, rate: float, rng: np.random.Generator) -> np.ndarray:
@@ -55,7 +55,7 @@ def quiet(seen: np.ndarray, every: np.ndarray, rate: float, rng: np.random.Gener
     if rng.random() < 0.25:
         first = int(rng.integers(max(len(every) - len(seen), 1)))
         return every[first : first + len(seen)] if len(every) >= len(seen) else seen
-    own = _trembling(*seen.shape, rate, 0.0005, rng) if rng.random() < 0.5 else 0.0
+    own = _trembling(len(seen), seen.shape[1], rate, 0.0005, rng) if rng.random() < 0.5 else 0.0
     return np.clip(_guessed(seen, every, rate, rng) + own, 0.0, 1.0)
 
 
@@ -76,7 +76,7 @@ def _held(seen: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 def _shaken(seen: np.ndarray, rate: float, rng: np.random.Generator) -> np.ndarray:
     """Right on the whole, trembling: bad light."""
-    return np.clip(seen + _trembling(*seen.shape, rate, rng.uniform(0.02, 0.08), rng), 0.0, 1.0)
+    return np.clip(seen + _trembling(len(seen), seen.shape[1], rate, rng.uniform(0.02, 0.08), rng), 0.0, 1.0)
 
 
 QUIET = "sure of itself"  # the damage that nothing but its meaning gives away

@@ -64,7 +64,7 @@ def mask(ranges: Sequence[Occlusion], time: np.ndarray) -> np.ndarray:
     """(T, 52) bool: which samples the camera is not to be trusted in."""
     out = np.zeros((len(time), len(ARKIT)), dtype=bool)
     for group, channels in GROUPS.items():
-        out[np.ix_(rows(ranges, time, group), [ARKIT.index(c) for c in channels])] = True
+        out[np.ix_(rows(ranges, time, group), np.array([ARKIT.index(c) for c in channels]))] = True
     return out
 
 
@@ -72,6 +72,16 @@ def runs(flags: np.ndarray) -> np.ndarray:
     """First and one-after-last index (N, 2) of every stretch of True."""
     edges = np.diff(np.concatenate([[0], np.asarray(flags, dtype=np.int8), [0]]))
     return np.stack([np.flatnonzero(edges == 1), np.flatnonzero(edges == -1)], axis=1)
+
+
+def near_edges(flags: np.ndarray, count: int) -> np.ndarray:
+    """(T,) bool: rows at most `count` rows away from where the flags (T,) change."""
+    out = np.zeros(len(flags), dtype=bool)
+    for a, b in runs(flags):
+        for edge in (a, b):
+            if 0 < edge < len(flags):
+                out[max(edge - count, 0) : edge + count] = True
+    return out
 
 
 def merged(ranges: Sequence[Occlusion]) -> list[Occlusion]:

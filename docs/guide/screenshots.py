@@ -148,24 +148,6 @@ for name, v, late in (('song_microphone', values, 0.0), ('song_phone', other, 5.
 """
 
 
-def taller(window: BlenderWindow) -> None:
-    """The timeline's upper edge is dragged up, as a user does."""
-    low = "next(a for a in window().screen.areas if a.type == 'DOPESHEET_EDITOR')"
-    edge, before = window.ask(f"low = {low}; result = [window().height - (low.y + low.height), low.height]")
-    for off in (-1, -2, 0, -3, 1):
-        window.move(400, edge + off)
-        time.sleep(0.7)
-        window.xdotool("mousedown", 1)
-        time.sleep(0.7)
-        for step in range(1, 5):
-            window.move(400, edge - 40 * step)
-            time.sleep(0.7)
-        window.xdotool("mouseup", 1)
-        time.sleep(1.0)
-        if window.ask(f"result = {low}.height") > before + 50:
-            return
-
-
 def hybrid(window: BlenderWindow, folder: Path) -> None:
     """A camera's take behind a microphone, its hidden ranges on the timeline, and the mix."""
     window.ask(f"FOLDER = Path({str(folder)!r})\n{_SHOT}", 60)
@@ -186,7 +168,7 @@ with here(): bpy.ops.innerface.range_set(what='ACCEPTED', index=0)
 with here(): bpy.ops.innerface.range_set(what='REJECTED', index=len(action.innerface_hybrid.ranges) - 1)
 action.innerface_hybrid.active = 1
 """, 120)
-    taller(window)
+    window.taller_timeline()
     time.sleep(1)
     window.ask("""
 low = next(a for a in window().screen.areas if a.type == 'DOPESHEET_EDITOR')

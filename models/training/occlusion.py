@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from scipy.ndimage import binary_dilation
 
 from ...core.channels import ARKIT, GROUPS
 from ...core.errors import InnerfaceError
 from ...core.face_model import FaceModel, Identities, bundled
 from ...core.hybrid import detect, evidence, occluders
+from ...core.hybrid.ranges import near_edges
 from ...core.hybrid.ranges import rows as rows_of
 from ...core.imu.examples import random_effects
 from ...core.imu.layout import layout
@@ -89,8 +89,7 @@ def train(
                 continue
             for group, found in evidence.gather(values, hurt.rate, helper if helped else None).items():
                 bad = rows_of(ranges, hurt.time, group)
-                near = int(_EDGE_S * hurt.rate)
-                edge = binary_dilation(bad, iterations=near) & binary_dilation(~bad, iterations=near)
+                edge = near_edges(bad, int(_EDGE_S * hurt.rate))
                 use = ~edge & ~certain[group] & ~still[group]
                 silent = rows_of([r for r in ranges if r.reason == occluders.QUIET], hurt.time, group)
                 kind = np.where(silent, 2, bad).astype(np.int8)  # 0 sound, 1 damaged, 2 damaged quietly

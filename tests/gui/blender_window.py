@@ -169,6 +169,24 @@ class BlenderWindow:
                 self.screenshot(self.folder / "missed.png")
         raise AssertionError(f"{command} was pressed three times, but never: {expression}; see {self.folder / 'missed.png'}")
 
+    def taller_timeline(self):
+        """The timeline's upper edge is dragged up, as a user does; where exactly it can be grabbed differs with the window's size."""
+        low = "next(a for a in window().screen.areas if a.type == 'DOPESHEET_EDITOR')"
+        edge, before = self.ask(f"low = {low}; result = [window().height - (low.y + low.height), low.height]")
+        for off in (-1, -2, 0, -3, 1):
+            self.move(400, edge + off)
+            time.sleep(0.7)
+            self.xdotool("mousedown", 1)
+            time.sleep(0.7)
+            for step in range(1, 5):
+                self.move(400, edge - 40 * step)
+                time.sleep(0.7)
+            self.xdotool("mouseup", 1)
+            time.sleep(1.0)
+            if self.ask(f"result = {low}.height") > before + 50:
+                return
+        raise AssertionError("the timeline could not be made taller")
+
     def screenshot(self, path, crop=None):
         """The window, or a part of it (width, height, x, y)."""
         cut = [] if crop is None else ["-crop", "{}x{}+{}+{}".format(*map(int, crop)), "+repage"]

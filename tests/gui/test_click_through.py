@@ -159,6 +159,7 @@ with here(): bpy.ops.innerface.key_takes('INVOKE_DEFAULT', filepath={str(path)!r
 
 
 def test_a_hidden_range_is_dragged_judged_and_deleted_on_the_timeline(blender):
+    blender.taller_timeline()
     blender.ask("""
 from bl_ext.user_default.innerface.blender_addon import hybrid as own, hybrid_bars as bars, face as faces
 low = next(a for a in window().screen.areas if a.type == 'DOPESHEET_EDITOR')

@@ -7,6 +7,7 @@ import pytest
 from innerface.core import formats
 from innerface.core.channels import OUTPUT
 from innerface.core.errors import InnerfaceError
+from innerface.core.live import Output
 from innerface.server.messages import Face, Imu
 from innerface.server.sources import udp
 
@@ -133,3 +134,42 @@ def test_an_assignment_that_cannot_be_kept_changes_nothing(bridge, tmp_path):
         return hub.sites.assigned
 
     assert bridge(work, sites=blocked / "sites.json") == {}
+
+
+def test_camera_and_sensors_together_are_the_camera_until_it_is_lost_and_no_step_between(bridge):
+    """Sensors at 60 Hz, a camera at 30 that loses the face in the middle: the sensors' scale is another."""
+
+    async def work(hub):
+        got = []
+        hub.listeners.add(got.append)
+        step = 1 / 60
+        truth = []
+        for k in range(1200):
+            at = 1.0 + k * step
+            hub.began = hub.loop.time() - at  # the hub's clock, without waiting
+            jaw = 0.4 + 0.3 * np.sin(2.0 * at)
+            if k % 2 == 0:
+                hub.receive("vmc", Face("phone", {"jawOpen": jaw, "browInnerUp": 0.2 + 0.1 * np.sin(at)} if not 800 <= k < 1000 else {}, at))
+            values = np.zeros((1, len(OUTPUT)))
+            values[0, OUTPUT.index("jawOpen")] = 0.5 * jaw + 0.1
+            hub._sensors_out(Output(np.array([at]), values, None, np.array([True])), at)
+            truth.append(jaw)
+        return got, np.array(truth), list(hub.mix.from_sensors)
+
+    got, truth, left = bridge(work)
+    mixed = [f for f in got if f.source == "hybrid"]
+    jaw = np.array([f.values[OUTPUT.index("jawOpen")] for f in mixed])
+    assert len(mixed) == 1200 and all(f.seen for f in mixed) and left == []
+    assert np.abs(jaw - truth)[400:790].max() < 0.03, "the camera's"
+    assert np.abs(jaw - truth)[850:990].max() < 0.05, "the sensors', on the camera's scale"
+    assert np.abs(np.diff(jaw)).max() < 0.03, "no step"
+
+
+@pytest.mark.parametrize("output", ["sensors", "camera"])
+def test_who_asks_for_one_of_the_two_gets_no_mixture(bridge, output):
+    async def work(hub):
+        hub.options.output = output
+        hub.receive("vmc", Face("phone", {"jawOpen": 0.5}, 1.0))
+        return hub.mixes
+
+    assert bridge(work) is False

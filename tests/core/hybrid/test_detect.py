@@ -106,7 +106,7 @@ def test_half_a_percent_of_evidence_more_or_less_never_makes_a_range_of_one_row(
 def test_a_damaged_detector_is_refused_by_name(tmp_path):
     path = tmp_path / "d.npz"
     path.write_bytes(detect.SHIPPED.read_bytes()[:-200])
-    with pytest.raises(InnerfaceError, match="d.npz"):
+    with pytest.raises(InnerfaceError, match=r"d\.npz"):
         detect.load(path)
 
 

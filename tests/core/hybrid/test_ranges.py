@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -34,7 +36,7 @@ def test_merging_covers_the_same_rows_and_leaves_no_overlap(found):
     assert (mask(out, time) == mask(ranges, time)).all()
     for group in GROUPS:
         own = sorted((r.start, r.end) for r in out if r.group == group)
-        assert all(b[0] > a[1] for a, b in zip(own, own[1:]))
+        assert all(b[0] > a[1] for a, b in pairwise(own))
 
 
 @given(st.lists(st.booleans(), max_size=60))
