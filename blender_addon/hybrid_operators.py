@@ -65,6 +65,22 @@ class INNERFACE_OT_hybrid_align(_Camera, Threaded, bpy.types.Operator):
         return self.told(found.notes, settings.aligned)
 
 
+class INNERFACE_OT_hybrid_helper(_Camera, Mended, bpy.types.Operator):
+    """Let the take that is chosen in the list of takes help. A take that was recorded with a camera and sensors helps itself"""
+
+    bl_idname = "innerface.hybrid_helper"
+    bl_label = "Chosen Take Helps"
+    bl_options = {"REGISTER", "UNDO"}
+
+    def work(self, context: Any) -> set[str]:
+        row = takes.chosen()
+        if row is None:
+            raise InnerfaceError("no take is chosen; choose one in the list under Takes, or a file")
+        settings = hybrid.camera_action(active_face(context)).innerface_hybrid
+        settings.helper, settings.aligned = row.path, ""
+        return {"FINISHED"}
+
+
 class INNERFACE_OT_hybrid_detect(_Camera, Threaded, bpy.types.Operator):
     """Find where the camera is not to be trusted. Nothing is baked. Ranges that you accepted, rejected or drew stay"""
 
@@ -292,8 +308,8 @@ class INNERFACE_OT_lip_markers(_Camera, Mended, bpy.types.Operator):
 
 
 CLASSES = (
-    INNERFACE_OT_hybrid_align, INNERFACE_OT_hybrid_detect, INNERFACE_OT_hybrid_mix, INNERFACE_OT_hybrid_compare, INNERFACE_OT_range_add,
-    INNERFACE_OT_range_set, INNERFACE_OT_range_show, INNERFACE_OT_lip_markers,
+    INNERFACE_OT_hybrid_helper, INNERFACE_OT_hybrid_align, INNERFACE_OT_hybrid_detect, INNERFACE_OT_hybrid_mix, INNERFACE_OT_hybrid_compare,
+    INNERFACE_OT_range_add, INNERFACE_OT_range_set, INNERFACE_OT_range_show, INNERFACE_OT_lip_markers,
 )  # fmt: skip
 
 

@@ -21,7 +21,7 @@ from ..files import read_bytes, replacing
 from ..resample import bridge
 from ..take import Track
 from . import evidence
-from .ranges import Occlusion, merged, runs
+from .ranges import TREMBLES, Occlusion, merged, runs
 
 SHIPPED = Path(__file__).resolve().parents[2] / "models" / "occlusion.npz"
 KIND = "innerface-occlusion 1"
@@ -35,10 +35,10 @@ _KINKS: dict[str, tuple[float, ...]] = {
 }  # fmt: skip
 _TOGETHER = (("strangeness", "misfit"), ("tremble", "misfit"), ("contradiction", "misfit"), ("contradiction", "strangeness"))
 _REASONS = {
-    "tremble": "trembles", "stillness": "hardly moves", "strangeness": "shapes that do not go together", "misfit": "does not fit the rest of the face",
+    "tremble": TREMBLES, "stillness": "hardly moves", "strangeness": "shapes that do not go together", "misfit": "does not fit the rest of the face",
     "contradiction": "disagrees with the sensors", "moved": "moves less than the sensors say", "follows": "does not follow the sensors",
 }  # fmt: skip
-_CAREFUL, _CAREFUL_HELPED = 0.5, -0.5  # log odds to be beyond, without and with a helping take
+_CAREFUL, _CAREFUL_HELPED = 1.5, -0.5  # log odds to be beyond, without and with a helping take
 _SHORT_S, _SHORT = 20.0, 4.0  # a take that is shorter tells little of its own measure: so much more is asked of it
 _LEAST_HELP = 0.2  # of a take that a helping take must say something in
 _CHANGE = 8.0  # log odds that a change costs
@@ -46,6 +46,7 @@ _MOST = 4.0  # log odds that one row can have
 _FROZEN_S, _SAME, _STILL = 0.12, 1e-6, 1e-3  # a channel with a smaller sd never moves
 _LIVELY = 0.02  # channels that repeat less often than this in the take can be frozen
 _EDGE_S = (0.2, 0.15)  # outwards, inwards: where an edge may really be
+_WIDEN_S, _STILL_ODD = 0.2, 0.0  # edges go outwards for so long while the log odds are above
 _JUMP = 6.0  # times the usual step of a row
 _SUDDEN = 0.5  # of the cost of a change that is spared where a row jumps
 _SHORTEST_S, _NEAR_S = 0.15, 0.2
@@ -178,7 +179,7 @@ def detect(track: Track, helper: np.ndarray | None = None, detector: Detector | 
         for a, b in runs(_states(np.clip(seen - careful, -_MOST, _MOST) * evidence.RATE / track.rate, change)):
             if sure[group][a:b].mean() > 0.8:
                 continue
-            a, b = _edges(steps[group], track, a, b)
+            a, b = _edges(steps[group], track, *_outwards(value, track, a, b))
             if track.time[b - 1] - track.time[a] < _SHORTEST_S:
                 continue
             inside = value[a:b][~sure[group][a:b]]
@@ -259,6 +260,16 @@ def _states(odds: np.ndarray, change: np.ndarray) -> np.ndarray:
     return out
 
 
+def _outwards(odds: np.ndarray, track: Track, a: int, b: int) -> tuple[int, int]:
+    """First row and one after the last, moved outwards while the odds (T,) are still high: evidence is averaged over time, so it comes late and goes early."""
+    most = max(round(_WIDEN_S * track.rate), 1)
+    for _ in range(most):
+        a -= a > 0 and odds[a - 1] > _STILL_ODD
+    for _ in range(most):
+        b += b < len(odds) and odds[b] > _STILL_ODD
+    return a, b
+
+
 def _steps(weights: np.ndarray) -> dict[str, np.ndarray]:
     """Per group, how far each row (T,) jumped from the one before, in usual steps of its channels."""
     step = np.zeros_like(weights)
@@ -268,11 +279,13 @@ def _steps(weights: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def _edges(steps: np.ndarray, track: Track, a: int, b: int) -> tuple[int, int]:
-    """First row and one after the last, moved to the jump that is near, if there is one: what hides a face comes and goes suddenly."""
+    """First row and one after the last, moved to the jump that is near: what hides a face mostly comes and goes suddenly. Without one, a row is added, since
+    a damaged row beside a range spoils what it is tied to."""
     out, inn = (max(round(s * track.rate), 1) for s in _EDGE_S)
     low, high = max(a - out, 1), min(a + inn, b - 1)
     k = low + int(steps[low : high + 1].argmax()) if high > low else a
-    first = k if steps[k] > _JUMP else a
+    first = k if steps[k] > _JUMP else max(a - 1, 0)
     low, high = max(b - inn, first + 1), min(b + out, len(steps) - 1)
     k = low + int(steps[low : high + 1].argmax()) if high > low else b
-    return first, max(k if high > low and steps[k] > _JUMP else b, first + 1)
+    last = k if high > low and steps[k] > _JUMP else min(b + 1, len(steps))
+    return first, max(last, first + 1)

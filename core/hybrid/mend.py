@@ -4,7 +4,8 @@ Per group and range: (1) a ridge regression, learned on this take's trusted rows
 groups, with bends. It maps the helper onto this performer's camera: gain, offset, crosstalk. How much of that is used is chosen per channel by leaving out
 stretches of the take, so a channel that nothing shows falls back to its mean. (2) What the regression is off by on both sides is carried into the range by a
 Gaussian process (Matern 3/2, as slow as the residual is in this take): values meet the camera's at the edges without a step, and a channel that nothing shows
-is interpolated. Only samples inside the ranges are ever changed.
+is interpolated. Where nearly the whole face trembles at once, no thing hides it: the light is bad, and the camera is right on the whole. There its own rows
+take part in (2), as noisy as they are. Only samples inside the ranges are ever changed.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from ..errors import InnerfaceError
 from ..resample import bridge
 from ..take import Track
 from . import evidence
-from .ranges import Occlusion, mask, runs
+from .ranges import TREMBLES, Occlusion, mask, rows, runs
 
 _PENALTIES = np.array([1e-4, 1e-3, 1e-2, 3e-2, 0.1, 0.3, 1.0])
 _BLOCK_S, _FOLDS, _MARGIN_S = 3.0, 5, 0.25
@@ -33,6 +34,7 @@ _LAGS_S = (0.1, 0.2, 0.4, 0.8, 1.6)
 _HALF = 0.4  # a residual is as slow as the longest lag at which it correlates so much
 _SLOWER = 1.7  # Matern 3/2 of this scale falls to 0.4 at that lag
 _SOFT_S = 0.06
+_WANDERS = 2.0  # a tremble is not all white: its noise counts for so much
 _NOISE = 0.01  # of a residual's variance
 _CLOSE, _JAW = ARKIT.index("mouthClose"), ARKIT.index("jawOpen")
 
@@ -90,6 +92,7 @@ def mend(
         clear if doubt is None else {g: flags & ~doubt[:, c].any(axis=1) for (g, flags), c in zip(clear.items(), evidence.COLUMNS.values())}
     )
     limit = _usual_step(weights, seen)
+    shaken = _shaken(ranges, track.time)
     out, source = filled.copy(), {}
     for group, columns in evidence.COLUMNS.items():
         columns = columns[~absent[columns]]
@@ -103,15 +106,16 @@ def mend(
         said = np.zeros((len(gap), len(columns)))
         best = np.zeros((len(gap), len(columns)), dtype=int)
         for pattern, at in _patterns(gap, [g for g in GROUPS if g != group], clear, known):
-            rows = sure[group] & np.all([sure[g] for g in pattern.groups], axis=0) & (known | ~pattern.helped)
-            if not rows.any():
-                rows = clear[group]
-            learned = _learn(filled, columns, rows, pattern, helper if pattern.helped else None, sound, track)
+            good = sure[group] & np.all([sure[g] for g in pattern.groups], axis=0) & (known | ~pattern.helped)
+            if not good.any():
+                good = clear[group]
+            learned = _learn(filled, columns, good, pattern, helper if pattern.helped else None, sound, track)
             need = at | clear[group]
             value, kind = learned(need)
             said[at], best[at] = value[at[need]], kind
             out[np.ix_(at, columns)] = value[at[need]]
-            _tie(out, filled, columns, value, need, at, clear[group] & rows, clear[group], track.time)
+            measured = np.where((shaken & at)[:, None] & np.isfinite(weights[:, columns]), weights[:, columns], np.nan)
+            _tie(out, filled, columns, value, need, at, clear[group] & good, clear[group], track.time, measured)
         for k, c in enumerate(columns):
             kinds = np.bincount(best[gap, k], minlength=3)
             source[ARKIT[c]] = ("edges", "rest of the face", helper.who if helper else "")[int(kinds.argmax())]
@@ -262,9 +266,10 @@ def _left_out(x: np.ndarray, y: np.ndarray, fold: np.ndarray, inner: np.ndarray,
 
 def _tie(
     out: np.ndarray, filled: np.ndarray, columns: np.ndarray, value: np.ndarray, need: np.ndarray, at: np.ndarray,
-    learned_on: np.ndarray, clear: np.ndarray, time: np.ndarray,
+    learned_on: np.ndarray, clear: np.ndarray, time: np.ndarray, measured: np.ndarray,
 ) -> None:  # fmt: skip
-    """Carry what the regression `value` (of the rows `need`) is off by beside each gap into it, in place."""
+    """Carry what the regression `value` (of the rows `need`) is off by beside each gap into it, in place. `measured` (T, C): what is known in a gap itself, if
+    only through a tremble, NaN where nothing is."""
     place = np.full(len(need), -1)
     place[need] = np.arange(int(need.sum()))
     rest = np.full((len(need), len(columns)), np.nan)
@@ -277,6 +282,17 @@ def _tie(
         left = left[time[a] - time[left] < _SIDE_S] if len(left) else left
         right = right[time[right] - time[b - 1] < _SIDE_S] if len(right) else right
         side = np.concatenate([left, right])
+        if np.isfinite(measured[a:b]).all() and b - a > 3:
+            off = measured[a:b] - value[place[a:b]]
+            noise = _WANDERS * (np.diff(off, n=2, axis=0) ** 2).mean(axis=0) / 6  # of white noise
+            power = np.maximum(np.nanmean(rest**2, axis=0), (off**2).mean(axis=0) - noise) + 1e-8  # more may be going on here than elsewhere
+            both = np.concatenate([side, inside]).astype(int)
+            told = np.concatenate([rest[side], off])
+            for k in range(len(columns)):
+                near = _matern(time[both], time[both], scales[k])
+                near[np.diag_indices(len(both))] += np.where(np.arange(len(both)) < len(side), _NOISE, noise[k] / power[k])
+                out[inside, columns[k]] += _matern(time[inside], time[both], scales[k]) @ np.linalg.solve(near, told[:, k])
+            continue
         if not len(side):
             continue
         for scale in np.unique(scales):
@@ -284,6 +300,12 @@ def _tie(
             near = _matern(time[side], time[side], scale) + _NOISE * np.eye(len(side))
             carry = _matern(time[inside], time[side], scale) @ np.linalg.solve(near, rest[side][:, these])
             out[np.ix_(inside, columns[these])] += carry
+
+
+def _shaken(ranges: Sequence[Occlusion], time: np.ndarray) -> np.ndarray:
+    """(T,) bool: rows in which all groups but one at most tremble at once."""
+    trembling = [r for r in ranges if r.reason == TREMBLES]
+    return np.sum([rows(trembling, time, g) for g in GROUPS], axis=0) >= len(GROUPS) - 1
 
 
 def _usual_step(weights: np.ndarray, seen: np.ndarray) -> float:

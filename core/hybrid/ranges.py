@@ -10,6 +10,7 @@ import numpy as np
 from ..channels import ARKIT, GROUPS
 from ..errors import InnerfaceError
 
+TREMBLES = "trembles"  # a reason
 EDGE_S = 1e-3  # rows at a range's ends belong to it, also where its seconds were rounded
 
 

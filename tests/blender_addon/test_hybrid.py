@@ -186,3 +186,38 @@ def test_ranges_and_the_mix_survive_saving_and_loading(load, shoot, tmp_path):
     assert camera is not None and [(r.start, r.end, r.group) for r in camera.innerface_hybrid.ranges] == want
     bpy.ops.innerface.hybrid_compare()
     assert load("blender_addon.bake").playing(face) == camera
+
+
+def test_a_recording_of_phone_and_sensors_helps_itself(load, shoot, tmp_path):
+    """Recorded together in the add-on: one file with both, on one clock."""
+    bpy, formats, take = shoot.bpy, load("core.formats"), load("core.take")
+    track = shoot.truth
+    imu = load("core.imu.simulate").simulate(
+        track, load("core.face_model").bundled(), load("core.imu.layout").layout(), load("core.imu.effects").PRESETS["studio"], 5
+    )
+    hurt = formats.read_take(shoot.files["camera"]).weights()
+    folder = load("blender_addon.takes").folder()
+    formats.write_take(take.Take("both", {"weights": hurt, **imu.tracks}), folder / "both.mcap")
+    load("blender_addon.takes").refresh(wait=True)
+    bpy.ops.innerface.take_bake()
+    bpy.ops.innerface.hybrid_helper()
+    settings = action(shoot).innerface_hybrid
+    assert settings.helper == action(shoot)["innerface_take_path"]
+    assert bpy.ops.innerface.hybrid_align() == {"FINISHED"} and settings.aligned.endswith("recorded together")
+    bpy.ops.innerface.hybrid_detect()
+    assert any(r.group == "mouth" for r in settings.ranges)
+    assert bpy.ops.innerface.hybrid_mix() == {"FINISHED"}
+    mixed = formats.read_take(load("blender_addon.bake").playing(shoot.face)["innerface_take_path"]).weights()
+    jaw = np.abs(mixed.column("jawOpen") - track.column("jawOpen"))[shoot.rows].mean()
+    assert jaw < 0.5 * np.abs(hurt.column("jawOpen") - track.column("jawOpen"))[shoot.rows].mean()
+
+
+def test_sensors_alone_cannot_be_mended_and_that_is_said(load, shoot, tmp_path):
+    bpy, formats = shoot.bpy, load("core.formats")
+    imu = load("core.imu.simulate").simulate(
+        shoot.truth, load("core.face_model").bundled(), load("core.imu.layout").layout(), load("core.imu.effects").PRESETS["studio"], 5
+    )
+    formats.write_take(imu, tmp_path / "s.mcap")
+    bpy.ops.innerface.key_takes(filepath=str(tmp_path / "s.mcap"), sound=False)
+    with pytest.raises(RuntimeError, match="begins with a camera's take"):
+        bpy.ops.innerface.hybrid_detect()

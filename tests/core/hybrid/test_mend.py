@@ -6,7 +6,7 @@ from innerface.core.channels import ARKIT, GROUPS
 from innerface.core.errors import InnerfaceError
 from innerface.core.hybrid import occluders
 from innerface.core.hybrid.mend import Helper, mend, plain
-from innerface.core.hybrid.ranges import Occlusion, mask
+from innerface.core.hybrid.ranges import TREMBLES, Occlusion, mask
 from innerface.core.take import Track
 
 CLOSE, JAW = ARKIT.index("mouthClose"), ARKIT.index("jawOpen")
@@ -115,3 +115,18 @@ def test_a_helper_that_covers_a_part_helps_there_and_the_face_does_the_rest(came
     early[600:], late[:600] = False, False
     truth = camera.select(ARKIT)
     assert np.isfinite(values).all() and ((values - truth)[early] ** 2).mean() < 0.5 * ((values - truth)[late] ** 2).mean() + 1e-4
+
+
+@pytest.mark.parametrize("helped", [True, False])
+def test_a_face_that_trembles_as_a_whole_is_steadied_rather_than_replaced(camera, helped):
+    rng = np.random.default_rng(2)
+    ranges = [Occlusion(12.0, 15.0, g, TREMBLES, 0.9) for g in GROUPS]
+    hidden = mask(ranges, camera.time)
+    values = camera.values.copy()
+    columns = [camera.columns.index(c) for c in ARKIT]
+    values[:, columns] += np.where(hidden, rng.normal(0, 0.05, hidden.shape), 0.0)
+    shaken = replace(camera, values=values)
+    helper = other(camera, noise=0.05) if helped else None
+    steadied = error(mend(shaken, ranges, helper).track, camera, hidden)
+    replaced = error(mend(shaken, [replace(r, reason="given") for r in ranges], helper).track, camera, hidden)
+    assert steadied < 0.7 * error(shaken, camera, hidden) and steadied < 0.8 * replaced
