@@ -33,7 +33,8 @@ _SIDE_S, _SIDE = 0.6, 14  # rows on each side that a range is tied to
 _LAGS_S = (0.1, 0.2, 0.4, 0.8, 1.6)
 _HALF = 0.4  # a residual is as slow as the longest lag at which it correlates so much
 _SLOWER = 1.7  # Matern 3/2 of this scale falls to 0.4 at that lag
-_SOFT_S = 0.06
+_SOFT_S, _JOIN_S = 0.06, 0.1
+_PIECE = 150  # rows at a time
 _WANDERS = 2.0  # a tremble is not all white: its noise counts for so much
 _NOISE = 0.01  # of a residual's variance
 _CLOSE, _JAW = ARKIT.index("mouthClose"), ARKIT.index("jawOpen")
@@ -103,7 +104,7 @@ def mend(
             raise InnerfaceError(
                 f"no row of the camera's {group} can be trusted, so nothing tells its scale; leave some rows out of the ranges, or add --plain"
             )
-        said = np.zeros((len(gap), len(columns)))
+        turn = np.zeros(len(gap), dtype=bool)  # rows in which something else becomes known than in the hidden row before
         best = np.zeros((len(gap), len(columns)), dtype=int)
         for pattern, at in _patterns(gap, [g for g in GROUPS if g != group], clear, known):
             good = sure[group] & np.all([sure[g] for g in pattern.groups], axis=0) & (known | ~pattern.helped)
@@ -112,10 +113,12 @@ def mend(
             learned = _learn(filled, columns, good, pattern, helper if pattern.helped else None, sound, track)
             need = at | clear[group]
             value, kind = learned(need)
-            said[at], best[at] = value[at[need]], kind
+            best[at] = kind
+            turn[1:] |= at[1:] & gap[:-1] & ~at[:-1]
             out[np.ix_(at, columns)] = value[at[need]]
             measured = np.where((shaken & at)[:, None] & np.isfinite(weights[:, columns]), weights[:, columns], np.nan)
             _tie(out, filled, columns, value, need, at, clear[group] & good, clear[group], track.time, measured)
+        _join(out, columns, np.flatnonzero(turn), gap, track.time)
         for k, c in enumerate(columns):
             kinds = np.bincount(best[gap, k], minlength=3)
             source[ARKIT[c]] = ("edges", "rest of the face", helper.who if helper else "")[int(kinds.argmax())]
@@ -284,14 +287,7 @@ def _tie(
         side = np.concatenate([left, right])
         if np.isfinite(measured[a:b]).all() and b - a > 3:
             off = measured[a:b] - value[place[a:b]]
-            noise = _WANDERS * (np.diff(off, n=2, axis=0) ** 2).mean(axis=0) / 6  # of white noise
-            power = np.maximum(np.nanmean(rest**2, axis=0), (off**2).mean(axis=0) - noise) + 1e-8  # more may be going on here than elsewhere
-            both = np.concatenate([side, inside]).astype(int)
-            told = np.concatenate([rest[side], off])
-            for k in range(len(columns)):
-                near = _matern(time[both], time[both], scales[k])
-                near[np.diag_indices(len(both))] += np.where(np.arange(len(both)) < len(side), _NOISE, noise[k] / power[k])
-                out[inside, columns[k]] += _matern(time[inside], time[both], scales[k]) @ np.linalg.solve(near, told[:, k])
+            out[np.ix_(inside, columns)] += _steadied(off, rest, side.astype(int), inside, scales, time)
             continue
         if not len(side):
             continue
@@ -300,6 +296,35 @@ def _tie(
             near = _matern(time[side], time[side], scale) + _NOISE * np.eye(len(side))
             carry = _matern(time[inside], time[side], scale) @ np.linalg.solve(near, rest[side][:, these])
             out[np.ix_(inside, columns[these])] += carry
+
+
+def _steadied(off: np.ndarray, rest: np.ndarray, side: np.ndarray, inside: np.ndarray, scales: np.ndarray, time: np.ndarray) -> np.ndarray:
+    """(n, C): what a trembling camera is off by from the regression, `off` (n, C) of the rows `inside`, without the tremble and tied to `rest` at the rows
+    `side`; piece by piece, so that long stretches cost no more."""
+    noise = _WANDERS * (np.diff(off, n=2, axis=0) ** 2).mean(axis=0) / 6  # as of white noise
+    power = np.maximum(np.nanmean(rest**2, axis=0), (off**2).mean(axis=0) - noise) + 1e-8  # more may be going on here than elsewhere
+    out = np.zeros_like(off)
+    for first in range(0, len(inside), _PIECE):
+        mine = np.arange(first, min(first + _PIECE, len(inside)))
+        around = np.arange(max(first - _SIDE, 0), min(first + _PIECE + _SIDE, len(inside)))
+        near_by = side[np.abs(time[side] - time[inside[mine]].mean()) < _SIDE_S + (time[inside[mine[-1]]] - time[inside[mine[0]]])]
+        known = np.concatenate([near_by, inside[around]])
+        told = np.concatenate([rest[near_by], off[around]])
+        for k in range(off.shape[1]):
+            near = _matern(time[known], time[known], scales[k])
+            near[np.diag_indices(len(known))] += np.where(np.arange(len(known)) < len(near_by), _NOISE, noise[k] / power[k])
+            out[mine, k] = _matern(time[inside[mine]], time[known], scales[k]) @ np.linalg.solve(near, told[:, k])
+    return out
+
+
+def _join(out: np.ndarray, columns: np.ndarray, turns: np.ndarray, gap: np.ndarray, time: np.ndarray) -> None:
+    """In place: inside a gap, where something else becomes known (another group hidden besides, the helping take's end), both sides meet in the middle."""
+    for row in turns:
+        before, after = np.flatnonzero(~gap[:row]), np.flatnonzero(~gap[row:])
+        first, last = (before[-1] + 1 if len(before) else 0), (row + after[0] if len(after) else len(gap))
+        half = (out[row] - out[row - 1])[columns] / 2
+        for rows_here, sign, edge in ((np.arange(first, row), 1.0, time[row - 1]), (np.arange(row, last), -1.0, time[row])):
+            out[np.ix_(rows_here, columns)] += sign * np.exp(-(((time[rows_here] - edge) / _JOIN_S) ** 2))[:, None] * half
 
 
 def _shaken(ranges: Sequence[Occlusion], time: np.ndarray) -> np.ndarray:

@@ -5,7 +5,7 @@ import pytest
 from innerface.core.channels import ARKIT, GROUPS
 from innerface.core.errors import InnerfaceError
 from innerface.core.hybrid import occluders
-from innerface.core.hybrid.mend import Helper, mend, plain
+from innerface.core.hybrid.mend import _PIECE, Helper, mend, plain
 from innerface.core.hybrid.ranges import TREMBLES, Occlusion, mask
 from innerface.core.take import Track
 
@@ -130,3 +130,31 @@ def test_a_face_that_trembles_as_a_whole_is_steadied_rather_than_replaced(camera
     steadied = error(mend(shaken, ranges, helper).track, camera, hidden)
     replaced = error(mend(shaken, [replace(r, reason="given") for r in ranges], helper).track, camera, hidden)
     assert steadied < 0.7 * error(shaken, camera, hidden) and steadied < 0.8 * replaced
+
+
+def test_nothing_steps_inside_a_range_where_another_group_is_hidden_besides(camera):
+    ranges = [Occlusion(10.0, 16.0, "mouth"), Occlusion(12.0, 13.0, "brow"), Occlusion(14.0, 15.0, "cheek")]
+    helper = other(camera)
+    helper.weights[camera.time > 15.2] = np.nan  # and the helping take ends
+    inside = (camera.time >= 10.0) & (camera.time <= 16.0)
+    for helping in (helper, None):
+        values = mend(camera, ranges, helping).track.select(ARKIT)
+        mouth = [ARKIT.index(c) for c in GROUPS["mouth"]]
+        step = np.abs(np.diff(values[inside][:, mouth], axis=0)).max()
+        assert step <= np.abs(np.diff(camera.select(ARKIT)[:, mouth], axis=0)).max() + 0.02
+
+
+def test_minutes_of_bad_light_are_steadied_in_pieces_that_meet(camera):
+    long = Track("weights", np.arange(3 * len(camera.time)) / 30, camera.columns, np.tile(camera.values, (3, 1)))
+    rng = np.random.default_rng(0)
+    ranges = [Occlusion(20.0, 100.0, g, TREMBLES, 0.9) for g in GROUPS]
+    hidden = mask(ranges, long.time)
+    columns = [long.columns.index(c) for c in ARKIT]
+    values = long.values.copy()
+    values[:, columns] += np.where(hidden, rng.normal(0, 0.04, hidden.shape), 0.0)
+    done = mend(replace(long, values=values), ranges)
+    assert error(done.track, long, hidden) < 0.7 * 0.04**2
+    step = np.abs(np.diff(done.track.select(ARKIT), axis=0))
+    first = int(20.0 * 30)
+    seams = [first + k * _PIECE - 1 for k in range(1, 16)]
+    assert step[seams].max() <= np.percentile(step[first : first + 2400], 99.99) + 1e-9
