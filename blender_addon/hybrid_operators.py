@@ -128,8 +128,10 @@ class INNERFACE_OT_hybrid_mix(_Camera, Threaded, bpy.types.Operator):
             from ..core.hybrid import mix
 
             camera = hybrid.read_camera(path)
-            helping = None if helper is None else hybrid.help_for(camera, path, helper, ranges, begins, who).helper
-            done = mix.mix(camera, ranges, helping, find=False, sound=_heard(camera))
+            helping = None if helper is None else hybrid.help_for(camera, path, helper, ranges, begins, who)
+            done = mix.mix(
+                camera, ranges, helping.helper if helping else None, find=False, sound=_heard(camera), doubt=helping.doubt if helping else None
+            )
             formats.write_take(replace(done.take, name=out.stem), out)
             return bake.load(out, who), done
 

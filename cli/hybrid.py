@@ -80,7 +80,8 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
         notes += [*said, *aligned.notes]
     sound = _heard(camera, notes) if not options.plain else None
     helper = aligned.helper if aligned else None
-    done = mix.mix(camera, given, helper, find=options.detect or not given, straight=options.plain, sound=sound)
+    doubt = aligned.doubt if aligned else None
+    done = mix.mix(camera, given, helper, options.detect or not given, options.plain, sound, doubt)
     seconds = time.perf_counter() - began
     formats.write_take(done.take, options.out)
     for note in notes:

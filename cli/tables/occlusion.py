@@ -130,11 +130,13 @@ def mended(sums: Mending, take: Take, imu: Take, names: tuple[str, ...], rng: np
     camera, truth = Take(take.name, {"weights": hurt.track}), track.select(ARKIT)
     hidden = mask(hurt.ranges, track.time) & np.isfinite(truth)
     began = time.perf_counter()
-    sensors = mix.help_from(camera, imu, hurt.ranges).helper
+    found = mix.help_from(camera, imu, hurt.ranges)
+    sensors = found.helper
     placed = time.perf_counter()
-    results = {"sensors": mend(hurt.track, hurt.ranges, sensors).track}
-    sums.mixing_s += time.perf_counter() - placed
-    sums.whole_s += time.perf_counter() - began
+    results = {"sensors": mix.mix(camera, hurt.ranges, sensors, find=False, doubt=found.doubt).take.weights()}
+    ended = time.perf_counter()
+    sums.mixing_s += ended - placed
+    sums.whole_s += ended - began
     sums.taken_s += track.duration
     other = mix.help_from(camera, second_phone(track, rng), hurt.ranges).helper
     results["other take"] = mend(hurt.track, hurt.ranges, other).track

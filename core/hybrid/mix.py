@@ -29,13 +29,15 @@ _LEAST_OVERLAP_S = 1.0
 @dataclass(frozen=True)
 class Aligned:
     """`helper` on the camera's rows; `found`: how the takes' clocks go together (None: said by the user); `offset_s`: camera's time = other's time + this,
-    at the camera's start; `begins_s`: second of the camera's take at which the other begins; `lag_s`: by how much later it was read besides; `notes`."""
+    at the camera's start; `begins_s`: second of the camera's take at which the other begins; `lag_s`: by how much later it was read besides; `doubt`: where
+    the camera was not believed for that; `notes`."""
 
     helper: Helper
     found: align.Alignment | None
     offset_s: float
     begins_s: float
     lag_s: float
+    doubt: list[Occlusion] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
 
@@ -123,7 +125,7 @@ def help_from(
     helper = Helper(values[:, : len(ARKIT)], values[:, len(ARKIT) :], blind, who)
     first = float(next(iter(other.tracks.values())).time[0])
     begins = first + offset_s if found is None and offset_s is not None else float(found.a_time(first)) if found is not None else first
-    return Aligned(helper, found, float(track.time[0] - times[0]), begins - float(track.time[0]), lag, notes)
+    return Aligned(helper, found, float(track.time[0] - times[0]), begins - float(track.time[0]), lag, doubted, notes)
 
 
 def _lag(shown: Track, weights: Track, rotation: np.ndarray | None, times: np.ndarray) -> float:
@@ -153,19 +155,22 @@ def mix(
     find: bool = True,
     straight: bool = False,
     sound: np.ndarray | None = None,
+    doubt: Sequence[Occlusion] | None = None,
 ) -> Mixed:
     """The camera's take with the ranges `given`, and those that are found (`find`), mended. `straight`: the helping take's channels as they are, the
-    paper's way. `sound` (T, D): what is heard at the camera's rows. Raises InnerfaceError where nothing can be trusted, or `straight` has no helper."""
+    paper's way. `sound` (T, D): what is heard at the camera's rows. `doubt`: ranges that nothing is learned from, where they were looked for already and
+    none are to be found. Raises InnerfaceError where nothing can be trusted, or `straight` has no helper."""
     track = camera.weights()
     if straight and helper is None:
         raise InnerfaceError(f"{camera.name}: plain substitution puts another take's channels in; give one with --imu or --with")
-    found = detect.detect(track, helper.features() if helper else None, who=helper.who if helper else "sensors")
-    ranges = merged([*given, *(found if find else [])])
+    if find or doubt is None:
+        doubt = detect.detect(track, helper.features() if helper else None, who=helper.who if helper else "sensors")
+    ranges = merged([*given, *(doubt if find else [])])
     if straight and helper is not None:
         done = plain(track, ranges, helper)
     else:
         try:
-            done = mend(track, ranges, helper, sound, doubt=mask(found, track.time))
+            done = mend(track, ranges, helper, sound, mask(doubt, track.time))
         except InnerfaceError as error:
             raise InnerfaceError(f"{camera.name}: {error}") from None
     return Mixed(
