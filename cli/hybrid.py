@@ -22,6 +22,7 @@ from ..core.errors import InnerfaceError
 if TYPE_CHECKING:
     import numpy as np
 
+    from ..core.hybrid.ranges import Occlusion
     from ..core.take import Take
 
 
@@ -89,17 +90,18 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     if not options.json:
         if aligned and aligned.found:
             found = aligned.found
-            print(f"{name}: begins {aligned.begins_s:+.3f} s after the camera's take, by {found.method}, confidence {found.confidence:.2f}")
-        for r in done.ranges:
-            print(f"{r.start:8.2f} to {r.end:8.2f} s  {r.group:<10} {r.reason} ({r.confidence:.0%})")
+            when = f"{abs(aligned.begins_s):.3f} s {'after' if aligned.begins_s >= 0 else 'before'} the camera's take"
+            print(f"{name}: begins {when}, by {found.method}, confidence {found.confidence:.2f}")
+        for line in _lines(done.ranges):
+            print(line)
         share = done.mended.changed.mean()
         print(
             f"{options.out}: {len(track.time)} rows, {share:.1%} of all samples mended in {len(done.ranges)} ranges, {track.duration / seconds:.0f} x real time"
             if done.ranges else f"{options.out}: nothing is hidden; the camera's take as it is"
         )  # fmt: skip
         for what in dict.fromkeys(done.mended.source.values()):
-            channels = ", ".join(c for c, s in done.mended.source.items() if s == what)
-            print(f"made of the {'camera before and after' if what == 'edges' else what}: {channels}")
+            channels = [c for c, s in done.mended.source.items() if s == what]
+            print(f"made of the {'camera before and after' if what == 'edges' else what}: {', '.join(_short(channels))}")
     return {
         "out": options.out,
         "rows": len(track.time),
@@ -112,6 +114,23 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
         "x_realtime": track.duration / seconds,
         "notes": notes,
     }  # fmt: skip
+
+
+def _lines(ranges: list[Occlusion]) -> list[str]:
+    """A line for each stretch: the groups that are hidden alike stand together."""
+    alike: dict[tuple[Any, ...], list[str]] = {}
+    for r in ranges:
+        alike.setdefault((r.start, r.end, r.reason, round(r.confidence, 2)), []).append(r.group)
+    return [
+        f"{start:8.2f} to {end:8.2f} s  {'the whole face' if len(groups) == len(GROUPS) else ', '.join(groups)}: {reason} ({sure:.0%})"
+        for (start, end, reason, sure), groups in alike.items()
+    ]
+
+
+def _short(channels: list[str]) -> list[str]:
+    """Channels by name, and whole groups by theirs."""
+    whole = [g for g, members in GROUPS.items() if set(members) <= set(channels)]
+    return whole + [c for c in channels if not any(c in GROUPS[g] for g in whole)]
 
 
 def _heard(camera: Take, notes: list[str]) -> np.ndarray | None:
