@@ -5,6 +5,7 @@ No `from __future__ import annotations` here: Blender reads properties out of th
 
 # pyright: reportInvalidTypeForm=false
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import bpy
 from bpy.props import EnumProperty, IntProperty
 
 from ..core.errors import InnerfaceError
-from . import bake, compat, hybrid, takes
+from . import bake, compat, hybrid, sound, takes
 from .face import active_face, face_or_none
 from .import_takes import one, performer
 from .keying import scene_rate
@@ -127,10 +128,12 @@ class INNERFACE_OT_hybrid_mix(_Camera, Threaded, bpy.types.Operator):
             from ..core import formats
             from ..core.hybrid import mix
 
-            camera = hybrid.read_camera(path)
+            camera, heard = hybrid.read_camera(path), None
+            with suppress(InnerfaceError):  # a video without sound
+                heard = sound.heard(camera)
             helping = None if helper is None else hybrid.help_for(camera, path, helper, ranges, begins, who)
             done = mix.mix(
-                camera, ranges, helping.helper if helping else None, find=False, sound=_heard(camera), doubt=helping.doubt if helping else None
+                camera, ranges, helping.helper if helping else None, find=False, sound=heard, doubt=helping.doubt if helping else None
             )
             formats.write_take(replace(done.take, name=out.stem), out)
             return bake.load(out, who), done
@@ -154,21 +157,6 @@ class INNERFACE_OT_hybrid_mix(_Camera, Threaded, bpy.types.Operator):
         edges = [c for c, what in made.items() if what == "edges"]
         notes = [f"nothing shows {', '.join(edges)} there: interpolated from the camera before and after"] if edges else []
         return self.told(notes, f"Mixed {len(done.ranges)} ranges: {bake.counted(keyed)}")
-
-
-def _heard(camera: Any) -> Any:
-    """What the sound beside the camera's take tells, where there is any."""
-    if camera.sound is None:
-        return None
-    from ..core import audio
-    from ..core.hybrid import voice
-    from .sound import samples
-
-    try:
-        track = camera.weights()
-        return voice.heard(samples(camera.sound, audio.RATE), track.time - track.time[0])
-    except InnerfaceError:  # a video without sound
-        return None
 
 
 class INNERFACE_OT_hybrid_compare(_Camera, Mended, bpy.types.Operator):

@@ -57,3 +57,14 @@ def samples(path: str | Path, rate: int) -> Any:
     if len(data) < rate // 4:
         raise InnerfaceError(f"{path}: has no sound of a quarter of a second or more in it")
     return np.asarray(data, dtype=np.float64).reshape(len(data), -1).mean(axis=1)
+
+
+def heard(take: Any) -> Any:
+    """What the sound beside a camera's take tells at its rows (`core.hybrid.voice`); None where there is none. Raises InnerfaceError. For any thread."""
+    if take.sound is None:
+        return None
+    from ..core import audio
+    from ..core.hybrid import voice
+
+    track = take.weights()
+    return voice.heard(samples(take.sound, audio.RATE), track.time - track.time[0])

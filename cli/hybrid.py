@@ -137,16 +137,13 @@ def _heard(camera: Take, notes: list[str]) -> np.ndarray | None:
     """What the sound beside the camera's take tells at its rows, where there is any and Blender's library can read it."""
     if camera.sound is None:
         return None
-    from ..core import audio
-    from ..core.hybrid import voice
     from . import blender
 
     try:
         blender.load()
-        from ..blender_addon.sound import samples
+        from ..blender_addon.sound import heard
 
-        track = camera.weights()
-        return voice.heard(samples(camera.sound, audio.RATE), track.time - track.time[0])
+        return heard(camera)
     except InnerfaceError as error:
         notes.append(f"the sound beside the take is not used: {error}")
         return None

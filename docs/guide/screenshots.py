@@ -177,7 +177,7 @@ with bpy.context.temp_override(window=window(), area=low, region=next(r for r in
 """)
     top(window)
     x, _, upper, _ = window.sidebar()
-    for panel in (_ANIMATION, _HYBRID):
+    for panel in (_MAPPING, _ANIMATION, _HYBRID):  # close, close, open
         window.click(x + 60, upper + panel)
         time.sleep(1.5)
     window.move(300, 500)
