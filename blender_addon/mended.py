@@ -118,8 +118,9 @@ class Threaded(Mended):
         return self.mended(lambda: self.finish(context, self.job.result))  # type: ignore[attr-defined]
 
     def cancel(self, context: Any) -> None:
-        """Blender's call, where the window is closed."""
-        self._end(context)
+        """Blender's call, where the window is closed, or a dialog before the work is cancelled: then there is nothing to end."""
+        if hasattr(self, "job"):
+            self._end(context)
 
     def _end(self, context: Any) -> None:
         jobs.clear()

@@ -102,3 +102,12 @@ def test_an_export_without_a_name_is_told_in_one_line(load, scene, addon):
     addon.ops.innerface.add_head()
     with pytest.raises(RuntimeError, match="no file was named"):
         addon.ops.innerface.export(kind="glb")
+
+
+def test_a_dialog_that_is_cancelled_before_any_work_ends_without_a_mistake(load):
+    import bpy
+
+    class Asked(load("blender_addon.mended").Threaded):
+        """As the import dialog: Blender calls `cancel` without having begun."""
+
+    Asked().cancel(bpy.context)
