@@ -95,6 +95,10 @@ with here(): bpy.ops.render.render('INVOKE_DEFAULT', animation=True)""")
     blender.until(f"len(list(Path({str(blender.folder)!r}).glob('render*.png'))) == 5", 90)
     blender.live("live.paused == ''")
     blender.live("live.preview.shown")
+    blender.ask("""
+for other in list(bpy.context.window_manager.windows)[1:]:  # Blender's own for the render: it would keep the keyboard
+    with bpy.context.temp_override(window=other): bpy.ops.wm.window_close()""")
+    blender.until("len(bpy.context.window_manager.windows) == 1")
 
 
 def test_autosave_never_stores_the_preview(blender):
