@@ -17,11 +17,11 @@ from . import hybrid
 from .face import face_or_none
 from .live import live
 from .redraw import redraw
+from .settings import PART_NAMES
 
 COLOURS = {
     "mouth": (0.91, 0.36, 0.33), "brow": (0.95, 0.70, 0.25), "cheek": (0.55, 0.75, 0.35), "eye_left": (0.30, 0.66, 0.88), "eye_right": (0.62, 0.50, 0.90),
 }  # fmt: skip
-_NAMES = {"mouth": "Mouth", "brow": "Brows", "cheek": "Cheeks", "eye_left": "Left Eye", "eye_right": "Right Eye"}
 _LANE, _BOTTOM, _GAP, _GRIP = 15.0, 24.0, 2.0, 7.0  # pixels at the interface's usual size
 _SCRUB, _EDGE, _THIN, _LOW = 24.0, 5.0, 4.0, 110.0  # ruler above, the area's own edge below; the thinnest lane; lower timelines have no room to spare
 _WRITTEN = 12.0  # lanes lower than this carry no text
@@ -132,7 +132,7 @@ def _draw() -> None:
             continue
         blf.size(0, 11 * scale)
         box(0, lane.bottom, 62 * scale, lane.top, (0.0, 0.0, 0.0, 0.55))
-        _label(blf, _NAMES[group], 6 * scale, lane, scale, (*COLOURS[group], 1.0))
+        _label(blf, PART_NAMES[group], 6 * scale, lane, scale, (*COLOURS[group], 1.0))
     gpu.state.blend_set("NONE")
 
 

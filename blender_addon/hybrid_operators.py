@@ -20,7 +20,7 @@ from .import_takes import one, performer
 from .keying import scene_rate
 from .mended import Mended, Threaded
 from .redraw import redraw
-from .settings import PARTS, RANGE_STATES
+from .settings import HIDDEN_PARTS, RANGE_STATES
 
 _WORK_X = 40.0  # times real time that a helping take is expected to be read, inferred and aligned at, for the bar
 _DRAWN_S = 1.0  # a new range without a preview range is so long
@@ -188,7 +188,7 @@ class INNERFACE_OT_range_add(_Camera, Mended, bpy.types.Operator):
     bl_label = "Add Range"
     bl_options = {"REGISTER", "UNDO"}
 
-    group: EnumProperty(name="Part", items=tuple(p[:3] for p in PARTS if p[0] != "head"), default="mouth", description="What of the face is hidden")
+    group: EnumProperty(name="Part", items=HIDDEN_PARTS, default="mouth", description="What of the face is hidden")
 
     def work(self, context: Any) -> set[str]:
         scene, action = context.scene, hybrid.camera_action(active_face(context))
@@ -214,7 +214,7 @@ class INNERFACE_OT_range_set(_Camera, Mended, bpy.types.Operator):
     bl_options = {"REGISTER", "UNDO"}
 
     what: EnumProperty(
-        items=(*((s[0], s[1], s[2]) for s in RANGE_STATES), ("MUTE", "Mute", "Leave it out of the next mix, or no longer"), ("DELETE", "Delete", "Remove it"),
+        items=(*(s[:3] for s in RANGE_STATES), ("MUTE", "Mute", "Leave it out of the next mix, or no longer"), ("DELETE", "Delete", "Remove it"),
                ("CLEAR", "Clear", "Remove all ranges"), ("ALL", "Accept All", "Accept all that are open")),
         options={"SKIP_SAVE"},
     )  # fmt: skip

@@ -10,8 +10,9 @@ from . import bake, hybrid
 from .drawing import Tab, say
 from .face import face_or_none
 from .mended import jobs
+from .settings import PART_NAMES, RANGE_STATES
 
-_STATES = {"OPEN": "QUESTION", "ACCEPTED": "CHECKMARK", "REJECTED": "X"}
+_STATES = {name: icon for name, _, _, icon, _ in RANGE_STATES}
 _COLOURS = {"mouth": "STRIP_COLOR_01", "brow": "STRIP_COLOR_03", "cheek": "STRIP_COLOR_04", "eye_left": "STRIP_COLOR_05", "eye_right": "STRIP_COLOR_06"}
 
 
@@ -21,8 +22,7 @@ class INNERFACE_UL_ranges(bpy.types.UIList):
     def draw_item(self, _context: Any, layout: Any, _data: Any, item: Any, _icon: Any, _active: Any, _property: Any, index: int = 0) -> None:
         row = layout.row(align=True)
         row.active = not item.mute and item.state != "REJECTED"
-        part = item.bl_rna.properties["group"].enum_items[item.group].name
-        row.label(text=f"{iface_(part)} {item.start:.1f}\u2013{item.end:.1f}", icon=_COLOURS[item.group], translate=False)
+        row.label(text=f"{iface_(PART_NAMES[item.group])} {item.start:.1f}\u2013{item.end:.1f}", icon=_COLOURS[item.group], translate=False)
         for what in ("ACCEPTED", "REJECTED"):
             op = row.operator("innerface.range_set", text="", icon=_STATES[what], emboss=item.state == what, depress=item.state == what)
             op.what, op.index = what, index

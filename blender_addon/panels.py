@@ -18,10 +18,9 @@ from .face_panels import keys, smoothing
 from .hud import clock, step
 from .live import LEVELS, live
 from .mended import jobs
-from .settings import preferences
+from .settings import PART_NAMES, preferences
 
 _STATES = {"ok": "CHECKMARK", "poor": "ERROR", "away": "CANCEL"}
-_PART_NAMES = {"mouth": "Mouth", "cheek": "Cheeks", "brow": "Brows", "eye_left": "Left Eye", "eye_right": "Right Eye"}
 
 
 class INNERFACE_PT_performer(Tab, bpy.types.Panel):
@@ -83,7 +82,7 @@ class INNERFACE_PT_connect(Tab, bpy.types.Panel):
             late = live.status.get("delay_ms", 0.0)
             layout.label(text=iface_("{:.0f} faces/s, {:.0f} ms late").format(status["output_hz"], late), icon="TIME", translate=False)
         if status.get("output") == "hybrid":
-            parts = [iface_(_PART_NAMES.get(p, p.capitalize())) for p in status.get("from_sensors", ())]
+            parts = [iface_(PART_NAMES[p]) for p in status.get("from_sensors", ())]
             say(layout, iface_("From sensors: {}").format(", ".join(parts)) if parts else "The camera sees all; sensors stand by", "MOD_MASK", context)
         for text in status.get("notes", [])[-2:]:
             say(layout, text.partition(" ")[2], "DOT", context)
@@ -241,7 +240,7 @@ class INNERFACE_PT_record(Tab, bpy.types.Panel):
             column = layout.column(align=True)
             column.scale_y = 0.8
             for part in LEVELS:
-                column.progress(text=iface_(_PART_NAMES[part]), factor=live.levels[part])
+                column.progress(text=iface_(PART_NAMES[part]), factor=live.levels[part])
         if shoot is None:
             row = layout.row(align=True)
             row.prop(shot, "slate", text="")

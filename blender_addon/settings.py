@@ -129,6 +129,8 @@ _SMOOTH = {"min": 0.0, "max": 5.0, "precision": 1, "step": 20, "update": _change
 PARTS = tuple((name, label, f"Key the {label.lower()}", 1 << k) for k, (name, label) in enumerate(
     (("mouth", "Mouth"), ("cheek", "Cheeks"), ("brow", "Brows"), ("eye_left", "Left Eye"), ("eye_right", "Right Eye"), ("head", "Head"))
 ))  # fmt: skip
+PART_NAMES = {name: label for name, label, *_ in PARTS}
+HIDDEN_PARTS = tuple((name, label, f"The {label.lower()} is hidden") for name, label in PART_NAMES.items() if name != "head")
 
 
 _SECONDS: dict[str, Any] = {"min": 0.0, "precision": 2, "unit": "TIME_ABSOLUTE"}
@@ -243,10 +245,7 @@ class InnerfaceRange(bpy.types.PropertyGroup):
 
     start: FloatProperty(name="From", **_SECONDS, description="Second of the camera's take at which it begins", update=_range_changed)
     end: FloatProperty(name="To", **_SECONDS, description="Where it ends", update=_range_changed)
-    group: EnumProperty(
-        name="Part", items=tuple((name, label, f"The {label.lower()} is hidden") for name, label, *_ in PARTS if name != "head"), update=_range_changed,
-        description="What of the face is hidden",
-    )  # fmt: skip
+    group: EnumProperty(name="Part", items=HIDDEN_PARTS, update=_range_changed, description="What of the face is hidden")
     state: EnumProperty(name="State", items=RANGE_STATES, description="What is done with it", update=_range_changed)
     mute: BoolProperty(name="Mute", description="Leave it out of the next mix", update=_range_changed)
     reason: StringProperty(name="Reason", description="Why the camera is not trusted here")

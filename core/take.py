@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -61,6 +61,14 @@ class Track:
             if name in self.columns:
                 out[:, i] = self.values[:, self.columns.index(name)]
         return out
+
+    def put(self, names: tuple[str, ...], values: np.ndarray) -> Track:
+        """The track with other values (T, len(names)) in the columns of these names; names that it lacks are left out."""
+        out = self.values.copy()
+        for i, name in enumerate(names):
+            if name in self.columns:
+                out[:, self.columns.index(name)] = values[:, i]
+        return replace(self, values=out)
 
     def lost(self) -> np.ndarray:
         """(T,) bool: rows in which nothing was measured."""

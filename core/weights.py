@@ -9,7 +9,7 @@ import numpy as np
 from .channels import ARKIT
 from .errors import InnerfaceError
 from .neutral import Neutral
-from .take import Take, Track
+from .take import Take
 
 
 @dataclass(frozen=True)
@@ -66,9 +66,5 @@ def _relaxed(take: Take) -> Take:
     neutral, tracks = Neutral(rest.select(ARKIT)[-1]), dict(take.tracks)
     for name, track in take.tracks.items():
         if track.kind == "weights":
-            weights, values = np.clip(neutral.remove(track.select(ARKIT)), 0.0, None), track.values.copy()
-            for k, channel in enumerate(track.columns):
-                if channel in ARKIT:
-                    values[:, k] = weights[:, ARKIT.index(channel)]
-            tracks[name] = Track(track.kind, track.time, track.columns, values, track.meta)
+            tracks[name] = track.put(ARKIT, np.clip(neutral.remove(track.select(ARKIT)), 0.0, None))
     return Take(take.name, tracks, [*take.notes, "the neutral that was set while recording was taken out"], take.sound)

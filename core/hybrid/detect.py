@@ -44,7 +44,7 @@ _LEAST_HELP = 0.2  # of a take that a helping take must say something in
 _CHANGE = 8.0  # log odds that a change costs
 _MOST = 4.0  # log odds that one row can have
 _FROZEN_S, _SAME, _STILL = 0.12, 1e-6, 1e-3  # a channel with a smaller sd never moves
-_LIVELY = 0.02  # channels that repeat less often than this in the take can be frozen
+_LIVELY, _LIVELY_AT_ALL = 0.02, 0.6  # channels that repeat less often than this in the take can be frozen; where none does, than the other
 _EDGE_S = (0.2, 0.15)  # outwards, inwards: where an edge may really be
 _WIDEN_S, _STILL_ODD = 0.2, 0.0  # edges go outwards for so long while the log odds are above
 _JUMP = 6.0  # times the usual step of a row
@@ -141,13 +141,11 @@ def frozen(weights: np.ndarray, time: np.ndarray) -> dict[str, np.ndarray]:
     for group, columns in evidence.COLUMNS.items():
         columns = columns[np.nan_to_num(weights[:, columns]).std(axis=0) > _STILL]
         flags = np.zeros(len(weights), dtype=bool)
-        for lively in (columns[same[:, columns].mean(axis=0) < share] for share in (_LIVELY, 0.6)):
-            if not len(lively):
-                continue
-            for a, b in runs(same[:, lively].all(axis=1)):
-                if time[b - 1] - time[a] + 1e-9 >= _FROZEN_S and b - a >= 3:
-                    flags[a:b] = True
-            break
+        repeats = same[:, columns].mean(axis=0)
+        lively = columns[repeats < (_LIVELY if (repeats < _LIVELY).any() else _LIVELY_AT_ALL)]
+        for a, b in runs(same[:, lively].all(axis=1)) if len(lively) else ():
+            if time[b - 1] - time[a] + 1e-9 >= _FROZEN_S and b - a >= 3:
+                flags[a:b] = True
         out[group] = flags
     return out
 

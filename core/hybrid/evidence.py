@@ -41,9 +41,8 @@ class Evidence:
     values: np.ndarray
 
 
-def features(weights: np.ndarray, helper: np.ndarray | None, rate: float) -> np.ndarray:
+def features(x: np.ndarray) -> np.ndarray:
     """What other groups or a helping take say, with bends: (T, D) -> (T, D + at most 120). The bends are distances to moments of the take itself (Nyström)."""
-    x = weights if helper is None else np.concatenate([weights, helper], axis=1)
     return np.concatenate([x, bends(x, np.arange(len(x)))], axis=1)
 
 
@@ -132,7 +131,7 @@ def gather(weights: np.ndarray, rate: float, helper: np.ndarray | None = None) -
         stillness = (size * free).sum(axis=1) / np.maximum(free.sum(axis=1), 1)
         strange = _strangeness(own)
         others = np.setdiff1d(np.arange(weights.shape[1]), COLUMNS[group])
-        misfit = expected(features(weights[:, others], None, rate), own, strange)[1]
+        misfit = expected(features(weights[:, others]), own, strange)[1]
         values = [
             tremble,
             _own_measure(stillness) * (free.mean(axis=1) > 0.15),
@@ -159,7 +158,7 @@ def _strangeness(own: np.ndarray) -> np.ndarray:
 
 def _against(helper: np.ndarray, own: np.ndarray, doubt: np.ndarray, rate: float) -> list[np.ndarray]:
     """Contradiction, moved, follows: a group's channels (T, C) against what a helping take makes of them."""
-    said, off = expected(features(helper, None, rate), own, doubt)
+    said, off = expected(features(helper), own, doubt)
     usual = own.std(axis=0) + 0.02
 
     def motion(x: np.ndarray) -> np.ndarray:

@@ -51,7 +51,7 @@ class LiveMix:
             if fresh:
                 self._learn(camera, sensors, step, ~hidden)
         said = self.expected(sensors)
-        target = np.where(hidden, said, said if camera is None else camera)
+        target = said if camera is None else np.where(hidden, said, camera)
         if self.last is not None:
             changed = hidden != self.use
             self.jump[changed], self.age[changed] = (self.last - target)[changed], 0.0

@@ -379,8 +379,7 @@ def _scales(rest: np.ndarray, rows: np.ndarray, time: np.ndarray) -> np.ndarray:
 def _keep_possible(out: np.ndarray, seen: np.ndarray, hidden: np.ndarray, rate: float) -> None:
     """In place, hidden samples only: weights within what can be, and mouthClose - jawOpen within what trusted rows show."""
     trusted = np.where(seen, out, np.nan)
-    low = np.minimum(np.nanmin(trusted, axis=0, initial=0.0), 0.0)
-    high = np.maximum(np.nanmax(trusted, axis=0, initial=1.0), 1.0)
+    low, high = np.nanmin(trusted, axis=0, initial=0.0), np.nanmax(trusted, axis=0, initial=1.0)
     out[:] = np.where(hidden, np.clip(out, low, high), out)
     both = seen[:, _CLOSE] & seen[:, _JAW]
     if both.any():
@@ -393,11 +392,7 @@ def _keep_possible(out: np.ndarray, seen: np.ndarray, hidden: np.ndarray, rate: 
 
 def _written(track: Track, weights: np.ndarray, changed: np.ndarray) -> Track:
     """The track with the changed samples in it; what a row without a face lacks besides (head, eyes' angles) is bridged where the row has a face now."""
-    values = track.values.copy()
-    for k, c in enumerate(track.columns):
-        if c in ARKIT:
-            i = ARKIT.index(c)
-            values[:, k] = np.where(changed[:, i], weights[:, i], values[:, k])
+    values = track.put(ARKIT, np.where(changed, weights, track.select(ARKIT))).values
     face = [k for k, c in enumerate(track.columns) if c in ARKIT]
     rest = [k for k, c in enumerate(track.columns) if c not in ARKIT]
     back = track.lost() & np.isfinite(values[:, face]).all(axis=1)

@@ -12,7 +12,6 @@ from ..channels import ARKIT
 from ..errors import InnerfaceError
 from ..imu import adapt
 from ..imu.layout import Layout, layout
-from ..imu.linear import LinearModel
 from ..imu.linear import load as linear_model
 from ..imu.model import Model
 from ..infer import infer
@@ -58,11 +57,7 @@ def sensors_of(take: Take) -> Take | None:
 
 def seen(track: Track, ranges: Sequence[Occlusion]) -> Track:
     """The camera's track without what is hidden (NaN)."""
-    values, hidden = track.values.copy(), mask(ranges, track.time)
-    for k, c in enumerate(track.columns):
-        if c in ARKIT:
-            values[hidden[:, ARKIT.index(c)], k] = np.nan
-    return Track(track.kind, track.time, track.columns, values, track.meta)
+    return track.put(ARKIT, np.where(mask(ranges, track.time), np.nan, track.select(ARKIT)))
 
 
 def help_from(
@@ -73,7 +68,6 @@ def help_from(
     sites: Layout | None = None,
     model: Model | None = None,
     adapter: adapt.Adapter | None = None,
-    moving_model: LinearModel | None = None,
 ) -> Aligned:
     """What a second take says at the camera's rows. Its place on the camera's clock is found by motion (outside of `ranges` and of what the detector doubts),
     or said: `offset_s`. A sensor take is inferred by `model`. Raises InnerfaceError where the takes do not match."""
@@ -84,7 +78,7 @@ def help_from(
         raise InnerfaceError(
             f"{camera.name}: no row of the camera can be trusted, so nothing tells where the other take belongs; give --offset, or other ranges"
         )
-    sites, moving_model = sites or layout(), moving_model or linear_model()
+    sites = sites or layout()
     is_imu = not any(t.kind == "weights" for t in other.tracks.values())
     notes: list[str] = []
     rotation: np.ndarray | None = None
@@ -102,12 +96,10 @@ def help_from(
         blind = frozenset(c for c in ARKIT if c not in weights.columns)
     found = None
     if offset_s is None:
-        clear = Take(camera.name, {"weights": shown}, [])
-        theirs = Take(other.name, {"weights": weights}, []) if not is_imu else other
+        linear = linear_model()
         try:
-            ours = align.moving(clear, sites, moving_model)
-            moved = align.moving(theirs, sites, moving_model) if not is_imu else align.moving_of(done, other)
-            found = align.align(ours, moved)
+            ours = align.moving(Take(camera.name, {"weights": shown}), sites, linear)
+            found = align.align(ours, align.moving_of(done, other) if is_imu else align.moving(other, sites, linear))
         except InnerfaceError as error:
             raise InnerfaceError(f"{camera.name}, {other.name}: {error}; or say where it belongs with --offset") from None
         if not is_imu:
@@ -173,14 +165,5 @@ def mix(
             done = mend(track, ranges, helper, sound, mask(doubt, track.time))
         except InnerfaceError as error:
             raise InnerfaceError(f"{camera.name}: {error}") from None
-    return Mixed(
-        replace(camera, tracks={**camera.tracks, "weights": done.track} if "weights" in camera.tracks else _with(camera, done.track)),
-        ranges,
-        done,
-    )
-
-
-def _with(camera: Take, track: Track) -> dict[str, Track]:
-    """The take's tracks with its track of weights in place of the one that it has."""
-    old = camera.weights()
-    return {name: track if t is old else t for name, t in camera.tracks.items()}
+    tracks = {name: done.track if t is track else t for name, t in camera.tracks.items()}
+    return Mixed(replace(camera, tracks=tracks), ranges, done)

@@ -123,10 +123,6 @@ def occlude(track: Track, names: tuple[str, ...], share: float, rng: np.random.G
         values[first : first + count, columns] = hurt
         since = track.time[first] - track.time[0], track.time[first + count - 1] - track.time[0]
         ranges += [Occlusion(float(since[0]), float(since[1]), g, name) for g in groups]
-    damaged = track.values.copy()
-    for k, channel in enumerate(track.columns):
-        if channel in ARKIT:
-            damaged[:, k] = values[:, ARKIT.index(channel)]
-    gone = np.isnan(values).all(axis=1)
-    damaged[gone] = np.nan
-    return Occluded(Track(track.kind, track.time, track.columns, damaged, track.meta), track, ranges)
+    damaged = track.put(ARKIT, values)
+    damaged.values[np.isnan(values).all(axis=1)] = np.nan
+    return Occluded(damaged, track, ranges)

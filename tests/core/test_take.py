@@ -37,3 +37,10 @@ def test_selecting_by_name_ignores_the_order_of_columns():
     assert picked[:, 0].tolist() == [2, 4, 6]
     assert np.isnan(picked[:, 1]).all()
     assert picked[:, 2].tolist() == [1, 3, 5]
+
+
+def test_values_are_put_by_name_and_nothing_else_changes():
+    track = Track("weights", np.arange(2.0), ("headYaw", "jawOpen"), np.array([[1.0, 2.0], [3.0, 4.0]]))
+    out = track.put(("jawOpen", "mouthClose"), np.array([[5.0, 9.0], [6.0, 9.0]]))
+    assert out.values.tolist() == [[1.0, 5.0], [3.0, 6.0]] and track.values.tolist() == [[1.0, 2.0], [3.0, 4.0]]
+    assert out.columns == track.columns and out.meta == track.meta
