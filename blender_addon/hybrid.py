@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ import bpy
 
 from ..core.errors import InnerfaceError
 from . import bake
+from .import_takes import performer
 from .keying import START, scene_rate
 
 if TYPE_CHECKING:
@@ -23,6 +25,7 @@ _DRAWN = "drawn by hand"
 _SAME = 0.5  # of a range that lies in another one: it is the same
 _helpers: dict[tuple[str, str, float | None], Aligned] = {}  # the last few, ready
 _KEPT = 3
+_WORK_X = 40.0  # times real time that a helping take is expected to be read, inferred and aligned at, for the bar
 
 
 def camera_action(face: Face | None) -> Any:
@@ -119,37 +122,53 @@ def read_camera(path: Path) -> Take:
     return take
 
 
-def help_for(camera: Take, path: Path, helper: Path, ranges: Sequence[Occlusion], begins: float | None, who: Performer) -> Aligned:
-    """The helping take on the camera's rows: aligned by motion, or beginning at the second `begins` of the camera's take; remembered. For any thread.
-    Raises InnerfaceError."""
-    from ..core import formats
-    from ..core.hybrid import mix
-    from ..core.imu import adapt
-    from ..core.imu.layout import layout
+@dataclass(frozen=True)
+class Work:
+    """What a camera's action asks for, without bpy: `camera`, `helper`: files; `ranges` to be mended; `begins`: where the helping take begins by the user's
+    word, in seconds of the camera's take, None: to be found; `who` wore the sensors; `seconds` that it is expected to take."""
 
-    key = str(path), str(helper), begins
-    if key not in _helpers:
+    camera: Path
+    helper: Path | None
+    ranges: list[Occlusion]
+    begins: float | None
+    who: Performer
+    seconds: float
+
+    def help(self, camera: Take) -> Aligned | None:
+        """The helping take on the camera's rows, remembered; None without one. For any thread. Raises InnerfaceError."""
+        if self.helper is None:
+            return None
+        key = str(self.camera), str(self.helper), self.begins
+        if key not in _helpers:
+            _helpers[key] = self._aligned(camera, self.helper)
+            while len(_helpers) > _KEPT:
+                _helpers.pop(next(iter(_helpers)))
+        return _helpers[key]
+
+    def _aligned(self, camera: Take, helper: Path) -> Aligned:
+        from ..core import formats
+        from ..core.hybrid import mix
+        from ..core.imu import adapt
+        from ..core.imu.layout import layout
+
         other = formats.read_take(helper)
         sensors = mix.sensors_of(other)
-        adapter = adapt.load(who.adapter) if who.adapter and sensors is not None else None
+        adapter = adapt.load(self.who.adapter) if self.who.adapter and sensors is not None else None
         used = sensors or other
         first = float(next(iter(used.tracks.values())).time[0]) if used.tracks else 0.0
-        offset = None if begins is None else float(camera.weights().time[0]) + begins - first
-        if helper == path:
+        offset = None if self.begins is None else float(camera.weights().time[0]) + self.begins - first
+        if helper == self.camera:
             offset = 0.0  # recorded together, on one clock
-        _helpers[key] = mix.help_from(camera, used, ranges, offset, layout(who.layout), adapter=adapter)
-        while len(_helpers) > _KEPT:
-            _helpers.pop(next(iter(_helpers)))
-    return _helpers[key]
+        return mix.help_from(camera, used, self.ranges, offset, layout(self.who.layout), adapter=adapter)
+
+    def forget(self) -> None:
+        """Align anew the next time."""
+        for key in [k for k in _helpers if k[:2] == (str(self.camera), str(self.helper))]:
+            del _helpers[key]
 
 
-def begins_of(action: Any) -> float | None:
-    """Where the helping take begins by the user's word; None: to be found."""
+def work_of(action: Any) -> Work:
+    """From an action. Raises InnerfaceError where a file is gone."""
     settings = action.innerface_hybrid
-    return round(settings.offset, 4) if settings.by_hand else None
-
-
-def forget(path: Path, helper: Path) -> None:
-    """Align anew the next time."""
-    for key in [k for k in _helpers if k[:2] == (str(path), str(helper))]:
-        del _helpers[key]
+    begins = round(settings.offset, 4) if settings.by_hand else None
+    return Work(take_of(action), helper_of(action), wanted(action), begins, performer(), length_of(action) / _WORK_X)

@@ -22,7 +22,6 @@ from .mended import Mended, Threaded
 from .redraw import redraw
 from .settings import HIDDEN_PARTS, RANGE_STATES
 
-_WORK_X = 40.0  # times real time that a helping take is expected to be read, inferred and aligned at, for the bar
 _DRAWN_S = 1.0  # a new range without a preview range is so long
 
 
@@ -35,10 +34,6 @@ class _Camera:
         return hybrid.camera_action(face_or_none(context)) is not None
 
 
-def _seconds(action: Any) -> float:
-    return hybrid.length_of(action) / _WORK_X
-
-
 class INNERFACE_OT_hybrid_align(_Camera, Threaded, bpy.types.Operator):
     """Find where the helping take lies on the camera's clock, by the motion of both. Takes that do not match are refused"""
 
@@ -47,13 +42,11 @@ class INNERFACE_OT_hybrid_align(_Camera, Threaded, bpy.types.Operator):
     bl_options = {"REGISTER", "UNDO"}
 
     def prepare(self, context: Any) -> tuple[str, Callable[[], Any], float]:
-        action, who = hybrid.camera_action(active_face(context)), performer()
-        path, helper, ranges = hybrid.take_of(action), hybrid.helper_of(action), hybrid.wanted(action)
-        if helper is None:
+        asked = hybrid.work_of(hybrid.camera_action(active_face(context)))
+        if asked.helper is None:
             raise InnerfaceError("choose a helping take first: of sensors, or any other take of this performance")
-        hybrid.forget(path, helper)
-        begins = hybrid.begins_of(action)
-        return f"Aligning {helper.name}", lambda: hybrid.help_for(hybrid.read_camera(path), path, helper, ranges, begins, who), _seconds(action)
+        asked.forget()
+        return f"Aligning {asked.helper.name}", lambda: asked.help(hybrid.read_camera(asked.camera)), asked.seconds
 
     def finish(self, context: Any, found: Any) -> set[str]:
         settings = hybrid.camera_action(active_face(context)).innerface_hybrid
@@ -90,19 +83,18 @@ class INNERFACE_OT_hybrid_detect(_Camera, Threaded, bpy.types.Operator):
     bl_options = {"REGISTER", "UNDO"}
 
     def prepare(self, context: Any) -> tuple[str, Callable[[], Any], float]:
-        action, who = hybrid.camera_action(active_face(context)), performer()
-        path, helper, ranges, begins = hybrid.take_of(action), hybrid.helper_of(action), hybrid.wanted(action), hybrid.begins_of(action)
+        asked = hybrid.work_of(hybrid.camera_action(active_face(context)))
 
         def work() -> Any:
             from ..core.hybrid import detect
 
-            camera = hybrid.read_camera(path)
-            if helper is None:
+            camera = hybrid.read_camera(asked.camera)
+            found = asked.help(camera)
+            if found is None:
                 return detect.detect(camera.weights())
-            helping = hybrid.help_for(camera, path, helper, ranges, begins, who).helper
-            return detect.detect(camera.weights(), helping.features(), who=helping.who)
+            return detect.detect(camera.weights(), found.helper.features(), who=found.helper.who)
 
-        return f"Looking at {path.name}", work, _seconds(action)
+        return f"Looking at {asked.camera.name}", work, asked.seconds
 
     def finish(self, context: Any, found: Any) -> set[str]:
         new, known = hybrid.put(hybrid.camera_action(active_face(context)), found)
@@ -118,27 +110,24 @@ class INNERFACE_OT_hybrid_mix(_Camera, Threaded, bpy.types.Operator):
     bl_options = {"REGISTER", "UNDO"}
 
     def prepare(self, context: Any) -> tuple[str, Callable[[], Any], float]:
-        action, who = hybrid.camera_action(active_face(context)), performer()
-        path, helper, ranges, begins = hybrid.take_of(action), hybrid.helper_of(action), hybrid.wanted(action), hybrid.begins_of(action)
-        if not ranges:
+        asked = hybrid.work_of(hybrid.camera_action(active_face(context)))
+        if not asked.ranges:
             raise InnerfaceError("there is no range to mend: Detect, or add ranges where something hid the face")
-        out = takes.folder() / f"{path.stem} mix.mcap"
+        out = takes.folder() / f"{asked.camera.stem} mix.mcap"
 
         def work() -> Any:
             from ..core import formats
             from ..core.hybrid import mix
 
-            camera, heard = hybrid.read_camera(path), None
+            camera, heard = hybrid.read_camera(asked.camera), None
             with suppress(InnerfaceError):  # a video without sound
                 heard = sound.heard(camera)
-            helping = None if helper is None else hybrid.help_for(camera, path, helper, ranges, begins, who)
-            done = mix.mix(
-                camera, ranges, helping.helper if helping else None, find=False, sound=heard, doubt=helping.doubt if helping else None
-            )
+            found = asked.help(camera)
+            done = mix.mix(camera, asked.ranges, found.helper if found else None, find=False, sound=heard, doubt=found.doubt if found else None)
             formats.write_take(replace(done.take, name=out.stem), out)
-            return bake.load(out, who), done
+            return bake.load(out, asked.who), done
 
-        return f"Mixing {path.name}", work, _seconds(action)
+        return f"Mixing {asked.camera.name}", work, asked.seconds
 
     def finish(self, context: Any, result: Any) -> set[str]:
         loaded, done = result
