@@ -1,0 +1,65 @@
+"""The 53 points: iBUG 17 to 67 and the two pupils, in the common face space. DESIGN section 7, `*.landmarks.csv`.
+
+x to the performer's left, y up, origin midway between the resting pupils, unit = the distance between them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ..errors import InnerfaceError
+from ..take import Take, Track
+
+COUNT = 53
+INNER = 51  # iBUG 17 to 67; then the left and the right pupil
+LEFT_PUPIL, RIGHT_PUPIL = 51, 52
+COLUMNS = tuple(f"{axis}{k}" for k in range(COUNT) for axis in "xy")
+KIND = "landmarks"
+INTEROCULAR_MM = 63.9  # ICT-FaceKit's mean face; what a file that does not say its own is taken for
+
+# Positions among the 53. iBUG counts from the right brow (of the performer) to the left.
+GROUPS: dict[str, tuple[int, ...]] = {
+    "brows": tuple(range(0, 10)),
+    "nose": tuple(range(10, 19)),
+    "lids": tuple(range(19, 31)),
+    "mouth": tuple(range(31, 51)),
+    "pupils": (LEFT_PUPIL, RIGHT_PUPIL),
+}
+STEADY = (10, 11, 12, 13, 19, 22, 25, 28)  # nose bridge and eye corners: what a head's turn moves and an expression hardly does
+
+
+def landmark_track(time: np.ndarray, points: np.ndarray, interocular_mm: float = INTEROCULAR_MM, meta: dict[str, str] | None = None) -> Track:
+    """A track of points (T, 53, 2)."""
+    about = {"interocular_mm": f"{interocular_mm:.6g}"} | (meta or {})
+    return Track(KIND, time, COLUMNS, np.asarray(points, dtype=np.float64).reshape(len(time), 2 * COUNT), about)
+
+
+def points_of(track: Track) -> np.ndarray:
+    """Points (T, 53, 2) of a landmark track, NaN where missing."""
+    return track.select(COLUMNS).reshape(len(track.time), COUNT, 2)
+
+
+def interocular_mm(track: Track) -> float:
+    """Millimetres between the resting pupils, as the track says."""
+    return float(track.meta.get("interocular_mm", INTEROCULAR_MM))
+
+
+def find(take: Take) -> Track | None:
+    """The take's landmark track with anything in it, or None."""
+    return next((t for t in take.tracks.values() if t.kind == KIND and len(t.time) and not t.lost().all()), None)
+
+
+def require(take: Take) -> Track:
+    """As `find`. Raises InnerfaceError."""
+    track = find(take)
+    if track is None:
+        kinds = ", ".join(sorted({t.kind for t in take.tracks.values()})) or "nothing"
+        raise InnerfaceError(f"{take.name}: holds {kinds} but no landmarks; give a .landmarks.csv, or make one with innerface landmarks")
+    return track
+
+
+def indices(names: Sequence[str]) -> np.ndarray:
+    """Positions of the points of these groups."""
+    return np.array([k for name in names for k in GROUPS[name]])
