@@ -10,8 +10,8 @@ import numpy as np
 
 from .channels import ARKIT
 from .errors import InnerfaceError
-from .head import load
-from .ict import arrays
+from .head import Head, load
+from .ict import EYE_MM, REGIONS, arrays
 
 # Positions within the 51 inner iBUG points (17 to 67) of facing points of the inner lips: 61-67, 62-66, 63-65.
 _INNER_LIPS = ((44, 50), (45, 49), (46, 48))
@@ -23,7 +23,8 @@ class FaceModel:
     """M(w) = neutral + sum of w_k deltas_k (IMUSIC eq 4). Metres, head frame.
 
     `neutral` (V, 3), `deltas` (52, V, 3) in the order of ARKIT; `region` (R,) vertices that errors are averaged over,
-    called `region_name`; `landmarks` (51,) vertices of the inner iBUG points.
+    called `region_name`; `landmarks` (51,) vertices of the inner iBUG points; `eyes` and `pupils` (2, 3): centres of the eyeballs, left and right,
+    and their pupils at rest.
     """
 
     name: str
@@ -32,6 +33,8 @@ class FaceModel:
     region: np.ndarray
     region_name: str
     landmarks: np.ndarray
+    eyes: np.ndarray
+    pupils: np.ndarray
 
     @property
     def inner_lips(self) -> np.ndarray:
@@ -50,7 +53,18 @@ def bundled() -> FaceModel:
         head.face_region,
         "front of the bundled head",
         head.landmarks,
+        *_bundled_eyes(head),
     )
+
+
+def _bundled_eyes(head: Head) -> tuple[np.ndarray, np.ndarray]:
+    """Centres and foremost points of the bundled head's eyeballs, each (2, 3)."""
+    balls = [head.vertices[slice(*head.parts[name])].astype(np.float64) for name in ("eye_left", "eye_right")]
+    pupils = np.array([ball[ball[:, 2].argmax()] for ball in balls])
+    centres = np.array([(ball.max(axis=0) + ball.min(axis=0)) / 2 for ball in balls])
+    centres[:, 2] = [ball[:, 2].min() + (ball[:, 0].max() - ball[:, 0].min()) / 2 for ball in balls]  # the cornea stands out in front
+    pupils[:, :2] = centres[:, :2]
+    return centres, pupils
 
 
 def ict(path: str | Path) -> FaceModel:
@@ -70,7 +84,15 @@ def ict(path: str | Path) -> FaceModel:
     if missing or deltas.shape != (len(names), len(neutral), 3) or landmarks.shape != (51,) or landmarks.max() >= len(neutral):
         raise InnerfaceError(f"{path}: its arrays do not fit together; see docs/formats.md")
     order = [names.index(c) for c in ARKIT]
-    return FaceModel(Path(path).stem, neutral, deltas[order].astype(np.float64), np.arange(a, b), "ICT narrow face", landmarks)
+    eyes = EYE_MM / 1000 * np.array([[1, 1, 1], [-1, 1, 1]])
+    return FaceModel(Path(path).stem, neutral, deltas[order].astype(np.float64), np.arange(a, b), "ICT narrow face", landmarks, eyes, _ict_pupils(neutral))
+
+
+def _ict_pupils(vertices: np.ndarray) -> np.ndarray:
+    """(2, 3) of vertices (V, 3): the middles of both irises as seen from the front, as deep as their foremost vertex: the model's irises reach behind the
+    centre of the eye."""
+    irises = [vertices[slice(*REGIONS[name])] for name in ("iris_left", "iris_right")]
+    return np.array([[*iris[:, :2].mean(axis=0), iris[:, 2].max()] for iris in irises])
 
 
 class Identities:
@@ -92,7 +114,10 @@ class Identities:
     def face(self, seed: int | np.random.Generator, spread: float = 1.0) -> FaceModel:
         """One person. `spread`: sd of the coefficients."""
         coefficients = np.random.default_rng(seed).normal(0, spread, len(self.modes)).astype(np.float32)
-        return replace(self.mean, neutral=self.mean.neutral + np.tensordot(coefficients, self.modes, axes=1))
+        moved = np.tensordot(coefficients, self.modes, axes=1)
+        neutral = self.mean.neutral + moved
+        pupils = _ict_pupils(neutral)
+        return replace(self.mean, neutral=neutral, eyes=self.mean.eyes + pupils - self.mean.pupils, pupils=pupils)
 
 
 def find_ict() -> Path | None:

@@ -39,23 +39,39 @@ def match_rows(pred: Track, truth: Track) -> Matched:
     """
     true, guess = truth.select(ARKIT), pred.select(ARKIT)
     seen, known = ~np.isnan(true).all(axis=1), ~np.isnan(guess).all(axis=1)
-    if not seen.any() or not known.any():
+    rows = shared_rows(pred.time[known], truth.time[seen])
+    at = linear(pred.time[known] + rows.shift, np.nan_to_num(guess[known]), rows.time)
+    return Matched(rows.time, at, np.nan_to_num(true[seen][rows.inside]), rows.how)
+
+
+@dataclass(frozen=True)
+class Shared:
+    """Which rows two takes share: true times `time` (N,), rows of the truth that they are (`inside`), what the other's clock is moved by, and how that was found."""
+
+    time: np.ndarray
+    inside: np.ndarray
+    shift: float
+    how: str
+
+
+def shared_rows(pred: np.ndarray, truth: np.ndarray) -> Shared:
+    """By timecode where times (T,), (T',) of rows with a face overlap, allowing for midnight between them, else from the first rows on. Raises InnerfaceError
+    where nothing is left."""
+    if not len(truth) or not len(pred):
         raise InnerfaceError("one of the two has no row with a face in it; nothing can be compared")
-    time, guess_time = truth.time[seen], pred.time[known]
     shifts = [0.0, DAY, -DAY]
 
     def common(shift: float) -> float:
-        return min(time[-1], guess_time[-1] + shift) - max(time[0], guess_time[0] + shift)
+        return min(truth[-1], pred[-1] + shift) - max(truth[0], pred[0] + shift)
 
     shift = max(shifts, key=common)
     how = "timecode"
-    if common(shift) < 0.5 * min(time[-1] - time[0], guess_time[-1] - guess_time[0]) or common(shift) < 0:
-        shift, how = time[0] - guess_time[0], "first rows"
-    inside = (time >= guess_time[0] + shift - 1e-6) & (time <= guess_time[-1] + shift + 1e-6)
+    if common(shift) < 0.5 * min(truth[-1] - truth[0], pred[-1] - pred[0]) or common(shift) < 0:
+        shift, how = truth[0] - pred[0], "first rows"
+    inside = (truth >= pred[0] + shift - 1e-6) & (truth <= pred[-1] + shift + 1e-6)
     if not inside.any():
         raise InnerfaceError("the two takes have no row in common; give takes of the same performance")
-    at = linear(guess_time + shift, np.nan_to_num(guess[known]), time[inside])
-    return Matched(time[inside], at, np.nan_to_num(true[seen][inside]), how)
+    return Shared(truth[inside], inside, float(shift), how)
 
 
 def summary(values: np.ndarray) -> dict[str, float]:

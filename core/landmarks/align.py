@@ -1,0 +1,76 @@
+"""Points as a tracker finds them in a picture, brought into the common face space: position, roll and size of the head are taken out of every row."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from ..errors import InnerfaceError
+from ..take import Track
+from .points import COUNT, GROUPS, LEFT_PUPIL, RIGHT_PUPIL, STEADY, points_of
+
+IMAGE = "image"  # meta "space" of a track that is still as a tracker saw it
+_ROUNDS = 8
+_CORNERS = {LEFT_PUPIL: (25, 28), RIGHT_PUPIL: (19, 22)}  # corners of the eye that the pupil rests between
+
+
+def common(track: Track) -> Track:
+    """The track in the common face space; one that is there already comes back as it is. Raises InnerfaceError where too little of a face is in it."""
+    if track.meta.get("space") != IMAGE:
+        return track
+    points = points_of(track)
+    aligned = procrustes(points)
+    rest = np.nanmedian(aligned, axis=0)
+    eyes = np.stack([rest[k] if np.isfinite(rest[k]).all() else rest[list(c)].mean(axis=0) for k, c in _CORNERS.items()])
+    across = eyes[0] - eyes[1]
+    unit = float(np.hypot(*across))
+    if not np.isfinite(unit) or unit <= 0:
+        raise InnerfaceError("the landmarks show no eyes in any row; track the face again")
+    c, s = across / unit
+    turned = (aligned - eyes.mean(axis=0)) @ np.array([[c, -s], [s, c]]) / unit
+    return replace(track, values=turned.reshape(len(turned), 2 * COUNT), meta={k: v for k, v in track.meta.items() if k != "space"})
+
+
+def procrustes(points: np.ndarray) -> np.ndarray:
+    """Points (T, 53, 2), each row moved, turned and scaled onto the mean of all (generalised Procrustes) by the points that expressions hardly move.
+
+    Rows without three of them become NaN. Raises InnerfaceError where no row has them.
+    """
+    steady = list(STEADY)
+    z = points[..., 0] + 1j * points[..., 1]  # a similarity of the plane is one complex factor and one offset
+    seen = np.isfinite(z[:, steady])
+    usable = seen.sum(axis=1) >= 3
+    if not usable.any():
+        raise InnerfaceError("no row shows the bridge of the nose and the eyes; track the face again")
+    some = np.where(seen, z[:, steady], 0)
+    first = int(np.flatnonzero(usable)[seen[usable].sum(axis=1).argmax()])
+    model = np.where(seen[first], z[first, steady], np.nan)
+    size = np.nanstd(model)
+    moved = z
+    for _ in range(_ROUNDS):
+        use = seen & np.isfinite(model)
+        count = np.maximum(use.sum(axis=1), 1)
+        target = np.where(use, model, 0)
+        own = np.where(use, some, 0)
+        own_mean, target_mean = own.sum(axis=1) / count, target.sum(axis=1) / count
+        a, b = np.where(use, own - own_mean[:, None], 0), np.where(use, target - target_mean[:, None], 0)
+        power = (np.abs(a) ** 2).sum(axis=1)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            factor = np.where(usable & (power > 0), (np.conj(a) * b).sum(axis=1) / power, np.nan)
+        moved = factor[:, None] * (z - own_mean[:, None]) + target_mean[:, None]
+        with np.errstate(invalid="ignore"):
+            model = np.nanmean(moved[usable][:, steady], axis=0)
+        model = (model - np.nanmean(model)) * (size / np.nanstd(model))
+    return np.stack([moved.real, moved.imag], axis=-1)
+
+
+def check_faces(points: np.ndarray) -> str:
+    """What is wrong with points (T, 53, 2) of the common space, as a sentence, or "" where they look like a face."""
+    rest = np.nanmedian(points, axis=0)
+    brows, mouth = (np.nanmean(rest[list(GROUPS[g]), 1]) for g in ("brows", "mouth"))
+    if not mouth < brows:
+        return "the mouth lies above the brows; the y axis points down, or the order of the points is another than iBUG's"
+    if np.nanmean(rest[[37], 0]) < np.nanmean(rest[[31], 0]):
+        return "left and right are swapped; x must grow to the performer's left"
+    return ""
