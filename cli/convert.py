@@ -1,8 +1,10 @@
 """Convert a take between file formats.
 
-Reads Live Link Face CSV (or a take's folder), CSV with Apple's names, BEAT-style JSON, face-IMU CSV and MCAP; the content decides, not the suffix. From a
-.blend it reads what plays on the face there, over the scene's frame range: edited, layered or made by hand.
-Writes by OUT's suffix: .csv (Live Link Face), .json (BEAT-style), .imu.csv, .mcap; --format plain gives CSV with a time column.
+Reads Live Link Face CSV (or a take's folder), CSV with Apple's names, BEAT-style JSON, face-IMU CSV and MCAP; biosignal CSV, BrainFlow, XDF, EDF and BDF;
+landmark CSV and OpenFace's; FLAME .npz. The content decides, not the suffix. From a .blend it reads what plays on the face there, over the scene's frame
+range: edited, layered or made by hand.
+Writes by OUT's suffix: .csv (Live Link Face), .json (BEAT-style), .imu.csv, .bio.csv, .landmarks.csv, .flame.npz, .mcap; --format plain gives CSV with a time
+column.
 """
 
 from __future__ import annotations

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 from ..errors import InnerfaceError
 from ..files import read_bytes
 from ..take import Take
-from . import beat_json, imu_csv, live_link_face, mcap_take, take_folder, weights_csv
+from . import beat_json, bio_csv, brainflow_csv, imu_csv, landmarks_csv, live_link_face, mcap_take, take_folder, tracker_csv, weights_csv
 
 # name -> (suffix, what people call it); the first format of a suffix is its default
 WRITERS = {
@@ -16,8 +18,20 @@ WRITERS = {
     "beat": (".json", "BEAT-style JSON"),
     "mcap": (".mcap", "MCAP, the native take"),
     "imu": (".imu.csv", "face-IMU CSV"),
+    "bio": (".bio.csv", "biosignal CSV"),
+    "landmarks": (".landmarks.csv", "landmark CSV"),
+    "flame": (".flame.npz", "FLAME parameters"),
 }
-_OURS = {"# innerface-biosignal": "a biosignal take", "# innerface-landmarks": "a landmark track"}
+_WRITING = {  # name -> the module that writes it, imported when it is needed
+    "llf": "live_link_face", "plain": "weights_csv", "beat": "beat_json", "mcap": "mcap_take", "imu": "imu_csv",
+    "bio": "bio_csv", "landmarks": "landmarks_csv", "flame": "flame_npz",
+}  # fmt: skip
+_BINARY = {mcap_take.MAGIC: "mcap_take", b"XDF:": "xdf", b"0       ": "edf", b"\xffBIOSEMI": "edf", b"PK\x03\x04": "flame_npz"}  # first bytes -> module
+_MARKED = {imu_csv.MARK: imu_csv, bio_csv.MARK: bio_csv, landmarks_csv.MARK: landmarks_csv}  # first line -> module
+
+
+def _module(name: str) -> Any:
+    return import_module(f".{name}", __package__)
 
 
 def read_take(path: str | Path) -> Take:
@@ -35,25 +49,27 @@ def read_take(path: str | Path) -> Take:
 
 def _read(path: Path) -> Take:
     data = read_bytes(path)
-    if data.startswith(mcap_take.MAGIC):
-        return mcap_take.read(path)
+    binary = next((name for magic, name in _BINARY.items() if data.startswith(magic)), None)
+    if binary:
+        return _module(binary).read(path)
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise InnerfaceError(f"{path}: byte {error.start} is not text; give a CSV, JSON or MCAP take") from None
-    head = text.lstrip()[:200]
+        raise InnerfaceError(f"{path}: byte {error.start} is not text; give a CSV, JSON, MCAP, XDF or EDF take") from None
     if "\0" in text:
-        raise InnerfaceError(f"{path}: holds binary data; give a CSV, JSON or MCAP take")
-    for mark, what in _OURS.items():
-        if head.startswith(mark):
-            raise InnerfaceError(f"{path}: is {what}, which this version cannot read yet; give a weights or IMU take")
-    if head.startswith(imu_csv.MARK):
-        return imu_csv.parse(text.lstrip(), path)
-    if head.startswith(("{", "[")):
+        raise InnerfaceError(f"{path}: holds binary data; give a CSV, JSON, MCAP, XDF or EDF take")
+    body = text.lstrip()
+    for mark, marked in _MARKED.items():
+        if body.startswith(mark):
+            return marked.parse(body, path)
+    if body.startswith(("{", "[")):
         return beat_json.parse(text, path)
-    first = head.split("\n", 1)[0].lower()
-    if first.startswith("timecode,blendshapecount"):
+    first = body.split("\n", 1)[0]
+    if first.lower().startswith("timecode,blendshapecount"):
         return live_link_face.parse(text, path)
+    for module in (tracker_csv, brainflow_csv):
+        if module.is_one(first):
+            return module.parse(body, path)
     return weights_csv.parse(text, path)
 
 
@@ -67,15 +83,6 @@ def write_take(take: Take, path: str | Path, form: str | None = None) -> None:
             known = ", ".join(sorted({suffix for suffix, _ in WRITERS.values()}))
             raise InnerfaceError(f"{path}: cannot tell the format from '{path.suffix}'; end the name in one of {known}")
         form = fits[0]
-    if form == "llf":
-        live_link_face.write(take, path)
-    elif form == "plain":
-        weights_csv.write(take, path)
-    elif form == "beat":
-        beat_json.write(take, path)
-    elif form == "imu":
-        imu_csv.write(take, path)
-    elif form == "mcap":
-        mcap_take.write(take, path)
-    else:
+    if form not in WRITERS:
         raise InnerfaceError(f"{path}: unknown format '{form}'; use one of {', '.join(WRITERS)}")
+    _module(_WRITING[form]).write(take, path)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import math
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +12,7 @@ import numpy as np
 from ..errors import InnerfaceError
 
 _LONGEST = 40  # characters of a number that are converted at once; longer cells one by one
+_BLOCK = 8192  # lines that are converted at once: long files do not fit into memory as texts
 LIMIT = 10.0  # a blendshape weight beyond this is a percentage or not a weight
 
 
@@ -46,6 +49,71 @@ def _number(cell: str, line: int, column: str, path: Path) -> float:
         raise InnerfaceError(f"{path}: line {line}, column {column}: '{cell[:24]}' is not a number; mend or empty the cell") from None
 
 
+def header_of(line: str, number: int, path: Path, separator: str = ",") -> list[str]:
+    """The names of a header's columns. Raises InnerfaceError for empty ones and for those that stand there twice."""
+    try:
+        header = [cell.strip() for cell in next(csv.reader([line.strip("\r\n")], delimiter=separator), [])]
+    except csv.Error as error:
+        raise InnerfaceError(f"{path}: line {number}: is not a readable header ({error}); export the file again") from None
+    seen: set[str] = set()
+    for k, name in enumerate(header):
+        if not name:
+            raise InnerfaceError(f"{path}: line {number}: column {k + 1} has no name; name or delete it")
+        if name in seen:
+            raise InnerfaceError(f"{path}: line {number}: column {name[:32]} stands there twice; delete one")
+        seen.add(name)
+    return header
+
+
+def grid(lines: list[str], first: int, header: list[str], path: Path, separator: str = ",") -> tuple[np.ndarray, np.ndarray]:
+    """Rows of a long file to float64 (T, C), and their line numbers (T,); empty lines are left out, empty and NaN cells become NaN. Millions of cells a second.
+
+    `lines`: texts of which the first stands on line `first`; `header`: the columns' names. Raises InnerfaceError naming line and column.
+    """
+    blank = " \t\r" + separator
+    width, parts, numbered = len(header), [np.zeros((0, len(header)))], [np.zeros(0, dtype=np.int64)]
+    for start in range(0, len(lines), _BLOCK):
+        part = lines[start : start + _BLOCK]
+        places = np.arange(first + start, first + start + len(part))
+        if any(line.count(separator) != width - 1 or not line.strip(blank) for line in part):
+            part, places = _whole(part, first + start, header, path, separator, start + _BLOCK >= len(lines))
+        if not part:
+            continue
+        text = separator.join(part)
+        cells = text.replace('"', "").split(separator)
+        try:
+            values = _converted(cells, width)
+        except ValueError:
+            for k, cell in enumerate(cells):
+                _number(cell, int(places[k // width]), header[k % width], path)
+            raise
+        bad = np.isinf(values)
+        if bad.any():
+            r, c = np.argwhere(bad)[0]
+            raise InnerfaceError(f"{path}: line {places[r]}, column {header[c]}: the number is infinite; leave the cell empty if it is missing")
+        parts.append(values)
+        numbered.append(places)
+    return np.concatenate(parts), np.concatenate(numbered)
+
+
+def _converted(cells: list[str], width: int) -> np.ndarray:
+    try:
+        return np.fromiter(map(float, cells), np.float64, len(cells)).reshape(-1, width)
+    except ValueError:  # some are empty
+        return np.fromiter((float(c.strip() or "nan") for c in cells), np.float64, len(cells)).reshape(-1, width)
+
+
+def _whole(part: list[str], first: int, header: list[str], path: Path, separator: str, final: bool) -> tuple[list[str], np.ndarray]:
+    """The lines that hold anything, and their numbers; all of them have all columns."""
+    kept = [(n, line) for n, line in enumerate(part, start=first) if line.strip(" \t\r" + separator)]
+    for n, line in kept:
+        count = line.count(separator) + 1
+        if count != len(header):
+            hint = "the file is cut off: delete that line" if final and n == kept[-1][0] else "mend or delete the line"
+            raise InnerfaceError(f"{path}: line {n}: {count} columns where there are {len(header)} in others; {hint}")
+    return [line for _, line in kept], np.array([n for n, _ in kept], dtype=np.int64)
+
+
 def check_weights(values: np.ndarray, names: list[str], lines: list[int], path: Path) -> None:
     """Refuse what cannot be weights (nominally 0..1; real takes reach 1.08 and -0.02)."""
     with np.errstate(invalid="ignore"):
@@ -57,7 +125,7 @@ def check_weights(values: np.ndarray, names: list[str], lines: list[int], path: 
         )
 
 
-def check_advances(time: np.ndarray, lines: list[int], path: Path, what: str = "time") -> tuple[np.ndarray, int]:
+def check_advances(time: np.ndarray, lines: Sequence[int] | np.ndarray, path: Path, what: str = "time") -> tuple[np.ndarray, int]:
     """Rows to keep (T,) bool and the number of repeats dropped. Raises InnerfaceError where time runs backwards."""
     step = np.diff(time)
     if (step < 0).any():

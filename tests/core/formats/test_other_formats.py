@@ -126,7 +126,6 @@ def test_unreals_own_csv_counts_frames_at_its_rate(tmp_path):
         ("time,jawOpen\n0,0.1000000000000000000000000000000000000000abc\n", ["line 2", "jawOpen"]),
         ('{"names": ["jawOpen"], "frames": [{"weights": [1], "time"', ["cut off"]),
         ('{"hello": 1}', ["names"]),
-        ("# innerface-biosignal 1 unit=uV\ntime,a\n0,1\n", ["biosignal"]),
     ],
 )
 def test_bad_text_is_told_in_one_line_with_its_place(tmp_path, text, words):
@@ -149,6 +148,18 @@ def test_any_bytes_are_read_or_refused_in_one_line(tmp_path_factory, raw):
 
 
 def test_an_unknown_suffix_names_the_known_ones(tmp_path):
-    with pytest.raises(InnerfaceError, match=r"\.csv, \.json, \.mcap"):
+    with pytest.raises(InnerfaceError, match=r"\.bio\.csv, \.csv, \.flame\.npz, \.imu\.csv, \.json, \.landmarks\.csv, \.mcap"):
         write_take(made(), tmp_path / "t.xyz")
     assert not list(tmp_path.iterdir())
+
+
+def test_tracks_of_all_kinds_come_back_from_one_mcap(tmp_path):
+    rng, kinds = np.random.default_rng(0), {"biosignal": 2, "landmarks": 106, "flame": 62, "events": 1}
+    tracks = {k: Track(k, np.arange(20) / 7, tuple(f"c{i}" for i in range(n)), rng.normal(size=(20, n)), {"of": k}) for k, n in kinds.items()}
+    tracks["biosignal"].values[3] = np.nan
+    write_take(Take("all", tracks), tmp_path / "t.mcap")
+    back = read_take(tmp_path / "t.mcap").tracks
+    for name, track in tracks.items():
+        again = back[name]
+        assert (again.kind, again.columns, again.meta) == (track.kind, track.columns, track.meta) and (again.time == track.time).all()
+        assert np.array_equal(again.values, track.values, equal_nan=True)

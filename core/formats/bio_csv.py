@@ -1,0 +1,98 @@
+"""`*.bio.csv`: a first line `# innerface-biosignal 1 unit=uV [rate_hz=...] [mains_hz=50|60]`, then a header `time,<channel>,...` and rows.
+
+Seconds on any clock; empty or NaN cells are missing. Times are kept as they stand, also those of samples that came in batches.
+"""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import InnerfaceError
+from ..files import replacing
+from ..take import Take, Track
+from .biosignals import KIND, unit_scale
+from .table import check_advances, grid, header_of
+
+MARK = "# innerface-biosignal"
+_BLOCK = 8192  # rows that are written at once
+
+
+def parse(text: str, path: Path) -> Take:
+    """Parse a biosignal take; values in uV. Raises InnerfaceError with line and column."""
+    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    meta, unit = _first_line(lines[0].strip(), path)
+    if len(lines) < 2 or not lines[1].strip():
+        raise InnerfaceError(f"{path}: line 2: the header is missing; it begins with time,<channel>,...")
+    header = header_of(lines[1], 2, path)
+    if "time" not in header:
+        raise InnerfaceError(f"{path}: line 2: no column is called time; name the clock's column so")
+    if len(header) == 1:
+        raise InnerfaceError(f"{path}: line 2: there is no channel; add a column for each electrode")
+    values, places = grid(lines[2:], 3, header, path)
+    if not len(values):
+        raise InnerfaceError(f"{path}: has a header but no rows; record the take again")
+    clock = header.index("time")
+    time = values[:, clock]
+    if np.isnan(time).any():
+        raise InnerfaceError(f"{path}: line {places[int(np.isnan(time).argmax())]}: the time is missing; mend or delete the line")
+    keep, repeats = check_advances(time, places, path)
+    time, values = time[keep], np.delete(values[keep], clock, axis=1)
+    notes = [f"{repeats} rows repeat the time of the row before; the first of each is kept"] if repeats else []
+    scale = unit_scale(unit) or 1.0
+    if scale != 1:
+        values *= scale
+        notes.append(f"values in {unit} were converted to uV")
+    track = Track(KIND, time, tuple(c for c in header if c != "time"), values, meta)
+    return Take(path.name.removesuffix(".csv").removesuffix(".bio"), {KIND: track}, notes)
+
+
+def _first_line(line: str, path: Path) -> tuple[dict[str, str], str]:
+    """What is kept of the first line, and the unit."""
+    words = line.split()
+    if words[:3] != ["#", "innerface-biosignal", "1"]:
+        raise InnerfaceError(f"{path}: line 1: '{line[:40]}' is not '# innerface-biosignal 1 unit=uV'; mend it, or use a newer Innerface")
+    said = dict(word.split("=", 1) for word in words[3:] if "=" in word)
+    unit = said.get("unit", "")
+    if unit_scale(unit) is None:
+        raise InnerfaceError(f"{path}: line 1: unit={unit[:16]} must be uV, mV or V; scale a converter's counts by its volts per count")
+    if "rate_hz" in said and not _is_rate(said["rate_hz"]):
+        raise InnerfaceError(f"{path}: line 1: rate_hz={said['rate_hz'][:16]} is no number of samples per second; leave it away if unknown")
+    if said.get("mains_hz", "50") not in ("50", "60"):
+        raise InnerfaceError(f"{path}: line 1: mains_hz={said['mains_hz'][:16]} must be 50 or 60; leave it away if unknown")
+    return {"unit": "uV"} | {k: v for k, v in said.items() if k in ("rate_hz", "mains_hz")}, unit
+
+
+def _is_rate(text: str) -> bool:
+    try:
+        return 0 < float(text) < math.inf
+    except ValueError:
+        return False
+
+
+def write(take: Take, path: Path) -> None:
+    """Write the take's biosignals, exactly (shortest text that reads back the same); missing cells are empty. Raises InnerfaceError."""
+    tracks = {name: t for name, t in take.tracks.items() if t.kind == KIND and len(t.time)}
+    if not tracks:
+        kinds = ", ".join(sorted({t.kind for t in take.tracks.values()})) or "nothing"
+        raise InnerfaceError(f"{take.name}: holds {kinds} but no biosignals; give a take of electrodes")
+    name, track = next(iter(tracks.items()))
+    if len(tracks) > 1:
+        take.notes.append(f"of {len(tracks)} tracks of biosignals, a CSV holds one: {name} was written; .mcap holds them all")
+    words = "".join(f" {key}={track.meta[key]}" for key in ("rate_hz", "mains_hz") if key in track.meta)
+    with replacing(path) as temporary, open(temporary, "w", encoding="utf-8", newline="") as out:
+        out.write(f"{MARK} 1 unit=uV{words}\n")
+        out.write("time," + ",".join(_plain(c) for c in track.columns) + "\n")
+        form = ",".join(["%r"] * (1 + len(track.columns))) + "\n"
+        for k in range(0, len(track.time), _BLOCK):
+            block = np.column_stack([track.time[k : k + _BLOCK], track.values[k : k + _BLOCK]])
+            text = "".join([form % tuple(row) for row in block.tolist()])
+            out.write(text.replace("nan", "") if np.isnan(block).any() else text)
+
+
+def _plain(name: str) -> str:
+    """A channel's name as a cell of a header."""
+    name = " ".join(name.split())
+    return '"' + name.replace('"', '""') + '"' if "," in name or '"' in name else name

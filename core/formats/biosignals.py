@@ -1,0 +1,125 @@
+"""What files of biosignals share: units, which signals are some, and marks."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import InnerfaceError
+from ..take import Take, Track
+
+KIND, EVENTS = "biosignal", "events"
+MICROVOLTS = {
+    "nv": 1e-3, "uv": 1.0, "µv": 1.0, "μv": 1.0, "mv": 1e3, "v": 1e6,  # micro sign and Greek mu
+    "nanovolt": 1e-3, "microvolt": 1.0, "millivolt": 1e3, "volt": 1e6,
+    "nanovolts": 1e-3, "microvolts": 1.0, "millivolts": 1e3, "volts": 1e6,
+}  # fmt: skip
+_TYPED = re.compile(r"(?<![a-z])(s?emg|eog|eeg|exg|bio|biosignals?|biopotentials?)(?![a-z])", re.IGNORECASE)
+
+
+@dataclass
+class Signals:
+    """Channels of one rate: `name` of their stream; `time` (T,) s; `labels`, `kinds` and `units` of C channels as the file has them; `values` (T, C);
+    `rate` Hz, 0 if unknown."""
+
+    name: str
+    time: np.ndarray
+    labels: Sequence[str]
+    kinds: Sequence[str]
+    units: Sequence[str]
+    values: np.ndarray
+    rate: float
+
+
+def unit_scale(unit: str) -> float | None:
+    """uV per unit; None for what is no voltage."""
+    return MICROVOLTS.get(unit.strip().lower())
+
+
+def take_of(found: list[Signals], marks: Track | None, path: Path, notes: list[str]) -> Take:
+    """A take of the biosignals among these, in uV, a track for each of `found`. Without any that says so, all voltages are taken, and without any of those, all
+    channels, with a note. Raises InnerfaceError for a file without channels."""
+    found = [s for s in found if len(s.time) and len(s.labels)]
+    if not found:
+        why = f" ({notes[0]})" if notes else ""
+        raise InnerfaceError(f"{path}: holds no signals with samples{why}; record electrodes into it (a stream of type EMG, EOG, EEG or ExG)")
+    chosen = [[bool(_TYPED.search(kind)) for kind in s.kinds] for s in found]
+    if not any(map(any, chosen)):
+        chosen = [[unit_scale(unit) is not None for unit in s.units] for s in found]
+        if any(map(any, chosen)):
+            notes.append("no signal says that it is EMG, EOG or EEG; all in volts were taken")
+        else:
+            chosen = [[True] * len(s.labels) for s in found]
+            notes.append("no signal says that it is EMG, EOG or EEG, nor that it is in volts; all were taken as uV")
+    tracks: dict[str, Track] = {}
+    for signals, picks in zip(found, chosen):
+        track = _track(signals, [k for k, pick in enumerate(picks) if pick], notes)
+        if track is not None:
+            name = KIND if not tracks else f"{KIND} {signals.name}".rstrip()
+            tracks[name if name not in tracks else f"{name} {len(tracks) + 1}"] = track
+    if not tracks:
+        raise InnerfaceError(f"{path}: its biosignals have no unit of voltage; record them in uV, mV or V")
+    if marks is not None:
+        tracks[EVENTS] = marks
+    return Take(path.stem, tracks, notes)
+
+
+def _track(signals: Signals, picks: list[int], notes: list[str]) -> Track | None:
+    """These channels in uV; those in other units are left out, with a note."""
+    units = {k: signals.units[k].strip() for k in picks}
+    for unit in sorted({u for u in units.values() if u and unit_scale(u) is None}):
+        others = [k for k, u in units.items() if u == unit]
+        notes.append(f"{_some([signals.labels[k] for k in others])} left out: {unit[:16]} is no voltage")
+        picks = [k for k in picks if k not in others]
+    bare = [signals.labels[k] for k in picks if not units[k]]
+    if bare and any(units.values()):
+        notes.append(f"{_some(bare)} taken as uV: no unit is told")
+    elif bare:
+        notes.append("no unit is told; values were taken as uV")
+    if not picks:
+        return None
+    scale = np.array([unit_scale(units[k]) or 1.0 for k in picks])
+    meta = {"unit": "uV"} | ({"rate_hz": repr(float(signals.rate))} if signals.rate > 0 else {}) | ({"device": signals.name} if signals.name else {})
+    time, values = _advancing(signals.time, np.asarray(signals.values[:, picks], dtype=np.float64) * scale)
+    return Track(KIND, time, names([signals.labels[k] for k in picks]), values, meta)
+
+
+def _some(labels: list[str]) -> str:
+    return ", ".join(labels[:6]) + (" ..." if len(labels) > 6 else "")
+
+
+def _advancing(time: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Samples in the order of their times; those without a time and repeats are left out, infinite values missing."""
+    keep = np.flatnonzero(np.isfinite(time))
+    keep = keep[np.argsort(time[keep], kind="stable")]
+    keep = keep[np.concatenate([[True], np.diff(time[keep]) > 0])[: len(keep)]]
+    return time[keep], np.where(np.isinf(values[keep]), np.nan, values[keep])
+
+
+def names(labels: Iterable[str]) -> tuple[str, ...]:
+    """Labels as names of columns: on one line, none empty, none twice, none called time."""
+    out: dict[str, None] = {}
+    for k, label in enumerate(labels, start=1):
+        name = " ".join(label.split()) or f"ch{k}"
+        if name == "time" or name in out:
+            name = next(n for n in (f"{name} {i}" for i in range(2, 1_000_000)) if n not in out)
+        out[name] = None
+    return tuple(out)
+
+
+def events(time: np.ndarray, marks: np.ndarray, texts: Sequence[str] | None = None) -> Track | None:
+    """A track of marks at `time` (N,) s, in any order; None without any. `marks` (N,): their numbers; `texts` are kept in its meta, as a JSON list."""
+    order = np.argsort(time, kind="stable")
+    order = order[np.isfinite(time[order])]
+    if not len(order):
+        return None
+    when = time[order].astype(np.float64)
+    for k in range(1, len(when)):  # marks of one moment are all kept
+        when[k] = max(when[k], np.nextafter(when[k - 1], np.inf))
+    meta = {} if texts is None else {"texts": json.dumps([texts[k] for k in order], ensure_ascii=False)}
+    return Track(EVENTS, when, ("mark",), marks[order].astype(np.float64)[:, None], meta)

@@ -1,0 +1,92 @@
+"""EDF and BDF (also EDF+, BDF+, with gaps), by edfio (extra `lab`): signals of a biosignal kind, and annotations as marks."""
+
+from __future__ import annotations
+
+import io
+import re
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import InnerfaceError
+from ..files import read_bytes
+from ..take import Take, Track
+from .biosignals import Signals, events, take_of
+
+_FIELDS = 16, 80, 8, 8, 8, 8, 8, 80  # bytes per signal before the number of samples in a record
+_ONSET = re.compile(rb"^([+-]\d+(?:\.\d+)?)[\x14\x15]")
+
+
+def read(path: Path) -> Take:
+    """Read biosignals (a track per rate, uV) and annotations; seconds from the recording's start. Raises InnerfaceError."""
+    try:
+        import edfio
+    except ImportError:
+        raise InnerfaceError(f"{path}: EDF is read by edfio, which is not installed; pip install 'innerface[lab]'") from None
+    data = read_bytes(path)
+    bdf = data[:1] == b"\xff"
+    try:
+        with warnings.catch_warnings(record=True) as said, np.errstate(all="ignore"):
+            warnings.simplefilter("always")
+            file = (edfio.read_bdf if bdf else edfio.read_edf)(io.BytesIO(data), header_encoding="latin-1")
+            starts = _starts(data, 3 if bdf else 2, file.data_record_duration)
+            found = _by_rate(file, starts)
+        notes = [str(w.message).split("\n")[0] for w in said][:4]
+    except Exception as error:  # of whatever kind: the file was written by others
+        reason = str(error).split("\n")[0][:80] or type(error).__name__
+        raise InnerfaceError(f"{path}: is no readable {'BDF' if bdf else 'EDF'} ({reason}); export the recording again") from None
+    return take_of(found, _marks(file, notes), path, notes)
+
+
+def _by_rate(file: Any, starts: np.ndarray | None) -> list[Signals]:
+    """Signals that share a rate. `starts` (records,): of a file with gaps, when its records begin."""
+    groups: dict[int, list[Any]] = {}
+    for signal in file.signals:
+        groups.setdefault(signal.samples_per_data_record, []).append(signal)
+    out = []
+    for count, signals in groups.items():
+        rate = float(signals[0].sampling_frequency)
+        if not 0 < rate < 1e6:
+            raise ValueError(f"{rate:g} samples a second")
+        values = np.column_stack([s.data for s in signals])
+        time = np.arange(len(values)) / rate
+        if starts is not None:
+            time = (starts[: len(values) // count, None] + np.arange(count) / rate).ravel()
+        labels = [s.label for s in signals]
+        kinds = [f"{s.label} {s.transducer_type}" for s in signals]
+        name = "" if len(groups) == 1 else f"{rate:g} Hz"
+        out.append(Signals(name, time, labels, kinds, [s.physical_dimension for s in signals], values, rate))
+    return out
+
+
+def _starts(data: bytes, width: int, seconds: float) -> np.ndarray | None:
+    """When records begin (s), by their timekeeping annotations; None for a file without gaps, which edfio takes every file for."""
+    if data[192:197] not in (b"EDF+D", b"BDF+D"):
+        return None
+    total, header = int(data[252:256]), int(data[184:192])
+    labels = [data[256 + 16 * k : 272 + 16 * k].strip() for k in range(total)]
+    at = 256 + total * sum(_FIELDS)
+    counts = [int(data[at + 8 * k : at + 8 * k + 8]) for k in range(total)]
+    first = next(k for k, label in enumerate(labels) if label.endswith(b" Annotations"))
+    size, offset = width * sum(counts), width * sum(counts[:first])
+    records = (len(data) - header) // size
+    found = [_ONSET.match(data[header + size * k + offset : header + size * k + offset + 40]) for k in range(records)]
+    if None in found:
+        raise ValueError("a record does not say when it begins")
+    starts = np.array([float(m[1]) for m in found if m])
+    if (np.diff(starts) < 0.999 * seconds).any():
+        raise ValueError("records overlap")
+    return starts - starts[0]
+
+
+def _marks(file: Any, notes: list[str]) -> Track | None:
+    """Annotations, numbered from 1, with their texts."""
+    try:
+        found = [a for a in file.annotations if a.text.strip()]
+    except Exception as error:  # their bytes were written by others, too
+        notes.append(f"the annotations cannot be read ({type(error).__name__}); they were left out")
+        return None
+    time, texts = np.array([a.onset for a in found]), [a.text[:500] for a in found]
+    return events(time, np.arange(1.0, len(found) + 1), texts)

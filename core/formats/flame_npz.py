@@ -1,0 +1,62 @@
+"""`*.flame.npz`: arrays `time (T,)`, `expression (T, E)`, `jaw (T, 3)`, `eyes (T, 6)` (left, right), `neck (T, 3)`, `shape (S,)`; axis-angle in rad.
+
+Ours also say in `model` which FLAME file they were fitted with.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import InnerfaceError
+from ..files import replacing
+from ..flame.arrays import npz
+from ..flame.tracks import KIND, arrays_of, flame_track, require
+from ..take import Take
+
+_WIDTHS = {"expression": None, "jaw": 3, "eyes": 6, "neck": 3}
+_KEYS = ("time", *_WIDTHS, "shape")
+_LARGEST = 1e6
+
+
+def read(path: Path) -> Take:
+    """Read a FLAME take. Raises InnerfaceError that names the array and what is wrong with it."""
+    path = Path(path)
+    found = npz(path, (*_KEYS, "model"))
+    missing = [key for key in _KEYS if key not in found]
+    if missing:
+        raise InnerfaceError(f"{path}: has no {', '.join(missing)}; a .flame.npz holds {', '.join(_KEYS)}")
+    for key in _KEYS:
+        if found[key].dtype.kind not in "iuf":
+            raise InnerfaceError(f"{path}: {key} holds {found[key].dtype}, not numbers; write the file again")
+    data = {key: found[key].astype(np.float64) for key in _KEYS}
+    time, T = data["time"], data["time"].size
+    if time.ndim != 1 or not T:
+        raise InnerfaceError(f"{path}: time has shape {time.shape} where (T,) with at least one row is expected; write the file again")
+    if not np.isfinite(time).all() or (np.diff(time) <= 0).any():
+        row = int(np.append(np.diff(time, prepend=-np.inf) <= 0, True).argmax()) if np.isfinite(time).all() else int((~np.isfinite(time)).argmax())
+        raise InnerfaceError(f"{path}: time of row {row} is missing or does not advance; mend the times")
+    for key, width in _WIDTHS.items():
+        shape = data[key].shape
+        if len(shape) != 2 or shape[0] != T or not shape[1] or (width is not None and shape[1] != width):
+            raise InnerfaceError(f"{path}: {key} has shape {shape} where ({T}, {width or 'E'}) is expected; write the file again")
+    if data["shape"].ndim != 1:
+        raise InnerfaceError(f"{path}: shape has shape {data['shape'].shape} where (S,) is expected; write the file again")
+    for key in (*_WIDTHS, "shape"):
+        if not (np.abs(data[key]) < _LARGEST).all():
+            raise InnerfaceError(f"{path}: {key} holds values that are missing or too large; write the file again")
+    model = str(found["model"]) if "model" in found and found["model"].dtype.kind == "U" and found["model"].ndim == 0 else ""
+    return Take(path.name.removesuffix(".npz").removesuffix(".flame"), {KIND: flame_track(*(data[key] for key in _KEYS), model=model[:64])})
+
+
+def write(take: Take, path: Path) -> None:
+    """Write the take's FLAME track; rows that miss anything are left out. Raises InnerfaceError."""
+    track = require(take)
+    data = arrays_of(track)
+    whole = np.isfinite(track.values).all(axis=1)
+    if not whole.any():
+        raise InnerfaceError(f"{take.name}: no row of the FLAME track is whole; fit the landmarks again")
+    kept = {key: data[key][whole] for key in ("time", *_WIDTHS)}
+    with replacing(path) as temporary, open(temporary, "wb") as out:
+        np.savez(out, **kept, shape=data["shape"], model=np.array(track.meta.get("model", "")))
