@@ -1,4 +1,4 @@
-"""Compare a weights take with the true one: weights, millimetres on a face, lip closures, steadiness.
+"""Compare a weights take with the true one: weights, millimetres on a face, lip closures, steadiness. Landmarks with the true ones: MAE, NME, share under 2.66 mm.
 
 Figures are per frame (median, mean, standard deviation), beside those of the neutral face and of the take's own mean
 face on the same frames. Millimetres are on ICT-FaceKit's narrow face where its arrays are at hand, else on the bundled head.
@@ -12,6 +12,8 @@ from typing import Any
 
 from ..core import formats, metrics
 from ..core.face_model import face_model
+from ..core.landmarks import points
+from ..core.take import Take
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -22,10 +24,33 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> dict[str, Any]:
     pred, truth = formats.read_take(options.pred), formats.read_take(options.truth)
+    if points.find(pred) is not None or points.find(truth) is not None:
+        return _landmarks(options, pred, truth)
     result = metrics.evaluate(pred.weights(), truth.weights(), face_model(options.face))
     result = _without_nan(result)
     if not options.json:
         _table(result)
+    return result
+
+
+def _landmarks(options: argparse.Namespace, pred: Take, truth: Take) -> dict[str, Any]:
+    """Landmarks; a take of weights beside them is turned into landmarks first."""
+    from ..core.landmarks import metrics as figures
+    from ..core.landmarks.sources import landmarks_of
+
+    face = face_model(options.face)
+    (a, _), (b, _) = (landmarks_of(take, face) for take in (pred, truth))
+    result = _without_nan(figures.evaluate(a, b))
+    if not options.json:
+        groups = list(result["mae_mm_by_group"]["pred"])
+        print(f"{result['rows']} rows matched by {result['matched_by']}; {result['interocular_mm']:.1f} mm between the pupils")
+        print(f"{'':<12}{'MAE mm':>8}{'NME %':>8}{'under 2.66 mm':>15}" + "".join(f"{g:>9}" for g in groups))
+        for title, name in (("prediction", "pred"), ("mean face", "mean_face"), ("rest face", "rest_face")):
+            row = result if name == "pred" else result[name]
+            print(
+                f"{title:<12}{row['mae_mm']:>8.2f}{row['nme_percent']:>8.2f}{row['share_under_2_66mm']:>15.1%}"
+                + "".join(f"{result['mae_mm_by_group'][name][g] or 0:>9.2f}" for g in groups)
+            )
     return result
 
 

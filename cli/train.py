@@ -1,7 +1,7 @@
-"""Train a model: `innerface train linear --out M.npz`, `innerface train imu --out M.onnx`, `innerface train occlusion --out M.npz`.
+"""Train a model: `innerface train bio --bio TAKE --arkit W.csv --out M.onnx`, `innerface train imu --out M.onnx`, and the small ones linear and occlusion.
 
 Models learn from simulated sensors on generated performances and, where their folder is at hand, on real ones; ICT-FaceKit's identities are
-used where its arrays are. The network (imu) needs torch: pip install 'innerface[train]'. A run that was broken off goes on where it was when
+used where its arrays are. bio learns a performer's own network from electrodes and a camera's take of the same performance. Networks (imu, bio) need torch: pip install 'innerface[train]'. A run that was broken off goes on where it was when
 the same command is given again. --finetune: from a network to one performer, by a paired take of theirs.
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -16,13 +17,13 @@ from typing import Any
 
 from ..core import formats
 from ..core.errors import InnerfaceError
-from ..core.face_model import Identities, find_ict
+from ..core.face_model import Identities, face_model, find_ict
 from .progress import Steps, step
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("kind", choices=("linear", "imu", "occlusion"), help="which model")
-    parser.add_argument("--out", required=True, metavar="M", help="the model to write: .npz (linear, occlusion) or .onnx (imu)")
+    parser.add_argument("kind", choices=("linear", "imu", "bio", "occlusion"), help="which model")
+    parser.add_argument("--out", required=True, metavar="M", help="the model to write: .npz (linear, occlusion) or .onnx (imu, bio)")
     parser.add_argument(
         "--examples", type=int, metavar="N", help="linear: simulated takes of a minute to learn from (default 400); occlusion: damaged takes (default 260)"
     )
@@ -33,12 +34,16 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--kind", dest="net", choices=("stream", "diffusion", "paper"), default="stream",
         help="imu: a plain regressor (default), the same as a diffusion network, or the paper's transformer diffusion",
     )  # fmt: skip
-    parser.add_argument("--minutes", type=float, metavar="M", help="imu: of training (default 45; fine-tuning 3)")
+    parser.add_argument("--minutes", type=float, metavar="M", help="of training: imu 45 if not given, fine-tuning 3, bio 3 (it often ends sooner)")
     parser.add_argument("--live", action="store_true", help="imu: a network that never looks ahead, on sensors calibrated as live")
     parser.add_argument("--real-only", action="store_true", help="imu: no generated performances")
     parser.add_argument("--finetune", action="store_true", help="imu: train --model further on a performer's own paired take")
     parser.add_argument("--imu", metavar="TAKE", help="--finetune: the sensor take")
-    parser.add_argument("--arkit", metavar="W.csv", help="--finetune: the camera's take of the same performance, on the same clock")
+    parser.add_argument("--arkit", metavar="W.csv", help="--finetune, bio: the camera's take of the same performance, on the same clock")
+    parser.add_argument("--bio", metavar="TAKE", help="bio: the electrodes' take")
+    parser.add_argument("--landmarks", metavar="L.csv", help="bio: landmarks of the same performance instead of --arkit, by any tracker")
+    parser.add_argument("--align", action="store_true", help="bio: the two takes' clocks differ; find by how much")
+    parser.add_argument("--face", metavar="FACE", help="bio: the face that --arkit's points are taken from: bundled, or an .npz (default: ICT where found)")
     parser.add_argument("--model", metavar="M.onnx", help="--finetune: the network to begin with (default: the shipped one)")
 
 
@@ -46,7 +51,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     if (options.examples is not None and options.examples < 1) or options.seed < 0:
         raise InnerfaceError("--examples takes a whole number from 1, --seed one from 0")
     began = time.perf_counter()
-    card = {"linear": _linear, "imu": _imu, "occlusion": _occlusion}[options.kind](options)
+    card = {"linear": _linear, "imu": _imu, "bio": _bio, "occlusion": _occlusion}[options.kind](options)
     seconds = time.perf_counter() - began
     if not options.json:
         for key, value in card.items():
@@ -86,6 +91,27 @@ def _occlusion(options: argparse.Namespace) -> dict[str, str]:
         detector = occlusion.train(options.examples or 260, options.seed, Identities(ict) if ict else None, real, bar)
     detector.save(options.out)
     return detector.card
+
+
+def _bio(options: argparse.Namespace) -> dict[str, str]:
+    if not options.out.endswith(".onnx"):
+        raise InnerfaceError(f"{options.out}: should end in .onnx; change the name")
+    if not options.bio or bool(options.arkit) == bool(options.landmarks):
+        raise InnerfaceError("train bio takes --bio TAKE and either --arkit W.csv or --landmarks L.csv; give these two")
+    minutes = 3.0 if options.minutes is None else options.minutes
+    if not 0 < minutes < 1e5:
+        raise InnerfaceError(f"--minutes {minutes:g}: give a number of minutes above 0")
+    take, camera = formats.read_take(options.bio), formats.read_take(options.arkit or options.landmarks)
+    try:
+        from ..core.bio.pair import pair
+        from ..models.training import bio
+    except ImportError as error:
+        raise InnerfaceError(f"training a network needs torch, which does not load ({error}); pip install 'innerface[train]'") from None
+    signal, points, notes = pair(take, camera, face_model(options.face), options.align)
+    for note in notes:
+        print(f"note: {note}", file=sys.stderr)
+    with step("training") as bar:
+        return bio.train(signal, points, options.out, minutes, options.seed, bar)
 
 
 def _imu(options: argparse.Namespace) -> dict[str, str]:

@@ -16,6 +16,8 @@ from .messages import Bio, Face, Imu
 from .recorder import Recorder
 from .streams import Stream
 
+_BATCH_JITTER_S, _BATCH_FOLLOW = 0.1, 0.01
+
 
 @dataclass
 class _Heard:
@@ -36,6 +38,7 @@ class Recording(Recorder):
     def __init__(self, path: Path, started: float, about: dict[str, str] | None = None, worn: Worn | None = None) -> None:
         super().__init__(path, path.stem, started, about)
         self.tracks: dict[tuple[str, str, str], str] = {}
+        self.due: dict[str, float] = {}  # when the last biosignal of a track was taken
         self.worn = {} if worn is None else {META: worn.text()}
         self.heard: dict[tuple[str, ...], _Heard] = {}  # by the sites that come together
 
@@ -69,6 +72,12 @@ class Recording(Recorder):
     def bio(self, stream: Stream, message: Bio, at: float) -> None:
         """Samples of biosignals, the last one taken at `at`."""
         track, count = self._track(stream, "biosignal"), len(message.values)
+        due = self.due.get(track, at) + count / message.rate
+        if abs(at - due) < _BATCH_JITTER_S:  # batches come early and late, samples do not: they follow one another, and drift slowly
+            at = due + _BATCH_FOLLOW * (at - due)
+        elif at < due:
+            at = due
+        self.due[track] = at
         for k, row in enumerate(message.values):
             when = at - (count - 1 - k) / message.rate
             self.put(track, "biosignal", message.columns, {"unit": "uV", "rate_hz": repr(message.rate)}, when, row, {})

@@ -6,6 +6,7 @@ a vendor's page, [C] computed or assumed for this project.
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -137,7 +138,7 @@ def simulate(track: Track, effects: Effects, seed: int = 0, mount: int = 0, ear:
     if not any(c in track.columns for c in ARKIT) or len(track.time) < 2:
         raise InnerfaceError("only a weights take of at least two rows can be performed; give one")
     who = wearer(effects, seed, mount, ear)
-    rng = np.random.default_rng([seed, mount, 73])
+    rng = np.random.default_rng([seed, mount, zlib.crc32(np.ascontiguousarray(track.values).tobytes())])  # another performance, another noise
     fine = effects.rate_hz * np.ceil(FINE_HZ / effects.rate_hz)
     every = round(fine / effects.rate_hz)
     t = -RELAX_S + np.arange(int((track.duration + RELAX_S) * fine + 1e-6) + 1) / fine

@@ -26,12 +26,14 @@ SEVEN: dict[str, dict[str, float]] = {
 }
 
 
-def posed(seconds: float, rng: np.random.Generator, rate: float = 30.0) -> Track:
-    """A weights track (T, 52) of `seconds` at `rate` rows a second, time from 0: the seven again and again in random order, each time somewhat otherwise."""
-    who = style(rng)
+def posed(seconds: float, performer: int, take: int = 0, rate: float = 30.0) -> Track:
+    """A weights track (T, 52) of `seconds` at `rate` rows a second, time from 0: the seven again and again in random order, each time somewhat otherwise.
+    `performer`: whose habits; `take`: which of their takes."""
+    habit, rng = np.random.default_rng([performer, 61]), np.random.default_rng([performer, 62, take])
+    who = style(habit)
     canvas = Canvas(seconds, rate)
     names, at = [], 2.0
-    habits = {name: row(face) * np.exp(0.2 * rng.normal(0, 1, len(ARKIT))) for name, face in SEVEN.items()}  # how this person does it
+    habits = {name: row(face) * np.exp(0.2 * habit.normal(0, 1, len(ARKIT))) for name, face in SEVEN.items()}
     while at < seconds - 2.0:
         if not names:
             names = list(rng.permutation(list(SEVEN)))
@@ -39,7 +41,6 @@ def posed(seconds: float, rng: np.random.Generator, rate: float = 30.0) -> Track
         onset, hold, offset = rng.uniform(0.25, 0.7), rng.uniform(0.6, 2.5), rng.uniform(0.3, 0.9)
         canvas.stroke(at, onset, hold, offset, np.clip(apex, 0, 1))
         at += onset + hold + offset + rng.uniform(0.5, 2.0)
-    canvas.values *= (1 + 0.03 * rng.normal(0, 1, canvas.values.shape[1]))[None]
     look(canvas, who, rng)
     blink(canvas, who, rng)
     return Track("weights", canvas.time, ARKIT, np.clip(canvas.values, 0, 1))

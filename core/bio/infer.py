@@ -1,0 +1,64 @@
+"""From a biosignal take to a landmark take: features, network, Kalman. One way for the command line, the add-on and the report."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..errors import InnerfaceError
+from ..landmarks import kalman
+from ..landmarks.points import COUNT, landmark_track
+from ..take import Take, Track
+from . import features, quality
+from .filters import mains_of
+from .network import BioNetwork
+from .segments import gather, last_feature
+from .signal import BioSignal, bio_track, even
+
+
+def electrodes(signal: BioSignal, network: BioNetwork) -> tuple[BioSignal, list[str]]:
+    """The network's channels of a signal, by name, and what a user should know; as many of other names are taken in their order. Raises InnerfaceError."""
+    if all(c in signal.channels for c in network.channels):
+        index, notes = [signal.channels.index(c) for c in network.channels], []
+    elif len(signal.channels) == len(network.channels):
+        index = list(range(len(signal.channels)))
+        notes = [f"the network knows electrodes called {', '.join(network.channels)}; {', '.join(signal.channels)} are taken in that order"]
+    else:
+        raise InnerfaceError(
+            f"the network needs the electrodes {', '.join(network.channels)}, and the take has {', '.join(signal.channels)}; rename its columns, or train on a take like it"
+        )
+    return BioSignal(signal.start, signal.rate, tuple(signal.channels[i] for i in index), signal.values[:, index], signal.missing[:, index], signal.simulated), notes
+
+
+def infer(take: Take, network: BioNetwork, causal: bool = False, raw: bool = False) -> Take:
+    """A take with a landmark track at the network's frame rate over the whole take, on its clock, and notes on the electrodes. `causal`: smoothed as live;
+    `raw`: not at all. Raises InnerfaceError for what the network cannot take."""
+    try:
+        signal, notes = electrodes(even(bio_track(take)), network)
+        notes += quality.refuse(signal)
+        emg, eog = features.whole(signal.values, signal.rate, mains_of(signal.values, signal.rate), network.top_hz)
+    except InnerfaceError as error:
+        text = str(error)
+        raise InnerfaceError(text if text.startswith(take.name) else f"{take.name}: {text}") from None
+    time = signal.start + np.arange(max(int(signal.duration * network.frame_hz + 1e-6), 1)) / network.frame_hz
+    last = last_feature(time, signal.start, network.ahead)
+    points = np.empty((len(time), 2 * COUNT))
+    for i in range(0, len(time), 4096):  # segments of a long take do not fit into memory at once
+        some = slice(i, i + 4096)
+        points[some] = network.run(gather(emg, last[some], network.length), gather(eog, last[some], network.length))
+    gone = _gone(signal, time)
+    points[gone] = np.nan
+    if not raw:
+        smoothed = kalman.causal(time, points, network.follow_live) if causal else kalman.smooth(time, points, network.follow)
+        points = np.where(np.isfinite(points).any(axis=1, keepdims=True) | ~gone[:, None], smoothed, smoothed)
+    if gone.any():
+        notes.append(f"{gone.mean():.1%} of the frames have no electrode at all; they are bridged")
+    if network.simulated:
+        notes.append("the network was trained on a simulated performer; train one of your own with innerface train bio")
+    track = landmark_track(time, points.reshape(-1, COUNT, 2), network.interocular_mm, {"from": "electrodes"})
+    confidence = Track("point confidence", time, tuple(f"p{k}" for k in range(COUNT)), np.broadcast_to(network.explained, (len(time), COUNT)).copy())
+    return Take(take.name, {"landmarks": track, "point confidence": confidence}, [*take.notes, *notes], take.sound)
+
+
+def _gone(signal: BioSignal, time: np.ndarray) -> np.ndarray:
+    at = np.clip(np.round((time - signal.start) * signal.rate).astype(int), 0, len(signal.values) - 1)
+    return signal.missing[at].all(axis=1)

@@ -1,0 +1,85 @@
+"""A trained network at work (ONNX Runtime): segments of features in, the 53 points out."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import InnerfaceError
+from ..files import read_bytes
+from ..landmarks.points import COLUMNS, COUNT
+
+SHIPPED = Path(__file__).resolve().parents[2] / "models" / "bio.onnx"
+KIND = "innerface-bio 1"
+_CHUNK, _THREADS = 512, 2
+
+
+@dataclass
+class BioNetwork:
+    """A performer's network. `channels`: of the electrodes, in order; `top_hz`: the highest that it listens to; `mains_hz` of the place; `frame_hz`: of the video
+    that it was paired with; `length`, `ahead`: of its segments, in features; `interocular_mm`; `rest` (53, 2): the performer's calm face; `explained` (53,): share of
+    each point's variance that it explained on frames kept from training; `follow_live`, `follow` (106,): tightness of the Kalman filter, live and of recordings;
+    `simulated`: trained on a simulated performer; `card`: what it was trained on; `id`: the start of its file's SHA-256."""
+
+    session: Any
+    channels: tuple[str, ...]
+    top_hz: float
+    mains_hz: float
+    frame_hz: float
+    length: int
+    ahead: int
+    interocular_mm: float
+    rest: np.ndarray
+    explained: np.ndarray
+    follow_live: np.ndarray
+    follow: np.ndarray
+    simulated: bool
+    card: dict[str, str] = field(default_factory=dict)
+    id: str = ""
+
+    def run(self, emg: np.ndarray, eog: np.ndarray) -> np.ndarray:
+        """Points (N, 106) of segments (N, E, length) and (N, O, length)."""
+        parts = [
+            self.session.run(["points"], {"emg": emg[i : i + _CHUNK].astype(np.float32), "eog": eog[i : i + _CHUNK].astype(np.float32)})[0]
+            for i in range(0, len(emg), _CHUNK)
+        ]
+        return np.concatenate(parts).astype(np.float64) if parts else np.zeros((0, 2 * COUNT))
+
+
+def load(path: str | Path | None = None) -> BioNetwork:
+    """A network from its file; None is the shipped one, of a simulated performer. Raises InnerfaceError."""
+    path = SHIPPED if path is None else Path(path)
+    data = read_bytes(path)
+    try:
+        import onnxruntime as ort
+    except ImportError as error:
+        raise InnerfaceError(f"{path}: ONNX Runtime does not load ({error}); pip install onnxruntime") from None
+    options = ort.SessionOptions()
+    options.intra_op_num_threads, options.log_severity_level = _THREADS, 4
+    try:
+        session = ort.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+        about = dict(session.get_modelmeta().custom_metadata_map)
+    except Exception as error:  # ONNX Runtime's errors share no base class
+        raise InnerfaceError(f"{path}: is not a network that ONNX Runtime can read ({str(error).splitlines()[0][:100]}); give a bio.onnx") from None
+    if about.get("kind") != KIND:
+        what = "a network of face-worn IMUs; use it with innerface infer" if about.get("kind", "").startswith("innerface-imu") else "no network of electrodes"
+        raise InnerfaceError(f"{path}: is {what}; give one that innerface train bio has written")
+    try:
+        channels = tuple(str(c) for c in json.loads(about["channels"]))
+        arrays = {name: np.array(json.loads(about[name]), dtype=np.float64) for name in ("rest", "explained", "follow_live", "follow")}
+        numbers = {name: float(about[name]) for name in ("top_hz", "mains_hz", "frame_hz", "interocular_mm")}
+        length, ahead = int(about["length"]), int(about["ahead"])
+        if [a.shape for a in arrays.values()] != [(COUNT, 2), (COUNT,), (len(COLUMNS),), (len(COLUMNS),)] or not 1 <= ahead < length <= 1000:
+            raise ValueError("sizes do not fit together")
+    except (KeyError, ValueError, TypeError) as error:
+        raise InnerfaceError(f"{path}: its card is damaged ({error}); train it again") from None
+    card = {k.removeprefix("card."): v for k, v in about.items() if k.startswith("card.")}
+    return BioNetwork(
+        session, channels, **numbers, length=length, ahead=ahead, **arrays, simulated=about.get("simulated") == "yes", card=card,
+        id=hashlib.sha256(data).hexdigest()[:16],
+    )  # fmt: skip

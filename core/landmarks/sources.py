@@ -1,0 +1,28 @@
+"""Any take as the 53 points: landmarks as they are, cameras through a face, sensors by way of their channels, electrodes through a network."""
+
+from __future__ import annotations
+
+from ..errors import InnerfaceError
+from ..face_model import FaceModel
+from ..take import Take, Track
+from . import align, camera
+from .points import find, points_of
+
+
+def landmarks_of(take: Take, face: FaceModel) -> tuple[Track, list[str]]:
+    """The points of a take that holds landmarks or weights, and what a user should know. Raises InnerfaceError."""
+    track = find(take)
+    if track is None:
+        if not any(t.kind == "weights" for t in take.tracks.values()):
+            kinds = ", ".join(sorted({t.kind for t in take.tracks.values()})) or "nothing"
+            raise InnerfaceError(f"{take.name}: holds {kinds} but no face; give a weights take or landmarks")
+        return camera.from_weights(take.weights(), face), list(take.notes)
+    notes = list(take.notes)
+    try:
+        track = align.common(track)
+    except InnerfaceError as error:
+        raise InnerfaceError(f"{take.name}: {error}") from None
+    wrong = align.check_faces(points_of(track))
+    if wrong:
+        notes.append(wrong)
+    return track, notes
