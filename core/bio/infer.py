@@ -35,7 +35,8 @@ def infer(take: Take, network: BioNetwork, causal: bool = False, raw: bool = Fal
     try:
         signal, notes = electrodes(even(bio_track(take)), network)
         notes += quality.refuse(signal)
-        emg, eog = features.whole(signal.values, signal.rate, mains_of(signal.values, signal.rate), network.top_hz)
+        mains = network.mains_hz if causal else mains_of(signal.values, signal.rate) or network.mains_hz
+        emg, eog = features.whole(signal.values, signal.rate, mains, network.top_hz)
     except InnerfaceError as error:
         text = str(error)
         raise InnerfaceError(text if text.startswith(take.name) else f"{take.name}: {text}") from None
@@ -48,8 +49,7 @@ def infer(take: Take, network: BioNetwork, causal: bool = False, raw: bool = Fal
     gone = _gone(signal, time)
     points[gone] = np.nan
     if not raw:
-        smoothed = kalman.causal(time, points, network.follow_live) if causal else kalman.smooth(time, points, network.follow)
-        points = np.where(np.isfinite(points).any(axis=1, keepdims=True) | ~gone[:, None], smoothed, smoothed)
+        points = kalman.causal(time, points, network.follow_live) if causal else kalman.smooth(time, points, network.follow)
     if gone.any():
         notes.append(f"{gone.mean():.1%} of the frames have no electrode at all; they are bridged")
     if network.simulated:
