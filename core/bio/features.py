@@ -53,15 +53,14 @@ class Features:
         self.seen, self.given = 0, 0
 
     def push(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Features of EMG (m, E) and of EOG (m, O) that have become known; the k-th of all belongs to the sample at k / HZ."""
+        """Features of EMG (m, E) and of EOG (m, O) that have become known; the k-th of all belongs to the first sample from k / HZ on."""
         clean = self.notch.push(values)
         fast = np.concatenate([self.past, self.emg.push(clean)])
         slow = np.concatenate([f.push(values)[:, :, None] for f in self.slow], axis=2)
         first, self.seen = self.seen, self.seen + len(values)
         self.past = fast[len(fast) - (self.width - 1) :]
         last = int(np.floor((self.seen - 1) * HZ / self.rate + 1e-9)) if self.seen else -1
-        at = np.round(np.arange(self.given, last + 1) * self.rate / HZ).astype(int) - first
-        at = at[at < len(values)]
+        at = np.ceil(np.arange(self.given, last + 1) * self.rate / HZ - 1e-6).astype(int) - first
         self.given += len(at)
         if not len(at):
             return tuple(np.zeros((0, size)) for size in sizes(self.count, self.top_hz))  # type: ignore[return-value]

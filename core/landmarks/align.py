@@ -8,7 +8,7 @@ import numpy as np
 
 from ..errors import InnerfaceError
 from ..take import Track
-from .points import COUNT, GROUPS, LEFT_PUPIL, RIGHT_PUPIL, STEADY, points_of
+from .points import COUNT, GROUPS, LEFT_PUPIL, RIGHT_PUPIL, STEADY, median_face, points_of
 
 IMAGE = "image"  # meta "space" of a track that is still as a tracker saw it
 _ROUNDS = 8
@@ -21,7 +21,7 @@ def common(track: Track) -> Track:
         return track
     points = points_of(track)
     aligned = procrustes(points)
-    rest = np.nanmedian(aligned, axis=0)
+    rest = median_face(aligned)
     eyes = np.stack([rest[k] if np.isfinite(rest[k]).all() else rest[list(c)].mean(axis=0) for k, c in _CORNERS.items()])
     across = eyes[0] - eyes[1]
     unit = float(np.hypot(*across))
@@ -67,7 +67,7 @@ def procrustes(points: np.ndarray) -> np.ndarray:
 
 def check_faces(points: np.ndarray) -> str:
     """What is wrong with points (T, 53, 2) of the common space, as a sentence, or "" where they look like a face."""
-    rest = np.nanmedian(points, axis=0)
+    rest = median_face(points)
     brows, mouth = (np.nanmean(rest[list(GROUPS[g]), 1]) for g in ("brows", "mouth"))
     if not mouth < brows:
         return "the mouth lies above the brows; the y axis points down, or the order of the points is another than iBUG's"

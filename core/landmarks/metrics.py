@@ -10,7 +10,7 @@ from ..errors import InnerfaceError
 from ..metrics import shared_rows
 from ..resample import linear
 from ..take import Track
-from .points import COUNT, GROUPS, interocular_mm, points_of
+from .points import COUNT, GROUPS, interocular_mm, mean_face, median_face, points_of
 
 SHARE_MM = 2.66  # the article: 80 % of its landmarks lie under this
 
@@ -37,18 +37,24 @@ def evaluate(pred: Track, truth: Track) -> dict[str, Any]:
     true = points_of(truth)[~truth.lost()][rows.inside]
     guess = points_of(pred)[~pred.lost()]
     at = linear(pred.time[~pred.lost()] + rows.shift, guess.reshape(len(guess), -1), rows.time).reshape(-1, COUNT, 2)
-    if not np.isfinite(at).any():
+    if not np.isfinite(at + true).any():
         raise InnerfaceError("the two have no point in common; give landmarks of the same performance")
     unit = interocular_mm(truth)
-    still = {"mean_face": np.nanmean(true, axis=0), "rest_face": np.nanmedian(true, axis=0)}
+    still = {"mean_face": mean_face(true), "rest_face": median_face(true)}
     faces = {name: distances(np.broadcast_to(face, true.shape), true) for name, face in still.items()}
     own = distances(at, true)
+    own_mean = np.array([_mean(row) for row in own])
     return figures(own, unit) | {name: figures(d, unit) for name, d in faces.items()} | {
         "interocular_mm": unit,
         "rows": len(true),
         "matched_by": rows.how,
         "mae_mm_by_group": {
-            which: {g: float(unit * np.nanmean(d[:, list(p)])) for g, p in GROUPS.items()} for which, d in {"pred": own, **faces}.items()
+            which: {g: _mean(d[:, list(p)]) * unit for g, p in GROUPS.items()} for which, d in {"pred": own, **faces}.items()
         },
-        "per_frame_mm": {"median": float(np.nanmedian(np.nanmean(own, axis=1)) * unit), "std": float(np.nanstd(np.nanmean(own, axis=1)) * unit)},
+        "per_frame_mm": {"median": float(np.nanmedian(own_mean) * unit), "std": float(np.nanstd(own_mean) * unit)},
     }  # fmt: skip
+
+
+def _mean(values: np.ndarray) -> float:
+    known = values[np.isfinite(values)]
+    return float(known.mean()) if known.size else float("nan")

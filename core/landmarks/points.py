@@ -5,7 +5,8 @@ x to the performer's left, y up, origin midway between the resting pupils, unit 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import warnings
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -58,6 +59,22 @@ def require(take: Take) -> Track:
         kinds = ", ".join(sorted({t.kind for t in take.tracks.values()})) or "nothing"
         raise InnerfaceError(f"{take.name}: holds {kinds} but no landmarks; give a .landmarks.csv, or make one with innerface landmarks")
     return track
+
+
+def median_face(points: np.ndarray) -> np.ndarray:
+    """(53, 2): each point's median over points (T, 53, 2); NaN for one that is never there."""
+    return _over_time(np.nanmedian, points)
+
+
+def mean_face(points: np.ndarray) -> np.ndarray:
+    """(53, 2): as `median_face`, the mean."""
+    return _over_time(np.nanmean, points)
+
+
+def _over_time(how: Callable[..., np.ndarray], points: np.ndarray) -> np.ndarray:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # NumPy warns of points that are never there, which is what NaN says already
+        return how(points, axis=0)
 
 
 def indices(names: Sequence[str]) -> np.ndarray:

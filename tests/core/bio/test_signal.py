@@ -1,0 +1,60 @@
+"""Biosignals on an even clock."""
+
+import numpy as np
+import pytest
+
+from innerface.core.bio import signal
+from innerface.core.errors import InnerfaceError
+from innerface.core.take import Take, Track
+
+
+def track(time, values, **meta):
+    return Track("biosignal", time, ("a", "b"), values, {"unit": "uV"} | meta)
+
+
+def test_even_samples_come_back_untouched():
+    values = np.random.default_rng(0).normal(size=(1000, 2))
+    done = signal.even(track(5 + np.arange(1000) / 250, values))
+    assert done.rate == 250 and done.start == 5 and not done.missing.any()
+    np.testing.assert_array_equal(done.values, values)
+
+
+def test_batches_with_jittering_times_give_the_boards_rate_and_the_same_wave():
+    rng = np.random.default_rng(1)
+    even = np.arange(5000) / 250
+    jittered = np.sort(even + rng.normal(0, 0.001, len(even)))
+    wave = np.stack([np.sin(2 * np.pi * 3 * even), np.cos(2 * np.pi * 3 * even)], axis=1)
+    done = signal.even(track(jittered, wave))
+    assert done.rate == 250
+    at = np.clip(np.arange(len(done.values)), 0, len(wave) - 1)
+    assert np.abs(done.values[10:-10] - wave[at][10:-10]).max() < 0.15
+
+
+def test_gaps_are_bridged_and_marked_per_electrode():
+    time = np.arange(2500) / 250
+    values = np.ones((2500, 2))
+    values[500:750, 1] = np.nan
+    keep = np.ones(2500, bool)
+    keep[1500:1600] = False
+    done = signal.even(track(time[keep], values[keep], rate_hz="250"))
+    assert np.isfinite(done.values).all()
+    assert done.missing[600, 1] and not done.missing[600, 0]
+    assert done.missing[1550].all() and not done.missing[1400].any()
+    assert done.missing[:, 0].sum() == pytest.approx(100, abs=4)
+
+
+def test_a_declared_rate_that_the_times_contradict_is_not_believed():
+    assert signal.rate_of(track(np.arange(1000) / 250, np.zeros((1000, 2)), rate_hz="1000")) == 250
+
+
+def test_rates_too_low_for_muscles_and_takes_without_electrodes_end_in_one_line():
+    with pytest.raises(InnerfaceError, match="muscles need"):
+        signal.even(track(np.arange(100) / 30, np.zeros((100, 2))))
+    with pytest.raises(InnerfaceError, match="no biosignals"):
+        signal.bio_track(Take("x", {"imu": Track("imu", np.arange(3.0), ("a.qw",), np.zeros((3, 1)))}))
+
+
+def test_a_clock_that_leaps_by_years_does_not_eat_all_memory():
+    time = np.concatenate([np.arange(1000) / 250, 1e9 + np.arange(1000) / 250])
+    with pytest.raises(InnerfaceError, match="cut the take"):
+        signal.even(track(time, np.zeros((2000, 2))))

@@ -1,0 +1,114 @@
+"""From channels to points, and points of trackers into the common face space."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from innerface.core.channels import ARKIT
+from innerface.core.errors import InnerfaceError
+from innerface.core.face_model import bundled
+from innerface.core.landmarks import align, camera, points
+from innerface.core.take import Track
+
+MODEL = camera.point_model(bundled())
+
+
+def weights(**values):
+    out = np.zeros((1, len(ARKIT)))
+    for name, value in values.items():
+        out[0, ARKIT.index(name)] = value
+    return out
+
+
+def test_rest_lies_between_the_pupils_one_unit_apart():
+    rest = MODEL.points(np.zeros((1, 52)))[0]
+    np.testing.assert_allclose(rest[points.LEFT_PUPIL], [0.5, 0.0], atol=1e-9)
+    np.testing.assert_allclose(rest[points.RIGHT_PUPIL], [-0.5, 0.0], atol=1e-9)
+    assert rest[points.indices(["mouth"]), 1].max() < rest[points.indices(["nose"]), 1].mean() < rest[points.indices(["brows"]), 1].min()
+    assert rest[0, 0] < 0 < rest[9, 0], "iBUG 17 is the performer's right"
+
+
+def test_a_look_to_the_left_moves_both_pupils_to_the_left_and_nothing_else_of_the_face_space():
+    look = weights(eyeLookOutLeft=1.0, eyeLookInRight=1.0)
+    moved = MODEL.points(look)[0] - MODEL.rest
+    assert (moved[[points.LEFT_PUPIL, points.RIGHT_PUPIL], 0] > 0.05).all()
+    np.testing.assert_allclose(moved[10:19], 0, atol=1e-9)
+
+
+def test_a_look_down_lowers_pupils_and_a_look_up_raises_them():
+    down, up = (MODEL.points(weights(**{f"eyeLook{way}Left": 1.0}))[0, points.LEFT_PUPIL, 1] for way in ("Down", "Up"))
+    assert down < -0.05 < 0.05 < up
+
+
+def test_points_are_exact_on_the_mesh_as_seen_from_the_front():
+    face = bundled()
+    w = np.random.default_rng(0).uniform(0, 1, (3, 52))
+    unit = np.linalg.norm(face.pupils[0] - face.pupils[1])
+    mesh = face.neutral[face.landmarks] + np.tensordot(w, face.deltas[:, face.landmarks], axes=1)
+    expected = (mesh - face.pupils.mean(axis=0))[..., :2] / unit
+    np.testing.assert_allclose(MODEL.points(w)[:, :51], expected, atol=1e-12)
+
+
+def test_rows_without_a_face_stay_without():
+    values = np.zeros((3, 52))
+    values[1] = np.nan
+    track = camera.from_weights(Track("weights", np.arange(3.0), ARKIT, values), bundled())
+    assert list(track.lost()) == [False, True, False]
+
+
+def expressions(count=60):
+    rng = np.random.default_rng(1)
+    w = np.clip(rng.normal(0.1, 0.3, (count, 52)), 0, 1)
+    w[: count // 2] = 0
+    return MODEL.points(w)
+
+
+@given(st.integers(0, 10_000))
+def test_moving_turning_and_scaling_every_picture_changes_nothing_of_the_common_space(seed):
+    rng = np.random.default_rng(seed)
+    own = expressions()
+    own[:, [11, 12, 19, 28]] = MODEL.rest[[11, 12, 19, 28]]
+    angle, scale = rng.uniform(-0.4, 0.4, len(own)), rng.uniform(80, 120, len(own))
+    turn = np.stack([np.stack([np.cos(angle), -np.sin(angle)], 1), np.stack([np.sin(angle), np.cos(angle)], 1)], 1)
+    picture = np.einsum("tij,tpj->tpi", turn, own) * scale[:, None, None] + rng.uniform(-500, 500, (len(own), 1, 2))
+    time = np.arange(len(own)) / 30
+    still = own * 100.0
+    a, b = (
+        align.common(Track("landmarks", time, points.COLUMNS, p.reshape(len(p), -1), {"space": align.IMAGE, "interocular_mm": "60"})) for p in (picture, still)
+    )
+    np.testing.assert_allclose(a.values, b.values, atol=1e-6)
+
+
+def test_a_trackers_face_lands_where_the_camera_model_puts_it():
+    own = expressions(200)
+    track = Track("landmarks", np.arange(200) / 30, points.COLUMNS, (own * 150 + 400).reshape(200, -1), {"space": align.IMAGE})
+    done = points.points_of(align.common(track))
+    assert np.abs(done - own).mean() < 0.01
+
+
+def test_points_without_pupils_are_placed_by_the_corners_of_the_eyes():
+    own = expressions(100) * 90
+    own[:, points.INNER :] = np.nan
+    done = points.points_of(align.common(Track("landmarks", np.arange(100) / 30, points.COLUMNS, own.reshape(100, -1), {"space": align.IMAGE})))
+    assert np.isnan(done[:, points.INNER :]).all()
+    assert abs(np.nanmedian(done[:, 25, 0] + done[:, 28, 0]) / 2 - 0.5) < 1e-6
+
+
+def test_a_track_in_the_common_space_is_left_as_it_is():
+    track = points.landmark_track(np.arange(2.0), expressions(2))
+    assert align.common(track) is track
+
+
+def test_landmarks_upside_down_or_mirrored_are_told():
+    own = expressions()
+    assert align.check_faces(own) == ""
+    assert "y axis" in align.check_faces(own * [1, -1])
+    assert "left and right" in align.check_faces(own * [-1, 1])
+
+
+def test_a_table_without_eyes_ends_in_one_line():
+    empty = np.full((4, 106), np.nan)
+    empty[:, :8] = 1.0
+    with pytest.raises(InnerfaceError, match="track the face again"):
+        align.common(Track("landmarks", np.arange(4.0), points.COLUMNS, empty, {"space": align.IMAGE}))
