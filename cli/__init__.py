@@ -12,7 +12,10 @@ from collections.abc import Sequence
 
 from ..core.errors import InnerfaceError
 
-COMMANDS = ("demo", "convert", "key", "infer", "adapt", "hybrid", "simulate", "align", "check", "evaluate", "serve", "train", "report", "bench")
+COMMANDS = (
+    "demo", "convert", "key", "infer", "adapt", "hybrid", "flame-fit", "simulate", "landmarks",
+    "align", "check", "evaluate", "serve", "train", "report", "bench",
+)  # fmt: skip
 
 
 class _Parser(argparse.ArgumentParser):
@@ -25,7 +28,7 @@ def parser() -> argparse.ArgumentParser:
     top = _Parser(prog="innerface", description="Facial performance capture without a camera, inside Blender.")
     commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=_Parser)
     for name in COMMANDS:
-        module = importlib.import_module(f".{name}", __package__)
+        module = importlib.import_module(f".{name.replace('-', '_')}", __package__)
         sub = commands.add_parser(name, help=(module.__doc__ or "").strip().splitlines()[0], description=module.__doc__)
         sub.add_argument("--json", action="store_true", help="print one JSON object instead of text")
         module.arguments(sub)

@@ -23,7 +23,10 @@ RESULTS = Path(__file__).resolve().parent.parent / "docs" / "results.md"
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", default=str(RESULTS), metavar="F.md", help="the page to write (default docs/results.md)")
     parser.add_argument("--finetune", type=float, metavar="MINUTES", help="also fine-tune the network on a performer for so long (torch)")
-    parser.add_argument("--only", choices=("hybrid",), help="measure this section alone, and put it in its place in the page")
+    parser.add_argument("--only", choices=("hybrid", "electrodes"), help="measure this section alone, and put it in its place in the page")
+    parser.add_argument(
+        "--networks", default=str(RESULTS.parent.parent / "out" / "users"), metavar="DIR", help="where simulated users' networks are kept (delete it to train anew)"
+    )
     parser.add_argument("--seeds", type=int, default=3, metavar="N", help="simulated sensor sets per take (default 3)")
 
 
@@ -84,6 +87,8 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
         sections["align"] = alignment(takes, options.seeds, bar)
     with step("camera takes, mended") as bar:
         sections["hybrid"] = hybrid(takes, trained, Identities(path), pictures / "hybrid.png", bar)
+    for k, section in enumerate(_electrodes(options, takes, path, pictures)):
+        sections[f"electrodes {k}"] = section
     with step("performances"):
         sections["performances"] = performances(path.parent / "arkit")
     page = "\n".join([tables.INTRODUCTION, *looked.lines, *(line for section in sections.values() for line in section.lines)]) + "\n"
@@ -94,15 +99,32 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     return {"out": options.out, "glance": looked.figures} | {name: section.figures for name, section in sections.items()}
 
 
+def _electrodes(options: argparse.Namespace, takes: dict[str, Any], path: Path, pictures: Path) -> list[Any]:
+    """The sections on electrodes; networks are kept beside the page's folder, so that a run that was broken off goes on."""
+    from .tables import electrodes
+
+    people, folder = Identities(path), Path(options.networks)
+    with step("simulated users") as bar:
+        users = electrodes.electrodes(people, folder, pictures, bar)
+    with step("boards and skin") as bar:
+        boards = electrodes.presets(people, folder, bar)
+    with step("IMUs and electrodes") as bar:
+        both = electrodes.together(takes, people, folder, bar)
+    return [users, boards, both]
+
+
 def _only(options: argparse.Namespace, takes: dict[str, Any], trained: set[str], path: Path, pictures: Path) -> dict[str, Any]:
     """One section, measured anew, in the place of the one in the page that has its title; at the end where there is none."""
-    from .tables.hybrid import hybrid
+    if options.only == "hybrid":
+        from .tables.hybrid import hybrid
 
-    with step("camera takes, mended") as bar:
-        section = hybrid(takes, trained, Identities(path), pictures / "hybrid.png", bar)
+        with step("camera takes, mended") as bar:
+            sections = [hybrid(takes, trained, Identities(path), pictures / "hybrid.png", bar)]
+    else:
+        sections = _electrodes(options, takes, path, pictures)
     page = Path(options.out)
     parts = ["", *(page.read_text(encoding="utf-8").split("\n## ") if page.exists() else [])]
-    text = "\n".join(section.lines).strip().removeprefix("## ") + "\n"
+    text = "\n".join(line for section in sections for line in section.lines).strip().removeprefix("## ") + "\n"
     title = text.splitlines()[0]
     at = next((k for k, part in enumerate(parts) if part.splitlines()[:1] == [title]), None)
     if at is None:
@@ -111,4 +133,4 @@ def _only(options: argparse.Namespace, takes: dict[str, Any], trained: set[str],
         parts[at] = text
     with replacing(page) as temporary:
         temporary.write_text("\n## ".join(parts[1:]).rstrip("\n") + "\n", encoding="utf-8")
-    return {"out": options.out, "hybrid": section.figures}
+    return {"out": options.out, options.only: [section.figures for section in sections]}

@@ -1,0 +1,94 @@
+"""Turn 53 landmarks into a FLAME take: expression, jaw, eyes and neck of every row, and one identity.
+
+MODEL is your own FLAME file (.pkl or .npz; nothing in it is executed), or stand-in for a generated face in FLAME's layout. Where the 53 points lie on it
+is read from the landmark embedding beside it (flame_static_embedding.pkl, landmark_embedding.npy) or from --embedding, else found by geometry.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from ..core import formats
+from ..core.errors import InnerfaceError
+from .progress import step
+
+STAND_IN = "stand-in"
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("landmarks", metavar="L.landmarks.csv", help="the points: a .landmarks.csv, or any take with landmarks in it")
+    parser.add_argument("--flame", required=True, metavar="MODEL", help=f"your FLAME model, .pkl or .npz; or {STAND_IN}")
+    parser.add_argument("--out", required=True, metavar="F.flame.npz", help="the FLAME take to write (.flame.npz or .mcap)")
+    parser.add_argument("--embedding", metavar="FILE", help="where the points lie on the model: .pkl, .npy or .npz")
+    parser.add_argument("--shape-from", metavar="TAKE", help="the performer's identity: an earlier .flame.npz, or other landmarks (default: found here)")
+
+
+def run(options: argparse.Namespace) -> dict[str, Any]:
+    import numpy as np
+
+    try:
+        from ..core.flame import embedding, fit, model, stand_in, tracks
+        from ..core.landmarks import align, points
+        from ..core.take import Take
+    except ImportError as error:
+        raise InnerfaceError(f"fitting needs SciPy, which does not load ({error}); pip install scipy") from None
+    if not options.out.lower().endswith((".flame.npz", ".mcap")):
+        raise InnerfaceError(f"{options.out}: a FLAME take is a .flame.npz or an .mcap; end the name so")
+    if Path(options.out).exists() and any(Path(p).exists() and Path(options.out).samefile(p) for p in (options.landmarks, options.flame)):
+        raise InnerfaceError(f"{options.out}: is what is read; write to another file")
+    take = formats.read_take(options.landmarks)
+    track = align.common(points.require(take))
+    notes = list(take.notes)
+    if options.flame == STAND_IN:
+        notes.append("the face is a generated stand-in, not FLAME; its expressions mean nothing to other programs")
+        face = stand_in.stand_in()
+    else:
+        face = model.load(options.flame)
+    where = embedding.embedding(face, options.embedding)
+    notes += where.notes
+    fitter = fit.Fitter(face, where)
+    if options.shape_from:
+        other = formats.read_take(options.shape_from)
+        shaped = tracks.find(other)
+        if shaped is None:
+            fitter.learn(points.points_of(align.common(points.require(other))))
+            shape = fitter.shape
+        else:
+            shape = tracks.arrays_of(shaped)["shape"]
+            if shaped.meta.get("model", face.sha) != face.sha:
+                notes.append(f"{options.shape_from} was fitted with another model file; its identity may be another's here")
+        fitter = fit.Fitter(face, where, shape)
+    began = time.perf_counter()
+    with step("fitting") as bar:
+        fitted = fitter.fit(points.points_of(track), bar)
+    seconds = time.perf_counter() - began
+    lost = int(np.isnan(fitted.residual).sum())
+    if lost:
+        notes.append(f"{lost} of {len(track.time)} rows have no points; they were bridged")
+    formats.write_take(
+        Take(take.name, {tracks.KIND: tracks.flame_track(track.time, fitted.expression, fitted.jaw, fitted.eyes, fitted.neck, fitted.shape, face.sha)}),
+        options.out,
+    )
+    percent = 100 * fitted.residual[np.isfinite(fitted.residual)]
+    residual = {"median": float(np.median(percent)), "mean": float(percent.mean()), "p95": float(np.percentile(percent, 95))}
+    for note in notes:
+        print(f"note: {note}", file=sys.stderr)
+    if not options.json:
+        print(
+            f"{options.out}: {len(track.time)} rows, {track.duration:.2f} s, {fitted.expression.shape[1]} expressions, jaw, eyes and neck of {face.name}, "
+            f"{len(track.time) / max(seconds, 1e-9):.0f} frames/s"
+        )
+        print("residual {median:.2f} median, {mean:.2f} mean, {p95:.2f} 95th percentile (% of interocular distance)".format(**residual))
+    return {
+        "out": options.out,
+        "rows": len(track.time),
+        "model": face.name,
+        "sha": face.sha,
+        "residual_percent": residual,
+        "frames_per_s": len(track.time) / max(seconds, 1e-9),
+        "notes": notes,
+    }

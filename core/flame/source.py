@@ -1,0 +1,60 @@
+"""Where a face's FLAME model comes from, so that it can be loaded again, and takes fitted with it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import InnerfaceError
+from ..landmarks import align, points
+from ..take import Take
+from . import stand_in, tracks
+from .embedding import Embedding, embedding
+from .fit import Fitter
+from .model import FlameModel, load
+
+STAND_IN = "stand-in"  # instead of a file: a generated face in FLAME's layout
+
+
+@dataclass(frozen=True)
+class FlameSource:
+    """`model`: a file, or STAND_IN; `landmarks`: the file of its landmark embedding, "" for what lies beside the model or is found; `expressions`: how many of
+    the model's are used, None for all; `shape`: the identity that the face wears, () for the mean one."""
+
+    model: str
+    landmarks: str = ""
+    expressions: int | None = None
+    shape: tuple[float, ...] = ()
+
+    def load(self) -> FlameModel:
+        """The model with the expressions that are used. Raises InnerfaceError."""
+        found = stand_in.stand_in() if self.model == STAND_IN else load(Path(self.model))
+        return replace(found, expression_dirs=found.expression_dirs[:, :, : self.expressions])
+
+    def embedding(self, model: FlameModel) -> Embedding:
+        """Where its points lie. Raises InnerfaceError."""
+        return embedding(model, self.landmarks or None)
+
+
+def padded(shape: np.ndarray, model: FlameModel, whose: str) -> np.ndarray:
+    """An identity (S,) for a model; what leaves out the last, smallest coefficients is filled up. Raises InnerfaceError that begins with `whose`."""
+    S = model.shape_dirs.shape[2]
+    if len(shape) > S:
+        raise InnerfaceError(f"{whose}: its identity has {len(shape)} numbers where {model.name} has {S}; give a take that was fitted with this model")
+    return np.pad(shape, (0, S - len(shape)))
+
+
+def fitted(take: Take, source: FlameSource, progress: Callable[[float], None] = lambda _: None) -> Take:
+    """A take of landmarks with a FLAME track beside them, fitted with the face's own model; its identity is found in the points, unless the face wears one.
+
+    Raises InnerfaceError.
+    """
+    model = source.load()
+    track = align.common(points.require(take))
+    shape = np.array(source.shape) if source.shape else None
+    done = Fitter(model, source.embedding(model), shape).fit(points.points_of(track), progress)
+    made = tracks.flame_track(track.time, done.expression, done.jaw, done.eyes, done.neck, done.shape, model.sha)
+    return Take(take.name, take.tracks | {tracks.KIND: made}, [*take.notes, f"its landmarks were fitted with {model.name}"], take.sound)
