@@ -1,4 +1,5 @@
-"""Compare a weights take with the true one: weights, millimetres on a face, lip closures, steadiness. Landmarks with the true ones: MAE, NME, share under 2.66 mm.
+"""Compare a weights take with the true one: weights, millimetres on a face, lip closures, steadiness. Landmarks with the true ones: MAE, NME, share under
+2.66 mm.
 
 Figures are per frame (median, mean, standard deviation), beside those of the neutral face and of the take's own mean
 face on the same frames. Millimetres are on ICT-FaceKit's narrow face where its arrays are at hand, else on the bundled head.

@@ -1,7 +1,7 @@
 """Turn any take into 53 landmarks: electrodes through a performer's network, a camera's take through a face, a tracker's table into the common face space.
 
-`innerface landmarks TAKE --out L.landmarks.csv`. Of electrodes, --model is what `innerface train bio` wrote; without it the shipped network is used, which knows
-a simulated performer only. Points are iBUG 17 to 67 and the pupils; docs/formats.md.
+`innerface landmarks TAKE --out L.landmarks.csv`. Of electrodes, --model is what `innerface train bio` wrote; without it the shipped network is used, which
+knows a simulated performer only. Points are iBUG 17 to 67 and the pupils; docs/formats.md.
 """
 
 from __future__ import annotations
@@ -44,7 +44,10 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
         print(f"{options.out}: {len(track.time)} rows, {track.duration:.2f} s, {track.rate:.4g} rows/s, from {more['from']}, {speed:.0f} x real time")
         for e in more.get("electrodes", []):
             print(f"  {e['channel']:<12} rest {e['rest_uv']:.1f} uV, loudest {e['peak_uv']:.1f} uV, mains {e['mains_uv']:.1f} uV, missing {e['missing']:.1%}")
-    return {"out": options.out, "rows": len(track.time), "rate": track.rate, "interocular_mm": the_points.interocular_mm(track), "x_realtime": speed, "notes": done.notes} | more
+    return {
+        "out": options.out, "rows": len(track.time), "rate": track.rate, "interocular_mm": the_points.interocular_mm(track), "x_realtime": speed,
+        "notes": done.notes,
+    } | more  # fmt: skip
 
 
 def _points(take: Take, options: argparse.Namespace) -> tuple[Take, dict[str, Any]]:

@@ -33,7 +33,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--clean", action="store_true", help="perfect sensors: the same as --preset clean")
     parser.add_argument(
         "--effect", action="append", default=[], metavar="NAME=SIZE",
-        help="one disturbance of another size than the preset's, LOW:HIGH for a range (names and sources: core/imu/effects.py, core/bio/simulate.py); repeat for several",
+        help="one disturbance of another size than the preset's, LOW:HIGH for a range (names and sources: core/imu/effects.py, core/bio/simulate.py); "
+        "repeat for several",
     )  # fmt: skip
     parser.add_argument(
         "--identity", type=int, metavar="N", help="another person's face (ICT-FaceKit's identity modes, drawn by this seed)"

@@ -1,8 +1,9 @@
 """Train a model: `innerface train bio --bio TAKE --arkit W.csv --out M.onnx`, `innerface train imu --out M.onnx`, and the small ones linear and occlusion.
 
 Models learn from simulated sensors on generated performances and, where their folder is at hand, on real ones; ICT-FaceKit's identities are
-used where its arrays are. bio learns a performer's own network from electrodes and a camera's take of the same performance. Networks (imu, bio) need torch: pip install 'innerface[train]'. A run that was broken off goes on where it was when
-the same command is given again. --finetune: from a network to one performer, by a paired take of theirs.
+used where its arrays are. bio learns a performer's own network from electrodes and a camera's take of the same performance. Networks (imu, bio) need torch:
+pip install 'innerface[train]'. A run that was broken off goes on where it was when the same command is given again. --finetune: from a network to one
+performer, by a paired take of theirs.
 """
 
 from __future__ import annotations

@@ -46,7 +46,8 @@ def match_rows(pred: Track, truth: Track) -> Matched:
 
 @dataclass(frozen=True)
 class Shared:
-    """Which rows two takes share: true times `time` (N,), rows of the truth that they are (`inside`), what the other's clock is moved by, and how that was found."""
+    """Which rows two takes share: true times `time` (N,), rows of the truth that they are (`inside`), what the other's clock is moved by, and how that was
+    found."""
 
     time: np.ndarray
     inside: np.ndarray

@@ -1,10 +1,10 @@
-"""Two electrodes at one ear: BioFace-3D's figures on simulated users, what a network of another person is worth, real motion, and IMUs and electrodes together."""
+"""Two electrodes at one ear: BioFace-3D's figures on simulated users, what a network of another person is worth, real motion, and IMUs and electrodes
+together."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -33,7 +33,8 @@ _PAPER = {"mae_mm": 1.85, "nme_percent": 3.38, "share_under_2_66mm": 0.80}
 
 @dataclass(frozen=True)
 class User:
-    """A simulated performer: whose `face`, and the test take that nobody trained on, as electrodes' `signal`, the same after sticking them on again, and `truth`."""
+    """A simulated performer: whose `face`, and the test take that nobody trained on, as electrodes' `signal`, the same after sticking them on again, and
+    `truth`."""
 
     number: int
     face: FaceModel
@@ -77,10 +78,13 @@ def electrodes(people: Identities, folder: Path, pictures: Path, progress: Progr
         ratio = done["mae_mm"] / done[best]["mae_mm"]
         stuck = evaluate(infer.infer(who.again, own).tracks["landmarks"], who.truth)["mae_mm"]
         other = _crossed(who, before) if before is not None else None
-        found[f"user {k}"] = {key: done[key] for key in _PAPER} | {"ratio": ratio, "mounted_again_mm": stuck, "constant_mm": done[best]["mae_mm"], "crossed_mm": other}
+        found[f"user {k}"] = {key: done[key] for key in _PAPER} | {
+            "ratio": ratio, "mounted_again_mm": stuck, "constant_mm": done[best]["mae_mm"], "crossed_mm": other, "mm_by_group": groups["pred"],
+        }  # fmt: skip
         cells = " | ".join(f"{groups['pred'][g]:.2f} / {groups[best][g]:.2f}" for g in ("brows", "lids", "mouth", "pupils"))
         rows.append(
-            f"{k + 1} | {done['mae_mm']:.2f} | {done['nme_percent']:.2f} | {done['share_under_2_66mm']:.1%} | {done[best]['mae_mm']:.2f} | {ratio:.2f} | {cells} | "
+            f"{k + 1} | {done['mae_mm']:.2f} | {done['nme_percent']:.2f} | {done['share_under_2_66mm']:.1%} | {done[best]['mae_mm']:.2f} | {ratio:.2f} | "
+            f"{cells} | "
             f"{stuck:.2f} | " + (f"{other:.2f}" if other is not None else "")
         )
         for name, d in _distances(guess, who.truth).items():
@@ -93,19 +97,21 @@ def electrodes(people: Identities, folder: Path, pictures: Path, progress: Progr
     worst = max(f["ratio"] for f in found.values())
     found["mean"] = mean | {"worst_ratio": worst, "crossed_mm": float(np.mean(crossed)) if crossed else None}
     rows.append(
-        f"**mean** | {mean['mae_mm']:.2f} | {mean['nme_percent']:.2f} | {mean['share_under_2_66mm']:.1%} | {mean['constant_mm']:.2f} | {mean['ratio']:.2f} | | | | | "
+        f"**mean** | {mean['mae_mm']:.2f} | {mean['nme_percent']:.2f} | {mean['share_under_2_66mm']:.1%} | {mean['constant_mm']:.2f} | "
+        f"{mean['ratio']:.2f} | | | | | "
         f"{np.mean(again):.2f} | {np.mean(crossed) if crossed else np.nan:.2f}"
     )
     _cumulative(far, pictures / "landmarks-cdf.png")
     lines = [
         "\n## Two electrodes at one ear",
-        f"\n**Ours are simulated**: {users} made-up users with faces, muscles, electrode places and habits of their own (`innerface simulate bio`, preset studio), seven "
-        f"posed expressions ({', '.join(SEVEN)}) with blinks and glances; each has a network of their own from {PAIRED_S / 60:.0f} minutes of paired data, trained for "
-        f"at most {MINUTES:g} minute on two cores, and is measured on {TEST_S / 60:.0f} minutes that it has not seen. The article's are of 16 real people with its own device: "
-        f"{_PAPER['mae_mm']} mm, {_PAPER['nme_percent']} %, {_PAPER['share_under_2_66mm']:.0%} of the landmarks under {SHARE_MM} mm. A constant face alone scores as the column "
-        "*constant* says (the better of the take's mean and its rest), so the article's figures by themselves prove little, and neither do ours without the column *share*.",
-        "\nPer group of points: network / constant face, mm. *Mounted again*: the electrodes taken off and stuck on again since training. *Other person's*: the network of the user "
-        "before, from its own calm face to this one's.",
+        f"\n**Ours are simulated**: {users} made-up users with faces, muscles, electrode places and habits of their own (`innerface simulate bio`, preset "
+        f"studio), seven posed expressions ({', '.join(SEVEN)}) with blinks and glances; each has a network of their own from {PAIRED_S / 60:.0f} minutes of "
+        f"paired data, trained for at most {MINUTES:g} minutes on two cores, and is measured on {TEST_S / 60:.0f} minutes that it has not seen. The article's "
+        f"are of 16 real people with its own device: {_PAPER['mae_mm']} mm, {_PAPER['nme_percent']} %, {_PAPER['share_under_2_66mm']:.0%} of the landmarks "
+        f"under {SHARE_MM} mm. A constant face alone scores as the column *constant* says (the better of the take's mean and its rest), so the article's "
+        "figures by themselves prove little, and neither do ours without the column *share*.",
+        "\nPer group of points: network / constant face, mm. *Mounted again*: the electrodes taken off and stuck on again since training. *Other person's*: "
+        "the network of the user before, from its own calm face to this one's.",
     ]
     lines += table(
         "user | MAE mm | NME % | under 2.66 mm | constant | share | brows | lids | mouth | pupils | mounted again | other person's", rows
@@ -133,7 +139,8 @@ def presets(people: Identities, folder: Path, progress: Progress, users: int = 4
 
 
 def together(takes: dict[str, Track], people: Identities, folder: Path, progress: Progress) -> Section:
-    """Both devices on one performer: gaze and blinks from electrodes, the rest from IMUs. Posed users, and a real performer: trained on alex_rom_3, measured on alex_rom_4."""
+    """Both devices on one performer: gaze and blinks from electrodes, the rest from IMUs. Posed users, and a real performer: trained on alex_rom_3, measured
+    on alex_rom_4."""
     cases = [(f"user {k + 1}, posed", posed(PAIRED_S, k, 0), posed(TEST_S, k, 1), k) for k in range(3)]
     if {"alex_rom_3", "alex_rom_4"} <= set(takes):
         cases.append(("alex_rom_4 (real motion)", takes["alex_rom_3"], takes["alex_rom_4"], 40))
@@ -162,8 +169,9 @@ def together(takes: dict[str, Track], people: Identities, folder: Path, progress
         progress((c + 1) / len(cases))
     lines = [
         "\n### IMUs and electrodes together",
-        "\nWeights MSE with IMUs alone (cold: a network that does not know the performer), with electrodes alone (the performer's own network), and with both, each channel from whom "
-        "is the surer of it (`core/fusion.py`). Neither paper has this. *Constant*: the better of the take's mean face and the neutral. Both devices are simulated.",
+        "\nWeights MSE with IMUs alone (cold: a network that does not know the performer), with electrodes alone (the performer's own network), and with both, "
+        "each channel from whom is the surer of it (`core/fusion.py`). Neither paper has this. *Constant*: the better of the take's mean face and the neutral. "
+        "Both devices are simulated.",
     ]
     return Section(lines + table("performer | channels | constant | IMUs | electrodes | both", rows), found)
 

@@ -11,7 +11,7 @@ from scipy.signal import fftconvolve, find_peaks
 
 from ..align import Alignment, triple
 from ..errors import InnerfaceError
-from ..landmarks.points import COUNT, GROUPS, points_of
+from ..landmarks.points import COUNT, GROUPS
 from ..resample import bridge
 from ..take import Track
 from . import features
@@ -116,7 +116,9 @@ def _gestures(signal: BioSignal, emg: np.ndarray, landmarks: Track) -> list[floa
     mouth = points[:, [45, 46, 49, 48], 1]
     open_ = mouth[:, :2].mean(axis=1) - mouth[:, 2:].mean(axis=1)
     out = []
-    for heard, heard_at, seen in ((bump, slow_clock, np.clip(np.median(gap) - gap - _LIDS_GAP_S, 0, None)), (loud - np.median(loud), clock, np.abs(np.gradient(open_)))):
+    blinks = bump, slow_clock, np.clip(np.median(gap) - gap - _LIDS_GAP_S, 0, None)
+    bites = loud - np.median(loud), clock, np.abs(np.gradient(open_))
+    for heard, heard_at, seen in (blinks, bites):
         one, other = triple(heard_at, np.clip(heard, 0, None)), triple(landmarks.time, np.nan_to_num(seen))
         if one is not None and other is not None and np.abs(np.diff(one) - np.diff(other)).max() < 0.08:
             out.append(float((other - one).mean()))

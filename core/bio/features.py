@@ -44,7 +44,7 @@ class Features:
         self.rate, self.count, self.top_hz = rate, count, top_hz
         self.notch, self.emg = Causal(mains_sos(rate, mains_hz)), Causal(emg_sos(rate))
         self.slow = [Causal(eog_sos(rate, low)) for low in _EOG_LOW_HZ]
-        self.width = max(int(round(_WINDOW_S * rate)), 8)
+        self.width = max(round(_WINDOW_S * rate), 8)
         self.taper = get_window("hann", self.width)
         hz = np.fft.rfftfreq(self.width, 1 / rate)
         self.pick = np.stack([(hz >= a - 1e-6) & (hz < b - 1e-6) for a, b in bands(top_hz)]).astype(np.float64)  # (B, F)

@@ -24,9 +24,11 @@ def electrodes(signal: BioSignal, network: BioNetwork) -> tuple[BioSignal, list[
         notes = [f"the network knows electrodes called {', '.join(network.channels)}; {', '.join(signal.channels)} are taken in that order"]
     else:
         raise InnerfaceError(
-            f"the network needs the electrodes {', '.join(network.channels)}, and the take has {', '.join(signal.channels)}; rename its columns, or train on a take like it"
+            f"the network needs the electrodes {', '.join(network.channels)}, and the take has {', '.join(signal.channels)}; rename its columns, "
+            "or train on a take like it"
         )
-    return BioSignal(signal.start, signal.rate, tuple(signal.channels[i] for i in index), signal.values[:, index], signal.missing[:, index], signal.simulated), notes
+    chosen = tuple(signal.channels[i] for i in index)
+    return BioSignal(signal.start, signal.rate, chosen, signal.values[:, index], signal.missing[:, index], signal.simulated), notes
 
 
 def infer(take: Take, network: BioNetwork, causal: bool = False, raw: bool = False) -> Take:

@@ -15,6 +15,7 @@ from ..landmarks.solve import Solver
 from .channels import confidence
 from .features import HZ, Features
 from .network import BioNetwork
+from .signal import held
 
 _UNSEEN_S = 0.2  # without a sample
 
@@ -30,8 +31,8 @@ class BioFrame:
 
 
 class Electrodes:
-    """One performer's electrodes at `rate` samples a second; `channels`: what the samples' columns are called, or their numbers. A frame comes when its segment is
-    whole, `delay_s` after its moment. Raises InnerfaceError for a rate or channels that the network does not fit."""
+    """One performer's electrodes at `rate` samples a second; `channels`: what the samples' columns are called, or their numbers. A frame comes when its
+    segment is whole, `delay_s` after its moment. Raises InnerfaceError for a rate or channels that the network does not fit."""
 
     def __init__(self, network: BioNetwork, rate: float, channels: tuple[str, ...]) -> None:
         self.network, self.rate = network, rate
@@ -47,7 +48,7 @@ class Electrodes:
         self.emg: np.ndarray | None = None  # the last `length` features
         self.eog: np.ndarray | None = None
         self.count, self.frame, self.missing = 0, 0, 0
-        self.held = np.zeros(len(self.columns))
+        self.held: np.ndarray | None = None  # measured last
         self.kalman, self.solver = Kalman(n.follow_live), Solver(point_model(bundled()), n.rest)
 
     @property
@@ -58,16 +59,10 @@ class Electrodes:
     def push(self, values: np.ndarray) -> list[BioFrame]:
         """The next samples (n, C) uV of all channels, NaN where lost; the frames that they complete."""
         values = values[:, self.columns]
-        lost = np.isnan(values)
-        if lost.any():
-            values = values.copy()
-            for k in range(values.shape[1]):
-                rows = np.where(lost[:, k], -1, np.arange(len(values)))
-                last = np.maximum.accumulate(rows)
-                values[:, k] = np.where(last >= 0, values[np.maximum(last, 0), k], self.held[k])
+        gone = np.isnan(values).all(axis=1)
+        values = held(values, _first(values) if self.held is None else self.held)
         if len(values):
             self.held = values[-1]
-        gone = lost.all(axis=1)
         tail = int(np.argmin(gone[::-1])) if not gone.all() else len(gone)
         self.missing = tail if tail < len(gone) else self.missing + tail
         emg, eog = self.features.push(values)
@@ -86,6 +81,12 @@ class Electrodes:
         raw = self.network.run(self.emg.T[None], self.eog.T[None])[0]
         points = self.kalman.push(time, raw).reshape(COUNT, 2)
         return BioFrame(time, points, self.solver.push(points), self.missing < _UNSEEN_S * self.rate)
+
+
+def _first(values: np.ndarray) -> np.ndarray:
+    """What each column (n, C) holds first; 0 where nothing: filters begin there, and boards' inputs stand far from 0."""
+    known = np.isfinite(values)
+    return np.where(known.any(axis=0), values[known.argmax(axis=0), np.arange(values.shape[1])], 0.0) if len(values) else np.zeros(values.shape[1])
 
 
 def _shifted(past: np.ndarray | None, row: np.ndarray, length: int) -> np.ndarray:

@@ -14,6 +14,7 @@ from ..errors import InnerfaceError
 from ..files import read_bytes
 from ..landmarks.points import COLUMNS, COUNT
 
+SIMULATED = "simulated"  # in the place of a file: the shipped one
 SHIPPED = Path(__file__).resolve().parents[2] / "models" / "bio.onnx"
 KIND = "innerface-bio 1"
 _CHUNK, _THREADS = 512, 2
@@ -21,10 +22,10 @@ _CHUNK, _THREADS = 512, 2
 
 @dataclass
 class BioNetwork:
-    """A performer's network. `channels`: of the electrodes, in order; `top_hz`: the highest that it listens to; `mains_hz` of the place; `frame_hz`: of the video
-    that it was paired with; `length`, `ahead`: of its segments, in features; `interocular_mm`; `rest` (53, 2): the performer's calm face; `explained` (53,): share of
-    each point's variance that it explained on frames kept from training; `follow_live`, `follow` (106,): tightness of the Kalman filter, live and of recordings;
-    `simulated`: trained on a simulated performer; `card`: what it was trained on; `id`: the start of its file's SHA-256."""
+    """A performer's network. `channels`: of the electrodes, in order; `top_hz`: the highest that it listens to; `mains_hz` of the place; `frame_hz`: of the
+    video that it was paired with; `length`, `ahead`: of its segments, in features; `interocular_mm`; `rest` (53, 2): the performer's calm face; `explained`
+    (53,): share of each point's variance that it explained on frames kept from training; `follow_live`, `follow` (106,): tightness of the Kalman filter, live
+    and of recordings; `simulated`: trained on a simulated performer; `card`: what it was trained on; `id`: the start of its file's SHA-256."""
 
     session: Any
     channels: tuple[str, ...]
@@ -52,8 +53,8 @@ class BioNetwork:
 
 
 def load(path: str | Path | None = None) -> BioNetwork:
-    """A network from its file; None is the shipped one, of a simulated performer. Raises InnerfaceError."""
-    path = SHIPPED if path is None else Path(path)
+    """A network from its file; None or "simulated" is the shipped one, of a simulated performer. Raises InnerfaceError."""
+    path = SHIPPED if path in (None, SIMULATED) else Path(str(path))
     data = read_bytes(path)
     try:
         import onnxruntime as ort

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.ndimage import uniform_filter1d
+from scipy.signal import butter
 
 from ..errors import InnerfaceError
 from .filters import emg_sos, mains_of, mains_sos, zero_phase
@@ -16,12 +18,17 @@ _ENDS = 0.02  # share of samples that stand at the largest or the smallest value
 _OFF_UV = 2_000.0  # off the skin the input floats
 _MAINS_SHARE = 0.9  # of all power between 20 Hz and the top
 _BAD = 0.5  # of a recording
+_HUM_UV = 50.0  # that does no harm yet
+_LOUDER, _LOUDER_UV = 2.5, 1.0  # a bite than a calm face
+_BUMP, _BUMP_UV = 1.6, 4.0  # a blink than a calm face
+_BLINK_HZ = (0.7, 12.0)
+_ENVELOPE_S = 0.1
 
 
 @dataclass(frozen=True)
 class Electrode:
-    """One channel over the whole recording; shares of its seconds that are `flat`, `saturated`, `off` the skin, and only `mains`; `missing` samples; `rest_uv`: rms
-    of EMG in its quietest tenth, `peak_uv` in its loudest hundredth; `mains_uv`."""
+    """One channel over the whole recording; shares of its seconds that are `flat`, `saturated`, `off` the skin, and only `mains`; `missing` samples;
+    `rest_uv`: rms of EMG in its quietest tenth, `peak_uv` in its loudest hundredth; `mains_uv`."""
 
     channel: str
     flat: float
@@ -49,6 +56,14 @@ class Electrode:
         return ""
 
 
+    @property
+    def poor(self) -> str:
+        """What should be mended though it can be used, or ""."""
+        if self.mains_uv > _HUM_UV:
+            return f"it hums ({self.mains_uv:.0f} uV): press it and the reference on, and keep away from chargers"
+        return f"it is off the skin now and then ({self.off:.0%} of the time)" if self.off > 0 else ""
+
+
 def report(signal: BioSignal) -> list[Electrode]:
     """Every channel judged."""
     return [_judge(signal, k) for k in range(len(signal.channels))]
@@ -68,12 +83,42 @@ def refuse(signal: BioSignal) -> list[str]:
     return notes
 
 
+def reacts(calm: BioSignal, bites: BioSignal, blinks: BioSignal) -> list[str]:
+    """Sentences on electrodes that do not hear three bites, or blinks that no electrode shows, beside a calm face; each a few seconds of the same electrodes."""
+    words, bumps = [], []
+    for k, e in enumerate(report(bites)):
+        if e.bad:
+            words.append(f"electrode {e.channel}: {e.bad}")
+            continue
+        rest, loud = float(np.median(_loudness(calm, k))), float(np.quantile(_loudness(bites, k), 0.97))
+        if loud < _LOUDER * rest + _LOUDER_UV:
+            words.append(f"electrode {e.channel} does not hear the bite ({rest:.1f} uV calm, {loud:.1f} biting): press it on, or stick it where the jaw's muscle swells")
+        bumps.append((_bump(blinks, k), _bump(calm, k)))
+    if bumps and not any(high > _BUMP * low + _BUMP_UV for high, low in bumps):
+        high, low = max(bumps)
+        words.append(f"no electrode shows the blinks ({high:.0f} uV, {low:.0f} without): lids and gaze will be guessed; press the one below the ear on")
+    return words
+
+
+def _loudness(signal: BioSignal, k: int) -> np.ndarray:
+    """EMG's rms (T,) uV around each sample, mains taken out."""
+    mains_hz = mains_of(signal.values[:, [k]], signal.rate)
+    fast = zero_phase(mains_sos(signal.rate, mains_hz), zero_phase(emg_sos(signal.rate), signal.values[:, [k]]))[:, 0]
+    return np.sqrt(uniform_filter1d(fast**2, max(int(_ENVELOPE_S * signal.rate), 3)))
+
+
+def _bump(signal: BioSignal, k: int) -> float:
+    """How far the slow part reaches from end to end, uV; the ends of the filter left out."""
+    slow = zero_phase(butter(2, _BLINK_HZ, btype="band", fs=signal.rate, output="sos"), signal.values[:, [k]])[:, 0]
+    edge = int(0.3 * signal.rate)
+    return float(np.ptp(np.quantile(slow[edge:-edge], (0.01, 0.99))))
+
+
 def _judge(signal: BioSignal, k: int) -> Electrode:
     values, rate = signal.values[:, k], signal.rate
     width = max(int(_PIECE_S * rate), 16)
     count = max(len(values) // width, 1)
-    if len(values) < width:
-        width = len(values)
+    width = min(width, len(values))
     pieces = values[: count * width].reshape(count, width)
     steps = np.abs(np.diff(pieces, axis=1))
     flat = (pieces.std(axis=1) < _FLAT_UV) | (np.median(steps, axis=1) == 0) & (pieces.std(axis=1) < 1.0)

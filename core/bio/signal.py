@@ -39,6 +39,15 @@ class BioSignal:
         return len(self.values) / self.rate
 
 
+def held(values: np.ndarray, before: np.ndarray) -> np.ndarray:
+    """Values (n, C) in which NaN are what was measured last; `before` (C,): what was before the first."""
+    lost = np.isnan(values)
+    if not lost.any():
+        return values
+    last = np.maximum.accumulate(np.where(lost, -1, np.arange(len(values))[:, None]), axis=0)
+    return np.where(last >= 0, np.take_along_axis(values, np.maximum(last, 0), axis=0), before)
+
+
 def bio_track(take: Take) -> Track:
     """The take's biosignal track (the one with most samples). Raises InnerfaceError."""
     tracks = [t for t in take.tracks.values() if t.kind == KIND and len(t.time) > 1]
@@ -68,7 +77,7 @@ def even(track: Track) -> BioSignal:
     rate = rate_of(track)
     if not _LEAST_HZ <= rate <= _MOST_HZ:
         raise InnerfaceError(f"biosignals at {rate:.3g} samples a second; muscles need {_LEAST_HZ:g} at least (1,000 is good): set the board's rate")
-    count = int(round(track.duration * rate)) + 1
+    count = round(track.duration * rate) + 1
     if count * len(track.columns) > _MOST_SAMPLES:
         raise InnerfaceError(f"{track.duration:.0f} s between the first and the last sample at {rate:.0f} Hz is more than fits; cut the take")
     at = track.time[0] + np.arange(count) / rate

@@ -125,7 +125,8 @@ def wearer(effects: Effects, seed: int, mount: int = 0, ear: str = "left") -> We
     else:
         volume = np.ones(2)
     fade = _fade(np.linalg.norm(bellies[:, None] - place * side, axis=2), reach) - _fade(np.linalg.norm(bellies - reference * side, axis=1), reach)[:, None]
-    return Wearer(loudest * strength[:, None] * fade * volume, recruits, gamma, delay, uneven * gain * side[:2] * volume[:, None], blink * volume, jaw * volume, humps)
+    lead, eog = loudest * strength[:, None] * fade * volume, uneven * gain * side[:2] * volume[:, None]
+    return Wearer(lead, recruits, gamma, delay, eog, blink * volume, jaw * volume, humps)
 
 
 def _fade(distance_mm: np.ndarray, power: float) -> np.ndarray:
@@ -133,8 +134,8 @@ def _fade(distance_mm: np.ndarray, power: float) -> np.ndarray:
 
 
 def simulate(track: Track, effects: Effects, seed: int = 0, mount: int = 0, ear: str = "left") -> Take:
-    """A biosignal take (channels `lower`, `front`; uV) of the `seed`th simulated performer who performs `track`, on its clock; a calm face, three blinks and three
-    bites lie before its first row. Raises InnerfaceError for a track without any of the 52 channels."""
+    """A biosignal take (channels `lower`, `front`; uV) of the `seed`th simulated performer who performs `track`, on its clock; a calm face, three blinks and
+    three bites lie before its first row. Raises InnerfaceError for a track without any of the 52 channels."""
     if not any(c in track.columns for c in ARKIT) or len(track.time) < 2:
         raise InnerfaceError("only a weights take of at least two rows can be performed; give one")
     who = wearer(effects, seed, mount, ear)

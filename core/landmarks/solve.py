@@ -1,7 +1,8 @@
 """Apple's 52 channels from the 53 points: bounded least squares with a prior in time, for faces that have no FLAME.
 
-Points at rest differ from face to face, so the points' *motion* from the take's own calm face is what the channels explain. What the points do not show (jawForward,
-cheekPuff, tongueOut...) stays near 0 by a prior. One problem for recordings and live: every row is pulled to the row before it; recordings look ahead as well.
+Points at rest differ from face to face, so the points' *motion* from the take's own calm face is what the channels explain. What the points do not show
+(jawForward, cheekPuff, tongueOut...) stays near 0 by a prior. One problem for recordings and live: every row is pulled to the row before it; recordings look
+ahead as well.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from ..face_model import FaceModel, bundled
 from ..resample import bridge
 from ..take import Track
 from .camera import PointModel, point_model
-from .points import COUNT, INNER, points_of
+from .points import COUNT, INNER
 
 _PRIOR = 2e-3  # of a full weight, in squares of the pupils' distance
 _TEMPORAL = 4e-4  # of a change from frame to frame, the same

@@ -1,4 +1,5 @@
-"""Seven posed expressions, as people are asked for in a calibration session or in BioFace-3D's study: onset, hold, offset, a calm face between, blinks and glances.
+"""Seven posed expressions, as people are asked for in a calibration session or in BioFace-3D's study: onset, hold, offset, a calm face between, blinks and
+glances.
 
 Which actions an expression is made of: EMFACS (happiness 6+12, sadness 1+4+15, surprise 1+2+5+26, fear 1+2+4+5+20+26, anger 4+5+7+23, disgust 9+15+16,
 contempt 12+14 on one side).

@@ -18,7 +18,6 @@ import numpy as np
 import onnx
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from ...core.bio import features
 from ...core.bio.filters import mains_of
@@ -219,7 +218,8 @@ def train(
     moved = ((truth[held] - truth[held].mean(axis=0)).reshape(-1, COUNT, 2) ** 2).sum(axis=(0, 2))
     explained = np.clip(1 - wrong / np.maximum(moved, 1e-9), 0, 1)
     card = {
-        "data": f"{learn.sum() / max(landmarks.rate, 1e-6):.0f} s of a {'simulated ' if simulated else ''}performer's own take, {landmarks.rate:.4g} faces a second",
+        "data": f"{learn.sum() / max(landmarks.rate, 1e-6):.0f} s of a {'simulated ' if simulated else ''}performer's own take, "
+        f"{landmarks.rate:.4g} faces a second",
         "electrodes": f"{', '.join(signal.channels)} at {signal.rate:.4g} Hz",
         "bands": f"EMG 20-{features.highest(signal.rate):.0f} Hz in {bands} bands, EOG 0.05-35 Hz",
         "mains": f"{data.mains_hz:.0f} Hz taken out" if data.mains_hz else "none found",

@@ -4,10 +4,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.signal import sosfreqz
-
 from innerface.core.bio import filters
 from innerface.core.errors import InnerfaceError
+from scipy.signal import sosfreqz
 
 
 def gain(sos, hz, rate):

@@ -2,8 +2,7 @@
 
 import numpy as np
 import pytest
-
-from innerface.core.bio import quality, signal
+from innerface.core.bio import quality
 from innerface.core.bio.signal import BioSignal
 from innerface.core.errors import InnerfaceError
 

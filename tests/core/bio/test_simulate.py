@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-
 from innerface.core.bio import features, filters, muscles, quality, segments, simulate
 from innerface.core.bio.signal import bio_track, even
 from innerface.core.channels import ARKIT

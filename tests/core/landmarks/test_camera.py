@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
 from innerface.core.channels import ARKIT
 from innerface.core.errors import InnerfaceError
 from innerface.core.face_model import bundled

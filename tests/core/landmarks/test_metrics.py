@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-
 from innerface.core.errors import InnerfaceError
 from innerface.core.landmarks import metrics, points
 

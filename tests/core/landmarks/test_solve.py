@@ -1,7 +1,6 @@
 """Apple's channels from points."""
 
 import numpy as np
-
 from innerface.core.channels import ARKIT
 from innerface.core.face_model import bundled
 from innerface.core.landmarks import camera, points, solve
