@@ -52,7 +52,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
 
 def _points(take: Take, options: argparse.Namespace) -> tuple[Take, dict[str, Any]]:
     kinds = {t.kind for t in take.tracks.values()}
-    if "biosignal" in kinds and not kinds & {"landmarks", "weights"}:
+    if "biosignal" in kinds and (options.model or not kinds & {"landmarks", "weights"}):
         try:
             from ..core.bio import infer, network, quality
             from ..core.bio.signal import bio_track, even

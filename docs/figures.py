@@ -9,6 +9,10 @@ import numpy as np
 
 mpl.use("Agg")
 import matplotlib.pyplot as plt
+from innerface.core.bio import filters
+from innerface.core.bio.signal import bio_track, even
+from innerface.core.bio.simulate import PRESETS as BIO_PRESETS
+from innerface.core.bio.simulate import simulate as simulate_bio
 from innerface.core.channels import ARKIT
 from innerface.core.face_model import bundled
 from innerface.core.head import load
@@ -17,6 +21,7 @@ from innerface.core.imu.layout import layout
 from innerface.core.imu.motion import calibrate_take
 from innerface.core.imu.signal import from_track
 from innerface.core.imu.simulate import simulate
+from innerface.core.performance.posed import posed
 from innerface.core.take import Track
 from matplotlib.collections import PolyCollection
 
@@ -111,6 +116,35 @@ def placement(path: Path) -> None:
     plt.close(figure)
 
 
+def electrodes(path: Path) -> None:
+    """Half a minute of what two simulated electrodes pick up, in the bands of muscles and of eyes, over what the face does."""
+    track = posed(34, 3)
+    signal = even(bio_track(simulate_bio(track, BIO_PRESETS["studio"], 3)))
+    shown = (signal.time > -5) & (signal.time < 29)
+    t = signal.time[shown]
+    fast = filters.zero_phase(np.concatenate([filters.emg_sos(signal.rate), filters.mains_sos(signal.rate, 50)]), signal.values)[shown]
+    slow = filters.zero_phase(filters.eog_sos(signal.rate), signal.values)[shown]
+    plt.rcParams.update({"font.size": 8, "axes.spines.top": False, "axes.spines.right": False, "font.family": "DejaVu Sans"})
+    figure, cells = plt.subplots(7, 1, figsize=(11, 8.5), sharex=True, gridspec_kw={"hspace": 0.12, "height_ratios": (1, 1, 1, 1, 1, 1, 1.6)})
+    for k, (name, colour) in enumerate(zip(signal.channels, ("#2f6fb3", "#d1495b"))):
+        for cell, values, what in ((cells[k], signal.values[shown], "as recorded"), (cells[2 + k], fast, "20-450 Hz"), (cells[4 + k], slow, "0.05-35 Hz")):
+            cell.plot(t, values[:, k], color=colour, lw=0.5 if cell in cells[:4] else 0.9)
+            cell.set_ylabel(f"{name}\n{what}\nuV", rotation=0, ha="right", va="center")
+    groups = {
+        "smile": ("mouthSmileLeft", "#d1495b"), "brows up": ("browInnerUp", "#2e8b57"), "brows down": ("browDownLeft", "#8a6d3b"), "jaw": ("jawOpen", "#2f6fb3"),
+        "mouth stretched": ("mouthStretchLeft", "#7d5ba6"), "blink": ("eyeBlinkLeft", "#bbbbbb"),
+    }  # fmt: skip
+    for name, (channel, colour) in groups.items():
+        cells[6].plot(track.time, track.column(channel), color=colour, lw=1.2, label=name)
+    cells[6].plot(track.time, track.column("eyeLookOutLeft") - track.column("eyeLookInLeft"), color="#444444", lw=0.9, ls=":", label="gaze to the left")
+    cells[6].set(ylabel="the face", xlabel="s (three blinks and three bites before 0)", xlim=(-5, 29))
+    cells[6].legend(ncols=7, frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.32))
+    figure.suptitle("Simulated electrodes at the left ear (preset studio)", fontsize=12, y=0.92)
+    figure.savefig(path, dpi=110, bbox_inches="tight", facecolor="white")
+    plt.close(figure)
+
+
 if __name__ == "__main__":
     traces(IMAGES / "traces.png")
+    electrodes(IMAGES / "electrodes.png")
     placement(IMAGES / "placement.png")

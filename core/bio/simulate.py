@@ -89,8 +89,8 @@ PRESETS["cyton"] = replace(PRESETS["studio"], rate_hz=250.0)
 
 @dataclass(frozen=True)
 class Wearer:
-    """A person and how the electrodes sit: `lead` (M, C) uV rms per unit of activation, `recruitment` (52, M), `gamma` (M,), `delay_s`, per channel `eog`
-    (C, 2) uV per degree to the left and down, `blink_uv`, `jaw_uv` (C,), `humps_hz` (M,)."""
+    """A person and how the electrodes sit, with what lasts as long as they do: `lead` (M, C) uV rms per unit of activation, `recruitment` (52, M), `gamma` (M,), `delay_s`, per channel `eog`
+    (C, 2) uV per degree to the left and down, `blink_uv`, `jaw_uv`, `rest_uv`, `mains_uv` (C,), `humps_hz` (M,)."""
 
     lead: np.ndarray
     recruitment: np.ndarray
@@ -100,6 +100,8 @@ class Wearer:
     blink_uv: np.ndarray
     jaw_uv: np.ndarray
     humps_hz: np.ndarray
+    rest_uv: np.ndarray
+    mains_uv: np.ndarray
 
 
 def wearer(effects: Effects, seed: int, mount: int = 0, ear: str = "left") -> Wearer:
@@ -124,9 +126,11 @@ def wearer(effects: Effects, seed: int, mount: int = 0, ear: str = "left") -> We
         volume = np.exp(effects.remount * again.normal(0, 1, 2))
     else:
         volume = np.ones(2)
+    stuck = np.random.default_rng([seed, 74, mount])  # how well the skin was cleaned
+    rest, mains = stuck.uniform(*effects.rest_uv, 2), stuck.uniform(*effects.mains_uv, 2)
     fade = _fade(np.linalg.norm(bellies[:, None] - place * side, axis=2), reach) - _fade(np.linalg.norm(bellies - reference * side, axis=1), reach)[:, None]
     lead, eog = loudest * strength[:, None] * fade * volume, uneven * gain * side[:2] * volume[:, None]
-    return Wearer(lead, recruits, gamma, delay, eog, blink * volume, jaw * volume, humps)
+    return Wearer(lead, recruits, gamma, delay, eog, blink * volume, jaw * volume, humps, rest, mains)
 
 
 def _fade(distance_mm: np.ndarray, power: float) -> np.ndarray:
@@ -145,14 +149,14 @@ def simulate(track: Track, effects: Effects, seed: int = 0, mount: int = 0, ear:
     t = -RELAX_S + np.arange(int((track.duration + RELAX_S) * fine + 1e-6) + 1) / fine
     weights = _performed(track, t, who.delay_s, fine)
     values = _muscles(t, weights["ahead"], who, fine, rng)
-    values += _eyes(weights["now"], who) + _disturbances(t, effects, fine, rng)
+    values += _eyes(weights["now"], who) + _disturbances(t, effects, who, fine, rng)
     values = np.asarray(sosfilt(butter(1, effects.high_pass_hz, btype="high", fs=fine, output="sos"), values - values[0], axis=0))
     if every > 1:
         values = lfilter(firwin(8 * every + 1, 0.8 / every), 1.0, values, axis=0)
         values = np.concatenate([values[4 * every :], np.repeat(values[-1:], 4 * every, axis=0)])  # the board's filter, its delay taken out
     values = values[::every]
     time = float(track.time[0]) + t[::every]
-    values += rng.normal(0, 1, values.shape) * rng.uniform(*effects.rest_uv, 2)
+    values += rng.normal(0, 1, values.shape) * who.rest_uv
     for _ in range(rng.poisson(effects.gaps_per_min * (t[-1] - t[0]) / 60)):
         at, long = rng.uniform(time[0], time[-1]), rng.uniform(0.02, 0.2)
         values[(time >= at) & (time < at + long)] = np.nan
@@ -216,7 +220,7 @@ def _eyes(weights: np.ndarray, who: Wearer) -> np.ndarray:
     return degrees @ who.eog.T + np.outer(weights[:, _BLINK].mean(axis=1), who.blink_uv) + np.outer(weights[:, _JAW], who.jaw_uv)
 
 
-def _disturbances(t: np.ndarray, effects: Effects, rate: float, rng: np.random.Generator) -> np.ndarray:
+def _disturbances(t: np.ndarray, effects: Effects, who: Wearer, rate: float, rng: np.random.Generator) -> np.ndarray:
     """(T, 2) uV: wander, mains, pulse and pops."""
     n = len(t)
     out = np.zeros((n, 2))
@@ -224,10 +228,10 @@ def _disturbances(t: np.ndarray, effects: Effects, rate: float, rng: np.random.G
         coarse = max(int(rate / 10), 1)
         steps = rng.normal(0, effects.drift_uv / 10, (n // coarse + 2, 2)).cumsum(axis=0)  # after 10 s, 100 steps
         out += linear(np.arange(len(steps)) * coarse / rate, steps, np.arange(n) / rate)
-    phase, size = rng.uniform(0, 2 * np.pi, (2, 2)), rng.uniform(*effects.mains_uv, 2)
+    phase = rng.uniform(0, 2 * np.pi, (2, 2))
     wobble = effects.mains_hz * (1 + 2e-4 * _slow(n, 0.2, rate, rng))
     turns = 2 * np.pi * np.cumsum(wobble) / rate
-    out += size * (np.sin(turns[:, None] + phase[0]) + 0.25 * np.sin(3 * turns[:, None] + phase[1]))
+    out += who.mains_uv * (np.sin(turns[:, None] + phase[0]) + 0.25 * np.sin(3 * turns[:, None] + phase[1]))
     if effects.pulse_uv:
         beat = np.cumsum(rng.uniform(1.0, 1.25) * (1 + 0.05 * _slow(n, 0.3, rate, rng))) / rate % 1
         out += effects.pulse_uv * (np.exp(-((beat - 0.3) / 0.08) ** 2) + 0.3 * np.exp(-((beat - 0.6) / 0.1) ** 2))[:, None] * rng.uniform(0.5, 1.0, 2)

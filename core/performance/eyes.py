@@ -11,17 +11,19 @@ from .style import Style
 _LIDS_S = 0.1  # lids follow a saccade, but not in its 30 ms
 
 
-def look(canvas: Canvas, who: Style, rng: np.random.Generator) -> None:
-    """Gaze over the whole canvas: fixations, saccades of 30 to 60 ms, now and then a slow pursuit; lids lower with it."""
+def look(canvas: Canvas, who: Style, rng: np.random.Generator, far: float | None = None) -> None:
+    """Gaze over the whole canvas: fixations, saccades of 30 to 60 ms, now and then a slow pursuit; lids lower with it. `far`: sd of how far they look, of a full
+    weight; drawn if not given."""
     t = canvas.time
     yaw, pitch, at = np.zeros(len(t)), np.zeros(len(t)), 0.0
     spread, pace = rng.uniform(0.05, 0.4), rng.uniform(0.4, 1.8)
+    spread = spread if far is None else far
     while at < canvas.seconds:
         first = int(at * canvas.rate)
         move = rise((t[first:] - at) / (rng.uniform(0.6, 2.0) if rng.uniform() < 0.12 else rng.uniform(0.03, 0.07)))
-        far = 2.0 if rng.uniform() < 0.1 else 1.0
-        yaw[first:] += move * (rng.normal(0, spread * far) - yaw[-1])
-        pitch[first:] += move * (rng.normal(-0.05, 0.7 * spread * far) - pitch[-1])
+        farther = 2.0 if rng.uniform() < 0.1 else 1.0
+        yaw[first:] += move * (rng.normal(0, spread * farther) - yaw[-1])
+        pitch[first:] += move * (rng.normal(-0.05, 0.7 * spread * farther) - pitch[-1])
         at += rng.exponential(pace) + 0.15
     yaw, pitch = np.clip(yaw, -1, 1), np.clip(pitch, -1, 1)
     for name, part in (

@@ -31,7 +31,7 @@ def posed(seconds: float, performer: int, take: int = 0, rate: float = 30.0) -> 
     """A weights track (T, 52) of `seconds` at `rate` rows a second, time from 0: the seven again and again in random order, each time somewhat otherwise.
     `performer`: whose habits; `take`: which of their takes."""
     habit, rng = np.random.default_rng([performer, 61]), np.random.default_rng([performer, 62, take])
-    who = style(habit)
+    who, far = style(habit), habit.uniform(0.08, 0.3)
     canvas = Canvas(seconds, rate)
     names, at = [], 2.0
     habits = {name: row(face) * np.exp(0.2 * habit.normal(0, 1, len(ARKIT))) for name, face in SEVEN.items()}
@@ -42,6 +42,6 @@ def posed(seconds: float, performer: int, take: int = 0, rate: float = 30.0) -> 
         onset, hold, offset = rng.uniform(0.25, 0.7), rng.uniform(0.6, 2.5), rng.uniform(0.3, 0.9)
         canvas.stroke(at, onset, hold, offset, np.clip(apex, 0, 1))
         at += onset + hold + offset + rng.uniform(0.5, 2.0)
-    look(canvas, who, rng)
+    look(canvas, who, rng, far)
     blink(canvas, who, rng)
     return Track("weights", canvas.time, ARKIT, np.clip(canvas.values, 0, 1))

@@ -6,6 +6,7 @@ to set the Kalman filter, and to say how good it is beside a linear model and be
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 import time
@@ -36,7 +37,8 @@ _BATCH, _EPOCHS, _RATE = 256, 60, 2e-3
 _WIDTH, _JOINED, _DROP = 32, 96, 0.25
 _BASIS, _BASIS_SHARE = 32, 0.9995  # directions that the face moves in, and the share of its variance that they hold
 _WING, _WING_BEND = 10.0, 2.0  # in % of the pupils' distance; the usual w and epsilon (papers: in pixels of a face of 256)
-_GAIN, _EOG_GAIN, _SHIFT = 0.25, 0.15, 1  # augmentation: electrodes stuck on again are louder or fainter; segments a feature earlier or later
+# Augmentation: electrodes stuck on again are louder or fainter and rest at another level; slow signals wander; segments lie a feature earlier or later.
+_GAIN, _EOG_GAIN, _EOG_OFF, _REST, _REST_SHARE, _SHIFT = 0.25, 0.15, 0.15, (0.15, 6.0), 0.5, 1
 _RIDGE = 30.0
 _SECONDS = (0.06, 0.1, 0.15, 0.22, 0.33, 0.5)  # time constants that the Kalman filter is tried with
 _OPSET = 17
@@ -93,6 +95,35 @@ class Net(nn.Module):
 
 def _tensor(a: np.ndarray) -> Tensor:
     return torch.from_numpy(np.asarray(a, dtype=np.float32))
+
+
+class _Again:
+    """Segments as they would be if the electrodes had been stuck on anew. `resting` (C, B): the quietest power of each electrode and band, which is mostly noise."""
+
+    def __init__(self, emg: np.ndarray, channels: int, bands: int) -> None:
+        self.channels, self.bands = channels, bands
+        self.resting = np.quantile(np.exp(emg[:, : channels * bands]), 0.05, axis=0).reshape(channels, bands)
+        self.pairs = list(itertools.combinations(range(channels), 2))
+
+    def emg(self, emg: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Segments (N, E, L) with other gains and other noise at rest, and electrodes as much less alike as that noise makes them."""
+        n, _, length = emg.shape
+        loud = emg[:, : self.channels * self.bands].reshape(n, self.channels, self.bands, length)
+        alike = emg[:, self.channels * self.bands :].reshape(n, len(self.pairs), self.bands, length)
+        level = np.exp(rng.uniform(*np.log(_REST), (n, self.channels))) - 1
+        level[rng.uniform(size=n) > _REST_SHARE] = 0.0
+        more = level[:, :, None, None] * self.resting[None, :, :, None]
+        power = np.exp(loud)
+        noisy = np.maximum(power + more, np.minimum(power, 0.2 * self.resting[None, :, :, None]))
+        change = np.log(noisy) - loud
+        drop = np.stack([np.exp(-0.5 * (change[:, a] + change[:, b])) for a, b in self.pairs], axis=1) if self.pairs else alike
+        volume = rng.normal(0, 2 * _GAIN, (n, self.channels, 1, 1))
+        return np.concatenate([(loud + change + volume).reshape(n, -1, length), np.clip(alike * drop, -1, 1).reshape(n, -1, length)], axis=1)
+
+    def eog(self, eog: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Segments (N, O, L) with other gains, and wandered off."""
+        n = len(eog)
+        return eog * np.exp(rng.normal(0, _EOG_GAIN, (n, 1, 1))) + rng.normal(0, _EOG_OFF, (n, eog.shape[1], 1))
 
 
 @dataclass
@@ -165,9 +196,8 @@ def train(
     def segments(which: np.ndarray, shift: int = 0) -> tuple[np.ndarray, np.ndarray]:
         return gather(data.emg, data.last[which] + shift), gather(data.eog, data.last[which] + shift)
 
-    loud = np.zeros(data.emg.shape[1])
     bands = len(features.bands(features.highest(signal.rate)))
-    loud[: bands * len(signal.channels)] = 1.0
+    again = _Again(data.emg, len(signal.channels), bands)
     rows, held = np.flatnonzero(learn), np.flatnonzero(kept)
     kept_emg, kept_eog = (_tensor(x) for x in segments(held))
     kept_truth = _tensor(truth[held])
@@ -185,9 +215,7 @@ def train(
                 group["lr"] = _RATE * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * min(done, 1.0))))
             which = order[i : i + _BATCH]
             emg, eog = segments(which, int(rng.integers(-_SHIFT, _SHIFT + 1)))
-            volume = np.repeat(rng.normal(0, 2 * _GAIN, (len(which), len(signal.channels))), bands, axis=1)
-            emg[:, : volume.shape[1]] += volume[:, :, None]
-            eog = eog * np.exp(rng.normal(0, _EOG_GAIN, (len(which), 1, 1)))
+            emg, eog = again.emg(emg, rng), again.eog(eog, rng)
             off = 100 * (net(_tensor(emg), _tensor(eog)) - _tensor(truth[which]))
             loss = wing(off).mean()
             optimiser.zero_grad()

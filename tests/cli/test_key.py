@@ -1,5 +1,6 @@
 import json
 
+import numpy as np
 import pytest
 from innerface.cli import main
 from innerface.core import formats
@@ -139,3 +140,69 @@ def test_a_blend_without_animation_or_without_a_face_is_told_in_one_line(tmp_pat
     capsys.readouterr()
     assert "nothing moves" in told(capsys, "convert", tmp_path / "still.blend", tmp_path / "x.csv")
     assert not (tmp_path / "x.csv").exists()
+
+
+@pytest.fixture
+def flame_files(tmp_path):
+    """A FLAME take with its points, fitted with the stand-in, and the stand-in as a file."""
+    from innerface.core.flame import embedding, fit, stand_in, tracks
+    from innerface.core.landmarks.points import landmark_track
+    from innerface.core.take import Take
+
+    model = stand_in.stand_in()
+    said = stand_in.perform(model, 60, 2)
+    track = tracks.flame_track(np.arange(60) / 30, *(said[k] for k in ("expression", "jaw", "eyes", "neck", "shape")), model.sha)
+    formats.write_take(Take("t", {"flame": track}), tmp_path / "t.flame.npz")
+    points = fit.points_of_pose(model, embedding.embedding(model), **said)
+    formats.write_take(Take("p", {"p": landmark_track(track.time, points)}), tmp_path / "p.landmarks.csv")
+    stand_in.write(tmp_path / "m.npz", model)
+    return said
+
+
+@pytest.mark.blender
+def test_a_flame_take_is_keyed_on_its_own_face_and_exported(flame_files, tmp_path, capsys):
+    import bpy
+
+    wanted = [str(tmp_path / f"s.{kind}") for kind in ("blend", "fbx", "glb")]
+    arguments = ["key", str(tmp_path / "t.flame.npz"), "--flame", "stand-in", "--out", wanted[0], "--fbx", wanted[1], "--glb", wanted[2], "--fps", "30"]
+    assert main([*arguments, "--json"]) == 0
+    said = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert said["scheme"] == "FLAME" and said["takes"][0]["frames"] == 60 and any("stand-in" in n for n in said["notes"])
+    assert {p.suffix for p in tmp_path.iterdir()} >= {".blend", ".fbx", ".glb"}
+    bpy.ops.wm.open_mainfile(filepath=wanted[0])
+    keys = bpy.data.objects["FLAME Head"].data.shape_keys.key_blocks
+    for frame in (0, 31, 59):
+        bpy.context.scene.frame_set(frame)
+        assert np.abs([keys[f"expression{k}"].value for k in range(100)] - flame_files["expression"][frame]).max() < 1e-4
+    assert (tmp_path / "s.glb").stat().st_size > 1_000_000
+
+
+@pytest.mark.blender
+@pytest.mark.parametrize("name", ["p.landmarks.csv", "song.csv"])
+def test_points_and_weights_drive_a_users_flame_face(flame_files, song, tmp_path, capsys, name):
+    import bpy
+
+    arguments = ["key", str(tmp_path / name), "--flame", str(tmp_path / "m.npz"), "--out", str(tmp_path / "s.blend"), "--tolerance", "0.01"]
+    assert main([*arguments, "--json"]) == 0
+    said = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert said["takes"][0]["keys"] < said["takes"][0]["dense_keys"]
+    bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "s.blend"))
+    scene, jaw = bpy.context.scene, bpy.data.objects["FLAME Rig"].pose.bones["jaw"]
+    opened = []
+    for frame in range(scene.frame_start, scene.frame_end + 1, 2):
+        scene.frame_set(frame)
+        opened.append(jaw.rotation_quaternion.angle)
+    assert max(opened) > 0.1
+    assert main(["key", str(tmp_path / "t.flame.npz"), "--character", str(tmp_path / "s.blend"), "--out", str(tmp_path / "again.blend")]) == 0
+
+
+def test_flame_takes_and_options_without_a_flame_face_are_told_in_one_line(flame_files, song, tmp_path, capsys):
+    out = tmp_path / "s.blend"
+    assert "add --flame MODEL" in told(capsys, "key", tmp_path / "t.flame.npz", "--out", out)
+    assert "--flame" in told(capsys, "key", song, "--out", out, "--flame-correctives")
+    assert "--character" in told(capsys, "key", song, "--out", out, "--flame", "stand-in", "--character", "x.blend")
+    assert "none.pkl" in told(capsys, "key", song, "--out", out, "--flame", tmp_path / "none.pkl")
+    assert main(["key", str(song), "--out", str(tmp_path / "own.blend")]) == 0
+    capsys.readouterr()
+    assert "FLAME Face from File" in told(capsys, "key", tmp_path / "t.flame.npz", "--character", tmp_path / "own.blend", "--out", out)
+    assert not out.exists()

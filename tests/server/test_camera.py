@@ -67,4 +67,4 @@ def test_sources_that_nobody_hears_are_told_with_likely_causes_after_five_second
 def test_every_source_that_can_be_silent_has_likely_causes():
     from innerface.server.kinds import SOURCES
 
-    assert set(SOURCES) - {"virtual", "file", "osc"} == set(CAUSES)
+    assert set(SOURCES) - {"virtual", "virtual-bio", "file", "osc"} == set(CAUSES)
