@@ -1,125 +1,190 @@
-"""Which moment of a camera's take is which of the electrodes': three blinks or three bites that both show, or what moves and what is heard.
+"""Which moment of a camera's take is which of the electrodes': eyes that turn and lids that close show in both, and so do muscles at work.
 
-The offset is first sought by how lively both are, at every shift, and then by how well a linear model explains the points from the electrodes around it.
+Eyes and lids are the clock: their potentials reach the ear at once, while muscles work some 20 to 80 ms before the face moves, nobody knows how much;
+without eyes the place is known to a tenth of a second. For every shift of the two takes the share of what is seen that what is heard explains (the sum of
+squared correlations of whitened channels) is compared with what chance gives: its median over all shifts. The place is where it stands out; takes in which
+it does not are refused. In a long overlap, windows tell the drift.
 """
 
 from __future__ import annotations
 
-import numpy as np
-from scipy.ndimage import gaussian_filter1d, uniform_filter1d
-from scipy.signal import fftconvolve, find_peaks
+from itertools import pairwise
 
-from ..align import Alignment, triple
+import numpy as np
+from scipy.ndimage import gaussian_filter1d
+from scipy.signal import butter
+
+from ..align import Alignment
 from ..errors import InnerfaceError
 from ..landmarks.points import COUNT, GROUPS
 from ..resample import bridge
 from ..take import Track
-from . import features
-from .features import HZ
-from .filters import mains_of
+from .filters import highest, mains_of, mains_sos, zero_phase
 from .signal import BioSignal
 
-_LEAST_S = 10.0  # of overlap
-_CANDIDATES, _AROUND_S, _STEP_S = 8, 0.6, 0.02
-_LAG_S = (-0.15, -0.05, 0.05)  # features around a frame that explain it
-_RIDGE = 100.0
-_SURE = 1.35  # the best shift explains so many times what other shifts do
-_LEAST_EXPLAINED = 0.08
-_LIDS_GAP_S = 0.05
+_HZ = 100.0
+_LEAST_S, _LEAST_SHARE = 8.0, 0.35  # of overlap, and of the shorter take
+_EYES_HZ, _MUSCLES_HZ = (0.8, 12.0), (0.3, 6.0)  # what moves, without what drifts
+_BANDS_HZ = (20.0, 60.0, 120.0, 300.0)
+_ENVELOPE_S, _FLOOR_UV2 = 0.04, 0.05
+_MUSCLES = 0.5  # what they count for beside the eyes
+_LEAD_S, _UNSURE = 0.03, 0.5  # by which muscles lead the face, more or less; they tell the place to a tenth of a second only
+_EYES, _FACE, _EYES_HEARD, _MUSCLES_HEARD = 4, 8, 4, 5  # at most so many directions are compared
+_APART_S = 1.5  # another place
+_MARGIN, _SURE = 1.55, 2.3  # so many times the best other place: of takes that do not belong together, one in a hundred gives 1.5
+_CLEAR, _NEAR_S = 3.0, 0.08  # times chance, from which on the eyes alone say the exact place
+_WINDOW_S, _WINDOWS, _STRAY_S = 40.0, 12, 0.2
+_TOLD_S = 4e-3  # of drift, at the ends of the overlap
 
 
 def align(signal: BioSignal, landmarks: Track) -> Alignment:
-    """time of the camera = time of the electrodes + offset_s. Raises InnerfaceError where the two do not match."""
-    emg, eog = features.whole(signal.values, signal.rate, mains_of(signal.values, signal.rate))
-    heard = np.concatenate([emg, eog], axis=1)
-    time = landmarks.time
-    at = time[0] + np.arange(int(landmarks.duration * HZ) + 1) / HZ
-    flat = bridge(time, landmarks.values)
-    usable = np.isfinite(flat).all(axis=0)
-    seen = np.stack([np.interp(at, time, column) for column in flat.T[usable]], axis=1)
-    if len(seen) < _LEAST_S * HZ or len(heard) < _LEAST_S * HZ:
+    """time of the camera = (1 + drift) time of the electrodes + offset; `method` "eyes", or "muscles" where the eyes say nothing. Raises InnerfaceError where
+    the two do not match."""
+    seconds = min(signal.duration, landmarks.duration)
+    if seconds < _LEAST_S:
         raise InnerfaceError(f"less than {_LEAST_S:g} s cannot be aligned; give longer takes of one performance")
-    seen = gaussian_filter1d(seen, 0.03 * HZ, axis=0)
-    start_seen, start_heard = float(at[0]), signal.start
-    lively_seen = np.log(np.abs(seen - np.median(seen, axis=0)).mean(axis=1) + 1e-3)
-    lively_heard = uniform_filter1d(emg, 9, axis=0).mean(axis=1)
-    shifts = _rough(lively_heard, lively_seen)
-    gestures = _gestures(signal, emg, landmarks)
-    shifts = [*shifts, *(round((g - start_seen + start_heard) * -HZ) for g in gestures)]
-    scores = {}
-    for shift in shifts:
-        for k in range(-round(_AROUND_S * HZ), round(_AROUND_S * HZ) + 1, round(_STEP_S * HZ) * 2):
-            scores.setdefault(shift + k, _explained(heard, seen, shift + k))
-    best = max(scores, key=lambda s: scores[s])
-    for k in range(-4, 5):
-        scores.setdefault(best + k, _explained(heard, seen, best + k))
-    best = max(scores, key=lambda s: scores[s])
-    rival = max((v for s, v in scores.items() if abs(s - best) > 1.5 * HZ), default=0.0)
-    value = scores[best]
-    exact = float(best)
-    if best - 1 in scores and best + 1 in scores:
-        left, right = scores[best - 1], scores[best + 1]
-        bend = left - 2 * value + right
-        exact += float(np.clip(0.5 * (left - right) / bend, -0.5, 0.5)) if bend < 0 else 0.0
-    offset = start_seen - start_heard - exact / HZ
-    near = [g for g in gestures if abs(g - offset) < 0.3]
-    sure = float(np.clip((value / max(rival, 1e-3) - 1) / (_SURE - 1), 0, 1))
-    if value < _LEAST_EXPLAINED or (sure < 0.1 and not near):
+    heard, work = _heard(signal)
+    eyes, face = _seen(landmarks)
+    least = max(_LEAST_S, _LEAST_SHARE * seconds)
+    by_eyes, by_muscles = (_chance(*pair, least) for pair in ((heard, eyes), (work, face)))
+    lead = round(_LEAD_S * _HZ)
+    value = by_eyes + _MUSCLES * np.concatenate([np.zeros(lead), by_muscles[:-lead]])
+    lags = np.arange(-(len(eyes) - 1), len(heard))  # row k of what is seen beside row k + lag of what is heard
+    best = int(value.argmax())
+    rival = float(value[np.abs(lags - lags[best]) > _APART_S * _HZ].max(initial=0.0))
+    ratio = float(value[best]) / max(rival, 1e-9)
+    if ratio < _MARGIN:
         raise InnerfaceError(
-            f"the electrodes and the camera do not match (at best {value:.0%} of the motion is explained, elsewhere {rival:.0%}); "
-            "give takes of one performance, best with three blinks and three bites at its start"
+            f"the electrodes and the camera do not match (the best place stands out {ratio:.2f} times, {_MARGIN} are needed); give takes of one performance, "
+            "longer ones, best with three blinks at their start"
         )
-    return Alignment(offset, 0.0, max(sure, 0.5 if near else 0.0), "gestures" if near and sure < 0.5 else "correlation", value)
+    near = np.flatnonzero(np.abs(lags - lags[best]) <= _NEAR_S * _HZ)
+    clear = near[by_eyes[near].argmax()]
+    method = "eyes" if by_eyes[clear] > _CLEAR else "muscles"
+    top = int(clear) if method == "eyes" else best
+    lag = lags[top] + _peak((by_eyes if method == "eyes" else value)[top - 1 : top + 2])
+    correlation = float(np.sqrt(_share(*((heard, eyes) if method == "eyes" else (work, face)), int(lags[top]))))
+    offset, drift = _drift(heard, eyes, lag) if method == "eyes" else (lag, 0.0)
+    # the camera's row k, at start + k / HZ, lies beside the electrodes' row (1 + drift) k + offset
+    slope = 1 / (1 + drift)
+    shift = float(landmarks.time[0]) - slope * (signal.start + offset / _HZ)
+    sure = float(np.clip((ratio - _MARGIN) / (_SURE - _MARGIN), 0.05, 1)) * (_UNSURE if method == "muscles" else 1.0)
+    return Alignment(shift, (slope - 1) * 1e6, sure, method, correlation)
 
 
-def _rough(heard: np.ndarray, seen: np.ndarray) -> list[int]:
-    """Shifts (in 1 / HZ s: frame k of the camera beside feature k + shift) at which both are lively together, the best first."""
-    a, b = heard - heard.mean(), seen - seen.mean()
-    product = fftconvolve(a, b[::-1])
-    lags = np.arange(-(len(b) - 1), len(a))
-    ones = fftconvolve(np.ones(len(a)), np.ones(len(b)))
-    value = np.where(ones >= min(_LEAST_S * HZ, 0.5 * min(len(a), len(b))), product / np.sqrt(np.maximum(ones, 1.0)), -np.inf)
-    peaks, _ = find_peaks(np.where(np.isfinite(value), value, value[np.isfinite(value)].min()), distance=int(0.3 * HZ))
-    order = peaks[np.argsort(-value[peaks])][:_CANDIDATES]
-    return [int(lags[k]) for k in order]
+def inverse(found: Alignment) -> Alignment:
+    """The same, seen from the other take: time of the electrodes of time of the camera."""
+    slope = 1 / (1 + found.drift_ppm * 1e-6)
+    return Alignment(-found.offset_s * slope, (slope - 1) * 1e6, found.confidence, found.method, found.correlation)
 
 
-def _explained(heard: np.ndarray, seen: np.ndarray, shift: int) -> float:
-    """Share of the points' variance that a linear model of what is heard around them explains on the half that it has not seen."""
-    rows = np.arange(max(0, -shift), min(len(seen), len(heard) - shift), 4)
-    if len(rows) < _LEAST_S * HZ / 4:
-        return 0.0
-    x = np.concatenate([heard[np.clip(rows + shift + round(lag * HZ), 0, len(heard) - 1)] for lag in _LAG_S], axis=1)
-    y = seen[rows]
-    piece = (np.arange(len(rows)) // max(int(3 * HZ / 4), 1)) % 2 == 0  # pieces of 3 s in turn
-    out = []
-    for learn in (piece, ~piece):
-        centre, spread, mean = x[learn].mean(axis=0), x[learn].std(axis=0) + 1e-3, y[learn].mean(axis=0)
-        z = (x - centre) / spread
-        mix = np.linalg.solve(z[learn].T @ z[learn] + _RIDGE * np.eye(z.shape[1]), z[learn].T @ (y[learn] - mean))
-        left = ((y - mean - z @ mix)[~learn] ** 2).sum()
-        out.append(1 - left / max(((y[~learn] - mean) ** 2).sum(), 1e-12))
-    return float(np.mean(out))
+def _heard(signal: BioSignal) -> tuple[np.ndarray, np.ndarray]:
+    """Whitened at _HZ: slow potentials (T, 2 or more), and how loud muscles are (T, 5)."""
+    rate, values = signal.rate, signal.values - np.median(signal.values, axis=0)
+    clean = zero_phase(mains_sos(rate, mains_of(values, rate)), values)
+    bands = [(a, min(b, highest(rate))) for a, b in pairwise(_BANDS_HZ) if min(b, highest(rate)) > a + 10]
+    loud = np.concatenate([gaussian_filter1d(_band(clean, band, rate) ** 2, _ENVELOPE_S * rate, axis=0) for band in bands], axis=1)
+    time = np.arange(len(values)) / rate
+    slow, work = (_even(time, x) for x in (_band(values, _EYES_HZ, rate), np.log(loud + _FLOOR_UV2)))
+    return _white(slow, _EYES_HEARD), _white(_band(work, _MUSCLES_HZ, _HZ), _MUSCLES_HEARD)
 
 
-def _gestures(signal: BioSignal, emg: np.ndarray, landmarks: Track) -> list[float]:
-    """Offsets at which a triple blink or a triple bite of the one meets one of the other."""
-    clock = signal.start + np.arange(len(emg)) / HZ
-    slow = gaussian_filter1d(signal.values, 0.02 * signal.rate, axis=0)[:: max(int(signal.rate / HZ), 1)]
-    step = max(int(signal.rate / HZ), 1) / signal.rate
-    slow_clock = signal.start + np.arange(len(slow)) * step
-    bump = np.abs(slow - uniform_filter1d(slow, max(int(0.8 / step), 3), axis=0)).max(axis=1)
-    loud = np.exp(0.5 * (uniform_filter1d(emg, 7, axis=0).mean(axis=1)))
-    points = bridge(landmarks.time, landmarks.values).reshape(-1, COUNT, 2)
-    lids = points[:, list(GROUPS["lids"]), 1]
+def _seen(landmarks: Track) -> tuple[np.ndarray, np.ndarray]:
+    """Whitened at _HZ: pupils, lids and mouth (T, 4), and the face without eyes (T, 8). What is never seen is left out; without any eye, the first is empty."""
+    known = np.isfinite(landmarks.values).any(axis=0).reshape(COUNT, 2).all(axis=1)
+    points = _even(landmarks.time - landmarks.time[0], np.nan_to_num(bridge(landmarks.time, landmarks.values))).reshape(-1, COUNT, 2)
+    lids, mouth = points[:, list(GROUPS["lids"]), 1], points[:, [45, 46, 49, 48], 1]
+    pupils = points[:, list(GROUPS["pupils"])].mean(axis=1)
     gap = (lids[:, [1, 2, 7, 8]] - lids[:, [5, 4, 11, 10]]).mean(axis=1)
-    mouth = points[:, [45, 46, 49, 48], 1]
-    open_ = mouth[:, :2].mean(axis=1) - mouth[:, 2:].mean(axis=1)
-    out = []
-    blinks = bump, slow_clock, np.clip(np.median(gap) - gap - _LIDS_GAP_S, 0, None)
-    bites = loud - np.median(loud), clock, np.abs(np.gradient(open_))
-    for heard, heard_at, seen in (blinks, bites):
-        one, other = triple(heard_at, np.clip(heard, 0, None)), triple(landmarks.time, np.nan_to_num(seen))
-        if one is not None and other is not None and np.abs(np.diff(one) - np.diff(other)).max() < 0.08:
-            out.append(float((other - one).mean()))
-    return out
+    eyes = np.stack([pupils[:, 0], pupils[:, 1], gap, mouth[:, :2].mean(axis=1) - mouth[:, 2:].mean(axis=1)], axis=1)
+    eyes *= known[[*GROUPS["lids"], *GROUPS["pupils"]]].any()
+    rest = [k for k in range(COUNT) if k not in (*GROUPS["lids"], *GROUPS["pupils"])]
+    return _white(_band(eyes, _EYES_HZ, _HZ), _EYES), _white(_band(points[:, rest].reshape(len(points), -1), _MUSCLES_HZ, _HZ), _FACE)
+
+
+def _even(time: np.ndarray, values: np.ndarray) -> np.ndarray:
+    at = np.arange(int(time[-1] * _HZ + 1e-6) + 1) / _HZ
+    return np.stack([np.interp(at, time, column) for column in values.T], axis=1)
+
+
+def _band(values: np.ndarray, band: tuple[float, float], rate: float) -> np.ndarray:
+    return zero_phase(np.asarray(butter(2, band, btype="band", fs=rate, output="sos")), values)
+
+
+def _white(values: np.ndarray, most: int) -> np.ndarray:
+    """The main directions (T, up to `most`), uncorrelated and of power 1; outliers, such as an electrode's pops, are bent."""
+    spread = np.median(np.abs(values), axis=0) / 0.6745
+    values = values[:, spread > 1e-9]
+    if not values.shape[1]:
+        return np.zeros((len(values), 0))
+    bent = np.tanh(values / spread[spread > 1e-9] / 3)
+    bent = (bent - bent.mean(axis=0)) / bent.std(axis=0)
+    left, size, _ = np.linalg.svd(bent, full_matrices=False)
+    return left[:, : min(most, int((size > 0.1 * size[0]).sum()))] * np.sqrt(len(bent))
+
+
+def _chance(a: np.ndarray, b: np.ndarray, least_s: float) -> np.ndarray:
+    """For every lag how many times what chance gives a (T, C) and b (T', D) have in common there: row k of b beside row k + lag of a, from 1 - T' on."""
+    n, m = len(a), len(b)
+    lags = np.arange(-(m - 1), n)
+    if not a.shape[1] or not b.shape[1]:
+        return np.zeros(len(lags))
+    first, last = np.maximum(lags, 0), np.minimum(lags + m, n)
+    power_a, power_b = (np.concatenate([np.zeros((1, x.shape[1])), np.cumsum(x**2, axis=0)]) for x in (a, b))
+    energy_a, energy_b = power_a[last] - power_a[first], power_b[last - lags] - power_b[first - lags]
+    size = 1 << int(np.ceil(np.log2(n + m)))
+    spectrum_a, spectrum_b = np.fft.rfft(a, size, axis=0), np.fft.rfft(b, size, axis=0).conj()
+    total = np.zeros(len(lags))
+    for i in range(a.shape[1]):
+        for j in range(b.shape[1]):
+            product = np.fft.irfft(spectrum_a[:, i] * spectrum_b[:, j], size)
+            total += np.concatenate([product[size - (m - 1) :], product[:n]]) ** 2 / np.maximum(energy_a[:, i] * energy_b[:, j], 1e-9)
+    value = total * (last - first)  # by chance it is the same for all overlaps
+    enough = last - first >= least_s * _HZ
+    return np.where(enough, value / max(float(np.median(value[enough])), 1e-12), 0.0) if enough.any() else np.zeros(len(lags))
+
+
+def _share(a: np.ndarray, b: np.ndarray, lag: int) -> float:
+    """Mean squared correlation of the directions that a and b have in common at a lag."""
+    first, last = max(lag, 0), min(lag + len(b), len(a))
+    x, y = a[first:last], b[first - lag : last - lag]
+    found = x.T @ y / np.sqrt(np.maximum(np.outer((x**2).sum(axis=0), (y**2).sum(axis=0)), 1e-9))
+    return float((found**2).sum() / max(min(found.shape), 1))
+
+
+def _peak(three: np.ndarray) -> float:
+    """Where the parabola through three neighbours has its top, from the middle one."""
+    if len(three) < 3:
+        return 0.0
+    bend = three[0] - 2 * three[1] + three[2]
+    return float(np.clip(0.5 * (three[0] - three[2]) / bend, -0.5, 0.5)) if bend < 0 else 0.0
+
+
+def _drift(a: np.ndarray, b: np.ndarray, lag: float) -> tuple[float, float]:
+    """Row k of b lies beside row (1 + drift) k + offset of a: found in windows around `lag`; without drift where they do not tell it."""
+    first, last = max(-round(lag), 0), min(len(b), len(a) - round(lag))
+    count = min(int((last - first) / (_WINDOW_S * _HZ)), _WINDOWS)
+    if count < 3:
+        return lag, 0.0
+    reach, edges = round(_STRAY_S * _HZ), np.linspace(first, last, count + 1).astype(int)
+    found = []
+    for begin, end in pairwise(edges.tolist()):
+        shifts = np.arange(round(lag) - reach, round(lag) + reach + 1)
+        shifts = shifts[(begin + shifts >= 0) & (end + shifts <= len(a))]
+        if len(shifts) > reach:
+            shares = np.array([_share(a[begin + s : end + s], b[begin:end], 0) for s in shifts])
+            top = int(shares.argmax())
+            if 0 < top < len(shifts) - 1:
+                found.append(((begin + end) / 2, shifts[top] + _peak(shares[top - 1 : top + 2])))
+    if len(found) < 3:
+        return lag, 0.0
+    at, place = np.array(found).T
+    slopes = [(place[j] - place[i]) / (at[j] - at[i]) for i in range(len(at)) for j in range(i + 1, len(at))]
+    drift = float(np.median(slopes))
+    middle = (first + last) / 2
+    off = place - drift * (at - middle)
+    spread = 1.4826 * float(np.median(np.abs(off - np.median(off)))) + 0.2
+    error = spread / (np.sqrt(len(at)) * max(at.std(), 1e-9))
+    if abs(drift) < 3 * error or abs(drift) * (last - first) / 2 < _TOLD_S * _HZ:
+        return lag, 0.0
+    return float(np.median(off)) - drift * middle, drift

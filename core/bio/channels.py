@@ -30,6 +30,6 @@ def weights(take: Take, network: BioNetwork, causal: bool = False, raw: bool = F
     """A biosignal take as weights at the network's frame rate, with `landmarks` and `confidence` beside them. Raises InnerfaceError."""
     done = infer.infer(take, network, causal, raw)
     points = done.tracks["landmarks"]
-    solved = solve.to_weights(points, rest=network.rest)
+    solved = solve.to_weights(points, rest=network.rest, causal=causal)
     sure = Track("confidence", points.time, ARKIT, np.broadcast_to(confidence(network), (len(points.time), len(ARKIT))).copy())
     return Take(take.name, {"weights": solved, "landmarks": points, "confidence": sure}, done.notes, take.sound)

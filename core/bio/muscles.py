@@ -43,7 +43,8 @@ MUSCLES: tuple[Muscle, ...] = (
     Muscle("depressor_labii", {"mouthLowerDownLeft": 1.0, "mouthFunnel": 0.3}, (18, -58, 95), 75, 0.4),
     Muscle("mentalis", {"mouthShrugLower": 1.0, "mouthFrownLeft": 0.2, "mouthPucker": 0.2}, (8, -65, 98), 70, 0.4),
     Muscle(
-        "orbicularis_oris", {"mouthPucker": 0.9, "mouthFunnel": 0.7, "mouthPressLeft": 0.8, "mouthRollLower": 0.5, "mouthRollUpper": 0.5}, (12, -33, 105), 70, 0.5
+        "orbicularis_oris", {"mouthPucker": 0.9, "mouthFunnel": 0.7, "mouthPressLeft": 0.8, "mouthRollLower": 0.5, "mouthRollUpper": 0.5},
+        (12, -33, 105), 70, 0.5,
     ),
     Muscle("masseter", {"mouthPressLeft": 0.15, "mouthClose": 0.1}, (58, -30, 30), 100, 1.0),
     Muscle("temporalis", {"browDownLeft": 0.05}, (66, 45, 15), 90, 0.8),

@@ -84,7 +84,7 @@ def refuse(signal: BioSignal) -> list[str]:
 
 
 def reacts(calm: BioSignal, bites: BioSignal, blinks: BioSignal) -> list[str]:
-    """Sentences on electrodes that do not hear three bites, or blinks that no electrode shows, beside a calm face; each a few seconds of the same electrodes."""
+    """Sentences on electrodes that do not hear three bites, or blinks that none shows, beside a calm face; each a few seconds of the same electrodes."""
     words, bumps = [], []
     for k, e in enumerate(report(bites)):
         if e.bad:
@@ -92,7 +92,8 @@ def reacts(calm: BioSignal, bites: BioSignal, blinks: BioSignal) -> list[str]:
             continue
         rest, loud = float(np.median(_loudness(calm, k))), float(np.quantile(_loudness(bites, k), 0.97))
         if loud < _LOUDER * rest + _LOUDER_UV:
-            words.append(f"electrode {e.channel} does not hear the bite ({rest:.1f} uV calm, {loud:.1f} biting): press it on, or stick it where the jaw's muscle swells")
+            said = f"{rest:.1f} uV calm, {loud:.1f} biting"
+            words.append(f"electrode {e.channel} does not hear the bite ({said}): press it on, or stick it where the jaw's muscle swells")
         bumps.append((_bump(blinks, k), _bump(calm, k)))
     if bumps and not any(high > _BUMP * low + _BUMP_UV for high, low in bumps):
         high, low = max(bumps)
@@ -109,7 +110,7 @@ def _loudness(signal: BioSignal, k: int) -> np.ndarray:
 
 def _bump(signal: BioSignal, k: int) -> float:
     """How far the slow part reaches from end to end, uV; the ends of the filter left out."""
-    slow = zero_phase(butter(2, _BLINK_HZ, btype="band", fs=signal.rate, output="sos"), signal.values[:, [k]])[:, 0]
+    slow = zero_phase(np.asarray(butter(2, _BLINK_HZ, btype="band", fs=signal.rate, output="sos")), signal.values[:, [k]])[:, 0]
     edge = int(0.3 * signal.rate)
     return float(np.ptp(np.quantile(slow[edge:-edge], (0.01, 0.99))))
 

@@ -89,8 +89,8 @@ PRESETS["cyton"] = replace(PRESETS["studio"], rate_hz=250.0)
 
 @dataclass(frozen=True)
 class Wearer:
-    """A person and how the electrodes sit, with what lasts as long as they do: `lead` (M, C) uV rms per unit of activation, `recruitment` (52, M), `gamma` (M,), `delay_s`, per channel `eog`
-    (C, 2) uV per degree to the left and down, `blink_uv`, `jaw_uv`, `rest_uv`, `mains_uv` (C,), `humps_hz` (M,)."""
+    """A person and how the electrodes sit, with what lasts as long as they do: `lead` (M, C) uV rms per unit of activation, `recruitment` (52, M), `gamma`
+    (M,), `delay_s`, per channel `eog` (C, 2) uV per degree to the left and down, `blink_uv`, `jaw_uv`, `rest_uv`, `mains_uv` (C,), `humps_hz` (M,)."""
 
     lead: np.ndarray
     recruitment: np.ndarray

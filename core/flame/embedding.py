@@ -53,18 +53,18 @@ def embedding(model: FlameModel, path: str | Path | None = None) -> Embedding:
         path = next((model.path.parent / name for name in FILES if (model.path.parent / name).is_file()), None)
     pupils = [_pupil(model, joint) for joint in (EYE_LEFT, EYE_RIGHT)]
     left, right = (b @ model.template[model.faces[f]] for f, b in pupils)
-    if left[0] - right[0] < _EYES_APART:
-        raise InnerfaceError(f"{model.name}: its left eye is not at +X of the right one; FLAME's axes (Y up, Z out of the face) and metres are expected")
+    if np.hypot(*(left - right)[:2]) < _EYES_APART / 10:
+        raise InnerfaceError(f"{model.name}: its eyes lie in one place; give a FLAME model with two eyes, in metres")
     if path is not None:
-        faces, bary = _read(model, Path(path))
-        notes = (f"points from {Path(path).name}; the pupils are the foremost points of the eyes",)
+        faces, bary, notes = _read(model, Path(path))
     else:
-        faces, bary = _find(model, np.stack([left, right]))
-        notes = ("the points were found on the model by geometry; give its landmark embedding for the exact ones",)
+        faces, bary, notes = _find(model, np.stack([left, right]))
+    if left[0] - right[0] < _EYES_APART:
+        notes = (*notes, "its left eye is not at +X of the right one; FLAME's axes (Y up, Z out of the face) and metres are expected")
     return Embedding(np.append(faces, [f for f, _ in pupils]), np.concatenate([bary, [b for _, b in pupils]]), notes)
 
 
-def _read(model: FlameModel, path: Path) -> tuple[np.ndarray, np.ndarray]:
+def _read(model: FlameModel, path: Path) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
     names = [name for pair in _KEYS for name in pair]
     found = (arrays.npz if read_bytes(path, arrays.LIMIT).startswith(b"PK") else unpickle.arrays)(path, names)
     pair = next(((a, b) for a, b in _KEYS if a in found and b in found), None)
@@ -76,15 +76,17 @@ def _read(model: FlameModel, path: Path) -> tuple[np.ndarray, np.ndarray]:
     faces, bary = faces[-INNER:].astype(np.int64), bary.reshape(-1, 3)[-INNER:].astype(np.float64)
     if faces.min() < 0 or faces.max() >= len(model.faces) or not np.isfinite(bary).all() or np.abs(bary.sum(axis=1) - 1).max() > 0.01 or bary.min() < -0.1:
         raise InnerfaceError(f"{path}: its points do not lie on {model.name}'s {len(model.faces)} faces; give the embedding of this very model")
+    notes = (f"points from {path.name}; the pupils are the foremost points of the eyes",)
     x = (model.template[model.faces[faces], 0] * bary).sum(axis=1)
     if x[0] > x[9]:
-        raise InnerfaceError(f"{path}: its points begin at the left brow where iBUG begins at the right one; mirror it, or leave it away")
-    return faces, bary
+        notes = (*notes, f"{path.name}: its points begin at the left brow where iBUG begins at the right one; mirror it, or leave it away")
+    return faces, bary, notes
 
 
 def _pupil(model: FlameModel, joint: int) -> tuple[int, np.ndarray]:
-    """The foremost vertex of an eyeball, as a face and its barycentric coordinates."""
-    inside = model.skin_weights[model.faces, joint] > _EYE_SHARE
+    """The foremost vertex of an eyeball (of what follows its joint most, where nothing follows it alone), as a face and its barycentric coordinates."""
+    follows = model.skin_weights[model.faces, joint]
+    inside = follows > min(_EYE_SHARE, 0.99 * follows.max()) if follows.max() > 0 else follows > 1
     depth = np.where(inside, model.template[model.faces, 2], -np.inf)
     face, corner = np.unravel_index(depth.argmax(), depth.shape)
     if not inside[face, corner]:
@@ -92,7 +94,7 @@ def _pupil(model: FlameModel, joint: int) -> tuple[int, np.ndarray]:
     return int(face), np.eye(3)[corner]
 
 
-def _find(model: FlameModel, eyes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _find(model: FlameModel, eyes: np.ndarray) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
     """The 51 points by geometry: the bundled head's, warped so that pupils `eyes` (2, 3), nose tip and mouth meet, then the nearest skin that faces front.
 
     Lips' points stay on their own lip, which follows the jaw or does not: at rest the two touch.
@@ -102,10 +104,16 @@ def _find(model: FlameModel, eyes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     balls = [head.vertices[slice(*head.parts[name])].astype(np.float64) for name in ("eye_left", "eye_right")]
     ours_eyes = [ball[ball[:, 2].argmax()] for ball in balls]
     middle, scale = eyes[:, 0].mean(), np.ptp(eyes[:, 0]) / np.ptp([e[0] for e in ours_eyes])
+    notes = ("the points were found on the model by geometry; give its landmark embedding for the exact ones",)
     skin = _front(model, scale)
+    if not len(skin):
+        raise InnerfaceError(f"{model.name}: has no skin that faces front (+Z); give its landmark embedding")
     nose = _nose(model, middle, eyes[:, 1].mean(), scale)
-    mouth, corner = _mouth(model, nose, scale)
     lips = marks[[45, 49]].mean(axis=0)
+    found = _mouth(model, nose, scale)
+    if found is None:
+        notes = (*notes, "no lips were found on it: the mouth's points are where a mouth usually is")
+    mouth, corner = found if found is not None else (nose + (lips - marks[13]) * scale, None)
     corner = (marks[37] - lips) * scale if corner is None else corner
     ours = [*ours_eyes, marks[13], lips, marks[37], marks[31]]
     theirs = [*eyes, nose, mouth, mouth + corner, mouth + corner * (-1, 1, 1)]
@@ -119,9 +127,10 @@ def _find(model: FlameModel, eyes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     sets = ((np.array(_UPPER_LIP), lower < lip), (np.array(_LOWER_LIP), lower >= lip))
     others = np.setdiff1d(np.arange(INNER), [*_UPPER_LIP, *_LOWER_LIP])
     for which, allowed in (*sets, (others, np.ones(len(skin), dtype=bool))):
+        allowed = allowed if found is not None and allowed.any() else np.ones(len(skin), dtype=bool)
         at, b = _nearest(wanted[which], model.template[model.faces[skin[allowed]]])
         faces[which], bary[which] = skin[allowed][at], b
-    return faces, bary
+    return faces, bary, notes
 
 
 def _front(model: FlameModel, scale: float) -> np.ndarray:
@@ -141,8 +150,8 @@ def _nose(model: FlameModel, middle: float, eyes_y: float, scale: float) -> np.n
     return np.array([middle, tip[1], tip[2]])
 
 
-def _mouth(model: FlameModel, nose: np.ndarray, scale: float) -> tuple[np.ndarray, np.ndarray | None]:
-    """The middle of the mouth's line, and where its left corner is from there, None if that cannot be seen.
+def _mouth(model: FlameModel, nose: np.ndarray, scale: float) -> tuple[np.ndarray, np.ndarray | None] | None:
+    """The middle of the mouth's line, and where its left corner is from there, None if that cannot be seen; None where there are no lips.
 
     Lips touch where one follows the jaw and the other does not: the closest vertices whose jaw weights differ most.
     """
@@ -153,7 +162,7 @@ def _mouth(model: FlameModel, nose: np.ndarray, scale: float) -> tuple[np.ndarra
     upper, lower = (model.template[front[which]] for which in (w < 0.35 * w.max(initial=0), w > 0.65 * w.max(initial=0)))
     central = np.abs(upper[:, 0] - nose[0]) < 0.006 * scale
     if not central.any() or not len(lower):
-        raise InnerfaceError(f"{model.name}: no lips can be found on it; give its landmark embedding")
+        return None
     gap, other = KDTree(lower).query(upper)
     both = (upper + lower[other]) / 2
     line = both[central][gap[central].argmin()]

@@ -1,4 +1,4 @@
-"""`*.bio.csv`: a first line `# innerface-biosignal 1 unit=uV [rate_hz=...] [mains_hz=50|60]`, then a header `time,<channel>,...` and rows.
+"""`*.bio.csv`: a first line `# innerface-biosignal 1 unit=uV [rate_hz=...] [mains_hz=50|60] [simulated=yes]`, then a header `time,<channel>,...` and rows.
 
 Seconds on any clock; empty or NaN cells are missing. Times are kept as they stand, also those of samples that came in batches.
 """
@@ -18,6 +18,7 @@ from .table import check_advances, grid, header_of
 
 MARK = "# innerface-biosignal"
 _BLOCK = 8192  # rows that are written at once
+_KEPT = ("rate_hz", "mains_hz", "simulated")  # words of the first line that a track keeps
 
 
 def parse(text: str, path: Path) -> Take:
@@ -62,7 +63,7 @@ def _first_line(line: str, path: Path) -> tuple[dict[str, str], str]:
         raise InnerfaceError(f"{path}: line 1: rate_hz={said['rate_hz'][:16]} is no number of samples per second; leave it away if unknown")
     if said.get("mains_hz", "50") not in ("50", "60"):
         raise InnerfaceError(f"{path}: line 1: mains_hz={said['mains_hz'][:16]} must be 50 or 60; leave it away if unknown")
-    return {"unit": "uV"} | {k: v for k, v in said.items() if k in ("rate_hz", "mains_hz")}, unit
+    return {"unit": "uV"} | {k: v for k, v in said.items() if k in _KEPT}, unit
 
 
 def _is_rate(text: str) -> bool:
@@ -81,7 +82,7 @@ def write(take: Take, path: Path) -> None:
     name, track = next(iter(tracks.items()))
     if len(tracks) > 1:
         take.notes.append(f"of {len(tracks)} tracks of biosignals, a CSV holds one: {name} was written; .mcap holds them all")
-    words = "".join(f" {key}={track.meta[key]}" for key in ("rate_hz", "mains_hz") if key in track.meta)
+    words = "".join(f" {key}={track.meta[key]}" for key in _KEPT if key in track.meta)
     with replacing(path) as temporary, open(temporary, "w", encoding="utf-8", newline="") as out:
         out.write(f"{MARK} 1 unit=uV{words}\n")
         out.write("time," + ",".join(_plain(c) for c in track.columns) + "\n")

@@ -12,8 +12,8 @@ _LIDS_S = 0.1  # lids follow a saccade, but not in its 30 ms
 
 
 def look(canvas: Canvas, who: Style, rng: np.random.Generator, far: float | None = None) -> None:
-    """Gaze over the whole canvas: fixations, saccades of 30 to 60 ms, now and then a slow pursuit; lids lower with it. `far`: sd of how far they look, of a full
-    weight; drawn if not given."""
+    """Gaze over the whole canvas: fixations, saccades of 30 to 60 ms, now and then a slow pursuit; lids lower with it. `far`: sd of how far they look, of a
+    full weight; drawn if not given."""
     t = canvas.time
     yaw, pitch, at = np.zeros(len(t)), np.zeros(len(t)), 0.0
     spread, pace = rng.uniform(0.05, 0.4), rng.uniform(0.4, 1.8)

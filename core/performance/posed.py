@@ -31,7 +31,7 @@ def posed(seconds: float, performer: int, take: int = 0, rate: float = 30.0) -> 
     """A weights track (T, 52) of `seconds` at `rate` rows a second, time from 0: the seven again and again in random order, each time somewhat otherwise.
     `performer`: whose habits; `take`: which of their takes."""
     habit, rng = np.random.default_rng([performer, 61]), np.random.default_rng([performer, 62, take])
-    who, far = style(habit), habit.uniform(0.08, 0.3)
+    who, far = style(habit), habit.uniform(0.05, 0.2)  # people look into the camera that they are asked to pose for
     canvas = Canvas(seconds, rate)
     names, at = [], 2.0
     habits = {name: row(face) * np.exp(0.2 * habit.normal(0, 1, len(ARKIT))) for name, face in SEVEN.items()}

@@ -33,7 +33,7 @@ from ...core.take import Track
 
 _KEPT, _KEPT_LEAST_S, _GUARD_S = 0.15, 8.0, 1.0
 _LEAST_S = 30.0  # of paired data: less than that teaches nothing
-_BATCH, _EPOCHS, _RATE = 256, 60, 2e-3
+_BATCH, _EPOCHS, _RATE = 256, 30, 2e-3
 _WIDTH, _JOINED, _DROP = 32, 96, 0.25
 _BASIS, _BASIS_SHARE = 32, 0.9995  # directions that the face moves in, and the share of its variance that they hold
 _WING, _WING_BEND = 10.0, 2.0  # in % of the pupils' distance; the usual w and epsilon (papers: in pixels of a face of 256)
@@ -51,7 +51,7 @@ def wing(off: Tensor) -> Tensor:
 
 
 class Branch(nn.Module):
-    """One input's convolutions: four times fewer steps, then what they were at the frame, and their mean."""
+    """One input's convolutions: four times fewer steps, then their means over all, around the frame, and at its end."""
 
     def __init__(self, inputs: int, centre: Tensor, spread: Tensor) -> None:
         super().__init__()
@@ -62,13 +62,11 @@ class Branch(nn.Module):
             nn.Conv1d(_WIDTH, _WIDTH, 5, stride=2, padding=2), nn.ReLU(),
             nn.Conv1d(_WIDTH, _WIDTH, 5, padding=2), nn.ReLU(),
         )  # fmt: skip
-        self.squeeze = nn.Conv1d(_WIDTH, 8, 1)
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, inputs, LENGTH) -> (B, features)."""
-        x = ((x - self.centre) / self.spread).clamp(-6, 6)
-        x = self.layers(x)
-        return torch.cat([x.mean(dim=2), x[:, :, -8:].mean(dim=2), self.squeeze(x).flatten(1)], dim=1)
+        x = self.layers(((x - self.centre) / self.spread).clamp(-6, 6))
+        return torch.cat([x.mean(dim=2), x[:, :, -8:].mean(dim=2), x[:, :, -3:].mean(dim=2)], dim=1)
 
 
 class Net(nn.Module):
@@ -81,7 +79,7 @@ class Net(nn.Module):
             return Branch(x.shape[1], _tensor(x.mean(axis=0)), _tensor(x.std(axis=0) + 0.05))
 
         self.emg, self.eog = branch(emg), branch(eog)
-        size = 2 * (2 * _WIDTH + 8 * (LENGTH // 4))
+        size = 6 * _WIDTH
         self.joined = nn.Sequential(
             nn.Dropout(_DROP), nn.Linear(size, _JOINED), nn.ReLU(), nn.Dropout(_DROP), nn.Linear(_JOINED, _JOINED), nn.ReLU(), nn.Linear(_JOINED, len(basis))
         )
@@ -98,7 +96,8 @@ def _tensor(a: np.ndarray) -> Tensor:
 
 
 class _Again:
-    """Segments as they would be if the electrodes had been stuck on anew. `resting` (C, B): the quietest power of each electrode and band, which is mostly noise."""
+    """Segments as they would be if the electrodes had been stuck on anew. `resting` (C, B): the quietest power of each electrode and band, which is mostly
+    noise."""
 
     def __init__(self, emg: np.ndarray, channels: int, bands: int) -> None:
         self.channels, self.bands = channels, bands
