@@ -37,9 +37,9 @@ class INNERFACE_OT_bake_again(_Playing, Threaded, bpy.types.Operator):
     bl_options = {"REGISTER", "UNDO"}
 
     def prepare(self, context: Any) -> tuple[str, Callable[[], Any], float]:
-        action, who = bake.playing(active_face(context)), performer()
-        path = wanted(Path(action[bake.TAKE]), False)
-        return f"Baking {path.stem}", lambda: bake.load(path, who), 3.0
+        face, who = active_face(context), performer()
+        path, flame = wanted(Path(bake.playing(face)[bake.TAKE]), False), bake.flame_source(face)
+        return f"Baking {path.stem}", lambda: bake.load(path, who, flame), 3.0
 
     def finish(self, context: Any, loaded: Any) -> set[str]:
         face = active_face(context)

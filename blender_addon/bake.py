@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import bpy
 
@@ -19,6 +19,9 @@ from ..core.weights import Performer, Weights
 from . import baked, compat
 from .face import Face, faces
 from .keying import ALL, CLOCK, START, Keyed, Part, key_track, play, scene_rate
+
+if TYPE_CHECKING:
+    from ..core.flame.source import FlameSource
 
 # In actions: which take, which part of it, by how much its clock is slowed, and the frame that it was to begin at.
 TAKE, PART, SLOPE, FIRST = "innerface_take_path", "innerface_part", "innerface_slope", "innerface_first"
@@ -55,15 +58,20 @@ class How:
     first: int | None = None  # frames before are left out
 
 
-def load(path: Path, performer: Performer) -> Loaded:
-    """Read a take and infer its weights, not smoothed. Touches no bpy: for any thread. Raises InnerfaceError."""
+def load(path: Path, performer: Performer, flame: FlameSource | None = None) -> Loaded:
+    """Read a take and infer its weights, not smoothed; for a FLAME face (`flame`: its model) fit what landmarks or electrodes show. Touches no bpy: for any
+    thread. Raises InnerfaceError."""
     from ..core import formats
     from ..core.formats import mcap_take
     from ..core.weights import weights_of
 
     take = formats.read_take(path)
-    sensed = not any(t.kind == "weights" for t in take.tracks.values())
+    sensed = not {"weights", "flame"} & {t.kind for t in take.tracks.values()}
     weights = weights_of(take, replace(performer, smooth=0.0))
+    if flame is not None:
+        from ..core.flame.source import fitted, shown
+
+        weights = replace(weights, take=fitted(shown(take, weights.take), flame))
     about = mcap_take.summary(path).about if path.suffix == ".mcap" else {}
     frame = about.get("frame_zero") or about.get("frame")
     try:
@@ -73,6 +81,13 @@ def load(path: Path, performer: Performer) -> Loaded:
         out = Loaded(path, weights, None, None, sensed)
     remember(out)
     return out
+
+
+def flame_source(face: Face) -> FlameSource | None:
+    """Where the model of a FLAME face comes from, for `load`; None for any other face."""
+    from .flame_face import source_of
+
+    return source_of(face)
 
 
 _recent: OrderedDict[str, Loaded] = OrderedDict()
@@ -110,9 +125,12 @@ def bake(face: Face, loaded: Loaded, scene: Any, how: How = How()) -> Keyed:
     for owner in face.owners:
         if owner.animation_data is not None and owner.animation_data.use_tweak_mode:
             owner.animation_data.use_tweak_mode = False  # its action could not be changed
+    from .flame_keys import keyed_track
+
     take: Take = loaded.weights.take
-    full, invented = take.weights(), loaded.weights.invented & frozenset(ARKIT)
-    track, rate = treat(full, how.treatment, take.name), scene_rate(scene)
+    full, invented = keyed_track(face, take), loaded.weights.invented & frozenset(ARKIT)
+    treatment = how.treatment if full.kind == "weights" else Treatment(how.treatment.trim)  # neutral and smoothing are of channels
+    track, rate = treat(full, treatment, take.name), scene_rate(scene)
     cut = float(track.time[0] - full.time[0]) * rate
     placed = how.at is not None or how.start is not None
     start = scene.frame_start if loaded.frame is None else loaded.frame + float(full.time[0]) * rate

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from ..core import bones
@@ -16,6 +18,8 @@ from .turns import Turn, turn_of
 
 MIN_CHANNELS = 3  # a set of meshes that answers to fewer is no face: a lone "Smile" on a hand is chance
 BONES_MARK = "innerface_bones"  # on a rig whose jaw and eye bones move what its shape keys leave alone, though they are one mesh
+LEARNED = "innerface_learned"  # on a rig: the mapping of a face whose names say nothing (JSON: its name, then rows of channel, kind, name, axis, gain)
+HEAD_BONE = "innerface_head_bone"  # on a rig: the bone that turns the head, where its name does not say so
 _HEAD_BONE = re.compile(r"^(.*[:_.])?(cc_base_|def-|org-|j_bip_c_)?head$", re.IGNORECASE)
 
 
@@ -104,6 +108,8 @@ def head_bone(rig: Any) -> str | None:
     """The bone that turns the head, by its name."""
     if rig is None or rig.type != "ARMATURE":
         return None
+    if rig.get(HEAD_BONE, "") in rig.data.bones:
+        return rig[HEAD_BONE]
     names = [b.name for b in rig.data.bones if _HEAD_BONE.match(b.name)]
     return min(names, key=len) if names else None
 
@@ -113,8 +119,8 @@ def _matched(obj: Any) -> FaceMesh | None:
     if obj.type != "MESH" or obj.data.shape_keys is None:
         return None
     names = [k.name for k in obj.data.shape_keys.key_blocks[1:]]
-    found = match(names)
-    if not found.targets and not {row.to for row in _rows(holder_of(obj)) if row.kind == "key"} & set(names):
+    found, holder = match(names), holder_of(obj)
+    if not found.targets and not _keys_of(learned(holder)) & set(names) and not {row.to for row in _rows(holder) if row.kind == "key"} & set(names):
         return None
     return FaceMesh(obj, found)
 
@@ -129,7 +135,7 @@ def _groups(objects: Sequence[Any]) -> dict[Any, list[FaceMesh]]:
         mesh = _matched(obj)
         if mesh is not None:
             groups.setdefault(holder_of(obj), []).append(mesh)
-    return {k: v for k, v in groups.items() if len(_rows(k)) or len({c for m in v for c, _, _ in m.match.targets}) >= MIN_CHANNELS}
+    return {k: v for k, v in groups.items() if len(_rows(k)) or learned(k) is not None or len({c for m in v for c, _, _ in m.match.targets}) >= MIN_CHANNELS}
 
 
 def holder_of(obj: Any) -> Any:
@@ -208,8 +214,28 @@ def _rows(holder: Any) -> Any:
     return getattr(getattr(holder, "innerface", None), "targets", ())
 
 
+def learned(holder: Any) -> Mapping | None:
+    """The mapping that a face was made with, where it is one whose names say nothing."""
+    text = holder.get(LEARNED)
+    return _learned(text) if isinstance(text, str) else None
+
+
+@lru_cache(maxsize=8)
+def _learned(text: str) -> Mapping:
+    name, *rows = json.loads(text)
+    return Mapping(name, tuple(Target(*row) for row in rows))
+
+
+def _keys_of(mapping: Mapping | None) -> set[str]:
+    return set() if mapping is None else {name for kind, name, _ in mapping.destinations if kind == "key"}
+
+
 def automatic(meshes: Sequence[FaceMesh], rig: Any, objects: Sequence[Any]) -> Mapping:
-    """The mapping that names yield: shape keys by the schemes, jaw and eye bones where they, and no key, move teeth and eyeballs."""
+    """The mapping that names yield: shape keys by the schemes, jaw and eye bones where they, and no key, move teeth and eyeballs. A face that was made with a
+    mapping has that."""
+    made = learned(rig) if rig is not None else None
+    if made is not None:
+        return made
     meshes = sorted(meshes, key=lambda m: -len(m.match.targets))
     rows: dict[str, list[tuple[str, str, float]]] = {}  # by key: what the largest mesh that has it says goes for all
     for mesh in meshes:

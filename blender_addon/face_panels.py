@@ -33,6 +33,7 @@ class INNERFACE_PT_face(Tab, bpy.types.Panel):
                 box.label(text=line, icon="INFO" if line == why[0] else "BLANK1")
             layout.operator("innerface.add_head", icon="USER", text="Add a Head")
             layout.operator("innerface.add_ict", icon="USER")
+            layout.operator("innerface.add_flame", icon="USER")
             return
         box = layout.box()
         box.label(text=face.name, icon="OUTLINER_OB_ARMATURE" if face.rig else "MESH_DATA", translate=False)

@@ -4,20 +4,20 @@ No `from __future__ import annotations` here: Blender reads properties out of th
 """
 
 # pyright: reportInvalidTypeForm=false
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
 import bpy
-from bpy.props import BoolProperty, EnumProperty, StringProperty
+from bpy.props import BoolProperty, EnumProperty, IntProperty, StringProperty
 from bpy_extras.io_utils import ExportHelper, ImportHelper
 
 from ..core.errors import InnerfaceError
 from ..core.files import file_name, replacing
 from . import bake, compat
 from .face import Face, active_face
-from .mended import Mended
+from .mended import Mended, Threaded
 
 
 class INNERFACE_OT_add_head(Mended, bpy.types.Operator):
@@ -199,6 +199,57 @@ class INNERFACE_OT_add_ict(Mended, bpy.types.Operator, ImportHelper):
         return {"FINISHED"}
 
 
+class INNERFACE_OT_add_flame(Threaded, bpy.types.Operator, ImportHelper):
+    """Add a face of your own FLAME model (.pkl, .npz; nothing in it is executed): expressions as shape keys, jaw, neck and eyes as bones, driven by any take"""
+
+    bl_idname = "innerface.add_flame"
+    bl_label = "FLAME Face from File..."
+    bl_options = {"REGISTER", "UNDO"}
+
+    filter_glob: StringProperty(default="*.pkl;*.npz", options={"HIDDEN"})
+    landmarks: StringProperty(
+        name="Landmarks", description="FLAME's landmark embedding (.pkl, .npy, .npz); where empty, the one beside the model, else points are found by geometry"
+    )
+    expressions: IntProperty(
+        name="Expressions", default=100, min=1, max=500, description="Shape keys that the face gets, the largest first; FLAME has 100, and so have takes"
+    )
+    correctives: BoolProperty(
+        name="Pose Correctives", description="Also FLAME's 36 shapes that mend the skin where bones turn, driven by the bones; without them faces are lighter"
+    )
+    identity: StringProperty(name="Identity", description="A FLAME take (.flame.npz) whose performer's head the face gets; the mean head where empty")
+
+    def draw(self, _context: Any) -> None:
+        self.layout.use_property_split = True
+        for name in ("expressions", "correctives", "landmarks", "identity"):
+            self.layout.prop(self, name)
+
+    def execute(self, context: Any) -> set[str]:
+        """From the file browser it takes its time beside Blender; by script at once."""
+        waits = self.options.is_invoke and not self.options.is_repeat and not bpy.app.background
+        return self.begin(context) if waits else super().execute(context)
+
+    def invoke(self, context: Any, _event: Any) -> set[str]:
+        context.window_manager.fileselect_add(self)
+        return {"RUNNING_MODAL"}
+
+    def prepare(self, _context: Any) -> tuple[str, Callable[[], Any], float]:
+        from . import flame_face
+
+        path = bpy.path.abspath(self.filepath)
+        landmarks, identity = (bpy.path.abspath(p) if p else "" for p in (self.landmarks, self.identity))
+        return f"Learning {Path(path).name}", lambda: flame_face.ready(path, landmarks, self.expressions, identity), 5.0
+
+    def finish(self, context: Any, made: Any) -> set[str]:
+        from . import flame_face
+
+        if context.mode != "OBJECT":
+            bpy.ops.object.mode_set(mode="OBJECT")
+        obj, rig = flame_face.add(context.collection, made, self.correctives)
+        rig.location = context.scene.cursor.location
+        _choose(context, obj)
+        return self.told(made.notes, f"Added {obj.name}: {len(made.model.template):,} vertices, {made.model.expression_dirs.shape[2]} expressions")
+
+
 @contextmanager
 def _waiting(window: Any) -> Iterator[None]:
     """The mouse says that it takes a while: Blender's exporters go through every frame, and cannot be stopped."""
@@ -233,9 +284,10 @@ def _export_menu(self: Any, _context: Any) -> None:
 def _add_menu(self: Any, _context: Any) -> None:
     self.layout.operator(INNERFACE_OT_add_head.bl_idname, icon="USER")
     self.layout.operator(INNERFACE_OT_add_ict.bl_idname, icon="USER")
+    self.layout.operator(INNERFACE_OT_add_flame.bl_idname, icon="USER")
 
 
-CLASSES = (INNERFACE_OT_add_head, INNERFACE_OT_add_ict, INNERFACE_OT_export, INNERFACE_OT_back_out)
+CLASSES = (INNERFACE_OT_add_head, INNERFACE_OT_add_ict, INNERFACE_OT_add_flame, INNERFACE_OT_export, INNERFACE_OT_back_out)
 MENUS = (("TOPBAR_MT_file_export", _export_menu), ("VIEW3D_MT_mesh_add", _add_menu))
 
 

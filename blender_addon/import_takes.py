@@ -13,7 +13,7 @@ from bpy.props import BoolProperty, CollectionProperty, EnumProperty, FloatPrope
 from bpy_extras.io_utils import ImportHelper
 
 from ..core.weights import Performer
-from . import bake, sound
+from . import bake, connection, sound
 from .face import active_face
 from .mended import Threaded
 from .settings import OPTIONS, preferences
@@ -25,17 +25,18 @@ def performer() -> Performer:
     """Who wore the sensors, as the preferences have it."""
     settings = preferences()
     layout = bpy.path.abspath(settings.layout_file) if settings.layout_file else "default"
-    return Performer(layout, bpy.path.abspath(settings.adapter) if settings.adapter else "")
+    return Performer(layout, bpy.path.abspath(settings.adapter) if settings.adapter else "", electrodes=connection.network(settings))
 
 
 class INNERFACE_OT_key_takes(Threaded, bpy.types.Operator, ImportHelper):
-    """Key face takes on the active face: a Live Link Face take or its folder, CSV, JSON, MCAP, of a camera or of sensors. Several become several actions"""
+    """Key face takes on the active face: a Live Link Face take or its folder, CSV, JSON, MCAP, of a camera or of sensors; on a FLAME face FLAME takes as well.
+    Several become several actions"""
 
     bl_idname = "innerface.key_takes"
     bl_label = "Key Face Takes"
     bl_options = {"REGISTER", "UNDO"}
 
-    filter_glob: StringProperty(default="*.csv;*.mcap;*.json", options={"HIDDEN"})
+    filter_glob: StringProperty(default="*.csv;*.mcap;*.json;*.npz", options={"HIDDEN"})
     filepath: StringProperty(subtype="FILE_PATH", options={"SKIP_SAVE"})
     directory: StringProperty(subtype="DIR_PATH", options={"SKIP_SAVE"})
     files: CollectionProperty(type=bpy.types.OperatorFileListElement, options={"SKIP_SAVE"})
@@ -90,11 +91,11 @@ class INNERFACE_OT_key_takes(Threaded, bpy.types.Operator, ImportHelper):
         return self.begin(context) if waits else super().execute(context)
 
     def prepare(self, context: Any) -> tuple[str, Callable[[], Any], float]:
-        active_face(context)  # said before the work, where there is none
+        flame = bake.flame_source(active_face(context))
         paths, who = self.paths(), performer()
         size = sum(p.stat().st_size for p in paths if p.is_file())
         label = f"Reading {paths[0].name}" if len(paths) == 1 else f"Reading {len(paths)} takes"
-        return label, lambda: [bake.load(path, who) for path in paths], size / _BYTES_S
+        return label, lambda: [bake.load(path, who, flame) for path in paths], size / _BYTES_S
 
     def finish(self, context: Any, takes: list[Any]) -> set[str]:
         face, scene, options = active_face(context), context.scene, context.scene.innerface.options
@@ -159,7 +160,7 @@ class INNERFACE_FH_takes(bpy.types.FileHandler):
     bl_idname = "INNERFACE_FH_takes"
     bl_label = "Face take"
     bl_import_operator = "innerface.key_takes"
-    bl_file_extensions = ".csv;.mcap;.json"
+    bl_file_extensions = ".csv;.mcap;.json;.npz"
 
     @classmethod
     def poll_drop(cls, context: Any) -> bool:
@@ -167,7 +168,7 @@ class INNERFACE_FH_takes(bpy.types.FileHandler):
 
 
 def _import_menu(self: Any, _context: Any) -> None:
-    self.layout.operator(INNERFACE_OT_key_takes.bl_idname, text="Face Take (.csv, .mcap, .json)")
+    self.layout.operator(INNERFACE_OT_key_takes.bl_idname, text="Face Take (.csv, .mcap, .json, .npz)")
 
 
 _register, _unregister = bpy.utils.register_classes_factory((INNERFACE_OT_key_takes, INNERFACE_FH_takes))

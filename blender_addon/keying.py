@@ -1,7 +1,8 @@
-"""Keying a weights track on a face: resampled to the scene's rate, one action per take, or over what plays."""
+"""Keying a track of weights, or of FLAME's parameters, on a face: resampled to the scene's rate, one action per take, or over what plays."""
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,6 +12,7 @@ import numpy as np
 from ..core import reduce as key_reduction
 from ..core.channels import ARKIT, HEAD_ANGLES
 from ..core.errors import InnerfaceError
+from ..core.flame.tracks import KIND as FLAME
 from ..core.frames import on_frames
 from ..core.hand_made import free, hand_made
 from ..core.resample import frame_times, linear
@@ -87,16 +89,16 @@ def scene_rate(scene: Any) -> float:
 
 
 def key_track(face: Face, track: Track, name: str, scene: Any, tolerance: float | None = None, part: Part = Part()) -> Keyed:
-    """Make curves of `track` for all that `face`'s mapping drives, from the scene's start frame on, and of its head angles for the head.
-
-    Nothing plays them before `play`.
+    """Make curves of `track` for all that `face`'s mapping drives, from the scene's start frame on, and of its head angles for the head; of a FLAME track for
+    a FLAME face's keys and bones. Nothing plays them before `play`.
 
     `tolerance` (of what a full weight does to a curve) reduces keys to Bezier ones whose curve stays that close at every frame; None
     keys every frame linearly. Raises InnerfaceError if the track has none of the 52 channels or a datablock cannot be keyed.
     """
     rate = scene_rate(scene)
     start = scene.frame_start if part.start is None else part.start
-    if not any(c in track.columns for c in ARKIT):
+    flame = track.kind == FLAME
+    if not flame and not any(c in track.columns for c in ARKIT):
         raise InnerfaceError(f"{name}: has none of Apple's 52 channels; give a weights take")
     if abs(start) + track.duration * rate > MAX_FRAME:
         raise InnerfaceError(
@@ -112,9 +114,15 @@ def key_track(face: Face, track: Track, name: str, scene: Any, tolerance: float 
             raise InnerfaceError(f"{name}: begins at frame {first}, after frame {part.last} where it is to end; choose another range")
     for mesh in face.meshes:
         check_editable(mesh)
-    present = frozenset(c for c in ARKIT if c in track.columns and not np.isnan(track.column(c)).all())
-    parts, notes = lanes(face, face.mapping.values(on_frames(track, at)))
-    parts += _head(face, track, at, notes, part)
+    if flame:
+        from .flame_keys import flame_lanes
+
+        present = ALL
+        parts, notes = flame_lanes(face, track, at)
+    else:
+        present = frozenset(c for c in ARKIT if c in track.columns and not np.isnan(track.column(c)).all())
+        parts, notes = lanes(face, face.mapping.values(on_frames(track, at)))
+        parts += _head(face, track, at, notes, part)
     out = Keyed(len(at), first, part=part, tolerance=tolerance, notes=notes)
     out.known = {action: baked.kept(action) for action in set(part.before.values())}
     wanted = [keep for lane in parts for keep in [_wanted(out, lane, present | set(HEAD_ANGLES))] if keep is not None]
@@ -131,7 +139,7 @@ def key_track(face: Face, track: Track, name: str, scene: Any, tolerance: float 
             baked.keep(action, _beside(baked.kept(action, baked.OVER), written, out), baked.OVER)
         else:  # what was left out this time is still known
             baked.keep(action, {k: v for k, v in out.known.get(action, {}).items() if k not in gone} | written)
-    missing = [c for c in ARKIT if c in present and c in face.unmatched_channels()]
+    missing = [c for c in face.unmatched_channels() if c in present and not flame]
     if missing:
         out.notes.append(f"no key on {face.name} answers to {', '.join(missing)}")
     return out
@@ -355,12 +363,14 @@ def play(face: Face, keyed: Keyed) -> list[str]:
     """Put one keyed take's curves on the face; returns notes about what made room.
 
     What played before and was not made here is kept below the take as an NLA strip, so a body goes on walking while the
-    head is keyed. Where this take moves nothing (no head angles), an earlier take of ours is taken off.
+    head is keyed. Where this take moves nothing (no head angles), an earlier take of ours is taken off, and what it moved goes back to rest.
     """
     notes = []
     for owner, action in keyed.owners:
         before = owner.animation_data.action if owner.animation_data else None
-        if before is not None and before != action and not before.get(baked.OURS):
+        if before is not None and before != action and before.get(baked.OURS):
+            _relax(owner, compat.fcurves_playing(owner), compat.fcurves_of(action, owner))
+        elif before is not None and before != action:
             compat.push_down(owner)
             notes.append(f"{owner.name} played '{before.name}'; it goes on below the take, as an NLA strip")
         compat.assign(action, owner)
@@ -372,3 +382,13 @@ def play(face: Face, keyed: Keyed) -> list[str]:
             if owner == face.turns and face.head_bone is not None:
                 owner.pose.bones[face.head_bone].matrix_basis.identity()
     return notes
+
+
+def _relax(owner: Any, before: Any, now: Any) -> None:
+    """What an earlier take of ours moved on a datablock, and this one does not, goes back to rest."""
+    moved = {curve.data_path for curve in before or ()} - {curve.data_path for curve in now}
+    for path in moved:
+        if path.startswith(("key_blocks[", "pose.bones[")):
+            holder, _, name = path.rpartition(".")
+            with suppress(ValueError, TypeError):  # gone meanwhile, or a property of the user's
+                owner.path_resolve(holder).property_unset(name)

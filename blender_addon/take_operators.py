@@ -45,10 +45,10 @@ class INNERFACE_OT_take_bake(_Chosen, Threaded, bpy.types.Operator):
     bl_options = {"REGISTER", "UNDO"}
 
     def prepare(self, context: Any) -> tuple[str, Callable[[], Any], float]:
-        active_face(context)  # said before the work, where there is none
+        flame = bake.flame_source(active_face(context))
         row, who = _take(), performer()
         path = Path(row.path)
-        return f"Baking {path.stem}", lambda: bake.load(path, who), 1.0 + row.seconds / _INFER_X
+        return f"Baking {path.stem}", lambda: bake.load(path, who, flame), 1.0 + row.seconds / _INFER_X
 
     def finish(self, context: Any, loaded: Any) -> set[str]:
         face, scene, shot = active_face(context), context.scene, context.scene.innerface

@@ -1,6 +1,7 @@
 """Key takes on a face and save a .blend, FBX and GLB.
 
-Sensor takes are inferred on the way, with default settings (see `infer`). Without --character the bundled head is keyed.
+Sensor takes are inferred on the way, with default settings (see `infer`). Without --character the bundled head is keyed, or with --flame a face of your FLAME
+model (.pkl or .npz; nothing in it is executed): FLAME takes and landmarks move its expressions, jaw, eyes and neck, all other takes drive it by a learned map.
 Several takes become several actions; the first one plays, the others wait in the file, and FBX and GLB hold the one that plays.
 Keys lie on every frame unless --tolerance is given.
 """
@@ -11,7 +12,7 @@ import argparse
 import sys
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..core import formats
 from ..core.errors import InnerfaceError
@@ -24,11 +25,15 @@ from .progress import quiet, step
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "takes", metavar="TAKE", nargs="+", help="weights takes (Live Link Face CSV or folder, plain CSV, JSON, MCAP) or face-IMU takes"
+        "takes", metavar="TAKE", nargs="+", help="weights takes (Live Link Face CSV or folder, plain CSV, JSON, MCAP), sensor takes, or for FLAME .flame.npz"
     )
     parser.add_argument("--out", required=True, metavar="S.blend", help="the .blend to write")
     parser.add_argument("--character", metavar="C.blend", help="a file with your own face; without it the bundled head is used")
     parser.add_argument("--object", action="append", default=[], metavar="NAME", help="a mesh of the character; repeat for several")
+    parser.add_argument("--flame", metavar="MODEL", help="a face of your FLAME model instead, .pkl or .npz; or stand-in, a generated one")
+    parser.add_argument("--flame-embedding", metavar="FILE", help="where the points lie on it (default: what lies beside it, else found by geometry)")
+    parser.add_argument("--flame-identity", metavar="TAKE", help="whose head it gets: a .flame.npz (default: the first FLAME take's)")
+    parser.add_argument("--flame-correctives", action="store_true", help="FLAME's pose correctives as shape keys that follow the bones")
     parser.add_argument("--fps", metavar="F", help="frames per second (default 24, or the character file's own)")
     parser.add_argument("--tolerance", type=float, metavar="E", help="reduce keys: the curve stays within E of the take at every frame")
     parser.add_argument("--widen", action="store_true", help="widen the character's sliders where the take goes beyond them, instead of cutting it there")
@@ -39,16 +44,42 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> dict[str, Any]:
     if options.object and not options.character:
         raise InnerfaceError("--object names a mesh of --character, which is missing; add --character C.blend")
+    if options.flame and options.character:
+        raise InnerfaceError("--flame makes a face and --character brings one; leave one of them away")
+    if not options.flame and (options.flame_embedding or options.flame_identity or options.flame_correctives):
+        raise InnerfaceError("--flame-embedding, --flame-identity and --flame-correctives are of --flame, which is missing; add --flame MODEL")
     if options.tolerance is not None and not 0 < options.tolerance <= 1:
         raise InnerfaceError(
             f"--tolerance {options.tolerance:g}: is measured in weights; give a number above 0 and at most 1, such as 0.005"
         )
-    takes = [weights_take(formats.read_take(path)) for path in options.takes]
+    from ..core.flame.source import shown
+
+    takes = [shown(read, weights_take(read)) for read in map(formats.read_take, options.takes)]
     outputs = {"blend": options.out, "fbx": options.fbx, "glb": options.glb}
     for kind, path in outputs.items():
         if path and Path(path).suffix.lower() != f".{kind}":
             raise InnerfaceError(f"{path}: should end in .{kind}; change the name")
-    return key_takes(takes, outputs, options.character, options.object, options.fps, options.tolerance, options.json, widen=options.widen)
+    flames = [path for path, take in zip(options.takes, takes) if _is_flame(take)]
+    flame = None
+    if options.flame:
+        flame = Flame(options.flame, options.flame_embedding or "", options.flame_identity or next(iter(flames), ""), options.flame_correctives)
+    elif flames and not options.character:
+        raise InnerfaceError(f"{flames[0]}: is a FLAME take, which needs a FLAME face; add --flame MODEL, or a --character that is one")
+    return key_takes(takes, outputs, options.character, options.object, options.fps, options.tolerance, options.json, widen=options.widen, flame=flame)
+
+
+class Flame(NamedTuple):
+    """A FLAME face that is made: of which model, with which landmark embedding ("": what lies beside it), whose identity (a FLAME take; "": the mean one)."""
+
+    model: str
+    landmarks: str = ""
+    identity: str = ""
+    correctives: bool = False
+
+
+def _is_flame(take: Take) -> bool:
+    """Whether a take holds FLAME's parameters and no weights."""
+    return {t.kind for t in take.tracks.values()} & {"flame", "weights"} == {"flame"}
 
 
 def key_takes(
@@ -61,17 +92,21 @@ def key_takes(
     silent: bool = False,
     beside: Take | None = None,
     widen: bool = False,
+    flame: Flame | None = None,
 ) -> dict[str, Any]:
     """Key `takes` and write `outputs` ("blend", "fbx", "glb"): all of them, or none if anything fails.
 
-    `beside`: a take that plays on a second bundled head next to the first one, in the .blend only.
+    `beside`: a take that plays on a second bundled head next to the first one, in the .blend only. `flame`: a FLAME face instead of the bundled head.
     """
-    tracks = [take.weights() for take in takes]
-    notes = [f"{take.name}: {note}" for take in takes for note in take.notes]
+    for take in takes:
+        if not _is_flame(take):
+            take.weights()
+    notes: list[str] = []
     with ExitStack() as stack:
         files = {kind: stack.enter_context(replacing(path)) for kind, path in outputs.items() if path}
         blender.load()
-        from ..blender_addon import bundled_head, export, face, keying, studio
+        from ..blender_addon import bundled_head, export, face, flame_face, flame_keys, keying, studio
+        from ..core.flame.source import fitted
 
         if character:
             scene, said = blender.open_character(character, fps)
@@ -80,8 +115,14 @@ def key_takes(
             target = face.named_face(whole, objects, character) if objects else face.find_face(whole, character)
         else:
             scene = blender.empty_scene(fps or "24")
+            aim = (0.0, -0.03, -0.008)
             with step("building the head"):
-                bundled_head.add(scene.collection)
+                if flame is None:
+                    bundled_head.add(scene.collection)
+                else:
+                    made = flame_face.ready(flame.model, flame.landmarks, identity=flame.identity)
+                    flame_face.add(scene.collection, made, flame.correctives)
+                    notes, aim = made.notes, made.aim
             target = face.find_face(list(scene.objects))
             studio.light(scene)
             if beside is not None:
@@ -89,13 +130,18 @@ def key_takes(
                 studio.camera(scene, (studio.BESIDE_M / 2, -0.03, -0.026), 3.1, lens=170)
                 scene.render.resolution_x, scene.render.resolution_y = 1620, 1080
             else:
-                studio.camera(scene, (0.0, -0.03, -0.008), 0.86, azimuth=16.0)
+                studio.camera(scene, aim, 0.86, azimuth=16.0)
                 scene.render.resolution_x = scene.render.resolution_y = 1080
             studio.workbench(scene)
+        source = flame_face.source_of(target)
+        if source is not None:
+            with step("fitting") as bar:
+                takes = [fitted(take, source, bar) for take in takes]
+        notes[:0] = [f"{take.name}: {note}" for take in takes for note in take.notes]
         keyed = []
         with step("keying") as bar:
-            for i, (take, track) in enumerate(zip(takes, tracks)):
-                keyed.append(keying.key_track(target, track, take.name, scene, tolerance, keying.Part(widen=widen)))
+            for i, take in enumerate(takes):
+                keyed.append(keying.key_track(target, flame_keys.keyed_track(target, take), take.name, scene, tolerance, keying.Part(widen=widen)))
                 bar((i + 1) / len(takes))
         ends = [scene.frame_start + k.frames - 1 for k in keyed]
         scene.frame_end = max([*ends, scene.frame_end] if character else ends)
@@ -119,7 +165,7 @@ def key_takes(
         "fps": keying.scene_rate(scene),
         "scheme": target.mapping.name,
         "unmatched_channels": target.unmatched_channels(),
-        "unmatched_keys": {m.object.name: _idle(target, m) for m in target.meshes},
+        "unmatched_keys": {m.object.name: _idle(target, m) for m in target.meshes} if source is None else {},
         "takes": [{"name": t.name, "frames": k.frames, "keys": k.keys, "dense_keys": k.dense_keys} for t, k in zip(takes, keyed)],
         "notes": notes,
     }

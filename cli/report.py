@@ -25,7 +25,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--finetune", type=float, metavar="MINUTES", help="also fine-tune the network on a performer for so long (torch)")
     parser.add_argument("--only", choices=("hybrid", "electrodes"), help="measure this section alone, and put it in its place in the page")
     parser.add_argument(
-        "--networks", default=str(RESULTS.parent.parent / "out" / "users"), metavar="DIR", help="where simulated users' networks are kept (delete it to train anew)"
+        "--networks", default=str(RESULTS.parent.parent / "out" / "users"), metavar="DIR",
+        help="where simulated users' networks are kept (delete it to train anew)",
     )
     parser.add_argument("--seeds", type=int, default=3, metavar="N", help="simulated sensor sets per take (default 3)")
 

@@ -24,14 +24,24 @@ def on_frames(track: Track, at: np.ndarray) -> np.ndarray:
 
     Linear between rows. Turning points of the track are moved onto the nearest frame, and where lips touch between two frames, the mouth of that moment is."""
     values = np.nan_to_num(bridge(track.time, track.select(ARKIT)))
-    out = linear(track.time, values, at)
-    if len(track.time) < 3 or len(at) < 2:
-        return out
-    step = (at[-1] - at[0]) / (len(at) - 1)
-    frame = np.round((track.time - at[0]) / step).astype(int)
-    _keep_peaks(values, frame, out)
-    _keep_contacts(values, frame, out)
+    out = with_peaks(track.time, values, at)
+    if len(track.time) > 2 and len(at) > 1:
+        _keep_contacts(values, _frames(track.time, at), out)
     return out
+
+
+def with_peaks(time: np.ndarray, values: np.ndarray, at: np.ndarray) -> np.ndarray:
+    """Values (T, C), of which a full weight makes about 1, at times `at` (N,), evenly spaced: linear between rows, turning points on the nearest frame."""
+    out = linear(time, values, at)
+    if len(time) > 2 and len(at) > 1:
+        _keep_peaks(values, _frames(time, at), out)
+    return out
+
+
+def _frames(time: np.ndarray, at: np.ndarray) -> np.ndarray:
+    """Which of the frames at times `at` (N,) is nearest to each row (T,)."""
+    step = (at[-1] - at[0]) / (len(at) - 1)
+    return np.round((time - at[0]) / step).astype(int)
 
 
 def _keep_peaks(values: np.ndarray, frame: np.ndarray, out: np.ndarray) -> None:

@@ -135,7 +135,8 @@ def presets(people: Identities, folder: Path, progress: Progress, users: int = 4
         mae, nme, still = np.mean(got, axis=0)
         found[preset] = {"mae_mm": float(mae), "nme_percent": float(nme), "ratio": float(mae / still)}
         rows.append(f"{preset} | {PRESETS[preset].rate_hz:g} | {mae:.2f} | {nme:.2f} | {still:.2f} | {mae / still:.2f}")
-    lines = ["\n### Boards and skin", f"\nMeans over the first {users} users. *cyton*: 250 samples a second; *rough*: worse skin, more mains, drift, pops and losses."]
+    about = f"\nMeans over the first {users} users. *cyton*: 250 samples a second; *rough*: worse skin, more mains, drift, pops and losses."
+    lines = ["\n### Boards and skin", about]
     return Section(lines + table("preset | samples/s | MAE mm | NME % | constant | share", rows), found)
 
 
@@ -181,9 +182,10 @@ def together(takes: dict[str, Track], people: Identities, folder: Path, progress
     lines += table("performer | channels | constant | IMUs | electrodes | both", rows)
     if real:
         found["landmarks, real motion"] = {key: real[key] for key in (*_PAPER, "mean_face", "rest_face")}
+        still_mm = min(real[f]["mae_mm"] for f in ("mean_face", "rest_face"))
         lines += [
-            f"\nReal motion is harder than seven poses: trained on {_REAL[0]} (a range of motion of 2.2 minutes) and measured on {_REAL[1]}, landmarks are off by "
-            f"{real['mae_mm']:.2f} mm ({real['nme_percent']:.2f} %), the better constant face by {min(real[f]['mae_mm'] for f in ('mean_face', 'rest_face')):.2f} mm."
+            f"\nReal motion is harder than seven poses: trained on {_REAL[0]} (a range of motion of 2.2 minutes) and measured on {_REAL[1]}, landmarks are "
+            f"off by {real['mae_mm']:.2f} mm ({real['nme_percent']:.2f} %), the better constant face by {still_mm:.2f} mm."
         ]
     return Section(lines, found)
 

@@ -47,13 +47,20 @@ def padded(shape: np.ndarray, model: FlameModel, whose: str) -> np.ndarray:
     return np.pad(shape, (0, S - len(shape)))
 
 
-def fitted(take: Take, source: FlameSource, progress: Callable[[float], None] = lambda _: None) -> Take:
-    """A take of landmarks with a FLAME track beside them, fitted with the face's own model; its identity is found in the points, unless the face wears one.
+def shown(read: Take, take: Take) -> Take:
+    """`take`, as which the take `read` was understood, for `fitted`: its landmarks are left out where a camera's weights or IMUs told more than they do."""
+    if not {"weights", "imu"} & {t.kind for t in read.tracks.values()}:
+        return take
+    return Take(take.name, {name: t for name, t in take.tracks.items() if t.kind != points.KIND}, take.notes, take.sound)
 
-    Raises InnerfaceError.
-    """
-    model = source.load()
-    track = align.common(points.require(take))
+
+def fitted(take: Take, source: FlameSource, progress: Callable[[float], None] = lambda _: None) -> Take:
+    """A take for a face of `source`: landmarks in it become a FLAME track, fitted with the face's own model, and its identity is found in them unless the face
+    wears one. Any other take, and one that holds FLAME parameters, comes back as it is. Raises InnerfaceError."""
+    track = points.find(take)
+    if track is None or tracks.find(take) is not None:
+        return take
+    model, track = source.load(), align.common(track)
     shape = np.array(source.shape) if source.shape else None
     done = Fitter(model, source.embedding(model), shape).fit(points.points_of(track), progress)
     made = tracks.flame_track(track.time, done.expression, done.jaw, done.eyes, done.neck, done.shape, model.sha)

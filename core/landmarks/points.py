@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -40,6 +41,13 @@ def landmark_track(time: np.ndarray, points: np.ndarray, interocular_mm: float =
 def points_of(track: Track) -> np.ndarray:
     """Points (T, 53, 2) of a landmark track, NaN where missing."""
     return track.select(COLUMNS).reshape(len(track.time), COUNT, 2)
+
+
+def blind(track: Track) -> Track:
+    """The track without lids and pupils."""
+    points = points_of(track).copy()
+    points[:, [*GROUPS["lids"], *GROUPS["pupils"]]] = np.nan
+    return replace(track, values=points.reshape(track.values.shape))
 
 
 def interocular_mm(track: Track) -> float:

@@ -98,11 +98,13 @@ def _bundled() -> PointModel:
     return point_model(bundled())
 
 
-def to_weights(track: Track, face: FaceModel | None = None, rest: np.ndarray | None = None) -> Track:
-    """A landmark track as weights (T, 52), on the bundled head if no other is given; `rest` (53, 2): the calm face, found in the track if not given.
-    Points that are missing are bridged; those that are never there say nothing."""
+def to_weights(track: Track, face: FaceModel | None = None, rest: np.ndarray | None = None, causal: bool = False) -> Track:
+    """A landmark track as weights (T, 52), on the bundled head if no other is given; `rest` (53, 2): the calm face, found in the track if not given;
+    `causal`: as live. Points that are missing are bridged; those that are never there say nothing."""
     model = _bundled() if face is None else point_model(face)
     points = bridge(track.time, track.values).reshape(len(track.time), COUNT, 2)
     rest = calm(np.where(np.isnan(points), model.rest, points)) if rest is None else rest
     points = np.where(np.isnan(points), rest, points)
-    return Track("weights", track.time, ARKIT, Solver(model, rest).whole(points))
+    solver = Solver(model, rest)
+    weights = np.array([solver.push(row) for row in points]).reshape(-1, len(ARKIT)) if causal else solver.whole(points)
+    return Track("weights", track.time, ARKIT, weights)

@@ -89,6 +89,7 @@ def test_the_active_object_chooses_among_several_faces(load, scene, addon):
 def test_keying_a_take_is_one_undo_step_away(addon):
     assert "UNDO" in addon.types.INNERFACE_OT_key_takes.bl_options
     assert "UNDO" in addon.types.INNERFACE_OT_add_head.bl_options
+    assert "UNDO" in addon.types.INNERFACE_OT_add_flame.bl_options
 
 
 def test_an_export_never_replaces_a_file_of_another_name(load, addon):
