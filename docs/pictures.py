@@ -6,11 +6,19 @@ from pathlib import Path
 
 import bpy
 import numpy as np
-from innerface.blender_addon import bundled_head, studio
+from innerface.blender_addon import bundled_head, flame_face, studio
 from innerface.cli.demo import sensors
+from innerface.core.bio import network
+from innerface.core.bio.infer import infer
+from innerface.core.bio.simulate import PRESETS, simulate
 from innerface.core.channels import ARKIT
+from innerface.core.flame import source, tracks
+from innerface.core.flame.source import STAND_IN
+from innerface.core.imu.quaternion import from_rotvec
 from innerface.core.performance import EXPRESSIONS, VISEMES
+from innerface.core.performance.posed import posed
 from innerface.core.resample import linear
+from innerface.core.take import Take
 
 IMAGES = Path(__file__).with_name("images")
 HERO = (
@@ -80,12 +88,48 @@ def road() -> None:
     studio.render_image(scene, IMAGES / "road.png")
 
 
+def ear() -> None:
+    """Seven posed expressions' four strongest moments: the performance, and what two simulated electrodes at the ear made of it on a FLAME face (the
+    stand-in)."""
+    bpy.ops.wm.read_homefile(use_factory_startup=True, use_empty=True)
+    scene = bpy.context.scene
+    true = posed(60, 0, 5)
+    points = infer(simulate(true, PRESETS["studio"], 0), network.load()).tracks["landmarks"]
+    made = flame_face.ready(STAND_IN)
+    fitted = tracks.arrays_of(tracks.require(source.fitted(Take("posed", {"landmarks": points}), made.source)))
+    moments = [true.time[true.column(channel).argmax()] for channel in ("mouthSmileLeft", "jawOpen", "browDownLeft", "mouthStretchLeft")]
+    writing = studio.ink()
+    at = np.array(moments)
+    pose = {name: linear(fitted["time"], fitted[name], at) for name in ("expression", "jaw", "eyes")}
+    for column, weights in enumerate(linear(true.time, true.select(ARKIT), at)):
+        obj, rig = bundled_head.add(scene.collection)
+        rig.location = ((column - 1.5) * 0.26, 0.0, 0.165)
+        for channel, value in zip(ARKIT, weights):
+            obj.data.shape_keys.key_blocks[channel].value = float(value)
+        obj, rig = flame_face.add(scene.collection, made, correctives=True)
+        rig.location = ((column - 1.5) * 0.26, 0.0, -0.205)
+        for k, value in enumerate(pose["expression"][column]):
+            obj.data.shape_keys.key_blocks[f"expression{k}"].value = float(value)
+        for bone, turn in (("jaw", pose["jaw"]), ("eye.L", pose["eyes"][:, :3]), ("eye.R", pose["eyes"][:, 3:])):
+            rig.pose.bones[bone].rotation_quaternion = from_rotvec(turn[column])
+    for words, height in (("performance", 0.165), ("two electrodes, FLAME layout", -0.205)):
+        scene.collection.objects.link(studio.label(words, (-0.54, -0.1, height - 0.02), 0.02, writing, upwards=True))
+    studio.light(scene, 1.6)
+    studio.camera(scene, (-0.035, -0.04, -0.02), 6.0, lens=185)
+    scene.camera.location.z = -0.02
+    scene.camera.rotation_euler = (math.pi / 2, 0, 0)
+    studio.cycles(scene, 48)
+    scene.render.resolution_x, scene.render.resolution_y = 1600, 1040
+    studio.render_image(scene, IMAGES / "ear.png")
+
+
 def main(names: list[str]) -> None:
     """Render the named pictures, or all."""
     makers = {
         "hero": hero,
         "topology": topology,
         "road": road,
+        "ear": ear,
         "contact_sheet": lambda: studio.contact_sheet(IMAGES / "contact_sheet.png", 1800, 16),
     }
     for name in names or makers:

@@ -121,7 +121,7 @@ def electrodes(people: Identities, folder: Path, pictures: Path, progress: Progr
     return Section(lines, found)
 
 
-def presets(people: Identities, folder: Path, progress: Progress, users: int = 4) -> Section:
+def presets(people: Identities, folder: Path, progress: Progress, users: int = 3) -> Section:
     """The same with worse skin and with a slower board."""
     rows, found = [], {}
     names = ("studio", "cyton", "rough")

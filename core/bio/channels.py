@@ -1,4 +1,5 @@
-"""From the points that electrodes give to Apple's 52 channels, and how sure each channel is: as sure as the points that it moves."""
+"""From the points that electrodes give to Apple's 52 channels, and how sure each channel is: as sure as the points that it moves, and as they tell it from
+others."""
 
 from __future__ import annotations
 
@@ -15,15 +16,17 @@ from .network import BioNetwork
 
 
 def confidence(network: BioNetwork) -> np.ndarray:
-    """(52,) 0..1: what the network explained of the points that each channel moves, weighted by how far it moves them; 0 for what no point shows."""
+    """(52,) 0..1: what the network explained of the points that each channel moves, weighted by how far it moves them, times how far points tell the channel
+    from all others; 0 for what no point shows."""
     model = point_model(bundled())
+    told = solve.Solver(model, network.rest).told
     moved = np.linalg.norm(model.basis, axis=2) ** 2
     for k, name in enumerate(ARKIT):
         if name.startswith("eyeLook"):
             moved[k] = 0.0
             moved[k, INNER + (0 if name.endswith("Left") else 1)] = 1.0
     size = moved.sum(axis=1)
-    return np.where(size > 1e-6, moved @ network.explained / np.maximum(size, 1e-12), 0.0)
+    return told * np.where(size > 1e-6, moved @ network.explained / np.maximum(size, 1e-12), 0.0)
 
 
 def weights(take: Take, network: BioNetwork, causal: bool = False, raw: bool = False) -> Take:

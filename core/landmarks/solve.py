@@ -23,6 +23,7 @@ _TEMPORAL = 4e-4  # of a change from frame to frame, the same
 _LIMIT = 1.0
 _ROUNDS, _ROUNDS_LIVE = 300, 80
 _FAINT = 0.004  # a channel that moves all points by less than this is not told from noise
+_HIDDEN = np.array([c == "tongueOut" for c in ARKIT])  # its lips move, but it is none of the points
 _CALM = 0.25  # share of the frames that the calm face is taken from
 
 
@@ -37,12 +38,17 @@ class Solver:
                 row[0, k] = 0.33
                 basis[k, INNER:] = (model.points(row)[0, INNER:] - model.rest[INNER:]) / 0.33
         shown = np.sqrt((basis**2).sum(axis=(1, 2)))
-        basis[shown < _FAINT] = 0.0
+        basis[(shown < _FAINT) | _HIDDEN] = 0.0
         self.basis = basis.reshape(len(ARKIT), -1)
         self.shown = shown >= _FAINT
         # one variance for all channels; those that look alike from the front share what is seen
         self.hessian = self.basis @ self.basis.T + _PRIOR * np.eye(len(ARKIT))
         self.last: np.ndarray | None = None
+
+    @property
+    def told(self) -> np.ndarray:
+        """(52,) 0..1: how far exact points would tell each channel from all others: the share of its prior variance that they take away."""
+        return 1 - _PRIOR * np.diag(np.linalg.inv(self.hessian))
 
     def whole(self, points: np.ndarray) -> np.ndarray:
         """Weights (T, 52) of points (T, 53, 2) of a recording. Projected gradient with momentum (FISTA) on all rows at once."""

@@ -1,4 +1,4 @@
-"""Electrodes and a camera of one performance find each other, and of two performances do not. Everything is simulated; results.md has the figures of many more."""
+"""Electrodes and a camera of one performance find each other, and of two performances do not. Everything is simulated."""
 
 import numpy as np
 import pytest
