@@ -65,6 +65,17 @@ def procrustes(points: np.ndarray) -> np.ndarray:
     return np.stack([moved.real, moved.imag], axis=-1)
 
 
+def with_pupils(points: np.ndarray) -> np.ndarray:
+    """Points (T, 53, 2) of a tracker that knows no pupils with still ones, midway between the corners of the resting eyes; others as they are."""
+    rest = median_face(points)
+    out = np.array(points)
+    for pupil, corners in _CORNERS.items():
+        if np.isnan(rest[pupil]).any():
+            out[:, pupil] = rest[list(corners)].mean(axis=0)
+    out[np.isnan(points).all(axis=(1, 2))] = np.nan
+    return out
+
+
 def check_faces(points: np.ndarray) -> str:
     """What is wrong with points (T, 53, 2) of the common space, as a sentence, or "" where they look like a face."""
     rest = median_face(points)

@@ -29,7 +29,8 @@ from ...core.bio.signal import BioSignal
 from ...core.errors import InnerfaceError
 from ...core.files import replacing
 from ...core.landmarks import kalman
-from ...core.landmarks.points import COUNT, GROUPS, interocular_mm, points_of
+from ...core.landmarks.points import COUNT, GROUPS, interocular_mm
+from ...core.landmarks.solve import calm as calm_face
 from ...core.take import Track
 
 _KEPT, _KEPT_LEAST_S, _GUARD_S = 0.15, 8.0, 1.0
@@ -164,7 +165,7 @@ def paired(signal: BioSignal, landmarks: Track) -> Paired:
     mains = mains_of(signal.values, signal.rate)
     emg, eog = features.whole(signal.values, signal.rate, mains)
     last = last_feature(landmarks.time, signal.start)
-    points = points_of(landmarks).reshape(len(last), -1)
+    points = landmarks.values
     use = inside(last, len(emg)) & np.isfinite(points).all(axis=1)
     gone = signal.missing.any(axis=1)
     if gone.any():
@@ -264,7 +265,7 @@ def train(
     live, both = (_tune(data.time[held], guess, truth[held], how) for how in (kalman.causal, kalman.smooth))
     seen = linear_model(pooled(np.concatenate(segments(rows), axis=1)), truth[rows])
     plain = (pooled(np.concatenate(segments(held), axis=1)) - seen[0]) / seen[1] @ seen[2]
-    calm = _rest(truth[rows])
+    calm = calm_face(truth[rows].reshape(-1, COUNT, 2)).ravel()
     wrong = ((guess - truth[held]).reshape(-1, COUNT, 2) ** 2).sum(axis=(0, 2))
     moved = ((truth[held] - truth[held].mean(axis=0)).reshape(-1, COUNT, 2) ** 2).sum(axis=(0, 2))
     explained = np.clip(1 - wrong / np.maximum(moved, 1e-9), 0, 1)
@@ -288,13 +289,6 @@ def train(
     }  # fmt: skip
     _write(net, Path(out), about | {f"card.{k}": v for k, v in card.items()}, data)
     return card
-
-
-def _rest(points: np.ndarray) -> np.ndarray:
-    """The calm face (106,): the median of the frames nearest to the median face, for a face at rest is where it is most often."""
-    middle = np.median(points, axis=0)
-    far = np.linalg.norm(points - middle, axis=1)
-    return np.median(points[far <= np.quantile(far, 0.25)], axis=0)
 
 
 def _tune(time_s: np.ndarray, guess: np.ndarray, truth: np.ndarray, how: Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]) -> np.ndarray:

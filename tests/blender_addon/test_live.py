@@ -67,6 +67,54 @@ def test_an_animator_connects_calibrates_records_and_bakes(load, addon, live, sc
     live.thread = None
 
 
+def test_electrodes_alone_show_a_face_are_checked_recorded_and_baked(load, addon, live, scene, electrodes_network):
+    bpy, settings = addon, load("blender_addon.settings").preferences()
+    key = bpy.context.active_object.data.shape_keys
+    settings.sensors, settings.electrodes, settings.electrodes_network, settings.playback = "NONE", "VIRTUAL", str(electrodes_network), False
+    scene.innerface.slate = "worn"
+    assert bpy.ops.innerface.connect() == {"FINISHED"}
+    play(live, lambda: live.status.get("output") == "electrodes" and len(live.status["electrodes"]["channels"]) == 2)
+    play(live, lambda: max(b.value for b in key.key_blocks) > 0.05)
+    assert bpy.ops.innerface.check() == {"FINISHED"}
+    play(live, lambda: live.status["check"]["step"] == "Bite three times")
+    bpy.ops.innerface.calibrate_cancel()
+    play(live, lambda: not live.status["check"]["step"])
+    assert bpy.ops.innerface.record() == {"FINISHED"}
+    play(live, lambda: (live.status.get("recording") or {}).get("seconds", 0) > 6)
+    bpy.ops.innerface.stop()
+    play(live, lambda: live.shoot is None)
+    path = Path(settings.takes_folder) / "worn_001.mcap"
+    load("blender_addon.takes").refresh(str(path), wait=True)
+    assert bpy.ops.innerface.take_bake() == {"FINISHED"}
+    bpy.ops.innerface.disconnect()
+    action = key.animation_data.action
+    curves = load("blender_addon.compat").all_curves(action)
+    assert action.name.startswith("worn_001") and max(len(c.keyframe_points) for c in curves) > 5
+
+
+def test_who_gives_no_network_has_electrodes_recorded_and_is_told_why_no_face_comes(load, addon, live):
+    settings, connection = load("blender_addon.settings").preferences(), load("blender_addon.connection")
+    settings.sensors, settings.electrodes = "NONE", "CYTON"
+    assert connection.network(settings) == "" and not connection.silent(settings)
+    settings.electrodes_port = "/dev/there-is-none"
+    live.connect(addon.context)
+    play(live, lambda: not live.on, 20)
+    assert "/dev/there-is-none" in live.problem
+    settings.electrodes = "NONE"
+    assert connection.silent(settings)
+    with pytest.raises(RuntimeError):
+        addon.ops.innerface.connect()
+
+
+def test_a_network_that_is_no_network_is_one_sentence_in_the_panel(load, addon, live, tmp_path):
+    settings = load("blender_addon.settings").preferences()
+    (tmp_path / "x.onnx").write_text("no network")
+    settings.sensors, settings.electrodes, settings.electrodes_network = "NONE", "VIRTUAL", str(tmp_path / "x.onnx")
+    live.connect(addon.context)
+    play(live, lambda: not live.on, 20)
+    assert "x.onnx" in live.problem and "\n" not in live.problem
+
+
 def test_a_take_that_runs_when_blender_disconnects_is_kept_whole(load, addon, live, scene):
     settings = load("blender_addon.settings").preferences()
     settings.sensors, settings.playback = "VIRTUAL", False

@@ -53,7 +53,7 @@ def drawn(load, addon, monkeypatch):
     def draw(name):
         kind = getattr(panels, f"INNERFACE_PT_{name}", None) or getattr(above, f"INNERFACE_PT_{name}")
         panel = SimpleNamespace(layout=Layout())
-        for extra in ("_choose", "_streams", "_sensors", "_said"):
+        for extra in ("_choose", "_streams", "_sensors", "_electrodes", "_checking", "_heard", "_said"):
             if hasattr(kind, extra):
                 setattr(panel, extra, getattr(kind, extra).__get__(panel))
         kind.draw(panel, addon.context)
@@ -87,6 +87,7 @@ def connected(load, addon):
     live.thread = SimpleNamespace(status=dict(STATUS), state="running", take=list, now=lambda: 0.0, stop=lambda *_: None)
     yield live
     live.thread = live.shoot = None
+    live.problem = live.face_problem = live.paused = ""
 
 
 def test_idle_says_how_to_begin(drawn, addon):
@@ -106,8 +107,6 @@ def test_phones_are_asked_about_before_they_are_heard_and_the_address_is_shown_a
     settings.network = True
     said, _ = drawn("connect")
     assert (f"{settings.interface}   port 11111" in said) or "Allow Online Access" in said
-    settings.camera = settings.sensors = "NONE"
-    assert "BrainFlow or LSL" in drawn("connect")[0]
 
 
 def test_connected_shows_lights_rates_losses_batteries_and_likely_causes(drawn, addon, connected):
@@ -121,6 +120,41 @@ def test_connected_shows_lights_rates_losses_batteries_and_likely_causes(drawn, 
     said, buttons = drawn("sites")
     assert buttons == ["innerface.touch"] * 3 and "Tap the sensor at oculi left" in said and "20%" in said
     assert "to 127.0.0.1:39539 by VMC" in drawn("stream")[0] and "Delay the audio by 48 ms" in drawn("stream")[0]
+
+
+WORN = {
+    "device": "virtual wearer (simulated)", "network": False, "live": False, "say": "give --electrodes M.onnx",
+    "channels": [{"name": "lower", "state": "ok", "words": "", "rest_uv": 2.2, "mains_uv": 5.4},
+                 {"name": "front", "state": "away", "words": "it floats: the electrode is off the skin", "rest_uv": 90.0, "mains_uv": 300.0}],
+}  # fmt: skip
+
+
+def test_every_electrode_has_a_line_and_what_keeps_it_from_making_a_face_is_said_in_the_addons_words(load, drawn, connected):
+    settings = load("blender_addon.settings").preferences()
+    settings.sensors, settings.electrodes = "NONE", "VIRTUAL"
+    connected.thread.status |= {"electrodes": WORN, "sites": {}, "calibrated": False}
+    said, _ = drawn("connect")
+    assert "lower   2 uV at rest, 5 uV of hum" in said and "off the skin" in said and "choose the performer's network under Performer" in " ".join(said.split())
+    assert "--electrodes" not in said
+    said, buttons = drawn("calibrate")
+    assert buttons == ["innerface.check"] and "Check Electrodes" in said
+    connected.thread.status |= {"check": {"step": "Bite three times", "left_s": 2.0, "done": 0.4, "places": None, "electrodes": None}}
+    assert "Bite three times  2" in drawn("calibrate")[0]
+    connected.thread.status |= {"check": {"step": "", "left_s": 0.0, "done": 1.0, "places": None, "electrodes": ["electrode front does not hear the bite"]}}
+    assert "does not hear the bite" in drawn("calibrate")[0]
+    connected.thread.status["check"]["electrodes"] = []
+    assert "Every electrode hears what it should" in drawn("calibrate")[0]
+
+
+def test_a_board_is_chosen_with_what_it_needs_and_libraries_that_are_missing_are_not_offered(load, drawn, addon, monkeypatch):
+    settings, module = load("blender_addon.settings").preferences(), load("blender_addon.settings")
+    settings.sensors, settings.electrodes = "NONE", "CYTON"
+    assert "electrodes_port electrodes_inputs" in drawn("connect")[0] and "electrodes_network" in drawn("performer")[0]
+    monkeypatch.setattr(module, "find_spec", lambda name: None)
+    monkeypatch.setattr(module, "_boards", [])
+    assert [e[0] for e in module._electrodes(None, None)] == ["NONE", "VIRTUAL", "CYTON"]
+    settings.electrodes = "NONE"
+    assert "BrainFlow or LSL" in drawn("connect")[0]
 
 
 def test_a_calibration_and_a_check_lead_the_performer(drawn, connected):

@@ -23,6 +23,15 @@ def sensors(tmp_path_factory):
     return folder / "t.imu.csv", folder / "song.csv"
 
 
+@pytest.fixture(scope="session")
+def worn(tmp_path_factory):
+    """Simulated electrodes of 40 s of posed expressions, and the performance."""
+    folder = tmp_path_factory.mktemp("worn")
+    arguments = ["simulate", "bio", "posed:40:3", "--out", str(folder / "t.bio.csv"), "--weights-out", str(folder / "t.csv")]
+    assert main(arguments) == 0
+    return folder / "t.bio.csv", folder / "t.csv"
+
+
 def outputs(folder):
     return sorted(p.name for p in folder.iterdir())
 

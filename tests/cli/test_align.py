@@ -6,6 +6,8 @@ from innerface.cli import main
 from innerface.core import formats
 from innerface.core.performance import perform
 
+from .conftest import told
+
 
 def test_align_prints_the_contracts_keys(sensors, capsys):
     imu, song = sensors
@@ -51,3 +53,39 @@ def test_a_take_is_aligned_to_a_song_by_its_own_sound(tmp_path, capsys):
     assert main(["align", str(tmp_path / "a.csv"), str(tmp_path / "song.wav"), "--json"]) == 0
     said = json.loads(capsys.readouterr().out)
     assert said["method"] == "sound" and said["offset_s"] == pytest.approx(start - 4.2, abs=0.005) and said["confidence"] >= 0.8
+
+
+def test_electrodes_and_a_camera_are_aligned_in_either_order(worn, tmp_path, capsys):
+    bio, song = worn
+    take = formats.read_take(song)
+    take.weights().time += 100.0
+    formats.write_take(take, tmp_path / "late.mcap")
+    assert main(["landmarks", str(tmp_path / "late.mcap"), "--out", str(tmp_path / "late.landmarks.csv"), "--face", "bundled"]) == 0
+    for camera in ("late.mcap", "late.landmarks.csv"):
+        for pair, offset in (([str(tmp_path / camera), str(bio)], 100.0), ([str(bio), str(tmp_path / camera)], -100.0)):
+            capsys.readouterr()
+            assert main(["align", *pair, "--json"]) == 0
+            said = json.loads(capsys.readouterr().out)
+            assert set(said) == {"offset_s", "drift_ppm", "confidence", "method", "correlation"}
+            assert said["offset_s"] == pytest.approx(offset, abs=0.05) and said["method"] == "eyes" and said["confidence"] > 0.5
+    assert main(["align", str(bio), str(tmp_path / "late.mcap")]) == 0
+    assert "s after" in (said := capsys.readouterr().out) and float(said.split("begins ")[1].split()[0]) == pytest.approx(6.0, abs=0.05)
+
+
+def test_two_takes_of_electrodes_and_takes_of_two_performances_are_refused(worn, song, capsys):
+    bio, _ = worn
+    assert "align each with the camera" in told(capsys, "align", bio, bio)
+    assert "do not match" in told(capsys, "align", song, bio)
+
+
+def test_face_imus_are_aligned_with_electrodes_by_muscles_alone(tmp_path, capsys):
+    from innerface.core.performance.generate import generate
+    from innerface.core.take import Take
+
+    formats.write_take(Take("long", {"weights": generate(120, np.random.default_rng(3))}), tmp_path / "long.csv")
+    assert main(["simulate", "imu", str(tmp_path / "long.csv"), "--out", str(tmp_path / "t.imu.csv"), "--face", "bundled"]) == 0
+    assert main(["simulate", "bio", str(tmp_path / "long.csv"), "--out", str(tmp_path / "t.bio.csv")]) == 0
+    capsys.readouterr()
+    assert main(["align", str(tmp_path / "t.imu.csv"), str(tmp_path / "t.bio.csv"), "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert said["method"] == "muscles" and abs(said["offset_s"]) < 0.15 and said["confidence"] <= 0.5

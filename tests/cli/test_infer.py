@@ -166,3 +166,61 @@ def test_train_linear_writes_a_model_that_infers(sensors, tmp_path, capsys):
     said = json.loads(capsys.readouterr().out)
     assert "2 simulated takes" in said["card"]["data"] and "real" not in said["card"]["data"]
     assert main(["infer", str(imu), "--out", str(tmp_path / "w.csv"), "--model", str(model)]) == 0
+
+
+def test_electrodes_become_60_rows_a_second_with_timecode_of_the_take(worn, electrodes_network, tmp_path, capsys):
+    bio, song = worn
+    out = tmp_path / "w.csv"
+    assert main(["infer", str(bio), "--out", str(out), "--electrodes", str(electrodes_network), "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    source, track = formats.read_take(bio).tracks["biosignal"], formats.read_take(out).weights()
+    assert said["rows"] == len(track.time) == pytest.approx(source.duration * 60, abs=3) and track.rate == pytest.approx(60, rel=1e-3)
+    assert track.time[0] % 86400 == pytest.approx(source.time[0] % 86400, abs=1e-3)
+    assert said["from"] == "electrodes" and [q["channel"] for q in said["quality"]] == ["lower", "front"] and said["x_realtime"] > 1
+    assert main(["evaluate", "--pred", str(out), "--truth", str(song), "--face", "bundled", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["matched_by"] == "timecode"
+
+
+def test_model_means_the_same_for_electrodes_and_live_and_raw_are_other_faces(worn, electrodes_network, tmp_path, capsys):
+    bio, _ = worn
+    faces = []
+    for flags in (["--electrodes", str(electrodes_network)], ["--model", str(electrodes_network)], ["--model", str(electrodes_network), "--causal"],
+                  ["--model", str(electrodes_network), "--raw"]):  # fmt: skip
+        assert main(["infer", str(bio), "--out", str(tmp_path / "w.csv"), *flags]) == 0
+        faces.append(formats.read_take(tmp_path / "w.csv").weights().values)
+    assert "x real time" in capsys.readouterr().out
+    assert np.array_equal(faces[0], faces[1]) and not np.allclose(faces[0], faces[2]) and not np.allclose(faces[0], faces[3])
+
+
+def test_a_take_of_both_is_fused_where_the_performers_network_is_given(worn, sensors, electrodes_network, tmp_path, capsys):
+    take = formats.read_take(sensors[0])
+    bio = formats.read_take(worn[0]).tracks["biosignal"]
+    take.tracks["biosignal"] = bio
+    bio.time += take.tracks["imu"].time[0] - bio.time[0]
+    formats.write_take(take, tmp_path / "both.mcap")
+    said, faces = [], []
+    for flags in ([], ["--electrodes", str(electrodes_network)]):
+        assert main(["infer", str(tmp_path / "both.mcap"), "--out", str(tmp_path / "w.csv"), "--json", *flags]) == 0
+        said.append(json.loads(capsys.readouterr().out))
+        faces.append(formats.read_take(tmp_path / "w.csv").weights().values)
+    assert any("--electrodes" in n for n in said[0]["notes"]) and "electrodes" not in said[0]
+    assert {"neutral", "turn", "quality", "renamed", "invented"} <= set(said[1]) and len(said[1]["electrodes"]) == 2 and not np.allclose(*faces)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["infer", "BIO", "--out", "w.csv", "--neutral", "0:3"], ["--neutral", "holds electrodes"]),
+        (["infer", "BIO", "--out", "w.csv", "--smooth", "mouth=1"], ["--smooth", "holds electrodes"]),
+        (["infer", "BIO", "--out", "w.csv", "--model", "a.onnx", "--electrodes", "a.onnx"], ["mean the same"]),
+        (["infer", "BIO", "--out", "w.csv", "--electrodes", "none.onnx"], ["none.onnx", "no such file"]),
+        (["infer", "BIO", "--out", "w.csv", "--model", "linear"], ["linear"]),
+        (["infer", "IMU", "--out", "w.csv", "--electrodes", "none.onnx"], ["holds no electrodes"]),
+    ],
+)
+def test_every_mistake_with_electrodes_ends_in_one_line_and_leaves_nothing(worn, sensors, tmp_path, capsys, monkeypatch, arguments, words):
+    monkeypatch.chdir(tmp_path)
+    line = told(capsys, *[a.replace("BIO", str(worn[0])).replace("IMU", str(sensors[0])) for a in arguments])
+    for word in words:
+        assert word in line
+    assert outputs(tmp_path) == []

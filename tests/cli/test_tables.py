@@ -64,3 +64,23 @@ def test_steps_and_training_are_measured_on_performers_never_seen_only(made, fac
     assert set(two.figures) == {"full", "without simulation", "without fine-tuning"}
     rows = cells(two.lines)
     assert rows[0][5:] == ["0.67", "0.72", "0.31", "0.0057"] and all(len(r) == 9 for r in rows)
+
+
+def test_a_users_electrodes_stand_beside_faces_that_never_move(data, tmp_path, monkeypatch):
+    import shutil
+
+    from innerface.cli.tables import electrodes
+    from innerface.core.bio.network import SHIPPED
+    from innerface.core.face_model import Identities
+
+    monkeypatch.setattr(electrodes, "TEST_S", 40.0)
+    shutil.copy(SHIPPED, tmp_path / "studio-0.onnx")  # user 0's own network, so that nothing is trained here
+    said = electrodes.electrodes(Identities(data / "ict_facekit.npz"), tmp_path, tmp_path, lambda _: None, users=1)
+    rows = cells(said.lines)
+    assert len(rows) == 2 and all(len(r) == len(rows[0]) for r in rows)
+    own = said.figures["user 0"]
+    assert float(rows[0][1]) == pytest.approx(own["mae_mm"], abs=0.006) and own["ratio"] == pytest.approx(own["mae_mm"] / own["constant_mm"])
+    who = electrodes.user(0, Identities(data / "ict_facekit.npz"))
+    assert electrodes._crossed(who, electrodes.network.load()) < 0.9 * own["constant_mm"], "from its own calm face to the user's"
+    assert (tmp_path / "landmarks-cdf.png").stat().st_size > 5000
+    assert any("Ours are simulated" in line for line in said.lines)

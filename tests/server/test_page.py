@@ -7,6 +7,7 @@ import pytest
 from innerface.core import formats
 from innerface.server.hub import Hub, Options
 from innerface.server.sources.virtual import Habits, Virtual
+from innerface.server.sources.virtual_bio import VirtualBio, Worn
 from innerface.server.websocket import Door
 
 from .chromium import Chromium, program
@@ -14,14 +15,14 @@ from .chromium import Chromium, program
 pytestmark = [pytest.mark.browser, pytest.mark.skipif(program() is None, reason="no Chromium here (Debian: apt-get install chromium)")]
 
 
-def on_the_page(tmp_path, work, width=1400, height=900, **options):
-    """Runs `await work(browser, hub, door)` with the page open on a virtual performer."""
+def on_the_page(tmp_path, work, width=1400, height=900, source=None, **options):
+    """Runs `await work(browser, hub, door)` with the page open on a virtual performer, or on another source."""
 
     async def whole():
         hub = Hub(Options(folder=tmp_path, model="linear", sites=tmp_path / "sites.json", **options))
         door = Door(hub, port=0, token="a-good-token")
         await door.start()
-        await hub.start([Virtual(None, Habits(loss=0.01))], [])
+        await hub.start([source or Virtual(None, Habits(loss=0.01))], [])
         try:
             async with Chromium(width, height) as browser:
                 await browser.open(door.link())
@@ -84,3 +85,17 @@ def test_without_the_token_there_is_no_page(tmp_path):
         browser.problems.clear()
 
     on_the_page(tmp_path, work)
+
+
+def test_every_electrode_has_a_light_and_words_and_a_click_checks_them(tmp_path, electrodes_network):
+    async def work(browser, hub, door):
+        await browser.until("document.querySelector('#summary').innerText.includes('electrodes')", 20)
+        await browser.until("document.querySelectorAll('#electrodes .stream').length === 2", 20)
+        await browser.until("document.querySelectorAll('#electrodes .away').length === 1", 20)
+        assert "flat" in await browser.value("document.querySelector('#electrodes').innerText")
+        assert await browser.value("document.querySelector('#calibrate').innerText") == "Check"
+        await browser.click("#calibrate")
+        await browser.until("document.querySelector('#calibration').innerText.includes('Relax your face')")
+        await browser.until("document.querySelector('#calibration').innerText.includes('electrode front')", 30)
+
+    on_the_page(tmp_path, work, source=VirtualBio(None, Worn(flat="front")), electrodes=str(electrodes_network))

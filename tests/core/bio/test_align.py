@@ -43,7 +43,9 @@ def filmed(track, fps=30.0, offset=0.0, drift=0.0, seed=0, jitter=0.004):
 
 
 @pytest.mark.parametrize("preset", ["studio", "rough", "cyton"])
-@pytest.mark.parametrize(("kind", "seconds", "fps", "offset"), [("posed", 20, 24, -30.0), ("posed", 60, 60, 200.0), ("generated", 40, 30, 3.7), ("generated", 120, 24, 0.0)])
+@pytest.mark.parametrize(
+    ("kind", "seconds", "fps", "offset"), [("posed", 20, 24, -30.0), ("posed", 60, 60, 200.0), ("generated", 40, 30, 3.7), ("generated", 120, 24, 0.0)]
+)
 def test_a_camera_is_placed_on_the_electrodes_clock_to_50_ms(preset, kind, seconds, fps, offset):
     track = performed(kind, seconds, 5)
     found = align(worn(track, preset, 5), filmed(track, fps, offset))

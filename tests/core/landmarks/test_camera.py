@@ -111,3 +111,14 @@ def test_a_table_without_eyes_ends_in_one_line():
     empty[:, :8] = 1.0
     with pytest.raises(InnerfaceError, match="track the face again"):
         align.common(Track("landmarks", np.arange(4.0), points.COLUMNS, empty, {"space": align.IMAGE}))
+
+
+def test_a_tracker_without_pupils_gets_still_ones_where_eyes_are():
+    own = expressions()
+    own[:, points.INNER :] = np.nan
+    own[7] = np.nan
+    done = align.with_pupils(own)
+    assert np.isfinite(np.delete(done, 7, axis=0)).all() and np.isnan(done[7]).all()
+    np.testing.assert_allclose(np.delete(done, 7, axis=0)[:, points.LEFT_PUPIL], np.broadcast_to(MODEL.rest[points.LEFT_PUPIL], (59, 2)), atol=0.05)
+    whole = expressions()
+    np.testing.assert_array_equal(align.with_pupils(whole), whole)
