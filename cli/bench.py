@@ -9,7 +9,7 @@ from typing import Any
 from ..core.errors import InnerfaceError
 
 # and whether each has a soak: minutes instead of seconds
-BENCHES = {"keying": False, "imu": False, "infer": True, "bridge": True, "addon": True, "hybrid": False, "flame": False}
+BENCHES = {"keying": False, "imu": False, "infer": True, "bridge": True, "addon": True, "hybrid": False, "flame": False, "electrodes": False}
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

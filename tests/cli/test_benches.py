@@ -50,3 +50,27 @@ def test_bench_hybrid_beats_every_dead_baseline_and_prints_its_keys(capsys):
     assert mse["sensors"] < 0.5 * dead and mse["other take"] < 0.5 * dead
     assert mse["no device"] < min(mse[m] for m in ("camera", "hold", "mean face", "interpolated"))
     assert said["outside_changed"] == 0.0 and said["f1"] > 0.9
+
+
+def test_bench_electrodes_beats_every_dead_baseline_and_prints_its_keys(monkeypatch, capsys):
+    from innerface.cli.benches import electrodes
+
+    monkeypatch.setattr(electrodes, "SECONDS", 40.0)
+    monkeypatch.setattr(electrodes, "LIVE_S", 5.0)
+    assert main(["bench", "electrodes", "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert {"input", "files", "offline_x_realtime", "live_p50_ms", "live_p99_ms", "lookahead_ms"} <= set(said)
+    for dead in ("mean_face_mm", "rest_face_mm", "hold_mm"):
+        assert said["mae_mm"] < 0.8 * said[dead] and said["live_mae_mm"] < 0.9 * said[dead], dead
+
+
+def test_bench_flame_beats_every_dead_baseline_and_prints_its_keys(monkeypatch, capsys):
+    from innerface.cli.benches import flame
+
+    monkeypatch.setattr(flame, "FRAMES", 240)
+    monkeypatch.setattr(flame, "LIVE", 60)
+    monkeypatch.setattr(flame, "PLAIN", 2)
+    assert main(["bench", "flame", "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert {"input", "fit_ms", "fit_x_realtime"} <= set(said)
+    assert said["residual_percent"] < 0.5 and said["residual_percent"] < 0.2 * min(said["neutral_percent"], said["mean_face_percent"])
