@@ -21,6 +21,18 @@ def user_folder() -> Path:
         return Path(bpy.utils.user_resource("DATAFILES", path="innerface", create=True))
 
 
+def silent(settings: Any) -> bool:
+    """Whether nothing is chosen to hear. (What Blender lacks the library of is "".)"""
+    return settings.sensors == settings.camera == "NONE" and settings.electrodes in ("NONE", "")
+
+
+def network(settings: Any) -> str:
+    """The file of the performer's network for electrodes, "" for none; the virtual wearer has one of its own."""
+    if settings.electrodes_network:
+        return bpy.path.abspath(settings.electrodes_network)
+    return "simulated" if settings.electrodes == "VIRTUAL" else ""
+
+
 def needs_network(settings: Any) -> bool:
     """Whether what is chosen comes from other devices."""
     return settings.sensors in LAN or settings.camera in LAN
@@ -45,24 +57,36 @@ def sources(settings: Any) -> Callable[[], list[Any]]:
     s = {name: getattr(settings, name) for name in ("sensors", "camera", "device_port", "slimevr_port", "livelink_port", "vmc_port", "phone", "bridge")}
     token, listen = settings.bridge_token, host(settings)
     serial, take = settings.serial_port.strip(), bpy.path.abspath(settings.take) if settings.take else ""
-    if s["sensors"] == s["camera"] == "NONE":
-        raise InnerfaceError("nothing is chosen to hear; choose sensors or a camera under Connect")
+    worn, port, board, stream, chosen = (
+        getattr(settings, f"electrodes{name}").strip() for name in ("", "_port", "_board", "_stream", "_inputs")
+    )
+    if silent(settings):
+        raise InnerfaceError("nothing is chosen to hear; choose sensors, electrodes or a camera under Connect")
+    if worn == "BRAINFLOW" and not board:
+        raise InnerfaceError("no board is named; give BrainFlow's name or number of it under Connect, such as ganglion")
     if s["sensors"] == "TAKE" and not take:
         raise InnerfaceError("no take is chosen; choose one under Connect")
 
     def make() -> list[Any]:
-        from ..server.sources import bridge, replay, serial_port, udp, virtual
+        from ..server.sources import boards, bridge, inputs, replay, serial_port, udp, virtual, virtual_bio
 
-        def wired() -> Any:
+        def usb(given: str) -> str:
             there = serial_port.ports()
-            if not serial and not there:
+            if not given and not there:
                 raise InnerfaceError("no USB port is there; plug the device in, or name its port under Connect")
-            return serial_port.SerialDevice(serial or there[0])
+            return given or there[0]
+
+        at_ear: dict[str, Callable[[], Any]] = {
+            "VIRTUAL": virtual_bio.VirtualBio,
+            "CYTON": lambda: serial_port.Cyton(usb(port), inputs.inputs(chosen, "")),
+            "BRAINFLOW": lambda: boards.BrainFlow(board, {"serial_port": port} if port else {}, inputs.inputs(chosen, "")),
+            "LSL": lambda: boards.Lsl(stream or "EMG", inputs.inputs(chosen, "")),
+        }
 
         kinds: dict[str, Callable[[], Any]] = {
             "VIRTUAL": virtual.Virtual,
             "DEVICE": lambda: udp.Devices(listen, s["device_port"]),
-            "SERIAL": wired,
+            "SERIAL": lambda: serial_port.SerialDevice(usb(serial)),
             "SLIMEVR": lambda: udp.SlimeVr(listen, s["slimevr_port"]),
             "TAKE": lambda: replay.Replay(take, loop=True),
             "LIVELINKFACE": lambda: udp.LiveLinkFace(listen, s["livelink_port"]),
@@ -70,7 +94,8 @@ def sources(settings: Any) -> Callable[[], list[Any]]:
             "VMC": lambda: udp.Vmc(LOOPBACK, s["vmc_port"]),
             "BRIDGE": lambda: bridge.Bridge(s["bridge"].strip(), token),
         }
-        return [kinds[kind]() for kind in (s["sensors"], s["camera"]) if kind != "NONE"]
+        heard = [kinds[kind]() for kind in (s["sensors"], s["camera"]) if kind != "NONE"]
+        return [*heard, at_ear[worn]()] if worn in at_ear else heard
 
     return make
 

@@ -75,7 +75,7 @@ class Live:
         layout = bpy.path.abspath(settings.layout_file) if settings.layout_file else "default"
         options = {
             "layout": layout, "folder": takes.folder(), "loss": dict.fromkeys(("sensors", "camera"), settings.loss),
-            "sites": connection.user_folder() / "sites.json", "lookahead": not settings.lowest_delay,
+            "sites": connection.user_folder() / "sites.json", "lookahead": not settings.lowest_delay, "electrodes": connection.network(settings) or None,
         }  # fmt: skip
         adapter = bpy.path.abspath(settings.adapter) if settings.adapter else ""
         self.thread = HubThread(connection.sources(settings), connection.sinks(settings), options, adapter, before)

@@ -42,8 +42,8 @@ class INNERFACE_OT_connect(Mended, bpy.types.Operator):
     @classmethod
     def poll(cls, _context: Any) -> bool:
         settings = preferences()
-        if settings.sensors == settings.camera == "NONE":
-            cls.poll_message_set("Choose sensors or a camera first")
+        if connection.silent(settings):
+            cls.poll_message_set("Choose sensors, electrodes or a camera first")
             return False
         if connection.needs_network(settings) and not settings.network:
             cls.poll_message_set("Phones and trackers come through your network: allow that first")
@@ -137,7 +137,7 @@ class INNERFACE_OT_calibrate_cancel(_Connected, Mended, bpy.types.Operator):
 
 
 class INNERFACE_OT_check(_Connected, Mended, bpy.types.Operator):
-    """Smile, raise the brows, drop the jaw: tells which sensors are dead, swapped or on the wrong side"""
+    """Smile, raise the brows, drop the jaw: tells which sensors are dead, swapped or on the wrong side. Bite and blink: tells which electrodes hear nothing"""
 
     bl_idname = "innerface.check"
     bl_label = "Check Places"
@@ -146,7 +146,7 @@ class INNERFACE_OT_check(_Connected, Mended, bpy.types.Operator):
     def poll(cls, _context: Any) -> bool:
         if not _running(cls):
             return False
-        if not live.status.get("calibrated"):
+        if not live.status.get("calibrated") and not live.status.get("electrodes"):
             cls.poll_message_set("The check needs a calibration: calibrate first")
             return False
         return True

@@ -18,7 +18,7 @@ from .face_panels import keys, smoothing
 from .hud import clock, step
 from .live import LEVELS, live
 from .mended import jobs
-from .settings import PART_NAMES, preferences
+from .settings import PART_NAMES, lacking, preferences
 
 _STATES = {"ok": "CHECKMARK", "poor": "ERROR", "away": "CANCEL"}
 
@@ -36,6 +36,10 @@ class INNERFACE_PT_performer(Tab, bpy.types.Panel):
         layout.active = not live.on
         layout.prop(settings, "layout_file", placeholder="11 Sites (Default)") if _placeholders() else layout.prop(settings, "layout_file")
         layout.prop(settings, "adapter", placeholder="None") if _placeholders() else layout.prop(settings, "adapter")
+        if _placeholders():
+            layout.prop(settings, "electrodes_network", placeholder="No Face from Electrodes")
+        else:
+            layout.prop(settings, "electrodes_network")
         layout.prop(settings, "lowest_delay")
         layout.prop(settings, "loss")
         if live.on:
@@ -98,7 +102,11 @@ class INNERFACE_PT_connect(Tab, bpy.types.Panel):
         cameras = {"LIVELINKFACE": ["livelink_port"], "IFACIALMOCAP": ["phone"], "VMC": ["vmc_port"], "BRIDGE": ["bridge", "bridge_token"]}
         for name in cameras.get(settings.camera, []):
             column.prop(settings, name)
-        if settings.sensors == settings.camera == "NONE":
+        column.prop(settings, "electrodes")
+        boards = {"CYTON": ["port", "inputs"], "BRAINFLOW": ["board", "port", "inputs"], "LSL": ["stream", "inputs"]}
+        for name in boards.get(settings.electrodes, []):
+            column.prop(settings, f"electrodes_{name}")
+        if connection.silent(settings) and lacking():
             say(layout, "Devices that need BrainFlow or LSL are heard by 'innerface serve': choose Another Bridge", "INFO", context)
         if not connection.needs_network(settings):
             return
@@ -134,6 +142,7 @@ class INNERFACE_PT_connect(Tab, bpy.types.Panel):
             box.label(text="   ".join(parts), icon="BLANK1", translate=False)
             if s["problem"]:
                 say(box, s["problem"], "ERROR", context)
+        self._electrodes(layout, status, context)
         for quiet in status["silent"]:
             box = layout.box()
             say(box, iface_("Nothing heard from {} for {:.0f} s. Most likely:").format(quiet["source"], quiet["seconds"]), "ERROR", context)
@@ -142,6 +151,19 @@ class INNERFACE_PT_connect(Tab, bpy.types.Panel):
         if not status["streams"] and not status["silent"]:
             for source in status["sources"]:
                 say(layout, source["about"], "SORTTIME", context)
+
+
+    def _electrodes(self, layout: Any, status: dict[str, Any], context: Any) -> None:
+        worn = status.get("electrodes")
+        if not worn:
+            return
+        if not worn["network"]:
+            say(layout, "Electrodes are recorded, but make no face: choose the performer's network under Performer", "INFO", context)
+        for e in worn["channels"]:
+            words = iface_("{:.0f} uV at rest, {:.0f} uV of hum").format(e["rest_uv"], e["mains_uv"])
+            layout.label(text=f"{e['name']}   {words}", icon=_STATES.get(e["state"], "QUESTION"), translate=False)
+            if e["words"]:
+                say(layout, e["words"], "ERROR", context)
 
 
 def _other_face(context: Any) -> bool:
@@ -157,15 +179,18 @@ class INNERFACE_PT_calibrate(Tab, bpy.types.Panel):
 
     @classmethod
     def poll(cls, _context: Any) -> bool:
-        return preferences().sensors != "NONE" or preferences().camera != "NONE"
+        return not connection.silent(preferences())
 
     def draw(self, context: Any) -> None:
         layout, status = self.layout, live.status
         sensors = preferences().sensors != "NONE"
         if sensors:
             self._sensors(layout, status, context)
+        elif status.get("electrodes"):
+            self._electrodes(layout, status, context)
         row = layout.row(align=True)
-        row.operator("innerface.recentre", icon="PIVOT_CURSOR")
+        if sensors or preferences().camera != "NONE":
+            row.operator("innerface.recentre", icon="PIVOT_CURSOR")
         if preferences().camera != "NONE":
             row.operator("innerface.neutral", icon="USER")
 
@@ -178,9 +203,7 @@ class INNERFACE_PT_calibrate(Tab, bpy.types.Panel):
             states = ["touch" if site == touching else light["state"] for site, light in sites.items()]
             row.template_icon(face_map.icon(np.array(status["positions_mm"]), states), scale=7.0)
         check = status.get("check", {})
-        if check.get("step"):
-            layout.progress(text=f"{check['step']}  {check['left_s']:.0f}", factor=min(max(check["done"], 0.0), 1.0))
-            layout.operator("innerface.calibrate_cancel", icon="X")
+        if self._checking(layout, check):
             return
         if status.get("calibrating_s"):
             say(layout, step(status), "ARMATURE_DATA", context)
@@ -203,6 +226,31 @@ class INNERFACE_PT_calibrate(Tab, bpy.types.Panel):
         if places is not None:
             say(layout, "Every sensor moves as its place should", "CHECKMARK", context) if not places else None
             for text in places:
+                say(layout, text, "ERROR", context)
+        self._heard(layout, check, context)
+
+    def _electrodes(self, layout: Any, status: dict[str, Any], context: Any) -> None:
+        """They have no places to be learned: the check is all."""
+        check = status.get("check", {})
+        if self._checking(layout, check):
+            return
+        row = layout.row()
+        row.scale_y = 1.3
+        row.operator("innerface.check", icon="VIEWZOOM", text="Check Electrodes")
+        self._heard(layout, check, context)
+
+    def _checking(self, layout: Any, check: dict[str, Any]) -> bool:
+        if not check.get("step"):
+            return False
+        layout.progress(text=f"{check['step']}  {check['left_s']:.0f}", factor=min(max(check["done"], 0.0), 1.0))
+        layout.operator("innerface.calibrate_cancel", icon="X")
+        return True
+
+    def _heard(self, layout: Any, check: dict[str, Any], context: Any) -> None:
+        found = check.get("electrodes")
+        if found is not None:
+            say(layout, "Every electrode hears what it should", "CHECKMARK", context) if not found else None
+            for text in found:
                 say(layout, text, "ERROR", context)
 
 

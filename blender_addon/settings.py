@@ -4,6 +4,7 @@ No `from __future__ import annotations` here: Blender reads properties out of th
 """
 
 # pyright: reportInvalidTypeForm=false
+from importlib.util import find_spec
 from typing import Any
 
 import bpy
@@ -19,6 +20,14 @@ SENSORS = (
     ("SLIMEVR", "SlimeVR Trackers", "Trackers that speak SlimeVR's protocol", "OUTLINER_OB_EMPTY", 4),
     ("TAKE", "Recorded Take", "A take of yours, as if it came now, over and over", "FILE_MOVIE", 5),
 )
+ELECTRODES = (
+    ("NONE", "None", "No electrodes at the ear", "X", 0),
+    ("VIRTUAL", "Virtual Wearer", "A simulated performer with two simulated electrodes at one ear: nothing to plug in", "GHOST_ENABLED", 1),
+    ("CYTON", "OpenBCI Cyton", "By its dongle, at a USB port", "PLUGIN", 2),
+    ("BRAINFLOW", "BrainFlow Board", "Any board that BrainFlow knows", "PLUGIN", 3),
+    ("LSL", "LSL Stream", "Whatever streams biosignals by LSL in your network", "NETWORK_DRIVE", 4),
+)
+LIBRARIES = {"BRAINFLOW": "brainflow", "LSL": "pylsl"}  # that Blender may lack
 CAMERAS = (
     ("NONE", "None", "No camera", "X", 0),
     ("LIVELINKFACE", "Live Link Face", "Epic's app on an iPhone, in its Live Link (ARKit) mode", "OUTLINER_OB_CAMERA", 1),
@@ -44,6 +53,20 @@ def _interfaces(_self: Any, _context: Any) -> list[tuple[str, str, str]]:
     return _addresses
 
 
+_boards: list[tuple[str, str, str, str, int]] = []
+
+
+def _electrodes(_self: Any, _context: Any) -> list[tuple[str, str, str, str, int]]:
+    if not _boards:
+        _boards.extend(e for e in ELECTRODES if e[0] not in LIBRARIES or find_spec(LIBRARIES[e[0]]) is not None)
+    return _boards
+
+
+def lacking() -> bool:
+    """Whether boards are left out of the choice, because Blender lacks their libraries."""
+    return len(_electrodes(None, None)) < len(ELECTRODES)
+
+
 class InnerfacePreferences(bpy.types.AddonPreferences):
     """The equipment, and habits."""
 
@@ -51,6 +74,11 @@ class InnerfacePreferences(bpy.types.AddonPreferences):
 
     sensors: EnumProperty(name="Sensors", items=SENSORS, default="VIRTUAL", description="What the performer wears")
     camera: EnumProperty(name="Camera", items=CAMERAS, default="NONE", description="What sees the performer's face")
+    electrodes: EnumProperty(name="Electrodes", items=_electrodes, description="What the performer wears at one ear")
+    electrodes_port: StringProperty(name="USB Port", description="Of the board or its dongle, such as COM3 or /dev/ttyUSB0; the first one found where empty")
+    electrodes_board: StringProperty(name="Board", description="BrainFlow's name or number of it, such as ganglion or 1; synthetic is none, to try with")
+    electrodes_stream: StringProperty(name="Stream", default="EMG", description="Name or type of the LSL stream")
+    electrodes_inputs: StringProperty(name="Inputs", description="The board's inputs that sit at the ear, such as 1+2; all of them where empty")
     device_port: IntProperty(name="Port", default=7645, min=1, max=65535, description="UDP port that devices send to")
     slimevr_port: IntProperty(name="Port", default=6969, min=1, max=65535, description="UDP port that trackers send to")
     serial_port: StringProperty(name="USB Port", description="Such as COM3, /dev/ttyACM0 or /dev/cu.usbmodem1; the first one found where empty")
@@ -68,6 +96,10 @@ class InnerfacePreferences(bpy.types.AddonPreferences):
 
     layout_file: StringProperty(name="Layout", subtype="FILE_PATH", description="Where sensors sit (.json); the eleven default sites where empty")
     adapter: StringProperty(name="Adapter", subtype="FILE_PATH", description="What innerface adapt learned of this performer (.npz)")
+    electrodes_network: StringProperty(
+        name="Electrodes", subtype="FILE_PATH",
+        description="The network that innerface train bio made of this performer (.onnx); without it, electrodes are recorded but make no face",
+    )  # fmt: skip
     lowest_delay: BoolProperty(
         name="Lowest Delay", default=False, description="Show faces 33 ms earlier, a little less exactly; recordings are not changed by it"
     )

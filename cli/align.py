@@ -2,7 +2,7 @@
 
 A and B are takes, or sounds: a song, a dialogue master. time in A = (1 + drift 1e-6) time in B + offset, on the takes' own clocks; sounds begin at 0. In this
 order: timecode (where both have it, and the motion agrees), the takes' own sound (the video beside a Live Link Face take), motion, taps.
-What does not match is refused.
+A take of electrodes is aligned with a camera's, or face IMUs', by the eyes, the lids and the muscles that both show. What does not match is refused.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ..core import formats
+from ..core.align import Alignment
 from ..core.errors import InnerfaceError
 from ..core.formats import take_folder
 from ..core.imu.layout import layout
@@ -36,6 +37,8 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     both = [take for take in takes if take is not None]
     if len(both) < 2:
         return _by_sound(options, takes, sounds)
+    if any(map(_of_electrodes, both)):
+        return _by_electrodes(options, *both)
     sites, model = layout(options.layout), linear.load()
     a, b = (align.moving(take, sites, model) for take in both)
     heard = None
@@ -51,19 +54,51 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     if heard is not None:
         return heard
     if not options.json:
-        print(f"{options.b} begins {found.a_time(b.start) - a.start:+.4f} s after {options.a} begins, by {found.method}")
-        print(f"time in A = (1 + {found.drift_ppm:.1f}e-6) x time in B {found.offset_s:+.4f} s; confidence {found.confidence:.2f}")
+        _tell(options, found, a.start, b.start)
         for path, moved in ((options.a, a), (options.b, b)):
             if moved.taps is not None:
                 print(f"{path}: three taps on the chin at {', '.join(f'{t - moved.start:.2f}' for t in moved.taps)} s from its start")
-    return {
-        "offset_s": found.offset_s,
-        "drift_ppm": found.drift_ppm,
-        "confidence": found.confidence,
-        "method": found.method,
-        "correlation": found.correlation,
-        "taps": {"a": None if a.taps is None else a.taps.tolist(), "b": None if b.taps is None else b.taps.tolist()},
-    }
+    return _keys(found) | {"taps": {"a": None if a.taps is None else a.taps.tolist(), "b": None if b.taps is None else b.taps.tolist()}}
+
+
+def _tell(options: argparse.Namespace, found: Alignment, start_a: float, start_b: float) -> None:
+    print(f"{options.b} begins {found.a_time(start_b) - start_a:+.4f} s after {options.a} begins, by {found.method}")
+    print(f"time in A = (1 + {found.drift_ppm:.1f}e-6) x time in B {found.offset_s:+.4f} s; confidence {found.confidence:.2f}")
+
+
+def _keys(found: Alignment) -> dict[str, Any]:
+    return {name: getattr(found, name) for name in ("offset_s", "drift_ppm", "confidence", "method", "correlation")}
+
+
+def _of_electrodes(take: Take) -> bool:
+    kinds = {t.kind for t in take.tracks.values()}
+    return "biosignal" in kinds and not kinds & {"imu", "weights", "landmarks"}
+
+
+def _by_electrodes(options: argparse.Namespace, a: Take, b: Take) -> dict[str, Any]:
+    """By what the electrodes hear and the other one shows."""
+    from ..core.bio import align
+    from ..core.bio.signal import bio_track, even
+    from ..core.face_model import bundled
+    from ..core.landmarks.points import blind
+    from ..core.landmarks.sources import landmarks_of
+    from ..core.weights import Performer, weights_of
+
+    if _of_electrodes(a) and _of_electrodes(b):
+        raise InnerfaceError(f"{options.a} and {options.b}: are both of electrodes, which show no face to be compared; align each with the camera's take")
+    worn, seen = (a, b) if _of_electrodes(a) else (b, a)
+    if not any(t.kind in ("weights", "landmarks") for t in seen.tracks.values()):
+        seen = weights_of(seen, Performer(options.layout)).take
+        points = blind(landmarks_of(seen, bundled())[0])  # the eyes of IMUs are made up
+    else:
+        points = landmarks_of(seen, bundled())[0]
+    signal = even(bio_track(worn))
+    found = align.align(signal, points)  # time of the camera by time of the electrodes
+    found = found if worn is b else align.inverse(found)
+    starts = (float(points.time[0]), signal.start)
+    if not options.json:
+        _tell(options, found, *(starts if worn is b else reversed(starts)))
+    return _keys(found)
 
 
 def _is_sound(path: str) -> bool:

@@ -1,7 +1,7 @@
-"""Check a face-IMU take: how good each sensor is, and whether it sits where its name says.
+"""Check a take of face IMUs or electrodes: how good each sensor is, and whether it sits where its name says.
 
-Perform a smile, raised brows and a dropped jaw after the nod and shake and name their seconds: sites that are dead, swapped
-or mirrored are told, the commonest mistake of all.
+Of IMUs, perform a smile, raised brows and a dropped jaw after the nod and shake and name their seconds: sites that are dead, swapped
+or mirrored are told, the commonest mistake of all. Electrodes are told apart that are flat, at the amplifier's end, off the skin, or hum.
 """
 
 from __future__ import annotations
@@ -14,11 +14,12 @@ from ..core import formats
 from ..core.errors import InnerfaceError
 from ..core.face_model import bundled
 from ..core.imu.layout import layout
+from ..core.take import Take
 from .spans import span
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("take", metavar="TAKE", help="a face-IMU take: .imu.csv or .mcap")
+    parser.add_argument("take", metavar="TAKE", help="a take of face IMUs or of electrodes: .imu.csv, .bio.csv or .mcap")
     parser.add_argument("--neutral", metavar="START:END", help="seconds in which the face is relaxed (default: found)")
     parser.add_argument("--turn", metavar="START:END", help="seconds in which the head nods and shakes (default: found)")
     parser.add_argument("--layout", default="default", metavar="L", help="sites: a shipped layout or a .json file")
@@ -34,10 +35,12 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
         from ..core.infer import imu_track
     except ImportError as error:
         raise InnerfaceError(f"checking needs SciPy, which does not load ({error}); pip install scipy") from None
+    take = formats.read_take(options.take)
+    if {t.kind for t in take.tracks.values()} >= {"biosignal"} and not any(t.kind == "imu" for t in take.tracks.values()):
+        return _electrodes(take, options)
     sites = layout(options.layout)
     performed = {a: span(getattr(options, a), f"--{a}") for a in quality.ACTIONS}
     performed = {a: s for a, s in performed.items() if s is not None}
-    take = formats.read_take(options.take)
     signal = from_track(imu_track(take))
     try:
         found, motion = calibrate_take(signal, sites, span(options.neutral, "--neutral"), span(options.turn, "--turn"))
@@ -64,3 +67,18 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
         "places": places if performed else None,
         "words": words,
     }
+
+
+def _electrodes(take: Take, options: argparse.Namespace) -> dict[str, Any]:
+    from ..core.bio import quality
+    from ..core.bio.signal import bio_track, even
+
+    report = quality.report(even(bio_track(take)))
+    words = [*take.notes, *(f"electrode {e.channel}: {e.bad or e.poor}" for e in report if e.bad or e.poor)]
+    if not options.json:
+        print(f"{'electrode':<20}{'rest uV':>10}{'loudest':>10}{'mains':>8}{'missing':>9}")
+        for e in report:
+            print(f"{e.channel:<20}{e.rest_uv:>10.1f}{e.peak_uv:>10.1f}{e.mains_uv:>8.1f}{e.missing:>9.1%}")
+        for line in words:
+            print(f"! {line}")
+    return {"quality": [asdict(e) for e in report], "words": words}

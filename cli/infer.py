@@ -1,6 +1,7 @@
 """Turn a sensor take into a weights take: calibrate, infer, smooth.
 
-The take holds a relaxed face, a nod and a shake of the head somewhere, best at its start; both spans are found, or given.
+Of IMUs, the take holds a relaxed face, a nod and a shake of the head somewhere, best at its start; both spans are found, or given. Electrodes go through the
+performer's network (--electrodes, innerface train bio), and a take of both through both.
 Writes Live Link Face CSV at 60 rows a second over the whole take, with timecode = the take's own time.
 """
 
@@ -12,21 +13,30 @@ import time
 from dataclasses import asdict
 from typing import Any
 
+import numpy as np
+
 from ..core import formats
 from ..core.channels import ARKIT
 from ..core.errors import InnerfaceError
 from ..core.imu.layout import layout
+from ..core.imu.signal import FRAME_RATE
+from ..core.resample import linear
+from ..core.take import Take, Track
 from .spans import span
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("take", metavar="TAKE", help="a face-IMU take: .imu.csv or .mcap")
+    parser.add_argument("take", metavar="TAKE", help="a take of face IMUs, of electrodes, or of both: .imu.csv, .bio.csv or .mcap")
     parser.add_argument("--out", required=True, metavar="W.csv", help="the weights take to write")
     parser.add_argument("--neutral", metavar="START:END", help="seconds in which the face is relaxed (default: found)")
     parser.add_argument("--turn", metavar="START:END", help="seconds in which the head nods and shakes (default: found)")
     parser.add_argument(
         "--model", metavar="M", help="a network (.onnx), linear, or a linear model's .npz (default: the shipped network)"
     )
+    parser.add_argument(
+        "--electrodes", metavar="M.onnx",
+        help="the performer's network for electrodes; simulated: the shipped one, of a simulated performer (default without IMUs)",
+    )  # fmt: skip
     parser.add_argument("--adapter", metavar="P.npz", help="what was learned of this performer by innerface adapt")
     parser.add_argument("--steps", type=int, default=1, metavar="N", help="of a diffusion network (default 1); others answer in one step")
     parser.add_argument("--layout", default="default", metavar="L", help="sites: a shipped layout or a .json file")
@@ -42,7 +52,59 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
 
 
+_OF_IMUS = ("neutral", "turn", "adapter", "smooth", "minute")
+
+
 def run(options: argparse.Namespace) -> dict[str, Any]:
+    take = formats.read_take(options.take)
+    kinds = {t.kind for t in take.tracks.values()}
+    if "biosignal" in kinds and "imu" not in kinds:
+        return _electrodes(take, options)
+    if options.electrodes and "biosignal" not in kinds:
+        raise InnerfaceError(f"--electrodes: {options.take} holds no electrodes; leave it away")
+    return _imus(take, options)
+
+
+def _electrodes(take: Take, options: argparse.Namespace) -> dict[str, Any]:
+    for name in _OF_IMUS:
+        if getattr(options, name):
+            raise InnerfaceError(f"--{name}: is of IMUs, and {options.take} holds electrodes; leave it away")
+    if options.model and options.electrodes:
+        raise InnerfaceError("--model and --electrodes: mean the same for a take of electrodes; give one of them")
+    began = time.perf_counter()
+    done, quality = _from_electrodes(take, options, options.electrodes or options.model)
+    seconds = time.perf_counter() - began
+    weights = done.weights()
+    at = weights.time[0] + np.arange(int(weights.duration * FRAME_RATE + 1e-6) + 1) / FRAME_RATE
+    track = Track("weights", at, weights.columns, linear(weights.time, weights.values, at), weights.meta)
+    formats.write_take(Take(done.name, done.tracks | {"weights": track}, done.notes, done.sound), options.out)
+    for note in done.notes:
+        print(f"note: {note}", file=sys.stderr)
+    speed = track.duration / max(seconds, 1e-9)
+    if not options.json:
+        size = f"{len(track.time)} rows, {track.duration:.2f} s at 60 rows/s, {len(ARKIT)} weights"
+        print(f"{options.out}: {size} from {len(quality)} electrodes, {speed:.0f} x real time")
+        _tell(quality)
+    return {"out": options.out, "rows": len(track.time), "quality": quality, "x_realtime": speed, "notes": done.notes, "from": "electrodes"}
+
+
+def _from_electrodes(take: Take, options: argparse.Namespace, path: str | None) -> tuple[Take, list[dict[str, Any]]]:
+    """Weights by way of the points, and how each electrode was."""
+    try:
+        from ..core.bio import channels, network, quality
+        from ..core.bio.signal import bio_track, even
+    except ImportError as error:
+        raise InnerfaceError(f"inference needs SciPy, which does not load ({error}); pip install scipy") from None
+    done = channels.weights(take, network.load(path), options.causal, options.raw)
+    return done, [asdict(e) for e in quality.report(even(bio_track(take)))]
+
+
+def _tell(quality: list[dict[str, Any]]) -> None:
+    for e in quality:
+        print(f"  {e['channel']:<12} rest {e['rest_uv']:.1f} uV, loudest {e['peak_uv']:.1f} uV, mains {e['mains_uv']:.1f} uV, missing {e['missing']:.1%}")
+
+
+def _imus(take: Take, options: argparse.Namespace) -> dict[str, Any]:
     try:
         from ..core import infer
         from ..core.imu import adapt, model
@@ -59,14 +121,21 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     adapter = adapt.load(options.adapter) if options.adapter else None
     if adapter is not None:
         adapter.correction(chosen.id, options.adapter)
-    take = formats.read_take(options.take)
     began = time.perf_counter()
     done = infer.infer(take, layout(options.layout), chosen, neutral, turn, options.causal, options.raw, driven, adapter, options.steps, smooth)
-    seconds = time.perf_counter() - began
     done.take.notes += notes
-    formats.write_take(done.take, options.out)
-    track, found = done.take.weights(), done.calibration
-    for note in done.take.notes:
+    whole, electrodes = done.take, []
+    if options.electrodes:
+        from ..core.fusion import fuse
+
+        other, electrodes = _from_electrodes(take, options, options.electrodes)
+        whole = fuse(done.take, other)
+    elif any(t.kind == "biosignal" for t in take.tracks.values()):
+        whole.notes.append("the take holds electrodes too, which need the performer's own network (--electrodes M.onnx); the IMUs alone are used")
+    seconds = time.perf_counter() - began
+    formats.write_take(whole, options.out)
+    track, found = whole.weights(), done.calibration
+    for note in whole.notes:
         print(f"note: {note}", file=sys.stderr)
     if not options.json:
         print(
@@ -79,6 +148,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
         print(f"{'site':<20}{'noise deg':>10}{'m/s^2':>8}{'drift deg/min':>15}{'loss':>8}")
         for q in done.quality:
             print(f"{q.site:<20}{q.noise_deg:>10.3f}{q.noise_accel:>8.3f}{q.drift_dpm:>15.1f}{q.loss:>8.1%}")
+        _tell(electrodes)
     return {
         "out": options.out,
         "rows": len(track.time),
@@ -88,8 +158,8 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
         "quality": [asdict(q) for q in done.quality],
         "x_realtime": track.duration / max(seconds, 1e-9),
         "invented": list(done.invented),
-        "notes": done.take.notes,
-    }
+        "notes": whole.notes,
+    } | ({"electrodes": electrodes} if electrodes else {})
 
 
 def _smoothing(text: str) -> tuple[str, float]:

@@ -39,6 +39,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", metavar="M", help="a network that does not look ahead (.onnx), linear, or a linear model's .npz")
     parser.add_argument("--adapter", metavar="P.npz", help="what was learned of this performer by innerface adapt")
     parser.add_argument(
+        "--electrodes", metavar="M.onnx",
+        help="the performer's network for electrodes, by innerface train bio; simulated: the shipped one, of a simulated performer",
+    )  # fmt: skip
+    parser.add_argument(
         "--loss", action="append", default=[], metavar="[STREAM=]POLICY",
         help=f"what goes out while nothing comes in: {', '.join(POLICIES)} (default hold); of one stream: sensors=..., camera=...",
     )  # fmt: skip
@@ -98,7 +102,7 @@ async def _serve(options: argparse.Namespace, sources: list[Any], sinks: list[An
     hub = Hub(
         Options(
             options.layout, options.model, adapter, False, _loss(options.loss), options.output, True, not options.no_recentre, Path(options.folder),
-            config / "sites.json", not options.lowest_delay,
+            config / "sites.json", not options.lowest_delay, options.electrodes,
         )
     )  # fmt: skip
     for text in options.assign:
@@ -198,6 +202,10 @@ def status_line(status: dict[str, Any]) -> str:
         parts.append(f"{status['output']} out {status['output_hz']:.0f} Hz, {late['p50']:.0f}/{late['p99']:.0f} ms, delay audio {status['delay_ms']:.0f} ms")
     elif status["calibration"] and status["streams"]:
         parts.append(status["calibration"])
+    electrodes = status.get("electrodes")
+    if electrodes:
+        parts += [electrodes["say"]] if electrodes["say"] else []
+        parts += [f"electrode {e['name']}: {e['words']}" for e in electrodes["channels"] if e["state"] == "away"]
     if status["recording"]:
         r = status["recording"]
         parts.append(f"REC {r['seconds']:.0f} s, {r['bytes'] / 1e6:.1f} MB" + (f"; {r['problem']}" if r["problem"] else ""))

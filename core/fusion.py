@@ -13,12 +13,13 @@ from .resample import linear
 from .take import Take, Track
 
 _LEAST = 0.03  # left unexplained by the surest
+_GUESS = 0.05  # what the first one's guess counts for where it knows nothing: it is better than what tells next to nothing
 
 
 def share(own_left: np.ndarray, other_left: np.ndarray) -> np.ndarray:
     """How far, 0..1, the fused estimate lies from the one to the other, by what each leaves unexplained (0..1, of any shape). Who says nothing has no vote."""
-    own, other = _tells(own_left), _tells(other_left)
-    return other / np.maximum(own + other, 1e-9)
+    own, other = np.maximum(_tells(own_left), _GUESS), _tells(other_left)
+    return other / (own + other)
 
 
 def mix(own: np.ndarray, own_sure: np.ndarray, other: np.ndarray, other_sure: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.signal import savgol_filter
 
 from .channels import ARKIT, GROUPS
 from .errors import InnerfaceError
@@ -29,6 +28,8 @@ def strengths(by_group: dict[str, float]) -> np.ndarray:
 
 def zero_phase(values: np.ndarray, strength: np.ndarray | float = 1.0) -> np.ndarray:
     """Values (T, C) through a Savitzky-Golay filter of third order: no lag; at strength 1 over 9 frames, peaks of 0.1 s kept."""
+    from scipy.signal import savgol_filter  # SciPy takes long to load, and enabling the add-on does not need it
+
     out = np.array(values, dtype=np.float64)
     half = np.round(np.broadcast_to(strength, values.shape[1]) * _HALF).astype(int)
     for h in np.unique(half):

@@ -89,7 +89,11 @@ def _both(take: Take, done: Weights, performer: Performer) -> Weights:
     if not performer.electrodes:
         done.take.notes.append("the take holds electrodes too, which need the performer's own network (innerface train bio); the IMUs alone are used")
         return done
-    mixed = fuse(done.take, _electrodes(take, performer))
+    try:
+        mixed = fuse(done.take, _electrodes(take, performer))
+    except InnerfaceError as error:  # an electrode that came off does not end a take of IMUs
+        done.take.notes.append(f"{error}; the IMUs alone are used")
+        return done
     sure = mixed.tracks["confidence"].select(ARKIT).mean(axis=0)
     return Weights(mixed, frozenset(c for c in done.invented if sure[ARKIT.index(c)] < 0.2))
 

@@ -32,6 +32,7 @@ from ..core.imu.worn import Worn
 from ..core.live import Output, Session
 from .camera import Camera
 from .check import Check, lossy
+from .electrodes import Electrodes
 from .frame import Frame
 from .kinds import STREAMS
 from .loss import Loss
@@ -57,7 +58,8 @@ _PARTED_S = 0.5  # without mixed faces for so long, what went out last is no pla
 class Options:
     """`layout`, `model` (None: the shipped live network), `adapter`; `loss`: policies by stream (sensors, camera), hold where none is given; `output`:
     of sensors, camera, or both together (`core.hybrid.live`); `calibrate`: seek a calibration by itself; `recentre`: the head's yaw follows slowly;
-    `folder` for takes; `sites`: the file that assignments are kept in; `lookahead`: faces wait for what makes them exact (LOOKAHEAD frames)."""
+    `folder` for takes; `sites`: the file that assignments are kept in; `lookahead`: faces wait for what makes them exact (LOOKAHEAD frames); `electrodes`:
+    the performer's network for biosignals, "simulated" for the shipped one."""
 
     layout: str = "default"
     model: str | None = None
@@ -70,6 +72,7 @@ class Options:
     folder: Path = field(default_factory=Path.cwd)
     sites: Path | None = None
     lookahead: bool = True
+    electrodes: str | None = None
 
 
 class Hub:
@@ -94,7 +97,7 @@ class Hub:
         self.sensor_listeners: set[Callable[[float, float, np.ndarray, np.ndarray], None]] = set()
         sensors, camera = (self.options.loss.get(stream, "hold") for stream in STREAMS)
         self.recentre_sensors, self.loss_sensors = Recentre(self.options.recentre), Loss(sensors)
-        self.camera = Camera(self, camera)
+        self.camera, self.electrodes = Camera(self, camera), Electrodes(self)
         self.mix, self.mixed_at = LiveMix(), -1.0
         self.sequence, self.marks, self.told, self.lag = 0, 0, 0.0, 0.0
         self.latency: deque[float] = deque(maxlen=1200)
@@ -118,6 +121,7 @@ class Hub:
         try:
             self.model, notes = await asyncio.to_thread(models.load, self.options.model, True)
             self.notes.extend(notes)
+            await asyncio.to_thread(self.electrodes.load)
             for sink in sinks:
                 self.sinks.append(sink)
                 await sink.start(self)
@@ -135,6 +139,7 @@ class Hub:
     async def stop(self) -> None:
         """Close everything; a recording is whole afterwards."""
         self.check.cancel()
+        self.electrodes.cancel()
         for task in self.tasks:
             task.cancel()
         await asyncio.gather(*self.tasks, return_exceptions=True)
@@ -177,8 +182,11 @@ class Hub:
             self._imu(stream, message, at, arrival)
         elif isinstance(message, Face):
             self._face(stream, message, at, arrival)
-        elif self.recorder is not None:
-            self.recorder.bio(stream, message, at)
+        else:
+            at = stream.steady(message, at)
+            if self.recorder is not None:
+                self.recorder.bio(stream, message, at)
+            self.electrodes.receive(stream, message, at, arrival)
 
     def _stream(self, source: str, message: Message, arrival: float) -> Stream | None:
         device = message.device[:64]
@@ -257,7 +265,12 @@ class Hub:
 
     @property
     def sensors_live(self) -> bool:
-        """Whether the face can come from sensors now: calibrated, and one of them is heard."""
+        """Whether the face can come from sensors now, on the face or at the ear."""
+        return self.imus_live or self.electrodes.live
+
+    @property
+    def imus_live(self) -> bool:
+        """Whether it can come from IMUs: calibrated, and one of them is heard."""
         now = self.now()
         return self.session is not None and self.session.ready is not None and any(
             s.session is not None and now - s.heard < GONE_S for s in self.streams.values()
@@ -271,7 +284,7 @@ class Hub:
         if self.sensor_listeners and self.session.history and self.now() - self.told > _SENSOR_S:
             self.told = self.now()
             self._tell_sensors(arrived)
-        if len(out.time) and self.wants("sensors"):
+        if len(out.time) and self.wants("sensors") and (self.imus_live or not self.electrodes.live):
             self._sensors_out(out, arrived)
             self.spent.append((time.perf_counter() - began) / len(out.time))
 
@@ -290,25 +303,30 @@ class Hub:
         for k in range(len(out.time)):
             values = out.values[k].copy()
             values[len(ARKIT) :] = self.recentre_sensors.push(values[len(ARKIT) :], 1 / FRAME_RATE)
-            seen, source = bool(out.seen[k]), "sensors"
-            if self.mixes:
-                values, seen, source = *self._mixed(float(out.time[k]), values, seen), "hybrid"
-            sent = self.loss_sensors.push(values, seen, 1 / FRAME_RATE)
-            if sent is not None:
-                self.emit(float(out.time[k]), arrived, sent, None if out.confidence is None else out.confidence[k], source, seen)
+            values, confidence = self.electrodes.fused(values, None if out.confidence is None else out.confidence[k])
+            self.sensed(float(out.time[k]), arrived, values, confidence, bool(out.seen[k]), "sensors", 1 / FRAME_RATE)
+
+    def sensed(self, at: float, arrived: float, values: np.ndarray, confidence: np.ndarray | None, seen: bool, source: str, step: float) -> None:
+        """A face (55,) of sensors, `step` s after the one before, on its way out: mixed with the camera's where both are there, by the policy where it is
+        lost."""
+        if self.mixes:
+            values, seen, source = *self._mixed(at, values, seen, step), "hybrid"
+        sent = self.loss_sensors.push(values, seen, step)
+        if sent is not None:
+            self.emit(at, arrived, sent, confidence, source, seen)
 
     @property
     def mixes(self) -> bool:
         """Whether faces are of camera and sensors together: both were there."""
         return self.options.output not in STREAMS and self.camera.last is not None
 
-    def _mixed(self, at: float, sensors: np.ndarray, seen: bool) -> tuple[np.ndarray, bool]:
+    def _mixed(self, at: float, sensors: np.ndarray, seen: bool, step: float) -> tuple[np.ndarray, bool]:
         """A face of both, and whether either was measured."""
         if at - self.mixed_at > _PARTED_S:
             self.mix.last = None
         self.mixed_at = at
         camera, fresh = self.camera.at(at)
-        return self.mix.push(camera, sensors, 1 / FRAME_RATE, fresh), seen or camera is not None
+        return self.mix.push(camera, sensors, step, fresh), seen or camera is not None
 
     def emit(self, at: float, arrived: float, values: np.ndarray, confidence: np.ndarray | None, source: str, seen: bool) -> None:
         """A face (55,) goes to sinks and listeners."""
@@ -349,6 +367,7 @@ class Hub:
                 if self.session is not None:
                     self._advance(now)
                 self.camera.tick(now)
+                self.electrodes.tick(now)
                 if self.touching is not None and now > self.touching.until:
                     self._touched()
             except InnerfaceError as error:
@@ -361,7 +380,10 @@ class Hub:
         self.notes.append(f"{datetime.now():%H:%M:%S} {text}")
 
     def calibrate(self) -> str:
-        """Begin a calibration; what to tell the performer. Raises InnerfaceError without sensors."""
+        """Begin a calibration; what to tell the performer. Electrodes alone have nothing to be turned: they are checked. Raises InnerfaceError without
+        sensors."""
+        if self.session is None and self.electrodes.heard:
+            return self.check.ask()
         said = self.seek.ask()
         self.cue("calibrate")
         return said
@@ -442,7 +464,7 @@ class Hub:
         recorder, self.recorder = self.recorder, None
         if recorder is None:
             raise InnerfaceError("nothing is being recorded; start with 'record'")
-        words = lossy(recorder.lost()) + await self.check.judge(losses=False)
+        words = lossy(recorder.lost()) + await self.check.judge(losses=False) + self.electrodes.words()
         await asyncio.to_thread(recorder.close, {"quality": "; ".join(words), "seconds": f"{self.now() - recorder.started:.3f}"} | (about or {}))
         said = {
             "path": str(recorder.path), "rows": recorder.rows, "seconds": round(self.now() - recorder.started, 2), "dropped": recorder.dropped,
@@ -474,11 +496,14 @@ class Hub:
     @property
     def invented(self) -> list[str]:
         """Channels that the model makes up, because no sensor shows them."""
-        return [] if not isinstance(self.model, Network) else [c for c, made_up in zip(ARKIT, self.model.invented) if made_up]
+        shown = self.electrodes.shown
+        return [] if not isinstance(self.model, Network) else [c for c, made_up in zip(ARKIT, self.model.invented) if made_up and c not in shown]
 
     @property
     def lookahead_s(self) -> float:
         """How far the face lags behind what the sensors feel, by design."""
+        if self.electrodes.live and not self.imus_live:
+            return self.electrodes.delay_s
         return LOOKAHEAD / FRAME_RATE if self.options.lookahead else 0.0
 
     def delay_ms(self) -> float:

@@ -6,6 +6,7 @@ POLICIES = ("hold", "fade", "gap")
 STREAMS = ("sensors", "camera")
 SOURCES = {
     "virtual": "[TAKE][,loss=SHARE,jitter=MS,disconnect=EVERY:FOR,rate=HZ,drift=PPM,gyro,serial,seed=N,preset=P]: a simulated performer",
+    "virtual-bio": "[TAKE|posed][,loss=SHARE,disconnect=EVERY:FOR,seed=N,preset=P,ear=SIDE,mount=K,flat=CHANNEL]: a simulated performer's electrodes",
     "device": "[[HOST:]PORT]: Innerface devices by UDP",
     "serial": "PORT[,baud=N]: an Innerface device on a serial line",
     "slimevr": "[[HOST:]PORT]: SlimeVR trackers",
@@ -14,9 +15,9 @@ SOURCES = {
     "vmc": "[[HOST:]PORT]: a VMC performer",
     "bridge": "ws://HOST:PORT[,token=T]: another bridge's faces",
     "osc": "[[HOST:]PORT]: commands /innerface/recentre, calibrate, record, stop, mark",
-    "cyton": "PORT: an OpenBCI Cyton",
-    "brainflow": "BOARD[,serial_port=P,...]: any BrainFlow board (extra 'boards')",
-    "lsl": "NAME: an LSL stream (extra 'lab')",
+    "cyton": "PORT[,channels=1+2,names=lower+front]: an OpenBCI Cyton, which inputs are worn and how they are called",
+    "brainflow": "BOARD[,serial_port=P,...][,channels=...,names=...]: any BrainFlow board (extra 'boards')",
+    "lsl": "NAME[,channels=...,names=...]: an LSL stream (extra 'lab')",
     "file": "TAKE[,speed=X,loop]: a recorded take",
 }
 SINKS = {

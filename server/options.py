@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from ..core.errors import InnerfaceError
 from .parts import Sink, Source
+from .sources.inputs import Inputs, inputs
 
 Extra = TypeVar("Extra")
 Part = TypeVar("Part")
@@ -93,7 +94,11 @@ def _serial(a: Args, host: str) -> Source:
 def _cyton(a: Args, host: str) -> Source:
     from .sources.serial_port import Cyton
 
-    return Cyton(_port(a))
+    return Cyton(_port(a), _inputs(a))
+
+
+def _inputs(a: Args) -> Inputs:
+    return inputs(a.string("channels"), a.string("names"))
 
 
 def _port(a: Args) -> str:
@@ -143,14 +148,15 @@ def _osc(a: Args, host: str) -> Source:
 def _brainflow(a: Args, host: str) -> Source:
     from .sources.boards import BrainFlow
 
+    worn = _inputs(a)
     parameters, a.named = a.named, {}
-    return BrainFlow(a.first or "-1", parameters)
+    return BrainFlow(a.first or "-1", parameters, worn)
 
 
 def _lsl(a: Args, host: str) -> Source:
     from .sources.boards import Lsl
 
-    return Lsl(a.first or "EMG")
+    return Lsl(a.first or "EMG", _inputs(a))
 
 
 def _file(a: Args, host: str) -> Source:
@@ -164,20 +170,35 @@ def _file(a: Args, host: str) -> Source:
 def _virtual(a: Args, host: str) -> Source:
     from .sources.virtual import Habits, Virtual
 
-    every, _, lasting = a.string("disconnect").partition(":")
-    try:
-        gone = (float(every), float(lasting or 2.0)) if every else Habits.disconnect
-    except ValueError:
-        raise InnerfaceError(f"{a.text}: disconnect={every}: is not EVERY:FOR in seconds, such as 20:3") from None
     habits = Habits(
-        a.number("loss", 0.0), a.number("jitter", 0.0), gone, a.number("rate", 100.0), a.number("drift", Habits.drift_ppm), a.word("gyro"),
-        a.word("serial"), int(a.number("seed", Habits.seed)), a.string("preset", Habits.preset),
+        a.number("loss", 0.0), a.number("jitter", 0.0), _gone(a) or Habits.disconnect, a.number("rate", 100.0), a.number("drift", Habits.drift_ppm),
+        a.word("gyro"), a.word("serial"), int(a.number("seed", Habits.seed)), a.string("preset", Habits.preset),
     )  # fmt: skip
     return Virtual(a.first or None, habits)
 
 
+def _gone(a: Args) -> tuple[float, float] | None:
+    """disconnect=EVERY:FOR in seconds; None where it was not given. Raises InnerfaceError."""
+    every, _, lasting = a.string("disconnect").partition(":")
+    try:
+        return (float(every), float(lasting or 2.0)) if every else None
+    except ValueError:
+        raise InnerfaceError(f"{a.text}: disconnect={every}: is not EVERY:FOR in seconds, such as 20:3") from None
+
+
+def _virtual_bio(a: Args, host: str) -> Source:
+    from .sources.virtual_bio import VirtualBio, Worn
+
+    worn = Worn(
+        int(a.number("seed", Worn.seed)), a.string("preset", Worn.preset), a.string("ear", Worn.ear), int(a.number("mount", Worn.mount)),
+        a.number("loss", Worn.loss), _gone(a) or Worn.disconnect, a.string("flat"),
+    )  # fmt: skip
+    return VirtualBio(None if a.first in ("", "posed") else a.first, worn)
+
+
 _SOURCES: dict[str, Callable[[Args, str], Source]] = {
     "virtual": _virtual,
+    "virtual-bio": _virtual_bio,
     "device": _device,
     "serial": _serial,
     "slimevr": _slimevr,

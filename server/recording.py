@@ -16,8 +16,6 @@ from .messages import Bio, Face, Imu
 from .recorder import Recorder
 from .streams import Stream
 
-_BATCH_JITTER_S, _BATCH_FOLLOW = 0.1, 0.01
-
 
 @dataclass
 class _Heard:
@@ -38,7 +36,6 @@ class Recording(Recorder):
     def __init__(self, path: Path, started: float, about: dict[str, str] | None = None, worn: Worn | None = None) -> None:
         super().__init__(path, path.stem, started, about)
         self.tracks: dict[tuple[str, str, str], str] = {}
-        self.due: dict[str, float] = {}  # when the last biosignal of a track was taken
         self.worn = {} if worn is None else {META: worn.text()}
         self.heard: dict[tuple[str, ...], _Heard] = {}  # by the sites that come together
 
@@ -70,14 +67,8 @@ class Recording(Recorder):
         self.put(self._track(stream, "weights"), "weights", LIVE_LINK_FACE, {"device": stream.device}, at, values, extra)
 
     def bio(self, stream: Stream, message: Bio, at: float) -> None:
-        """Samples of biosignals, the last one taken at `at`."""
+        """Samples of biosignals, the last one taken at `at` (`Stream.steady`)."""
         track, count = self._track(stream, "biosignal"), len(message.values)
-        due = self.due.get(track, at) + count / message.rate
-        if abs(at - due) < _BATCH_JITTER_S:  # batches come early and late, samples do not: they follow one another, and drift slowly
-            at = due + _BATCH_FOLLOW * (at - due)
-        elif at < due:
-            at = due
-        self.due[track] = at
         for k, row in enumerate(message.values):
             when = at - (count - 1 - k) / message.rate
             self.put(track, "biosignal", message.columns, {"unit": "uV", "rate_hz": repr(message.rate)}, when, row, {})

@@ -13,6 +13,7 @@ from .messages import Bio, Face, Imu
 _RECENT = 400  # samples that rates and losses are told from
 _SETTLED = 8  # samples after which the interval is believed
 GONE_S = 1.5  # silence after which a device counts as away
+_BATCH_JITTER_S, _FOLLOW, _BEND = 0.1, 0.01, 0.2  # how far a batch strays, the share of it that is believed, and the most, in samples
 
 
 @dataclass
@@ -36,6 +37,8 @@ class Stream:
     sites: tuple[str, ...] = ()  # where its sensors sit, by their own names where nobody knows
     mine: list[int] = field(default_factory=list)  # which of its sensors have a seat in the session
     last: Imu | None = None
+    due: float | None = None  # when the last biosignal was taken
+    batch: float = 0.0  # biosignals that come together
 
     def when(self, message: Imu | Face | Bio, arrival: float) -> float | None:
         """The sample's time on the hub's clock; None for one that was received before."""
@@ -55,6 +58,17 @@ class Stream:
         self.times.append(at)
         return at
 
+    def steady(self, message: Bio, at: float) -> float:
+        """When the last of a batch of biosignals was taken: batches come early and late, samples do not; they follow one another, and drift slowly."""
+        step = 1 / message.rate
+        due = at if self.due is None else self.due + len(message.values) * step
+        if abs(at - due) < _BATCH_JITTER_S:
+            due += min(max(_FOLLOW * (at - due), -_BEND * step), _BEND * step)
+        elif at > due:  # some never came
+            due = at
+        self.due = due
+        return due
+
     def _seen(self, message: Imu | Face | Bio, gap: int) -> None:
         if isinstance(message, Imu):
             if message.keys != self.keys:
@@ -64,6 +78,11 @@ class Stream:
                 self.present *= 1 - 4 / _RECENT
             self.present += (here - self.present) * 4 / _RECENT
             self.battery = message.battery if message.battery == message.battery else self.battery
+        elif isinstance(message, Bio):
+            count, lost = len(message.values), int(np.isnan(message.values).all(axis=1).sum())
+            self.counter.lost += lost
+            self.counter.received += count - lost - 1  # one was counted
+            self.batch += (count - self.batch) * (0.05 if self.batch else 1.0)
 
     @property
     def interval(self) -> float | None:
@@ -75,7 +94,7 @@ class Stream:
     def rate(self, now: float) -> float:
         """Samples a second, lately."""
         recent = [a for a in self.arrivals if now - a < 3.0]
-        return (len(recent) - 1) / max(recent[-1] - recent[0], 1e-6) if len(recent) > 1 else 0.0
+        return (self.batch or 1.0) * (len(recent) - 1) / max(recent[-1] - recent[0], 1e-6) if len(recent) > 1 else 0.0
 
     def state(self, now: float) -> str:
         """ok, poor (loses more than a twentieth) or away."""

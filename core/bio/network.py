@@ -17,7 +17,7 @@ from ..landmarks.points import COLUMNS, COUNT
 SIMULATED = "simulated"  # in the place of a file: the shipped one
 SHIPPED = Path(__file__).resolve().parents[2] / "models" / "bio.onnx"
 KIND = "innerface-bio 1"
-_CHUNK, _THREADS = 512, 2
+_CHUNK, _THREADS = 512, 1  # it is small: a second thread costs more than it gives, most where others work too
 
 
 @dataclass

@@ -78,7 +78,7 @@ class Solver:
         w = best = before
         momentum = 1.0
         for _ in range(_ROUNDS_LIVE):
-            after = np.clip(best - step * (hessian @ best - pull), 0.0, _LIMIT)
+            after = np.minimum(np.maximum(best - step * (hessian @ best - pull), 0.0), _LIMIT)  # np.clip takes twice as long
             faster = (1 + np.sqrt(1 + 4 * momentum**2)) / 2
             best = after + (momentum - 1) / faster * (after - w)
             w, momentum = after, faster

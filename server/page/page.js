@@ -172,6 +172,8 @@ const line = (cls, title, right, small) => {
   return box;
 };
 
+const heardWords = (found) => !found ? "Electrodes have no places to be learned. Check asks for three bites and three blinks." : found.join("; ") || "Every electrode hears what it should.";
+
 function show(s) {
   const out = s.output === "none" ? "no face yet" : `${s.output} ${s.output_hz.toFixed(0)} Hz · ${s.latency_ms.p50.toFixed(0)} ms computing and queueing`;
   $("summary").textContent = out;
@@ -186,9 +188,12 @@ function show(s) {
   $("streams").replaceChildren(...(streams.length ? streams : waiting));
   $("sinks").replaceChildren(...s.sinks.map((t) => line("ok", t.name, "", t.about)), line("ok", "this page and others", `${s.clients}`, "WebSocket"));
   $("notes").replaceChildren(...s.notes.slice().reverse().map((text) => { const li = document.createElement("li"); li.textContent = text; return li; }));
-  $("calibration").textContent = s.calibrating || !s.calibrated ? s.calibration : "Calibrated. Do it again when a sensor was taken off or has slipped.";
-  $("calibrate").textContent = s.calibrating ? "Watching…" : s.calibrated ? "Calibrate again" : "Calibrate";
-  $("calibrate").disabled = s.calibrating;
+  const worn = s.electrodes, alone = worn && !s.calibrated && !s.calibration, check = s.check;
+  const told = check.step ? `${check.step} (${check.left_s.toFixed(0)} s)` : alone ? worn.say || heardWords(check.electrodes) : s.calibration;
+  $("calibration").textContent = check.step || s.calibrating || !s.calibrated ? told : "Calibrated. Do it again when a sensor was taken off or has slipped.";
+  $("calibrate").textContent = check.step || s.calibrating ? "Watching…" : alone ? "Check" : s.calibrated ? "Calibrate again" : "Calibrate";
+  $("calibrate").disabled = Boolean(check.step) || s.calibrating;
+  $("electrodes").replaceChildren(...(worn ? worn.channels.map((e) => line(e.state, e.name, `${e.rest_uv.toFixed(0)} µV at rest`, e.words || `${e.mains_uv.toFixed(0)} µV of mains hum`)) : []));
   const r = s.recording;
   $("record").classList.toggle("on", Boolean(r));
   $("record").textContent = r ? "Stop" : "Record";
@@ -203,7 +208,7 @@ function show(s) {
     g.setAttribute("class", `site ${light.state}${waitingSite === g.dataset.site ? " waiting" : ""}`);
     g.querySelector("title").textContent = `${g.dataset.site.replaceAll("_", " ")}: ${{ ok: "good", poor: `loses ${(100 * light.loss).toFixed(0)}%`, away: "silent", none: "not heard" }[light.state]}${light.sensor ? ` (${light.sensor})` : ""}`;
   }
-  const heard = s.streams.some((t) => t.state !== "away" && t.received), steps = [["connect", heard], ["calibrate", s.calibrated || s.output === "camera"], ["record", false]];
+  const heard = s.streams.some((t) => t.state !== "away" && t.received), steps = [["connect", heard], ["calibrate", s.calibrated || ["camera", "electrodes"].includes(s.output)], ["record", false]];
   const now = steps.findIndex(([, done]) => !done);
   steps.forEach(([id, done], k) => { $(`step-${id}`).className = done ? "done" : k === now ? "now" : ""; });
 }

@@ -13,6 +13,7 @@ import numpy as np
 from ...core.errors import InnerfaceError
 from ..hub import Hub
 from ..messages import Bio
+from .inputs import Inputs
 
 _POLL_S, _RETRY_S = 0.02, 2.0
 
@@ -74,13 +75,13 @@ class _Polled(ABC):
 
 
 class BrainFlow(_Polled):
-    """`board`: BrainFlow's number (-1: its synthetic board) or name; `parameters`: of BrainFlowInputParams, such as serial_port."""
+    """`board`: BrainFlow's number (-1: its synthetic board) or name; `parameters`: of BrainFlowInputParams, such as serial_port; `inputs`: that are worn."""
 
     name = "brainflow"
 
-    def __init__(self, board: str, parameters: dict[str, str] | None = None) -> None:
+    def __init__(self, board: str, parameters: dict[str, str] | None = None, inputs: Inputs | None = None) -> None:
         super().__init__()
-        self.asked, self.parameters = board, parameters or {}
+        self.asked, self.parameters, self.inputs = board, parameters or {}, inputs or Inputs()
         self.count = 0
 
     def connect(self) -> None:
@@ -105,6 +106,7 @@ class BrainFlow(_Polled):
             setattr(params, key, type(getattr(params, key))(value))
         try:
             self.rows = BoardShim.get_exg_channels(number)
+            self.inputs.check(len(self.rows))
             self.rate = float(BoardShim.get_sampling_rate(number))
             self.board: Any = BoardShim(number, params)
             self.board.prepare_session()
@@ -131,7 +133,7 @@ class BrainFlow(_Polled):
         values = data[self.rows].T
         self.count += len(values)
         columns = tuple(f"exg{k + 1}" for k in range(len(self.rows)))
-        return Bio(f"board {self.number}", columns, np.ascontiguousarray(values), self.rate, self.count / self.rate)
+        return self.inputs.of(Bio(f"board {self.number}", columns, np.ascontiguousarray(values), self.rate, self.count / self.rate))
 
     def about(self) -> str:
         """The board."""
@@ -139,14 +141,14 @@ class BrainFlow(_Polled):
 
 
 class Lsl(_Polled):
-    """The LSL stream of this name or type, at a rate that it declares, in uV."""
+    """The LSL stream of this name or type, at a rate that it declares, in uV; `inputs`: its channels that are worn."""
 
     name = "lsl"
     _FIND_S = 5.0
 
-    def __init__(self, stream: str) -> None:
+    def __init__(self, stream: str, inputs: Inputs | None = None) -> None:
         super().__init__()
-        self.stream = stream
+        self.stream, self.inputs = stream, inputs or Inputs()
 
     def connect(self) -> None:
         """Find the stream. Raises InnerfaceError."""
@@ -160,6 +162,7 @@ class Lsl(_Polled):
         info = found[0]
         if not 1 <= info.nominal_srate() <= 50_000 or info.channel_count() > 256:
             raise InnerfaceError(f"lsl: '{self.stream}' has {info.channel_count()} channels at {info.nominal_srate():g} Hz; a regular stream is needed")
+        self.inputs.check(info.channel_count())
         self.rate, self.columns = float(info.nominal_srate()), tuple(f"ch{k + 1}" for k in range(info.channel_count()))
         self.inlet = pylsl.StreamInlet(info, processing_flags=pylsl.proc_clocksync | pylsl.proc_dejitter)
 
@@ -172,7 +175,7 @@ class Lsl(_Polled):
         chunk, stamps = self.inlet.pull_chunk(0.0, 4096)
         if not stamps:
             return None
-        return Bio(self.stream, self.columns, np.array(chunk, dtype=np.float64), self.rate, float(stamps[-1]))
+        return self.inputs.of(Bio(self.stream, self.columns, np.array(chunk, dtype=np.float64), self.rate, float(stamps[-1])))
 
     def about(self) -> str:
         """The stream."""

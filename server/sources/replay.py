@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from ...core import formats
+from ...core.bio.signal import rate_of
 from ...core.errors import InnerfaceError
 from ...core.imu.signal import from_track
 from ...core.take import Track
@@ -15,6 +16,7 @@ from ..hub import Hub
 from ..messages import Bio, Face, Imu
 
 _TURN_S = 0.004  # the longest that the loop is kept from others
+_BATCH_S = 0.02  # of biosignals, which boards send in batches, too
 
 
 class Replay:
@@ -37,6 +39,8 @@ class Replay:
             raise InnerfaceError(f"{self.path}: holds nothing to play; give a take of sensors, weights or biosignals")
         for note in take.notes:
             hub.note(note)
+        if self.speed != 1 and any(t.kind == "biosignal" for t in tracks):
+            hub.note(f"{self.path.name}: electrodes make a face at speed=1 only")
         self.task = hub.loop.create_task(self._play(hub, tracks))
         self.task.add_done_callback(hub._broken)
 
@@ -47,9 +51,10 @@ class Replay:
 
     async def _play(self, hub: Hub, tracks: list[Track]) -> None:
         count_by_kind = {kind: sum(t.kind == kind for t in tracks) for kind in ("imu", "weights", "biosignal")}
-        readers = [(_Imu if t.kind == "imu" else _Rows)(t, f" {k}" if count_by_kind[t.kind] > 1 else "") for k, t in enumerate(tracks)]
+        kinds = {"imu": _Imu, "weights": _Rows, "biosignal": _Batches}
+        readers = [kinds[t.kind](t, f" {k}" if count_by_kind[t.kind] > 1 else "") for k, t in enumerate(tracks)]
         first = min(float(t.time[0]) for t in tracks)
-        order = sorted((float(at), k, row) for k, t in enumerate(tracks) for row, at in enumerate(t.time))
+        order = sorted((float(tracks[k].time[row]), k, row) for k, reader in enumerate(readers) for row in reader.rows)
         count, turn = 0, hub.now()
         while True:
             begin = hub.now()
@@ -74,7 +79,7 @@ class Replay:
 
 class _Imu:
     def __init__(self, track: Track, part: str) -> None:
-        self.signal, self.part = from_track(track), part.strip()
+        self.signal, self.part, self.rows = from_track(track), part.strip(), range(len(track.time))
 
     def message(self, name: str, row: int, time: float, count: int) -> Imu:
         s = self.signal
@@ -83,10 +88,22 @@ class _Imu:
 
 class _Rows:
     def __init__(self, track: Track, part: str) -> None:
-        self.track, self.part = track, part
+        self.track, self.part, self.rows = track, part, range(len(track.time))
 
-    def message(self, name: str, row: int, time: float, count: int) -> Face | Bio:
+    def message(self, name: str, row: int, time: float, count: int) -> Face:
         values = self.track.values[row]
-        if self.track.kind == "biosignal":
-            return Bio(name + self.part, self.track.columns, values[None], self.track.rate or 250.0, time)
         return Face(name + self.part, {c: float(v) for c, v in zip(self.track.columns, values) if np.isfinite(v)}, time)
+
+
+class _Batches:
+    """`rows`: the last of each batch."""
+
+    def __init__(self, track: Track, part: str) -> None:
+        self.track, self.part = track, part
+        self.rate = rate_of(track) if len(track.time) > 1 else 250.0
+        batch = np.floor((track.time - track.time[0]) / max(_BATCH_S, 1 / self.rate)).astype(int)
+        self.rows = [*np.flatnonzero(np.diff(batch)).tolist(), len(batch) - 1]
+        self.first = dict(zip(self.rows, [0, *(row + 1 for row in self.rows)]))
+
+    def message(self, name: str, row: int, time: float, count: int) -> Bio:
+        return Bio(name + self.part, self.track.columns, self.track.values[self.first[row] : row + 1], self.rate, time)

@@ -13,6 +13,7 @@ from ...core.errors import InnerfaceError
 from ..hub import Hub
 from ..messages import Bio
 from ..wire import cobs, cyton, device
+from .inputs import Inputs
 
 _READ = 4096
 _RETRY_S = 1.0
@@ -103,13 +104,14 @@ class SerialDevice(SerialPort):
 
 
 class Cyton(SerialPort):
-    """OpenBCI's Cyton by its dongle: eight channels at 250 Hz."""
+    """OpenBCI's Cyton by its dongle: eight channels at 250 Hz; `inputs`: those that are worn."""
 
     name, what = "cyton", "an OpenBCI Cyton"
 
-    def __init__(self, port: str, baud: int = cyton.BAUD) -> None:
+    def __init__(self, port: str, inputs: Inputs | None = None, baud: int = cyton.BAUD) -> None:
         super().__init__(port, baud)
-        self.reader = cyton.Reader()
+        self.reader, self.inputs = cyton.Reader(), inputs or Inputs()
+        self.inputs.check(cyton.CHANNELS)
         self.count, self.last = 0, -1
 
     def opened(self, line: Any) -> None:
@@ -135,7 +137,7 @@ class Cyton(SerialPort):
             rows.append(sample.microvolts)
             self.last = sample.counter
         columns = tuple(f"exg{k + 1}" for k in range(cyton.CHANNELS))
-        self.hub.receive_soon(self.name, Bio(self.port, columns, np.array(rows), cyton.RATE, self.count / cyton.RATE))
+        self.hub.receive_soon(self.name, self.inputs.of(Bio(self.port, columns, np.array(rows), cyton.RATE, self.count / cyton.RATE)))
 
 
 def _mend(port: str, error: Exception) -> str:

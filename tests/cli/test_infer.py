@@ -224,3 +224,14 @@ def test_every_mistake_with_electrodes_ends_in_one_line_and_leaves_nothing(worn,
     for word in words:
         assert word in line
     assert outputs(tmp_path) == []
+
+
+def test_check_tells_how_every_electrode_is(worn, tmp_path, capsys):
+    assert main(["check", str(worn[0])]) == 0
+    assert "front" in capsys.readouterr().out
+    take = formats.read_take(worn[0])
+    take.tracks["biosignal"].values[:, 1] = 0.0
+    formats.write_take(take, tmp_path / "flat.bio.csv")
+    assert main(["check", str(tmp_path / "flat.bio.csv"), "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert len(said["quality"]) == 2 and len(said["words"]) == 1 and "electrode front: it is flat" in said["words"][0]

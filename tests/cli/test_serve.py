@@ -46,6 +46,13 @@ def test_its_json_is_one_object_with_what_happened(tmp_path):
     assert "Hz" in err or err == ""
 
 
+def test_electrodes_and_the_performers_network_make_a_face(tmp_path, electrodes_network):
+    process = serve(tmp_path, "--source", "virtual-bio", "--electrodes", str(electrodes_network), "--sink", "csv:face.csv", "--seconds", "4", "--json")
+    said = json.loads(process.communicate(timeout=40)[0])
+    assert process.returncode == 0 and said["output"] == "electrodes" and said["electrodes"]["live"] and said["lookahead_ms"] == 120
+    assert len(formats.read_take(tmp_path / "face.csv").weights().time) > 60
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
