@@ -108,11 +108,12 @@ def _bio(options: argparse.Namespace) -> dict[str, str]:
         from ..models.training import bio
     except ImportError as error:
         raise InnerfaceError(f"training a network needs torch, which does not load ({error}); pip install 'innerface[train]'") from None
-    signal, points, notes = pair(take, camera, face_model(options.face), options.align)
-    for note in notes:
-        print(f"note: {note}", file=sys.stderr)
+    both = pair(take, camera, face_model(options.face), options.align)
     with step("training") as bar:
-        return bio.train(signal, points, options.out, minutes, options.seed, bar)
+        card = bio.train(both.signal, both.points, options.out, minutes, options.seed, bar, both.weights)
+    for note in both.notes:  # not before: a mistake ends in one line
+        print(f"note: {note}", file=sys.stderr)
+    return card
 
 
 def _imu(options: argparse.Namespace) -> dict[str, str]:

@@ -47,8 +47,8 @@ class User:
 def user(number: int, people: Identities, preset: str = "studio") -> User:
     """The `number`th: another face, other muscles, other places of the electrodes, other habits, other noise."""
     face, test = people.face(7000 + number), posed(TEST_S, number, 1)
-    taken = [simulate(test, PRESETS[preset], number, mount) for mount in (0, 1)]
-    return User(number, face, *taken, camera.from_weights(test, face))
+    signal, again = (simulate(test, PRESETS[preset], number, mount) for mount in (0, 1))
+    return User(number, face, signal, again, camera.from_weights(test, face))
 
 
 def trained(who: User, folder: Path, preset: str = "studio") -> network.BioNetwork:
@@ -59,7 +59,7 @@ def trained(who: User, folder: Path, preset: str = "studio") -> network.BioNetwo
     if not path.exists():
         track = posed(PAIRED_S, who.number, 0)
         signal = even(bio_track(simulate(track, PRESETS[preset], who.number)))
-        bio.train(signal, camera.from_weights(track, who.face), path, MINUTES, 1)
+        bio.train(signal, camera.from_weights(track, who.face), path, MINUTES, 1, weights=track)
     return network.load(path)
 
 
@@ -153,7 +153,9 @@ def together(takes: dict[str, Track], people: Identities, folder: Path, progress
         if seed == _REAL_SEED:
             path = folder / "real.onnx"
             if not path.exists():
-                bio.train(even(bio_track(simulate(takes[_REAL[0]], PRESETS["studio"], seed))), camera.from_weights(takes[_REAL[0]], face), path, MINUTES, 1)
+                learn = takes[_REAL[0]]
+                signal = even(bio_track(simulate(learn, PRESETS["studio"], seed)))
+                bio.train(signal, camera.from_weights(learn, face), path, MINUTES, 1, weights=learn)
             own = network.load(path)
         else:
             own = trained(user(seed, people), folder)

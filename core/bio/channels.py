@@ -1,5 +1,8 @@
-"""From the points that electrodes give to Apple's 52 channels, and how sure each channel is: as sure as the points that it moves, and as they tell it from
-others."""
+"""From the points that electrodes give to Apple's 52 channels, and how sure each channel is.
+
+Where the performer was trained with a camera's channels, the map is their own, learned from their points (it knows how they rest and what they do together);
+else it is least squares on the bundled head.
+"""
 
 from __future__ import annotations
 
@@ -9,15 +12,40 @@ from ..channels import ARKIT
 from ..face_model import bundled
 from ..landmarks import solve
 from ..landmarks.camera import point_model
-from ..landmarks.points import INNER
+from ..landmarks.points import COUNT, INNER
+from ..resample import bridge
 from ..take import Take, Track
 from . import infer
 from .network import BioNetwork
 
 
+class Channels:
+    """The 52 channels of one performer's points, for recordings and frame by frame."""
+
+    def __init__(self, network: BioNetwork) -> None:
+        self.network = network
+        self.solver = None if network.to_channels is not None else solve.Solver(point_model(bundled()), network.rest)
+
+    def push(self, points: np.ndarray) -> np.ndarray:
+        """Weights (52,) of the next frame's points (53, 2)."""
+        return self._mapped(points[None])[0] if self.solver is None else self.solver.push(points)
+
+    def whole(self, track: Track, causal: bool = False) -> Track:
+        """A landmark track as weights; `causal`: as live."""
+        if self.solver is not None:
+            return solve.to_weights(track, rest=self.network.rest, causal=causal)
+        return Track("weights", track.time, ARKIT, self._mapped(bridge(track.time, track.values).reshape(-1, COUNT, 2)))
+
+    def _mapped(self, points: np.ndarray) -> np.ndarray:
+        assert self.network.to_channels is not None
+        return np.clip(points.reshape(len(points), -1) @ self.network.to_channels[:-1] + self.network.to_channels[-1], 0.0, 1.0)
+
+
 def confidence(network: BioNetwork) -> np.ndarray:
-    """(52,) 0..1: what the network explained of the points that each channel moves, weighted by how far it moves them, times how far points tell the channel
-    from all others; 0 for what no point shows."""
+    """(52,) 0..1: the share of each channel's variance that was explained on frames kept from training. Where the performer was trained with points alone: what was
+    explained of the points that a channel moves, weighted by how far it moves them, times how far points tell the channel from all others."""
+    if network.channels_explained is not None:
+        return np.clip(network.channels_explained, 0.0, 1.0)
     model = point_model(bundled())
     told = solve.Solver(model, network.rest).told
     moved = np.linalg.norm(model.basis, axis=2) ** 2
@@ -33,6 +61,5 @@ def weights(take: Take, network: BioNetwork, causal: bool = False, raw: bool = F
     """A biosignal take as weights at the network's frame rate, with `landmarks` and `confidence` beside them. Raises InnerfaceError."""
     done = infer.infer(take, network, causal, raw)
     points = done.tracks["landmarks"]
-    solved = solve.to_weights(points, rest=network.rest, causal=causal)
     sure = Track("confidence", points.time, ARKIT, np.broadcast_to(confidence(network), (len(points.time), len(ARKIT))).copy())
-    return Take(take.name, {"weights": solved, "landmarks": points, "confidence": sure}, done.notes, take.sound)
+    return Take(take.name, {"weights": Channels(network).whole(points, causal), "landmarks": points, "confidence": sure}, done.notes, take.sound)

@@ -27,14 +27,13 @@ def emg_sos(rate: float) -> np.ndarray:
     top = highest(rate)
     if top < 2 * EMG_HZ[0]:
         raise InnerfaceError(f"{rate:.3g} samples a second hold no muscle activity ({EMG_HZ[0]:g} Hz and above); record at 200 or more, best 1,000")
-    return butter(2, [EMG_HZ[0], top], btype="band", fs=rate, output="sos")
+    return np.asarray(butter(2, [EMG_HZ[0], top], btype="band", fs=rate, output="sos"))
 
 
 def eog_sos(rate: float, low: float = EOG_HZ[0]) -> np.ndarray:
     """Band-pass of EOG at this rate."""
-    return np.concatenate(
-        [butter(1, low, btype="high", fs=rate, output="sos"), butter(2, min(EOG_HZ[1], _NYQUIST * rate), btype="low", fs=rate, output="sos")]
-    )
+    high = np.asarray(butter(1, low, btype="high", fs=rate, output="sos"))
+    return np.concatenate([high, np.asarray(butter(2, min(EOG_HZ[1], _NYQUIST * rate), btype="low", fs=rate, output="sos"))])
 
 
 def mains_sos(rate: float, mains_hz: float) -> np.ndarray:
@@ -74,7 +73,8 @@ def mains_of(values: np.ndarray, rate: float) -> float:
     if len(values) < size:
         return 0.0
     pieces = np.lib.stride_tricks.sliding_window_view(values, size, axis=0)[:: size // 2]
-    power = np.median(np.abs(np.fft.rfft(pieces * np.hanning(size), axis=-1)) ** 2, axis=0).mean(axis=0)
+    power = np.abs(np.fft.rfft(pieces * np.hanning(size), axis=-1)) ** 2
+    power = np.quantile(power, 0.15, axis=0).mean(axis=0)  # of quiet moments: muscles would hide it
     hz = np.fft.rfftfreq(size, 1 / rate)
 
     def contrast(f: float) -> float:
@@ -82,4 +82,4 @@ def mains_of(values: np.ndarray, rate: float) -> float:
         return float(power[at].max() / (np.median(power[around]) + 1e-12)) if at.any() and around.any() else 0.0
 
     best = max((50.0, 60.0), key=contrast)
-    return best if contrast(best) > 6.0 else 0.0
+    return best if contrast(best) > 5.0 else 0.0

@@ -7,12 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import InnerfaceError
-from ..face_model import bundled
-from ..landmarks.camera import point_model
 from ..landmarks.kalman import Kalman
 from ..landmarks.points import COUNT
-from ..landmarks.solve import Solver
-from .channels import confidence
+from .channels import Channels, confidence
 from .features import HZ, Features
 from .network import BioNetwork
 from .signal import held
@@ -49,7 +46,7 @@ class Electrodes:
         self.eog: np.ndarray | None = None
         self.count, self.frame, self.missing = 0, 0, 0
         self.held: np.ndarray | None = None  # measured last
-        self.kalman, self.solver = Kalman(n.follow_live), Solver(point_model(bundled()), n.rest)
+        self.kalman, self.channels = Kalman(n.follow_live), Channels(n)
 
     @property
     def delay_s(self) -> float:
@@ -80,7 +77,7 @@ class Electrodes:
         time = self.frame / self.network.frame_hz
         raw = self.network.run(self.emg.T[None], self.eog.T[None])[0]
         points = self.kalman.push(time, raw).reshape(COUNT, 2)
-        return BioFrame(time, points, self.solver.push(points), self.missing < _UNSEEN_S * self.rate)
+        return BioFrame(time, points, self.channels.push(points), self.missing < _UNSEEN_S * self.rate)
 
 
 def _first(values: np.ndarray) -> np.ndarray:

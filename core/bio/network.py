@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ..channels import ARKIT
 from ..errors import InnerfaceError
 from ..files import read_bytes
 from ..landmarks.points import COLUMNS, COUNT
@@ -25,7 +26,8 @@ class BioNetwork:
     """A performer's network. `channels`: of the electrodes, in order; `top_hz`: the highest that it listens to; `mains_hz` of the place; `frame_hz`: of the
     video that it was paired with; `length`, `ahead`: of its segments, in features; `interocular_mm`; `rest` (53, 2): the performer's calm face; `explained`
     (53,): share of each point's variance that it explained on frames kept from training; `follow_live`, `follow` (106,): tightness of the Kalman filter, live
-    and of recordings; `simulated`: trained on a simulated performer; `card`: what it was trained on; `id`: the start of its file's SHA-256."""
+    and of recordings; `to_channels` (107, 52): from points to Apple's channels, the last row the constant, and `channels_explained` (52,) of them, where a
+    camera gave channels; `simulated`: trained on a simulated performer; `card`: what it was trained on; `id`: the start of its file's SHA-256."""
 
     session: Any
     channels: tuple[str, ...]
@@ -40,6 +42,8 @@ class BioNetwork:
     follow_live: np.ndarray
     follow: np.ndarray
     simulated: bool
+    to_channels: np.ndarray | None = None
+    channels_explained: np.ndarray | None = None
     card: dict[str, str] = field(default_factory=dict)
     id: str = ""
 
@@ -68,12 +72,17 @@ def load(path: str | Path | None = None) -> BioNetwork:
     except Exception as error:  # ONNX Runtime's errors share no base class
         raise InnerfaceError(f"{path}: is not a network that ONNX Runtime can read ({str(error).splitlines()[0][:100]}); give a bio.onnx") from None
     if about.get("kind") != KIND:
-        what = "a network of face-worn IMUs; use it with innerface infer" if about.get("kind", "").startswith("innerface-imu") else "no network of electrodes"
+        what = "a network of face-worn IMUs" if about.get("kind", "").startswith("innerface-imu") else "no network of electrodes"
         raise InnerfaceError(f"{path}: is {what}; give one that innerface train bio has written")
+    own: dict[str, np.ndarray] = {}
     try:
         channels = tuple(str(c) for c in json.loads(about["channels"]))
         arrays = {name: np.array(json.loads(about[name]), dtype=np.float64) for name in ("rest", "explained", "follow_live", "follow")}
-        numbers = {name: float(about[name]) for name in ("top_hz", "mains_hz", "frame_hz", "interocular_mm")}
+        top_hz, mains_hz, frame_hz, interocular_mm = (float(about[name]) for name in ("top_hz", "mains_hz", "frame_hz", "interocular_mm"))
+        if "to_channels" in about:
+            own = {name: np.array(json.loads(about[name]), dtype=np.float64) for name in ("to_channels", "channels_explained")}
+            if own["to_channels"].shape != (len(COLUMNS) + 1, len(ARKIT)) or own["channels_explained"].shape != (len(ARKIT),):
+                raise ValueError("its map to channels has another size")
         length, ahead = int(about["length"]), int(about["ahead"])
         if [a.shape for a in arrays.values()] != [(COUNT, 2), (COUNT,), (len(COLUMNS),), (len(COLUMNS),)] or not 1 <= ahead < length <= 1000:
             raise ValueError("sizes do not fit together")
@@ -81,6 +90,6 @@ def load(path: str | Path | None = None) -> BioNetwork:
         raise InnerfaceError(f"{path}: its card is damaged ({error}); train it again") from None
     card = {k.removeprefix("card."): v for k, v in about.items() if k.startswith("card.")}
     return BioNetwork(
-        session, channels, **numbers, length=length, ahead=ahead, **arrays, simulated=about.get("simulated") == "yes", card=card,
-        id=hashlib.sha256(data).hexdigest()[:16],
+        session, channels, top_hz, mains_hz, frame_hz, length, ahead, interocular_mm, arrays["rest"], arrays["explained"], arrays["follow_live"],
+        arrays["follow"], about.get("simulated") == "yes", own.get("to_channels"), own.get("channels_explained"), card, hashlib.sha256(data).hexdigest()[:16],
     )  # fmt: skip

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -10,7 +10,7 @@ from ..errors import InnerfaceError
 from ..face_model import FaceModel
 from ..landmarks import sources
 from ..landmarks.align import with_pupils
-from ..landmarks.points import points_of
+from ..landmarks.points import find, points_of
 from ..take import Take, Track
 from . import quality
 from .align import align
@@ -19,15 +19,25 @@ from .signal import BioSignal, bio_track, even
 _ALIKE_S, _ALIKE_SHARE = 2.0, 0.03  # takes of other clocks whose lengths differ by no more began together
 
 
-def pair(electrodes: Take, camera: Take, face: FaceModel, find_offset: bool = False) -> tuple[BioSignal, Track, list[str]]:
-    """The electrodes' signal, the camera's points on its clock, and what a user should know. `find_offset`: the clocks differ. Raises InnerfaceError."""
+@dataclass(frozen=True)
+class Pair:
+    """The electrodes' `signal`, the camera's `points` on its clock, its `weights` row by row where it gave channels, and `notes` for the user."""
+
+    signal: BioSignal
+    points: Track
+    weights: Track | None
+    notes: list[str]
+
+
+def pair(electrodes: Take, camera: Take, face: FaceModel, find_offset: bool = False) -> Pair:
+    """Two takes of one performance. `find_offset`: the clocks differ. Raises InnerfaceError."""
     try:
         signal = even(bio_track(electrodes))
         notes = quality.refuse(signal)
     except InnerfaceError as error:
         text = str(error)
         raise InnerfaceError(text if text.startswith(electrodes.name) else f"{electrodes.name}: {text}") from None
-    if len(signal.channels) < 2:
+    if len(signal.channels) == 1:
         notes.append(f"one electrode ({signal.channels[0]}) only: nothing tells where a muscle lies; two at one ear are what this is made for")
     points, said = sources.landmarks_of(camera, face)
     notes += said
@@ -48,4 +58,5 @@ def pair(electrodes: Take, camera: Take, face: FaceModel, find_offset: bool = Fa
             )
         points = replace(points, time=points.time - points.time[0] + signal.start)
         notes.append("the two takes' clocks have nothing in common, but they are as long as each other: taken to begin together; --align finds the true offset")
-    return signal, points, notes
+    weights = None if find(camera) is not None else replace(camera.weights(), time=points.time)
+    return Pair(signal, points, weights, notes)

@@ -47,12 +47,12 @@ class Electrode:
             return f"{self.missing:.0%} of its samples are missing: check the radio and the board"
         if self.flat > _BAD:
             return "it is flat: the electrode or its wire is broken, or the channel is off"
+        if self.mains > _BAD:
+            return "it holds mains hum and nothing else: the electrode or the reference is off the skin"
         if self.saturated > _BAD:
             return "it stands at the amplifier's end: lower the gain, or the reference has come off"
         if self.off > _BAD:
             return "it floats: the electrode is off the skin"
-        if self.mains > _BAD:
-            return "it holds mains hum and nothing else: the electrode or the reference is off the skin"
         return ""
 
 

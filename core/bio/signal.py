@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import InnerfaceError
-from ..resample import linear
+from ..resample import bridge, linear
 from ..take import Take, Track
 
 KIND = "biosignal"
@@ -15,6 +15,7 @@ _GAP_S = 0.03  # longer holes count as missing; a few lost samples are bridged w
 _LEAST_HZ, _MOST_HZ = 60.0, 20_000.0
 _RATES = (100, 125, 128, 200, 250, 256, 500, 512, 1000, 1024, 2000, 2048)  # boards' own; a measured rate within 1 % is one of these
 _MOST_SAMPLES = 200_000_000
+_REGULAR, _SILENT_S, _WANDER_S = 0.25, 0.06, 0.04  # steps that differ by less are alike; batches come oftener; so far from an even clock times may lie
 
 
 @dataclass(frozen=True)
@@ -52,48 +53,85 @@ def bio_track(take: Take) -> Track:
     """The take's biosignal track (the one with most samples). Raises InnerfaceError."""
     tracks = [t for t in take.tracks.values() if t.kind == KIND and len(t.time) > 1]
     if not tracks:
+        if any(t.kind == KIND for t in take.tracks.values()):
+            raise InnerfaceError(f"{take.name}: holds one sample of its electrodes, or the same time again and again; record it again")
         kinds = ", ".join(sorted({t.kind for t in take.tracks.values()})) or "nothing"
         raise InnerfaceError(f"{take.name}: holds {kinds} but no biosignals; give a .bio.csv, a BrainFlow, XDF or EDF file, or a recording of electrodes")
     return max(tracks, key=lambda t: len(t.time))
 
 
 def rate_of(track: Track) -> float:
-    """Samples a second: what the track declares, if its times bear that out, else as measured, rounded to a board's own where that is near."""
-    steps = np.diff(track.time)
-    usual = steps[steps < 5 * np.median(steps)]
-    measured = 1.0 / usual.mean()
-    try:
-        declared = float(track.meta.get("rate_hz", "nan"))
-    except ValueError:
-        declared = np.nan
-    if abs(declared / measured - 1) < 0.03:
-        return declared
-    nearest = min(_RATES, key=lambda r: abs(r / measured - 1))
-    return float(nearest) if abs(nearest / measured - 1) < 0.01 else float(measured)
+    """Samples a second, as `even` finds it. Raises InnerfaceError."""
+    return _clock(track)[1]
 
 
 def even(track: Track) -> BioSignal:
-    """The track on an even clock. Raises InnerfaceError for rates and lengths that no electrode has."""
-    rate = rate_of(track)
+    """The track on an even clock: samples stay what they are and are counted, wherever their times allow it, for interpolating between them would take high
+    frequencies away. Raises InnerfaceError for rates and lengths that no electrode has."""
+    start, rate, index = _clock(track)
     if not _LEAST_HZ <= rate <= _MOST_HZ:
         raise InnerfaceError(f"biosignals at {rate:.3g} samples a second; muscles need {_LEAST_HZ:g} at least (1,000 is good): set the board's rate")
-    count = round(track.duration * rate) + 1
+    count = round(track.duration * rate) + 1 if index is None else int(index[-1]) + 1
     if count * len(track.columns) > _MOST_SAMPLES:
         raise InnerfaceError(f"{track.duration:.0f} s between the first and the last sample at {rate:.0f} Hz is more than fits; cut the take")
-    at = track.time[0] + np.arange(count) / rate
-    missing = np.empty((count, len(track.columns)), dtype=bool)
-    for k, column in enumerate(track.values.T):
-        known = track.time[np.isfinite(column)]
-        if not len(known):
-            missing[:, k] = True
-            continue
-        after = np.clip(np.searchsorted(known, at), 1, max(len(known) - 1, 1))
-        left, right = known[after - 1], known[np.minimum(after, len(known) - 1)]
-        missing[:, k] = ((right - left > max(_GAP_S, 3 / rate)) & (at > left + 0.5 / rate) & (at < right - 0.5 / rate)) | (at > known[-1] + 1 / rate) | (
-            at < known[0] - 1 / rate
-        )
-    if np.isfinite(track.values).all() and count == len(track.time) and np.abs(track.time - at).max() < 0.2 / rate:
-        values = track.values.copy()
+    if index is None:
+        at = start + np.arange(count) / rate
+        values = linear(track.time, track.values, at)
+        known = np.isfinite(track.values)
+        nearest = np.clip(np.searchsorted(track.time, at), 0, len(known) - 1)
+        lost = ~(known[nearest] | known[np.maximum(nearest - 1, 0)])
     else:
-        values = np.nan_to_num(linear(track.time, track.values, at))
-    return BioSignal(float(track.time[0]), rate, track.columns, values, missing, track.meta.get("simulated") == "yes")
+        values = np.full((count, len(track.columns)), np.nan)
+        values[index] = track.values
+        lost = np.isnan(values)
+        if lost.any():
+            values = bridge(np.arange(count, dtype=np.float64), values)
+    return BioSignal(start, rate, track.columns, np.nan_to_num(values), _long(lost, round(_GAP_S * rate)), track.meta.get("simulated") == "yes")
+
+
+def _clock(track: Track) -> tuple[float, float, np.ndarray | None]:
+    """The first sample's time, samples a second, and each sample's number (T,) on that clock; None where times wander too far from any clock."""
+    time, steps = track.time, np.diff(track.time)
+    middle = float(np.median(steps))
+    regular = np.abs(steps / middle - 1) < _REGULAR
+    if regular.mean() > 0.9 and steps[regular].sum() > 0.2 * track.duration:  # times as samples were taken, with some lost
+        nominal, apart = 1.0 / steps[regular].mean(), 1.5 * middle
+    else:  # times as batches arrived: only long silence is loss
+        apart = _SILENT_S
+        nominal = float((steps < apart).sum() / max(steps[steps < apart].sum(), 1e-9))
+    jumps = np.ones(len(steps))
+    far = steps > apart
+    jumps[far] = np.maximum(np.round(steps[far] * nominal), 1)
+    if jumps.sum() > _MOST_SAMPLES:
+        raise InnerfaceError(f"{track.duration:.0f} s between the first and the last sample at {nominal:.0f} Hz is more than fits; cut the take")
+    index = np.concatenate([[0.0], np.cumsum(jumps)])
+    away, late = index - index.mean(), time - time.mean()
+    rate = float((away @ away) / (away @ late))
+    declared = _number(track.meta.get("rate_hz", ""))
+    for known in (declared, *_RATES):  # a clock that fits a board's own to within half a sample is that
+        if known and abs(known / rate - 1) * index[-1] < 0.5:
+            rate = float(known)
+            break
+    start = float(time.mean() - index.mean() / rate)
+    wander = np.abs(time - start - index / rate).max()
+    if wander > max(_WANDER_S, 3 / rate):
+        usual = declared if declared and abs(declared / nominal - 1) < 0.03 else nominal
+        return float(time[0]), float(usual), None
+    return float(time[0]) if wander < 1e-6 else start, rate, index.astype(np.int64)
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return 0.0
+
+
+def _long(lost: np.ndarray, least: int) -> np.ndarray:
+    """Of samples (T, C) that were lost, those in holes of more than `least`, or at an end."""
+    out = np.zeros_like(lost)
+    for k in np.flatnonzero(lost.any(axis=0)):
+        edges = np.flatnonzero(np.diff(np.concatenate([[False], lost[:, k], [False]])))
+        for first, last in edges.reshape(-1, 2):
+            out[first:last, k] = last - first > least or first == 0 or last == len(lost)
+    return out

@@ -26,10 +26,11 @@ from ...core.bio.filters import mains_of
 from ...core.bio.network import KIND
 from ...core.bio.segments import AHEAD, LENGTH, gather, inside, last_feature
 from ...core.bio.signal import BioSignal
+from ...core.channels import ARKIT
 from ...core.errors import InnerfaceError
 from ...core.files import replacing
 from ...core.landmarks import kalman
-from ...core.landmarks.points import COUNT, GROUPS, interocular_mm
+from ...core.landmarks.points import COUNT, GROUPS, LEFT_PUPIL, interocular_mm
 from ...core.landmarks.solve import calm as calm_face
 from ...core.take import Track
 
@@ -43,7 +44,8 @@ _WING, _WING_BEND = 10.0, 2.0  # in % of the pupils' distance; the usual w and e
 _GAIN, _EOG_GAIN, _EOG_OFF, _REST, _REST_SHARE, _SHIFT = 0.25, 0.15, 0.15, (0.15, 6.0), 0.5, 1
 _RIDGE = 30.0
 _COUNTS = {"lids": 2.0, "pupils": 5.0}  # points that are few and move little count for more, else blinks and glances are never learned
-_EYES, _STRAIGHT_STEP, _STRAIGHT_RIDGE = ("lids", "pupils"), 4, 3e-3
+_STRAIGHT_STEP, _STRAIGHT_RIDGE, _CHANNEL_RIDGE = 4, 1e-2, 0.1
+_PUPILS = list(range(2 * LEFT_PUPIL, 2 * COUNT))  # columns
 _SECONDS = (0.06, 0.1, 0.15, 0.22, 0.33, 0.5)  # time constants that the Kalman filter is tried with
 _OPSET = 17
 
@@ -79,7 +81,7 @@ class Branch(nn.Module):
 
 class Net(nn.Module):
     """EMG and EOG branches, joined; the face moves in the directions that it moved in while training. Where the eyes look is so small a part of a face, and so
-    nearly a linear filter of EOG, that it has a way of its own, which begins as ridge regression (`straighten`)."""
+    nearly a linear filter of EOG, that pupils are half what ridge regression says of them (`straighten`)."""
 
     def __init__(self, emg: np.ndarray, eog: np.ndarray, mean: np.ndarray, basis: np.ndarray) -> None:
         super().__init__()
@@ -92,23 +94,25 @@ class Net(nn.Module):
         self.joined = nn.Sequential(
             nn.Dropout(_DROP), nn.Linear(size, _JOINED), nn.ReLU(), nn.Dropout(_DROP), nn.Linear(_JOINED, _JOINED), nn.ReLU(), nn.Linear(_JOINED, len(basis))
         )
-        self.straight = nn.Linear(eog.shape[1] * (LENGTH // _STRAIGHT_STEP), len(mean), bias=False)
-        nn.init.zeros_(self.straight.weight)
+        self.register_buffer("straight", torch.zeros(eog.shape[1] * (LENGTH // _STRAIGHT_STEP) + 1, len(_PUPILS)))
         self.register_buffer("mean", _tensor(mean))
         self.register_buffer("basis", _tensor(basis))
 
     def forward(self, emg: Tensor, eog: Tensor) -> Tensor:
-        """Segments (B, E, LENGTH), (B, O, LENGTH) -> points (B, 106)."""
-        return self.mean + self.joined(torch.cat([self.emg(emg), self.eog(eog)], dim=1)) @ self.basis + self.straight(self._slow(eog))
+        """Segments (B, E, LENGTH), (B, O, LENGTH) -> points (B, 106); in training without what ridge regression says, which would leave nothing to learn."""
+        said = self.mean + self.joined(torch.cat([self.emg(emg), self.eog(eog)], dim=1)) @ self.basis
+        if self.training:
+            return said
+        pupils = self._slow(eog) @ self.straight[:-1] + self.straight[-1]
+        return torch.cat([said[:, : _PUPILS[0]], (said[:, _PUPILS[0] :] + pupils) / 2], dim=1)
 
     def straighten(self, eog: Tensor, points: Tensor) -> None:
-        """Let the straight way give the pupils and lids of segments (N, O, LENGTH) as well as a linear filter can; `points` (N, 106)."""
-        with torch.no_grad():
-            x = self._slow(eog).double()
-            columns = [2 * p + a for g in _EYES for p in GROUPS[g] for a in (0, 1)]
-            y = points[:, columns].double()
-            x, y = x - x.mean(dim=0), y - y.mean(dim=0)
-            self.straight.weight[columns] = torch.linalg.solve(x.T @ x + _STRAIGHT_RIDGE * len(x) * torch.eye(x.shape[1]), x.T @ y).T.float()
+        """Ridge regression from slow EOG of segments (N, O, LENGTH) to the pupils of `points` (N, 106)."""
+        x, y = self._slow(eog).double(), points[:, _PUPILS].double()
+        centre, level = x.mean(dim=0), y.mean(dim=0)
+        x = x - centre
+        mix = torch.linalg.solve(x.T @ x + _STRAIGHT_RIDGE * len(x) * torch.eye(x.shape[1]), x.T @ (y - level))
+        self.straight.copy_(torch.cat([mix, (level - centre @ mix)[None]]))
 
     def _slow(self, eog: Tensor) -> Tensor:
         return functional.avg_pool1d(self.eog.scaled(eog), _STRAIGHT_STEP).flatten(1)
@@ -150,7 +154,8 @@ class _Again:
 
 @dataclass
 class Paired:
-    """`emg` (T, E), `eog` (T, O) features of the recording; per frame its segment's `last` feature and its `points` (N, 106), in order of `time` (N,)."""
+    """`emg` (T, E), `eog` (T, O) features of the recording; per frame its segment's `last` feature, its `points` (N, 106) and, where the camera gave channels, its
+    `weights` (N, 52), in order of `time` (N,)."""
 
     emg: np.ndarray
     eog: np.ndarray
@@ -158,9 +163,10 @@ class Paired:
     points: np.ndarray
     time: np.ndarray
     mains_hz: float
+    weights: np.ndarray | None = None
 
 
-def paired(signal: BioSignal, landmarks: Track) -> Paired:
+def paired(signal: BioSignal, landmarks: Track, weights: Track | None = None) -> Paired:
     """Frames of the video that lie within the recording, with what the electrodes picked up. Raises InnerfaceError where there are too few."""
     mains = mains_of(signal.values, signal.rate)
     emg, eog = features.whole(signal.values, signal.rate, mains)
@@ -176,7 +182,7 @@ def paired(signal: BioSignal, landmarks: Track) -> Paired:
         raise InnerfaceError(
             f"{seconds:.0f} s of the two takes lie beside each other with a face and with electrodes; {_LEAST_S:.0f} s are the least, 5 minutes are good"
         )
-    return Paired(emg, eog, last[use], points[use], landmarks.time[use], mains)
+    return Paired(emg, eog, last[use], points[use], landmarks.time[use], mains, None if weights is None else np.nan_to_num(weights.select(ARKIT)[use]))
 
 
 def pooled(segments: np.ndarray) -> np.ndarray:
@@ -196,12 +202,19 @@ def linear_model(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray, 
 
 
 def train(
-    signal: BioSignal, landmarks: Track, out: str | Path, minutes: float, seed: int, progress: Callable[[float], None] = lambda _: None
+    signal: BioSignal,
+    landmarks: Track,
+    out: str | Path,
+    minutes: float,
+    seed: int,
+    progress: Callable[[float], None] = lambda _: None,
+    weights: Track | None = None,
 ) -> dict[str, str]:
-    """Train on a paired take (one clock), write `out`, return its card. Raises InnerfaceError."""
+    """Train on a paired take (one clock), write `out`, return its card. `weights`: the camera's channels, row by row of the landmarks, where it gave any.
+    Raises InnerfaceError."""
     torch.manual_seed(seed)
     rng, simulated = np.random.default_rng(seed), signal.simulated
-    data = paired(signal, landmarks)
+    data = paired(signal, landmarks, weights)
     kept_s = max(_KEPT_LEAST_S, _KEPT * (data.time[-1] - data.time[0]))
     kept = data.time > data.time[-1] - kept_s
     learn = data.time < data.time[-1] - kept_s - _GUARD_S
@@ -287,8 +300,22 @@ def train(
         "rest": _rounded(calm.reshape(COUNT, 2)), "explained": _rounded(explained), "follow_live": _rounded(live), "follow": _rounded(both),
         "simulated": "yes" if simulated else "no",
     }  # fmt: skip
+    if data.weights is not None:
+        own = _to_channels(data.points[rows], data.weights[rows])
+        said = np.clip(kalman.smooth(data.time[held], guess, both) @ own[:-1] + own[-1], 0, 1)
+        true = data.weights[held]
+        shown = 1 - ((said - true) ** 2).mean(axis=0) / np.maximum(true.var(axis=0), 1e-4)
+        about |= {"to_channels": _rounded(own), "channels_explained": _rounded(np.clip(shown, 0, 1))}
     _write(net, Path(out), about | {f"card.{k}": v for k, v in card.items()}, data)
     return card
+
+
+def _to_channels(points: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Ridge regression (107, 52; the last row is the constant) from points (N, 106) to a camera's channels (N, 52) of the same frames."""
+    centre, level = points.mean(axis=0), weights.mean(axis=0)
+    x = points - centre
+    mix = np.linalg.solve(x.T @ x + _CHANNEL_RIDGE * np.eye(x.shape[1]), x.T @ (weights - level))
+    return np.concatenate([mix, (level - centre @ mix)[None]])
 
 
 def _tune(time_s: np.ndarray, guess: np.ndarray, truth: np.ndarray, how: Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]) -> np.ndarray:

@@ -24,13 +24,17 @@ def worn():
 
 
 def test_one_clock_is_taken_as_it_is(worn):
-    signal, marks, notes = pair(worn, Take("cam", {"w": TRACK}), bundled())
-    assert signal.simulated and notes == []
+    both = pair(worn, Take("cam", {"w": TRACK}), bundled())
+    marks = both.points
+    assert both.signal.simulated and both.notes == []
+    np.testing.assert_array_equal(both.weights.values, TRACK.values)
     np.testing.assert_array_equal(marks.time, TRACK.time)
 
 
 def test_another_clock_is_found_where_that_is_asked(worn):
-    _, marks, notes = pair(worn, Take("cam", {"w": moved(TRACK, 3000.0)}), bundled(), find_offset=True)
+    both = pair(worn, Take("cam", {"w": moved(TRACK, 3000.0)}), bundled(), find_offset=True)
+    marks, notes = both.points, both.notes
+    np.testing.assert_array_equal(both.weights.time, marks.time)
     assert abs(marks.time[0] - TRACK.time[0]) < 0.06
     assert any("the camera's clock is +" in n for n in notes)
 
@@ -39,7 +43,8 @@ def test_clocks_with_nothing_in_common_are_told_or_refused(worn):
     signal = worn.tracks["biosignal"]
     own = signal.time >= 0
     cut = Take("cut", {"biosignal": Track("biosignal", signal.time[own], signal.columns, signal.values[own], signal.meta)})
-    _, marks, notes = pair(cut, Take("cam", {"w": moved(TRACK, 40_000.0)}), bundled())
+    both = pair(cut, Take("cam", {"w": moved(TRACK, 40_000.0)}), bundled())
+    marks, notes = both.points, both.notes
     assert any("begin together" in n for n in notes) and marks.time[0] == pytest.approx(signal.time[own][0])
     short = Track(TRACK.kind, TRACK.time[:300] + 40_000, TRACK.columns, TRACK.values[:300])
     with pytest.raises(InnerfaceError, match="--align"):
@@ -50,12 +55,12 @@ def test_landmarks_without_pupils_still_teach_the_rest(worn):
     marks = from_weights(TRACK, bundled())
     values = marks.values.copy()
     values[:, 2 * points.INNER :] = np.nan
-    _, got, notes = pair(worn, Take("l", {"landmarks": Track(marks.kind, marks.time, marks.columns, values, marks.meta)}), bundled())
-    assert np.isfinite(got.values).all() and any("no pupils" in n for n in notes)
+    both = pair(worn, Take("l", {"landmarks": Track(marks.kind, marks.time, marks.columns, values, marks.meta)}), bundled())
+    assert both.weights is None and np.isfinite(both.points.values).all() and any("no pupils" in n for n in both.notes)
 
 
 def test_one_electrode_is_told(worn):
     signal = worn.tracks["biosignal"]
     one = Take("one", {"biosignal": Track("biosignal", signal.time, signal.columns[:1], signal.values[:, :1], signal.meta)})
-    _, _, notes = pair(one, Take("cam", {"w": TRACK}), bundled())
-    assert any("one electrode (lower) only" in n for n in notes)
+    both = pair(one, Take("cam", {"w": TRACK}), bundled())
+    assert any("one electrode (lower) only" in n for n in both.notes)

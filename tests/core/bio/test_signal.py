@@ -24,9 +24,47 @@ def test_batches_with_jittering_times_give_the_boards_rate_and_the_same_wave():
     jittered = np.sort(even + rng.normal(0, 0.001, len(even)))
     wave = np.stack([np.sin(2 * np.pi * 3 * even), np.cos(2 * np.pi * 3 * even)], axis=1)
     done = signal.even(track(jittered, wave))
-    assert done.rate == 250
-    at = np.clip(np.arange(len(done.values)), 0, len(wave) - 1)
-    assert np.abs(done.values[10:-10] - wave[at][10:-10]).max() < 0.15
+    assert done.rate == pytest.approx(250, rel=1e-4)
+    np.testing.assert_array_equal(done.values, wave)
+
+
+@pytest.mark.parametrize("spread", [0.0005, 0.002, 0.004])
+def test_jittering_times_leave_every_sample_as_it_is(spread):
+    rng = np.random.default_rng(2)
+    values = rng.normal(size=(20_000, 2))
+    time = np.sort(np.arange(20_000) / 1000 + rng.normal(0, spread, 20_000))
+    done = signal.even(track(time, values))
+    assert done.rate == pytest.approx(1000, rel=1e-5)
+    np.testing.assert_array_equal(done.values, values)
+
+
+@pytest.mark.parametrize("ppm", [100, 400, 5000])
+def test_a_clock_that_is_off_leaves_every_sample_as_it_is_and_its_own_rate(ppm):
+    values = np.random.default_rng(3).normal(size=(75_000, 2))
+    done = signal.even(track(np.arange(75_000) / 250 / (1 + ppm * 1e-6), values, rate_hz="250"))
+    assert done.rate == pytest.approx(250 * (1 + ppm * 1e-6), rel=1e-9)
+    np.testing.assert_array_equal(done.values, values)
+
+
+def test_samples_in_batches_of_20_ms_are_counted_and_silence_between_them_is_loss():
+    rng = np.random.default_rng(4)
+    even = np.arange(10_000) / 500
+    arrival = np.ceil(even / 0.02) * 0.02 + 1e-7 * np.arange(10_000)
+    keep = (even < 8) | (even >= 8.5)
+    values = rng.normal(size=(10_000, 2))
+    done = signal.even(track(arrival[keep], values[keep]))
+    assert done.rate == pytest.approx(500, rel=2e-3)
+    assert 0.4 * 500 < done.missing[:, 0].sum() < 0.6 * 500
+    np.testing.assert_array_equal(done.values[:3900], values[:3900])
+
+
+def test_single_lost_samples_are_bridged_where_they_were():
+    rng = np.random.default_rng(5)
+    keep = rng.uniform(size=20_000) > 0.01
+    wave = np.sin(2 * np.pi * 20 * np.arange(20_000) / 1000)[:, None] * [1.0, 2.0]
+    done = signal.even(track(np.arange(20_000)[keep] / 1000, wave[keep]))
+    assert len(done.values) == 20_000 and not done.missing.any()
+    assert np.abs(done.values - wave).max() < 0.05
 
 
 def test_gaps_are_bridged_and_marked_per_electrode():
