@@ -31,8 +31,9 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     import numpy as np
 
     try:
+        from ..core.face_model import bundled
         from ..core.flame import embedding, fit, model, stand_in, tracks
-        from ..core.landmarks import align, points
+        from ..core.landmarks import align, points, sources
         from ..core.take import Take
     except ImportError as error:
         raise InnerfaceError(f"fitting needs SciPy, which does not load ({error}); pip install scipy") from None
@@ -41,8 +42,8 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     if Path(options.out).exists() and any(Path(p).exists() and Path(options.out).samefile(p) for p in (options.landmarks, options.flame)):
         raise InnerfaceError(f"{options.out}: is what is read; write to another file")
     take = formats.read_take(options.landmarks)
-    track = align.common(points.require(take))
-    notes = list(take.notes)
+    points.require(take)
+    track, notes = sources.landmarks_of(take, bundled())
     if options.flame == STAND_IN:
         notes.append("the face is a generated stand-in, not FLAME; its expressions mean nothing to other programs")
         face = stand_in.stand_in()

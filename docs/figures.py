@@ -131,8 +131,8 @@ def electrodes(path: Path) -> None:
             cell.plot(t, values[:, k], color=colour, lw=0.5 if cell in cells[:4] else 0.9)
             cell.set_ylabel(f"{name}\n{what}\nuV", rotation=0, ha="right", va="center")
     groups = {
-        "smile": ("mouthSmileLeft", "#d1495b"), "brows up": ("browInnerUp", "#2e8b57"), "brows down": ("browDownLeft", "#8a6d3b"), "jaw": ("jawOpen", "#2f6fb3"),
-        "mouth stretched": ("mouthStretchLeft", "#7d5ba6"), "blink": ("eyeBlinkLeft", "#bbbbbb"),
+        "smile": ("mouthSmileLeft", "#d1495b"), "brows up": ("browInnerUp", "#2e8b57"), "brows down": ("browDownLeft", "#8a6d3b"),
+        "jaw": ("jawOpen", "#2f6fb3"), "mouth stretched": ("mouthStretchLeft", "#7d5ba6"), "blink": ("eyeBlinkLeft", "#bbbbbb"),
     }  # fmt: skip
     for name, (channel, colour) in groups.items():
         cells[6].plot(track.time, track.column(channel), color=colour, lw=1.2, label=name)

@@ -42,8 +42,8 @@ class Channels:
 
 
 def confidence(network: BioNetwork) -> np.ndarray:
-    """(52,) 0..1: the share of each channel's variance that was explained on frames kept from training. Where the performer was trained with points alone: what was
-    explained of the points that a channel moves, weighted by how far it moves them, times how far points tell the channel from all others."""
+    """(52,) 0..1: the share of each channel's variance that was explained on frames kept from training. Where the performer was trained with points alone:
+    what was explained of the points that a channel moves, weighted by how far it moves them, times how far points tell the channel from all others."""
     if network.channels_explained is not None:
         return np.clip(network.channels_explained, 0.0, 1.0)
     model = point_model(bundled())

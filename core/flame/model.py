@@ -95,6 +95,8 @@ def from_arrays(found: Mapping[str, np.ndarray], what: str, name: str, sha: str,
         if said.size != 1 or said.dtype.kind not in "iuf" or not 0 <= said.ravel()[0] < count:
             raise InnerfaceError(f"{what}: shape_count must be a number below {count}, how many of the shapedirs are of shape; mend it")
         shapes = int(said.ravel()[0])
+    if not 0 < shapes < count:
+        raise InnerfaceError(f"{what}: shapedirs {directions.shape} leave {shapes} of shape and {count - shapes} of expression; a face needs both")
     return FlameModel(
         given["v_template"].astype(np.float64), directions[:, :, :shapes], directions[:, :, shapes:], given["posedirs"].astype(np.float64),
         given["J_regressor"].astype(np.float64), weights, parents, faces, name, sha, path,

@@ -12,6 +12,7 @@ from .points import COUNT, GROUPS, LEFT_PUPIL, RIGHT_PUPIL, STEADY, median_face,
 
 IMAGE = "image"  # meta "space" of a track that is still as a tracker saw it
 _ROUNDS = 8
+_UNIT = 2.0  # so many times farther apart or nearer than 1 no eyes lie
 _CORNERS = {LEFT_PUPIL: (25, 28), RIGHT_PUPIL: (19, 22)}  # corners of the eye that the pupil rests between
 
 
@@ -77,8 +78,17 @@ def with_pupils(points: np.ndarray) -> np.ndarray:
 
 
 def check_faces(points: np.ndarray) -> str:
-    """What is wrong with points (T, 53, 2) of the common space, as a sentence, or "" where they look like a face."""
+    """What is wrong with points (T, 53, 2) of the common space, as a sentence, or "" where they look like a face. Raises InnerfaceError for what is none."""
     rest = median_face(points)
+    eyes = [rest[list(corners)] for corners in _CORNERS.values()]
+    apart = float(np.linalg.norm(eyes[0].mean(axis=0) - eyes[1].mean(axis=0)))
+    if not apart > 0:  # NaN as well
+        raise InnerfaceError("the landmarks show no two eyes; track the face again")
+    if not 1 / _UNIT < apart < _UNIT:
+        return f"the eyes lie {apart:.3g} units apart where 1 is meant: the unit is the pupils' distance, not mm or pixels; divide by it"
+    across = np.abs(eyes[0].mean(axis=0) - eyes[1].mean(axis=0))
+    if across[1] > across[0]:
+        return "the eyes lie one above the other; x and y are swapped"
     brows, mouth = (np.nanmean(rest[list(GROUPS[g]), 1]) for g in ("brows", "mouth"))
     if not mouth < brows:
         return "the mouth lies above the brows; the y axis points down, or the order of the points is another than iBUG's"

@@ -64,6 +64,8 @@ def require(take: Take) -> Track:
     """As `find`. Raises InnerfaceError."""
     track = find(take)
     if track is None:
+        if any(t.kind == KIND for t in take.tracks.values()):
+            raise InnerfaceError(f"{take.name}: no row of its landmarks has a point in it; track the face again")
         kinds = ", ".join(sorted({t.kind for t in take.tracks.values()})) or "nothing"
         raise InnerfaceError(f"{take.name}: holds {kinds} but no landmarks; give a .landmarks.csv, or make one with innerface landmarks")
     return track

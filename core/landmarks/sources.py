@@ -20,9 +20,9 @@ def landmarks_of(take: Take, face: FaceModel) -> tuple[Track, list[str]]:
     notes = list(take.notes)
     try:
         track = align.common(track)
+        wrong = align.check_faces(points_of(track))
     except InnerfaceError as error:
         raise InnerfaceError(f"{take.name}: {error}") from None
-    wrong = align.check_faces(points_of(track))
     if wrong:
         notes.append(wrong)
     return track, notes

@@ -45,6 +45,7 @@ _GAIN, _EOG_GAIN, _EOG_OFF, _REST, _REST_SHARE, _SHIFT = 0.25, 0.15, 0.15, (0.15
 _RIDGE = 30.0
 _COUNTS = {"lids": 2.0, "pupils": 5.0}  # points that are few and move little count for more, else blinks and glances are never learned
 _STRAIGHT_STEP, _STRAIGHT_RIDGE, _CHANNEL_RIDGE = 4, 1e-2, 0.1
+_STILL = 1e-4  # variance of a channel
 _PUPILS = list(range(2 * LEFT_PUPIL, 2 * COUNT))  # columns
 _SECONDS = (0.06, 0.1, 0.15, 0.22, 0.33, 0.5)  # time constants that the Kalman filter is tried with
 _OPSET = 17
@@ -61,6 +62,8 @@ class Branch(nn.Module):
 
     def __init__(self, inputs: int, centre: Tensor, spread: Tensor) -> None:
         super().__init__()
+        self.centre: Tensor
+        self.spread: Tensor
         self.register_buffer("centre", centre[:, None])
         self.register_buffer("spread", spread[:, None])
         self.layers = nn.Sequential(
@@ -94,6 +97,7 @@ class Net(nn.Module):
         self.joined = nn.Sequential(
             nn.Dropout(_DROP), nn.Linear(size, _JOINED), nn.ReLU(), nn.Dropout(_DROP), nn.Linear(_JOINED, _JOINED), nn.ReLU(), nn.Linear(_JOINED, len(basis))
         )
+        self.straight: Tensor
         self.register_buffer("straight", torch.zeros(eog.shape[1] * (LENGTH // _STRAIGHT_STEP) + 1, len(_PUPILS)))
         self.register_buffer("mean", _tensor(mean))
         self.register_buffer("basis", _tensor(basis))
@@ -136,7 +140,8 @@ class _Again:
         n, _, length = emg.shape
         loud = emg[:, : self.channels * self.bands].reshape(n, self.channels, self.bands, length)
         alike = emg[:, self.channels * self.bands :].reshape(n, len(self.pairs), self.bands, length)
-        level = np.exp(rng.uniform(*np.log(_REST), (n, self.channels))) - 1
+        low, high = np.log(_REST)
+        level = np.exp(rng.uniform(low, high, (n, self.channels))) - 1
         level[rng.uniform(size=n) > _REST_SHARE] = 0.0
         more = level[:, :, None, None] * self.resting[None, :, :, None]
         power = np.exp(loud)
@@ -154,8 +159,8 @@ class _Again:
 
 @dataclass
 class Paired:
-    """`emg` (T, E), `eog` (T, O) features of the recording; per frame its segment's `last` feature, its `points` (N, 106) and, where the camera gave channels, its
-    `weights` (N, 52), in order of `time` (N,)."""
+    """`emg` (T, E), `eog` (T, O) features of the recording; per frame its segment's `last` feature, its `points` (N, 106) and, where the camera gave
+    channels, its `weights` (N, 52), in order of `time` (N,)."""
 
     emg: np.ndarray
     eog: np.ndarray
@@ -304,7 +309,8 @@ def train(
         own = _to_channels(data.points[rows], data.weights[rows])
         said = np.clip(kalman.smooth(data.time[held], guess, both) @ own[:-1] + own[-1], 0, 1)
         true = data.weights[held]
-        shown = 1 - ((said - true) ** 2).mean(axis=0) / np.maximum(true.var(axis=0), 1e-4)
+        moved = true.var(axis=0)
+        shown = np.where(moved > _STILL, 1 - ((said - true) ** 2).mean(axis=0) / np.maximum(moved, _STILL), 0.0)  # nothing is known of what never moved
         about |= {"to_channels": _rounded(own), "channels_explained": _rounded(np.clip(shown, 0, 1))}
     _write(net, Path(out), about | {f"card.{k}": v for k, v in card.items()}, data)
     return card

@@ -122,3 +122,11 @@ def test_a_tracker_without_pupils_gets_still_ones_where_eyes_are():
     np.testing.assert_allclose(np.delete(done, 7, axis=0)[:, points.LEFT_PUPIL], np.broadcast_to(MODEL.rest[points.LEFT_PUPIL], (59, 2)), atol=0.05)
     whole = expressions()
     np.testing.assert_array_equal(align.with_pupils(whole), whole)
+
+
+def test_what_is_no_face_is_told():
+    own = expressions()
+    assert "x and y are swapped" in align.check_faces(own[..., ::-1])
+    assert "not mm or pixels" in align.check_faces(own * 60)
+    with pytest.raises(InnerfaceError, match="no two eyes"):
+        align.check_faces(np.zeros_like(own))
