@@ -69,6 +69,8 @@ def _electrodes(take: Take, options: argparse.Namespace) -> dict[str, Any]:
     for name in _OF_IMUS:
         if getattr(options, name):
             raise InnerfaceError(f"--{name}: is of IMUs, and {options.take} holds electrodes; leave it away")
+    if options.out.lower().endswith((".bio.csv", ".imu.csv", ".landmarks.csv")):
+        raise InnerfaceError(f"{options.out}: is to hold weights; end its name in .csv alone, or in .mcap or .json")
     if options.model and options.electrodes:
         raise InnerfaceError("--model and --electrodes: mean the same for a take of electrodes; give one of them")
     began = time.perf_counter()

@@ -28,6 +28,7 @@ _KNOWN = re.compile(
     r"|torch\.(_utils\._rebuild_tensor_v2|storage\._load_from_bytes)"
 )
 _REFUSED = {"PERSID", "BINPERSID", "EXT1", "EXT2", "EXT4", "INST", "OBJ", "NEXT_BUFFER", "READONLY_BUFFER"}
+_BEGINS = (b"\x80", b"(", b"c", b"}", b"]")  # of pickles of any protocol
 _OPERATIONS, _TUPLES = 50_000, 5_000  # FLAME's have some hundred; deep tuples overflow the C stack where they are hashed
 _PLAIN = re.compile(r"[biuf][1248]")
 
@@ -73,6 +74,8 @@ def arrays(path: Path, wanted: Iterable[str]) -> dict[str, np.ndarray]:
         if kind != np.dtype(object) or shape not in ((), (1,)):
             raise InnerfaceError(f"{path}: holds {kind} of shape {shape}, not a dict of arrays; give the file as it was downloaded")
         data = data[start:]
+    if data[:1] not in _BEGINS:
+        raise InnerfaceError(f"{path}: is neither an .npz nor a pickle; give a FLAME file as it was downloaded")
     found = _load(data, str(path))
     if isinstance(found, _Inert) and found.source.endswith("_reconstruct") and isinstance(found.state, tuple) and len(found.state) == 5:
         found = found.state[4][0] if isinstance(found.state[4], list) and len(found.state[4]) == 1 else None
