@@ -43,6 +43,12 @@ def test_every_preset_passes_for_electrodes_on_skin(preset):
         assert filters.mains_of(signal.values, signal.rate) == 50.0
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_strong_hum_on_worn_electrodes_is_not_taken_for_no_skin(seed):
+    short = Track(TRACK.kind, TRACK.time[:900], TRACK.columns, TRACK.values[:900])
+    assert all(e.bad == "" for e in quality.report(signal_of(short, simulate.PRESETS["rough"], seed)))
+
+
 def test_a_smile_is_louder_before_the_ear_than_a_calm_face_and_leads_the_motion():
     w = np.zeros((600, 52))
     w[300:420, [ARKIT.index("mouthSmileLeft"), ARKIT.index("mouthSmileRight")]] = 0.8
