@@ -53,10 +53,10 @@ def user(number: int, people: Identities, preset: str = "studio") -> User:
 
 def trained(who: User, folder: Path, preset: str = "studio") -> network.BioNetwork:
     """The user's own network, from five minutes of paired simulated data; one that lies in `folder` already is taken."""
-    from ...models.training import bio
-
     path = folder / f"{preset}-{who.number}.onnx"
     if not path.exists():
+        from ...models.training import bio
+
         track = posed(PAIRED_S, who.number, 0)
         signal = even(bio_track(simulate(track, PRESETS[preset], who.number)))
         bio.train(signal, camera.from_weights(track, who.face), path, MINUTES, 1, weights=track)
@@ -143,8 +143,6 @@ def presets(people: Identities, folder: Path, progress: Progress, users: int = 3
 def together(takes: dict[str, Track], people: Identities, folder: Path, progress: Progress) -> Section:
     """Both devices on one performer: gaze and blinks from electrodes, the rest from IMUs. Posed users, and a real performer: trained on alex_rom_3, measured
     on alex_rom_4."""
-    from ...models.training import bio
-
     rows, found, real = [], {}, {}
     users = [(f"user {k + 1}, posed", k, posed(TEST_S, k, 1)) for k in range(3)]
     cases = users + ([(_REAL[1], _REAL_SEED, takes[_REAL[1]])] if set(_REAL) <= set(takes) else [])
@@ -153,6 +151,8 @@ def together(takes: dict[str, Track], people: Identities, folder: Path, progress
         if seed == _REAL_SEED:
             path = folder / "real.onnx"
             if not path.exists():
+                from ...models.training import bio
+
                 learn = takes[_REAL[0]]
                 signal = even(bio_track(simulate(learn, PRESETS["studio"], seed)))
                 bio.train(signal, camera.from_weights(learn, face), path, MINUTES, 1, weights=learn)
