@@ -59,7 +59,7 @@ def test_mistakes_end_in_one_line_and_write_nothing(folder, tmp_path, capsys, so
     marks, face, out = folder / "l.landmarks.csv", folder / "face.npz", tmp_path / "o" / "f.flame.npz"
     assert "no landmarks" in told(capsys, "flame-fit", song, "--flame", face, "--out", out)
     assert "no such file" in told(capsys, "flame-fit", marks, "--flame", tmp_path / "none.pkl", "--out", out)
-    assert "is not a whole" in told(capsys, "flame-fit", marks, "--flame", marks, "--out", out)
+    assert "neither an .npz nor a pickle" in told(capsys, "flame-fit", marks, "--flame", marks, "--out", out)
     assert ".flame.npz" in told(capsys, "flame-fit", marks, "--flame", face, "--out", tmp_path / "f.csv")
     assert "another file" in told(capsys, "flame-fit", marks, "--flame", face.rename(folder / "face.flame.npz"), "--out", folder / "face.flame.npz")
     (folder / "face.flame.npz").rename(face)
