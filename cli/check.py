@@ -36,7 +36,8 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     except ImportError as error:
         raise InnerfaceError(f"checking needs SciPy, which does not load ({error}); pip install scipy") from None
     take = formats.read_take(options.take)
-    if {t.kind for t in take.tracks.values()} >= {"biosignal"} and not any(t.kind == "imu" for t in take.tracks.values()):
+    kinds = {t.kind for t in take.tracks.values()}
+    if "biosignal" in kinds and "imu" not in kinds:
         return _electrodes(take, options)
     sites = layout(options.layout)
     performed = {a: span(getattr(options, a), f"--{a}") for a in quality.ACTIONS}

@@ -18,17 +18,16 @@ from .signal import BioSignal, bio_track, even
 def electrodes(signal: BioSignal, network: BioNetwork) -> tuple[BioSignal, list[str]]:
     """The network's channels of a signal, by name, and what a user should know; of other names the first ones are taken, in their order. Raises
     InnerfaceError."""
-    if all(c in signal.channels for c in network.channels):
-        index, notes = [signal.channels.index(c) for c in network.channels], []
-    elif len(signal.channels) >= len(network.channels):  # as live: boards have more inputs than are worn
-        index = list(range(len(network.channels)))
-        notes = [f"the network knows electrodes called {', '.join(network.channels)}; {', '.join(signal.channels[k] for k in index)} are taken in that order"]
-    else:
+    index = network.columns(signal.channels)
+    if not index:
         raise InnerfaceError(
             f"the network needs the electrodes {', '.join(network.channels)}, and the take has {', '.join(signal.channels)}; rename its columns, "
             "or train on a take like it"
         )
     chosen = tuple(signal.channels[i] for i in index)
+    notes = []
+    if chosen != network.channels:
+        notes.append(f"the network knows electrodes called {', '.join(network.channels)}; {', '.join(chosen)} are taken in that order")
     return BioSignal(signal.start, signal.rate, chosen, signal.values[:, index], signal.missing[:, index], signal.simulated), notes
 
 

@@ -33,11 +33,8 @@ class Electrodes:
 
     def __init__(self, network: BioNetwork, rate: float, channels: tuple[str, ...]) -> None:
         self.network, self.rate = network, rate
-        if all(c in channels for c in network.channels):
-            self.columns = [channels.index(c) for c in network.channels]
-        elif len(channels) >= len(network.channels):  # boards have more inputs than are worn: the first ones
-            self.columns = list(range(len(network.channels)))
-        else:
+        self.columns = network.columns(channels)
+        if not self.columns:
             raise InnerfaceError(f"the network needs {len(network.channels)} electrodes ({', '.join(network.channels)}); the device sends {len(channels)}")
         self.sure = confidence(network)
         n = network

@@ -47,6 +47,12 @@ class BioNetwork:
     card: dict[str, str] = field(default_factory=dict)
     id: str = ""
 
+    def columns(self, channels: tuple[str, ...]) -> list[int]:
+        """Which of a device's channels the network hears: by name, else the first ones, since boards have more inputs; [] where they are too few."""
+        if all(c in channels for c in self.channels):
+            return [channels.index(c) for c in self.channels]
+        return list(range(len(self.channels))) if len(channels) >= len(self.channels) else []
+
     def run(self, emg: np.ndarray, eog: np.ndarray) -> np.ndarray:
         """Points (N, 106) of segments (N, E, length) and (N, O, length)."""
         parts = [

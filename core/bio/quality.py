@@ -55,7 +55,6 @@ class Electrode:
             return "it floats: the electrode is off the skin"
         return ""
 
-
     @property
     def poor(self) -> str:
         """What should be mended though it can be used, or ""."""

@@ -40,7 +40,6 @@ class Solver:
         shown = np.sqrt((basis**2).sum(axis=(1, 2)))
         basis[(shown < _FAINT) | _HIDDEN] = 0.0
         self.basis = basis.reshape(len(ARKIT), -1)
-        self.shown = shown >= _FAINT
         # one variance for all channels; those that look alike from the front share what is seen
         self.hessian = self.basis @ self.basis.T + _PRIOR * np.eye(len(ARKIT))
         self.last: np.ndarray | None = None
