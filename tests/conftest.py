@@ -4,6 +4,8 @@ import importlib
 import json
 import os
 import sys
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec
 from pathlib import Path
 
 import numpy as np
@@ -11,31 +13,47 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 
+class _InstalledExtension(MetaPathFinder, Loader):
+    """`import innerface...` gives the modules of the installed extension, so that a test reads alike inside and outside of Blender."""
 
-def pytest_configure(config):
-    """Inside a real Blender the tests use the extension as a user has it: installed from the packaged zip."""
-    archive = os.environ.get("INNERFACE_ZIP")
-    if archive and "bpy" in sys.modules:
-        import bpy
+    name = "bl_ext.user_default.innerface"
 
-        if not hasattr(bpy.types, "INNERFACE_PT_face"):
-            bpy.ops.extensions.package_install_files(filepath=archive, repo="user_default", enable_on_install=True)
-        config.innerface_package = "bl_ext.user_default.innerface"
-    else:
-        config.innerface_package = "innerface"
+    def __init__(self):
+        self.specs = {}
+
+    def find_spec(self, fullname, path=None, target=None):
+        return ModuleSpec(fullname, self) if fullname.partition(".")[0] == "innerface" else None
+
+    def create_module(self, spec):
+        module = importlib.import_module(self.name + spec.name.removeprefix("innerface"))
+        self.specs[id(module)] = module.__spec__
+        return module
+
+    def exec_module(self, module):
+        """It was executed by its real name; importing it by the other one must not change what it knows of itself."""
+        module.__spec__ = self.specs[id(module)]
+
+
+def _use_installed_extension(archive):
+    """Inside a real Blender the tests use the extension as a user has it: installed from the packaged zip, which leaves the benches' characters out."""
+    import bpy
+
+    if not hasattr(bpy.types, "INNERFACE_PT_face"):
+        bpy.ops.extensions.package_install_files(filepath=archive, repo="user_default", enable_on_install=True)
+    sys.meta_path.insert(0, _InstalledExtension())
+    importlib.import_module(f"{_InstalledExtension.name}.cli").__path__.append(str(ROOT / "cli"))
+
+
+if os.environ.get("INNERFACE_ZIP") and "bpy" in sys.modules:
+    _use_installed_extension(os.environ["INNERFACE_ZIP"])
 
 
 @pytest.fixture(scope="session")
-def load(pytestconfig):
-    """`load("core.take")`: a module of Innerface, from the source tree or from the installed extension."""
-    return lambda name: importlib.import_module(f"{pytestconfig.innerface_package}.{name}")
-
-
-@pytest.fixture(scope="session")
-def electrodes_network(load, tmp_path_factory):
+def electrodes_network(tmp_path_factory):
     """A network for electrodes: the shipped one, of the simulated performer 0; in a checkout without it, a stand-in that opens the jaw the louder muscles
     are."""
-    shipped = load("core.bio.network").SHIPPED
+    from innerface.core.bio.network import SHIPPED as shipped
+
     return shipped if shipped.exists() else jaw_network(tmp_path_factory.mktemp("network") / "jaw.onnx")
 
 

@@ -7,6 +7,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import innerface.blender_addon.bundled_head
+import innerface.blender_addon.face
+import innerface.blender_addon.keying
+import innerface.blender_addon.live
+import innerface.blender_addon.settings
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -19,7 +24,7 @@ def pytest_collection_modifyitems(items):
 
 
 @pytest.fixture
-def scene(load):
+def scene():
     """An empty scene, 24 fps from frame 0."""
     import bpy
 
@@ -31,14 +36,14 @@ def scene(load):
 
 
 @pytest.fixture
-def head(load, scene):
+def head(scene):
     """The bundled head in the scene, as a face."""
-    load("blender_addon.bundled_head").add(scene.collection)
-    return load("blender_addon.face").find_face(list(scene.objects))
+    innerface.blender_addon.bundled_head.add(scene.collection)
+    return innerface.blender_addon.face.find_face(list(scene.objects))
 
 
 @pytest.fixture
-def addon(load, scene, tmp_path):
+def addon(scene, tmp_path):
     """`bpy`, with the add-on registered as a user has it, its takes kept in a folder of the test's, and nothing connected afterwards."""
     import bpy
 
@@ -48,13 +53,13 @@ def addon(load, scene, tmp_path):
             bpy.context.preferences.addons.new().module = "innerface"
         package = __import__("innerface")
         package.register()
-    settings = load("blender_addon.settings").preferences()
+    settings = innerface.blender_addon.settings.preferences()
     for name in settings.bl_rna.properties.keys():  # noqa: SIM118
         if name not in ("rna_type", "bl_idname"):
             settings.property_unset(name)
     settings.takes_folder, settings.countdown, settings.preroll = str(tmp_path / "takes"), 0.0, 0.0
     yield bpy
-    live = load("blender_addon.live").live
+    live = innerface.blender_addon.live.live
     live.disconnect(wait=True)
     live.problem = ""
     if not installed:
@@ -109,9 +114,9 @@ def make_mesh(scene, name, keys, parent=None):
     return obj
 
 
-def key_and_play(load, face, *arguments, **options):
+def key_and_play(face, *arguments, **options):
     """Key a track and put it on the face, as the command and the operator do."""
-    keying = load("blender_addon.keying")
+    keying = innerface.blender_addon.keying
     keyed = keying.key_track(face, *arguments, **options)
     keyed.notes += keying.play(face, keyed)
     return keyed

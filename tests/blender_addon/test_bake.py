@@ -3,14 +3,24 @@
 import asyncio
 from pathlib import Path
 
+import innerface.blender_addon.bake
+import innerface.blender_addon.baked
+import innerface.blender_addon.face
+import innerface.blender_addon.settings
+import innerface.blender_addon.takes
+import innerface.core.channels
+import innerface.core.frames
+import innerface.core.weights
+import innerface.server.hub
+import innerface.server.sources.virtual
 import numpy as np
 import pytest
 
 
 @pytest.fixture(scope="session")
-def take(load, tmp_path_factory):
+def take(tmp_path_factory):
     """A sensor take of 12 s, recorded by a bridge after its calibration, so that it holds no nod of its own."""
-    hub_module, virtual = load("server.hub"), load("server.sources.virtual")
+    hub_module, virtual = innerface.server.hub, innerface.server.sources.virtual
     folder = tmp_path_factory.mktemp("recorded")
 
     async def record():
@@ -30,12 +40,12 @@ def take(load, tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def loaded(load, take):
-    return load("blender_addon.bake").load(take, load("core.weights").Performer())
+def loaded(take):
+    return innerface.blender_addon.bake.load(take, innerface.core.weights.Performer())
 
 
-def how(load, tolerance, **more):
-    return load("blender_addon.bake").How(tolerance, **more)
+def how(tolerance, **more):
+    return innerface.blender_addon.bake.How(tolerance, **more)
 
 
 def curves(action):
@@ -46,19 +56,19 @@ def curve(action, name):
     return next(c for c in curves(action) if f'"{name}"' in c.data_path)
 
 
-def test_a_take_that_was_recorded_after_its_calibration_bakes_without_a_nod_of_its_own(load, head, scene, loaded):
-    keyed = load("blender_addon.bake").bake(head, loaded, scene)
+def test_a_take_that_was_recorded_after_its_calibration_bakes_without_a_nod_of_its_own(head, scene, loaded):
+    keyed = innerface.blender_addon.bake.bake(head, loaded, scene)
     action = head.meshes[0].key.animation_data.action
     track = loaded.weights.take.weights()
     start = 10.5 + 24 * track.time[0]  # the frame at the recording's zero was 10.5
     assert action.name.startswith("shot_007") and keyed.first_frame == max(np.ceil(start), 11)  # it was to begin at frame 11
     keys = [tuple(p.co) for p in curve(action, "jawOpen").keyframe_points]
-    wanted = load("core.frames").on_frames(track, np.array([(x - 10.5) / 24 for x, _ in keys]))[:, load("core.channels").ARKIT.index("jawOpen")]
+    wanted = innerface.core.frames.on_frames(track, np.array([(x - 10.5) / 24 for x, _ in keys]))[:, innerface.core.channels.ARKIT.index("jawOpen")]
     assert np.allclose([y for _, y in keys], wanted, atol=1e-5) and wanted.max() > 0.1
 
 
-def test_channels_that_no_sensor_sees_lie_muted_in_a_layer_of_their_own(load, head, scene, loaded):
-    keyed = load("blender_addon.bake").bake(head, loaded, scene)
+def test_channels_that_no_sensor_sees_lie_muted_in_a_layer_of_their_own(head, scene, loaded):
+    keyed = innerface.blender_addon.bake.bake(head, loaded, scene)
     assert "eyeBlinkLeft" in loaded.weights.invented
     data = head.meshes[0].key.animation_data
     assert not [c for c in curves(data.action) if "eyeBlinkLeft" in c.data_path]
@@ -73,9 +83,9 @@ def test_channels_that_no_sensor_sees_lie_muted_in_a_layer_of_their_own(load, he
     assert head.meshes[0].key.key_blocks["eyeBlinkLeft"].value == pytest.approx(peak.y, abs=1e-4)
 
 
-def test_keys_made_or_moved_or_deleted_by_hand_survive_another_bake(load, head, scene, loaded):
-    bake = load("blender_addon.bake").bake
-    bake(head, loaded, scene, how(load, 0.005))
+def test_keys_made_or_moved_or_deleted_by_hand_survive_another_bake(head, scene, loaded):
+    bake = innerface.blender_addon.bake.bake
+    bake(head, loaded, scene, how(0.005))
     action = head.meshes[0].key.animation_data.action
     jaw = curve(action, "jawOpen")
     before = [tuple(p.co) for p in jaw.keyframe_points]
@@ -86,7 +96,7 @@ def test_keys_made_or_moved_or_deleted_by_hand_survive_another_bake(load, head, 
     made = jaw.keyframe_points.insert(before[5][0] + 0.5, 0.77)
     made.interpolation = "BACK"
     known = set(__import__("bpy").data.actions)
-    again = bake(head, loaded, scene, how(load, 0.02))  # other settings
+    again = bake(head, loaded, scene, how(0.02))  # other settings
     assert head.meshes[0].key.animation_data.action == action and set(__import__("bpy").data.actions) == known
     keys = {round(p.co.x, 3): p for p in curve(action, "jawOpen").keyframe_points}
     assert keys[round(before[middle][0], 3)].co.y == pytest.approx(0.9) and keys[round(before[middle][0], 3)].interpolation == "CONSTANT"
@@ -96,38 +106,38 @@ def test_keys_made_or_moved_or_deleted_by_hand_survive_another_bake(load, head, 
     gone = [p.co.x for p in smile.keyframe_points][3:6]
     for _ in gone:
         smile.keyframe_points.remove(smile.keyframe_points[3])
-    bake(head, loaded, scene, how(load, 0.02))
+    bake(head, loaded, scene, how(0.02))
     left = [p.co.x for p in curve(action, "mouthSmileLeft").keyframe_points]
     assert not [x for x in left if gone[0] <= x <= gone[-1]]
 
 
-def test_a_locked_curve_stays_as_it_is_and_is_told(load, head, scene, loaded):
-    bake = load("blender_addon.bake").bake
-    bake(head, loaded, scene, how(load, 0.005))
+def test_a_locked_curve_stays_as_it_is_and_is_told(head, scene, loaded):
+    bake = innerface.blender_addon.bake.bake
+    bake(head, loaded, scene, how(0.005))
     action = head.meshes[0].key.animation_data.action
     jaw = curve(action, "jawOpen")
     jaw.lock = True
     before = [tuple(p.co) for p in jaw.keyframe_points]
-    again = bake(head, loaded, scene, how(load, 0.05))
+    again = bake(head, loaded, scene, how(0.05))
     assert [tuple(p.co) for p in curve(action, "jawOpen").keyframe_points] == before
     assert any("locked" in note for note in again.notes)
 
 
-def test_a_second_take_plays_and_the_first_one_keeps_its_action(load, head, scene, loaded, take, tmp_path):
-    bake = load("blender_addon.bake")
+def test_a_second_take_plays_and_the_first_one_keeps_its_action(head, scene, loaded, take, tmp_path):
+    bake = innerface.blender_addon.bake
     bake.bake(head, loaded, scene)
     other = tmp_path / "shot_008.mcap"
     other.write_bytes(take.read_bytes())
-    bake.bake(head, bake.load(other, load("core.weights").Performer()), scene)
+    bake.bake(head, bake.load(other, innerface.core.weights.Performer()), scene)
     actions = {a.name.split(" ")[0] for a in __import__("bpy").data.actions}
     assert {"shot_007", "shot_008"} <= actions and head.meshes[0].key.animation_data.action.name.startswith("shot_008")
 
 
-def test_a_strip_plays_with_its_slot_set_and_leaves_the_action_alone(load, head, scene, loaded):
+def test_a_strip_plays_with_its_slot_set_and_leaves_the_action_alone(head, scene, loaded):
     key = head.meshes[0].key
     key.key_blocks["tongueOut"].keyframe_insert("value", frame=1)
     mine = key.animation_data.action
-    load("blender_addon.bake").bake(head, loaded, scene, how(load, None, onto="STRIP"))
+    innerface.blender_addon.bake.bake(head, loaded, scene, how(None, onto="STRIP"))
     assert key.animation_data.action == mine
     (track,) = [t for t in key.animation_data.nla_tracks if t.name.startswith("shot_007") and "invented" not in t.name]
     assert not track.mute
@@ -137,36 +147,36 @@ def test_a_strip_plays_with_its_slot_set_and_leaves_the_action_alone(load, head,
     assert key.key_blocks["jawOpen"].value == pytest.approx(peak.y, abs=1e-4)
 
 
-def test_the_operator_bakes_the_chosen_take_and_marks_it(load, addon, scene, loaded, take):
+def test_the_operator_bakes_the_chosen_take_and_marks_it(addon, scene, loaded, take):
     addon.ops.innerface.add_head()
-    rows = load("blender_addon.takes").read_rows([take.parent])
-    load("blender_addon.takes").fill(rows, str(take))
+    rows = innerface.blender_addon.takes.read_rows([take.parent])
+    innerface.blender_addon.takes.fill(rows, str(take))
     assert rows[0].seconds == pytest.approx(6.0, abs=1.0) and rows[0].whole and rows[0].source == "virtual"
     assert addon.ops.innerface.take_bake() == {"FINISHED"}
     assert addon.context.window_manager.innerface_takes[0].baked
     assert scene.frame_end >= 11 + 5 * 24 or scene.frame_end == 250
     assert addon.ops.innerface.invented() == {"FINISHED"}
-    tracks = load("blender_addon.bake").invented_tracks(load("blender_addon.face").active_face(addon.context))
+    tracks = innerface.blender_addon.bake.invented_tracks(innerface.blender_addon.face.active_face(addon.context))
     assert tracks and not any(t.mute for t in tracks)
 
 
-def test_a_take_that_was_deleted_meanwhile_is_told_in_one_line(load, addon, scene, take, tmp_path):
+def test_a_take_that_was_deleted_meanwhile_is_told_in_one_line(addon, scene, take, tmp_path):
     addon.ops.innerface.add_head()
     gone = tmp_path / "gone.mcap"
     gone.write_bytes(take.read_bytes())
-    load("blender_addon.takes").fill(load("blender_addon.takes").read_rows([tmp_path]), str(gone))
+    innerface.blender_addon.takes.fill(innerface.blender_addon.takes.read_rows([tmp_path]), str(gone))
     gone.unlink()
     with pytest.raises(RuntimeError, match="is not there any more"):
         addon.ops.innerface.take_bake()
 
 
-def test_deleting_a_take_takes_its_file_and_its_row_but_not_what_was_baked(load, addon, scene, take, tmp_path):
-    settings = load("blender_addon.settings").preferences()
+def test_deleting_a_take_takes_its_file_and_its_row_but_not_what_was_baked(addon, scene, take, tmp_path):
+    settings = innerface.blender_addon.settings.preferences()
     folder = Path(settings.takes_folder)
     folder.mkdir(parents=True)
     (folder / "a.mcap").write_bytes(take.read_bytes())
     addon.ops.innerface.add_head()
-    takes = load("blender_addon.takes")
+    takes = innerface.blender_addon.takes
     takes.refresh(wait=True)
     addon.ops.innerface.take_bake()
     addon.ops.innerface.take_delete()
@@ -174,8 +184,8 @@ def test_deleting_a_take_takes_its_file_and_its_row_but_not_what_was_baked(load,
     assert not [t for t in addon.context.window_manager.innerface_takes if t.name == "a"]
 
 
-def test_what_a_bake_wrote_is_read_back_as_it_was_and_damage_is_survived(load, scene):
-    baked, bpy = load("blender_addon.baked"), __import__("bpy")
+def test_what_a_bake_wrote_is_read_back_as_it_was_and_damage_is_survived(scene):
+    baked, bpy = innerface.blender_addon.baked, __import__("bpy")
     action = bpy.data.actions.new("x")
     wrote = {("Head", 'key_blocks["ä\\"b"].value', 0): (np.arange(5.0), np.linspace(0, 1, 5)), ("Rig", "rotation", 3): (np.zeros(0), np.zeros(0))}
     baked.keep(action, {("Old", "path", 0): (np.arange(400.0), np.random.default_rng(0).uniform(size=400))})

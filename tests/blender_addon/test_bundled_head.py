@@ -1,8 +1,9 @@
+import innerface.core.head
 import numpy as np
 
 
-def test_the_head_in_blender_is_the_head_of_the_core(load, scene, head):
-    core = load("core.head").load()
+def test_the_head_in_blender_is_the_head_of_the_core(scene, head):
+    core = innerface.core.head.load()
     obj = head.meshes[0].object
     assert [k.name for k in obj.data.shape_keys.key_blocks] == ["Basis", *core.shapes]
     co = np.empty(len(obj.data.vertices) * 3, dtype=np.float32)

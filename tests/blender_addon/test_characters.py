@@ -1,5 +1,15 @@
 """Five characters as they come in the wild, from the take to the file and back."""
 
+import innerface.blender_addon.back_out
+import innerface.blender_addon.export
+import innerface.blender_addon.face
+import innerface.blender_addon.settings
+import innerface.cli.benches.characters
+import innerface.core.channels
+import innerface.core.frames
+import innerface.core.performance
+import innerface.core.resample
+import innerface.core.take
 import numpy as np
 import pytest
 
@@ -9,16 +19,16 @@ NAMES = ("one mesh", "parts", "character creator", "control rig", "override")
 
 
 @pytest.fixture
-def character(load, scene, tmp_path):
+def character(scene, tmp_path):
     """`character(name)` -> the face, in the scene."""
     import bpy
 
-    load("blender_addon.settings").register_data()
+    innerface.blender_addon.settings.register_data()
 
     def make(name):
-        load("cli.benches.characters").CHARACTERS[name](scene, tmp_path)
+        innerface.cli.benches.characters.CHARACTERS[name](scene, tmp_path)
         bpy.context.view_layer.update()
-        return load("blender_addon.face").find_face(list(scene.objects))
+        return innerface.blender_addon.face.find_face(list(scene.objects))
 
     return make
 
@@ -28,7 +38,7 @@ def channels_heard(face):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_names_alone_find_the_whole_face(load, character, name):
+def test_names_alone_find_the_whole_face(character, name):
     face = character(name)
     assert channels_heard(face) >= (51 if name == "character creator" else 52)
     meshes = {"one mesh": 1, "parts": 4, "character creator": 1, "control rig": 1, "override": 2}
@@ -38,36 +48,36 @@ def test_names_alone_find_the_whole_face(load, character, name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_take_comes_back_out_of_every_character_as_it_went_in(load, addon, scene, character, name):
+def test_a_take_comes_back_out_of_every_character_as_it_went_in(addon, scene, character, name):
     face = character(name)
     if name == "control rig":
         addon.context.view_layer.objects.active = face.meshes[0].object
         assert addon.ops.innerface.mapping_driven() == {"FINISHED"}
-        face = load("blender_addon.face").find_face(list(scene.objects))
+        face = innerface.blender_addon.face.find_face(list(scene.objects))
         assert {t.kind for t in face.mapping.live} == {"property"}
-    track = load("core.performance").perform(3).weights()
-    keyed = key_and_play(load, face, track, "take", scene)
+    track = innerface.core.performance.perform(3).weights()
+    keyed = key_and_play(face, track, "take", scene)
     scene.frame_end = keyed.frames - 1
-    found = load("blender_addon.back_out").read_back(face, scene)
-    want = load("core.frames").on_frames(track, track.time[0] + np.arange(keyed.frames) / 24)
+    found = innerface.blender_addon.back_out.read_back(face, scene)
+    want = innerface.core.frames.on_frames(track, track.time[0] + np.arange(keyed.frames) / 24)
     got = found.take.weights()
-    heard = [k for k, c in enumerate(load("core.channels").ARKIT) if c not in face.unmatched_channels()]
+    heard = [k for k, c in enumerate(innerface.core.channels.ARKIT) if c not in face.unmatched_channels()]
     assert np.allclose(got.time, track.time[0] + np.arange(keyed.frames) / 24)
     limit = np.clip(want[:, heard], 0, 1) if name != "control rig" else want[:, heard]
     assert np.abs(got.values[:, :52][:, heard] - limit).max() < 2e-3
     assert found.residual < 2e-3
-    angles = load("core.resample").linear(track.time, track.select(("headYaw", "headPitch", "headRoll")), got.time)
+    angles = innerface.core.resample.linear(track.time, track.select(("headYaw", "headPitch", "headRoll")), got.time)
     assert np.abs(got.values[:, 52:] - angles).max() < 1e-3
 
 
-def test_jaw_and_eyes_of_a_character_creator_figure_turn_the_right_way(load, scene, character):
+def test_jaw_and_eyes_of_a_character_creator_figure_turn_the_right_way(scene, character):
     import bpy
 
     face = character("character creator")
     columns = ("jawOpen", "eyeLookOutLeft", "eyeLookInRight", "eyeLookDownLeft")
     values = np.zeros((49, 4))
     values[24:] = (1.0, 1.0, 1.0, 0.0)
-    key_and_play(load, face, load("core.take").Track("weights", np.arange(49) / 24, columns, values), "look", scene)
+    key_and_play(face, innerface.core.take.Track("weights", np.arange(49) / 24, columns, values), "look", scene)
     teeth, eyes = scene.objects["CC_Base_Teeth"], scene.objects["CC_Base_Eye"]
 
     def places(obj):
@@ -88,45 +98,45 @@ def test_jaw_and_eyes_of_a_character_creator_figure_turn_the_right_way(load, sce
     assert head.rotation_quaternion.angle == pytest.approx(np.radians(25), abs=0.02)
 
 
-def test_driven_keys_are_never_keyed_silently_and_their_controls_are_offered(load, addon, scene, character):
+def test_driven_keys_are_never_keyed_silently_and_their_controls_are_offered(addon, scene, character):
     face = character("control rig")
-    track = load("core.performance").perform(3).weights()
-    keyed = key_and_play(load, face, track, "take", scene)
+    track = innerface.core.performance.perform(3).weights()
+    keyed = key_and_play(face, track, "take", scene)
     said = " ".join(keyed.notes)
     assert "ControlRig" in said and "Key What Drives Them" in said
     key = face.meshes[0].key
     assert key.animation_data.action is None
     addon.context.view_layer.objects.active = face.meshes[0].object
     addon.ops.innerface.mapping_driven()
-    face = load("blender_addon.face").find_face(list(scene.objects))
-    key_and_play(load, face, track, "again", scene)
+    face = innerface.blender_addon.face.find_face(list(scene.objects))
+    key_and_play(face, track, "again", scene)
     frame = int(np.argmax(track.column("jawOpen")) / track.rate * 24)
     scene.frame_set(frame)
-    want = load("core.frames").on_frames(track, track.time[0] + np.arange(frame + 1) / 24)[-1]
-    got = np.array([key.key_blocks[c].value for c in load("core.channels").ARKIT])
+    want = innerface.core.frames.on_frames(track, track.time[0] + np.arange(frame + 1) / 24)[-1]
+    got = np.array([key.key_blocks[c].value for c in innerface.core.channels.ARKIT])
     assert np.abs(got - np.clip(want, 0, 1)).max() < 2e-3
 
 
 @pytest.mark.node
 @pytest.mark.parametrize("kind", ["fbx", "glb"])
 @pytest.mark.parametrize("name", NAMES)
-def test_every_character_arrives_whole_in_the_file(load, addon, scene, character, three, tmp_path, name, kind):
+def test_every_character_arrives_whole_in_the_file(addon, scene, character, three, tmp_path, name, kind):
     face = character(name)
     if name == "control rig":
         addon.context.view_layer.objects.active = face.meshes[0].object
         addon.ops.innerface.mapping_driven()
-        face = load("blender_addon.face").find_face(list(scene.objects))
-    track = load("core.performance").perform(3).weights()
-    keyed = key_and_play(load, face, track, "the take", scene)
+        face = innerface.blender_addon.face.find_face(list(scene.objects))
+    track = innerface.core.performance.perform(3).weights()
+    keyed = key_and_play(face, track, "the take", scene)
     scene.frame_end = 120
     before = {o.name: o for o in scene.objects}
-    getattr(load("blender_addon.export"), f"export_{kind}")(face, scene, tmp_path / f"x.{kind}")
+    getattr(innerface.blender_addon.export, f"export_{kind}")(face, scene, tmp_path / f"x.{kind}")
     assert {o.name: o for o in scene.objects} == before and len(addon.data.scenes) == 1
     found = three(tmp_path / f"x.{kind}")
     (clip,) = found["clips"]
     assert clip["name"].endswith("the take") and found["skinned"] >= (4 if name == "parts" else 1)
-    want = np.clip(load("core.frames").on_frames(track, track.time[0] + np.arange(keyed.frames) / 24), 0, 1)
-    arkit = load("core.channels").ARKIT
+    want = np.clip(innerface.core.frames.on_frames(track, track.time[0] + np.arange(keyed.frames) / 24), 0, 1)
+    arkit = innerface.core.channels.ARKIT
     names = {t.channel: t.name for t in face.mapping.live if t.kind == "key"} or {c: c for c in arkit}
     checked = 0
     for channel, key in names.items():

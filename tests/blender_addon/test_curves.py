@@ -1,21 +1,24 @@
+import innerface.blender_addon.compat
+import innerface.blender_addon.curves
+import innerface.core.bezier
 import numpy as np
 import pytest
 
 
 @pytest.fixture
-def fcurves(load, scene):
+def fcurves(scene):
     import bpy
 
     obj = bpy.data.objects.new("thing", None)
     scene.collection.objects.link(obj)
     action = bpy.data.actions.new("a")
-    out = load("blender_addon.compat").fcurves_of(action, obj)
-    load("blender_addon.compat").assign(action, obj)
+    out = innerface.blender_addon.compat.fcurves_of(action, obj)
+    innerface.blender_addon.compat.assign(action, obj)
     yield out
 
 
-def test_the_reduced_curve_is_the_one_that_blender_plays(load, fcurves):
-    curves, reduction = load("blender_addon.curves"), load("core.bezier")
+def test_the_reduced_curve_is_the_one_that_blender_plays(fcurves):
+    curves, reduction = innerface.blender_addon.curves, innerface.core.bezier
     rng = np.random.default_rng(0)
     for k in range(8):
         x = np.cumsum(rng.integers(1, 25, 60)).astype(float)
@@ -25,8 +28,8 @@ def test_the_reduced_curve_is_the_one_that_blender_plays(load, fcurves):
         assert np.abs(curves.sample(curve, frames) - reduction.evaluate(x, y, frames)).max() < 2e-5
 
 
-def test_linear_keys_hold_every_value_and_replace_what_was_there(load, fcurves):
-    curves = load("blender_addon.curves")
+def test_linear_keys_hold_every_value_and_replace_what_was_there(fcurves):
+    curves = innerface.blender_addon.curves
     frames, values = np.arange(100), np.linspace(-0.5, 1.5, 100)
     curves.write_curve(fcurves, "location", frames, np.zeros(100), index=1)
     curve = curves.write_curve(fcurves, "location", frames, values, index=1)
@@ -35,7 +38,7 @@ def test_linear_keys_hold_every_value_and_replace_what_was_there(load, fcurves):
     assert curve.evaluate(10.5) == pytest.approx((values[10] + values[11]) / 2, abs=1e-6)
 
 
-def test_names_with_quotes_and_backslashes_reach_their_key(load, scene):
+def test_names_with_quotes_and_backslashes_reach_their_key(scene):
     import bpy
 
     name = 'jaw "open" \\ wide'
@@ -45,5 +48,5 @@ def test_names_with_quotes_and_backslashes_reach_their_key(load, scene):
     scene.collection.objects.link(obj)
     obj.shape_key_add(name="Basis")
     obj.shape_key_add(name=name).value = 0.25
-    path = load("blender_addon.curves").shape_key_path(name)
+    path = innerface.blender_addon.curves.shape_key_path(name)
     assert mesh.shape_keys.path_resolve(path) == 0.25

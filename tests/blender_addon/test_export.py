@@ -1,3 +1,14 @@
+import innerface.blender_addon.compat
+import innerface.blender_addon.curves
+import innerface.blender_addon.export
+import innerface.blender_addon.face
+import innerface.blender_addon.played
+import innerface.core.channels
+import innerface.core.errors
+import innerface.core.formats
+import innerface.core.frames
+import innerface.core.performance
+import innerface.core.take
 import numpy as np
 import pytest
 
@@ -7,25 +18,25 @@ RATES = [(24, 1.0), (24, 1.001), (30, 1.001), (60, 1.0)]
 
 
 @pytest.fixture
-def performed(load, scene, head):
+def performed(scene, head):
     """The made-up performance keyed at a rate: `performed(fps, base, tolerance)` -> (track, keyed)."""
 
     def key(fps, base, tolerance=None, take=None):
         scene.render.fps, scene.render.fps_base = fps, base
-        track = (take or load("core.performance").perform(5)).weights()
-        keyed = key_and_play(load, head, track, "performance", scene, tolerance)
+        track = (take or innerface.core.performance.perform(5)).weights()
+        keyed = key_and_play(head, track, "performance", scene, tolerance)
         scene.frame_end = scene.frame_start + keyed.frames - 1
         return track, keyed
 
     return key
 
 
-def check(load, found, track, rate, frames, tolerance=1e-4, names=None):
+def check(found, track, rate, frames, tolerance=1e-4, names=None):
     """Every curve that a reader found equals the take at the reader's own times."""
     clip = max(found["clips"], key=lambda c: len(c["curves"]))
-    arkit = load("core.channels").ARKIT
+    arkit = innerface.core.channels.ARKIT
     still = 0
-    every = load("core.frames").on_frames(track, track.time[0] + np.arange(frames) / rate)
+    every = innerface.core.frames.on_frames(track, track.time[0] + np.arange(frames) / rate)
     for name in names or arkit:
         want = every[:, arkit.index(name)]
         if name not in clip["curves"]:
@@ -44,55 +55,55 @@ def check(load, found, track, rate, frames, tolerance=1e-4, names=None):
 
 @pytest.mark.node
 @pytest.mark.parametrize(("fps", "base"), RATES)
-def test_glb_holds_every_curve_at_its_true_time(load, scene, head, performed, three, tmp_path, fps, base):
+def test_glb_holds_every_curve_at_its_true_time(scene, head, performed, three, tmp_path, fps, base):
     track, keyed = performed(fps, base)
-    load("blender_addon.export").export_glb(head, scene, tmp_path / "x.glb")
+    innerface.blender_addon.export.export_glb(head, scene, tmp_path / "x.glb")
     found = three(tmp_path / "x.glb")
     assert len(found["morphs"]) == 52 and found["skinned"] > 0 and found["bones"] == 2
-    check(load, found, track, fps / base, keyed.frames)
+    check(found, track, fps / base, keyed.frames)
     assert scene.render.fps_base == pytest.approx(base)
 
 
 @pytest.mark.node
 @pytest.mark.parametrize(("fps", "base"), RATES)
-def test_fbx_holds_every_curve_at_its_true_time(load, scene, head, performed, three, tmp_path, fps, base):
+def test_fbx_holds_every_curve_at_its_true_time(scene, head, performed, three, tmp_path, fps, base):
     track, keyed = performed(fps, base)
-    load("blender_addon.export").export_fbx(head, scene, tmp_path / "x.fbx")
+    innerface.blender_addon.export.export_fbx(head, scene, tmp_path / "x.fbx")
     found = three(tmp_path / "x.fbx")
     assert len(found["morphs"]) == 52 and found["skinned"] > 0
-    check(load, found, track, fps / base, keyed.frames)
+    check(found, track, fps / base, keyed.frames)
 
 
 @pytest.mark.node
 @pytest.mark.parametrize("kind", ["glb", "fbx"])
-def test_reduced_keys_export_as_the_curve_that_blender_plays(load, scene, head, performed, three, tmp_path, kind):
+def test_reduced_keys_export_as_the_curve_that_blender_plays(scene, head, performed, three, tmp_path, kind):
     track, keyed = performed(24, 1.001, tolerance=0.01)
     action = head.meshes[0].key.animation_data.action
-    name, count = action.name, len(load("blender_addon.compat").fcurves_of(action, head.meshes[0].key)[3].keyframe_points)
-    getattr(load("blender_addon.export"), f"export_{kind}")(head, scene, tmp_path / f"x.{kind}")
-    check(load, three(tmp_path / f"x.{kind}"), track, 24 / 1.001, keyed.frames, tolerance=0.0101)
+    name, count = action.name, len(innerface.blender_addon.compat.fcurves_of(action, head.meshes[0].key)[3].keyframe_points)
+    getattr(innerface.blender_addon.export, f"export_{kind}")(head, scene, tmp_path / f"x.{kind}")
+    check(three(tmp_path / f"x.{kind}"), track, 24 / 1.001, keyed.frames, tolerance=0.0101)
     import bpy
 
     after = head.meshes[0].key.animation_data.action
     assert after == action and after.name == name and len(bpy.data.actions) == len(keyed.actions)
-    assert len(load("blender_addon.compat").fcurves_of(after, head.meshes[0].key)[3].keyframe_points) == count
+    assert len(innerface.blender_addon.compat.fcurves_of(after, head.meshes[0].key)[3].keyframe_points) == count
 
 
 @pytest.mark.node
 @pytest.mark.parametrize("kind", ["glb", "fbx"])
 @pytest.mark.parametrize("name", ["alex_rom_3", "MySlate_3_Jason_Millers_iPhone"])
-def test_a_real_take_arrives_in_the_exported_file(load, data, scene, head, performed, three, tmp_path, kind, name):
-    take = load("core.formats").read_take(data / "arkit" / f"{name}.csv")
+def test_a_real_take_arrives_in_the_exported_file(data, scene, head, performed, three, tmp_path, kind, name):
+    take = innerface.core.formats.read_take(data / "arkit" / f"{name}.csv")
     track, keyed = performed(24, 1.001, take=take)
-    getattr(load("blender_addon.export"), f"export_{kind}")(head, scene, tmp_path / f"x.{kind}")
+    getattr(innerface.blender_addon.export, f"export_{kind}")(head, scene, tmp_path / f"x.{kind}")
     found = three(tmp_path / f"x.{kind}")
-    check(load, found, track, 24 / 1.001, keyed.frames)
+    check(found, track, 24 / 1.001, keyed.frames)
 
 
 @pytest.mark.node
-def test_the_head_bone_carries_the_head_pose(load, scene, head, performed, three, tmp_path):
+def test_the_head_bone_carries_the_head_pose(scene, head, performed, three, tmp_path):
     track, _ = performed(24, 1.0)
-    load("blender_addon.export").export_glb(head, scene, tmp_path / "x.glb")
+    innerface.blender_addon.export.export_glb(head, scene, tmp_path / "x.glb")
     clips = three(tmp_path / "x.glb")["clips"]
     turns = [np.array(c["rotations"]["head"]["values"]).reshape(-1, 4) for c in clips if "head" in c["rotations"]]
     assert turns, "no clip turns the head"
@@ -102,18 +113,18 @@ def test_the_head_bone_carries_the_head_pose(load, scene, head, performed, three
 
 
 @pytest.mark.node
-def test_a_subdivision_modifier_does_not_cost_the_shapes(load, scene, head, performed, three, tmp_path):
+def test_a_subdivision_modifier_does_not_cost_the_shapes(scene, head, performed, three, tmp_path):
     head.meshes[0].object.modifiers.new("Smooth", "SUBSURF")
     performed(24, 1.0)
-    load("blender_addon.export").export_fbx(head, scene, tmp_path / "x.fbx")
+    innerface.blender_addon.export.export_fbx(head, scene, tmp_path / "x.fbx")
     found = three(tmp_path / "x.fbx")
     assert len(found["morphs"]) == 52 and max(len(c["curves"]) for c in found["clips"]) > 30
 
 
-def test_what_follows_a_faces_surface_keeps_it_from_being_pinned(load, scene, head):
+def test_what_follows_a_faces_surface_keeps_it_from_being_pinned(scene, head):
     import bpy
 
-    follows = load("blender_addon.played").follows_surface
+    follows = innerface.blender_addon.played.follows_surface
     assert not follows(head, scene)
     hat = bpy.data.objects.new("hat", None)
     scene.collection.objects.link(hat)
@@ -125,7 +136,7 @@ def test_what_follows_a_faces_surface_keeps_it_from_being_pinned(load, scene, he
     assert follows(head, scene)
 
 
-def test_exporting_leaves_selection_and_visibility_as_they_were(load, scene, head, performed, tmp_path):
+def test_exporting_leaves_selection_and_visibility_as_they_were(scene, head, performed, tmp_path):
     import bpy
 
     performed(24, 1.0)
@@ -134,19 +145,19 @@ def test_exporting_leaves_selection_and_visibility_as_they_were(load, scene, hea
     head.meshes[0].object.hide_set(True)
     other.select_set(True)
     scene.view_layers[0].objects.active = other
-    load("blender_addon.export").export_glb(head, scene, tmp_path / "x.glb")
+    innerface.blender_addon.export.export_glb(head, scene, tmp_path / "x.glb")
     assert other.select_get() and not head.rig.select_get()
     assert head.meshes[0].object.hide_get()
     assert scene.view_layers[0].objects.active == other
 
 
 @pytest.mark.parametrize("kind", ["glb", "fbx"])
-def test_parts_that_cannot_be_exported_are_told_and_never_left_out(load, scene, head, performed, tmp_path, kind):
+def test_parts_that_cannot_be_exported_are_told_and_never_left_out(scene, head, performed, tmp_path, kind):
     import bpy
 
     performed(24, 1.0)
-    error = load("core.errors").InnerfaceError
-    export = getattr(load("blender_addon.export"), f"export_{kind}")
+    error = innerface.core.errors.InnerfaceError
+    export = getattr(innerface.blender_addon.export, f"export_{kind}")
     obj = head.meshes[0].object
     obj.hide_select = True
     export(head, scene, tmp_path / f"x.{kind}")
@@ -166,39 +177,39 @@ def test_parts_that_cannot_be_exported_are_told_and_never_left_out(load, scene, 
         export(head, scene, tmp_path / f"y.{kind}")
 
 
-def test_a_shorter_scene_and_a_face_without_keys_export_as_well(load, scene, head, performed, tmp_path):
-    load("blender_addon.export").export_glb(head, scene, tmp_path / "still.glb")
+def test_a_shorter_scene_and_a_face_without_keys_export_as_well(scene, head, performed, tmp_path):
+    innerface.blender_addon.export.export_glb(head, scene, tmp_path / "still.glb")
     performed(24, 1.001)
     scene.frame_end = 24
-    load("blender_addon.export").export_glb(head, scene, tmp_path / "short.glb")
+    innerface.blender_addon.export.export_glb(head, scene, tmp_path / "short.glb")
     assert (tmp_path / "short.glb").stat().st_size > 500_000
 
 
-def test_a_long_action_name_survives_an_export(load, scene, head, performed, tmp_path):
+def test_a_long_action_name_survives_an_export(scene, head, performed, tmp_path):
     performed(24, 1.0, tolerance=0.01)
     action = head.meshes[0].key.animation_data.action
     action.name = "A" * 60
-    load("blender_addon.export").export_glb(head, scene, tmp_path / "x.glb")
+    innerface.blender_addon.export.export_glb(head, scene, tmp_path / "x.glb")
     assert action.name == "A" * 60
 
 
 @pytest.mark.node
 @pytest.mark.parametrize("base", [1.0, 1.001])
-def test_glb_holds_the_body_that_plays_below_the_take_too(load, scene, head, three, tmp_path, base):
+def test_glb_holds_the_body_that_plays_below_the_take_too(scene, head, three, tmp_path, base):
     import bpy
 
     scene.render.fps, scene.render.fps_base = 24, base
     walk = bpy.data.actions.new("BodyWalk")
-    compat = load("blender_addon.compat")
+    compat = innerface.blender_addon.compat
     path = 'pose.bones["root"].location'
-    load("blender_addon.curves").write_curve(compat.fcurves_of(walk, head.rig), path, np.array([0, 48]), np.array([0.0, 1.0]))
+    innerface.blender_addon.curves.write_curve(compat.fcurves_of(walk, head.rig), path, np.array([0, 48]), np.array([0.0, 1.0]))
     compat.assign(walk, head.rig)
-    track = load("core.performance").perform(5).weights()
-    keyed = key_and_play(load, head, track, "performance", scene)
+    track = innerface.core.performance.perform(5).weights()
+    keyed = key_and_play(head, track, "performance", scene)
     scene.frame_end = keyed.frames - 1
-    load("blender_addon.export").export_glb(head, scene, tmp_path / "x.glb")
+    innerface.blender_addon.export.export_glb(head, scene, tmp_path / "x.glb")
     found = three(tmp_path / "x.glb")
-    check(load, found, track, 24 / base, keyed.frames)
+    check(found, track, 24 / base, keyed.frames)
     assert any("head" in c["rotations"] for c in found["clips"])
 
 
@@ -209,16 +220,16 @@ def values_of(curve, frames, rate):
 @pytest.mark.node
 @pytest.mark.parametrize("kind", ["glb", "fbx"])
 @pytest.mark.parametrize(("fps", "base"), RATES)
-def test_two_readers_that_share_nothing_find_the_same_curves(load, data, scene, head, performed, three, second, tmp_path, kind, fps, base):
-    take = load("core.formats").read_take(data / "arkit" / "MySlate_3_Jason_Millers_iPhone.csv")
+def test_two_readers_that_share_nothing_find_the_same_curves(data, scene, head, performed, three, second, tmp_path, kind, fps, base):
+    take = innerface.core.formats.read_take(data / "arkit" / "MySlate_3_Jason_Millers_iPhone.csv")
     _, keyed = performed(fps, base, tolerance=0.005, take=take)
-    getattr(load("blender_addon.export"), f"export_{kind}")(head, scene, tmp_path / f"x.{kind}")
+    getattr(innerface.blender_addon.export, f"export_{kind}")(head, scene, tmp_path / f"x.{kind}")
     one, two, rate = three(tmp_path / f"x.{kind}"), second(tmp_path / f"x.{kind}"), fps / base
     (a,), (b,) = one["clips"], two["clips"]
     assert set(a["curves"]) == set(b["curves"]) and len(a["curves"]) > 40
-    fcurves = load("blender_addon.compat").fcurves_playing(head.meshes[0].key)
+    fcurves = innerface.blender_addon.compat.fcurves_playing(head.meshes[0].key)
     for name, curve in a["curves"].items():
-        plays = load("blender_addon.curves").sample(fcurves.find(load("blender_addon.curves").shape_key_path(name)), np.arange(keyed.frames))
+        plays = innerface.blender_addon.curves.sample(fcurves.find(innerface.blender_addon.curves.shape_key_path(name)), np.arange(keyed.frames))
         for found in (curve, b["curves"][name]):
             assert np.abs(values_of(found, keyed.frames, rate) - plays).max() < 1e-3, name
     (mesh,) = two["meshes"].values()
@@ -230,7 +241,7 @@ def test_two_readers_that_share_nothing_find_the_same_curves(load, data, scene, 
 
 @pytest.mark.node
 @pytest.mark.parametrize("modifiers", ["SHAPE", "ALL", "NONE"])
-def test_modifiers_are_applied_to_every_shape_and_none_is_lost(load, scene, three, tmp_path, modifiers):
+def test_modifiers_are_applied_to_every_shape_and_none_is_lost(scene, three, tmp_path, modifiers):
     import bpy
 
     from .conftest import make_mesh
@@ -239,11 +250,11 @@ def test_modifiers_are_applied_to_every_shape_and_none_is_lost(load, scene, thre
     obj.modifiers.new("Mirror", "MIRROR").use_mirror_merge = False
     obj.modifiers.new("Subdivision", "SUBSURF").levels = 1
     values = np.random.default_rng(0).uniform(0, 1, (25, 3))
-    track = load("core.take").Track("weights", np.arange(25) / 24, ("jawOpen", "eyeBlinkLeft", "mouthSmileLeft"), values)
-    face = load("blender_addon.face").find_face(list(scene.objects))
-    key_and_play(load, face, track, "take", scene)
+    track = innerface.core.take.Track("weights", np.arange(25) / 24, ("jawOpen", "eyeBlinkLeft", "mouthSmileLeft"), values)
+    face = innerface.blender_addon.face.find_face(list(scene.objects))
+    key_and_play(face, track, "take", scene)
     scene.frame_end = 24
-    made = load("blender_addon.export").export(face, scene, tmp_path / "x.glb", "GLB", modifiers)
+    made = innerface.blender_addon.export.export(face, scene, tmp_path / "x.glb", "GLB", modifiers)
     found = three(tmp_path / "x.glb")
     assert found["morphs"] == ["jawOpen", "eyeBlinkLeft", "mouthSmileLeft"] and len(found["clips"][0]["curves"]) == 3
     assert found["vertices"] == {"NONE": 4, "SHAPE": 8, "ALL": 18}[modifiers]
@@ -254,7 +265,7 @@ def test_modifiers_are_applied_to_every_shape_and_none_is_lost(load, scene, thre
 
 @pytest.mark.node
 @pytest.mark.parametrize("kind", ["fbx", "glb"])
-def test_whatever_else_moves_the_character_equals_blenders_own_export(load, scene, head, performed, three, tmp_path, kind):
+def test_whatever_else_moves_the_character_equals_blenders_own_export(scene, head, performed, three, tmp_path, kind):
     """A body that walks in an NLA strip, a constraint, a driver, an object that moves: sampled by us as Blender's exporter does it."""
     import bpy
 
@@ -263,7 +274,7 @@ def test_whatever_else_moves_the_character_equals_blenders_own_export(load, scen
     scene.frame_end = 60
     rig.location.x = 0.0
     walk = bpy.data.actions.new("walk")
-    compat, curves = load("blender_addon.compat"), load("blender_addon.curves")
+    compat, curves = innerface.blender_addon.compat, innerface.blender_addon.curves
     curves.write_curve(compat.fcurves_of(walk, rig), "location", np.array([0, 60]), np.array([0.0, 1.0]))
     compat.add_strip(rig, walk, 0)
     target = bpy.data.objects.new("target", None)
@@ -279,7 +290,7 @@ def test_whatever_else_moves_the_character_equals_blenders_own_export(load, scen
     variable.targets[0].id, variable.targets[0].data_path = target, "location.x"
     driver.expression = variable.name + "* 0.4 + 0.4"
     scene.frame_set(0)
-    getattr(load("blender_addon.export"), f"export_{kind}")(head, scene, tmp_path / f"ours.{kind}")
+    getattr(innerface.blender_addon.export, f"export_{kind}")(head, scene, tmp_path / f"ours.{kind}")
     for obj in scene.objects:
         obj.select_set(obj in (rig, mesh.object))
     if kind == "fbx":
@@ -307,9 +318,9 @@ def test_whatever_else_moves_the_character_equals_blenders_own_export(load, scen
         assert np.abs(np.abs((quaternions[0][:count] * quaternions[1][:count]).sum(1)) - 1).max() < 1e-4, bone
 
 
-def test_unreal_gets_centimetres_and_one_take_with_its_mesh_and_instructions_that_claim_nothing(load, addon, scene, second, tmp_path):
+def test_unreal_gets_centimetres_and_one_take_with_its_mesh_and_instructions_that_claim_nothing(addon, scene, second, tmp_path):
     for seed, name in ((1, "one"), (2, "two")):
-        load("core.formats").write_take(load("core.performance").perform(seed), tmp_path / f"{name}.csv")
+        innerface.core.formats.write_take(innerface.core.performance.perform(seed), tmp_path / f"{name}.csv")
     addon.ops.innerface.add_head()
     addon.ops.innerface.key_takes(directory=str(tmp_path), files=[{"name": "one.csv"}, {"name": "two.csv"}])
     key = addon.context.active_object.data.shape_keys
@@ -326,20 +337,20 @@ def test_unreal_gets_centimetres_and_one_take_with_its_mesh_and_instructions_tha
     assert other["clips"][0]["curves"]["jawOpen"] != found["clips"][0]["curves"]["jawOpen"]
 
 
-def test_unity_is_warned_of_weights_above_a_hundred(load, scene, head, tmp_path):
+def test_unity_is_warned_of_weights_above_a_hundred(scene, head, tmp_path):
     values = np.full((25, 2), 0.5)
     values[10, 0] = 1.2
-    track = load("core.take").Track("weights", np.arange(25) / 24, ("jawOpen", "browInnerUp"), values)
-    key_and_play(load, head, track, "take", scene)
+    track = innerface.core.take.Track("weights", np.arange(25) / 24, ("jawOpen", "browInnerUp"), values)
+    key_and_play(head, track, "take", scene)
     scene.frame_end = 24
-    made = load("blender_addon.export").export(head, scene, tmp_path / "x.fbx", "UNITY")
+    made = innerface.blender_addon.export.export(head, scene, tmp_path / "x.fbx", "UNITY")
     assert any("120" in note and "Clamp BlendShapes" in note for note in made.notes)
 
 
-def test_names_in_the_file_are_those_of_the_scene_every_time(load, scene, head, performed, second, tmp_path):
+def test_names_in_the_file_are_those_of_the_scene_every_time(scene, head, performed, second, tmp_path):
     performed(24, 1.0)
     for k in range(2):
-        load("blender_addon.export").export(head, scene, tmp_path / f"{k}.fbx", "UNITY")
+        innerface.blender_addon.export.export(head, scene, tmp_path / f"{k}.fbx", "UNITY")
     a, b = second(tmp_path / "0.fbx"), second(tmp_path / "1.fbx")
     assert list(a["meshes"]) == list(b["meshes"]) == ["Innerface Head"]
     assert [o.name for o in scene.objects] == ["Innerface Head", "Innerface Rig"] or {o.name for o in scene.objects} == {"Innerface Head", "Innerface Rig"}

@@ -1,3 +1,14 @@
+import innerface.blender_addon.face
+import innerface.blender_addon.face_panels
+import innerface.blender_addon.file_operators
+import innerface.blender_addon.mended
+import innerface.core.face_model
+import innerface.core.formats
+import innerface.core.imu.effects
+import innerface.core.imu.layout
+import innerface.core.imu.model
+import innerface.core.imu.simulate
+import innerface.core.performance
 import numpy as np
 import pytest
 
@@ -18,9 +29,9 @@ def test_registering_twice_in_a_row_leaves_nothing_behind(addon):
     assert hasattr(addon.types, "INNERFACE_PT_face")
 
 
-def test_an_animator_adds_a_head_keys_a_take_and_exports_it(load, scene, addon, tmp_path):
-    take = load("core.performance").perform(1)
-    load("core.formats").write_take(take, tmp_path / "song.csv")
+def test_an_animator_adds_a_head_keys_a_take_and_exports_it(scene, addon, tmp_path):
+    take = innerface.core.performance.perform(1)
+    innerface.core.formats.write_take(take, tmp_path / "song.csv")
     assert addon.ops.innerface.add_head() == {"FINISHED"}
     assert addon.ops.innerface.key_takes(filepath=str(tmp_path / "song.csv"), fewer=True) == {"FINISHED"}
     obj = addon.context.active_object
@@ -30,13 +41,13 @@ def test_an_animator_adds_a_head_keys_a_take_and_exports_it(load, scene, addon, 
         assert (tmp_path / f"face.{kind}").stat().st_size > 100_000
 
 
-def test_a_sensor_take_becomes_animation_like_any_other(load, scene, addon, tmp_path):
-    simulate, presets = load("core.imu.simulate").simulate, load("core.imu.effects").PRESETS
-    truth = load("core.performance").perform(1).weights()
-    take = simulate(truth, load("core.face_model").bundled(), load("core.imu.layout").layout(), presets["clean"], 1)
-    load("core.formats").write_take(take, tmp_path / "worn.imu.csv")
+def test_a_sensor_take_becomes_animation_like_any_other(scene, addon, tmp_path):
+    simulate, presets = innerface.core.imu.simulate.simulate, innerface.core.imu.effects.PRESETS
+    truth = innerface.core.performance.perform(1).weights()
+    take = simulate(truth, innerface.core.face_model.bundled(), innerface.core.imu.layout.layout(), presets["clean"], 1)
+    innerface.core.formats.write_take(take, tmp_path / "worn.imu.csv")
     addon.ops.innerface.add_head()
-    assert load("core.imu.model").load()[1] == []  # ONNX Runtime is bundled: the linear model need not stand in
+    assert innerface.core.imu.model.load()[1] == []  # ONNX Runtime is bundled: the linear model need not stand in
     assert addon.ops.innerface.key_takes(filepath=str(tmp_path / "worn.imu.csv")) == {"FINISHED"}
     jaw = addon.context.active_object.data.shape_keys.key_blocks["jawOpen"]
     rows = [k for k, t in enumerate(truth.time) if k % 25 == 0]  # every tenth frame, and the preamble before
@@ -48,16 +59,16 @@ def test_a_sensor_take_becomes_animation_like_any_other(load, scene, addon, tmp_
     assert np.corrcoef(seen, truth.column("jawOpen")[rows])[0, 1] > 0.9
 
 
-def test_several_takes_become_several_actions_and_the_first_one_plays(load, scene, addon, tmp_path):
+def test_several_takes_become_several_actions_and_the_first_one_plays(scene, addon, tmp_path):
     for seed, name in ((1, "one"), (2, "two")):
-        load("core.formats").write_take(load("core.performance").perform(seed), tmp_path / f"{name}.csv")
+        innerface.core.formats.write_take(innerface.core.performance.perform(seed), tmp_path / f"{name}.csv")
     addon.ops.innerface.add_head()
     addon.ops.innerface.key_takes(directory=str(tmp_path), files=[{"name": "one.csv"}, {"name": "two.csv"}])
     assert {"one", "two"} == {a.name.split(" ")[0] for a in addon.data.actions}
     assert addon.context.active_object.data.shape_keys.animation_data.action.name.startswith("one")
 
 
-def test_a_mistake_is_one_line_and_changes_nothing(load, scene, addon, tmp_path):
+def test_a_mistake_is_one_line_and_changes_nothing(scene, addon, tmp_path):
     (tmp_path / "bad.csv").write_text("time,jawOpen\n0,abc\n")
     addon.ops.innerface.add_head()
     with pytest.raises(RuntimeError, match=r"line 2, column jawOpen"):
@@ -67,18 +78,18 @@ def test_a_mistake_is_one_line_and_changes_nothing(load, scene, addon, tmp_path)
         addon.ops.innerface.key_takes(filepath=str(tmp_path / "none.csv"))
 
 
-def test_keying_without_a_face_says_what_is_missing(load, scene, addon, tmp_path):
-    load("core.formats").write_take(load("core.performance").perform(1), tmp_path / "song.csv")
+def test_keying_without_a_face_says_what_is_missing(scene, addon, tmp_path):
+    innerface.core.formats.write_take(innerface.core.performance.perform(1), tmp_path / "song.csv")
     with pytest.raises(RuntimeError, match="shape keys"):
         addon.ops.innerface.key_takes(filepath=str(tmp_path / "song.csv"))
 
 
-def test_the_active_object_chooses_among_several_faces(load, scene, addon):
+def test_the_active_object_chooses_among_several_faces(scene, addon):
     addon.ops.innerface.add_head()
     first = addon.context.active_object
     addon.ops.innerface.add_head()
     second = addon.context.active_object
-    face, panels = load("blender_addon.face"), load("blender_addon.face_panels")
+    face, panels = innerface.blender_addon.face, innerface.blender_addon.face_panels
     assert face.active_face(addon.context).meshes[0].object == second
     addon.context.view_layer.objects.active = first
     assert face.active_face(addon.context).meshes[0].object == first
@@ -92,23 +103,23 @@ def test_keying_a_take_is_one_undo_step_away(addon):
     assert "UNDO" in addon.types.INNERFACE_OT_add_flame.bl_options
 
 
-def test_an_export_never_replaces_a_file_of_another_name(load, addon):
-    ending = load("blender_addon.file_operators")._ending
+def test_an_export_never_replaces_a_file_of_another_name(addon):
+    ending = innerface.blender_addon.file_operators._ending
     assert ending("/x/song.take2", "glb").name == "song.take2.glb"
     assert ending("/x/song.fbx", "glb").name == "song.glb"
     assert ending("/x/song.GLB", "glb").name == "song.glb"
 
 
-def test_an_export_without_a_name_is_told_in_one_line(load, scene, addon):
+def test_an_export_without_a_name_is_told_in_one_line(scene, addon):
     addon.ops.innerface.add_head()
     with pytest.raises(RuntimeError, match="no file was named"):
         addon.ops.innerface.export(kind="glb")
 
 
-def test_a_dialog_that_is_cancelled_before_any_work_ends_without_a_mistake(load):
+def test_a_dialog_that_is_cancelled_before_any_work_ends_without_a_mistake():
     import bpy
 
-    class Asked(load("blender_addon.mended").Threaded):
+    class Asked(innerface.blender_addon.mended.Threaded):
         """As the import dialog: Blender calls `cancel` without having begun."""
 
     Asked().cancel(bpy.context)

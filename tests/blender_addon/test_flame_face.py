@@ -2,6 +2,29 @@
 
 from dataclasses import replace
 
+import innerface.blender_addon.bake
+import innerface.blender_addon.compat
+import innerface.blender_addon.curves
+import innerface.blender_addon.export
+import innerface.blender_addon.face
+import innerface.blender_addon.flame_face
+import innerface.blender_addon.heads
+import innerface.blender_addon.preview
+import innerface.blender_addon.turns
+import innerface.core.channels
+import innerface.core.flame.embedding
+import innerface.core.flame.fit
+import innerface.core.flame.model
+import innerface.core.flame.prior
+import innerface.core.flame.skinning
+import innerface.core.flame.stand_in
+import innerface.core.flame.tracks
+import innerface.core.formats
+import innerface.core.frames
+import innerface.core.landmarks.points
+import innerface.core.performance
+import innerface.core.take
+import innerface.core.weights
 import numpy as np
 import pytest
 
@@ -11,27 +34,27 @@ RATE = 24
 
 
 @pytest.fixture(scope="session")
-def made(load):
+def made():
     """The stand-in with 100 expressions, ready to be added."""
-    return load("blender_addon.flame_face").ready("stand-in")
+    return innerface.blender_addon.flame_face.ready("stand-in")
 
 
 @pytest.fixture
-def flame(load, scene, made):
+def flame(scene, made):
     """The stand-in in the scene, with correctives, as a face."""
-    load("blender_addon.flame_face").add(scene.collection, made, True)
-    return load("blender_addon.face").find_face(list(scene.objects))
+    innerface.blender_addon.flame_face.add(scene.collection, made, True)
+    return innerface.blender_addon.face.find_face(list(scene.objects))
 
 
 @pytest.fixture(scope="session")
-def performed(load, made):
+def performed(made):
     """`performed(frames, seed)`: arrays of a made-up performance at 24 frames a second, with a neck that turns, and its track."""
 
     def perform(frames=30, seed=1):
-        said = load("core.flame.stand_in").perform(made.model, frames, seed)
+        said = innerface.core.flame.stand_in.perform(made.model, frames, seed)
         said["neck"] = 0.25 * np.sin(np.arange(frames)[:, None] / 5 + np.arange(3))
         order = [said[k] for k in ("expression", "jaw", "eyes", "neck", "shape")]
-        return said, load("core.flame.tracks").flame_track(np.arange(frames) / RATE, *order, made.model.sha)
+        return said, innerface.core.flame.tracks.flame_track(np.arange(frames) / RATE, *order, made.model.sha)
 
     return perform
 
@@ -47,38 +70,38 @@ def vertices(obj):
     return co.reshape(-1, 3).astype(float)
 
 
-def wanted(load, model, said, k, shape=None):
+def wanted(model, said, k, shape=None):
     """What FLAME's own equations give for frame k of a performance, in Blender's axes."""
     shape = np.zeros(model.shape_dirs.shape[2]) if shape is None else shape
-    posed = load("core.flame.skinning").posed(model, shape, *(said[n][k : k + 1] for n in ("expression", "jaw", "eyes", "neck")))
-    return load("blender_addon.heads").to_blender(posed[0])
+    posed = innerface.core.flame.skinning.posed(model, shape, *(said[n][k : k + 1] for n in ("expression", "jaw", "eyes", "neck")))
+    return innerface.blender_addon.heads.to_blender(posed[0])
 
 
 @pytest.mark.parametrize("correctives", [True, False])
-def test_a_flame_take_plays_as_flame_itself_poses(load, scene, made, performed, correctives):
+def test_a_flame_take_plays_as_flame_itself_poses(scene, made, performed, correctives):
     """Vertex by vertex, on frames; joints that move with expressions included. Without correctives FLAME's are left out as well."""
-    obj, _ = load("blender_addon.flame_face").add(scene.collection, made, correctives)
-    face = load("blender_addon.face").find_face(list(scene.objects))
+    obj, _ = innerface.blender_addon.flame_face.add(scene.collection, made, correctives)
+    face = innerface.blender_addon.face.find_face(list(scene.objects))
     said, track = performed()
-    keyed = key_and_play(load, face, track, "take", scene)
+    keyed = key_and_play(face, track, "take", scene)
     model = made.model if correctives else replace(made.model, pose_dirs=np.zeros_like(made.model.pose_dirs))
     assert keyed.frames == 30 and not keyed.notes
     for k in (0, 7, 18, 29):
         scene.frame_set(k)
-        assert np.abs(vertices(obj) - wanted(load, model, said, k)).max() < 5e-6
+        assert np.abs(vertices(obj) - wanted(model, said, k)).max() < 5e-6
 
 
-def test_posed_by_hand_it_is_flame_but_for_joints_that_move_with_expressions(load, scene, made, flame, performed):
+def test_posed_by_hand_it_is_flame_but_for_joints_that_move_with_expressions(scene, made, flame, performed):
     said, _ = performed()
     obj, rig = flame.meshes[0].object, flame.rig
-    rotations, quaternions = load("core.flame.skinning").rotations, load("blender_addon.turns").quaternions
+    rotations, quaternions = innerface.core.flame.skinning.rotations, innerface.blender_addon.turns.quaternions
     for k, v in enumerate(said["expression"][9]):
         obj.data.shape_keys.key_blocks[f"expression{k}"].value = v
     turns = {"neck": said["neck"][9], "jaw": said["jaw"][9], "eye.L": said["eyes"][9, :3], "eye.R": said["eyes"][9, 3:]}
     for bone, turn in turns.items():
         rig.pose.bones[bone].rotation_quaternion = quaternions(rotations(turn)[None])[0]
     scene.view_layers[0].update()
-    assert np.abs(vertices(obj) - wanted(load, made.model, said, 9)).max() < 2e-4
+    assert np.abs(vertices(obj) - wanted(made.model, said, 9)).max() < 2e-4
     assert all(np.allclose(np.array(b.matrix_local)[:3, :3], [[1, 0, 0], [0, 0, -1], [0, 1, 0]], atol=1e-6) for b in rig.data.bones)
 
 
@@ -87,15 +110,15 @@ def test_correctives_follow_bones_without_python(flame):
     assert len(drivers) == 36 and all(d.driver.is_valid and d.driver.is_simple_expression for d in drivers)
 
 
-def test_limits_let_the_fit_and_full_channels_through_and_hold_what_goes_beyond(load, scene, flame):
-    channels, low = load("core.channels").ARKIT, load("core.flame.prior").Prior(0)
-    rig, take = flame.rig, load("core.take").Track
+def test_limits_let_the_fit_and_full_channels_through_and_hold_what_goes_beyond(scene, flame):
+    channels, low = innerface.core.channels.ARKIT, innerface.core.flame.prior.Prior(0)
+    rig, take = flame.rig, innerface.core.take.Track
     values = np.zeros((5, 55))
     for k, c in enumerate(("jawOpen", "eyeLookDownLeft", "eyeLookUpRight"), start=1):
         values[k, channels.index(c)] = 1.05
     values[4, [channels.index("eyeLookOutLeft"), channels.index("eyeLookDownLeft")]] = 1.0
     values[:, 52] = 1.0  # the head is turned, too
-    key_and_play(load, flame, take("weights", np.arange(5) / RATE, (*channels, "headYaw", "headPitch", "headRoll"), values), "full", scene)
+    key_and_play(flame, take("weights", np.arange(5) / RATE, (*channels, "headYaw", "headPitch", "headRoll"), values), "full", scene)
     for k in range(5):
         scene.frame_set(k)
         for bone in rig.pose.bones:
@@ -126,9 +149,9 @@ def test_the_eyes_are_coloured_and_the_face_looks_to_minus_y(flame):
     assert middle["Innerface pupil"] < middle["Innerface iris"] < middle["Innerface sclera"] < middle["Innerface skin"]
 
 
-def test_names_still_decide_after_the_table_was_edited_and_forgotten(load, addon, scene, made):
-    load("blender_addon.flame_face").add(scene.collection, made)
-    find = load("blender_addon.face").active_face
+def test_names_still_decide_after_the_table_was_edited_and_forgotten(addon, scene, made):
+    innerface.blender_addon.flame_face.add(scene.collection, made)
+    find = innerface.blender_addon.face.active_face
     count = len(find(addon.context).mapping.targets)
     assert find(addon.context).mapping.name == "FLAME" and find(addon.context).unmatched_channels() == []
     addon.ops.innerface.mapping_auto()
@@ -137,30 +160,30 @@ def test_names_still_decide_after_the_table_was_edited_and_forgotten(load, addon
     assert len(find(addon.context).mapping.targets) == count
 
 
-def test_a_weights_take_moves_the_face_and_the_next_take_leaves_nothing_of_it(load, scene, made, flame, performed):
+def test_a_weights_take_moves_the_face_and_the_next_take_leaves_nothing_of_it(scene, made, flame, performed):
     said, track = performed()
-    key_and_play(load, flame, track, "first", scene)
-    weights = load("core.performance").perform(1).weights()
-    keyed = key_and_play(load, flame, weights, "second", scene, 0.005)
+    key_and_play(flame, track, "first", scene)
+    weights = innerface.core.performance.perform(1).weights()
+    keyed = key_and_play(flame, weights, "second", scene, 0.005)
     assert keyed.keys < keyed.dense_keys / 2
     names = {name for _, name in flame.keys(flame.meshes[0])}
-    jaw = load("core.frames").on_frames(weights, np.arange(100) / RATE + weights.time[0])[:, load("core.channels").ARKIT.index("jawOpen")]
+    jaw = innerface.core.frames.on_frames(weights, np.arange(100) / RATE + weights.time[0])[:, innerface.core.channels.ARKIT.index("jawOpen")]
     frame = int(jaw.argmax())
     scene.frame_set(frame)
     pose = flame.rig.pose.bones
     assert 2 * np.arccos(pose["jaw"].rotation_quaternion[0]) > 0.3 * jaw[frame]
     assert all(b.value == 0 for b in flame.meshes[0].key.key_blocks[1:] if b.name not in names and b.name.startswith("expression"))
     assert all(b.location.length == 0 for b in pose)
-    key_and_play(load, flame, track, "third", scene)
+    key_and_play(flame, track, "third", scene)
     scene.frame_set(18)
-    assert np.abs(vertices(flame.meshes[0].object) - wanted(load, made.model, said, 18)).max() < 5e-6
+    assert np.abs(vertices(flame.meshes[0].object) - wanted(made.model, said, 18)).max() < 5e-6
 
 
-def test_the_live_preview_shows_on_it_and_leaves_no_trace(load, scene, flame):
+def test_the_live_preview_shows_on_it_and_leaves_no_trace(scene, flame):
     import bpy
 
-    channels = load("core.channels").ARKIT
-    preview = load("blender_addon.preview").Preview(flame)
+    channels = innerface.core.channels.ARKIT
+    preview = innerface.blender_addon.preview.Preview(flame)
     values = np.zeros(55)
     values[channels.index("jawOpen")] = values[channels.index("mouthSmileLeft")] = 1.0
     values[52] = 0.3
@@ -174,34 +197,34 @@ def test_the_live_preview_shows_on_it_and_leaves_no_trace(load, scene, flame):
     assert np.abs(vertices(flame.meshes[0].object) - before).max() < 1e-7
 
 
-def test_what_does_not_fit_is_told_and_the_rest_is_keyed(load, scene, made, performed):
-    flame_face, model = load("blender_addon.flame_face"), made.model
+def test_what_does_not_fit_is_told_and_the_rest_is_keyed(scene, made, performed):
+    flame_face, model = innerface.blender_addon.flame_face, made.model
     few = replace(made, model=replace(model, expression_dirs=model.expression_dirs[:, :, :12]))
     obj, rig = flame_face.add(scene.collection, few)
-    face = load("blender_addon.face").find_face(list(scene.objects))
+    face = innerface.blender_addon.face.find_face(list(scene.objects))
     said, track = performed()
     said["neck"][:], said["jaw"] = 0, np.linspace(0, 0.9, 30)[:, None] * (1, 0, 0)
-    wide = load("core.flame.tracks").flame_track(track.time, said["expression"], said["jaw"], said["eyes"], said["neck"], said["shape"], "another")
-    keyed = key_and_play(load, face, wide, "take", scene)
+    wide = innerface.core.flame.tracks.flame_track(track.time, said["expression"], said["jaw"], said["eyes"], said["neck"], said["shape"], "another")
+    keyed = key_and_play(face, wide, "take", scene)
     text = " ".join(keyed.notes)
     assert "12 of the take's 100" in text and "another model file" in text and "limits of jaw were widened" in text
     cut = {**said, "expression": np.where(np.arange(100) < 12, said["expression"], 0)}
     scene.frame_set(29)
     bare = replace(model, pose_dirs=np.zeros_like(model.pose_dirs))
-    assert np.abs(vertices(obj) - wanted(load, bare, cut, 29)).max() < 5e-6
+    assert np.abs(vertices(obj) - wanted(bare, cut, 29)).max() < 5e-6
     rig.pose.bones["jaw"].rotation_mode = "XYZ"
-    assert any("bone jaw" in n for n in key_and_play(load, face, track, "again", scene).notes)
+    assert any("bone jaw" in n for n in key_and_play(face, track, "again", scene).notes)
 
 
 @pytest.mark.node
 @pytest.mark.parametrize("kind", ["fbx", "glb"])
 @pytest.mark.parametrize("reader", ["three", "second"])
-def test_exports_hold_expressions_correctives_and_bones(load, scene, flame, performed, request, tmp_path, kind, reader):
+def test_exports_hold_expressions_correctives_and_bones(scene, flame, performed, request, tmp_path, kind, reader):
     read = request.getfixturevalue(reader)
     _, track = performed()
-    key_and_play(load, flame, track, "take", scene)
+    key_and_play(flame, track, "take", scene)
     scene.frame_end = 29
-    getattr(load("blender_addon.export"), f"export_{kind}")(flame, scene, tmp_path / f"x.{kind}")
+    getattr(innerface.blender_addon.export, f"export_{kind}")(flame, scene, tmp_path / f"x.{kind}")
     key, rig, names = flame.meshes[0].key, flame.rig, [b.name for b in flame.meshes[0].key.key_blocks[1:]]
     values, turns = np.empty((30, len(names))), {b.name: np.empty((30, 4)) for b in rig.pose.bones}
     for k in range(30):
@@ -228,58 +251,58 @@ def test_exports_hold_expressions_correctives_and_bones(load, scene, flame, perf
 
 
 @pytest.fixture
-def files(load, made, performed, tmp_path):
+def files(made, performed, tmp_path):
     """A model, takes of it, and takes of others, on the disk."""
-    formats, take = load("core.formats"), load("core.take").Take
-    load("core.flame.stand_in").write(tmp_path / "face.pkl", made.model)
-    model = load("core.flame.model").load(tmp_path / "face.pkl")
+    formats, take = innerface.core.formats, innerface.core.take.Take
+    innerface.core.flame.stand_in.write(tmp_path / "face.pkl", made.model)
+    model = innerface.core.flame.model.load(tmp_path / "face.pkl")
     said, track = performed()
     track.meta["model"] = model.sha
     formats.write_take(take("take", {"flame": track}), tmp_path / "take.flame.npz")
-    points = load("core.flame.fit").points_of_pose(model, load("core.flame.embedding").embedding(model), **{**said, "neck": said["neck"] * 0})
-    formats.write_take(take("points", {"p": load("core.landmarks.points").landmark_track(track.time, points)}), tmp_path / "points.landmarks.csv")
-    formats.write_take(load("core.performance").perform(1), tmp_path / "song.csv")
+    points = innerface.core.flame.fit.points_of_pose(model, innerface.core.flame.embedding.embedding(model), **{**said, "neck": said["neck"] * 0})
+    formats.write_take(take("points", {"p": innerface.core.landmarks.points.landmark_track(track.time, points)}), tmp_path / "points.landmarks.csv")
+    formats.write_take(innerface.core.performance.perform(1), tmp_path / "song.csv")
     return said
 
 
-def test_the_operator_adds_a_users_face_and_takes_of_all_kinds_are_imported(load, addon, scene, files, made, tmp_path):
-    ops, find = addon.ops.innerface, load("blender_addon.face").active_face
+def test_the_operator_adds_a_users_face_and_takes_of_all_kinds_are_imported(addon, scene, files, made, tmp_path):
+    ops, find = addon.ops.innerface, innerface.blender_addon.face.active_face
     assert ops.add_flame(filepath=str(tmp_path / "face.pkl"), identity=str(tmp_path / "take.flame.npz"), correctives=True) == {"FINISHED"}
     obj, shape = addon.context.active_object, files["shape"]
-    assert obj.name == "FLAME Head" and np.abs(vertices(obj) - wanted(load, made.model, {n: v * 0 for n, v in files.items()}, 0, shape)).max() < 5e-6
+    assert obj.name == "FLAME Head" and np.abs(vertices(obj) - wanted(made.model, {n: v * 0 for n, v in files.items()}, 0, shape)).max() < 5e-6
     ops.key_takes(filepath=str(tmp_path / "take.flame.npz"), fewer=False)
     scene.frame_set(11)
-    assert np.abs(vertices(obj) - wanted(load, made.model, files, 11, shape)).max() < 5e-6
+    assert np.abs(vertices(obj) - wanted(made.model, files, 11, shape)).max() < 5e-6
     ops.key_takes(filepath=str(tmp_path / "points.landmarks.csv"), fewer=False)  # fitted with the face's own model
     scene.frame_set(11)
     still = {**files, "neck": files["neck"] * 0}
-    mouth = made.model.faces[load("core.flame.embedding").embedding(made.model).faces].ravel()
-    away = np.linalg.norm(vertices(obj) - wanted(load, made.model, still, 11, shape), axis=1)[mouth]
-    moved = np.linalg.norm(wanted(load, made.model, still, 11, shape) - wanted(load, made.model, {n: v * 0 for n, v in files.items()}, 0, shape), axis=1)[mouth]
+    mouth = made.model.faces[innerface.core.flame.embedding.embedding(made.model).faces].ravel()
+    away = np.linalg.norm(vertices(obj) - wanted(made.model, still, 11, shape), axis=1)[mouth]
+    moved = np.linalg.norm(wanted(made.model, still, 11, shape) - wanted(made.model, {n: v * 0 for n, v in files.items()}, 0, shape), axis=1)[mouth]
     assert away.mean() < 0.5 * moved.mean()
     ops.key_takes(filepath=str(tmp_path / "song.csv"))
-    assert load("blender_addon.bake").playing(find(addon.context))["innerface_take_path"].endswith("song.csv")
+    assert innerface.blender_addon.bake.playing(find(addon.context))["innerface_take_path"].endswith("song.csv")
     ops.key_takes(filepath=str(tmp_path / "take.flame.npz"))
     assert ops.bake_again() == {"FINISHED"}
 
 
-def test_a_flame_take_over_what_plays_changes_its_stretch_alone(load, scene, flame, performed):
+def test_a_flame_take_over_what_plays_changes_its_stretch_alone(scene, flame, performed):
     from pathlib import Path
 
-    bake, weights, take = load("blender_addon.bake"), load("core.weights").Weights, load("core.take").Take
-    bake.bake(flame, bake.Loaded(Path("/nowhere/song.csv"), weights(load("core.performance").perform(1)), None), scene, bake.How(0.005))
-    fcurves = load("blender_addon.compat").fcurves_playing(flame.meshes[0].key)
-    curve = fcurves.find(load("blender_addon.curves").shape_key_path("expression0"))
-    before = load("blender_addon.curves").sample(curve, np.arange(100))
+    bake, weights, take = innerface.blender_addon.bake, innerface.core.weights.Weights, innerface.core.take.Take
+    bake.bake(flame, bake.Loaded(Path("/nowhere/song.csv"), weights(innerface.core.performance.perform(1)), None), scene, bake.How(0.005))
+    fcurves = innerface.blender_addon.compat.fcurves_playing(flame.meshes[0].key)
+    curve = fcurves.find(innerface.blender_addon.curves.shape_key_path("expression0"))
+    before = innerface.blender_addon.curves.sample(curve, np.arange(100))
     said, track = performed(60)
     over = bake.Loaded(Path("/nowhere/t.flame.npz"), weights(take("t", {"flame": track})), None)
     bake.bake(flame, over, scene, bake.How(0.005, onto="OVER", span=(20, 50), blend=3, at=0.0))
-    after = load("blender_addon.curves").sample(fcurves.find(load("blender_addon.curves").shape_key_path("expression0")), np.arange(100))
+    after = innerface.blender_addon.curves.sample(fcurves.find(innerface.blender_addon.curves.shape_key_path("expression0")), np.arange(100))
     size = flame.mapping.size(("key", "expression0", ""))
     assert np.abs((after - before)[np.r_[0:20, 51:100]]).max() < 0.0051 * size and np.abs(after[25:45] - said["expression"][25:45, 0]).max() < 0.0051 * size
 
 
-def test_wrong_files_and_faces_are_told_in_one_line_and_change_nothing(load, addon, scene, files, tmp_path):
+def test_wrong_files_and_faces_are_told_in_one_line_and_change_nothing(addon, scene, files, tmp_path):
     ops = addon.ops.innerface
     (tmp_path / "bad.pkl").write_bytes(b"cos\nsystem\n(S'touch /tmp/x'\ntR.")
     for wrong, words in ((tmp_path / "bad.pkl", "bad.pkl"), (tmp_path / "none.pkl", "none.pkl"), (tmp_path / "take.flame.npz", "lacks v_template")):

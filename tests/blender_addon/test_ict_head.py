@@ -1,5 +1,10 @@
 """ICT-FaceKit from a user's own download."""
 
+import innerface.blender_addon.face
+import innerface.blender_addon.ict_head
+import innerface.core.errors
+import innerface.core.ict
+import innerface.core.take
 import numpy as np
 import pytest
 
@@ -27,14 +32,14 @@ def download(data, folder, light=False):
     return folder
 
 
-def test_the_head_of_the_arrays_performs_and_its_eyes_turn_with_bones(load, data, scene):
-    obj, rig = load("blender_addon.ict_head").add(scene.collection, data / "ict_facekit.npz")
-    face = load("blender_addon.face").find_face(list(scene.objects))
+def test_the_head_of_the_arrays_performs_and_its_eyes_turn_with_bones(data, scene):
+    obj, rig = innerface.blender_addon.ict_head.add(scene.collection, data / "ict_facekit.npz")
+    face = innerface.blender_addon.face.find_face(list(scene.objects))
     assert len(obj.data.vertices) == 26719 and face.unmatched_channels() == ["tongueOut"]
     assert {t.name for t in face.mapping.live if t.kind == "bone"} == {"eye.L", "eye.R"}
     values = np.zeros((25, 2))
     values[12:] = 1.0
-    key_and_play(load, face, load("core.take").Track("weights", np.arange(25) / 24, ("eyeLookOutLeft", "eyeLookInRight"), values), "look", scene)
+    key_and_play(face, innerface.core.take.Track("weights", np.arange(25) / 24, ("eyeLookOutLeft", "eyeLookInRight"), values), "look", scene)
     scene.frame_set(20)
     for name in ("eye.L", "eye.R"):
         bone = rig.pose.bones[name]
@@ -42,8 +47,8 @@ def test_the_head_of_the_arrays_performs_and_its_eyes_turn_with_bones(load, data
         assert forward.x > 0.4, "to the performer's left"
 
 
-def test_the_folder_of_the_download_gives_the_same_head(load, data, scene, tmp_path):
-    ict = load("core.ict")
+def test_the_folder_of_the_download_gives_the_same_head(data, scene, tmp_path):
+    ict = innerface.core.ict
     arrays, folder = ict.load(data / "ict_facekit.npz"), ict.load(download(data, tmp_path))
     assert set(folder.shapes) == set(arrays.shapes)
     order = [folder.shapes.index(s) for s in arrays.shapes]
@@ -51,8 +56,8 @@ def test_the_folder_of_the_download_gives_the_same_head(load, data, scene, tmp_p
     assert np.array_equal(folder.faces, arrays.faces)
 
 
-def test_other_files_and_folders_are_refused_in_one_line(load, data, addon, scene, tmp_path):
-    ict, error = load("core.ict"), load("core.errors").InnerfaceError
+def test_other_files_and_folders_are_refused_in_one_line(data, addon, scene, tmp_path):
+    ict, error = innerface.core.ict, innerface.core.errors.InnerfaceError
     (tmp_path / "a.npz").write_bytes(b"x")
     for wrong in (tmp_path, tmp_path / "a.npz", tmp_path / "none.npz"):
         with pytest.raises(error) as told:

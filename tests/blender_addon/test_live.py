@@ -5,15 +5,24 @@ import sys
 import time
 from pathlib import Path
 
+import innerface.blender_addon.compat
+import innerface.blender_addon.connection
+import innerface.blender_addon.live
+import innerface.blender_addon.settings
+import innerface.blender_addon.takes
+import innerface.core.channels
+import innerface.core.errors
+import innerface.core.formats.mcap_take
+import innerface.server.wire.live_link_face
 import numpy as np
 import pytest
 
 
 @pytest.fixture
-def live(load, addon):
+def live(addon):
     """The live object, with a head in the scene."""
     addon.ops.innerface.add_head()
-    return load("blender_addon.live").live
+    return innerface.blender_addon.live.live
 
 
 def play(live, until, seconds=60.0):
@@ -27,15 +36,15 @@ def play(live, until, seconds=60.0):
     raise AssertionError(f"it did not come: {live.problem} {live.status.get('notes')}")
 
 
-def face_bytes(load, **values):
+def face_bytes(**values):
     """A Live Link Face packet."""
-    wire = load("server.wire.live_link_face")
-    names = load("core.channels").LIVE_LINK_FACE
+    wire = innerface.server.wire.live_link_face
+    names = innerface.core.channels.LIVE_LINK_FACE
     return wire.encode(wire.Packet("A" * 36, "phone", 1, 0.0, 60, 1, np.array([values.get(n, 0.0) for n in names])))
 
 
-def test_an_animator_connects_calibrates_records_and_bakes(load, addon, live, scene):
-    bpy, settings = addon, load("blender_addon.settings").preferences()
+def test_an_animator_connects_calibrates_records_and_bakes(addon, live, scene):
+    bpy, settings = addon, innerface.blender_addon.settings.preferences()
     key = bpy.context.active_object.data.shape_keys
     scene.innerface.slate = "my shot"
     assert bpy.ops.innerface.connect() == {"FINISHED"}
@@ -53,7 +62,7 @@ def test_an_animator_connects_calibrates_records_and_bakes(load, addon, live, sc
     assert live.problem == "" and scene.innerface.number == 2
     path = Path(settings.takes_folder) / "my shot_001.mcap"
     assert path.exists()
-    load("blender_addon.takes").refresh(str(path), wait=True)
+    innerface.blender_addon.takes.refresh(str(path), wait=True)
     assert bpy.ops.innerface.take_bake() == {"FINISHED"}
     action = key.animation_data.action
     assert action.name.startswith("my shot_001") and "innerface_preview" not in key  # an undo step of it would hold no preview
@@ -63,12 +72,12 @@ def test_an_animator_connects_calibrates_records_and_bakes(load, addon, live, sc
     bpy.ops.innerface.calibrate_cancel()
     play(live, lambda: not live.status.get("calibrating"))
     bpy.ops.innerface.disconnect()
-    assert not live.on and "innerface_preview" not in key and not [c for c in load("blender_addon.compat").all_curves(action) if c.mute]
+    assert not live.on and "innerface_preview" not in key and not [c for c in innerface.blender_addon.compat.all_curves(action) if c.mute]
     live.thread = None
 
 
-def test_electrodes_alone_show_a_face_are_checked_recorded_and_baked(load, addon, live, scene, electrodes_network):
-    bpy, settings = addon, load("blender_addon.settings").preferences()
+def test_electrodes_alone_show_a_face_are_checked_recorded_and_baked(addon, live, scene, electrodes_network):
+    bpy, settings = addon, innerface.blender_addon.settings.preferences()
     key = bpy.context.active_object.data.shape_keys
     settings.sensors, settings.electrodes, settings.electrodes_network, settings.playback = "NONE", "VIRTUAL", str(electrodes_network), False
     scene.innerface.slate = "worn"
@@ -84,16 +93,16 @@ def test_electrodes_alone_show_a_face_are_checked_recorded_and_baked(load, addon
     bpy.ops.innerface.stop()
     play(live, lambda: live.shoot is None)
     path = Path(settings.takes_folder) / "worn_001.mcap"
-    load("blender_addon.takes").refresh(str(path), wait=True)
+    innerface.blender_addon.takes.refresh(str(path), wait=True)
     assert bpy.ops.innerface.take_bake() == {"FINISHED"}
     bpy.ops.innerface.disconnect()
     action = key.animation_data.action
-    curves = load("blender_addon.compat").all_curves(action)
+    curves = innerface.blender_addon.compat.all_curves(action)
     assert action.name.startswith("worn_001") and max(len(c.keyframe_points) for c in curves) > 5
 
 
-def test_who_gives_no_network_has_electrodes_recorded_and_is_told_why_no_face_comes(load, addon, live):
-    settings, connection = load("blender_addon.settings").preferences(), load("blender_addon.connection")
+def test_who_gives_no_network_has_electrodes_recorded_and_is_told_why_no_face_comes(addon, live):
+    settings, connection = innerface.blender_addon.settings.preferences(), innerface.blender_addon.connection
     settings.sensors, settings.electrodes = "NONE", "CYTON"
     assert connection.network(settings) == "" and not connection.silent(settings)
     settings.electrodes_port = "/dev/there-is-none"
@@ -106,8 +115,8 @@ def test_who_gives_no_network_has_electrodes_recorded_and_is_told_why_no_face_co
         addon.ops.innerface.connect()
 
 
-def test_a_network_that_is_no_network_is_one_sentence_in_the_panel(load, addon, live, tmp_path):
-    settings = load("blender_addon.settings").preferences()
+def test_a_network_that_is_no_network_is_one_sentence_in_the_panel(addon, live, tmp_path):
+    settings = innerface.blender_addon.settings.preferences()
     (tmp_path / "x.onnx").write_text("no network")
     settings.sensors, settings.electrodes, settings.electrodes_network = "NONE", "VIRTUAL", str(tmp_path / "x.onnx")
     live.connect(addon.context)
@@ -115,8 +124,8 @@ def test_a_network_that_is_no_network_is_one_sentence_in_the_panel(load, addon, 
     assert "x.onnx" in live.problem and "\n" not in live.problem
 
 
-def test_a_take_that_runs_when_blender_disconnects_is_kept_whole(load, addon, live, scene):
-    settings = load("blender_addon.settings").preferences()
+def test_a_take_that_runs_when_blender_disconnects_is_kept_whole(addon, live, scene):
+    settings = innerface.blender_addon.settings.preferences()
     settings.sensors, settings.playback = "VIRTUAL", False
     addon.ops.innerface.connect()
     play(live, lambda: live.status.get("streams"))
@@ -124,16 +133,16 @@ def test_a_take_that_runs_when_blender_disconnects_is_kept_whole(load, addon, li
     play(live, lambda: (live.status.get("recording") or {}).get("rows", 0) > 50)
     live.disconnect(wait=True)
     (path,) = Path(settings.takes_folder).glob("*.mcap")
-    assert load("core.formats.mcap_take").summary(path).whole
+    assert innerface.core.formats.mcap_take.summary(path).whole
 
 
-def test_a_phones_face_shows_and_its_neutral_can_be_set(load, addon, live):
-    settings = load("blender_addon.settings").preferences()
+def test_a_phones_face_shows_and_its_neutral_can_be_set(addon, live):
+    settings = innerface.blender_addon.settings.preferences()
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         probe.bind(("127.0.0.1", 0))
         settings.livelink_port = probe.getsockname()[1]
     settings.sensors, settings.camera, settings.network = "NONE", "LIVELINKFACE", True
-    settings.interface = settings.bl_rna.properties["interface"].enum_items[0].identifier if not _interfaces(load) else _interfaces(load)[0]
+    settings.interface = settings.bl_rna.properties["interface"].enum_items[0].identifier if not _interfaces() else _interfaces()[0]
     live.connect(addon.context)
     play(live, lambda: live.thread.state != "starting")
     assert live.thread.state == "running", live.thread.problem
@@ -142,7 +151,7 @@ def test_a_phones_face_shows_and_its_neutral_can_be_set(load, addon, live):
         target = (settings.interface if settings.interface != "0.0.0.0" else "127.0.0.1", settings.livelink_port)
 
         def shows(value):
-            out.sendto(face_bytes(load, jawOpen=0.5), target)
+            out.sendto(face_bytes(jawOpen=0.5), target)
             return abs(key.key_blocks["jawOpen"].value - value) < 1e-3
 
         play(live, lambda: shows(0.5), 10)
@@ -151,8 +160,8 @@ def test_a_phones_face_shows_and_its_neutral_can_be_set(load, addon, live):
     assert not _turned(addon)
 
 
-def _interfaces(load):
-    return [a for a, _, _ in load("blender_addon.settings")._interfaces(None, None)]
+def _interfaces():
+    return [a for a, _, _ in innerface.blender_addon.settings._interfaces(None, None)]
 
 
 def _turned(bpy):
@@ -160,8 +169,8 @@ def _turned(bpy):
     return rig.pose.bones["head"].rotation_quaternion.angle > 1e-6
 
 
-def test_a_port_that_is_taken_is_one_sentence_in_the_panel(load, addon, live):
-    settings = load("blender_addon.settings").preferences()
+def test_a_port_that_is_taken_is_one_sentence_in_the_panel(addon, live):
+    settings = innerface.blender_addon.settings.preferences()
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
         other.bind(("127.0.0.1", 0))
         settings.sensors, settings.camera, settings.vmc_port = "NONE", "VMC", other.getsockname()[1]
@@ -170,8 +179,8 @@ def test_a_port_that_is_taken_is_one_sentence_in_the_panel(load, addon, live):
     assert str(settings.vmc_port) in live.problem and "\n" not in live.problem
 
 
-def test_phones_are_not_heard_before_it_was_allowed_nor_while_blender_is_offline(load, addon, live, monkeypatch):
-    settings, connection = load("blender_addon.settings").preferences(), load("blender_addon.connection")
+def test_phones_are_not_heard_before_it_was_allowed_nor_while_blender_is_offline(addon, live, monkeypatch):
+    settings, connection = innerface.blender_addon.settings.preferences(), innerface.blender_addon.connection
     settings.camera = "LIVELINKFACE"
     assert not addon.ops.innerface.connect.poll() and connection.host(settings) == "127.0.0.1"
     settings.network = True
@@ -182,9 +191,9 @@ def test_phones_are_not_heard_before_it_was_allowed_nor_while_blender_is_offline
     assert connection.host(settings) == "127.0.0.1" and connection.network_problem(settings) == ""
 
 
-def test_without_a_face_all_runs_and_the_panel_says_what_is_missing(load, addon):
-    module = load("blender_addon.live")
-    load("blender_addon.settings").preferences().sensors = "VIRTUAL"
+def test_without_a_face_all_runs_and_the_panel_says_what_is_missing(addon):
+    module = innerface.blender_addon.live
+    innerface.blender_addon.settings.preferences().sensors = "VIRTUAL"
     addon.ops.innerface.connect()
     live = module.live
     play(live, lambda: live.status.get("streams"))
@@ -193,7 +202,7 @@ def test_without_a_face_all_runs_and_the_panel_says_what_is_missing(load, addon)
     assert addon.ops.innerface.show_here() == {"FINISHED"} and live.preview is not None
 
 
-def test_another_file_lets_the_face_go_keeps_the_connection_and_shows_on_its_own_face(load, addon, live, tmp_path):
+def test_another_file_lets_the_face_go_keeps_the_connection_and_shows_on_its_own_face(addon, live, tmp_path):
     addon.ops.wm.save_as_mainfile(filepath=str(tmp_path / "shot.blend"), copy=True)
     addon.ops.innerface.connect()
     play(live, lambda: live.status.get("streams"))
@@ -205,7 +214,7 @@ def test_another_file_lets_the_face_go_keeps_the_connection_and_shows_on_its_own
     assert live.thread is thread and live.preview is None
 
 
-def test_without_onnx_runtime_everything_but_the_network_works_with_one_sentence(load, addon, live, monkeypatch):
+def test_without_onnx_runtime_everything_but_the_network_works_with_one_sentence(addon, live, monkeypatch):
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     addon.ops.innerface.connect()
     play(live, lambda: live.status.get("calibrated"))
@@ -213,8 +222,8 @@ def test_without_onnx_runtime_everything_but_the_network_works_with_one_sentence
     play(live, lambda: live.last is not None)
 
 
-def test_no_timer_runs_while_nothing_is_connected(load, addon, live):
-    module = load("blender_addon.live")
+def test_no_timer_runs_while_nothing_is_connected(addon, live):
+    module = innerface.blender_addon.live
     assert not addon.app.timers.is_registered(module._tick)
     addon.ops.innerface.connect()
     assert addon.app.timers.is_registered(module._tick)
@@ -222,27 +231,27 @@ def test_no_timer_runs_while_nothing_is_connected(load, addon, live):
     assert not addon.app.timers.is_registered(module._tick)
 
 
-def test_a_mistake_in_a_tick_ends_the_connection_and_is_told(load, addon, live, monkeypatch, capsys):
-    module = load("blender_addon.live")
+def test_a_mistake_in_a_tick_ends_the_connection_and_is_told(addon, live, monkeypatch, capsys):
+    module = innerface.blender_addon.live
     addon.ops.innerface.connect()
     monkeypatch.setattr(live, "tick", lambda: 1 / 0)
     assert module._tick() is None
     assert not live.on and "ZeroDivisionError" in live.problem and "ZeroDivisionError" in capsys.readouterr().err
 
 
-def test_commands_without_a_connection_say_what_to_do(load, addon, live):
+def test_commands_without_a_connection_say_what_to_do(addon, live):
     for name in ("calibrate", "recentre", "record", "neutral", "check", "show_here", "send"):
         assert not getattr(addon.ops.innerface, name).poll(), name
-    core = load("core.errors")
+    core = innerface.core.errors
     with pytest.raises(core.InnerfaceError, match="press Connect first"):
         live.ask(lambda hub: None)
-    settings = load("blender_addon.settings").preferences()
+    settings = innerface.blender_addon.settings.preferences()
     settings.sensors = settings.camera = "NONE"
     assert not addon.ops.innerface.connect.poll()
 
 
-def test_faces_go_out_to_what_is_ticked(load, addon, live):
-    settings = load("blender_addon.settings").preferences()
+def test_faces_go_out_to_what_is_ticked(addon, live):
+    settings = innerface.blender_addon.settings.preferences()
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as heard:
         heard.bind(("127.0.0.1", 0))
         heard.settimeout(10)
@@ -250,7 +259,7 @@ def test_faces_go_out_to_what_is_ticked(load, addon, live):
         addon.ops.innerface.connect()
         play(live, lambda: live.status.get("calibrated"))
         play(live, lambda: live.last is not None)
-        assert load("server.wire.live_link_face").parse(heard.recv(2048))
+        assert innerface.server.wire.live_link_face.parse(heard.recv(2048))
         settings.send_livelink = False
         addon.ops.innerface.send()
         play(live, lambda: not live.status["sinks"])
@@ -260,8 +269,8 @@ def test_faces_go_out_to_what_is_ticked(load, addon, live):
     assert "is no port" in live.refused
 
 
-def test_levels_rise_with_what_moves_and_fall_again(load, addon, live):
-    output = load("core.channels").OUTPUT
+def test_levels_rise_with_what_moves_and_fall_again(addon, live):
+    output = innerface.core.channels.OUTPUT
     values = np.zeros(len(output))
     live._meter(values, 1)
     moved = values.copy()

@@ -2,6 +2,13 @@
 
 from types import SimpleNamespace
 
+import innerface.blender_addon.drawing
+import innerface.blender_addon.face_map
+import innerface.blender_addon.face_panels
+import innerface.blender_addon.hud
+import innerface.blender_addon.live
+import innerface.blender_addon.panels
+import innerface.blender_addon.settings
 import numpy as np
 import pytest
 
@@ -45,9 +52,9 @@ class Layout:
 
 
 @pytest.fixture
-def drawn(load, addon, monkeypatch):
+def drawn(addon, monkeypatch):
     """`drawn("connect")`: what a panel says (one text) and its buttons."""
-    panels, above = load("blender_addon.panels"), load("blender_addon.face_panels")
+    panels, above = innerface.blender_addon.panels, innerface.blender_addon.face_panels
     monkeypatch.setattr(panels.face_map, "icon", lambda positions, states: 1)
 
     def draw(name):
@@ -81,9 +88,9 @@ STATUS = {
 
 
 @pytest.fixture
-def connected(load, addon):
+def connected(addon):
     """The live object with a bridge whose status the test writes."""
-    live = load("blender_addon.live").live
+    live = innerface.blender_addon.live.live
     live.thread = SimpleNamespace(status=dict(STATUS), state="running", take=list, now=lambda: 0.0, stop=lambda *_: None)
     yield live
     live.thread = live.shoot = None
@@ -99,8 +106,8 @@ def test_idle_says_how_to_begin(drawn, addon):
         drawn(name)
 
 
-def test_phones_are_asked_about_before_they_are_heard_and_the_address_is_shown_afterwards(load, drawn, addon):
-    settings = load("blender_addon.settings").preferences()
+def test_phones_are_asked_about_before_they_are_heard_and_the_address_is_shown_afterwards(drawn, addon):
+    settings = innerface.blender_addon.settings.preferences()
     settings.camera = "LIVELINKFACE"
     said, buttons = drawn("connect")
     assert "innerface.allow_network" in buttons
@@ -129,8 +136,8 @@ WORN = {
 }  # fmt: skip
 
 
-def test_every_electrode_has_a_line_and_what_keeps_it_from_making_a_face_is_said_in_the_addons_words(load, drawn, connected):
-    settings = load("blender_addon.settings").preferences()
+def test_every_electrode_has_a_line_and_what_keeps_it_from_making_a_face_is_said_in_the_addons_words(drawn, connected):
+    settings = innerface.blender_addon.settings.preferences()
     settings.sensors, settings.electrodes = "NONE", "VIRTUAL"
     connected.thread.status |= {"electrodes": WORN, "sites": {}, "calibrated": False}
     said, _ = drawn("connect")
@@ -146,8 +153,8 @@ def test_every_electrode_has_a_line_and_what_keeps_it_from_making_a_face_is_said
     assert "Every electrode hears what it should" in drawn("calibrate")[0]
 
 
-def test_a_board_is_chosen_with_what_it_needs_and_libraries_that_are_missing_are_not_offered(load, drawn, addon, monkeypatch):
-    settings, module = load("blender_addon.settings").preferences(), load("blender_addon.settings")
+def test_a_board_is_chosen_with_what_it_needs_and_libraries_that_are_missing_are_not_offered(drawn, addon, monkeypatch):
+    settings, module = innerface.blender_addon.settings.preferences(), innerface.blender_addon.settings
     settings.sensors, settings.electrodes = "NONE", "CYTON"
     assert "electrodes_port electrodes_inputs" in drawn("connect")[0] and "electrodes_network" in drawn("performer")[0]
     monkeypatch.setattr(module, "find_spec", lambda name: None)
@@ -181,7 +188,7 @@ def test_a_recording_shows_what_it_has_and_what_is_wrong_with_it(drawn, connecte
     assert "Not calibrated" in " ".join(drawn("record")[0].split())
 
 
-def test_problems_are_said_where_they_are_looked_for(load, drawn, addon, connected):
+def test_problems_are_said_where_they_are_looked_for(drawn, addon, connected):
     connected.problem, connected.face_problem = "port 7645 is taken", "Head is gone from the scene"
     said, buttons = drawn("connect")
     assert "port 7645 is taken" in said and "Head is gone from the scene" in said and "innerface.show_here" in buttons
@@ -189,14 +196,14 @@ def test_problems_are_said_where_they_are_looked_for(load, drawn, addon, connect
     assert "saving: the preview pauses" in drawn("connect")[0]
 
 
-def test_sentences_are_broken_where_the_sidebar_ends(load):
-    wrapped = load("blender_addon.drawing").wrapped
+def test_sentences_are_broken_where_the_sidebar_ends():
+    wrapped = innerface.blender_addon.drawing.wrapped
     lines = wrapped("left buccinator is noisy: check the tape and the cable", 20)
     assert all(len(line) <= 20 for line in lines) and " ".join(lines) == "left buccinator is noisy: check the tape and the cable" and wrapped("") == []
 
 
-def test_the_hud_reads_what_the_performer_does_next(load, connected):
-    lines = load("blender_addon.hud").lines
+def test_the_hud_reads_what_the_performer_does_next(connected):
+    lines = innerface.blender_addon.hud.lines
     connected.shoot = SimpleNamespace(phase="countdown", left=2.2, seconds=0.0, abandon=lambda: None)
     assert lines()[0][0] == "3"
     connected.shoot = SimpleNamespace(phase="recording", left=0.0, seconds=5.0, abandon=lambda: None)
@@ -205,8 +212,8 @@ def test_the_hud_reads_what_the_performer_does_next(load, connected):
     assert lines() == []
 
 
-def test_the_map_lights_each_site_where_it_sits_with_the_performers_left_on_the_right(load):
-    face_map = load("blender_addon.face_map")
+def test_the_map_lights_each_site_where_it_sits_with_the_performers_left_on_the_right():
+    face_map = innerface.blender_addon.face_map
     places = np.array([[40.0, 20.0, 0.0], [-40.0, -30.0, 0.0]])
     image = face_map.picture(places, ["ok", "away"])
     scale = face_map._HEIGHT_MM / face_map.SIZE

@@ -1,13 +1,19 @@
 """A live preview leaves no trace, whatever happens meanwhile."""
 
+import innerface.blender_addon.bundled_head
+import innerface.blender_addon.compat
+import innerface.blender_addon.face
+import innerface.blender_addon.live
+import innerface.blender_addon.preview
+import innerface.core.channels
 import numpy as np
 import pytest
 
 
 @pytest.fixture
-def face_values(load):
+def face_values():
     """`face_values(jawOpen=0.5)`: a face as the bridge gives it."""
-    output = load("core.channels").OUTPUT
+    output = innerface.core.channels.OUTPUT
 
     def values(**channels):
         out = np.zeros(len(output))
@@ -19,7 +25,7 @@ def face_values(load):
 
 
 @pytest.fixture
-def keyed(load, scene, head):
+def keyed(scene, head):
     """A head with an action, a driver, an NLA strip and values of its own; frame 5."""
     key = head.meshes[0].key
     for frame, value in ((0, 0.0), (10, 1.0)):
@@ -49,13 +55,12 @@ def curves(action):
     return action.fcurves if not hasattr(action, "layers") else action.layers[0].strips[0].channelbags[0].fcurves
 
 
-def test_the_face_shows_what_comes_over_keys_and_drivers_and_is_as_before_afterwards(load, scene, keyed, face_values):
+def test_the_face_shows_what_comes_over_keys_and_drivers_and_is_as_before_afterwards(scene, keyed, face_values):
     before = state(keyed)
-    preview = load("blender_addon.preview").Preview(keyed)
+    preview = innerface.blender_addon.preview.Preview(keyed)
     assert preview.show(face_values(jawOpen=0.2, mouthPucker=0.8, cheekPuff=0.6, headYaw=0.3))
     scene.frame_set(8)  # the scene plays on under it
     preview.show(face_values(jawOpen=0.2, mouthPucker=0.8, cheekPuff=0.6, headYaw=0.3))
-    load("blender_addon.compat")
     __import__("bpy").context.view_layer.update()
     blocks = keyed.meshes[0].key.key_blocks
     assert [round(blocks[n].value, 4) for n in ("jawOpen", "mouthPucker", "cheekPuff")] == [0.2, 0.8, 0.6]
@@ -65,8 +70,8 @@ def test_the_face_shows_what_comes_over_keys_and_drivers_and_is_as_before_afterw
     assert state(keyed) == before
 
 
-def test_after_it_ends_the_animation_plays_at_once_without_a_change_of_frame(load, scene, keyed, face_values):
-    preview = load("blender_addon.preview").Preview(keyed)
+def test_after_it_ends_the_animation_plays_at_once_without_a_change_of_frame(scene, keyed, face_values):
+    preview = innerface.blender_addon.preview.Preview(keyed)
     preview.show(face_values(jawOpen=0.9))
     scene.frame_set(10)
     preview.show(face_values(jawOpen=0.1))
@@ -75,18 +80,18 @@ def test_after_it_ends_the_animation_plays_at_once_without_a_change_of_frame(loa
     assert keyed.meshes[0].key.key_blocks["jawOpen"].value == pytest.approx(1.0)
 
 
-def test_a_camera_that_sends_no_head_angles_leaves_the_head_alone(load, keyed, face_values):
+def test_a_camera_that_sends_no_head_angles_leaves_the_head_alone(keyed, face_values):
     bone = keyed.rig.pose.bones["head"]
     bone.rotation_quaternion = (0.9, 0.1, 0.3, 0.3)
-    preview = load("blender_addon.preview").Preview(keyed)
+    preview = innerface.blender_addon.preview.Preview(keyed)
     preview.show(face_values(jawOpen=0.5))
     assert tuple(bone.rotation_quaternion) == pytest.approx((0.9, 0.1, 0.3, 0.3), abs=1e-6)
 
 
-def test_a_saved_file_never_holds_the_preview(load, addon, keyed, tmp_path, face_values):
-    live = load("blender_addon.live").live
+def test_a_saved_file_never_holds_the_preview(addon, keyed, tmp_path, face_values):
+    live = innerface.blender_addon.live.live
     before = state(keyed)
-    live.preview = load("blender_addon.preview").Preview(keyed)
+    live.preview = innerface.blender_addon.preview.Preview(keyed)
     live.preview.show(face_values(jawOpen=0.9, headYaw=0.4))
     addon.ops.wm.save_as_mainfile(filepath=str(tmp_path / "shot.blend"), copy=True)
     assert live.paused == ""
@@ -94,21 +99,21 @@ def test_a_saved_file_never_holds_the_preview(load, addon, keyed, tmp_path, face
     live.preview.forget()
     live.preview = None
     addon.ops.wm.open_mainfile(filepath=str(tmp_path / "shot.blend"))
-    assert state(load("blender_addon.face").find_face(list(addon.context.scene.objects))) == before
+    assert state(innerface.blender_addon.face.find_face(list(addon.context.scene.objects))) == before
 
 
-def test_a_file_that_a_crash_left_with_a_preview_in_it_is_mended_when_it_is_opened(load, addon, keyed, tmp_path, face_values):
+def test_a_file_that_a_crash_left_with_a_preview_in_it_is_mended_when_it_is_opened(addon, keyed, tmp_path, face_values):
     before = state(keyed)
-    preview = load("blender_addon.preview").Preview(keyed)
+    preview = innerface.blender_addon.preview.Preview(keyed)
     preview.show(face_values(jawOpen=0.9, cheekPuff=1.0, headYaw=0.4))
     addon.ops.wm.save_as_mainfile(filepath=str(tmp_path / "autosave.blend"), copy=True)  # nobody told `live` of this preview
     addon.ops.wm.open_mainfile(filepath=str(tmp_path / "autosave.blend"))
-    assert state(load("blender_addon.face").find_face(list(addon.context.scene.objects))) == before
+    assert state(innerface.blender_addon.face.find_face(list(addon.context.scene.objects))) == before
 
 
-def test_rendering_shows_the_animation_and_not_the_preview(load, addon, keyed, scene, tmp_path, face_values):
-    live, seen = load("blender_addon.live").live, []
-    live.preview = load("blender_addon.preview").Preview(keyed)
+def test_rendering_shows_the_animation_and_not_the_preview(addon, keyed, scene, tmp_path, face_values):
+    live, seen = innerface.blender_addon.live.live, []
+    live.preview = innerface.blender_addon.preview.Preview(keyed)
     live.preview.show(face_values(jawOpen=0.11))
     handler = lambda *_: seen.append((round(keyed.meshes[0].key.key_blocks["jawOpen"].value, 3), live.paused))  # noqa: E731
     addon.app.handlers.render_pre.append(handler)
@@ -124,15 +129,15 @@ def test_rendering_shows_the_animation_and_not_the_preview(load, addon, keyed, s
     assert seen and seen[0][0] != 0.11 and "rendering" in seen[0][1] and live.paused == ""
 
 
-def test_keys_added_or_renamed_while_streaming_are_noticed_before_a_wrong_one_moves(load, keyed, face_values):
-    preview = load("blender_addon.preview").Preview(keyed)
+def test_keys_added_or_renamed_while_streaming_are_noticed_before_a_wrong_one_moves(keyed, face_values):
+    preview = innerface.blender_addon.preview.Preview(keyed)
     preview.show(face_values(jawOpen=0.5))
     keyed.meshes[0].key.key_blocks["jawOpen"].name = "other"
     assert not preview.show(face_values(jawOpen=0.5))
 
 
-def test_a_deleted_face_is_told_and_one_that_comes_back_shows_again(load, addon, head, scene, face_values):
-    module = load("blender_addon.live")
+def test_a_deleted_face_is_told_and_one_that_comes_back_shows_again(addon, head, scene, face_values):
+    module = innerface.blender_addon.live
     live, bpy = module.live, addon
     live.target(bpy.context)
     assert live.face_problem == ""
@@ -146,9 +151,9 @@ def test_a_deleted_face_is_told_and_one_that_comes_back_shows_again(load, addon,
     assert live.preview is not None and live.face_problem == ""
 
 
-def test_undo_of_a_step_that_was_made_while_streaming_brings_no_preview_back(load, addon, keyed, face_values):
+def test_undo_of_a_step_that_was_made_while_streaming_brings_no_preview_back(addon, keyed, face_values):
     bpy = addon
-    live = load("blender_addon.live").live
+    live = innerface.blender_addon.live.live
     before = state(keyed)
     bpy.ops.ed.undo_push(message="before")
     live.target(bpy.context)
@@ -159,28 +164,28 @@ def test_undo_of_a_step_that_was_made_while_streaming_brings_no_preview_back(loa
     live.preview = None
     bpy.ops.ed.undo_push(message="after")
     bpy.ops.ed.undo()
-    assert state(load("blender_addon.face").find_face(list(bpy.context.scene.objects))) == before
+    assert state(innerface.blender_addon.face.find_face(list(bpy.context.scene.objects))) == before
     bpy.ops.ed.undo()
-    assert state(load("blender_addon.face").find_face(list(bpy.context.scene.objects))) == before
+    assert state(innerface.blender_addon.face.find_face(list(bpy.context.scene.objects))) == before
 
 
-def test_linked_data_is_refused_in_one_line(load, addon, scene, tmp_path):
+def test_linked_data_is_refused_in_one_line(addon, scene, tmp_path):
     addon.ops.innerface.add_head()
     addon.ops.wm.save_as_mainfile(filepath=str(tmp_path / "library.blend"), copy=True)
     addon.ops.wm.read_homefile(use_factory_startup=True, use_empty=True)
     with addon.data.libraries.load(str(tmp_path / "library.blend"), link=True) as (source, target):
         target.objects = [n for n in source.objects if n == "Innerface Head"]
     addon.context.scene.collection.objects.link(target.objects[0])
-    live = load("blender_addon.live").live
+    live = innerface.blender_addon.live.live
     live.target(addon.context)
     assert "is linked from" in live.face_problem and "\n" not in live.face_problem
 
 
-def test_an_override_shows_a_live_face_once_its_mesh_is_one_too_and_is_told_before(load, addon, scene, tmp_path, face_values):
-    bpy, live = addon, load("blender_addon.live").live
+def test_an_override_shows_a_live_face_once_its_mesh_is_one_too_and_is_told_before(addon, scene, tmp_path, face_values):
+    bpy, live = addon, innerface.blender_addon.live.live
     collection = bpy.data.collections.new("character")
     scene.collection.children.link(collection)
-    load("blender_addon.bundled_head").add(collection)
+    innerface.blender_addon.bundled_head.add(collection)
     bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "library.blend"), copy=True)
     bpy.ops.wm.read_homefile(use_factory_startup=True, use_empty=True)
     with bpy.data.libraries.load(str(tmp_path / "library.blend"), link=True) as (_, target):
@@ -201,7 +206,7 @@ def test_an_override_shows_a_live_face_once_its_mesh_is_one_too_and_is_told_befo
 
 
 @pytest.mark.parametrize("mode", ["QUATERNION", "XYZ", "ZXY"])
-def test_the_live_head_turns_exactly_as_a_baked_one(load, head, mode):
+def test_the_live_head_turns_exactly_as_a_baked_one(head, mode):
     head.rig.rotation_euler = (0.1, 0.2, 0.7)
     head.rig.pose.bones["head"].rotation_mode = mode
     __import__("bpy").context.view_layer.update()

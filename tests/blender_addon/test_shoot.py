@@ -3,6 +3,9 @@
 from concurrent.futures import Future
 from pathlib import Path
 
+import innerface.blender_addon.settings
+import innerface.blender_addon.shoot
+import innerface.core.errors
 import pytest
 
 
@@ -34,9 +37,9 @@ class Bridge:
 
 
 @pytest.fixture
-def shot(load, addon, scene, tmp_path, monkeypatch):
+def shot(addon, scene, tmp_path, monkeypatch):
     """`shot(range="SCENE", ...)`: a Shoot with a stand-in for the bridge and a clock that the test turns."""
-    module, settings = load("blender_addon.shoot"), load("blender_addon.settings").preferences()
+    module, settings = innerface.blender_addon.shoot, innerface.blender_addon.settings.preferences()
     clock = [100.0]
     monkeypatch.setattr(module.time, "monotonic", lambda: clock[0])
     settings.playback = False
@@ -72,8 +75,8 @@ def test_until_stopped_records_from_the_playhead_under_slate_and_number(shot, sc
     assert turn(shoot, clock, 1.0) and done == [(Path(bridge.folder) / "night 3_007.mcap", "")] and scene.innerface.number == 8
 
 
-def test_the_countdown_comes_first_and_cancelling_in_it_records_nothing(load, shot):
-    load("blender_addon.settings").preferences().countdown = 3.0
+def test_the_countdown_comes_first_and_cancelling_in_it_records_nothing(shot):
+    innerface.blender_addon.settings.preferences().countdown = 3.0
     shoot, bridge, done, clock = shot()
     assert not turn(shoot, clock, 2.0) and shoot.left == pytest.approx(1.0) and not bridge.asked
     shoot.stop()
@@ -86,17 +89,17 @@ def test_the_scenes_range_ends_by_itself(shot, scene):
     assert turn(shoot, clock, 3.0) and [a[0] for a in bridge.asked] == ["record", "stop"] and float(bridge.asked[0][2]["frame"]) == 10
 
 
-def test_punch_in_takes_the_preview_range_and_says_when_there_is_none(load, shot, scene):
-    with pytest.raises(load("core.errors").InnerfaceError, match="set one with P"):
+def test_punch_in_takes_the_preview_range_and_says_when_there_is_none(shot, scene):
+    with pytest.raises(innerface.core.errors.InnerfaceError, match="set one with P"):
         shot(range="PUNCH")
     scene.use_preview_range, scene.frame_preview_start, scene.frame_preview_end = True, 100, 124
     shoot, bridge, _, clock = shot(range="PUNCH")
     assert turn(shoot, clock, 2.0) and float(bridge.asked[0][2]["frame"]) == 100
 
 
-def test_a_range_of_nothing_is_refused(load, shot, scene):
+def test_a_range_of_nothing_is_refused(shot, scene):
     scene.frame_start = scene.frame_end = 5
-    with pytest.raises(load("core.errors").InnerfaceError, match="ends where it begins"):
+    with pytest.raises(innerface.core.errors.InnerfaceError, match="ends where it begins"):
         shot(range="SCENE")
 
 
@@ -110,14 +113,14 @@ def test_loop_records_take_after_take_until_stop(shot, scene):
     assert names[:3] == ["a_001", "a_002", "a_003"] and len(done) == len(names)
 
 
-def test_what_the_bridge_refuses_is_told_and_ends_it(load, shot):
+def test_what_the_bridge_refuses_is_told_and_ends_it(shot):
     shoot, bridge, done, clock = shot()
-    bridge.fail = load("core.errors").InnerfaceError("the disk is full")
+    bridge.fail = innerface.core.errors.InnerfaceError("the disk is full")
     assert turn(shoot, clock, 1.0) and done == [(None, "the disk is full")]
 
 
-def test_the_frame_at_a_recordings_zero_comes_from_what_played(load):
-    frame_zero = load("blender_addon.shoot").frame_zero
+def test_the_frame_at_a_recordings_zero_comes_from_what_played():
+    frame_zero = innerface.blender_addon.shoot.frame_zero
     places = [(50 + int(24 * (k / 60) + 0.3), k / 60) for k in range(240)]
     assert float(frame_zero(places, 24.0)["frame_zero"]) == pytest.approx(50, abs=0.5)
     assert frame_zero([(50, k / 60) for k in range(240)], 24.0) == {} and frame_zero([], 24.0) == {}

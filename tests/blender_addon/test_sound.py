@@ -2,6 +2,12 @@
 
 import wave
 
+import innerface.blender_addon.bake
+import innerface.blender_addon.compat
+import innerface.blender_addon.curves
+import innerface.blender_addon.face
+import innerface.core.formats
+import innerface.core.performance
 import numpy as np
 import pytest
 
@@ -37,48 +43,48 @@ def song():
 
 
 @pytest.fixture
-def folder(load, song, tmp_path):
+def folder(song, tmp_path):
     """A take with its own sound, which is 9.3 s into the song, and the song."""
     place = tmp_path / "shoot"
     place.mkdir()
-    load("core.formats").write_take(load("core.performance").perform(1), place / "song_1.csv")
+    innerface.core.formats.write_take(innerface.core.performance.perform(1), place / "song_1.csv")
     rng, rate = np.random.default_rng(1), 16000
-    length = int(load("core.performance").perform(1).weights().duration * rate)
+    length = int(innerface.core.performance.perform(1).weights().duration * rate)
     piece = song[int(9.3 * rate) : int(9.3 * rate) + length]
     write_wav(place / "song_1.wav", piece + rng.normal(0, 0.1 * piece.std(), len(piece)), rate)
     write_wav(tmp_path / "song.wav", song, rate)
     return place
 
 
-def strips(load, scene):
-    return [s for s in load("blender_addon.compat").strips_of(scene.sequence_editor) if s.type == "SOUND"]
+def strips(scene):
+    return [s for s in innerface.blender_addon.compat.strips_of(scene.sequence_editor) if s.type == "SOUND"]
 
 
-def test_a_takes_sound_lies_where_the_take_begins(load, addon, scene, folder):
+def test_a_takes_sound_lies_where_the_take_begins(addon, scene, folder):
     addon.ops.innerface.add_head()
     addon.ops.innerface.key_takes(filepath=str(folder / "song_1.csv"), placed="FRAME", frame=-12)
-    (strip,) = strips(load, scene)
+    (strip,) = strips(scene)
     assert strip.frame_start == -12 and strip.sound.filepath.endswith("song_1.wav") and strip.frame_final_duration > 24
     addon.ops.innerface.key_takes(filepath=str(folder / "song_1.csv"), placed="FRAME", frame=40)
-    (strip,) = strips(load, scene)
+    (strip,) = strips(scene)
     assert strip.frame_start == 40  # moved, not doubled
 
 
-def test_a_take_moves_to_where_its_sound_is_heard_in_the_song(load, addon, scene, folder):
+def test_a_take_moves_to_where_its_sound_is_heard_in_the_song(addon, scene, folder):
     addon.ops.innerface.add_head()
     addon.ops.innerface.key_takes(filepath=str(folder / "song_1.csv"), fewer=False)
     editor = scene.sequence_editor
-    load("blender_addon.compat").strips_of(editor).new_sound("master", str(folder.parent / "song.wav"), 5, 100)
+    innerface.blender_addon.compat.strips_of(editor).new_sound("master", str(folder.parent / "song.wav"), 5, 100)
     assert addon.ops.innerface.align_sound() == {"FINISHED"}
-    face = load("blender_addon.face").active_face(addon.context)
-    action = load("blender_addon.bake").playing(face)
+    face = innerface.blender_addon.face.active_face(addon.context)
+    action = innerface.blender_addon.bake.playing(face)
     assert abs(action["innerface_start"] - (100 + 9.3 * 24)) < 24 * 0.005
-    keys = load("blender_addon.compat").fcurves_playing(face.meshes[0].key).find(load("blender_addon.curves").shape_key_path("jawOpen")).keyframe_points
+    keys = innerface.blender_addon.compat.fcurves_playing(face.meshes[0].key).find(innerface.blender_addon.curves.shape_key_path("jawOpen")).keyframe_points
     assert keys[0].co.x == np.ceil(100 + 9.3 * 24)
 
 
-def test_no_song_or_two_songs_or_no_sound_are_told_in_one_line(load, addon, scene, folder, tmp_path):
-    load("core.formats").write_take(load("core.performance").perform(2), tmp_path / "mute.csv")
+def test_no_song_or_two_songs_or_no_sound_are_told_in_one_line(addon, scene, folder, tmp_path):
+    innerface.core.formats.write_take(innerface.core.performance.perform(2), tmp_path / "mute.csv")
     addon.ops.innerface.add_head()
     addon.ops.innerface.key_takes(filepath=str(tmp_path / "mute.csv"))
     with pytest.raises(RuntimeError, match="no sound of its own"):
@@ -88,8 +94,8 @@ def test_no_song_or_two_songs_or_no_sound_are_told_in_one_line(load, addon, scen
         addon.ops.innerface.align_sound()
 
 
-def test_a_broken_sound_file_costs_the_take_nothing(load, addon, scene, folder):
+def test_a_broken_sound_file_costs_the_take_nothing(addon, scene, folder):
     (folder / "song_1.wav").write_bytes(b"no sound at all")
     addon.ops.innerface.add_head()
     assert addon.ops.innerface.key_takes(filepath=str(folder / "song_1.csv")) == {"FINISHED"}
-    assert scene.sequence_editor is None or not strips(load, scene)
+    assert scene.sequence_editor is None or not strips(scene)
