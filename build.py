@@ -30,10 +30,10 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent
 LOCK = ROOT / "requirements.lock"
 TRAIN_LOCK = ROOT / "requirements-train.lock"  # what training needs beside it
-BPY = {(3, 11): "4.5.15", (3, 13): "5.2.3"}  # Python -> the Blender whose library fits it
-OTHER_BPY = {"4.2.23": (3, 11), "5.0.1": (3, 11), "4.5.15": (3, 11), "5.2.3": (3, 13)}
-THREE = "three@0.180.0"  # reads exports back in tests
-NUMPY = {(3, 11): "numpy==1.26.4", (3, 13): "numpy>=2.2,<3"}  # as those Blenders carry them
+BLENDER_FOR_PYTHON = {(3, 11): "4.5.15", (3, 13): "5.2.3"}  # Python -> the Blender whose library fits it
+PYTHON_FOR_BLENDER = {"4.2.23": (3, 11), "5.0.1": (3, 11), "4.5.15": (3, 11), "5.2.3": (3, 13)}
+THREE_JS = "three@0.180.0"  # reads exports back in tests
+NUMPY_FOR_PYTHON = {(3, 11): "numpy==1.26.4", (3, 13): "numpy>=2.2,<3"}  # as those Blenders carry them
 
 # What the add-on's zip holds: only what runs inside Blender.
 PACKAGED = ("__init__.py", "__main__.py", "LICENSE", "core", "cli", "models", "server", "blender_addon")
@@ -41,20 +41,29 @@ NOT_PACKAGED = re.compile(
     r"(^|/)(__pycache__|README\.md$|models/(training|ablation)/|server/device/|core/head/(generate|parts|shapes|skin|surface|topology)\.py$)"
 )
 # No dependencies are resolved: MCAP's own are listed; NumPy is Blender's.
-WHEELS = ("mcap", "lz4", "zstandard", "scipy", "onnxruntime", "websockets", "pyserial", "python-osc")
-PLATFORMS = {
+BUNDLED_WHEELS = ("mcap", "lz4", "zstandard", "scipy", "onnxruntime", "websockets", "pyserial", "python-osc")
+PLATFORM_TAGS = {
     "linux-x64": ["manylinux_2_28_x86_64", "manylinux_2_27_x86_64", "manylinux_2_17_x86_64", "manylinux2014_x86_64"],
     "windows-x64": ["win_amd64"],
     "macos-arm64": ["macosx_14_0_arm64", "macosx_13_0_arm64", "macosx_12_0_arm64", "macosx_11_0_arm64"],
 }
-PYTHONS = ("3.11", "3.13")
+BUNDLED_PYTHONS = ("3.11", "3.13")
 
 # Debian's names for what a bare system lacks.
-DEBIAN = {
-    "libX11.so.6": "libx11-6", "libXrender.so.1": "libxrender1", "libXxf86vm.so.1": "libxxf86vm1", "libXfixes.so.3": "libxfixes3",
-    "libXi.so.6": "libxi6", "libXext.so.6": "libxext6", "libxkbcommon.so.0": "libxkbcommon0", "libSM.so.6": "libsm6",
-    "libICE.so.6": "libice6", "libGL.so.1": "libgl1", "libEGL.so.1": "libegl1", "libgomp.so.1": "libgomp1",
-}  # fmt: skip
+DEBIAN_PACKAGES = {
+    "libX11.so.6": "libx11-6",
+    "libXrender.so.1": "libxrender1",
+    "libXxf86vm.so.1": "libxxf86vm1",
+    "libXfixes.so.3": "libxfixes3",
+    "libXi.so.6": "libxi6",
+    "libXext.so.6": "libxext6",
+    "libxkbcommon.so.0": "libxkbcommon0",
+    "libSM.so.6": "libsm6",
+    "libICE.so.6": "libice6",
+    "libGL.so.1": "libgl1",
+    "libEGL.so.1": "libegl1",
+    "libgomp.so.1": "libgomp1",
+}
 
 
 class BuildError(Exception):
@@ -64,53 +73,63 @@ class BuildError(Exception):
 def run(*command: object, env: dict[str, str] | None = None, cwd: Path = ROOT, quiet: bool = False) -> None:
     """Run a command; its failure ends the build with its own exit code."""
     out, err = (subprocess.PIPE, subprocess.STDOUT) if quiet else (None, None)
-    done = subprocess.run(
-        [str(c) for c in command], cwd=cwd, env={**os.environ, **(env or {})}, stdout=out, stderr=err, text=True, check=False
+    result = subprocess.run(
+        [str(c) for c in command],
+        cwd=cwd,
+        env={**os.environ, **(env or {})},
+        stdout=out,
+        stderr=err,
+        text=True,
+        check=False,
     )
-    if done.returncode:
+    if result.returncode:
         if quiet:
-            sys.stderr.write((done.stdout or "")[-4000:])
-        raise SystemExit(done.returncode)
+            sys.stderr.write((result.stdout or "")[-4000:])
+        raise SystemExit(result.returncode)
 
 
 def environment(bpy: str | None = None, need_bpy: bool = True) -> Path:
     """The virtual environment's Python, made or refreshed from the lock file."""
     version = sys.version_info[:2]
-    if version not in BPY:
+    if version not in BLENDER_FOR_PYTHON:
         raise BuildError(
             f"Python {version[0]}.{version[1]} has no Blender library; run this with python3.11 (Blender 4.5) or python3.13 (Blender 5.2)"
         )
-    if bpy and OTHER_BPY.get(bpy) != version:
-        fits = ", ".join(b for b, v in OTHER_BPY.items() if v == version)
-        raise BuildError(f"--bpy {bpy} does not run on Python {version[0]}.{version[1]}; with it choose one of {fits}")
+    if bpy and PYTHON_FOR_BLENDER.get(bpy) != version:
+        choices = ", ".join(b for b, v in PYTHON_FOR_BLENDER.items() if v == version)
+        raise BuildError(
+            f"--bpy {bpy} does not run on Python {version[0]}.{version[1]}; with it choose one of {choices}"
+        )
     folder = ROOT / (f".venv-bpy-{bpy}" if bpy else ".venv")
     python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-    wanted = hashlib.sha256(LOCK.read_bytes() + (ROOT / "pyproject.toml").read_bytes() + f"{sys.version} {bpy} {ROOT}".encode()).hexdigest()
+    fingerprint = hashlib.sha256(
+        LOCK.read_bytes() + (ROOT / "pyproject.toml").read_bytes() + f"{sys.version} {bpy} {ROOT}".encode()
+    ).hexdigest()
     stamp = folder / "innerface-stamp"
-    if not (python.exists() and stamp.exists() and stamp.read_text() == wanted):
+    if not (python.exists() and stamp.exists() and stamp.read_text() == fingerprint):
         print(f"setting up {folder.name} (once; Blender's library is large)", file=sys.stderr, flush=True)
         stamp.unlink(missing_ok=True)
         run(sys.executable, "-m", "venv", "--clear", folder)
         pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
         run(*pip, "-r", LOCK, quiet=True)
         if bpy:
-            run(*pip, f"bpy=={bpy}", NUMPY[version], quiet=True)
+            run(*pip, f"bpy=={bpy}", NUMPY_FOR_PYTHON[version], quiet=True)
         run(*pip, "--no-deps", "-e", ROOT, quiet=True)
-        stamp.write_text(wanted)
+        stamp.write_text(fingerprint)
     if need_bpy:
         check_libraries(folder)
     return python
 
 
-def training() -> Path:
+def training_environment() -> Path:
     """The environment's Python with torch in it."""
     python = environment(need_bpy=False)
     stamp = python.parent.parent / "innerface-train-stamp"
-    wanted = hashlib.sha256(TRAIN_LOCK.read_bytes()).hexdigest()
-    if not (stamp.exists() and stamp.read_text() == wanted):
+    fingerprint = hashlib.sha256(TRAIN_LOCK.read_bytes()).hexdigest()
+    if not (stamp.exists() and stamp.read_text() == fingerprint):
         print("installing torch (once)", file=sys.stderr, flush=True)
         run(python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", TRAIN_LOCK, quiet=True)
-        stamp.write_text(wanted)
+        stamp.write_text(fingerprint)
     return python
 
 
@@ -128,7 +147,7 @@ def check_libraries(folder: Path) -> None:
     except OSError:
         missing.add("libEGL.so.1")
     if missing:
-        packages = " ".join(sorted(DEBIAN.get(name, name) for name in missing))
+        packages = " ".join(sorted(DEBIAN_PACKAGES.get(name, name) for name in missing))
         raise BuildError(
             f"system libraries are missing: {', '.join(sorted(missing))}; on Debian or Ubuntu: sudo apt-get install {packages}"
         )
@@ -144,24 +163,43 @@ def test(arguments: list[str]) -> None:
     """pytest; then, with a Blender at hand, the add-on's tests inside it with the packaged zip. `--train`: the tests of training instead; `--gui`: those that
     click through a windowed Blender."""
     parser = argparse.ArgumentParser(prog="build.py test")
-    parser.add_argument("--blender", default=os.environ.get("INNERFACE_BLENDER"), metavar="LAUNCHER", help="also test inside this Blender")
+    parser.add_argument(
+        "--blender",
+        default=os.environ.get("INNERFACE_BLENDER"),
+        metavar="LAUNCHER",
+        help="also test inside this Blender",
+    )
     parser.add_argument("--only-blender", action="store_true", help="leave the tests outside Blender out")
-    parser.add_argument("--train", action="store_true", help="install torch, and run the tests of training (marked train) instead")
-    parser.add_argument("--gui", action="store_true", help="work the add-on in a windowed Blender (--blender) by mouse instead")
+    parser.add_argument(
+        "--train", action="store_true", help="install torch, and run the tests of training (marked train) instead"
+    )
+    parser.add_argument(
+        "--gui", action="store_true", help="work the add-on in a windowed Blender (--blender) by mouse instead"
+    )
     parser.add_argument("--bpy", metavar="VERSION", help="test against this wheel instead")
     parser.add_argument("pytest", nargs="*", help="arguments for pytest, after --")
     options = parser.parse_args(arguments)
     if options.train:
-        run(training(), "-m", "pytest", "-p", "no:pytest-blender", "-m", "train", *options.pytest)
+        run(training_environment(), "-m", "pytest", "-p", "no:pytest-blender", "-m", "train", *options.pytest)
         return
     if options.gui:
         command = ("-m", "pytest", "-p", "no:pytest-blender", "-m", "gui", "tests/gui", *options.pytest)
-        windowed(options.blender, lambda python, env: run(python, *command, env=env))
+        with_windowed_blender(options.blender, lambda python, env: run(python, *command, env=env))
         return
     python = environment(options.bpy)
     env = {"INNERFACE_THREE": str(node_modules()), "INNERFACE_PYTHON": str(python)}
     if not options.only_blender:
-        run(python, "-m", "pytest", "-p", "no:pytest-blender", "-m", "not slow and not train and not gui", *options.pytest, env=env)
+        run(
+            python,
+            "-m",
+            "pytest",
+            "-p",
+            "no:pytest-blender",
+            "-m",
+            "not slow and not train and not gui",
+            *options.pytest,
+            env=env,
+        )
     if options.blender:
         inside_blender(python, options.blender, options.pytest, env)
 
@@ -174,29 +212,46 @@ def node_modules() -> str:
     if not (folder / "node_modules" / "three").exists():
         folder.mkdir(exist_ok=True)
         (folder / "package.json").write_text('{"private": true, "type": "module"}\n')
-        run("npm", "install", "--silent", "--no-package-lock", "--no-audit", "--no-fund", THREE, cwd=folder, quiet=True)
+        run(
+            "npm",
+            "install",
+            "--silent",
+            "--no-package-lock",
+            "--no-audit",
+            "--no-fund",
+            THREE_JS,
+            cwd=folder,
+            quiet=True,
+        )
     return str(folder / "node_modules")
 
 
-def real_blender(launcher: str, folder: Path) -> dict[str, str]:
+def blender_environment(launcher: str, folder: Path) -> dict[str, str]:
     """Environment for a real Blender with a fresh user folder, and the packaged zip for its Python as INNERFACE_ZIP."""
     probe = "import sys; print('PYTHON', '%d.%d' % sys.version_info[:2])"
     command = [launcher, "--background", "--factory-startup", "--python-expr", probe]
-    said = subprocess.run(command, capture_output=True, text=True, check=False)
-    found = re.search(r"PYTHON (\d+\.\d+)", said.stdout)
-    if found is None:
-        last = [line for line in (said.stderr or said.stdout).splitlines() if line.strip()][-3:]
-        raise BuildError(f"{launcher}: does not start as a Blender (exit code {said.returncode}: {' / '.join(last)[-400:]}); give the path of its program")
-    archive = package_one("linux-x64", folder, [*PYTHONS, *({found.group(1)} - set(PYTHONS))])
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    match = re.search(r"PYTHON (\d+\.\d+)", result.stdout)
+    if match is None:
+        last_lines = [line for line in (result.stderr or result.stdout).splitlines() if line.strip()][-3:]
+        raise BuildError(
+            f"{launcher}: does not start as a Blender (exit code {result.returncode}: {' / '.join(last_lines)[-400:]}); give the path of its program"
+        )
+    archive = package_platform("linux-x64", folder, [*BUNDLED_PYTHONS, *({match.group(1)} - set(BUNDLED_PYTHONS))])
     user = folder / "user"
     user.mkdir()
-    return {"INNERFACE_ZIP": str(archive), "BLENDER_USER_RESOURCES": str(user), "BLENDER_HOME": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}
+    return {
+        "INNERFACE_ZIP": str(archive),
+        "BLENDER_USER_RESOURCES": str(user),
+        "BLENDER_HOME": str(folder),
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
 
 
 def inside_blender(python: Path, launcher: str, arguments: list[str], env: dict[str, str]) -> None:
     """Install the packaged zip into a fresh user folder of a real Blender and run the add-on's tests there."""
     with tempfile.TemporaryDirectory(prefix="innerface-blender-") as folder:
-        env = {**env, **real_blender(launcher, Path(folder))}
+        env = {**env, **blender_environment(launcher, Path(folder))}
         node = shutil.which("node")
         if node:  # a Blender in a root of its own sees only temporary files
             env["INNERFACE_NODE"] = shutil.copy(Path(node).resolve(), folder)
@@ -224,22 +279,22 @@ def lint(_: list[str]) -> None:
     run(python, "-m", "pyright", "--pythonpath", python)
 
 
-def locked(name: str, python: str) -> str:
+def locked_requirement(name: str, python: str) -> str:
     """`name==version` from the lock file for a Python such as 3.13."""
-    for spec, test, limit in re.findall(
+    for requirement, comparison, limit in re.findall(
         rf"^({re.escape(name)}==[^ \n]+)(?: ; python_full_version (<|>=) '([\d.]+)')?$", LOCK.read_text(), re.MULTILINE
     ):
-        here, there = ([int(x) for x in v.split(".")[:2]] for v in (python, limit or python))
-        if not test or (here < there) == (test == "<"):
-            return spec
+        wanted_version, limit_version = ([int(x) for x in v.split(".")[:2]] for v in (python, limit or python))
+        if not comparison or (wanted_version < limit_version) == (comparison == "<"):
+            return requirement
     raise BuildError(f"{LOCK.name} does not pin {name} for Python {python}; run 'python3 build.py lock'")
 
 
 def fetch_wheels(folder: Path, platform: str, pythons: list[str]) -> list[Path]:
     """Download the wheels that the zip bundles."""
     folder.mkdir(parents=True, exist_ok=True)
-    for python in pythons:
-        tags = [x for tag in PLATFORMS[platform] for x in ("--platform", tag)]
+    for version in pythons:
+        tags = [x for tag in PLATFORM_TAGS[platform] for x in ("--platform", tag)]
         command = [
             sys.executable,
             "-m",
@@ -252,58 +307,80 @@ def fetch_wheels(folder: Path, platform: str, pythons: list[str]) -> list[Path]:
             "--implementation",
             "cp",
         ]
-        run(*command, "--python-version", python, *tags, "-d", folder, *(locked(w, python) for w in WHEELS), quiet=True)
+        run(
+            *command,
+            "--python-version",
+            version,
+            *tags,
+            "-d",
+            folder,
+            *(locked_requirement(w, version) for w in BUNDLED_WHEELS),
+            quiet=True,
+        )
     return sorted(folder.glob("*.whl"))
 
 
-def stage(folder: Path, wheels: list[Path], platform: str | None, link: bool = False) -> None:
+def lay_out_extension(folder: Path, wheels: list[Path], platform: str | None, symlink: bool = False) -> None:
     """Lay out the extension: what runs, the wheels and a manifest that lists them."""
     folder.mkdir(parents=True, exist_ok=True)
     for name in PACKAGED:
         source = ROOT / name
-        if link:
+        if symlink:
             (folder / name).symlink_to(source)
         elif source.is_dir():
             for file in sorted(source.rglob("*")):
-                inside = file.relative_to(ROOT).as_posix()
-                if file.is_file() and not NOT_PACKAGED.search(inside):
-                    (folder / inside).parent.mkdir(parents=True, exist_ok=True)
-                    shutil.copy2(file, folder / inside)
+                relative = file.relative_to(ROOT).as_posix()
+                if file.is_file() and not NOT_PACKAGED.search(relative):
+                    (folder / relative).parent.mkdir(parents=True, exist_ok=True)
+                    shutil.copy2(file, folder / relative)
         else:
             shutil.copy2(source, folder / name)
     (folder / "wheels").mkdir(exist_ok=True)
     for wheel in wheels:
         shutil.copy2(wheel, folder / "wheels" / wheel.name)
     manifest = (ROOT / "blender_manifest.toml").read_text()
-    extra = "wheels = [\n" + "".join(f'  "./wheels/{w.name}",\n' for w in wheels) + "]\n"
+    bundled = "wheels = [\n" + "".join(f'  "./wheels/{w.name}",\n' for w in wheels) + "]\n"
     if platform:
-        extra += f'platforms = ["{platform}"]\n'
-    (folder / "blender_manifest.toml").write_text(manifest.replace("\n[permissions]", f"{extra}\n[permissions]", 1))
+        bundled += f'platforms = ["{platform}"]\n'
+    (folder / "blender_manifest.toml").write_text(manifest.replace("\n[permissions]", f"{bundled}\n[permissions]", 1))
 
 
-def package_one(platform: str, out: Path, pythons: list[str]) -> Path:
+def package_platform(platform: str, out: Path, pythons: list[str]) -> Path:
     """Build and validate one zip with Blender's own tool."""
     python = environment(need_bpy=False)
-    tool = next(python.parent.parent.glob("lib/python*/site-packages/bpy/*/scripts/addons_core/bl_pkg/cli/blender_ext.py"))
+    extension_tool = next(
+        python.parent.parent.glob("lib/python*/site-packages/bpy/*/scripts/addons_core/bl_pkg/cli/blender_ext.py")
+    )
     version = re.search(r'^version = "(.+)"', (ROOT / "blender_manifest.toml").read_text(), re.MULTILINE).group(1)  # type: ignore[union-attr]
     out.mkdir(parents=True, exist_ok=True)
     archive = out / f"innerface-{version}-{platform}.zip"
     with tempfile.TemporaryDirectory() as temporary:
         wheels = fetch_wheels(Path(temporary) / "wheels", platform, pythons)
-        stage(Path(temporary) / "innerface", wheels, platform)
-        run(python, tool, "build", "--source-dir", Path(temporary) / "innerface", "--output-filepath", archive, quiet=True)
-        run(python, tool, "validate", archive, quiet=True)
+        lay_out_extension(Path(temporary) / "innerface", wheels, platform)
+        run(
+            python,
+            extension_tool,
+            "build",
+            "--source-dir",
+            Path(temporary) / "innerface",
+            "--output-filepath",
+            archive,
+            quiet=True,
+        )
+        run(python, extension_tool, "validate", archive, quiet=True)
     return archive
 
 
 def package(arguments: list[str]) -> None:
     """One zip per platform, in dist/."""
     parser = argparse.ArgumentParser(prog="build.py package")
-    parser.add_argument("--platform", choices=[*PLATFORMS, "all"], default="all")
-    parser.add_argument("--python", action="append", default=[], metavar="X.Y", help="add wheels for this Python too (tests)")
+    parser.add_argument("--platform", choices=[*PLATFORM_TAGS, "all"], default="all")
+    parser.add_argument(
+        "--python", action="append", default=[], metavar="X.Y", help="add wheels for this Python too (tests)"
+    )
     options = parser.parse_args(arguments)
-    for platform in PLATFORMS if options.platform == "all" else [options.platform]:
-        archive = package_one(platform, ROOT / "dist", [*PYTHONS, *options.python])
+    for platform in PLATFORM_TAGS if options.platform == "all" else [options.platform]:
+        archive = package_platform(platform, ROOT / "dist", [*BUNDLED_PYTHONS, *options.python])
         print(f"{archive.relative_to(ROOT)}  {archive.stat().st_size / 2**20:.1f} MiB")
 
 
@@ -316,7 +393,7 @@ def link(arguments: list[str]) -> None:
     if target.exists():
         raise BuildError(f"{target} exists already; remove it first")
     platform = {"linux": "linux-x64", "win32": "windows-x64", "darwin": "macos-arm64"}[sys.platform]
-    stage(target, fetch_wheels(ROOT / "wheels", platform, list(PYTHONS)), None, link=True)
+    lay_out_extension(target, fetch_wheels(ROOT / "wheels", platform, list(BUNDLED_PYTHONS)), None, symlink=True)
     print(f"{target} shows this checkout; enable Innerface in Blender's preferences")
 
 
@@ -324,25 +401,42 @@ def lock(_: list[str]) -> None:
     """Renew both lock files for both Pythons with uv."""
     python = environment(need_bpy=False) if LOCK.exists() else Path(sys.executable)
     run(python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "uv", quiet=True)
-    limits = "".join(f"{spec}; python_version {'<' if v == (3, 11) else '>='} '3.12'\n" for v, spec in NUMPY.items())
-    compiler = [python, "-m", "uv", "pip", "compile", "--universal", "--python-version", "3.11", "--no-annotate", "--no-header"]
+    numpy_constraints = "".join(
+        f"{spec}; python_version {'<' if v == (3, 11) else '>='} '3.12'\n" for v, spec in NUMPY_FOR_PYTHON.items()
+    )
+    compiler = [
+        python,
+        "-m",
+        "uv",
+        "pip",
+        "compile",
+        "--universal",
+        "--python-version",
+        "3.11",
+        "--no-annotate",
+        "--no-header",
+    ]
     compiler += ["--no-emit-index-url", "pyproject.toml"]
-    about = "# Exact versions for Python 3.11 (Blender 4.5) and 3.13 (Blender 5.2){}; renew with `python3 build.py lock`.\n"
+    header = (
+        "# Exact versions for Python 3.11 (Blender 4.5) and 3.13 (Blender 5.2){}; renew with `python3 build.py lock`.\n"
+    )
     with tempfile.NamedTemporaryFile("w", suffix=".txt") as constraints:
-        constraints.write(limits)
+        constraints.write(numpy_constraints)
         constraints.flush()
-        extras = [x for name in ("blender", "fusion", "boards", "lab", "report", "test", "lint") for x in ("--extra", name)]
+        extras = [
+            x for name in ("blender", "fusion", "boards", "lab", "report", "test", "lint") for x in ("--extra", name)
+        ]
         run(*compiler, *extras, "-c", constraints.name, "-o", LOCK, quiet=True)
     run(*compiler, "--extra", "train", "-c", LOCK, "-o", TRAIN_LOCK, quiet=True)
-    LOCK.write_text(about.format("") + LOCK.read_text())
+    LOCK.write_text(header.format("") + LOCK.read_text())
     # torch itself brings the CUDA that fits it, where it is built with any
     lines = [x for x in TRAIN_LOCK.read_text().splitlines(True) if not x.startswith(("nvidia-", "cuda-", "triton"))]
-    TRAIN_LOCK.write_text(about.format(", to train with") + "".join(lines))
+    TRAIN_LOCK.write_text(header.format(", to train with") + "".join(lines))
 
 
 def head(_: list[str]) -> None:
     """Rebuild core/head/head.npz from its generator."""
-    run(environment(need_bpy=False), "-c", "from innerface.core.head import generate; generate.write()")
+    run(environment(need_bpy=False), "-c", "from innerface.core.face.head import generate; generate.write()")
 
 
 def pictures(arguments: list[str]) -> None:
@@ -352,15 +446,21 @@ def pictures(arguments: list[str]) -> None:
     run(environment(), ROOT / "docs" / "page.py")
 
 
-def windowed(launcher: str | None, work: Callable[[Path, dict[str, str]], None]) -> None:
+def with_windowed_blender(launcher: str | None, action: Callable[[Path, dict[str, str]], None]) -> None:
     """Do something with the environment's Python and a windowed Blender's environment: the launcher as INNERFACE_WINDOWED, the packaged zip."""
     if not launcher:
         raise BuildError("name a Blender with --blender, or in INNERFACE_BLENDER")
-    missing = [package for tool, package in (("Xvfb", "xvfb"), ("xdotool", "xdotool"), ("import", "imagemagick")) if shutil.which(tool) is None]
+    missing = [
+        package
+        for tool, package in (("Xvfb", "xvfb"), ("xdotool", "xdotool"), ("import", "imagemagick"))
+        if shutil.which(tool) is None
+    ]
     if missing:
-        raise BuildError(f"a window without a screen needs {', '.join(missing)}; on Debian or Ubuntu: sudo apt-get install {' '.join(missing)}")
+        raise BuildError(
+            f"a window without a screen needs {', '.join(missing)}; on Debian or Ubuntu: sudo apt-get install {' '.join(missing)}"
+        )
     with tempfile.TemporaryDirectory(prefix="innerface-window-") as folder:
-        work(environment(), {**real_blender(launcher, Path(folder)), "INNERFACE_WINDOWED": launcher})
+        action(environment(), {**blender_environment(launcher, Path(folder)), "INNERFACE_WINDOWED": launcher})
 
 
 def screenshots(arguments: list[str]) -> None:
@@ -368,7 +468,9 @@ def screenshots(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="build.py screenshots")
     parser.add_argument("--blender", default=os.environ.get("INNERFACE_BLENDER"), metavar="LAUNCHER")
     options = parser.parse_args(arguments)
-    windowed(options.blender, lambda python, env: run(python, ROOT / "docs" / "guide" / "screenshots.py", env=env))
+    with_windowed_blender(
+        options.blender, lambda python, env: run(python, ROOT / "docs" / "guide" / "screenshots.py", env=env)
+    )
 
 
 COMMANDS = {

@@ -10,25 +10,13 @@ _commands: list[Any] = []
 
 def _parts() -> tuple[Any, ...]:
     """What is registered, in this order."""
-    from . import (
-        animation_operators,
-        face_mapping,
-        face_panels,
-        file_operators,
-        guard,
-        handlers,
-        hybrid_bars,
-        hybrid_operators,
-        hybrid_panel,
-        import_takes,
-        live_operators,
-        panels,
-        settings,
-        take_operators,
-    )
+    from .live import autosave_guard, handlers
+    from .operators import animation, files, hybrid, import_takes, live, mapping, takes
+    from .properties import settings
+    from .ui import face_panels, hybrid_panel, live_panels, occlusion_bars
 
-    operators = file_operators, import_takes, animation_operators, face_mapping, live_operators, take_operators, hybrid_operators
-    return settings, *operators, guard, face_panels, hybrid_panel, panels, hybrid_bars, handlers
+    operators = files, import_takes, animation, mapping, live, takes, hybrid
+    return settings, *operators, autosave_guard, face_panels, hybrid_panel, live_panels, occlusion_bars, handlers
 
 
 def register(command: Callable[[list[str]], int] | None = None) -> None:
@@ -45,11 +33,11 @@ def unregister() -> None:
     """Undo `register`, in reverse order; what is connected ends, and a recording is whole."""
     import bpy
 
-    from .hud import show_hud
-    from .live import live
+    from .live.session import session
+    from .ui.viewport_overlay import show_overlay
 
-    live.disconnect(wait=True)
-    show_hud(False)
+    session.disconnect(wait=True)
+    show_overlay(False)
     while _commands:
         bpy.utils.unregister_cli_command(_commands.pop())
     for part in reversed(_parts()):

@@ -7,7 +7,7 @@ from typing import Any
 
 import bpy
 
-_CYCLES_ON = 100_000.0  # frames
+_CYCLES_EXTRA_FRAMES = 100_000.0  # frames
 
 
 def has_slots() -> bool:
@@ -51,7 +51,7 @@ def slot_of(action: Any, datablock: Any, create: bool) -> Any:
     return action.slots.new(id_type=datablock.id_type, name=datablock.name) if create else None
 
 
-def assign(action: Any, datablock: Any) -> None:
+def assign_action(action: Any, datablock: Any) -> None:
     """Make `action` the one that plays on `datablock`: an action without its slot set plays nothing."""
     data = datablock.animation_data or datablock.animation_data_create()
     if data.action == action and (not has_slots() or data.action_slot is not None):
@@ -61,10 +61,10 @@ def assign(action: Any, datablock: Any) -> None:
         data.action_slot = slot_of(action, datablock, create=True)
 
 
-State = tuple[Any, Any, tuple[Any, ...]]  # action, slot, NLA tracks
+AnimationState = tuple[Any, Any, tuple[Any, ...]]  # action, slot, NLA tracks
 
 
-def state_of(datablock: Any) -> State:
+def animation_state(datablock: Any) -> AnimationState:
     """What plays on a datablock, for `restore`."""
     data = datablock.animation_data
     if data is None:
@@ -72,7 +72,7 @@ def state_of(datablock: Any) -> State:
     return data.action, data.action_slot if has_slots() else None, tuple(t.name for t in data.nla_tracks)
 
 
-def restore(datablock: Any, state: State) -> None:
+def restore_animation(datablock: Any, state: AnimationState) -> None:
     """What played plays again; NLA tracks that came since go."""
     data, (action, slot, tracks) = datablock.animation_data, state
     if data is None:
@@ -84,7 +84,7 @@ def restore(datablock: Any, state: State) -> None:
         data.action_slot = slot
 
 
-def fcurves_playing(datablock: Any) -> Any:
+def playing_fcurves(datablock: Any) -> Any:
     """The F-curves of the action and slot that are assigned to a datablock; None where there are none."""
     data = datablock.animation_data
     if data is None or data.action is None or (has_slots() and data.action_slot is None):
@@ -95,13 +95,13 @@ def fcurves_playing(datablock: Any) -> Any:
 def push_down(datablock: Any) -> None:
     """Keep what plays on `datablock` as an NLA strip under whatever plays next."""
     data = datablock.animation_data
-    action, begins = data.action, float(data.action.frame_range[0])
-    cycles = any(m.type == "CYCLES" for c in all_curves(action) for m in c.modifiers)
-    track = add_strip(datablock, action, int(begins), data.action_slot if has_slots() else None)
+    action, start = data.action, float(data.action.frame_range[0])
+    cycles = any(m.type == "CYCLES" for c in all_fcurves(action) for m in c.modifiers)
+    track = add_strip(datablock, action, int(start), data.action_slot if has_slots() else None)
     data.action = None
     if cycles:  # it goes on as long as anybody looks
-        track.strips[0].action_frame_end += _CYCLES_ON
-    track.strips[0].frame_start = begins
+        track.strips[0].action_frame_end += _CYCLES_EXTRA_FRAMES
+    track.strips[0].frame_start = start
 
 
 def animates(action: Any, datablock: Any) -> bool:
@@ -111,7 +111,7 @@ def animates(action: Any, datablock: Any) -> bool:
     return action.id_root == datablock.id_type and bool(action.fcurves)
 
 
-def all_curves(action: Any) -> Iterable[Any]:
+def all_fcurves(action: Any) -> Iterable[Any]:
     """Every curve of an action, whatever it animates."""
     if not has_slots():
         yield from action.fcurves
@@ -139,7 +139,7 @@ def add_strip(datablock: Any, action: Any, frame: int, slot: Any = None) -> Any:
     return track
 
 
-def shared_action() -> bool:
+def supports_shared_action() -> bool:
     """Whether one action can animate a whole face (several datablocks of different kinds)."""
     return has_slots()
 
@@ -164,6 +164,6 @@ def set_image_output(scene: Any) -> None:
     settings.color_mode = "RGB"
 
 
-def strips_of(editor: Any) -> Any:
+def sequencer_strips(editor: Any) -> Any:
     """The sequencer's strips (called sequences before 4.4)."""
     return editor.strips if hasattr(editor, "strips") else editor.sequences

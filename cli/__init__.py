@@ -13,9 +13,24 @@ from collections.abc import Sequence
 from ..core.errors import InnerfaceError
 
 COMMANDS = (
-    "demo", "convert", "key", "infer", "adapt", "hybrid", "flame-fit", "simulate", "landmarks",
-    "align", "check", "evaluate", "serve", "train", "report", "bench",
-)  # fmt: skip
+    "demo",
+    "convert",
+    "key",
+    "infer",
+    "adapt",
+    "hybrid",
+    "flame-fit",
+    "simulate",
+    "landmarks",
+    "align",
+    "check",
+    "evaluate",
+    "serve",
+    "train",
+    "report",
+    "bench",
+)
+DEVELOPER_COMMANDS = ("report", "bench")
 
 
 class _Parser(argparse.ArgumentParser):
@@ -23,23 +38,24 @@ class _Parser(argparse.ArgumentParser):
         raise InnerfaceError(f"{message}; see '{self.prog} --help'")
 
 
-def parser() -> argparse.ArgumentParser:
+def build_parser() -> argparse.ArgumentParser:
     """The whole command line; each command's module adds its own arguments."""
-    top = _Parser(prog="innerface", description="Facial performance capture without a camera, inside Blender.")
-    commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=_Parser)
+    top_parser = _Parser(prog="innerface", description="Facial performance capture without a camera, inside Blender.")
+    commands = top_parser.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=_Parser)
     for name in COMMANDS:
-        module = importlib.import_module(f".{name.replace('-', '_')}", __package__)
+        room = ".dev" if name in DEVELOPER_COMMANDS else ""
+        module = importlib.import_module(f"{room}.{name.replace('-', '_')}", __package__)
         sub = commands.add_parser(name, help=(module.__doc__ or "").strip().splitlines()[0], description=module.__doc__)
         sub.add_argument("--json", action="store_true", help="print one JSON object instead of text")
         module.arguments(sub)
         sub.set_defaults(run=module.run)
-    return top
+    return top_parser
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; 0 when done, 2 after a mistake that the user can mend (told in one line), 130 when interrupted."""
     try:
-        options = parser().parse_args(argv)
+        options = build_parser().parse_args(argv)
         result = options.run(options)
         if options.json:
             print(json.dumps(result))

@@ -13,58 +13,73 @@ from dataclasses import replace
 from typing import Any
 
 from ..core import formats
-from ..core.channels import ARKIT
 from ..core.errors import InnerfaceError
-from ..core.imu.layout import layout
+from ..core.face.channels import ARKIT
+from ..core.imu.layout import load_layout
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--imu", required=True, metavar="TAKE", help="the sensor take")
     parser.add_argument("--arkit", required=True, metavar="W.csv", help="the camera's take of the same performance")
     parser.add_argument("--out", required=True, metavar="P.npz", help="the adapter to write")
-    parser.add_argument("--align", action="store_true", help="the two are on clocks of their own: find which moment is which first")
-    parser.add_argument("--model", metavar="M", help="the model to correct (default: the shipped networks, offline and live)")
+    parser.add_argument(
+        "--align", action="store_true", help="the two are on clocks of their own: find which moment is which first"
+    )
+    parser.add_argument(
+        "--model", metavar="M", help="the model to correct (default: the shipped networks, offline and live)"
+    )
     parser.add_argument("--layout", default="default", metavar="L", help="sites: a shipped layout or a .json file")
 
 
 def run(options: argparse.Namespace) -> dict[str, Any]:
     try:
-        from ..core import align
-        from ..core.imu import adapt, examples, linear, model
+        from ..core.imu import adapter, linear_model, model
+        from ..core.imu.inference import estimate, imu_track
+        from ..core.imu.session import MotionToFace
         from ..core.imu.signal import FRAME_RATE
-        from ..core.infer import estimate, imu_track
-        from ..core.live import Stage
+        from ..core.imu.simulation import examples
+        from ..core.take import alignment
     except ImportError as error:
         raise InnerfaceError(f"adapting needs SciPy, which does not load ({error}); pip install scipy") from None
     if not options.out.endswith(".npz"):
         raise InnerfaceError(f"{options.out}: should end in .npz; change the name")
-    sites = layout(options.layout)
+    sites = load_layout(options.layout)
     imu, camera = formats.read_take(options.imu), formats.read_take(options.arkit)
     began = time.perf_counter()
     track = camera.weights()
     if options.align:
-        moving = linear.load()
-        found = align.align(align.moving(imu, sites, moving), align.moving(camera, sites, moving))
-        track = replace(track, time=found.a_time(track.time))
+        motion_model = linear_model.load()
+        clock_alignment = alignment.align(
+            alignment.motion_signal(imu, sites, motion_model), alignment.motion_signal(camera, sites, motion_model)
+        )
+        track = replace(track, time=clock_alignment.a_time(track.time))
     corrections, scores, seconds = {}, {}, 0.0
     for live in (False, True) if options.model is None else (False,):
-        chosen, notes = model.load(options.model, live)
+        base_model, notes = model.load(options.model, live)
         for note in notes:
             print(f"note: {note}", file=sys.stderr)
-        if chosen.id in corrections:  # the linear model, which stands in for both
+        if base_model.id in corrections:  # the linear model, which stands in for both
             continue
         try:
-            made = examples.paired(imu_track(imu), track, sites, live)
-            weights = (Stage(chosen, raw=True).push(made.motion) if live else estimate(chosen, made.motion))[0]
-            corrections[chosen.id], said = adapt.fit(made.motion, weights, made.weights[:, : len(ARKIT)], made.use)
+            example = examples.paired_example(imu_track(imu), track, sites, live)
+            weights = (
+                MotionToFace(base_model, raw=True).push(example.motion)
+                if live
+                else estimate(base_model, example.motion)
+            )[0]
+            corrections[base_model.id], score = adapter.fit(
+                example.motion, weights, example.weights[:, : len(ARKIT)], example.use
+            )
         except InnerfaceError as error:
             raise InnerfaceError(f"{options.imu}, {options.arkit}: {error}") from None
-        scores["live" if live else "offline"] = said
-        seconds = float(made.use.sum()) / FRAME_RATE
-    adapt.Adapter(adapt.layout_sites(), corrections, seconds).save(options.out)
-    spent = time.perf_counter() - began
+        scores["live" if live else "offline"] = score
+        seconds = float(example.use.sum()) / FRAME_RATE
+    adapter.Adapter(adapter.layout_sites(), corrections, seconds).save(options.out)
+    elapsed = time.perf_counter() - began
     if not options.json:
-        print(f"{options.out}: learned from {seconds:.1f} s of sensors and camera together, in {spent:.1f} s")
-        for name, said in scores.items():
-            print(f"mean square error of weights, {name}, on stretches left out: {said['before']:.4f} before, {said['after']:.4f} after")
-    return {"out": options.out, "paired_s": seconds, "seconds": spent, "mse": scores}
+        print(f"{options.out}: learned from {seconds:.1f} s of sensors and camera together, in {elapsed:.1f} s")
+        for name, score in scores.items():
+            print(
+                f"mean square error of weights, {name}, on stretches left out: {score['before']:.4f} before, {score['after']:.4f} after"
+            )
+    return {"out": options.out, "paired_s": seconds, "seconds": elapsed, "mse": scores}

@@ -13,114 +13,133 @@ from pathlib import Path
 from typing import Any
 
 from ..core import formats
-from ..core.align import Alignment
 from ..core.errors import InnerfaceError
 from ..core.formats import take_folder
-from ..core.imu.layout import layout
+from ..core.imu.layout import load_layout
 from ..core.take import Take
+from ..core.take.alignment import Alignment
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("a", metavar="A", help="the take (or sound) whose clock counts")
     parser.add_argument("b", metavar="B", help="the take (or sound) to be placed on it")
-    parser.add_argument("--layout", default="default", metavar="L", help="sites of IMU takes: a shipped layout or a .json file")
+    parser.add_argument(
+        "--layout", default="default", metavar="L", help="sites of IMU takes: a shipped layout or a .json file"
+    )
 
 
 def run(options: argparse.Namespace) -> dict[str, Any]:
     try:
-        from ..core import align
-        from ..core.imu import linear
+        from ..core.imu import linear_model
+        from ..core.take import alignment as align
     except ImportError as error:
         raise InnerfaceError(f"aligning needs SciPy, which does not load ({error}); pip install scipy") from None
-    takes = [None if _is_sound(path) else formats.read_take(path) for path in (options.a, options.b)]
+    takes = [None if _is_sound_file(path) else formats.read_take(path) for path in (options.a, options.b)]
     sounds = [Path(path) if take is None else take.sound for path, take in zip((options.a, options.b), takes)]
-    both = [take for take in takes if take is not None]
-    if len(both) < 2:
-        return _by_sound(options, takes, sounds)
-    if any(map(_of_electrodes, both)):
-        return _by_electrodes(options, *both)
-    sites, model = layout(options.layout), linear.load()
-    a, b = (align.moving(take, sites, model) for take in both)
-    heard = None
+    both_takes = [take for take in takes if take is not None]
+    if len(both_takes) < 2:
+        return _align_by_sound(options, takes, sounds)
+    if any(map(_is_electrode_take, both_takes)):
+        return _align_with_electrodes(options, *both_takes)
+    sites, model = load_layout(options.layout), linear_model.load()
+    a, b = (align.motion_signal(take, sites, model) for take in both_takes)
+    sound_result = None
     try:
-        found = align.by_timecode(align.align(a, b), *both)
+        clock_alignment = align.prefer_timecode(align.align(a, b), *both_takes)
     except InnerfaceError:
         if not all(sounds):
             raise
-        return _by_sound(options, takes, sounds)
-    if found.method != "timecode" and all(sounds):
+        return _align_by_sound(options, takes, sounds)
+    if clock_alignment.method != "timecode" and all(sounds):
         with suppress(InnerfaceError):  # silent, or of something else: the motion has decided
-            heard = _by_sound(options, takes, sounds)
-    if heard is not None:
-        return heard
+            sound_result = _align_by_sound(options, takes, sounds)
+    if sound_result is not None:
+        return sound_result
     if not options.json:
-        _tell(options, found, a.start, b.start)
-        for path, moved in ((options.a, a), (options.b, b)):
-            if moved.taps is not None:
-                print(f"{path}: three taps on the chin at {', '.join(f'{t - moved.start:.2f}' for t in moved.taps)} s from its start")
-    return _keys(found) | {"taps": {"a": None if a.taps is None else a.taps.tolist(), "b": None if b.taps is None else b.taps.tolist()}}
+        _print_alignment(options, clock_alignment, a.start_s, b.start_s)
+        for path, motion in ((options.a, a), (options.b, b)):
+            if motion.tap_times is not None:
+                print(
+                    f"{path}: three taps on the chin at {', '.join(f'{t - motion.start_s:.2f}' for t in motion.tap_times)} s from its start"
+                )
+    return _alignment_json(clock_alignment) | {
+        "taps": {
+            "a": None if a.tap_times is None else a.tap_times.tolist(),
+            "b": None if b.tap_times is None else b.tap_times.tolist(),
+        }
+    }
 
 
-def _tell(options: argparse.Namespace, found: Alignment, start_a: float, start_b: float) -> None:
-    print(f"{options.b} begins {found.a_time(start_b) - start_a:+.4f} s after {options.a} begins, by {found.method}")
-    print(f"time in A = (1 + {found.drift_ppm:.1f}e-6) x time in B {found.offset_s:+.4f} s; confidence {found.confidence:.2f}")
+def _print_alignment(options: argparse.Namespace, alignment: Alignment, start_a: float, start_b: float) -> None:
+    print(
+        f"{options.b} begins {alignment.a_time(start_b) - start_a:+.4f} s after {options.a} begins, by {alignment.method}"
+    )
+    print(
+        f"time in A = (1 + {alignment.drift_ppm:.1f}e-6) x time in B {alignment.offset_s:+.4f} s; confidence {alignment.confidence:.2f}"
+    )
 
 
-def _keys(found: Alignment) -> dict[str, Any]:
-    return {name: getattr(found, name) for name in ("offset_s", "drift_ppm", "confidence", "method", "correlation")}
+def _alignment_json(alignment: Alignment) -> dict[str, Any]:
+    return {name: getattr(alignment, name) for name in ("offset_s", "drift_ppm", "confidence", "method", "correlation")}
 
 
-def _of_electrodes(take: Take) -> bool:
+def _is_electrode_take(take: Take) -> bool:
     kinds = {t.kind for t in take.tracks.values()}
     return "biosignal" in kinds and not kinds & {"imu", "weights", "landmarks"}
 
 
-def _by_electrodes(options: argparse.Namespace, a: Take, b: Take) -> dict[str, Any]:
+def _align_with_electrodes(options: argparse.Namespace, a: Take, b: Take) -> dict[str, Any]:
     """By what the electrodes hear and the other one shows."""
-    from ..core.bio import align
-    from ..core.bio.signal import bio_track, even
-    from ..core.face_model import bundled
-    from ..core.landmarks.points import blind
+    from ..core.bio import alignment as align
+    from ..core.bio.signal import bio_track, to_uniform_rate
+    from ..core.face.face_model import load_bundled
+    from ..core.landmarks.points import without_eyes
     from ..core.landmarks.sources import landmarks_of
-    from ..core.weights import Performer, weights_of
+    from ..core.pipeline import PerformerSettings, solve_weights
 
-    if _of_electrodes(a) and _of_electrodes(b):
-        raise InnerfaceError(f"{options.a} and {options.b}: are both of electrodes, which show no face to be compared; align each with the camera's take")
-    worn, seen = (a, b) if _of_electrodes(a) else (b, a)
-    if not any(t.kind in ("weights", "landmarks") for t in seen.tracks.values()):
-        seen = weights_of(seen, Performer(options.layout)).take
-        points = blind(landmarks_of(seen, bundled())[0])  # the eyes of IMUs are made up
+    if _is_electrode_take(a) and _is_electrode_take(b):
+        raise InnerfaceError(
+            f"{options.a} and {options.b}: are both of electrodes, which show no face to be compared; align each with the camera's take"
+        )
+    electrode_take, face_take = (a, b) if _is_electrode_take(a) else (b, a)
+    if not any(t.kind in ("weights", "landmarks") for t in face_take.tracks.values()):
+        face_take = solve_weights(face_take, PerformerSettings(options.layout)).take
+        points = without_eyes(landmarks_of(face_take, load_bundled())[0])  # the eyes of IMUs are made up
     else:
-        points = landmarks_of(seen, bundled())[0]
-    signal = even(bio_track(worn))
-    found = align.align(signal, points)  # time of the camera by time of the electrodes
-    found = found if worn is b else align.inverse(found)
+        points = landmarks_of(face_take, load_bundled())[0]
+    signal = to_uniform_rate(bio_track(electrode_take))
+    clock_alignment = align.align(signal, points)  # time of the camera by time of the electrodes
+    clock_alignment = clock_alignment if electrode_take is b else align.invert(clock_alignment)
     starts = (float(points.time[0]), signal.start)
     if not options.json:
-        _tell(options, found, *(starts if worn is b else reversed(starts)))
-    return _keys(found)
+        _print_alignment(options, clock_alignment, *(starts if electrode_take is b else reversed(starts)))
+    return _alignment_json(clock_alignment)
 
 
-def _is_sound(path: str) -> bool:
-    return Path(path).suffix.lower() in take_folder.SOUND
+def _is_sound_file(path: str) -> bool:
+    return Path(path).suffix.lower() in take_folder.SOUND_SUFFIXES
 
 
-def _by_sound(options: argparse.Namespace, takes: list[Take | None], sounds: list[Path | None]) -> dict[str, Any]:
+def _align_by_sound(options: argparse.Namespace, takes: list[Take | None], sounds: list[Path | None]) -> dict[str, Any]:
     """By what both heard."""
-    from ..core import audio
+    from ..core.take import audio
     from . import blender
 
     for path, sound in zip((options.a, options.b), sounds):
         if sound is None:
-            raise InnerfaceError(f"{path}: has no sound of its own to be compared with; put its recording beside it, with the same name")
-    blender.load()
-    from ..blender_addon.sound import samples
+            raise InnerfaceError(
+                f"{path}: has no sound of its own to be compared with; put its recording beside it, with the same name"
+            )
+    blender.load_bpy()
+    from ..blender_addon.animation.sound import read_samples
 
-    found = audio.align(*(samples(sound, audio.RATE) for sound in sounds if sound is not None))
-    first = [0.0 if take is None else float(next(iter(take.tracks.values())).time[0]) for take in takes]
-    slope = 1 + found.drift_ppm * 1e-6
-    offset = found.offset_s + first[0] - slope * first[1]  # sounds begin with the takes' first rows
+    alignment = audio.align(*(read_samples(sound, audio.RATE) for sound in sounds if sound is not None))
+    first_times = [0.0 if take is None else float(next(iter(take.tracks.values())).time[0]) for take in takes]
+    slope = 1 + alignment.drift_ppm * 1e-6
+    offset = alignment.offset_s + first_times[0] - slope * first_times[1]  # sounds begin with the takes' first rows
     if not options.json:
-        print(f"{options.b} begins {found.offset_s:+.4f} s after {options.a} begins, by sound")
-        print(f"time in A = (1 + {found.drift_ppm:.1f}e-6) x time in B {offset:+.4f} s; confidence {found.confidence:.2f}")
-    return {"offset_s": offset, "drift_ppm": found.drift_ppm, "confidence": found.confidence, "method": "sound"}
+        print(f"{options.b} begins {alignment.offset_s:+.4f} s after {options.a} begins, by sound")
+        print(
+            f"time in A = (1 + {alignment.drift_ppm:.1f}e-6) x time in B {offset:+.4f} s; confidence {alignment.confidence:.2f}"
+        )
+    return {"offset_s": offset, "drift_ppm": alignment.drift_ppm, "confidence": alignment.confidence, "method": "sound"}

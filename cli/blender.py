@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from ..core.errors import InnerfaceError
-from .progress import quiet
+from .progress import suppress_stdout
 from .rates import blender_rate
 
 
-def load() -> Any:
+def load_bpy() -> Any:
     """The `bpy` module. Raises InnerfaceError where it cannot be had."""
     try:
         import bpy
@@ -20,7 +20,7 @@ def load() -> Any:
                 "keying needs Blender: pip install 'innerface[blender]', or run inside Blender with 'blender -c innerface ...'"
             ) from None
         raise InnerfaceError(f"Blender's library does not load ({error}); install the missing system library") from None
-    from ..blender_addon import settings
+    from ..blender_addon.properties import settings
 
     settings.register_data()  # characters may hold a mapping of their own
     return bpy
@@ -28,9 +28,9 @@ def load() -> Any:
 
 def empty_scene(fps: str) -> Any:
     """A fresh file with one empty scene at `fps`, whose first frame is 0: a frame number is a time."""
-    bpy = load()
+    bpy = load_bpy()
     number, base = blender_rate(fps)
-    with quiet():
+    with suppress_stdout():
         bpy.ops.wm.read_homefile(use_factory_startup=True, use_empty=True)
     scene = bpy.context.scene
     scene.render.fps, scene.render.fps_base = number, base
@@ -40,32 +40,36 @@ def empty_scene(fps: str) -> Any:
 
 def open_character(path: str, fps: str | None) -> tuple[Any, list[str]]:
     """Open a user's .blend: (scene, notes). Its rate stays unless `fps` says otherwise. Raises InnerfaceError."""
-    bpy = load()
+    bpy = load_bpy()
     file = Path(path)
     if not file.is_file():
         raise InnerfaceError(f"{path}: there is no such file; check the path given with --character")
     try:
-        with quiet():
+        with suppress_stdout():
             bpy.ops.wm.open_mainfile(filepath=str(file), load_ui=False)
     except RuntimeError as error:
-        raise InnerfaceError(f"{path}: Blender cannot open it ({str(error).strip().splitlines()[-1]}); give a .blend file") from None
+        raise InnerfaceError(
+            f"{path}: Blender cannot open it ({str(error).strip().splitlines()[-1]}); give a .blend file"
+        ) from None
     scene = bpy.context.scene
     notes = []
     if fps is not None:
         number, base = blender_rate(fps)
-        was = scene.render.fps / scene.render.fps_base
-        if abs(was - number / base) > 1e-4:
-            notes.append(f"{file.name}: the scene's rate was changed from {was:.3f} to {number / base:.3f} fps, as --fps says")
+        previous_rate = scene.render.fps / scene.render.fps_base
+        if abs(previous_rate - number / base) > 1e-4:
+            notes.append(
+                f"{file.name}: the scene's rate was changed from {previous_rate:.3f} to {number / base:.3f} fps, as --fps says"
+            )
         scene.render.fps, scene.render.fps_base = number, base
     return scene, notes
 
 
 def save(path: Path) -> None:
     """Save the open file as a copy at `path`."""
-    bpy = load()
+    bpy = load_bpy()
     path.unlink(missing_ok=True)  # else Blender keeps the placeholder as a .blend1 backup
     try:
-        with quiet():
+        with suppress_stdout():
             bpy.ops.wm.save_as_mainfile(filepath=str(path), copy=True, compress=True, check_existing=False)
     except RuntimeError as error:
         raise InnerfaceError(

@@ -12,74 +12,93 @@ from typing import Any
 
 from ..core import formats
 from ..core.errors import InnerfaceError
-from ..core.face_model import bundled
-from ..core.imu.layout import layout
+from ..core.face.face_model import load_bundled
+from ..core.imu.layout import load_layout
 from ..core.take import Take
 from .spans import span
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("take", metavar="TAKE", help="a take of face IMUs or of electrodes: .imu.csv, .bio.csv or .mcap")
+    parser.add_argument(
+        "take", metavar="TAKE", help="a take of face IMUs or of electrodes: .imu.csv, .bio.csv or .mcap"
+    )
     parser.add_argument("--neutral", metavar="START:END", help="seconds in which the face is relaxed (default: found)")
-    parser.add_argument("--turn", metavar="START:END", help="seconds in which the head nods and shakes (default: found)")
+    parser.add_argument(
+        "--turn", metavar="START:END", help="seconds in which the head nods and shakes (default: found)"
+    )
     parser.add_argument("--layout", default="default", metavar="L", help="sites: a shipped layout or a .json file")
-    for action, what in (("smile", "a smile"), ("brows", "raised brows"), ("jaw", "a dropped jaw")):
-        parser.add_argument(f"--{action}", metavar="START:END", help=f"seconds in which {what} is held")
+    for action, description in (("smile", "a smile"), ("brows", "raised brows"), ("jaw", "a dropped jaw")):
+        parser.add_argument(f"--{action}", metavar="START:END", help=f"seconds in which {description} is held")
 
 
 def run(options: argparse.Namespace) -> dict[str, Any]:
     try:
         from ..core.imu import quality
+        from ..core.imu.inference import imu_track
         from ..core.imu.motion import calibrate_take
         from ..core.imu.signal import from_track
-        from ..core.infer import imu_track
     except ImportError as error:
         raise InnerfaceError(f"checking needs SciPy, which does not load ({error}); pip install scipy") from None
     take = formats.read_take(options.take)
     kinds = {t.kind for t in take.tracks.values()}
     if "biosignal" in kinds and "imu" not in kinds:
-        return _electrodes(take, options)
-    sites = layout(options.layout)
-    performed = {a: span(getattr(options, a), f"--{a}") for a in quality.ACTIONS}
-    performed = {a: s for a, s in performed.items() if s is not None}
+        return _check_electrodes(take, options)
+    sites = load_layout(options.layout)
+    action_spans = {a: span(getattr(options, a), f"--{a}") for a in quality.ACTIONS}
+    action_spans = {a: s for a, s in action_spans.items() if s is not None}
     signal = from_track(imu_track(take))
     try:
-        found, motion = calibrate_take(signal, sites, span(options.neutral, "--neutral"), span(options.turn, "--turn"))
+        calibration, motion = calibrate_take(
+            signal, sites, span(options.neutral, "--neutral"), span(options.turn, "--turn")
+        )
     except InnerfaceError as error:
         raise InnerfaceError(f"{options.take}: {error}") from None
-    places = quality.check_places(motion, performed, quality.signatures(bundled(), sites, motion.sites)) if performed else []
-    report = quality.report(signal, found, motion)
-    words = [*take.notes, *found.notes, *(q.words for q in report if q.words), *places]
+    placement_problems = (
+        quality.check_placement(motion, action_spans, quality.action_signatures(load_bundled(), sites, motion.sites))
+        if action_spans
+        else []
+    )
+    report = quality.report(signal, calibration, motion)
+    warnings = [*take.notes, *calibration.notes, *(q.words for q in report if q.words), *placement_problems]
     if not options.json:
-        print("neutral {:.2f}:{:.2f}, turn {:.2f}:{:.2f} (seconds from the first row)".format(*found.neutral_span, *found.turn_span))
+        print(
+            "neutral {:.2f}:{:.2f}, turn {:.2f}:{:.2f} (seconds from the first row)".format(
+                *calibration.neutral_span, *calibration.turn_span
+            )
+        )
         print(f"{'site':<20}{'noise deg':>10}{'m/s^2':>8}{'strayed deg':>13}{'drift deg/min':>15}{'loss':>8}")
         for q in report:
-            print(f"{q.site:<20}{q.noise_deg:>10.3f}{q.noise_accel:>8.3f}{q.still_deg:>13.2f}{q.drift_dpm:>15.1f}{q.loss:>8.1%}")
-        for line in words:
+            print(
+                f"{q.site:<20}{q.noise_deg:>10.3f}{q.noise_accel:>8.3f}{q.still_deg:>13.2f}{q.drift_dpm:>15.1f}{q.loss:>8.1%}"
+            )
+        for line in warnings:
             print(f"! {line}")
-        if performed and not places:
-            print(f"every site moves as its name says ({', '.join(performed)})")
-        if not performed:
+        if action_spans and not placement_problems:
+            print(f"every site moves as its name says ({', '.join(action_spans)})")
+        if not action_spans:
             print("places were not checked: name the seconds of --smile, --brows and --jaw")
     return {
-        "neutral": list(found.neutral_span),
-        "turn": list(found.turn_span),
+        "neutral": list(calibration.neutral_span),
+        "turn": list(calibration.turn_span),
         "quality": [asdict(q) for q in report],
-        "places": places if performed else None,
-        "words": words,
+        "places": placement_problems if action_spans else None,
+        "words": warnings,
     }
 
 
-def _electrodes(take: Take, options: argparse.Namespace) -> dict[str, Any]:
+def _check_electrodes(take: Take, options: argparse.Namespace) -> dict[str, Any]:
     from ..core.bio import quality
-    from ..core.bio.signal import bio_track, even
+    from ..core.bio.signal import bio_track, to_uniform_rate
 
-    report = quality.report(even(bio_track(take)))
-    words = [*take.notes, *(f"electrode {e.channel}: {e.bad or e.poor}" for e in report if e.bad or e.poor)]
+    report = quality.assess_electrodes(to_uniform_rate(bio_track(take)))
+    warnings = [
+        *take.notes,
+        *(f"electrode {e.channel}: {e.fault or e.warning}" for e in report if e.fault or e.warning),
+    ]
     if not options.json:
         print(f"{'electrode':<20}{'rest uV':>10}{'loudest':>10}{'mains':>8}{'missing':>9}")
         for e in report:
             print(f"{e.channel:<20}{e.rest_uv:>10.1f}{e.peak_uv:>10.1f}{e.mains_uv:>8.1f}{e.missing:>9.1%}")
-        for line in words:
+        for line in warnings:
             print(f"! {line}")
-    return {"quality": [asdict(e) for e in report], "words": words}
+    return {"quality": [asdict(e) for e in report], "words": warnings}

@@ -17,27 +17,35 @@ from ..core import formats
 from ..core.errors import InnerfaceError
 from ..core.take import Take
 
-_BLEND = (b"BLENDER", b"\x28\xb5\x2f\xfd", b"\x1f\x8b")  # plain, and packed by Zstandard or gzip
+_BLEND_MAGIC = (b"BLENDER", b"\x28\xb5\x2f\xfd", b"\x1f\x8b")  # plain, and packed by Zstandard or gzip
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("take", metavar="IN", help="the take to read")
     parser.add_argument("out", metavar="OUT", help="the file to write")
-    parser.add_argument("--object", action="append", default=[], metavar="NAME", help="of a .blend with several faces: a mesh of the one that is meant")
-    parser.add_argument("--format", choices=sorted(formats.WRITERS), help="write this format whatever OUT's suffix says")
+    parser.add_argument(
+        "--object",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="of a .blend with several faces: a mesh of the one that is meant",
+    )
+    parser.add_argument(
+        "--format", choices=sorted(formats.WRITERS), help="write this format whatever OUT's suffix says"
+    )
 
 
 def run(options: argparse.Namespace) -> dict[str, Any]:
-    take, more = _from_blend(options) if _is_blend(options.take) else (formats.read_take(options.take), {})
-    if options.object and not more:
+    take, blend_info = _take_from_blend(options) if _is_blend(options.take) else (formats.read_take(options.take), {})
+    if options.object and not blend_info:
         raise InnerfaceError("--object names a mesh of a .blend, and IN is none; leave it away")
     formats.write_take(take, options.out, options.format)
     for note in take.notes:
         print(f"note: {note}", file=sys.stderr)
     track = next(iter(take.tracks.values()))
     if not options.json:
-        if more:
-            print(f"read from {more['face']}; residual {more['residual']:.4f}")
+        if blend_info:
+            print(f"read from {blend_info['face']}; residual {blend_info['residual']:.4f}")
         print(
             f"{options.out}: {track.kind}, {len(track.time)} rows, {track.duration:.3f} s, {track.rate:.2f} rows/s, {len(track.columns)} channels"
         )
@@ -48,28 +56,33 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
         "duration_s": track.duration,
         "rate": track.rate,
         "notes": take.notes,
-    } | more
+    } | blend_info
 
 
 def _is_blend(path: str) -> bool:
     try:
         with open(path, "rb") as source:
-            return source.read(7).startswith(_BLEND)
+            return source.read(7).startswith(_BLEND_MAGIC)
     except OSError:
         return False
 
 
-def _from_blend(options: argparse.Namespace) -> tuple[Take, dict[str, Any]]:
+def _take_from_blend(options: argparse.Namespace) -> tuple[Take, dict[str, Any]]:
     """What plays on the face of a .blend."""
     from . import blender
-    from .progress import quiet, step
+    from .progress import step, suppress_stdout
 
-    blender.load()
-    from ..blender_addon import back_out, face
+    blender.load_bpy()
+    from ..blender_addon.character import face
+    from ..blender_addon.export import export_take
 
     scene, _ = blender.open_character(options.take, None)
-    whole = list(scene.objects)
-    target = face.named_face(whole, options.object, options.take) if options.object else face.find_face(whole, options.take)
-    with step("reading the scene") as bar, quiet():
-        found = back_out.read_back(target, scene, bar)
-    return found.take, {"residual": found.residual, "face": target.name}
+    objects = list(scene.objects)
+    target = (
+        face.named_face(objects, options.object, options.take)
+        if options.object
+        else face.find_face(objects, options.take)
+    )
+    with step("reading the scene") as bar, suppress_stdout():
+        exported = export_take.export_take(target, scene, bar)
+    return exported.take, {"residual": exported.residual, "face": target.name}

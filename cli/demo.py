@@ -17,12 +17,12 @@ from typing import Any
 
 from ..core import formats, performance
 from ..core.errors import InnerfaceError
-from ..core.files import replacing
+from ..core.files import atomic_write
+from ..core.pipeline import to_weights_take
 from ..core.take import Take, Track
-from ..core.weights import weights_take
 from . import blender
 from .key import key_takes
-from .progress import quiet, step, without_display
+from .progress import filter_display_errors, step, suppress_stdout
 from .rates import blender_rate
 
 FILES = {
@@ -39,7 +39,9 @@ FILES = {
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", default="out/demo", metavar="DIR", help="folder to write into (default out/demo)")
-    parser.add_argument("--take", metavar="FILE", help="use this take, of sensors or weights, instead of a made-up performance")
+    parser.add_argument(
+        "--take", metavar="FILE", help="use this take, of sensors or weights, instead of a made-up performance"
+    )
     parser.add_argument("--fps", default="24", metavar="F", help="frames per second (default 24)")
     parser.add_argument("--seed", type=int, default=7, metavar="N", help="seed of the made-up performance")
 
@@ -52,71 +54,80 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
         raise InnerfaceError(f"--seed {options.seed}: give a whole number from 0")
     if options.take:
         take, truth, figures = formats.read_take(options.take), None, None
-        result_take = weights_take(take)
+        result_take = to_weights_take(take)
         result_take.weights()
     else:
-        take, truth, result_take, figures = sensors(options.seed)
-    wanted = [name for name in FILES if truth is not None or name != "truth.csv"]
-    bpy = blender.load()
-    from ..blender_addon import studio
+        take, truth, result_take, figures = simulated_capture(options.seed)
+    names = [name for name in FILES if truth is not None or name != "truth.csv"]
+    bpy = blender.load_bpy()
+    from ..blender_addon.export import studio
 
     with ExitStack() as stack:  # all files or none
-        files = {name: stack.enter_context(replacing(out / name)) for name in wanted}
+        files = {name: stack.enter_context(atomic_write(out / name)) for name in names}
         with step("writing the take"):
             formats.write_take(take, files["take.mcap"])
             formats.write_take(result_take, files["weights.csv"], "llf")
             if truth is not None:
                 formats.write_take(truth, files["truth.csv"], "llf")
         outputs: dict[str, str | None] = {kind: str(files[f"scene.{kind}"]) for kind in ("blend", "fbx", "glb")}
-        result = key_takes([result_take], outputs, fps=options.fps, silent=True, beside=truth)
-        with step("rendering the preview") as bar, quiet(), without_display():
+        result = key_takes([result_take], outputs, fps=options.fps, silent=True, comparison_take=truth)
+        with step("rendering the preview") as bar, suppress_stdout(), filter_display_errors():
             studio.render_preview(bpy.context.scene, files["preview.mp4"], progress=bar)
-        with step("rendering the shapes"), quiet(), without_display():
+        with step("rendering the shapes"), suppress_stdout(), filter_display_errors():
             studio.contact_sheet(files["contact_sheet.png"], width=1800)
     seconds = time.monotonic() - began
-    seconds_long = result_take.weights().duration
+    take_duration = result_take.weights().duration
     if not options.json:
-        source = options.take or f"a made-up performance (seed {options.seed}) through simulated sensors; nothing of it is a recording"
-        print(f"\n{source}: {seconds_long:.1f} s, keyed on the bundled head in {out}/")
+        source_description = (
+            options.take
+            or f"a made-up performance (seed {options.seed}) through simulated sensors; nothing of it is a recording"
+        )
+        print(f"\n{source_description}: {take_duration:.1f} s, keyed on the bundled head in {out}/")
         if figures is not None:
             print(
                 "mean error on the {region}: {pve_mm:.2f} mm from sensors, {neutral_mm:.2f} mm by a face that never moves, "
                 "{mean_face_mm:.2f} mm by the take's mean face".format(**figures)
             )
-        for name in wanted:
+        for name in names:
             print(f"  {name:<18} {(out / name).stat().st_size / 1024:8.0f} KiB  {FILES[name]}")
         print(f"done in {seconds:.0f} s", file=sys.stderr)
-    return {"dir": str(out), "files": wanted, "seconds": seconds, "made_up": options.take is None, "error": figures} | {
+    return {"dir": str(out), "files": names, "seconds": seconds, "made_up": options.take is None, "error": figures} | {
         "takes": result["takes"]
     }
 
 
-def sensors(seed: int) -> tuple[Take, Take, Take, dict[str, Any]]:
+def simulated_capture(seed: int) -> tuple[Take, Take, Take, dict[str, Any]]:
     """A made-up performance on the whole road: the simulated sensor take, the truth, what is inferred of it, and how far that is off."""
     try:
-        from ..core import infer, metrics
-        from ..core.face_model import bundled
-        from ..core.imu import model
-        from ..core.imu.effects import PRESETS
-        from ..core.imu.layout import layout
-        from ..core.imu.simulate import simulate
+        from ..core.face import metrics
+        from ..core.face.face_model import load_bundled
+        from ..core.imu import inference, model
+        from ..core.imu.layout import load_layout
+        from ..core.imu.simulation.effects import PRESETS
+        from ..core.imu.simulation.simulate import simulate
     except ImportError as error:
-        raise InnerfaceError(f"simulated sensors need SciPy, which does not load ({error}); give a take of yours with --take") from None
-    face, sites = bundled(), layout()
+        raise InnerfaceError(
+            f"simulated sensors need SciPy, which does not load ({error}); give a take of yours with --take"
+        ) from None
+    face, sites = load_bundled(), load_layout()
     with step("performing with sensors"):
-        truth = performance.perform(seed)
+        truth = performance.demo_performance(seed)
         truth.name = "truth"
-        own = replace(PRESETS["studio"], sway_deg=0.0, torso_deg=0.0, glance_deg=0.0, beat_deg=0.0)  # the performance moves the head itself
-        take = simulate(truth.weights(), face, sites, own, seed)
+        effects = replace(
+            PRESETS["studio"], sway_deg=0.0, torso_deg=0.0, glance_deg=0.0, beat_deg=0.0
+        )  # the performance moves the head itself
+        take = simulate(truth.weights(), face, sites, effects, seed)
     with step("calibrating, inferring"):
-        track = infer.infer(take, sites, model.load()[0]).take.weights()
-        inside = (track.time >= truth.weights().time[0]) & (track.time <= truth.weights().time[-1])
-        track = Track("weights", track.time[inside], track.columns, track.values[inside])  # the performance, without relaxing and nodding
-        said = metrics.evaluate(track, truth.weights(), face)
+        track = inference.infer(take, sites, model.load()[0]).take.weights()
+        in_performance = (track.time >= truth.weights().time[0]) & (track.time <= truth.weights().time[-1])
+        track = Track(
+            "weights", track.time[in_performance], track.columns, track.values[in_performance]
+        )  # the performance, without relaxing and nodding
+        evaluation = metrics.evaluate(track, truth.weights(), face)
     figures = {
-        "region": said["region"],
-        "pve_mm": said["pve_mm"]["mean"],
-        "neutral_mm": said["neutral"]["pve_mm"]["mean"],
-        "mean_face_mm": said["mean_face"]["pve_mm"]["mean"],
+        "region": evaluation["region"],
+        "pve_mm": evaluation["pve_mm"]["mean"],
+        "neutral_mm": evaluation["neutral"]["pve_mm"]["mean"],
+        "mean_face_mm": evaluation["mean_face"]["pve_mm"]["mean"],
     }
     return take, truth, Take("from sensors", {"weights": track}), figures

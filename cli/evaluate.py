@@ -11,8 +11,9 @@ import argparse
 import math
 from typing import Any
 
-from ..core import formats, metrics
-from ..core.face_model import face_model
+from ..core import formats
+from ..core.face import metrics
+from ..core.face.face_model import load_face_model
 from ..core.landmarks import points
 from ..core.take import Take
 
@@ -20,31 +21,35 @@ from ..core.take import Take
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--pred", required=True, metavar="W.csv", help="the take to judge")
     parser.add_argument("--truth", required=True, metavar="W.csv", help="the take it should be")
-    parser.add_argument("--face", metavar="FACE", help="bundled, or an .npz laid out as ICT-FaceKit's (default: ICT where found)")
+    parser.add_argument(
+        "--face", metavar="FACE", help="bundled, or an .npz laid out as ICT-FaceKit's (default: ICT where found)"
+    )
 
 
 def run(options: argparse.Namespace) -> dict[str, Any]:
     pred, truth = formats.read_take(options.pred), formats.read_take(options.truth)
-    if points.find(pred) is not None or points.find(truth) is not None:
-        return _landmarks(options, pred, truth)
-    result = metrics.evaluate(pred.weights(), truth.weights(), face_model(options.face))
-    result = _without_nan(result)
+    if points.find_landmarks(pred) is not None or points.find_landmarks(truth) is not None:
+        return _evaluate_landmarks(options, pred, truth)
+    result = metrics.evaluate(pred.weights(), truth.weights(), load_face_model(options.face))
+    result = _nan_to_none(result)
     if not options.json:
-        _table(result)
+        _print_table(result)
     return result
 
 
-def _landmarks(options: argparse.Namespace, pred: Take, truth: Take) -> dict[str, Any]:
+def _evaluate_landmarks(options: argparse.Namespace, pred: Take, truth: Take) -> dict[str, Any]:
     """Landmarks; a take of weights beside them is turned into landmarks first."""
     from ..core.landmarks import metrics as figures
     from ..core.landmarks.sources import landmarks_of
 
-    face = face_model(options.face)
+    face = load_face_model(options.face)
     (a, _), (b, _) = (landmarks_of(take, face) for take in (pred, truth))
-    result = _without_nan(figures.evaluate(a, b))
+    result = _nan_to_none(figures.evaluate(a, b))
     if not options.json:
         groups = list(result["mae_mm_by_group"]["pred"])
-        print(f"{result['rows']} rows matched by {result['matched_by']}; {result['interocular_mm']:.1f} mm between the pupils")
+        print(
+            f"{result['rows']} rows matched by {result['matched_by']}; {result['interocular_mm']:.1f} mm between the pupils"
+        )
         print(f"{'':<12}{'MAE mm':>8}{'NME %':>8}{'under 2.66 mm':>15}" + "".join(f"{g:>9}" for g in groups))
         for title, name in (("prediction", "pred"), ("mean face", "mean_face"), ("rest face", "rest_face")):
             row = result if name == "pred" else result[name]
@@ -55,14 +60,14 @@ def _landmarks(options: argparse.Namespace, pred: Take, truth: Take) -> dict[str
     return result
 
 
-def _without_nan(value: Any) -> Any:
+def _nan_to_none(value: Any) -> Any:
     """JSON knows no NaN."""
     if isinstance(value, dict):
-        return {k: _without_nan(v) for k, v in value.items()}
+        return {k: _nan_to_none(v) for k, v in value.items()}
     return None if isinstance(value, float) and math.isnan(value) else value
 
 
-def _table(result: dict[str, Any]) -> None:
+def _print_table(result: dict[str, Any]) -> None:
     print(f"{result['rows']} rows matched by {result['matched_by']}; millimetres on {result['region']}")
     print(f"{'':<12}{'weights MSE':>32}{'PVE mm':>28}{'PVE_LMK mm':>28}")
     print(f"{'':<12}{'median      mean       std':>32}{'median    mean     std':>28}{'median    mean     std':>28}")
@@ -77,13 +82,13 @@ def _table(result: dict[str, Any]) -> None:
         print(
             f"  {group:<18}{value:>10.5f}{result['mse_by_group']['neutral'][group]:>10.5f}{result['mse_by_group']['mean_face'][group]:>12.5f}"
         )
-    known = {c: r for c, r in result["correlation"].items() if r is not None}
-    if known:
-        worst = sorted(known, key=known.get)[:5]  # type: ignore[arg-type]
+    correlations = {c: r for c, r in result["correlation"].items() if r is not None}
+    if correlations:
+        worst = sorted(correlations, key=correlations.get)[:5]  # type: ignore[arg-type]
         print(
-            f"\nchannel correlation: median {sorted(known.values())[len(known) // 2]:.3f}; lowest: {', '.join(f'{c} {known[c]:.2f}' for c in worst)}"
+            f"\nchannel correlation: median {sorted(correlations.values())[len(correlations) // 2]:.3f}; lowest: {', '.join(f'{c} {correlations[c]:.2f}' for c in worst)}"
         )
-    lips, shake = result["lip_closure"], result["jitter"]
-    if lips["closures"]:
-        print(f"lip closures hit: {lips['hit_rate']:.0%} of {lips['closures']}")
-    print(f"jitter: {shake['pred']:.5f} against {shake['truth']:.5f} in the truth")
+    lip_closure, jitter = result["lip_closure"], result["jitter"]
+    if lip_closure["closures"]:
+        print(f"lip closures hit: {lip_closure['hit_rate']:.0%} of {lip_closure['closures']}")
+    print(f"jitter: {jitter['pred']:.5f} against {jitter['truth']:.5f} in the truth")

@@ -20,62 +20,87 @@ STAND_IN = "stand-in"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("landmarks", metavar="L.landmarks.csv", help="the points: a .landmarks.csv, or any take with landmarks in it")
-    parser.add_argument("--flame", required=True, metavar="MODEL", help=f"your FLAME model, .pkl or .npz; or {STAND_IN}")
-    parser.add_argument("--out", required=True, metavar="F.flame.npz", help="the FLAME take to write (.flame.npz or .mcap)")
+    parser.add_argument(
+        "landmarks", metavar="L.landmarks.csv", help="the points: a .landmarks.csv, or any take with landmarks in it"
+    )
+    parser.add_argument(
+        "--flame", required=True, metavar="MODEL", help=f"your FLAME model, .pkl or .npz; or {STAND_IN}"
+    )
+    parser.add_argument(
+        "--out", required=True, metavar="F.flame.npz", help="the FLAME take to write (.flame.npz or .mcap)"
+    )
     parser.add_argument("--embedding", metavar="FILE", help="where the points lie on the model: .pkl, .npy or .npz")
-    parser.add_argument("--shape-from", metavar="TAKE", help="the performer's identity: an earlier .flame.npz, or other landmarks (default: found here)")
+    parser.add_argument(
+        "--shape-from",
+        metavar="TAKE",
+        help="the performer's identity: an earlier .flame.npz, or other landmarks (default: found here)",
+    )
 
 
 def run(options: argparse.Namespace) -> dict[str, Any]:
     import numpy as np
 
     try:
-        from ..core.face_model import bundled
-        from ..core.flame import embedding, fit, model, stand_in, tracks
-        from ..core.landmarks import align, points, sources
+        from ..core.face.face_model import load_bundled
+        from ..core.flame import embedding, fit, flame_track, model, stand_in
+        from ..core.landmarks import points, procrustes, sources
         from ..core.take import Take
     except ImportError as error:
         raise InnerfaceError(f"fitting needs SciPy, which does not load ({error}); pip install scipy") from None
     if not options.out.lower().endswith((".flame.npz", ".mcap")):
         raise InnerfaceError(f"{options.out}: a FLAME take is a .flame.npz or an .mcap; end the name so")
-    if Path(options.out).exists() and any(Path(p).exists() and Path(options.out).samefile(p) for p in (options.landmarks, options.flame)):
+    if Path(options.out).exists() and any(
+        Path(p).exists() and Path(options.out).samefile(p) for p in (options.landmarks, options.flame)
+    ):
         raise InnerfaceError(f"{options.out}: is what is read; write to another file")
     take = formats.read_take(options.landmarks)
-    points.require(take)
-    track, notes = sources.landmarks_of(take, bundled())
+    points.require_landmarks(take)
+    track, notes = sources.landmarks_of(take, load_bundled())
     if options.flame == STAND_IN:
         notes.append("the face is a generated stand-in, not FLAME; its expressions mean nothing to other programs")
-        face = stand_in.stand_in()
+        face = stand_in.make_stand_in()
     else:
         face = model.load(options.flame)
-    where = embedding.embedding(face, options.embedding)
-    notes += where.notes
-    fitter = fit.Fitter(face, where)
+    face_embedding = embedding.load_embedding(face, options.embedding)
+    notes += face_embedding.notes
+    fitter = fit.FlameFitter(face, face_embedding)
     if options.shape_from:
-        other = formats.read_take(options.shape_from)
-        shaped = tracks.find(other)
-        if shaped is None:
-            fitter.learn(points.points_of(align.common(points.require(other))))
+        shape_take = formats.read_take(options.shape_from)
+        shape_track = flame_track.find_flame(shape_take)
+        if shape_track is None:
+            fitter.learn(points.points_of(procrustes.to_face_space(points.require_landmarks(shape_take))))
             shape = fitter.shape
         else:
-            shape = tracks.arrays_of(shaped)["shape"]
-            if shaped.meta.get("model", face.sha) != face.sha:
-                notes.append(f"{options.shape_from} was fitted with another model file; its identity may be another's here")
-        fitter = fit.Fitter(face, where, shape)
+            shape = flame_track.arrays_of(shape_track)["shape"]
+            if shape_track.meta.get("model", face.sha) != face.sha:
+                notes.append(
+                    f"{options.shape_from} was fitted with another model file; its identity may be another's here"
+                )
+        fitter = fit.FlameFitter(face, face_embedding, shape)
     began = time.perf_counter()
     with step("fitting") as bar:
         fitted = fitter.fit(points.points_of(track), bar)
     seconds = time.perf_counter() - began
-    lost = int(np.isnan(fitted.residual).sum())
-    if lost:
-        notes.append(f"{lost} of {len(track.time)} rows have no points; they were bridged")
+    missing_rows = int(np.isnan(fitted.residual).sum())
+    if missing_rows:
+        notes.append(f"{missing_rows} of {len(track.time)} rows have no points; they were bridged")
     formats.write_take(
-        Take(take.name, {tracks.KIND: tracks.flame_track(track.time, fitted.expression, fitted.jaw, fitted.eyes, fitted.neck, fitted.shape, face.sha)}),
+        Take(
+            take.name,
+            {
+                flame_track.KIND: flame_track.build_flame_track(
+                    track.time, fitted.expression, fitted.jaw, fitted.eyes, fitted.neck, fitted.shape, face.sha
+                )
+            },
+        ),
         options.out,
     )
-    percent = 100 * fitted.residual[np.isfinite(fitted.residual)]
-    residual = {"median": float(np.median(percent)), "mean": float(percent.mean()), "p95": float(np.percentile(percent, 95))}
+    residual_percent = 100 * fitted.residual[np.isfinite(fitted.residual)]
+    residual_summary = {
+        "median": float(np.median(residual_percent)),
+        "mean": float(residual_percent.mean()),
+        "p95": float(np.percentile(residual_percent, 95)),
+    }
     for note in notes:
         print(f"note: {note}", file=sys.stderr)
     if not options.json:
@@ -83,13 +108,17 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
             f"{options.out}: {len(track.time)} rows, {track.duration:.2f} s, {fitted.expression.shape[1]} expressions, jaw, eyes and neck of {face.name}, "
             f"{len(track.time) / max(seconds, 1e-9):.0f} frames/s"
         )
-        print("residual {median:.2f} median, {mean:.2f} mean, {p95:.2f} 95th percentile (% of interocular distance)".format(**residual))
+        print(
+            "residual {median:.2f} median, {mean:.2f} mean, {p95:.2f} 95th percentile (% of interocular distance)".format(
+                **residual_summary
+            )
+        )
     return {
         "out": options.out,
         "rows": len(track.time),
         "model": face.name,
         "sha": face.sha,
-        "residual_percent": residual,
+        "residual_percent": residual_summary,
         "frames_per_s": len(track.time) / max(seconds, 1e-9),
         "notes": notes,
     }

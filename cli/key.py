@@ -16,27 +16,52 @@ from typing import Any, NamedTuple
 
 from ..core import formats
 from ..core.errors import InnerfaceError
-from ..core.files import replacing
+from ..core.files import atomic_write
+from ..core.pipeline import to_weights_take
 from ..core.take import Take
-from ..core.weights import weights_take
 from . import blender
-from .progress import quiet, step
+from .progress import step, suppress_stdout
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "takes", metavar="TAKE", nargs="+", help="weights takes (Live Link Face CSV or folder, plain CSV, JSON, MCAP), sensor takes, or for FLAME .flame.npz"
+        "takes",
+        metavar="TAKE",
+        nargs="+",
+        help="weights takes (Live Link Face CSV or folder, plain CSV, JSON, MCAP), sensor takes, or for FLAME .flame.npz",
     )
     parser.add_argument("--out", required=True, metavar="S.blend", help="the .blend to write")
-    parser.add_argument("--character", metavar="C.blend", help="a file with your own face; without it the bundled head is used")
-    parser.add_argument("--object", action="append", default=[], metavar="NAME", help="a mesh of the character; repeat for several")
-    parser.add_argument("--flame", metavar="MODEL", help="a face of your FLAME model instead, .pkl or .npz; or stand-in, a generated one")
-    parser.add_argument("--flame-embedding", metavar="FILE", help="where the points lie on it (default: what lies beside it, else found by geometry)")
-    parser.add_argument("--flame-identity", metavar="TAKE", help="whose head it gets: a .flame.npz (default: the first FLAME take's)")
-    parser.add_argument("--flame-correctives", action="store_true", help="FLAME's pose correctives as shape keys that follow the bones")
+    parser.add_argument(
+        "--character", metavar="C.blend", help="a file with your own face; without it the bundled head is used"
+    )
+    parser.add_argument(
+        "--object", action="append", default=[], metavar="NAME", help="a mesh of the character; repeat for several"
+    )
+    parser.add_argument(
+        "--flame",
+        metavar="MODEL",
+        help="a face of your FLAME model instead, .pkl or .npz; or stand-in, a generated one",
+    )
+    parser.add_argument(
+        "--flame-embedding",
+        metavar="FILE",
+        help="where the points lie on it (default: what lies beside it, else found by geometry)",
+    )
+    parser.add_argument(
+        "--flame-identity", metavar="TAKE", help="whose head it gets: a .flame.npz (default: the first FLAME take's)"
+    )
+    parser.add_argument(
+        "--flame-correctives", action="store_true", help="FLAME's pose correctives as shape keys that follow the bones"
+    )
     parser.add_argument("--fps", metavar="F", help="frames per second (default 24, or the character file's own)")
-    parser.add_argument("--tolerance", type=float, metavar="E", help="reduce keys: the curve stays within E of the take at every frame")
-    parser.add_argument("--widen", action="store_true", help="widen the character's sliders where the take goes beyond them, instead of cutting it there")
+    parser.add_argument(
+        "--tolerance", type=float, metavar="E", help="reduce keys: the curve stays within E of the take at every frame"
+    )
+    parser.add_argument(
+        "--widen",
+        action="store_true",
+        help="widen the character's sliders where the take goes beyond them, instead of cutting it there",
+    )
     parser.add_argument("--fbx", metavar="X.fbx", help="also export FBX")
     parser.add_argument("--glb", metavar="X.glb", help="also export GLB")
 
@@ -47,28 +72,50 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     if options.flame and options.character:
         raise InnerfaceError("--flame makes a face and --character brings one; leave one of them away")
     if not options.flame and (options.flame_embedding or options.flame_identity or options.flame_correctives):
-        raise InnerfaceError("--flame-embedding, --flame-identity and --flame-correctives are of --flame, which is missing; add --flame MODEL")
+        raise InnerfaceError(
+            "--flame-embedding, --flame-identity and --flame-correctives are of --flame, which is missing; add --flame MODEL"
+        )
     if options.tolerance is not None and not 0 < options.tolerance <= 1:
         raise InnerfaceError(
             f"--tolerance {options.tolerance:g}: is measured in weights; give a number above 0 and at most 1, such as 0.005"
         )
-    from ..core.flame.source import shown
+    from ..core.flame.source import drop_redundant_landmarks
 
-    takes = [shown(read, weights_take(read)) for read in map(formats.read_take, options.takes)]
+    takes = [
+        drop_redundant_landmarks(original, to_weights_take(original))
+        for original in map(formats.read_take, options.takes)
+    ]
     outputs = {"blend": options.out, "fbx": options.fbx, "glb": options.glb}
     for kind, path in outputs.items():
         if path and Path(path).suffix.lower() != f".{kind}":
             raise InnerfaceError(f"{path}: should end in .{kind}; change the name")
-    flames = [path for path, take in zip(options.takes, takes) if _is_flame(take)]
+    flame_paths = [path for path, take in zip(options.takes, takes) if _is_flame_take(take)]
     flame = None
     if options.flame:
-        flame = Flame(options.flame, options.flame_embedding or "", options.flame_identity or next(iter(flames), ""), options.flame_correctives)
-    elif flames and not options.character:
-        raise InnerfaceError(f"{flames[0]}: is a FLAME take, which needs a FLAME face; add --flame MODEL, or a --character that is one")
-    return key_takes(takes, outputs, options.character, options.object, options.fps, options.tolerance, options.json, widen=options.widen, flame=flame)
+        flame = FlameOptions(
+            options.flame,
+            options.flame_embedding or "",
+            options.flame_identity or next(iter(flame_paths), ""),
+            options.flame_correctives,
+        )
+    elif flame_paths and not options.character:
+        raise InnerfaceError(
+            f"{flame_paths[0]}: is a FLAME take, which needs a FLAME face; add --flame MODEL, or a --character that is one"
+        )
+    return key_takes(
+        takes,
+        outputs,
+        options.character,
+        options.object,
+        options.fps,
+        options.tolerance,
+        options.json,
+        widen=options.widen,
+        flame=flame,
+    )
 
 
-class Flame(NamedTuple):
+class FlameOptions(NamedTuple):
     """A FLAME face that is made: of which model, with which landmark embedding ("": what lies beside it), whose identity (a FLAME take; "": the mean one)."""
 
     model: str
@@ -77,7 +124,7 @@ class Flame(NamedTuple):
     correctives: bool = False
 
 
-def _is_flame(take: Take) -> bool:
+def _is_flame_take(take: Take) -> bool:
     """Whether a take holds FLAME's parameters and no weights."""
     return {t.kind for t in take.tracks.values()} & {"flame", "weights"} == {"flame"}
 
@@ -90,74 +137,89 @@ def key_takes(
     fps: str | None = None,
     tolerance: float | None = None,
     silent: bool = False,
-    beside: Take | None = None,
+    comparison_take: Take | None = None,
     widen: bool = False,
-    flame: Flame | None = None,
+    flame: FlameOptions | None = None,
 ) -> dict[str, Any]:
     """Key `takes` and write `outputs` ("blend", "fbx", "glb"): all of them, or none if anything fails.
 
     `beside`: a take that plays on a second bundled head next to the first one, in the .blend only. `flame`: a FLAME face instead of the bundled head.
     """
     for take in takes:
-        if not _is_flame(take):
+        if not _is_flame_take(take):
             take.weights()
     notes: list[str] = []
     with ExitStack() as stack:
-        files = {kind: stack.enter_context(replacing(path)) for kind, path in outputs.items() if path}
-        blender.load()
-        from ..blender_addon import bundled_head, export, face, flame_face, flame_keys, keying, studio
-        from ..core.flame.source import fitted
+        files = {kind: stack.enter_context(atomic_write(path)) for kind, path in outputs.items() if path}
+        blender.load_bpy()
+        from ..blender_addon.animation import flame_keys, keying
+        from ..blender_addon.character import bundled_head, face, flame_face
+        from ..blender_addon.export import exporters, studio
+        from ..core.flame.source import fit_take
 
         if character:
-            scene, said = blender.open_character(character, fps)
-            notes += said
-            whole = list(scene.objects)
-            target = face.named_face(whole, objects, character) if objects else face.find_face(whole, character)
+            scene, extra_notes = blender.open_character(character, fps)
+            notes += extra_notes
+            scene_objects = list(scene.objects)
+            target = (
+                face.named_face(scene_objects, objects, character)
+                if objects
+                else face.find_face(scene_objects, character)
+            )
         else:
             scene = blender.empty_scene(fps or "24")
-            aim = (0.0, -0.03, -0.008)
+            camera_target = (0.0, -0.03, -0.008)
             with step("building the head"):
                 if flame is None:
                     bundled_head.add(scene.collection)
                 else:
-                    made = flame_face.ready(flame.model, flame.landmarks, identity=flame.identity)
-                    flame_face.add(scene.collection, made, flame.correctives)
-                    notes, aim = made.notes, made.aim
+                    prepared_face = flame_face.prepare_flame(flame.model, flame.landmarks, identity=flame.identity)
+                    flame_face.add(scene.collection, prepared_face, flame.correctives)
+                    notes, camera_target = prepared_face.notes, prepared_face.camera_target
             target = face.find_face(list(scene.objects))
-            studio.light(scene)
-            if beside is not None:
-                studio.second_head(scene, beside.weights(), beside.name)
-                studio.camera(scene, (studio.BESIDE_M / 2, -0.03, -0.026), 3.1, lens=170)
+            studio.add_lights(scene)
+            if comparison_take is not None:
+                studio.add_second_head(scene, comparison_take.weights(), comparison_take.name)
+                studio.add_camera(scene, (studio.HEAD_SPACING_M / 2, -0.03, -0.026), 3.1, lens=170)
                 scene.render.resolution_x, scene.render.resolution_y = 1620, 1080
             else:
-                studio.camera(scene, aim, 0.86, azimuth=16.0)
+                studio.add_camera(scene, camera_target, 0.86, azimuth=16.0)
                 scene.render.resolution_x = scene.render.resolution_y = 1080
-            studio.workbench(scene)
-        source = flame_face.source_of(target)
-        if source is not None:
+            studio.use_workbench(scene)
+        flame_source = flame_face.flame_source_of(target)
+        if flame_source is not None:
             with step("fitting") as bar:
-                takes = [fitted(take, source, bar) for take in takes]
+                takes = [fit_take(take, flame_source, bar) for take in takes]
         notes[:0] = [f"{take.name}: {note}" for take in takes for note in take.notes]
         keyed = []
         with step("keying") as bar:
             for i, take in enumerate(takes):
-                keyed.append(keying.key_track(target, flame_keys.keyed_track(target, take), take.name, scene, tolerance, keying.Part(widen=widen)))
+                keyed.append(
+                    keying.key_track(
+                        target,
+                        flame_keys.track_to_key(target, take),
+                        take.name,
+                        scene,
+                        tolerance,
+                        keying.KeyingOptions(widen_sliders=widen),
+                    )
+                )
                 bar((i + 1) / len(takes))
-        ends = [scene.frame_start + k.frames - 1 for k in keyed]
-        scene.frame_end = max([*ends, scene.frame_end] if character else ends)
-        said = keying.play(target, keyed[0])
-        notes += said + list(dict.fromkeys(note for k in keyed for note in k.notes))
+        last_frames = [scene.frame_start + k.frames - 1 for k in keyed]
+        scene.frame_end = max([*last_frames, scene.frame_end] if character else last_frames)
+        extra_notes = keying.play(target, keyed[0])
+        notes += extra_notes + list(dict.fromkeys(note for k in keyed for note in k.notes))
         scene.frame_set(scene.frame_start)
         if not character:
             studio.look_through_camera()
         with step("saving"):
             blender.save(files["blend"])
         if "fbx" in files:
-            with step("exporting FBX") as bar, quiet():
-                notes += export.export_fbx(target, scene, files["fbx"], bar).notes
+            with step("exporting FBX") as bar, suppress_stdout():
+                notes += exporters.export_fbx(target, scene, files["fbx"], bar).notes
         if "glb" in files:
-            with step("exporting GLB") as bar, quiet():
-                notes += export.export_glb(target, scene, files["glb"], bar).notes
+            with step("exporting GLB") as bar, suppress_stdout():
+                notes += exporters.export_glb(target, scene, files["glb"], bar).notes
     for note in notes:
         print(f"note: {note}", file=sys.stderr)
     result = {
@@ -165,22 +227,27 @@ def key_takes(
         "fps": keying.scene_rate(scene),
         "scheme": target.mapping.name,
         "unmatched_channels": target.unmatched_channels(),
-        "unmatched_keys": {m.object.name: _idle(target, m) for m in target.meshes} if source is None else {},
-        "takes": [{"name": t.name, "frames": k.frames, "keys": k.keys, "dense_keys": k.dense_keys} for t, k in zip(takes, keyed)],
+        "unmatched_keys": {m.object.name: _undriven_keys(target, m) for m in target.meshes}
+        if flame_source is None
+        else {},
+        "takes": [
+            {"name": t.name, "frames": k.frames, "keys": k.keys, "dense_keys": k.dense_keys}
+            for t, k in zip(takes, keyed)
+        ],
         "notes": notes,
     }
     if not silent:
-        _report(result, target)
+        _print_report(result, target)
     return result
 
 
-def _idle(target: Any, mesh: Any) -> list[str]:
+def _undriven_keys(target: Any, mesh: Any) -> list[str]:
     """Shape keys that no channel drives."""
     driven = {name for _, name in target.keys(mesh)}
     return [k.name for k in mesh.key.key_blocks[1:] if k.name not in driven]
 
 
-def _report(result: dict[str, Any], target: Any) -> None:
+def _print_report(result: dict[str, Any], target: Any) -> None:
     meshes = ", ".join(f"{m.object.name} ({len(target.keys(m))} keys)" for m in target.meshes)
     print(f"face: {meshes}; names: {result['scheme']}")
     if result["unmatched_channels"]:
@@ -189,7 +256,11 @@ def _report(result: dict[str, Any], target: Any) -> None:
         if keys:
             print(f"keys of {name} that no channel drives: {', '.join(keys)}")
     for take in result["takes"]:
-        share = f", {take['dense_keys'] / take['keys']:.1f}x fewer than every frame" if take["keys"] < take["dense_keys"] else ""
+        share = (
+            f", {take['dense_keys'] / take['keys']:.1f}x fewer than every frame"
+            if take["keys"] < take["dense_keys"]
+            else ""
+        )
         print(f"{take['name']}: {take['frames']} frames at {result['fps']:.3f} fps, {take['keys']} keys{share}")
     for path in result["out"].values():
         print(path)

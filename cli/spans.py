@@ -14,7 +14,9 @@ def span(text: str | None, flag: str) -> Span | None:
     try:
         start, end = float(first), float(last)
     except ValueError:
-        raise InnerfaceError(f"{flag} {text}: is not START:END; give two numbers of seconds from the first row, such as 0.5:4") from None
+        raise InnerfaceError(
+            f"{flag} {text}: is not START:END; give two numbers of seconds from the first row, such as 0.5:4"
+        ) from None
     if not 0 <= start < end < 1e7:
         raise InnerfaceError(f"{flag} {text}: the end must come after the start, both in seconds from the first row")
     return start, end

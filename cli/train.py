@@ -18,41 +18,77 @@ from typing import Any
 
 from ..core import formats
 from ..core.errors import InnerfaceError
-from ..core.face_model import Identities, face_model, find_ict
-from .progress import Steps, step
+from ..core.face.face_model import IdentityModel, find_ict, load_face_model
+from .progress import SequentialProgress, step
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("kind", choices=("linear", "imu", "bio", "occlusion"), help="which model")
-    parser.add_argument("--out", required=True, metavar="M", help="the model to write: .npz (linear, occlusion) or .onnx (imu, bio)")
     parser.add_argument(
-        "--examples", type=int, metavar="N", help="linear: simulated takes of a minute to learn from (default 400); occlusion: damaged takes (default 260)"
+        "--out", required=True, metavar="M", help="the model to write: .npz (linear, occlusion) or .onnx (imu, bio)"
+    )
+    parser.add_argument(
+        "--examples",
+        type=int,
+        metavar="N",
+        help="linear: simulated takes of a minute to learn from (default 400); occlusion: damaged takes (default 260)",
     )
     parser.add_argument("--seed", type=int, default=1, metavar="N", help="seed of everything random")
-    parser.add_argument("--generated-only", action="store_true", help="no real performances, even where they are at hand")
-    parser.add_argument("--size", choices=("tiny", "small", "full"), default="small", help="imu: 0.2, 1 or 3.4 million parameters (default small)")
     parser.add_argument(
-        "--kind", dest="net", choices=("stream", "diffusion", "paper"), default="stream",
+        "--generated-only", action="store_true", help="no real performances, even where they are at hand"
+    )
+    parser.add_argument(
+        "--size",
+        choices=("tiny", "small", "full"),
+        default="small",
+        help="imu: 0.2, 1 or 3.4 million parameters (default small)",
+    )
+    parser.add_argument(
+        "--kind",
+        dest="net",
+        choices=("stream", "diffusion", "paper"),
+        default="stream",
         help="imu: a plain regressor (default), the same as a diffusion network, or the paper's transformer diffusion",
-    )  # fmt: skip
-    parser.add_argument("--minutes", type=float, metavar="M", help="of training: imu 45 if not given, fine-tuning 3, bio 3 (it often ends sooner)")
-    parser.add_argument("--live", action="store_true", help="imu: a network that never looks ahead, on sensors calibrated as live")
+    )
+    parser.add_argument(
+        "--minutes",
+        type=float,
+        metavar="M",
+        help="of training: imu 45 if not given, fine-tuning 3, bio 3 (it often ends sooner)",
+    )
+    parser.add_argument(
+        "--live", action="store_true", help="imu: a network that never looks ahead, on sensors calibrated as live"
+    )
     parser.add_argument("--real-only", action="store_true", help="imu: no generated performances")
-    parser.add_argument("--finetune", action="store_true", help="imu: train --model further on a performer's own paired take")
+    parser.add_argument(
+        "--finetune", action="store_true", help="imu: train --model further on a performer's own paired take"
+    )
     parser.add_argument("--imu", metavar="TAKE", help="--finetune: the sensor take")
-    parser.add_argument("--arkit", metavar="W.csv", help="--finetune, bio: the camera's take of the same performance, on the same clock")
+    parser.add_argument(
+        "--arkit", metavar="W.csv", help="--finetune, bio: the camera's take of the same performance, on the same clock"
+    )
     parser.add_argument("--bio", metavar="TAKE", help="bio: the electrodes' take")
-    parser.add_argument("--landmarks", metavar="L.csv", help="bio: landmarks of the same performance instead of --arkit, by any tracker")
+    parser.add_argument(
+        "--landmarks", metavar="L.csv", help="bio: landmarks of the same performance instead of --arkit, by any tracker"
+    )
     parser.add_argument("--align", action="store_true", help="bio: the two takes' clocks differ; find by how much")
-    parser.add_argument("--face", metavar="FACE", help="bio: the face that --arkit's points are taken from: bundled, or an .npz (default: ICT where found)")
-    parser.add_argument("--model", metavar="M.onnx", help="--finetune: the network to begin with (default: the shipped one)")
+    parser.add_argument(
+        "--face",
+        metavar="FACE",
+        help="bio: the face that --arkit's points are taken from: bundled, or an .npz (default: ICT where found)",
+    )
+    parser.add_argument(
+        "--model", metavar="M.onnx", help="--finetune: the network to begin with (default: the shipped one)"
+    )
 
 
 def run(options: argparse.Namespace) -> dict[str, Any]:
     if (options.examples is not None and options.examples < 1) or options.seed < 0:
         raise InnerfaceError("--examples takes a whole number from 1, --seed one from 0")
     began = time.perf_counter()
-    card = {"linear": _linear, "imu": _imu, "bio": _bio, "occlusion": _occlusion}[options.kind](options)
+    card = {"linear": _train_linear, "imu": _train_imu, "bio": _train_bio, "occlusion": _train_occlusion}[options.kind](
+        options
+    )
     seconds = time.perf_counter() - began
     if not options.json:
         for key, value in card.items():
@@ -61,40 +97,58 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     return {"out": os.fspath(options.out), "seconds": seconds, "card": card}
 
 
-def _takes(options: argparse.Namespace) -> tuple[Path | None, Path | None]:
+def _training_data_paths(options: argparse.Namespace) -> tuple[Path | None, Path | None]:
     """ICT-FaceKit's arrays, and the folder of real takes beside them, where they are at hand and wanted."""
-    ict = find_ict()
-    return ict, ict.parent / "arkit" if ict and not options.generated_only and (ict.parent / "arkit").is_dir() else None
+    ict_path = find_ict()
+    return ict_path, ict_path.parent / "arkit" if ict_path and not options.generated_only and (
+        ict_path.parent / "arkit"
+    ).is_dir() else None
 
 
-def _linear(options: argparse.Namespace) -> dict[str, str]:
+def _train_linear(options: argparse.Namespace) -> dict[str, str]:
     try:
         from ..models.training import linear
     except ImportError as error:
-        raise InnerfaceError(f"training is no part of this installation ({error}); pip install innerface from its sources") from None
-    ict, folder = _takes(options)
+        raise InnerfaceError(
+            f"training is no part of this installation ({error}); pip install innerface from its sources"
+        ) from None
+    ict_path, takes_folder = _training_data_paths(options)
     with step("training") as bar:
-        model = linear.train(options.examples or 400, options.seed, Identities(ict) if ict else None, linear.real_takes(folder), bar)
+        model = linear.train(
+            options.examples or 400,
+            options.seed,
+            IdentityModel(ict_path) if ict_path else None,
+            linear.real_takes(takes_folder),
+            bar,
+        )
     model.save(options.out)
     return model.card
 
 
-def _occlusion(options: argparse.Namespace) -> dict[str, str]:
+def _train_occlusion(options: argparse.Namespace) -> dict[str, str]:
     try:
         from ..models.training import linear, occlusion
     except ImportError as error:
-        raise InnerfaceError(f"training is no part of this installation ({error}); pip install innerface from its sources") from None
+        raise InnerfaceError(
+            f"training is no part of this installation ({error}); pip install innerface from its sources"
+        ) from None
     if not options.out.endswith(".npz"):
         raise InnerfaceError(f"{options.out}: should end in .npz; change the name")
-    ict, folder = _takes(options)
-    real = [] if folder is None else [formats.read_take(folder / name).weights() for name in linear.TRAINING_TAKES]
+    ict_path, takes_folder = _training_data_paths(options)
+    real_tracks = (
+        []
+        if takes_folder is None
+        else [formats.read_take(takes_folder / name).weights() for name in linear.TRAINING_TAKES]
+    )
     with step("training") as bar:
-        detector = occlusion.train(options.examples or 260, options.seed, Identities(ict) if ict else None, real, bar)
+        detector = occlusion.train(
+            options.examples or 260, options.seed, IdentityModel(ict_path) if ict_path else None, real_tracks, bar
+        )
     detector.save(options.out)
     return detector.card
 
 
-def _bio(options: argparse.Namespace) -> dict[str, str]:
+def _train_bio(options: argparse.Namespace) -> dict[str, str]:
     if not options.out.endswith(".onnx"):
         raise InnerfaceError(f"{options.out}: should end in .onnx; change the name")
     if not options.bio or bool(options.arkit) == bool(options.landmarks):
@@ -104,19 +158,21 @@ def _bio(options: argparse.Namespace) -> dict[str, str]:
         raise InnerfaceError(f"--minutes {minutes:g}: give a number of minutes above 0")
     take, camera = formats.read_take(options.bio), formats.read_take(options.arkit or options.landmarks)
     try:
-        from ..core.bio.pair import pair
+        from ..core.bio.paired_take import pair_takes
         from ..models.training import bio
     except ImportError as error:
-        raise InnerfaceError(f"training a network needs torch, which does not load ({error}); pip install 'innerface[train]'") from None
-    both = pair(take, camera, face_model(options.face), options.align)
+        raise InnerfaceError(
+            f"training a network needs torch, which does not load ({error}); pip install 'innerface[train]'"
+        ) from None
+    paired = pair_takes(take, camera, load_face_model(options.face), options.align)
     with step("training") as bar:
-        card = bio.train(both.signal, both.points, options.out, minutes, options.seed, bar, both.weights)
-    for note in both.notes:  # not before: a mistake ends in one line
+        card = bio.train(paired.signal, paired.points, options.out, minutes, options.seed, bar, paired.weights)
+    for note in paired.notes:  # not before: a mistake ends in one line
         print(f"note: {note}", file=sys.stderr)
     return card
 
 
-def _imu(options: argparse.Namespace) -> dict[str, str]:
+def _train_imu(options: argparse.Namespace) -> dict[str, str]:
     if not options.out.endswith(".onnx"):
         raise InnerfaceError(f"{options.out}: should end in .onnx; change the name")
     minutes = options.minutes if options.minutes is not None else 3.0 if options.finetune else 45.0
@@ -125,27 +181,39 @@ def _imu(options: argparse.Namespace) -> dict[str, str]:
     if options.live and options.net == "paper":
         raise InnerfaceError("--kind paper sees whole windows both ways, so it cannot be live; leave --live away")
     if bool(options.imu and options.arkit) != options.finetune or (options.model and not options.finetune):
-        raise InnerfaceError("--finetune takes --imu TAKE and --arkit W.csv, and nothing else does; give all three, or none")
-    ict, folder = _takes(options)
-    if options.real_only and folder is None:
-        raise InnerfaceError("--real-only: the real takes are not at hand; set INNERFACE_DATA to the folder that has them")
-    try:
-        from ..core.imu import examples, network
-        from ..core.imu.layout import layout
-        from ..core.infer import imu_track
-        from ..models.training import imu
-        from ..models.training.supply import Source, Store, sample
-    except ImportError as error:
-        raise InnerfaceError(f"training a network needs torch, which does not load ({error}); pip install 'innerface[train]'") from None
-    source = Source(ict, folder, options.seed, not options.real_only, options.live)
-    plan = imu.Plan(options.size, 0 if options.live else imu.AHEAD, minutes, options.seed, source, options.net)
-    own = start = None
-    if options.finetune:
-        start = Path(options.model) if options.model else network.LIVE if options.live else network.SHIPPED
-        ahead = network.load(start).ahead
-        made = examples.paired(
-            imu_track(formats.read_take(options.imu)), formats.read_take(options.arkit).weights(), layout(), causal=options.live
+        raise InnerfaceError(
+            "--finetune takes --imu TAKE and --arkit W.csv, and nothing else does; give all three, or none"
         )
-        plan, own = replace(plan, ahead=ahead), Store([sample(made)])
-    with Steps() as steps:
-        return imu.train(plan, options.out, own, start, steps("simulating"), steps("training"))
+    ict_path, takes_folder = _training_data_paths(options)
+    if options.real_only and takes_folder is None:
+        raise InnerfaceError(
+            "--real-only: the real takes are not at hand; set INNERFACE_DATA to the folder that has them"
+        )
+    try:
+        from ..core.imu import network
+        from ..core.imu.inference import imu_track
+        from ..core.imu.layout import load_layout
+        from ..core.imu.simulation import examples
+        from ..models.training import imu
+        from ..models.training.example_supply import ExampleSource, SampleStore, training_sample
+    except ImportError as error:
+        raise InnerfaceError(
+            f"training a network needs torch, which does not load ({error}); pip install 'innerface[train]'"
+        ) from None
+    source = ExampleSource(ict_path, takes_folder, options.seed, not options.real_only, options.live)
+    plan = imu.TrainingPlan(
+        options.size, 0 if options.live else imu.OFFLINE_LOOKAHEAD, minutes, options.seed, source, options.net
+    )
+    personal_examples = start_network = None
+    if options.finetune:
+        start_network = Path(options.model) if options.model else network.LIVE if options.live else network.SHIPPED
+        ahead = network.load(start_network).ahead
+        example = examples.paired_example(
+            imu_track(formats.read_take(options.imu)),
+            formats.read_take(options.arkit).weights(),
+            load_layout(),
+            causal=options.live,
+        )
+        plan, personal_examples = replace(plan, ahead=ahead), SampleStore([training_sample(example)])
+    with SequentialProgress() as steps:
+        return imu.train(plan, options.out, personal_examples, start_network, steps("simulating"), steps("training"))

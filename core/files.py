@@ -13,7 +13,7 @@ from .errors import InnerfaceError
 
 
 @contextmanager
-def replacing(path: str | Path) -> Iterator[Path]:
+def atomic_write(path: str | Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`; on success it takes the place of `path`, on any error it is removed.
 
     The temporary keeps the suffix, because exporters look at it. Raises InnerfaceError where the folder cannot be written.
@@ -21,24 +21,28 @@ def replacing(path: str | Path) -> Iterator[Path]:
     target = Path(path)
     if target.is_dir():
         raise InnerfaceError(f"{target}: is a folder; give a file name inside it")
-    made = [p for p in (target.parent, *target.parent.parents) if not p.exists()]  # innermost first
+    new_folders = [p for p in (target.parent, *target.parent.parents) if not p.exists()]  # innermost first
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix=f".{target.stem[:40]}-", suffix=target.suffix, dir=target.parent)
         os.close(handle)
     except OSError as error:
-        raise InnerfaceError(f"{target}: cannot write there ({error.strerror}); choose another folder or free the path") from None
+        raise InnerfaceError(
+            f"{target}: cannot write there ({error.strerror}); choose another folder or free the path"
+        ) from None
     temporary = Path(name)
     try:
         yield temporary
         temporary.chmod(0o666 & ~_umask())
         temporary.replace(target)
     except OSError as error:
-        raise InnerfaceError(f"{target}: could not be written ({error.strerror}); free space or choose another folder") from None
+        raise InnerfaceError(
+            f"{target}: could not be written ({error.strerror}); free space or choose another folder"
+        ) from None
     finally:
         temporary.unlink(missing_ok=True)
         if not target.exists():  # folders made for nothing go again
-            for folder in made:
+            for folder in new_folders:
                 if any(folder.iterdir()):
                     break
                 folder.rmdir()
@@ -50,9 +54,9 @@ def _umask() -> int:
     return mask
 
 
-def file_name(text: str, also: str = "") -> str:
+def safe_file_name(text: str, allowed: str = "") -> str:
     """A text as a part of a file's name: letters, digits, `_`, `-`, spaces and what is in `also`; all else becomes `_`."""
-    return re.sub(rf"[^\w\- {re.escape(also)}]", "_", text).strip()
+    return re.sub(rf"[^\w\- {re.escape(allowed)}]", "_", text).strip()
 
 
 def read_bytes(path: str | Path, limit: int = 2 << 30) -> bytes:
@@ -63,7 +67,9 @@ def read_bytes(path: str | Path, limit: int = 2 << 30) -> bytes:
             raise InnerfaceError(f"{source}: is a folder; name a take inside it")
         size = source.stat().st_size
         if size > limit:
-            raise InnerfaceError(f"{source}: {size >> 20} MiB is more than the {limit >> 20} MiB that are read; cut the take")
+            raise InnerfaceError(
+                f"{source}: {size >> 20} MiB is more than the {limit >> 20} MiB that are read; cut the take"
+            )
         data = source.read_bytes()
     except FileNotFoundError:
         raise InnerfaceError(f"{source}: there is no such file; check the path") from None

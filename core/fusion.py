@@ -8,45 +8,59 @@ from __future__ import annotations
 
 import numpy as np
 
-from .channels import ARKIT
-from .resample import linear
+from .face.channels import ARKIT
 from .take import Take, Track
+from .take.resample import resample_linear
 
-_LEAST = 0.03  # left unexplained by the surest
-_GUESS = 0.05  # what the first one's guess counts for where it knows nothing: it is better than what tells next to nothing
+_MIN_UNEXPLAINED = 0.03  # left unexplained by the surest
+_PRIOR_INFORMATION = (
+    0.05  # what the first one's guess counts for where it knows nothing: it is better than what tells next to nothing
+)
 
 
-def share(own_left: np.ndarray, other_left: np.ndarray) -> np.ndarray:
+def fusion_weight(first_unexplained: np.ndarray, second_unexplained: np.ndarray) -> np.ndarray:
     """How far, 0..1, the fused estimate lies from the one to the other, by what each leaves unexplained (0..1, of any shape). Who says nothing has no vote."""
-    own, other = np.maximum(_tells(own_left), _GUESS), _tells(other_left)
-    return other / (own + other)
+    first_information, second_information = (
+        np.maximum(_information(first_unexplained), _PRIOR_INFORMATION),
+        _information(second_unexplained),
+    )
+    return second_information / (first_information + second_information)
 
 
-def mix(own: np.ndarray, own_sure: np.ndarray, other: np.ndarray, other_sure: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def fuse_estimates(
+    first: np.ndarray, first_confidence: np.ndarray, second: np.ndarray, second_confidence: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """The fused estimate and how sure it is, of one frame or of many: values and confidences (..., C) of both. Live and recordings share it."""
-    told = _tells(1 - own_sure) + _tells(1 - other_sure)
-    return own + share(1 - own_sure, 1 - other_sure) * (other - own), told / (1 + told)
+    information = _information(1 - first_confidence) + _information(1 - second_confidence)
+    return first + fusion_weight(1 - first_confidence, 1 - second_confidence) * (second - first), information / (
+        1 + information
+    )
 
 
-def _tells(left: np.ndarray) -> np.ndarray:
-    return 1 / np.clip(left, _LEAST, 1) - 1
+def _information(unexplained: np.ndarray) -> np.ndarray:
+    return 1 / np.clip(unexplained, _MIN_UNEXPLAINED, 1) - 1
 
 
 def fuse(imu: Take, electrodes: Take) -> Take:
     """The IMUs' take with each of the 52 channels as far from the electrodes as they are the surer of the two; both with `weights` and `confidence` on one
     clock. Where the electrodes' take does not reach, and without the IMUs' confidence, the IMUs' stands."""
-    own, other = imu.weights(), electrodes.weights()
-    sure = imu.tracks.get("confidence")
-    if sure is None:
+    imu_track, electrode_track = imu.weights(), electrodes.weights()
+    imu_confidence = imu.tracks.get("confidence")
+    if imu_confidence is None:
         return imu
-    at = own.time
-    their_sure = linear(other.time, electrodes.tracks["confidence"].select(ARKIT), at)
-    their_sure[(at < other.time[0]) | (at > other.time[-1])] = 0.0
-    theirs = linear(other.time, np.nan_to_num(other.select(ARKIT)), at)
-    mixed, confidence = mix(own.select(ARKIT), linear(sure.time, sure.select(ARKIT), at), theirs, their_sure)
+    time = imu_track.time
+    electrode_confidence = resample_linear(electrode_track.time, electrodes.tracks["confidence"].select(ARKIT), time)
+    electrode_confidence[(time < electrode_track.time[0]) | (time > electrode_track.time[-1])] = 0.0
+    electrode_values = resample_linear(electrode_track.time, np.nan_to_num(electrode_track.select(ARKIT)), time)
+    fused, confidence = fuse_estimates(
+        imu_track.select(ARKIT),
+        resample_linear(imu_confidence.time, imu_confidence.select(ARKIT), time),
+        electrode_values,
+        electrode_confidence,
+    )
     tracks = dict(imu.tracks) | {
-        "weights": own.put(ARKIT, mixed),
-        "confidence": Track("confidence", at, ARKIT, confidence),
+        "weights": imu_track.replace_columns(ARKIT, fused),
+        "confidence": Track("confidence", time, ARKIT, confidence),
         "landmarks": electrodes.tracks["landmarks"],
     }
     return Take(imu.name, tracks, [*imu.notes, *(n for n in electrodes.notes if n not in imu.notes)], imu.sound)

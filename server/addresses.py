@@ -9,7 +9,7 @@ import socket
 LOOPBACK = "127.0.0.1"
 
 
-def loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
     """Whether only this computer can reach an address."""
     if host == "localhost":
         return True
@@ -19,7 +19,7 @@ def loopback(host: str) -> bool:
         return False
 
 
-def own_address() -> str:
+def local_address() -> str:
     """The one that leads to other networks; loopback where there is none."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
@@ -29,9 +29,9 @@ def own_address() -> str:
             return LOOPBACK
 
 
-def own_addresses() -> list[str]:
+def local_addresses() -> list[str]:
     """All IPv4 addresses but loopback, the likeliest first."""
-    found = [own_address()]
+    candidates = [local_address()]
     with contextlib.suppress(OSError):  # a computer that does not know its own name
-        found += [str(info[4][0]) for info in socket.getaddrinfo(socket.gethostname(), None, socket.AF_INET)]
-    return [a for a in dict.fromkeys(found) if not loopback(a)]
+        candidates += [str(info[4][0]) for info in socket.getaddrinfo(socket.gethostname(), None, socket.AF_INET)]
+    return [a for a in dict.fromkeys(candidates) if not is_loopback(a)]

@@ -7,14 +7,14 @@ from collections import deque
 import numpy as np
 
 _BUCKET_S, _BUCKETS = 0.5, 60  # the quickest packet of each half second, half a minute of them
-_STEEPEST = 3e-3  # clocks are not further apart; a phone's frame counter is off by 1.6e-3
-_SURE_S = 4.0  # before that drift is taken to be 0
-_SLEW = 2e-3  # s per s: how fast an estimate gives way
-_APART_S = 2e-5  # samples are never closer: files keep microseconds
-_JUMP_S = 0.25  # a device's clock that jumps by more was started again
+_MAX_DRIFT = 3e-3  # clocks are not further apart; a phone's frame counter is off by 1.6e-3
+_MIN_FIT_SPAN_S = 4.0  # before that drift is taken to be 0
+_SLEW_RATE = 2e-3  # s per s: how fast an estimate gives way
+_MIN_STEP_S = 2e-5  # samples are never closer: files keep microseconds
+_RESTART_JUMP_S = 0.25  # a device's clock that jumps by more was started again
 
 
-class Clock:
+class DeviceClock:
     """Hub times of samples that bear a device's time.
 
     Packets arrive late by a delay that is never negative, so the quickest of each half second say where the clocks lie; a Theil-Sen line
@@ -27,61 +27,69 @@ class Clock:
 
     def _reset(self) -> None:
         self.restarts = getattr(self, "restarts", -1) + 1
-        self.points: deque[tuple[float, float]] = deque(maxlen=_BUCKETS)
-        self.bucket: tuple[float, float] | None = None
-        self.begin: float | None = None
+        self.bucket_minima: deque[tuple[float, float]] = deque(maxlen=_BUCKETS)
+        self.bucket_first: tuple[float, float] | None = None
+        self.first_device_time: float | None = None
         self.origin, self.offset, self.drift = 0.0, 0.0, 0.0
-        self.shift = 0.0  # what the estimate still has to give way by
-        self.last_device, self.last = -np.inf, -np.inf
+        self.pending_correction = 0.0  # what the estimate still has to give way by
+        self.last_device_time, self.last_hub_time = -np.inf, -np.inf
 
-    def time(self, device: float, arrival: float) -> float:
+    def to_hub_time(self, device_time: float, arrival: float) -> float:
         """When a sample was taken, on the hub's clock; `device`, `arrival` in s. Strictly later than the one before, unless it is older."""
-        late = arrival - device
-        if self.begin is None or abs(late - (self.offset + self.drift * (device - self.origin))) > _JUMP_S + 1e-3 * (arrival - self.last):
-            if self.begin is not None and device > self.last_device and late > self.offset:  # it was only held up on its way
-                return self._given(device, self._line(device))
-            before = self.last
+        delay = arrival - device_time
+        if self.first_device_time is None or abs(
+            delay - (self.offset + self.drift * (device_time - self.origin))
+        ) > _RESTART_JUMP_S + 1e-3 * (arrival - self.last_hub_time):
+            if (
+                self.first_device_time is not None and device_time > self.last_device_time and delay > self.offset
+            ):  # it was only held up on its way
+                return self._monotonic(device_time, self._predict(device_time))
+            previous_hub_time = self.last_hub_time
             self._reset()
-            self.begin, self.origin, self.offset = device, device, late
-            self.last = before
-        if self.bucket is None or device - self.bucket[0] > _BUCKET_S or device < self.bucket[0]:
-            if self.bucket is not None and device >= self.bucket[0]:
-                self.points.append((self.low[0], self.low[1]))
+            self.first_device_time, self.origin, self.offset = device_time, device_time, delay
+            self.last_hub_time = previous_hub_time
+        if (
+            self.bucket_first is None
+            or device_time - self.bucket_first[0] > _BUCKET_S
+            or device_time < self.bucket_first[0]
+        ):
+            if self.bucket_first is not None and device_time >= self.bucket_first[0]:
+                self.bucket_minima.append((self.bucket_min[0], self.bucket_min[1]))
                 self._fit()
-            self.bucket, self.low = (device, late), (device, late)
-        elif late < self.low[1]:
-            self.low = (device, late)
-        first = device - self.begin < 2 * _BUCKET_S
-        if first and late < self.offset:  # the first ones may all have been slow: follow the quickest at once
-            self.offset = late
-        step = min(max(device - self.last_device, 0.0), 1.0) if np.isfinite(self.last_device) else 0.0
-        give = min(abs(self.shift), _SLEW * step)
-        self.shift -= np.sign(self.shift) * give
-        return self._given(device, self._line(device))
+            self.bucket_first, self.bucket_min = (device_time, delay), (device_time, delay)
+        elif delay < self.bucket_min[1]:
+            self.bucket_min = (device_time, delay)
+        starting = device_time - self.first_device_time < 2 * _BUCKET_S
+        if starting and delay < self.offset:  # the first ones may all have been slow: follow the quickest at once
+            self.offset = delay
+        elapsed = min(max(device_time - self.last_device_time, 0.0), 1.0) if np.isfinite(self.last_device_time) else 0.0
+        correction = min(abs(self.pending_correction), _SLEW_RATE * elapsed)
+        self.pending_correction -= np.sign(self.pending_correction) * correction
+        return self._monotonic(device_time, self._predict(device_time))
 
-    def _line(self, device: float) -> float:
-        return device + self.offset + self.drift * (device - self.origin) + self.shift
+    def _predict(self, device_time: float) -> float:
+        return device_time + self.offset + self.drift * (device_time - self.origin) + self.pending_correction
 
-    def _given(self, device: float, when: float) -> float:
-        if device <= self.last_device:  # older than one that came before it: keeps its place
-            return when
-        when = max(when, self.last + _APART_S) if np.isfinite(self.last) else when
-        self.last_device, self.last = device, when
-        return when
+    def _monotonic(self, device_time: float, hub_time: float) -> float:
+        if device_time <= self.last_device_time:  # older than one that came before it: keeps its place
+            return hub_time
+        hub_time = max(hub_time, self.last_hub_time + _MIN_STEP_S) if np.isfinite(self.last_hub_time) else hub_time
+        self.last_device_time, self.last_hub_time = device_time, hub_time
+        return hub_time
 
     def _fit(self) -> None:
-        t, late = np.array(self.points).T
-        before = self._line(t[-1])
-        if len(t) > 3 and t[-1] - t[0] >= _SURE_S:
+        t, delays = np.array(self.bucket_minima).T
+        previous = self._predict(t[-1])
+        if len(t) > 3 and t[-1] - t[0] >= _MIN_FIT_SPAN_S:
             i, j = np.triu_indices(len(t), 1)
-            slope = float(np.median((late[j] - late[i]) / (t[j] - t[i])))
-            self.drift = min(max(slope, -_STEEPEST), _STEEPEST)
+            slope = float(np.median((delays[j] - delays[i]) / (t[j] - t[i])))
+            self.drift = min(max(slope, -_MAX_DRIFT), _MAX_DRIFT)
         self.origin = float(t[-1])
-        rest = late - self.drift * (t - self.origin)
-        self.offset = float(np.percentile(rest, 20))
-        self.shift = 0.0
-        if self.begin is not None and t[-1] - self.begin > 2 * _BUCKET_S:
-            self.shift = before - self._line(t[-1])  # no step: the new line is approached
+        residuals = delays - self.drift * (t - self.origin)
+        self.offset = float(np.percentile(residuals, 20))
+        self.pending_correction = 0.0
+        if self.first_device_time is not None and t[-1] - self.first_device_time > 2 * _BUCKET_S:
+            self.pending_correction = previous - self._predict(t[-1])  # no step: the new line is approached
 
     @property
     def drift_ppm(self) -> float:
@@ -89,43 +97,43 @@ class Clock:
         return self.drift * 1e6
 
 
-class Counter:
+class SequenceCounter:
     """Packets by their sequence numbers (which wrap at `bits`): lost, late and repeated ones."""
 
-    _SEEN = 256
+    _WINDOW = 256
 
     def __init__(self, bits: int = 32) -> None:
-        self.size = 1 << bits
+        self.modulus = 1 << bits
         self.received = self.lost = self.late = self.repeated = 0
-        self.last: int | None = None
-        self.seen: deque[int] = deque(maxlen=self._SEEN)
-        self.members: set[int] = set()
+        self.last_sequence: int | None = None
+        self.recent: deque[int] = deque(maxlen=self._WINDOW)
+        self.recent_set: set[int] = set()
 
-    def take(self, sequence: int) -> tuple[int, bool]:
+    def count(self, sequence: int) -> tuple[int, bool]:
         """Count a packet: how many were lost just before it, and whether it is new. A counter that begins again is followed."""
-        if sequence in self.members:
+        if sequence in self.recent_set:
             self.repeated += 1
             return 0, False
         gap = 0
-        if self.last is not None:
-            ahead = (sequence - self.last) % self.size
-            if ahead < self.size // 2 and ahead < 100_000:
-                gap = ahead - 1
+        if self.last_sequence is not None:
+            advance = (sequence - self.last_sequence) % self.modulus
+            if advance < self.modulus // 2 and advance < 100_000:
+                gap = advance - 1
                 self.lost += gap
-                self.last = sequence
-            elif (self.last - sequence) % self.size < self._SEEN:
+                self.last_sequence = sequence
+            elif (self.last_sequence - sequence) % self.modulus < self._WINDOW:
                 self.late += 1
                 self.lost = max(self.lost - 1, 0)
             else:  # the device was started again
-                self.members.clear()
-                self.seen.clear()
-                self.last = sequence
+                self.recent_set.clear()
+                self.recent.clear()
+                self.last_sequence = sequence
         else:
-            self.last = sequence
-        if len(self.seen) == self._SEEN:
-            self.members.discard(self.seen[0])
-        self.seen.append(sequence)
-        self.members.add(sequence)
+            self.last_sequence = sequence
+        if len(self.recent) == self._WINDOW:
+            self.recent_set.discard(self.recent[0])
+        self.recent.append(sequence)
+        self.recent_set.add(sequence)
         self.received += 1
         return gap, True
 

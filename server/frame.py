@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..core.channels import OUTPUT
-from ..core.formats.live_link_face import complete
+from ..core.face.channels import OUTPUT_CHANNELS
+from ..core.formats.live_link_face import complete_values
 from ..core.take import Track
 
 VERSION = 1
@@ -23,7 +23,7 @@ class Frame:
 
     sequence: int
     time: float
-    arrived: float
+    arrival: float
     values: np.ndarray
     confidence: np.ndarray | None
     source: str
@@ -32,35 +32,39 @@ class Frame:
 
 def live_link_values(frame: Frame) -> np.ndarray:
     """(61,) in LIVE_LINK_FACE's order; the eyes' angles follow the gaze channels."""
-    return complete(Track("weights", np.zeros(1), OUTPUT, frame.values[None]))[0]
+    return complete_values(Track("weights", np.zeros(1), OUTPUT_CHANNELS, frame.values[None]))[0]
 
 
-def face_bytes(frame: Frame) -> bytes:
+def encode_face(frame: Frame) -> bytes:
     """u8 flags (1: measured, 2: confidence follows), u8 count, u16 0, then float32 values and u8 confidences."""
     flags = (1 if frame.seen else 0) | (2 if frame.confidence is not None else 0)
-    out = _HEADER.pack(b"IW", FACE, VERSION, frame.sequence & 0xFFFFFFFF, frame.time, frame.arrived)
-    out += struct.pack("<BBH", flags, len(frame.values), 0) + frame.values.astype("<f4").tobytes()
+    data = _HEADER.pack(b"IW", FACE, VERSION, frame.sequence & 0xFFFFFFFF, frame.time, frame.arrival)
+    data += struct.pack("<BBH", flags, len(frame.values), 0) + frame.values.astype("<f4").tobytes()
     if frame.confidence is not None:
-        out += np.clip(np.round(frame.confidence * 255), 0, 255).astype(np.uint8).tobytes()
-    return out
+        data += np.clip(np.round(frame.confidence * 255), 0, 255).astype(np.uint8).tobytes()
+    return data
 
 
-def sensor_bytes(sequence: int, time: float, arrived: float, turn: np.ndarray, push: np.ndarray) -> bytes:
+def encode_sensors(sequence: int, time: float, arrival: float, angle: np.ndarray, acceleration: np.ndarray) -> bytes:
     """Per site how far it is turned from where it began (rad) and its acceleration's length (m/s^2): u8 0, u8 count, u16 0, float32 pairs; NaN: missing."""
-    pairs = np.stack([turn, push], axis=1).astype("<f4")
-    return _HEADER.pack(b"IW", SENSORS, VERSION, sequence & 0xFFFFFFFF, time, arrived) + struct.pack("<BBH", 0, len(pairs), 0) + pairs.tobytes()
+    pairs = np.stack([angle, acceleration], axis=1).astype("<f4")
+    return (
+        _HEADER.pack(b"IW", SENSORS, VERSION, sequence & 0xFFFFFFFF, time, arrival)
+        + struct.pack("<BBH", 0, len(pairs), 0)
+        + pairs.tobytes()
+    )
 
 
-def read_face(data: bytes) -> Frame | None:
+def decode_face(data: bytes) -> Frame | None:
     """A face frame's bytes, for clients in Python; None for other bytes."""
     if len(data) < _HEADER.size + 4 or data[:4] != b"IW" + bytes([FACE, VERSION]):
         return None
-    _, _, _, sequence, time, arrived = _HEADER.unpack_from(data)
+    _, _, _, sequence, time, arrival = _HEADER.unpack_from(data)
     flags, count, _ = struct.unpack_from("<BBH", data, _HEADER.size)
-    at = _HEADER.size + 4
-    end = at + 4 * count
-    if count != len(OUTPUT) or len(data) != end + (52 if flags & 2 else 0):
+    start = _HEADER.size + 4
+    end = start + 4 * count
+    if count != len(OUTPUT_CHANNELS) or len(data) != end + (52 if flags & 2 else 0):
         return None
-    values = np.frombuffer(data, dtype="<f4", count=count, offset=at).astype(np.float64)
+    values = np.frombuffer(data, dtype="<f4", count=count, offset=start).astype(np.float64)
     confidence = np.frombuffer(data, dtype=np.uint8, offset=end) / 255 if flags & 2 else None
-    return Frame(sequence, time, arrived, values, confidence, "", bool(flags & 1))
+    return Frame(sequence, time, arrival, values, confidence, "", bool(flags & 1))

@@ -8,7 +8,7 @@ import numpy as np
 
 
 @dataclass(slots=True)
-class Imu:
+class ImuSample:
     """A sample of a device's sensors. `device`: what it calls itself, stable over restarts; `keys`: S ids of its sensors, which are sites where
     the device says so; `rotation` (S, 4) scalar first, sensor to world; `acceleration` (S, 3) m/s^2 in the sensor's frame; `gyro` (S, 3) rad/s
     or None; NaN where a sensor did not answer. `time`: the device's own clock in s, None where it has none; `sequence`: counts packets, None
@@ -26,12 +26,12 @@ class Imu:
     gyro: np.ndarray | None = None
     status: bytes = b""
     battery: float = float("nan")
-    part: str = ""
+    substream: str = ""
     sync: tuple[int, float] | None = None
 
 
 @dataclass(slots=True)
-class Face:
+class FaceSample:
     """Weights from a camera or another program: `values` by channel name (Apple's camelCase), only those that were sent; empty: it sees no face."""
 
     device: str
@@ -41,7 +41,7 @@ class Face:
 
 
 @dataclass(slots=True)
-class Bio:
+class BioSample:
     """Biosignals: `values` (n, C) uV (NaN: lost) of `columns` at `rate` Hz, the last one newest."""
 
     device: str
@@ -53,7 +53,7 @@ class Bio:
 
 
 @dataclass(frozen=True)
-class About:
+class DeviceInfo:
     """What a device tells of itself: it is alive, its battery (V), what went wrong."""
 
     device: str
@@ -64,4 +64,4 @@ class About:
     extra: dict[str, str] = field(default_factory=dict)
 
 
-Message = Imu | Face | Bio | About
+Message = ImuSample | FaceSample | BioSample | DeviceInfo

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import TypeVar
 
 from ..core.errors import InnerfaceError
-from .parts import Sink, Source
-from .sources.inputs import Inputs, inputs
+from .interfaces import Sink, Source
+from .sources.board_inputs import BoardInputs, parse_inputs
 
 Extra = TypeVar("Extra")
-Part = TypeVar("Part")
+Component = TypeVar("Component")
 
 
 @dataclass
@@ -22,54 +22,62 @@ class Args:
     """`first`: what stands before the first comma; `named`: key=value pairs and bare words ("" as value)."""
 
     text: str
-    first: str
-    named: dict[str, str] = field(default_factory=dict)
+    positional: str
+    keywords: dict[str, str] = field(default_factory=dict)
 
-    def word(self, name: str) -> bool:
+    def flag(self, name: str) -> bool:
         """Whether a bare word was given."""
-        return self.named.pop(name, None) is not None
+        return self.keywords.pop(name, None) is not None
 
     def number(self, name: str, default: float) -> float:
         """A number. Raises InnerfaceError."""
-        given = self.named.pop(name, None)
-        if given is None:
+        raw = self.keywords.pop(name, None)
+        if raw is None:
             return default
         try:
-            value = float(given)
+            value = float(raw)
         except ValueError:
             value = math.nan
         if not math.isfinite(value) or abs(value) > 1e9:
-            raise InnerfaceError(f"{self.text}: {name}={given} is not a number that makes sense") from None
+            raise InnerfaceError(f"{self.text}: {name}={raw} is not a number that makes sense") from None
         return value
 
     def string(self, name: str, default: str = "") -> str:
         """A text."""
-        return self.named.pop(name, default)
+        return self.keywords.pop(name, default)
 
     def address(self, host: str, port: int) -> tuple[str, int]:
         """HOST:PORT, PORT or HOST of the first argument. Raises InnerfaceError."""
-        if not self.first:
+        if not self.positional:
             return host, port
-        head, colon, tail = self.first.rpartition(":")
-        if not colon and self.first.isdecimal():
-            tail = self.first
+        head, colon, tail = self.positional.rpartition(":")
+        if not colon and self.positional.isdecimal():
+            tail = self.positional
         elif not colon:
-            return self.first, port
+            return self.positional, port
         if not tail.isdecimal() or not 0 <= int(tail) <= 65535:
             raise InnerfaceError(f"{self.text}: '{tail}' is no port; give one from 0 to 65535")
         return head.strip("[]") or host, int(tail)
 
-    def end(self) -> None:
+    def ensure_consumed(self) -> None:
         """Raises InnerfaceError for what nobody asked about."""
-        if self.named:
-            raise InnerfaceError(f"{self.text}: '{next(iter(self.named))}' is not known there; see 'innerface serve --help'")
+        if self.keywords:
+            raise InnerfaceError(
+                f"{self.text}: '{next(iter(self.keywords))}' is not known there; see 'innerface serve --help'"
+            )
 
 
 def parse(text: str) -> tuple[str, Args]:
     """KIND and its arguments."""
     kind = re.split("[:,]", text, maxsplit=1)[0]
-    rest = text[len(kind) :]
-    first, *more = rest[1:].split(",") if rest.startswith(":") else ["", *rest[1:].split(",")] if rest else [""]
+    remainder = text[len(kind) :]
+    first, *more = (
+        remainder[1:].split(",")
+        if remainder.startswith(":")
+        else ["", *remainder[1:].split(",")]
+        if remainder
+        else [""]
+    )
     if "=" in first and kind != "file" and not Path(first).exists():
         first, more = "", [first, *more]
     named = {}
@@ -80,120 +88,138 @@ def parse(text: str) -> tuple[str, Args]:
 
 
 def _device(a: Args, host: str) -> Source:
-    from .sources.udp import DEVICE_PORT, Devices
+    from .sources.udp import DEVICE_PORT, DeviceSource
 
-    return Devices(*a.address(host, DEVICE_PORT))
+    return DeviceSource(*a.address(host, DEVICE_PORT))
 
 
 def _serial(a: Args, host: str) -> Source:
-    from .sources.serial_port import SerialDevice
+    from .sources.serial_port import SerialDeviceSource
 
-    return SerialDevice(_port(a), int(a.number("baud", 921600)))
+    return SerialDeviceSource(_port(a), int(a.number("baud", 921600)))
 
 
 def _cyton(a: Args, host: str) -> Source:
-    from .sources.serial_port import Cyton
+    from .sources.serial_port import CytonSource
 
-    return Cyton(_port(a), _inputs(a))
+    return CytonSource(_port(a), _inputs(a))
 
 
-def _inputs(a: Args) -> Inputs:
-    return inputs(a.string("channels"), a.string("names"))
+def _inputs(a: Args) -> BoardInputs:
+    return parse_inputs(a.string("channels"), a.string("names"))
 
 
 def _port(a: Args) -> str:
     from .sources.serial_port import ports
 
-    if not a.first:
+    if not a.positional:
         raise InnerfaceError(f"{a.text}: give the port: {a.text}:PORT; there are {', '.join(ports()) or 'none'}")
-    return a.first
+    return a.positional
 
 
 def _slimevr(a: Args, host: str) -> Source:
-    from .sources.udp import SlimeVr
+    from .sources.udp import SlimeVrSource
 
-    return SlimeVr(*a.address(host, SlimeVr.port))
+    return SlimeVrSource(*a.address(host, SlimeVrSource.port))
 
 
 def _live_link_face(a: Args, host: str) -> Source:
-    from .sources.udp import LiveLinkFace
+    from .sources.udp import LiveLinkFaceSource
 
-    return LiveLinkFace(*a.address(host, LiveLinkFace.port), swap_mouth=not a.word("keep-mouth"), swap_jaw=a.word("swap-jaw"))
+    return LiveLinkFaceSource(
+        *a.address(host, LiveLinkFaceSource.port), swap_mouth=not a.flag("keep-mouth"), swap_jaw=a.flag("swap-jaw")
+    )
 
 
 def _ifacialmocap(a: Args, host: str) -> Source:
-    from .sources.udp import IFacialMocap
+    from .sources.udp import IFacialMocapSource
 
-    return IFacialMocap("0.0.0.0" if a.first else host, int(a.number("port", IFacialMocap.port)), a.first)
+    return IFacialMocapSource(
+        "0.0.0.0" if a.positional else host, int(a.number("port", IFacialMocapSource.port)), a.positional
+    )
 
 
 def _vmc(a: Args, host: str) -> Source:
-    from .sources.udp import Vmc
+    from .sources.udp import VmcSource
 
-    return Vmc(*a.address(host, Vmc.port))
+    return VmcSource(*a.address(host, VmcSource.port))
 
 
 def _bridge(a: Args, host: str) -> Source:
-    from .sources.bridge import Bridge
+    from .sources.remote_bridge import RemoteBridge
 
-    return Bridge(a.first, a.string("token"))
+    return RemoteBridge(a.positional, a.string("token"))
 
 
 def _osc(a: Args, host: str) -> Source:
-    from .sources.udp import OscControl
+    from .sources.udp import OscControlSource
 
-    return OscControl(*a.address("127.0.0.1", OscControl.port))  # it asks for no token: the network must be named
+    return OscControlSource(
+        *a.address("127.0.0.1", OscControlSource.port)
+    )  # it asks for no token: the network must be named
 
 
 def _brainflow(a: Args, host: str) -> Source:
-    from .sources.boards import BrainFlow
+    from .sources.boards import BrainFlowSource
 
-    worn = _inputs(a)
-    parameters, a.named = a.named, {}
-    return BrainFlow(a.first or "-1", parameters, worn)
+    selected = _inputs(a)
+    parameters, a.keywords = a.keywords, {}
+    return BrainFlowSource(a.positional or "-1", parameters, selected)
 
 
 def _lsl(a: Args, host: str) -> Source:
-    from .sources.boards import Lsl
+    from .sources.boards import LslSource
 
-    return Lsl(a.first or "EMG", _inputs(a))
+    return LslSource(a.positional or "EMG", _inputs(a))
 
 
 def _file(a: Args, host: str) -> Source:
-    from .sources.replay import Replay
+    from .sources.replay import ReplaySource
 
-    if not a.first:
+    if not a.positional:
         raise InnerfaceError(f"{a.text}: give the take: file:TAKE")
-    return Replay(a.first, a.number("speed", 1.0), a.word("loop"))
+    return ReplaySource(a.positional, a.number("speed", 1.0), a.flag("loop"))
 
 
 def _virtual(a: Args, host: str) -> Source:
-    from .sources.virtual import Habits, Virtual
+    from .sources.virtual_imu import VirtualImu, VirtualImuOptions
 
-    habits = Habits(
-        a.number("loss", 0.0), a.number("jitter", 0.0), _gone(a) or Habits.disconnect, a.number("rate", 100.0), a.number("drift", Habits.drift_ppm),
-        a.word("gyro"), a.word("serial"), int(a.number("seed", Habits.seed)), a.string("preset", Habits.preset),
-    )  # fmt: skip
-    return Virtual(a.first or None, habits)
+    options = VirtualImuOptions(
+        a.number("loss", 0.0),
+        a.number("jitter", 0.0),
+        _disconnect(a) or VirtualImuOptions.disconnect,
+        a.number("rate", 100.0),
+        a.number("drift", VirtualImuOptions.drift_ppm),
+        a.flag("gyro"),
+        a.flag("serial"),
+        int(a.number("seed", VirtualImuOptions.seed)),
+        a.string("preset", VirtualImuOptions.preset),
+    )
+    return VirtualImu(a.positional or None, options)
 
 
-def _gone(a: Args) -> tuple[float, float] | None:
+def _disconnect(a: Args) -> tuple[float, float] | None:
     """disconnect=EVERY:FOR in seconds; None where it was not given. Raises InnerfaceError."""
-    every, _, lasting = a.string("disconnect").partition(":")
+    period, _, duration = a.string("disconnect").partition(":")
     try:
-        return (float(every), float(lasting or 2.0)) if every else None
+        return (float(period), float(duration or 2.0)) if period else None
     except ValueError:
-        raise InnerfaceError(f"{a.text}: disconnect={every}: is not EVERY:FOR in seconds, such as 20:3") from None
+        raise InnerfaceError(f"{a.text}: disconnect={period}: is not EVERY:FOR in seconds, such as 20:3") from None
 
 
 def _virtual_bio(a: Args, host: str) -> Source:
-    from .sources.virtual_bio import VirtualBio, Worn
+    from .sources.virtual_bio import VirtualBio, VirtualBioOptions
 
-    worn = Worn(
-        int(a.number("seed", Worn.seed)), a.string("preset", Worn.preset), a.string("ear", Worn.ear), int(a.number("mount", Worn.mount)),
-        a.number("loss", Worn.loss), _gone(a) or Worn.disconnect, a.string("flat"),
-    )  # fmt: skip
-    return VirtualBio(None if a.first in ("", "posed") else a.first, worn)
+    options = VirtualBioOptions(
+        int(a.number("seed", VirtualBioOptions.seed)),
+        a.string("preset", VirtualBioOptions.preset),
+        a.string("ear", VirtualBioOptions.ear),
+        int(a.number("mount", VirtualBioOptions.mount)),
+        a.number("loss", VirtualBioOptions.loss),
+        _disconnect(a) or VirtualBioOptions.disconnect,
+        a.string("flat"),
+    )
+    return VirtualBio(None if a.positional in ("", "posed") else a.positional, options)
 
 
 _SOURCES: dict[str, Callable[[Args, str], Source]] = {
@@ -215,31 +241,35 @@ _SOURCES: dict[str, Callable[[Args, str], Source]] = {
 
 
 def _vmc_out(a: Args, config: Path | None) -> Sink:
-    from .sinks.udp import Vmc
-    from .wire import vmc
+    from .protocols import vmc
+    from .sinks.udp import VmcSink
 
-    return Vmc(*a.address("127.0.0.1", vmc.PORT), camel=a.word("camel"), head=not a.word("no-head"))
+    return VmcSink(*a.address("127.0.0.1", vmc.PORT), camel=a.flag("camel"), head=not a.flag("no-head"))
 
 
 def _live_link(a: Args, config: Path | None) -> Sink:
-    from .sinks.udp import LiveLink
-    from .wire import live_link_face
+    from .protocols import live_link_face
+    from .sinks.udp import LiveLinkSink
 
-    return LiveLink(*a.address("127.0.0.1", live_link_face.PORT), subject=a.string("name", "Innerface") or "Innerface")
+    return LiveLinkSink(
+        *a.address("127.0.0.1", live_link_face.PORT), subject=a.string("name", "Innerface") or "Innerface"
+    )
 
 
 def _vts(a: Args, config: Path | None) -> Sink:
-    from .sinks.vtube_studio import PORT, VTubeStudio
+    from .sinks.vtube_studio import PORT, VTubeStudioSink
 
-    return VTubeStudio(*a.address("127.0.0.1", PORT), token_file=None if config is None else config / "vtube-studio-token")
+    return VTubeStudioSink(
+        *a.address("127.0.0.1", PORT), token_file=None if config is None else config / "vtube-studio-token"
+    )
 
 
 def _csv(a: Args, config: Path | None) -> Sink:
-    from .sinks.csv_file import CsvFile
+    from .sinks.csv_file import CsvSink
 
-    if not a.first:
+    if not a.positional:
         raise InnerfaceError(f"{a.text}: give the file: csv:FILE.csv")
-    return CsvFile(a.first)
+    return CsvSink(a.positional)
 
 
 _SINKS: dict[str, Callable[[Args, Path | None], Sink]] = {
@@ -250,20 +280,20 @@ _SINKS: dict[str, Callable[[Args, Path | None], Sink]] = {
 }
 
 
-def source(text: str, host: str = "127.0.0.1") -> Source:
+def make_source(text: str, host: str = "127.0.0.1") -> Source:
     """A source of its KIND[:ARGS]; it listens on `host` unless its arguments say otherwise. Raises InnerfaceError."""
-    return _made("source", _SOURCES, text, host)
+    return _create("source", _SOURCES, text, host)
 
 
-def sink(text: str, config: Path | None = None) -> Sink:
+def make_sink(text: str, config: Path | None = None) -> Sink:
     """A sink of its KIND[:ARGS]; `config`: the folder that permissions are kept in. Raises InnerfaceError."""
-    return _made("sink", _SINKS, text, config)
+    return _create("sink", _SINKS, text, config)
 
 
-def _made(what: str, makers: dict[str, Callable[[Args, Extra], Part]], text: str, extra: Extra) -> Part:
+def _create(role: str, makers: dict[str, Callable[[Args, Extra], Component]], text: str, extra: Extra) -> Component:
     kind, args = parse(text)
     if kind not in makers:
-        raise InnerfaceError(f"{what} '{kind}': give one of {', '.join(makers)}")
-    part = makers[kind](args, extra)
-    args.end()
-    return part
+        raise InnerfaceError(f"{role} '{kind}': give one of {', '.join(makers)}")
+    component = makers[kind](args, extra)
+    args.ensure_consumed()
+    return component

@@ -9,16 +9,16 @@ from pathlib import Path
 import numpy as np
 
 from ..core.errors import InnerfaceError
-from ..core.files import read_bytes, replacing
+from ..core.files import atomic_write, read_bytes
 from ..core.imu.layout import Layout
-from .messages import Imu
+from .messages import ImuSample
 
-_KNOCK = 4.0  # m/s^2 that a tap must show
-_ALONE = 1.6  # times as much as at any other sensor
+_MIN_TAP = 4.0  # m/s^2 that a tap must show
+_MIN_PROMINENCE = 1.6  # times as much as at any other sensor
 
 
 @dataclass
-class Sites:
+class SiteAssignments:
     """`assigned`: "device/sensor" -> site; kept in `path`, where there is one. Sensors that nobody assigned sit where their device says: keys that
     are numbers count the layout's sites, keys that are sites are these."""
 
@@ -34,57 +34,63 @@ class Sites:
             data = json.loads(read_bytes(self.path, limit=1 << 20))
             self.assigned |= {str(k): str(v) for k, v in data["sites"].items()}
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-            raise InnerfaceError(f"{self.path}: is no list of assigned sites; delete it and assign them again") from None
+            raise InnerfaceError(
+                f"{self.path}: is no list of assigned sites; delete it and assign them again"
+            ) from None
 
     def assign(self, sensor: str, site: str) -> None:
         """`sensor` ("device/key") sits at `site`; "" forgets it. Who sat there before does so no longer. Raises InnerfaceError."""
         if site:
-            self.layout.check(site)
+            self.layout.require_site(site)
         if "/" not in sensor:
             raise InnerfaceError(f"sensor '{sensor[:40]}': give DEVICE/SENSOR, such as a1:b2:c3:d4:e5:f6/0")
-        made = {k: v for k, v in self.assigned.items() if v != site and k != sensor}
+        assignments = {k: v for k, v in self.assigned.items() if v != site and k != sensor}
         if site:
-            made[sensor] = site
+            assignments[sensor] = site
         if self.path is not None:
-            with replacing(self.path) as temporary:
-                temporary.write_text(json.dumps({"sites": made}, indent=1), encoding="utf-8")
-        self.assigned = made
+            with atomic_write(self.path) as temporary:
+                temporary.write_text(json.dumps({"sites": assignments}, indent=1), encoding="utf-8")
+        self.assigned = assignments
 
-    def site(self, device: str, key: str) -> str:
+    def site_of(self, device: str, key: str) -> str:
         """The site of a sensor, "" where nobody knows."""
-        given = self.assigned.get(f"{device}/{key}")
-        if given is not None:
-            return given
+        assigned = self.assigned.get(f"{device}/{key}")
+        if assigned is not None:
+            return assigned
         if key.isdecimal() and int(key) < len(self.layout.sites) and ":" not in device:
-            own = self.layout.sites[int(key)]
+            default = self.layout.sites[int(key)]
         else:
-            own = key if key in self.layout.sites else ""
-        return "" if own in self.assigned.values() else own
+            default = key if key in self.layout.sites else ""
+        return "" if default in self.assigned.values() else default
 
 
-class Touch:
+class TapDetector:
     """Someone taps one sensor within `seconds`: the one whose acceleration jumps most, if it stands out."""
 
     def __init__(self, site: str, until: float) -> None:
         self.site, self.until = site, until
-        self.level: dict[str, np.ndarray] = {}
+        self.baseline: dict[str, np.ndarray] = {}
         self.peak: dict[str, float] = {}
 
-    def add(self, message: Imu) -> None:
+    def add(self, message: ImuSample) -> None:
         """Watch a sample."""
-        for key, force in zip(message.keys, message.acceleration):
-            if not np.isfinite(force).all():
+        for key, acceleration in zip(message.keys, message.acceleration):
+            if not np.isfinite(acceleration).all():
                 continue
             name = f"{message.device}/{key}"
-            level = self.level.get(name, force)
-            self.peak[name] = max(self.peak.get(name, 0.0), float(np.linalg.norm(force - level)))
-            self.level[name] = level + 0.1 * (force - level)
+            baseline = self.baseline.get(name, acceleration)
+            self.peak[name] = max(self.peak.get(name, 0.0), float(np.linalg.norm(acceleration - baseline)))
+            self.baseline[name] = baseline + 0.1 * (acceleration - baseline)
 
-    def found(self) -> str:
+    def tapped_sensor(self) -> str:
         """The tapped sensor. Raises InnerfaceError where none or several moved."""
         ranked = sorted(self.peak.items(), key=lambda item: -item[1])
-        if not ranked or ranked[0][1] < _KNOCK:
-            raise InnerfaceError(f"{self.site}: no sensor felt a tap; tap firmly on the one at that place, twice, within the time")
-        if len(ranked) > 1 and ranked[1][1] * _ALONE > ranked[0][1]:
-            raise InnerfaceError(f"{self.site}: {ranked[0][0]} and {ranked[1][0]} felt the tap alike; keep the head still and tap just one")
+        if not ranked or ranked[0][1] < _MIN_TAP:
+            raise InnerfaceError(
+                f"{self.site}: no sensor felt a tap; tap firmly on the one at that place, twice, within the time"
+            )
+        if len(ranked) > 1 and ranked[1][1] * _MIN_PROMINENCE > ranked[0][1]:
+            raise InnerfaceError(
+                f"{self.site}: {ranked[0][0]} and {ranked[1][0]} felt the tap alike; keep the head still and tap just one"
+            )
         return ranked[0][0]

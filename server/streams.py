@@ -7,13 +7,17 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from .clock import Clock, Counter
-from .messages import Bio, Face, Imu
+from .clock import DeviceClock, SequenceCounter
+from .messages import BioSample, FaceSample, ImuSample
 
-_RECENT = 400  # samples that rates and losses are told from
-_SETTLED = 8  # samples after which the interval is believed
-GONE_S = 1.5  # silence after which a device counts as away
-_BATCH_JITTER_S, _FOLLOW, _BEND = 0.1, 0.01, 0.2  # how far a batch strays, the share of it that is believed, and the most, in samples
+_WINDOW = 400  # samples that rates and losses are told from
+_MIN_SAMPLES = 8  # samples after which the interval is believed
+AWAY_AFTER_S = 1.5  # silence after which a device counts as away
+_BATCH_JITTER_S, _BATCH_GAIN, _MAX_BATCH_SHIFT = (
+    0.1,
+    0.01,
+    0.2,
+)  # how far a batch strays, the share of it that is believed, and the most, in samples
 
 
 @dataclass
@@ -23,91 +27,104 @@ class Stream:
     source: str
     device: str
     kind: str
-    clock: Clock = field(default_factory=Clock)
-    counter: Counter = field(default_factory=Counter)
-    arrivals: deque[float] = field(default_factory=lambda: deque(maxlen=_RECENT))
-    times: deque[float] = field(default_factory=lambda: deque(maxlen=_RECENT))
-    heard: float = 0.0
+    clock: DeviceClock = field(default_factory=DeviceClock)
+    counter: SequenceCounter = field(default_factory=SequenceCounter)
+    arrivals: deque[float] = field(default_factory=lambda: deque(maxlen=_WINDOW))
+    times: deque[float] = field(default_factory=lambda: deque(maxlen=_WINDOW))
+    last_received: float = 0.0
     battery: float = float("nan")
     name: str = ""
     problem: str = ""
     keys: tuple[str, ...] = ()
-    present: np.ndarray = field(default_factory=lambda: np.ones(0))  # per key: share of recent samples that held it
-    session: int | None = None
+    presence: np.ndarray = field(default_factory=lambda: np.ones(0))  # per key: share of recent samples that held it
+    session_device: int | None = None
     sites: tuple[str, ...] = ()  # where its sensors sit, by their own names where nobody knows
-    mine: list[int] = field(default_factory=list)  # which of its sensors have a seat in the session
-    last: Imu | None = None
-    due: float | None = None  # when the last biosignal was taken
-    batch: float = 0.0  # biosignals that come together
+    session_columns: list[int] = field(default_factory=list)  # which of its sensors have a seat in the session
+    last_message: ImuSample | None = None
+    last_bio_time: float | None = None  # when the last biosignal was taken
+    batch_size: float = 0.0  # biosignals that come together
 
-    def when(self, message: Imu | Face | Bio, arrival: float) -> float | None:
+    def timestamp(self, message: ImuSample | FaceSample | BioSample, arrival: float) -> float | None:
         """The sample's time on the hub's clock; None for one that was received before."""
         if message.sequence is not None:
-            gap, new = self.counter.take(message.sequence)
-            if not new:
+            gap, is_new = self.counter.count(message.sequence)
+            if not is_new:
                 return None
-            self._seen(message, gap)
+            self._update_presence(message, gap)
         else:
             self.counter.received += 1
-            self._seen(message, 0)
-        self.heard = arrival
+            self._update_presence(message, 0)
+        self.last_received = arrival
         self.arrivals.append(arrival)
-        at = self.clock.time(message.time, arrival) if message.time is not None else arrival
+        at = self.clock.to_hub_time(message.time, arrival) if message.time is not None else arrival
         if message.time is None and self.times and at <= self.times[-1]:
             at = self.times[-1] + 2e-5
         self.times.append(at)
         return at
 
-    def steady(self, message: Bio, at: float) -> float:
+    def smooth_batch_time(self, message: BioSample, at: float) -> float:
         """When the last of a batch of biosignals was taken: batches come early and late, samples do not; they follow one another, and drift slowly."""
         step = 1 / message.rate
-        due = at if self.due is None else self.due + len(message.values) * step
-        if abs(at - due) < _BATCH_JITTER_S:
-            due += min(max(_FOLLOW * (at - due), -_BEND * step), _BEND * step)
-        elif at > due:  # some never came
-            due = at
-        self.due = due
-        return due
+        expected = at if self.last_bio_time is None else self.last_bio_time + len(message.values) * step
+        if abs(at - expected) < _BATCH_JITTER_S:
+            expected += min(max(_BATCH_GAIN * (at - expected), -_MAX_BATCH_SHIFT * step), _MAX_BATCH_SHIFT * step)
+        elif at > expected:  # some never came
+            expected = at
+        self.last_bio_time = expected
+        return expected
 
-    def _seen(self, message: Imu | Face | Bio, gap: int) -> None:
-        if isinstance(message, Imu):
+    def _update_presence(self, message: ImuSample | FaceSample | BioSample, gap: int) -> None:
+        if isinstance(message, ImuSample):
             if message.keys != self.keys:
-                self.keys, self.present = message.keys, np.ones(len(message.keys))
-            here = ~(np.isnan(message.rotation).any(1) | np.isnan(message.acceleration).any(1))
-            for _ in range(min(gap, _RECENT)):
-                self.present *= 1 - 4 / _RECENT
-            self.present += (here - self.present) * 4 / _RECENT
+                self.keys, self.presence = message.keys, np.ones(len(message.keys))
+            mask = ~(np.isnan(message.rotation).any(1) | np.isnan(message.acceleration).any(1))
+            for _ in range(min(gap, _WINDOW)):
+                self.presence *= 1 - 4 / _WINDOW
+            self.presence += (mask - self.presence) * 4 / _WINDOW
             self.battery = message.battery if message.battery == message.battery else self.battery
-        elif isinstance(message, Bio):
+        elif isinstance(message, BioSample):
             count, lost = len(message.values), int(np.isnan(message.values).all(axis=1).sum())
             self.counter.lost += lost
             self.counter.received += count - lost - 1  # one was counted
-            self.batch += (count - self.batch) * (0.05 if self.batch else 1.0)
+            self.batch_size += (count - self.batch_size) * (0.05 if self.batch_size else 1.0)
 
     @property
     def interval(self) -> float | None:
         """Seconds between samples (median), once enough have come."""
-        if len(self.times) < _SETTLED:
+        if len(self.times) < _MIN_SAMPLES:
             return None
         return float(np.median(np.diff(np.array(self.times)[-64:])))
 
     def rate(self, now: float) -> float:
         """Samples a second, lately."""
         recent = [a for a in self.arrivals if now - a < 3.0]
-        return (self.batch or 1.0) * (len(recent) - 1) / max(recent[-1] - recent[0], 1e-6) if len(recent) > 1 else 0.0
+        return (
+            (self.batch_size or 1.0) * (len(recent) - 1) / max(recent[-1] - recent[0], 1e-6) if len(recent) > 1 else 0.0
+        )
 
     def state(self, now: float) -> str:
         """ok, poor (loses more than a twentieth) or away."""
-        if now - self.heard > GONE_S:
+        if now - self.last_received > AWAY_AFTER_S:
             return "away"
-        return "poor" if self.problem or (len(self.present) and float(self.present.min()) < 0.95) else "ok"
+        return "poor" if self.problem or (len(self.presence) and float(self.presence.min()) < 0.95) else "ok"
 
     def report(self, now: float) -> dict:
         """For status and the control page."""
         return {
-            "source": self.source, "device": self.device, "name": self.name, "kind": self.kind, "state": self.state(now),
-            "rate_hz": round(self.rate(now), 1), "received": self.counter.received, "lost": self.counter.lost, "late": self.counter.late,
-            "repeated": self.counter.repeated, "drift_ppm": round(self.clock.drift_ppm, 1), "restarts": self.clock.restarts,
-            "battery_v": None if self.battery != self.battery else round(self.battery, 2), "silent_s": round(now - self.heard, 1), "problem": self.problem,
-            "sensors": {key: round(1 - float(p), 3) for key, p in zip(self.keys, self.present)},
-        }  # fmt: skip
+            "source": self.source,
+            "device": self.device,
+            "name": self.name,
+            "kind": self.kind,
+            "state": self.state(now),
+            "rate_hz": round(self.rate(now), 1),
+            "received": self.counter.received,
+            "lost": self.counter.lost,
+            "late": self.counter.late,
+            "repeated": self.counter.repeated,
+            "drift_ppm": round(self.clock.drift_ppm, 1),
+            "restarts": self.clock.restarts,
+            "battery_v": None if self.battery != self.battery else round(self.battery, 2),
+            "silent_s": round(now - self.last_received, 1),
+            "problem": self.problem,
+            "sensors": {key: round(1 - float(p), 3) for key, p in zip(self.keys, self.presence)},
+        }

@@ -13,6 +13,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 
+
 class _InstalledExtension(MetaPathFinder, Loader):
     """`import innerface...` gives the modules of the installed extension, so that a test reads alike inside and outside of Blender."""
 
@@ -59,13 +60,15 @@ def electrodes_network(tmp_path_factory):
 
 def jaw_network(path, channels=("lower", "front"), top_hz=450.0):
     """Write a network that knows one thing: where muscles are loud, the jaw is open."""
-    onnx = pytest.importorskip("onnx", reason="onnx is an extra (train) that is not installed, and the shipped network is not here")
+    onnx = pytest.importorskip(
+        "onnx", reason="onnx is an extra (train) that is not installed, and the shipped network is not here"
+    )
     from innerface.core.bio import features, network
-    from innerface.core.channels import ARKIT
-    from innerface.core.face_model import bundled
+    from innerface.core.face.channels import ARKIT
+    from innerface.core.face.face_model import load_bundled
     from innerface.core.landmarks.camera import point_model
 
-    model, (emg, eog) = point_model(bundled()), features.sizes(len(channels), top_hz)
+    model, (emg, eog) = point_model(load_bundled()), features.feature_counts(len(channels), top_hz)
     jaw = model.basis[ARKIT.index("jawOpen")].reshape(1, 106)
     make, floats = onnx.helper, onnx.TensorProto.FLOAT
     graph = make.make_graph(
@@ -79,7 +82,10 @@ def jaw_network(path, channels=("lower", "front"), top_hz=450.0):
             make.make_node("Add", ["moved", "rest"], ["points"]),
         ],
         "jaw",
-        [make.make_tensor_value_info("emg", floats, [None, emg, 120]), make.make_tensor_value_info("eog", floats, [None, eog, 120])],
+        [
+            make.make_tensor_value_info("emg", floats, [None, emg, 120]),
+            make.make_tensor_value_info("eog", floats, [None, eog, 120]),
+        ],
         [make.make_tensor_value_info("points", floats, [None, 106])],
         [
             onnx.numpy_helper.from_array(np.zeros(1, np.float32), "nothing"),
@@ -87,13 +93,23 @@ def jaw_network(path, channels=("lower", "front"), top_hz=450.0):
             onnx.numpy_helper.from_array(0.2 * jaw.astype(np.float32), "jaw"),
             onnx.numpy_helper.from_array(model.rest.reshape(1, 106).astype(np.float32), "rest"),
         ],
-    )  # fmt: skip
+    )
     made = make.make_model(graph, opset_imports=[make.make_opsetid("", 17)], ir_version=9)
     about = {
-        "kind": network.KIND, "channels": json.dumps(channels), "top_hz": str(top_hz), "mains_hz": "50", "frame_hz": "30", "interocular_mm": "63.9",
-        "length": "120", "ahead": "12", "simulated": "yes", "rest": json.dumps(model.rest.tolist()), "explained": json.dumps([0.5] * 53),
-        "follow_live": json.dumps([400.0] * 106), "follow": json.dumps([400.0] * 106),
-    }  # fmt: skip
+        "kind": network.KIND,
+        "channels": json.dumps(channels),
+        "top_hz": str(top_hz),
+        "mains_hz": "50",
+        "frame_hz": "30",
+        "interocular_mm": "63.9",
+        "length": "120",
+        "ahead": "12",
+        "simulated": "yes",
+        "rest": json.dumps(model.rest.tolist()),
+        "explained": json.dumps([0.5] * 53),
+        "follow_live": json.dumps([400.0] * 106),
+        "follow": json.dumps([400.0] * 106),
+    }
     make.set_model_props(made, about)
     path.write_bytes(made.SerializeToString())
     return path

@@ -36,7 +36,10 @@ def imports(path: Path):
                 if base:
                     yield base[0], True
                 else:
-                    yield from ((name, True) for name in ([node.module.split(".")[0]] if node.module else [a.name for a in node.names]))
+                    yield from (
+                        (name, True)
+                        for name in ([node.module.split(".")[0]] if node.module else [a.name for a in node.names])
+                    )
 
 
 @pytest.mark.parametrize("layer", LAYERS)

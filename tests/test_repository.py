@@ -24,7 +24,11 @@ def tracked():
 def test_every_package_is_named_for_a_wheel():
     named = set(tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"])
     folders = {f.parent for f in tracked() if f.suffix in (".py", ".csv") and f.parent != ROOT}
-    wanted = {"innerface." + ".".join(f.relative_to(ROOT).parts) for f in folders if f.relative_to(ROOT).parts[0] not in ("tests", "docs")}
+    wanted = {
+        "innerface." + ".".join(f.relative_to(ROOT).parts)
+        for f in folders
+        if f.relative_to(ROOT).parts[0] not in ("tests", "docs")
+    }
     assert named == wanted | {"innerface"}
 
 
@@ -47,10 +51,15 @@ def test_the_lock_pins_everything_exactly_and_names_no_host():
             if line and not line.startswith("#"):
                 assert re.match(r"^[A-Za-z0-9_.-]+==[^ ]+( ; .+)?$", line), line
         assert "://" not in text
-    assert build.locked("bpy", "3.11") == "bpy==4.5.15" and build.locked("bpy", "3.13") == "bpy==5.2.3"
-    assert build.locked("scipy", "3.11").startswith("scipy==1.15.")  # Blender 4.2's NumPy knows no later one
+    assert (
+        build.locked_requirement("bpy", "3.11") == "bpy==4.5.15"
+        and build.locked_requirement("bpy", "3.13") == "bpy==5.2.3"
+    )
+    assert build.locked_requirement("scipy", "3.11").startswith(
+        "scipy==1.15."
+    )  # Blender 4.2's NumPy knows no later one
     with pytest.raises(build.BuildError, match="does not pin nothing"):
-        build.locked("nothing", "3.11")
+        build.locked_requirement("nothing", "3.11")
 
 
 def test_torch_is_in_the_training_lock_alone_and_brings_no_cuda_by_name():
@@ -69,8 +78,10 @@ def test_the_manifest_meets_what_the_extensions_platform_asks():
 
 
 def test_the_zip_holds_what_runs_and_nothing_else(tmp_path):
-    build.stage(tmp_path / "innerface", [], "linux-x64")
-    names = {p.relative_to(tmp_path / "innerface").as_posix() for p in (tmp_path / "innerface").rglob("*") if p.is_file()}
+    build.lay_out_extension(tmp_path / "innerface", [], "linux-x64")
+    names = {
+        p.relative_to(tmp_path / "innerface").as_posix() for p in (tmp_path / "innerface").rglob("*") if p.is_file()
+    }
     assert {
         "__init__.py",
         "blender_manifest.toml",
@@ -80,10 +91,14 @@ def test_the_zip_holds_what_runs_and_nothing_else(tmp_path):
         "blender_addon/panels.py",
     } <= names
     assert not [
-        n for n in names if n.startswith(("tests", "docs", "build", "models/training")) or "numpy" in n or n.endswith((".md", ".pyc"))
+        n
+        for n in names
+        if n.startswith(("tests", "docs", "build", "models/training")) or "numpy" in n or n.endswith((".md", ".pyc"))
     ]
     assert not [n for n in names if n.startswith("core/head") and n.endswith(("generate.py", "shapes.py"))]
-    assert {"models/linear.npz", "models/imu.onnx", "models/imu-live.onnx"} <= names and not [n for n in names if n.startswith("models/ablation")]
+    assert {"models/linear.npz", "models/imu.onnx", "models/imu-live.onnx"} <= names and not [
+        n for n in names if n.startswith("models/ablation")
+    ]
 
 
 def test_no_numpy_in_a_built_zip():
@@ -115,7 +130,9 @@ def test_missing_system_libraries_are_named_with_the_mend(tmp_path, monkeypatch)
 def test_the_readme_claims_what_the_results_show():
     results = (ROOT / "docs" / "results.md").read_text(encoding="utf-8")
     section = results.split("\n## The network\n")[1].split("\n## ")[0]
-    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in section.splitlines() if "| studio |" in line]
+    rows = [
+        [cell.strip() for cell in line.strip("|").split("|")] for line in section.splitlines() if "| studio |" in line
+    ]
     ratios = [round(100 * float(row[5])) for row in rows if len(row) == 11 and not row[0].endswith("*")]
     assert len(ratios) == 3
     assert f"{min(ratios)} to {max(ratios)}% of the error" in (ROOT / "README.md").read_text(encoding="utf-8")

@@ -8,58 +8,83 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..channels import ARKIT
-from ..face_model import bundled
-from ..landmarks import solve
+from ..face.channels import ARKIT
+from ..face.face_model import load_bundled
+from ..landmarks import channel_solver
 from ..landmarks.camera import point_model
-from ..landmarks.points import COUNT, INNER
-from ..resample import bridge
+from ..landmarks.points import IBUG_COUNT, POINT_COUNT
 from ..take import Take, Track
-from . import infer
+from ..take.resample import fill_gaps
+from . import inference
 from .network import BioNetwork
 
 
-class Channels:
+class ChannelDecoder:
     """The 52 channels of one performer's points, for recordings and frame by frame."""
 
     def __init__(self, network: BioNetwork) -> None:
         self.network = network
-        self.solver = None if network.to_channels is not None else solve.Solver(point_model(bundled()), network.rest)
+        self.solver = (
+            None
+            if network.to_channels is not None
+            else channel_solver.ChannelSolver(point_model(load_bundled()), network.rest)
+        )
 
     def push(self, points: np.ndarray) -> np.ndarray:
         """Weights (52,) of the next frame's points (53, 2)."""
-        return self._mapped(points[None])[0] if self.solver is None else self.solver.push(points)
+        return self._apply_linear_map(points[None])[0] if self.solver is None else self.solver.push(points)
 
-    def whole(self, track: Track, causal: bool = False) -> Track:
+    def process(self, track: Track, causal: bool = False) -> Track:
         """A landmark track as weights; `causal`: as live."""
         if self.solver is not None:
-            return solve.to_weights(track, rest=self.network.rest, causal=causal)
-        return Track("weights", track.time, ARKIT, self._mapped(bridge(track.time, track.values).reshape(-1, COUNT, 2)))
+            return channel_solver.to_weights(track, rest=self.network.rest, causal=causal)
+        return Track(
+            "weights",
+            track.time,
+            ARKIT,
+            self._apply_linear_map(fill_gaps(track.time, track.values).reshape(-1, POINT_COUNT, 2)),
+        )
 
-    def _mapped(self, points: np.ndarray) -> np.ndarray:
+    def _apply_linear_map(self, points: np.ndarray) -> np.ndarray:
         assert self.network.to_channels is not None
-        return np.clip(points.reshape(len(points), -1) @ self.network.to_channels[:-1] + self.network.to_channels[-1], 0.0, 1.0)
+        return np.clip(
+            points.reshape(len(points), -1) @ self.network.to_channels[:-1] + self.network.to_channels[-1], 0.0, 1.0
+        )
 
 
-def confidence(network: BioNetwork) -> np.ndarray:
+def channel_confidence(network: BioNetwork) -> np.ndarray:
     """(52,) 0..1: the share of each channel's variance that was explained on frames kept from training. Where the performer was trained with points alone:
     what was explained of the points that a channel moves, weighted by how far it moves them, times how far points tell the channel from all others."""
     if network.channels_explained is not None:
         return np.clip(network.channels_explained, 0.0, 1.0)
-    model = point_model(bundled())
-    told = solve.Solver(model, network.rest).told
-    moved = np.linalg.norm(model.basis, axis=2) ** 2
+    model = point_model(load_bundled())
+    information = channel_solver.ChannelSolver(model, network.rest).information
+    displacement = np.linalg.norm(model.basis, axis=2) ** 2
     for k, name in enumerate(ARKIT):
         if name.startswith("eyeLook"):
-            moved[k] = 0.0
-            moved[k, INNER + (0 if name.endswith("Left") else 1)] = 1.0
-    size = moved.sum(axis=1)
-    return told * np.where(size > 1e-6, moved @ network.explained / np.maximum(size, 1e-12), 0.0)
+            displacement[k] = 0.0
+            displacement[k, IBUG_COUNT + (0 if name.endswith("Left") else 1)] = 1.0
+    total = displacement.sum(axis=1)
+    return information * np.where(total > 1e-6, displacement @ network.explained / np.maximum(total, 1e-12), 0.0)
 
 
-def weights(take: Take, network: BioNetwork, causal: bool = False, raw: bool = False) -> Take:
+def infer_weights(take: Take, network: BioNetwork, causal: bool = False, raw: bool = False) -> Take:
     """A biosignal take as weights at the network's frame rate, with `landmarks` and `confidence` beside them. Raises InnerfaceError."""
-    done = infer.infer(take, network, causal, raw)
-    points = done.tracks["landmarks"]
-    sure = Track("confidence", points.time, ARKIT, np.broadcast_to(confidence(network), (len(points.time), len(ARKIT))).copy())
-    return Take(take.name, {"weights": Channels(network).whole(points, causal), "landmarks": points, "confidence": sure}, done.notes, take.sound)
+    landmark_take = inference.infer(take, network, causal, raw)
+    points = landmark_take.tracks["landmarks"]
+    confidence_track = Track(
+        "confidence",
+        points.time,
+        ARKIT,
+        np.broadcast_to(channel_confidence(network), (len(points.time), len(ARKIT))).copy(),
+    )
+    return Take(
+        take.name,
+        {
+            "weights": ChannelDecoder(network).process(points, causal),
+            "landmarks": points,
+            "confidence": confidence_track,
+        },
+        landmark_take.notes,
+        take.sound,
+    )

@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from ..channels import ARKIT
 from ..errors import InnerfaceError
+from ..face.channels import ARKIT
 from ..files import read_bytes
-from ..landmarks.points import COLUMNS, COUNT
+from ..landmarks.points import COLUMNS, POINT_COUNT
 
 SIMULATED = "simulated"  # in the place of a file: the shipped one
 SHIPPED = Path(__file__).resolve().parents[2] / "models" / "bio.onnx"
@@ -39,15 +39,15 @@ class BioNetwork:
     interocular_mm: float
     rest: np.ndarray
     explained: np.ndarray
-    follow_live: np.ndarray
-    follow: np.ndarray
+    tightness_live: np.ndarray
+    tightness: np.ndarray
     simulated: bool
     to_channels: np.ndarray | None = None
     channels_explained: np.ndarray | None = None
     card: dict[str, str] = field(default_factory=dict)
     id: str = ""
 
-    def columns(self, channels: tuple[str, ...]) -> list[int]:
+    def column_indices(self, channels: tuple[str, ...]) -> list[int]:
         """Which of a device's channels the network hears: by name, else the first ones, since boards have more inputs; [] where they are too few."""
         if all(c in channels for c in self.channels):
             return [channels.index(c) for c in self.channels]
@@ -55,11 +55,14 @@ class BioNetwork:
 
     def run(self, emg: np.ndarray, eog: np.ndarray) -> np.ndarray:
         """Points (N, 106) of segments (N, E, length) and (N, O, length)."""
-        parts = [
-            self.session.run(["points"], {"emg": emg[i : i + _CHUNK].astype(np.float32), "eog": eog[i : i + _CHUNK].astype(np.float32)})[0]
+        batches = [
+            self.session.run(
+                ["points"],
+                {"emg": emg[i : i + _CHUNK].astype(np.float32), "eog": eog[i : i + _CHUNK].astype(np.float32)},
+            )[0]
             for i in range(0, len(emg), _CHUNK)
         ]
-        return np.concatenate(parts).astype(np.float64) if parts else np.zeros((0, 2 * COUNT))
+        return np.concatenate(batches).astype(np.float64) if batches else np.zeros((0, 2 * POINT_COUNT))
 
 
 def load(path: str | Path | None = None) -> BioNetwork:
@@ -74,28 +77,64 @@ def load(path: str | Path | None = None) -> BioNetwork:
     options.intra_op_num_threads, options.log_severity_level = _THREADS, 4
     try:
         session = ort.InferenceSession(data, options, providers=["CPUExecutionProvider"])
-        about = dict(session.get_modelmeta().custom_metadata_map)
+        metadata = dict(session.get_modelmeta().custom_metadata_map)
     except Exception as error:  # ONNX Runtime's errors share no base class
-        raise InnerfaceError(f"{path}: is not a network that ONNX Runtime can read ({str(error).splitlines()[0][:100]}); give a bio.onnx") from None
-    if about.get("kind") != KIND:
-        what = "a network of face-worn IMUs" if about.get("kind", "").startswith("innerface-imu") else "no network of electrodes"
-        raise InnerfaceError(f"{path}: is {what}; give one that innerface train bio has written")
-    own: dict[str, np.ndarray] = {}
+        raise InnerfaceError(
+            f"{path}: is not a network that ONNX Runtime can read ({str(error).splitlines()[0][:100]}); give a bio.onnx"
+        ) from None
+    if metadata.get("kind") != KIND:
+        description = (
+            "a network of face-worn IMUs"
+            if metadata.get("kind", "").startswith("innerface-imu")
+            else "no network of electrodes"
+        )
+        raise InnerfaceError(f"{path}: is {description}; give one that innerface train bio has written")
+    channel_map: dict[str, np.ndarray] = {}
     try:
-        channels = tuple(str(c) for c in json.loads(about["channels"]))
-        arrays = {name: np.array(json.loads(about[name]), dtype=np.float64) for name in ("rest", "explained", "follow_live", "follow")}
-        top_hz, mains_hz, frame_hz, interocular_mm = (float(about[name]) for name in ("top_hz", "mains_hz", "frame_hz", "interocular_mm"))
-        if "to_channels" in about:
-            own = {name: np.array(json.loads(about[name]), dtype=np.float64) for name in ("to_channels", "channels_explained")}
-            if own["to_channels"].shape != (len(COLUMNS) + 1, len(ARKIT)) or own["channels_explained"].shape != (len(ARKIT),):
+        channels = tuple(str(c) for c in json.loads(metadata["channels"]))
+        arrays = {
+            name: np.array(json.loads(metadata[name]), dtype=np.float64)
+            for name in ("rest", "explained", "follow_live", "follow")
+        }
+        top_hz, mains_hz, frame_hz, interocular_mm = (
+            float(metadata[name]) for name in ("top_hz", "mains_hz", "frame_hz", "interocular_mm")
+        )
+        if "to_channels" in metadata:
+            channel_map = {
+                name: np.array(json.loads(metadata[name]), dtype=np.float64)
+                for name in ("to_channels", "channels_explained")
+            }
+            if channel_map["to_channels"].shape != (len(COLUMNS) + 1, len(ARKIT)) or channel_map[
+                "channels_explained"
+            ].shape != (len(ARKIT),):
                 raise ValueError("its map to channels has another size")
-        length, ahead = int(about["length"]), int(about["ahead"])
-        if [a.shape for a in arrays.values()] != [(COUNT, 2), (COUNT,), (len(COLUMNS),), (len(COLUMNS),)] or not 1 <= ahead < length <= 1000:
+        length, ahead = int(metadata["length"]), int(metadata["ahead"])
+        if [a.shape for a in arrays.values()] != [
+            (POINT_COUNT, 2),
+            (POINT_COUNT,),
+            (len(COLUMNS),),
+            (len(COLUMNS),),
+        ] or not 1 <= ahead < length <= 1000:
             raise ValueError("sizes do not fit together")
     except (KeyError, ValueError, TypeError) as error:
         raise InnerfaceError(f"{path}: its card is damaged ({error}); train it again") from None
-    card = {k.removeprefix("card."): v for k, v in about.items() if k.startswith("card.")}
+    card = {k.removeprefix("card."): v for k, v in metadata.items() if k.startswith("card.")}
     return BioNetwork(
-        session, channels, top_hz, mains_hz, frame_hz, length, ahead, interocular_mm, arrays["rest"], arrays["explained"], arrays["follow_live"],
-        arrays["follow"], about.get("simulated") == "yes", own.get("to_channels"), own.get("channels_explained"), card, hashlib.sha256(data).hexdigest()[:16],
-    )  # fmt: skip
+        session,
+        channels,
+        top_hz,
+        mains_hz,
+        frame_hz,
+        length,
+        ahead,
+        interocular_mm,
+        arrays["rest"],
+        arrays["explained"],
+        arrays["follow_live"],
+        arrays["follow"],
+        metadata.get("simulated") == "yes",
+        channel_map.get("to_channels"),
+        channel_map.get("channels_explained"),
+        card,
+        hashlib.sha256(data).hexdigest()[:16],
+    )

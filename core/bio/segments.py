@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .features import HZ
+from .features import FEATURE_HZ
 
 LENGTH = 120  # features in a segment: 1.2 s
 AHEAD = 12  # of them after the frame: EMG leads motion, but blinks and the tails of filters do not
@@ -12,15 +12,15 @@ AHEAD = 12  # of them after the frame: EMG leads motion, but blinks and the tail
 
 def last_feature(frames: np.ndarray, start: float, ahead: int = AHEAD) -> np.ndarray:
     """Number (N,) of the last feature of each frame's segment; `frames` (N,) s, `start`: of the recording."""
-    return np.round((frames - start) * HZ).astype(int) + ahead
+    return np.round((frames - start) * FEATURE_HZ).astype(int) + ahead
 
 
-def gather(features: np.ndarray, last: np.ndarray, length: int = LENGTH) -> np.ndarray:
+def gather_segments(features: np.ndarray, last: np.ndarray, length: int = LENGTH) -> np.ndarray:
     """Segments (N, F, length) of features (T, F); what lies before the first or after the last is held."""
-    at = last[:, None] + np.arange(1 - length, 1)[None]
-    return np.ascontiguousarray(features[np.clip(at, 0, len(features) - 1)].transpose(0, 2, 1))
+    indices = last[:, None] + np.arange(1 - length, 1)[None]
+    return np.ascontiguousarray(features[np.clip(indices, 0, len(features) - 1)].transpose(0, 2, 1))
 
 
-def inside(last: np.ndarray, count: int, ahead: int = AHEAD) -> np.ndarray:
+def within_recording(last: np.ndarray, count: int, ahead: int = AHEAD) -> np.ndarray:
     """(N,) bool: frames within a recording of `count` features."""
     return (last - ahead >= 0) & (last - ahead < count)

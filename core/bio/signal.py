@@ -7,15 +7,32 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import InnerfaceError
-from ..resample import bridge, linear
 from ..take import Take, Track
+from ..take.resample import fill_gaps, resample_linear
 
 KIND = "biosignal"
-_GAP_S = 0.03  # longer holes count as missing; a few lost samples are bridged without a word
-_LEAST_HZ, _MOST_HZ = 60.0, 20_000.0
-_RATES = (100, 125, 128, 200, 250, 256, 500, 512, 1000, 1024, 2000, 2048)  # boards' own; a measured rate within 1 % is one of these
-_MOST_SAMPLES = 200_000_000
-_REGULAR, _SILENT_S, _WANDER_S = 0.25, 0.06, 0.04  # steps that differ by less are alike; batches come oftener; so far from an even clock times may lie
+_MAX_BRIDGED_S = 0.03  # longer holes count as missing; a few lost samples are bridged without a word
+_MIN_HZ, _MAX_HZ = 60.0, 20_000.0
+_BOARD_RATES_HZ = (
+    100,
+    125,
+    128,
+    200,
+    250,
+    256,
+    500,
+    512,
+    1000,
+    1024,
+    2000,
+    2048,
+)  # boards' own; a measured rate within 1 % is one of these
+_MAX_SAMPLES = 200_000_000
+_STEP_TOLERANCE, _MAX_BATCH_GAP_S, _MAX_CLOCK_DEVIATION_S = (
+    0.25,
+    0.06,
+    0.04,
+)  # steps that differ by less are alike; batches come oftener; so far from an even clock times may lie
 
 
 @dataclass(frozen=True)
@@ -40,13 +57,13 @@ class BioSignal:
         return len(self.values) / self.rate
 
 
-def held(values: np.ndarray, before: np.ndarray) -> np.ndarray:
+def hold_last(values: np.ndarray, initial: np.ndarray) -> np.ndarray:
     """Values (n, C) in which NaN are what was measured last; `before` (C,): what was before the first."""
-    lost = np.isnan(values)
-    if not lost.any():
+    missing = np.isnan(values)
+    if not missing.any():
         return values
-    last = np.maximum.accumulate(np.where(lost, -1, np.arange(len(values))[:, None]), axis=0)
-    return np.where(last >= 0, np.take_along_axis(values, np.maximum(last, 0), axis=0), before)
+    last = np.maximum.accumulate(np.where(missing, -1, np.arange(len(values))[:, None]), axis=0)
+    return np.where(last >= 0, np.take_along_axis(values, np.maximum(last, 0), axis=0), initial)
 
 
 def bio_track(take: Take) -> Track:
@@ -54,84 +71,103 @@ def bio_track(take: Take) -> Track:
     tracks = [t for t in take.tracks.values() if t.kind == KIND and len(t.time) > 1]
     if not tracks:
         if any(t.kind == KIND for t in take.tracks.values()):
-            raise InnerfaceError(f"{take.name}: holds one sample of its electrodes, or the same time again and again; record it again")
+            raise InnerfaceError(
+                f"{take.name}: holds one sample of its electrodes, or the same time again and again; record it again"
+            )
         kinds = ", ".join(sorted({t.kind for t in take.tracks.values()})) or "nothing"
-        raise InnerfaceError(f"{take.name}: holds {kinds} but no biosignals; give a .bio.csv, a BrainFlow, XDF or EDF file, or a recording of electrodes")
+        raise InnerfaceError(
+            f"{take.name}: holds {kinds} but no biosignals; give a .bio.csv, a BrainFlow, XDF or EDF file, or a recording of electrodes"
+        )
     return max(tracks, key=lambda t: len(t.time))
 
 
-def rate_of(track: Track) -> float:
+def sample_rate(track: Track) -> float:
     """Samples a second, as `even` finds it. Raises InnerfaceError."""
-    return _clock(track)[1]
+    return _fit_clock(track)[1]
 
 
-def even(track: Track) -> BioSignal:
+def to_uniform_rate(track: Track) -> BioSignal:
     """The track on an even clock: samples stay what they are and are counted, wherever their times allow it, for interpolating between them would take high
     frequencies away. Raises InnerfaceError for rates and lengths that no electrode has."""
-    start, rate, index = _clock(track)
-    if not _LEAST_HZ <= rate <= _MOST_HZ:
-        raise InnerfaceError(f"biosignals at {rate:.3g} samples a second; muscles need {_LEAST_HZ:g} at least (1,000 is good): set the board's rate")
+    start, rate, index = _fit_clock(track)
+    if not _MIN_HZ <= rate <= _MAX_HZ:
+        raise InnerfaceError(
+            f"biosignals at {rate:.3g} samples a second; muscles need {_MIN_HZ:g} at least (1,000 is good): set the board's rate"
+        )
     count = round(track.duration * rate) + 1 if index is None else int(index[-1]) + 1
-    if count * len(track.columns) > _MOST_SAMPLES:
-        raise InnerfaceError(f"{track.duration:.0f} s between the first and the last sample at {rate:.0f} Hz is more than fits; cut the take")
+    if count * len(track.columns) > _MAX_SAMPLES:
+        raise InnerfaceError(
+            f"{track.duration:.0f} s between the first and the last sample at {rate:.0f} Hz is more than fits; cut the take"
+        )
     if index is None:
-        at = start + np.arange(count) / rate
-        values = linear(track.time, track.values, at)
+        grid = start + np.arange(count) / rate
+        values = resample_linear(track.time, track.values, grid)
         known = np.isfinite(track.values)
-        nearest = np.clip(np.searchsorted(track.time, at), 0, len(known) - 1)
-        lost = ~(known[nearest] | known[np.maximum(nearest - 1, 0)])
+        nearest = np.clip(np.searchsorted(track.time, grid), 0, len(known) - 1)
+        missing = ~(known[nearest] | known[np.maximum(nearest - 1, 0)])
     else:
         values = np.full((count, len(track.columns)), np.nan)
         values[index] = track.values
-        lost = np.isnan(values)
-        if lost.any():
-            values = bridge(np.arange(count, dtype=np.float64), values)
-    return BioSignal(start, rate, track.columns, np.nan_to_num(values), _long(lost, round(_GAP_S * rate)), track.meta.get("simulated") == "yes")
+        missing = np.isnan(values)
+        if missing.any():
+            values = fill_gaps(np.arange(count, dtype=np.float64), values)
+    return BioSignal(
+        start,
+        rate,
+        track.columns,
+        np.nan_to_num(values),
+        _long_gaps(missing, round(_MAX_BRIDGED_S * rate)),
+        track.meta.get("simulated") == "yes",
+    )
 
 
-def _clock(track: Track) -> tuple[float, float, np.ndarray | None]:
+def _fit_clock(track: Track) -> tuple[float, float, np.ndarray | None]:
     """The first sample's time, samples a second, and each sample's number (T,) on that clock; None where times wander too far from any clock."""
     time, steps = track.time, np.diff(track.time)
-    middle = float(np.median(steps))
-    regular = np.abs(steps / middle - 1) < _REGULAR
-    if regular.mean() > 0.9 and steps[regular].sum() > 0.2 * track.duration:  # times as samples were taken, with some lost
-        nominal, apart = 1.0 / steps[regular].mean(), 1.5 * middle
+    median_step = float(np.median(steps))
+    regular = np.abs(steps / median_step - 1) < _STEP_TOLERANCE
+    if (
+        regular.mean() > 0.9 and steps[regular].sum() > 0.2 * track.duration
+    ):  # times as samples were taken, with some lost
+        nominal, max_step = 1.0 / steps[regular].mean(), 1.5 * median_step
     else:  # times as batches arrived: only long silence is loss
-        apart = _SILENT_S
-        nominal = float((steps < apart).sum() / max(steps[steps < apart].sum(), 1e-9))
-    jumps = np.ones(len(steps))
-    far = steps > apart
-    jumps[far] = np.maximum(np.round(steps[far] * nominal), 1)
-    if jumps.sum() > _MOST_SAMPLES:
-        raise InnerfaceError(f"{track.duration:.0f} s between the first and the last sample at {nominal:.0f} Hz is more than fits; cut the take")
-    index = np.concatenate([[0.0], np.cumsum(jumps)])
-    away, late = index - index.mean(), time - time.mean()
-    rate = float((away @ away) / (away @ late))
-    declared = _number(track.meta.get("rate_hz", ""))
-    for known in (declared, *_RATES):  # a clock that fits a board's own to within half a sample is that
-        if known and abs(known / rate - 1) * index[-1] < 0.5:
-            rate = float(known)
+        max_step = _MAX_BATCH_GAP_S
+        nominal = float((steps < max_step).sum() / max(steps[steps < max_step].sum(), 1e-9))
+    index_steps = np.ones(len(steps))
+    is_gap = steps > max_step
+    index_steps[is_gap] = np.maximum(np.round(steps[is_gap] * nominal), 1)
+    if index_steps.sum() > _MAX_SAMPLES:
+        raise InnerfaceError(
+            f"{track.duration:.0f} s between the first and the last sample at {nominal:.0f} Hz is more than fits; cut the take"
+        )
+    index = np.concatenate([[0.0], np.cumsum(index_steps)])
+    centred_index, centred_time = index - index.mean(), time - time.mean()
+    rate = float((centred_index @ centred_index) / (centred_index @ centred_time))
+    declared = _parse_float(track.meta.get("rate_hz", ""))
+    for candidate in (declared, *_BOARD_RATES_HZ):  # a clock that fits a board's own to within half a sample is that
+        if candidate and abs(candidate / rate - 1) * index[-1] < 0.5:
+            rate = float(candidate)
             break
     start = float(time.mean() - index.mean() / rate)
-    wander = np.abs(time - start - index / rate).max()
-    if wander > max(_WANDER_S, 3 / rate):
-        usual = declared if declared and abs(declared / nominal - 1) < 0.03 else nominal
-        return float(time[0]), float(usual), None
-    return float(time[0]) if wander < 1e-6 else start, rate, index.astype(np.int64)
+    deviation = np.abs(time - start - index / rate).max()
+    if deviation > max(_MAX_CLOCK_DEVIATION_S, 3 / rate):
+        fallback_rate = declared if declared and abs(declared / nominal - 1) < 0.03 else nominal
+        return float(time[0]), float(fallback_rate), None
+    return float(time[0]) if deviation < 1e-6 else start, rate, index.astype(np.int64)
 
 
-def _number(text: str) -> float:
+def _parse_float(text: str) -> float:
     try:
         return float(text)
     except ValueError:
         return 0.0
 
 
-def _long(lost: np.ndarray, least: int) -> np.ndarray:
+def _long_gaps(missing: np.ndarray, min_samples: int) -> np.ndarray:
     """Of samples (T, C) that were lost, those in holes of more than `least`, or at an end."""
-    out = np.zeros_like(lost)
-    for k in np.flatnonzero(lost.any(axis=0)):
-        edges = np.flatnonzero(np.diff(np.concatenate([[False], lost[:, k], [False]])))
+    out = np.zeros_like(missing)
+    for k in np.flatnonzero(missing.any(axis=0)):
+        edges = np.flatnonzero(np.diff(np.concatenate([[False], missing[:, k], [False]])))
         for first, last in edges.reshape(-1, 2):
-            out[first:last, k] = last - first > least or first == 0 or last == len(lost)
+            out[first:last, k] = last - first > min_samples or first == 0 or last == len(missing)
     return out

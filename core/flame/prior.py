@@ -17,7 +17,7 @@ OFFSET_SD = 0.015  # of a point that means another place on the face here than t
 _SD = np.array([0.01, 0.01, 0.01, 0.3, 0.06, 0.04, 0.3, 0.3, 0.02, 0.3, 0.3, 0.02])
 _LOW = np.array([-0.3, -0.3, -0.3, -0.1, -0.2, -0.15, -0.6, -0.6, -0.1, -0.6, -0.6, -0.1])
 _HIGH = np.array([0.3, 0.3, 0.3, 0.6, 0.2, 0.15, 0.6, 0.6, 0.1, 0.6, 0.6, 0.1])
-_EXPRESSION = 4.0
+_MAX_EXPRESSION = 4.0
 
 
 class Prior:
@@ -25,8 +25,8 @@ class Prior:
 
     def __init__(self, expressions: int) -> None:
         self.precision = np.concatenate([np.ones(expressions), _SD**-2])
-        self.low = np.concatenate([np.full(expressions, -_EXPRESSION), _LOW])
-        self.high = np.concatenate([np.full(expressions, _EXPRESSION), _HIGH])
+        self.low = np.concatenate([np.full(expressions, -_MAX_EXPRESSION), _LOW])
+        self.high = np.concatenate([np.full(expressions, _MAX_EXPRESSION), _HIGH])
 
     def clip(self, x: np.ndarray) -> np.ndarray:
         """Parameters (T, n) within bounds."""
@@ -36,22 +36,24 @@ class Prior:
         """Twice the negative logarithm (T,) of the prior of x (T, n), but for a constant."""
         return (x * x) @ self.precision
 
-    def size(self, step: np.ndarray) -> np.ndarray:
+    def step_size(self, step: np.ndarray) -> np.ndarray:
         """The largest part (T,) of a step (T, n), in standard deviations."""
         return np.abs(step * np.sqrt(self.precision)).max(axis=1)
 
-    def add(self, square: np.ndarray, downhill: np.ndarray, x: np.ndarray, damping: np.ndarray | float) -> np.ndarray:
+    def add_to(
+        self, normal_matrix: np.ndarray, gradient: np.ndarray, x: np.ndarray, damping: np.ndarray | float
+    ) -> np.ndarray:
         """Put the prior and the damping (T,) into normal equations `square` (T, n, n) and `downhill` (T, n), in place.
 
         Parameters at a bound that would leave it are held there: their rows become those of identity. Returns (T, n) bool, which are held.
         """
         n = np.arange(x.shape[1])
-        downhill -= self.precision * x
-        square[:, n, n] += self.precision * (1 + np.reshape(damping, (-1, 1)))
-        held = ((x <= self.low) & (downhill < 0)) | ((x >= self.high) & (downhill > 0))
+        gradient -= self.precision * x
+        normal_matrix[:, n, n] += self.precision * (1 + np.reshape(damping, (-1, 1)))
+        held = ((x <= self.low) & (gradient < 0)) | ((x >= self.high) & (gradient > 0))
         if held.any():
-            square[held] = 0.0
-            square.transpose(0, 2, 1)[held] = 0.0
-            square[:, n, n] += held
-            downhill[held] = 0.0
+            normal_matrix[held] = 0.0
+            normal_matrix.transpose(0, 2, 1)[held] = 0.0
+            normal_matrix[:, n, n] += held
+            gradient[held] = 0.0
         return held

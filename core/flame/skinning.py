@@ -11,8 +11,8 @@ _CHUNK = 32  # frames whose vertices' transforms fit into a cache
 
 def rotations(axis_angle: np.ndarray) -> np.ndarray:
     """Rotation matrices (..., 3, 3) of axis-angle vectors (..., 3), rad (Rodrigues)."""
-    a, b, _, _ = _series(axis_angle)
-    k = _cross(axis_angle)
+    a, b, _, _ = _rodrigues_coefficients(axis_angle)
+    k = _cross_matrices(axis_angle)
     return np.eye(3) + a[..., None, None] * k + b[..., None, None] * (k @ k)
 
 
@@ -21,14 +21,14 @@ def rotations_and_derivatives(axis_angle: np.ndarray) -> tuple[np.ndarray, np.nd
 
     Equal to Gallego & Yezzi 2015, eq 9, but from the Rodrigues form, which holds at zero as well.
     """
-    a, b, da, db = (x[..., None, None] for x in _series(axis_angle))
-    k = _cross(axis_angle)
+    a, b, da, db = (x[..., None, None] for x in _rodrigues_coefficients(axis_angle))
+    k = _cross_matrices(axis_angle)
     kk, each = k @ k, k[..., None, :, :]
     along = axis_angle[..., None, None] * (da * k + db * kk)[..., None, :, :]
     return np.eye(3) + a * k + b * kk, along + a[..., None] * _BASIS + b[..., None] * (_BASIS @ each + each @ _BASIS)
 
 
-def _cross(v: np.ndarray) -> np.ndarray:
+def _cross_matrices(v: np.ndarray) -> np.ndarray:
     """Matrices of the cross product (..., 3, 3)."""
     return np.tensordot(v, _BASIS, axes=1)
 
@@ -38,7 +38,7 @@ _BASIS[0, 2, 1] = _BASIS[1, 0, 2] = _BASIS[2, 1, 0] = 1.0
 _BASIS -= _BASIS.transpose(0, 2, 1)
 
 
-def _series(v: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+def _rodrigues_coefficients(v: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """a = sin t / t, b = (1 - cos t) / t^2, and a'/t, b'/t, of t = |v|; by their series where t is small."""
     tt = (v * v).sum(axis=-1)
     small = tt < 1e-2
@@ -50,12 +50,22 @@ def _series(v: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarr
         pick(small, 1 - tt / 6 * (1 - tt / 20 * (1 - tt / 42)), sin / t),
         pick(small, 0.5 - tt / 24 * (1 - tt / 30 * (1 - tt / 56)), (1 - cos) / safe),
         pick(small, -1 / 3 + tt / 30 * (1 - tt / 28 * (1 - tt / 54)), (t * cos - sin) / (safe * t)),
-        pick(small, -1 / 12 + tt / 180 * (1 - tt / (112 / 3) * (1 - tt / 67.5)), (t * sin - 2 * (1 - cos)) / (safe * safe)),
+        pick(
+            small,
+            -1 / 12 + tt / 180 * (1 - tt / (112 / 3) * (1 - tt / 67.5)),
+            (t * sin - 2 * (1 - cos)) / (safe * safe),
+        ),
     )
 
 
-def posed(
-    model: FlameModel, shape: np.ndarray, expression: np.ndarray, jaw: np.ndarray, eyes: np.ndarray, neck: np.ndarray, root: np.ndarray | None = None
+def pose_vertices(
+    model: FlameModel,
+    shape: np.ndarray,
+    expression: np.ndarray,
+    jaw: np.ndarray,
+    eyes: np.ndarray,
+    neck: np.ndarray,
+    root: np.ndarray | None = None,
 ) -> np.ndarray:
     """Vertices (T, V, 3), m, of an identity `shape` (S,) with `expression` (T, E) and rotations, axis-angle in rad: `jaw` (T, 3), `eyes` (T, 6)
     (left, right), `neck` (T, 3), `root` (T, 3).
@@ -65,31 +75,33 @@ def posed(
     """
     T, V = len(expression), len(model.template)
     root = np.zeros((T, 3)) if root is None else root
-    turned = rotations(np.stack([root, neck, jaw, eyes[:, :3], eyes[:, 3:]], axis=1))
-    still = model.template + model.shape_dirs @ np.asarray(shape, dtype=np.float64)
-    moves = np.concatenate([model.expression_dirs, model.pose_dirs], axis=2).reshape(3 * V, -1).T
+    local_rotations = rotations(np.stack([root, neck, jaw, eyes[:, :3], eyes[:, 3:]], axis=1))
+    neutral = model.template + model.shape_dirs @ np.asarray(shape, dtype=np.float64)
+    directions = np.concatenate([model.expression_dirs, model.pose_dirs], axis=2).reshape(3 * V, -1).T
     joint_moves = np.tensordot(model.joint_regressor, model.expression_dirs, axes=1)
     out = np.empty((T, V, 3))
     for start in range(0, T, _CHUNK):
         rows = slice(start, start + _CHUNK)
-        joints = model.joint_regressor @ still + np.tensordot(expression[rows], joint_moves, axes=(1, 2))
-        world = transforms(turned[rows], joints, model.parents)
-        amounts = np.concatenate([expression[rows], (turned[rows, 1:] - np.eye(3)).reshape(-1, 36)], axis=1)
-        rest = still + (amounts @ moves).reshape(-1, V, 3)
+        joints = model.joint_regressor @ neutral + np.tensordot(expression[rows], joint_moves, axes=(1, 2))
+        world = joint_transforms(local_rotations[rows], joints, model.parents)
+        coefficients = np.concatenate(
+            [expression[rows], (local_rotations[rows, 1:] - np.eye(3)).reshape(-1, 36)], axis=1
+        )
+        rest = neutral + (coefficients @ directions).reshape(-1, V, 3)
         blended = (model.skin_weights @ world.reshape(-1, 5, 12)).reshape(-1, V, 3, 4)
         out[rows] = (blended[..., :3] @ rest[..., None])[..., 0] + blended[..., 3]
     return out
 
 
-def transforms(turned: np.ndarray, joints: np.ndarray, parents: np.ndarray) -> np.ndarray:
+def joint_transforms(local_rotations: np.ndarray, joints: np.ndarray, parents: np.ndarray) -> np.ndarray:
     """What each joint does to a resting point, (T, J, 3, 4), of local rotations (T, J, 3, 3) about resting joints (T, J, 3)."""
-    world = np.empty((*turned.shape[:2], 3, 4))
+    world = np.empty((*local_rotations.shape[:2], 3, 4))
     for j, parent in enumerate(parents):  # joints, not frames
         if parent < 0:
-            rotation, place = turned[:, j], joints[:, j]
+            rotation, position = local_rotations[:, j], joints[:, j]
         else:
-            rotation = world[:, parent, :, :3] @ turned[:, j]
-            place = (world[:, parent, :, :3] @ joints[:, j, :, None])[..., 0] + world[:, parent, :, 3]
+            rotation = world[:, parent, :, :3] @ local_rotations[:, j]
+            position = (world[:, parent, :, :3] @ joints[:, j, :, None])[..., 0] + world[:, parent, :, 3]
         world[:, j, :, :3] = rotation
-        world[:, j, :, 3] = place - (rotation @ joints[:, j, :, None])[..., 0]
+        world[:, j, :, 3] = position - (rotation @ joints[:, j, :, None])[..., 0]
     return world

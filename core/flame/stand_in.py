@@ -13,44 +13,59 @@ from scipy.ndimage import gaussian_filter1d
 from scipy.sparse import csc_matrix
 
 from ..errors import InnerfaceError
-from ..files import replacing
-from ..head import Head, load
+from ..face.head import Head, load
+from ..files import atomic_write
 from .model import PARENTS, SHAPES, FlameModel
 from .skinning import rotations
 
 EXPRESSIONS = 100
 _PARTS = ("skin", "ear_left", "ear_right", "eye_left", "eye_right")
-_NECK, _JAW = np.array([0.0, -0.075, -0.005]), np.array([0.0, 0.006, 0.012])
-_OPEN = 0.30  # rad that the jaw turns in the head's jawOpen
+_NECK_POSITION, _JAW_POSITION = np.array([0.0, -0.075, -0.005]), np.array([0.0, 0.006, 0.012])
+_JAW_OPEN_RAD = 0.30  # rad that the jaw turns in the head's jawOpen
 _WEIGHT_SD = 0.3  # of a shape's weight in a performance, so that a unit of expression is usual
-_BACK = 0.004  # m: what of an eyeball lies farther behind its centre is never seen
-_ANCHORS = 200  # vertices that hold a joint
+_EYEBALL_BACK_M = 0.004  # m: what of an eyeball lies farther behind its centre is never seen
+_REGRESSOR_VERTICES = 200  # vertices that hold a joint
 
 
-def stand_in(seed: int = 0) -> FlameModel:
+def make_stand_in(seed: int = 0) -> FlameModel:
     """The model; `seed` draws the fields of its identities and of its small expressions."""
     rng, head = np.random.default_rng(seed), load()
-    kept, parts = _kept(head)
-    template, faces = head.vertices[kept].astype(np.float64), _triangles(head, kept)
-    eyes = {side: parts == _PARTS.index(f"eye_{side}") for side in ("left", "right")}
+    vertices, part_numbers = _model_vertices(head)
+    template, faces = head.vertices[vertices].astype(np.float64), _triangles(head, vertices)
+    eyes = {side: part_numbers == _PARTS.index(f"eye_{side}") for side in ("left", "right")}
     centres = {side: _eye_centre(head.vertices[slice(*head.parts[f"eye_{side}"])].astype(np.float64)) for side in eyes}
-    joints = np.array([[0.0, -0.15, -0.03], _NECK, _JAW, centres["left"], centres["right"]])
-    deltas = {n: d[kept].astype(np.float64) for n, d in zip(head.shapes, head.deltas) if n != "tongueOut"}
+    joints = np.array([[0.0, -0.15, -0.03], _NECK_POSITION, _JAW_POSITION, centres["left"], centres["right"]])
+    deltas = {n: d[vertices].astype(np.float64) for n, d in zip(head.shapes, head.deltas) if n != "tongueOut"}
     weights = _skinning(template, deltas["jawOpen"], eyes, joints)
     expressions = _expressions(template, deltas, weights[:, 2], eyes, rng)
-    stiff = np.where((eyes["left"] | eyes["right"])[:, None], 0.0, 1.0)
-    correctives = np.stack([_field(template, rng, 0.0004, k % 2 == 0) for k in range(36)], axis=2) * stiff[:, :, None] * weights[:, 2][:, None, None]
-    places = template.copy()
-    for side, m in eyes.items():
-        places[m] = centres[side]  # eyes move as they are
-    shapes = np.stack([_field(places, rng, 0.003 / (1 + 0.4 * k), k % 4 != 3) for k in range(SHAPES)], axis=2)
+    is_skin = np.where((eyes["left"] | eyes["right"])[:, None], 0.0, 1.0)
+    correctives = (
+        np.stack([_random_field(template, rng, 0.0004, k % 2 == 0) for k in range(36)], axis=2)
+        * is_skin[:, :, None]
+        * weights[:, 2][:, None, None]
+    )
+    positions = template.copy()
+    for side, mask in eyes.items():
+        positions[mask] = centres[side]  # eyes move as they are
+    shapes = np.stack([_random_field(positions, rng, 0.003 / (1 + 0.4 * k), k % 4 != 3) for k in range(SHAPES)], axis=2)
     regressor = np.stack([_regressor(template, joint, eyes) for joint in joints])
-    return FlameModel(template, shapes, expressions, correctives, regressor, weights, np.array(PARENTS), faces, "stand-in", f"stand-in {seed}")
+    return FlameModel(
+        template,
+        shapes,
+        expressions,
+        correctives,
+        regressor,
+        weights,
+        np.array(PARENTS),
+        faces,
+        "stand-in",
+        f"stand-in {seed}",
+    )
 
 
-def write(path: str | Path, model: FlameModel | None = None) -> None:
+def write_model(path: str | Path, model: FlameModel | None = None) -> None:
     """Write a model (the stand-in by default) as FLAME's own files are: `.pkl`, or `.npz` of the same keys. Raises InnerfaceError."""
-    path, model = Path(path), model or stand_in()
+    path, model = Path(path), model or make_stand_in()
     tree = np.array([np.where(model.parents < 0, 2**32 - 1, model.parents), np.arange(5)], dtype=np.int64)
     data = {
         "v_template": model.template,
@@ -66,35 +81,39 @@ def write(path: str | Path, model: FlameModel | None = None) -> None:
         data["shape_count"] = np.array(model.shape_dirs.shape[2])
     if path.suffix.lower() not in (".pkl", ".npz"):
         raise InnerfaceError(f"{path}: FLAME models are .pkl or .npz; end the name so")
-    with replacing(path) as temporary, open(temporary, "wb") as out:
+    with atomic_write(path) as temporary, open(temporary, "wb") as out:
         if path.suffix.lower() == ".npz":
             np.savez(out, **data)
         else:
-            pickle.dump(data | {"J_regressor": csc_matrix(model.joint_regressor), "bs_style": "lbs", "bs_type": "lrotmin"}, out, protocol=2)
+            pickle.dump(
+                data | {"J_regressor": csc_matrix(model.joint_regressor), "bs_style": "lbs", "bs_type": "lrotmin"},
+                out,
+                protocol=2,
+            )
 
 
-def _kept(head: Head) -> tuple[np.ndarray, np.ndarray]:
+def _model_vertices(head: Head) -> tuple[np.ndarray, np.ndarray]:
     """Vertices that the model has, and for each the part that it is of."""
-    kept, parts = [], []
+    vertices, part_numbers = [], []
     for number, name in enumerate(_PARTS):
-        at = np.arange(*head.parts[name])
+        indices = np.arange(*head.parts[name])
         if name.startswith("eye"):
-            at = at[head.vertices[at, 2] > _eye_centre(head.vertices[at])[2] - _BACK]
-        kept.append(at)
-        parts.append(np.full(len(at), number))
-    return np.concatenate(kept), np.concatenate(parts)
+            indices = indices[head.vertices[indices, 2] > _eye_centre(head.vertices[indices])[2] - _EYEBALL_BACK_M]
+        vertices.append(indices)
+        part_numbers.append(np.full(len(indices), number))
+    return np.concatenate(vertices), np.concatenate(part_numbers)
 
 
-def _eye_centre(ball: np.ndarray) -> np.ndarray:
+def _eye_centre(eyeball: np.ndarray) -> np.ndarray:
     """The centre (3,) of a whole eyeball, which the cornea bulges to the front only."""
-    low, high = ball.min(axis=0), ball.max(axis=0)
+    low, high = eyeball.min(axis=0), eyeball.max(axis=0)
     return np.array([*(low + high)[:2] / 2, low[2] + (high - low)[0] / 2])
 
 
-def _triangles(head: Head, kept: np.ndarray) -> np.ndarray:
-    place = np.full(len(head.vertices), -1)
-    place[kept] = np.arange(len(kept))
-    quads = place[head.quads]
+def _triangles(head: Head, vertices: np.ndarray) -> np.ndarray:
+    new_index = np.full(len(head.vertices), -1)
+    new_index[vertices] = np.arange(len(vertices))
+    quads = new_index[head.quads]
     quads = quads[(quads >= 0).all(axis=1)]
     return np.concatenate([quads[:, [0, 1, 2]], quads[:, [0, 2, 3]]])
 
@@ -102,63 +121,74 @@ def _triangles(head: Head, kept: np.ndarray) -> np.ndarray:
 def _skinning(template: np.ndarray, opening: np.ndarray, eyes: dict[str, np.ndarray], joints: np.ndarray) -> np.ndarray:
     """Weights (V, 5): eyes to their joints; the jaw's from how far the skin follows when it opens; the rest to the neck, below it to the root."""
     out = np.zeros((len(template), 5))
-    turn = (template - _JAW) @ (rotations(np.array([_OPEN, 0.0, 0.0])) - np.eye(3)).T
-    jaw = np.clip((turn * opening).sum(axis=1) / np.maximum((turn * turn).sum(axis=1), 1e-9), 0, 1)
-    above = _smooth((template[:, 1] + 0.145) / 0.07)
-    out[:, 2] = jaw * above
-    out[:, 1], out[:, 0] = (1 - jaw) * above, 1 - above
-    for j, m in zip((3, 4), eyes.values()):
-        out[m] = np.eye(5)[j]
+    jaw_motion = (template - _JAW_POSITION) @ (rotations(np.array([_JAW_OPEN_RAD, 0.0, 0.0])) - np.eye(3)).T
+    jaw = np.clip((jaw_motion * opening).sum(axis=1) / np.maximum((jaw_motion * jaw_motion).sum(axis=1), 1e-9), 0, 1)
+    above_neck = _smoothstep((template[:, 1] + 0.145) / 0.07)
+    out[:, 2] = jaw * above_neck
+    out[:, 1], out[:, 0] = (1 - jaw) * above_neck, 1 - above_neck
+    for j, mask in zip((3, 4), eyes.values()):
+        out[mask] = np.eye(5)[j]
     return out
 
 
-def _expressions(template: np.ndarray, deltas: dict[str, np.ndarray], jaw: np.ndarray, eyes: dict[str, np.ndarray], rng: np.random.Generator) -> np.ndarray:
+def _expressions(
+    template: np.ndarray,
+    deltas: dict[str, np.ndarray],
+    jaw: np.ndarray,
+    eyes: dict[str, np.ndarray],
+    rng: np.random.Generator,
+) -> np.ndarray:
     """Directions (V, 3, 100): principal ones of the head's shapes without what jaw and eye joints do, then small fields on the face."""
-    arm = template - _JAW
-    turns = np.stack([np.cross(axis, arm) * jaw[:, None] for axis in np.eye(3)], axis=2).reshape(-1, 3)
-    opening = (arm @ (rotations(np.array([_OPEN, 0.0, 0.0])) - np.eye(3)).T) * jaw[:, None]
+    from_jaw = template - _JAW_POSITION
+    turns = np.stack([np.cross(axis, from_jaw) * jaw[:, None] for axis in np.eye(3)], axis=2).reshape(-1, 3)
+    opening = (from_jaw @ (rotations(np.array([_JAW_OPEN_RAD, 0.0, 0.0])) - np.eye(3)).T) * jaw[:, None]
     rows = []
     for name, delta in deltas.items():
-        left = delta - opening if name == "jawOpen" else delta
+        residual = delta - opening if name == "jawOpen" else delta
         if name.startswith("jaw"):
-            left = left - (turns @ np.linalg.lstsq(turns, left.ravel(), rcond=None)[0]).reshape(-1, 3)
-        rows.append(np.where((eyes["left"] | eyes["right"])[:, None], 0.0, left).ravel())
+            residual = residual - (turns @ np.linalg.lstsq(turns, residual.ravel(), rcond=None)[0]).reshape(-1, 3)
+        rows.append(np.where((eyes["left"] | eyes["right"])[:, None], 0.0, residual).ravel())
     _, sizes, directions = np.linalg.svd(np.array(rows), full_matrices=False)
     out = np.zeros((len(template), 3, EXPRESSIONS))
     out[:, :, : len(rows)] = (_WEIGHT_SD * sizes[:, None] * directions).T.reshape(-1, 3, len(rows))
-    face = _smooth((template[:, 2] - 0.05) / 0.05) * ~(eyes["left"] | eyes["right"])
+    face = _smoothstep((template[:, 2] - 0.05) / 0.05) * ~(eyes["left"] | eyes["right"])
     for k in range(len(rows), EXPRESSIONS):
-        out[:, :, k] = _field(template, rng, 0.0002 * 0.97 ** (k - len(rows)), k % 3 != 2) * face[:, None]
+        out[:, :, k] = _random_field(template, rng, 0.0002 * 0.97 ** (k - len(rows)), k % 3 != 2) * face[:, None]
     return out
 
 
-def _field(places: np.ndarray, rng: np.random.Generator, size: float, even: bool) -> np.ndarray:
+def _random_field(positions: np.ndarray, rng: np.random.Generator, size: float, symmetric: bool) -> np.ndarray:
     """A smooth random field (V, 3) of rms `size` in m; `even`: the same on both sides of the face."""
     waves = rng.normal(0, 14.0, (6, 3))  # rad/m: features of some 5 cm and more
     phases, amounts = rng.uniform(0, 2 * np.pi, 6), rng.normal(0, 1, (6, 3))
-    out = np.cos(places @ waves.T + phases) @ amounts
-    mirror = (np.cos((places * (-1, 1, 1)) @ waves.T + phases) @ amounts) * (-1, 1, 1)
-    out = out + mirror if even else out - mirror
+    out = np.cos(positions @ waves.T + phases) @ amounts
+    mirrored = (np.cos((positions * (-1, 1, 1)) @ waves.T + phases) @ amounts) * (-1, 1, 1)
+    out = out + mirrored if symmetric else out - mirrored
     return out * (size / np.sqrt((out * out).mean()))
 
 
 def _regressor(template: np.ndarray, joint: np.ndarray, eyes: dict[str, np.ndarray]) -> np.ndarray:
     """Weights (V,) that sum to 1 and whose mean is the joint: the evenest ones on the nearest vertices; an eye's are its own."""
-    own = next((m for m in eyes.values() if np.linalg.norm(template[m].mean(axis=0) - joint) < 0.008), np.ones(len(template), dtype=bool))
-    near = np.flatnonzero(own)[np.argsort(np.linalg.norm(template[own] - joint, axis=1), kind="stable")[:_ANCHORS]]
-    A = np.concatenate([template[near].T, np.ones((1, len(near)))])
-    even = np.full(len(near), 1 / len(near))
+    candidates = next(
+        (m for m in eyes.values() if np.linalg.norm(template[m].mean(axis=0) - joint) < 0.008),
+        np.ones(len(template), dtype=bool),
+    )
+    anchors = np.flatnonzero(candidates)[
+        np.argsort(np.linalg.norm(template[candidates] - joint, axis=1), kind="stable")[:_REGRESSOR_VERTICES]
+    ]
+    A = np.concatenate([template[anchors].T, np.ones((1, len(anchors)))])
+    uniform = np.full(len(anchors), 1 / len(anchors))
     out = np.zeros(len(template))
-    out[near] = even + np.linalg.pinv(A) @ (np.append(joint, 1.0) - A @ even)
+    out[anchors] = uniform + np.linalg.pinv(A) @ (np.append(joint, 1.0) - A @ uniform)
     return out
 
 
-def _smooth(t: np.ndarray) -> np.ndarray:
+def _smoothstep(t: np.ndarray) -> np.ndarray:
     t = np.clip(t, 0, 1)
     return t * t * (3 - 2 * t)
 
 
-def perform(model: FlameModel, frames: int, seed: int = 0) -> dict[str, np.ndarray]:
+def make_performance(model: FlameModel, frames: int, seed: int = 0) -> dict[str, np.ndarray]:
     """A made-up performance at 60 frames a second, for tests and benches: `shape` (S,), `expression` (T, E), `jaw`, `neck` (T, 3) and `eyes` (T, 6)."""
     rng = np.random.default_rng(seed)
 

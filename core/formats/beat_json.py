@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 
 from ..errors import InnerfaceError
-from ..files import replacing
+from ..files import atomic_write
 from ..take import Take, Track
-from .table import check_advances, check_weights
-from .weights_csv import channel_names
+from .table import check_increasing, check_weights
+from .weights_csv import channel_spellings
 
 
 def parse(text: str, path: Path) -> Take:
@@ -22,15 +22,23 @@ def parse(text: str, path: Path) -> Take:
         data = json.loads(text)
     except (ValueError, RecursionError) as error:
         line = getattr(error, "lineno", "?")
-        raise InnerfaceError(f"{path}: line {line}: is not whole JSON; the file may be cut off: export it again") from None
-    if not isinstance(data, dict) or not isinstance(data.get("names"), list) or not isinstance(data.get("frames"), list):
+        raise InnerfaceError(
+            f"{path}: line {line}: is not whole JSON; the file may be cut off: export it again"
+        ) from None
+    if (
+        not isinstance(data, dict)
+        or not isinstance(data.get("names"), list)
+        or not isinstance(data.get("frames"), list)
+    ):
         raise InnerfaceError(f"{path}: lacks 'names' and 'frames'; give BEAT-style JSON")
-    known = channel_names()
+    spellings = channel_spellings()
     labels = [str(n) for n in data["names"]]
-    picks = [(i, known[n.strip().lower()]) for i, n in enumerate(labels) if n.strip().lower() in known]
-    names = [n for _, n in picks]
+    columns = [(i, spellings[n.strip().lower()]) for i, n in enumerate(labels) if n.strip().lower() in spellings]
+    names = [n for _, n in columns]
     if not names or len(set(names)) != len(names):
-        raise InnerfaceError(f"{path}: 'names' holds none of Apple's 52 names, or one of them twice; is it a face take?")
+        raise InnerfaceError(
+            f"{path}: 'names' holds none of Apple's 52 names, or one of them twice; is it a face take?"
+        )
     frames = data["frames"]
     if not frames:
         raise InnerfaceError(f"{path}: 'frames' is empty; export the take again")
@@ -39,14 +47,18 @@ def parse(text: str, path: Path) -> Take:
         weights = frame.get("weights") if isinstance(frame, dict) else None
         if not isinstance(weights, list) or len(weights) != len(labels):
             count = len(weights) if isinstance(weights, list) else 0
-            raise InnerfaceError(f"{path}: frame {k}: {count} weights where 'names' has {len(labels)}; mend or delete the frame")
-        for c, (i, name) in enumerate(picks):
+            raise InnerfaceError(
+                f"{path}: frame {k}: {count} weights where 'names' has {len(labels)}; mend or delete the frame"
+            )
+        for c, (i, name) in enumerate(columns):
             values[k, c] = _number(weights[i], path, k, name)
         time[k] = _number(frame.get("time"), path, k, "time")
     if np.isnan(time).any():
-        raise InnerfaceError(f"{path}: frame {int(np.flatnonzero(np.isnan(time))[0])}: the time is missing; mend or delete the frame")
+        raise InnerfaceError(
+            f"{path}: frame {int(np.flatnonzero(np.isnan(time))[0])}: the time is missing; mend or delete the frame"
+        )
     check_weights(values, names, list(range(len(frames))), path)
-    keep, repeats = check_advances(time, list(range(len(frames))), path)
+    keep, repeats = check_increasing(time, list(range(len(frames))), path)
     notes = [f"{repeats} frames repeat the time of the frame before; the first of each is kept"] if repeats else []
     return Take(path.stem, {"weights": Track("weights", time[keep], tuple(names), values[keep])}, notes)
 
@@ -67,7 +79,7 @@ def _number(value: Any, path: Path, frame: int, name: str) -> float:
 def write(take: Take, path: Path) -> None:
     """Write the take's weights; missing values become null."""
     track = take.weights()
-    with replacing(path) as temporary, open(temporary, "w", encoding="utf-8") as out:
+    with atomic_write(path) as temporary, open(temporary, "w", encoding="utf-8") as out:
         out.write('{"names": ' + json.dumps(list(track.columns)) + ', "frames": [')
         for k, (t, row) in enumerate(zip(track.time.tolist(), track.values.tolist())):
             weights = [None if v != v else v for v in row]

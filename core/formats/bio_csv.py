@@ -11,36 +11,38 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import InnerfaceError
-from ..files import replacing
+from ..files import atomic_write
 from ..take import Take, Track
 from .biosignals import KIND, unit_scale
-from .table import check_advances, grid, header_of
+from .table import check_increasing, parse_header, parse_lines
 
-MARK = "# innerface-biosignal"
-_BLOCK = 8192  # rows that are written at once
-_KEPT = ("rate_hz", "mains_hz", "simulated")  # words of the first line that a track keeps
+SIGNATURE = "# innerface-biosignal"
+_BLOCK_ROWS = 8192  # rows that are written at once
+_META_KEYS = ("rate_hz", "mains_hz", "simulated")  # words of the first line that a track keeps
 
 
 def parse(text: str, path: Path) -> Take:
     """Parse a biosignal take; values in uV. Raises InnerfaceError with line and column."""
     lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    meta, unit = _first_line(lines[0].strip(), path)
+    meta, unit = _parse_first_line(lines[0].strip(), path)
     if len(lines) < 2 or not lines[1].strip():
         raise InnerfaceError(f"{path}: line 2: the header is missing; it begins with time,<channel>,...")
-    header = header_of(lines[1], 2, path)
+    header = parse_header(lines[1], 2, path)
     if "time" not in header:
         raise InnerfaceError(f"{path}: line 2: no column is called time; name the clock's column so")
     if len(header) == 1:
         raise InnerfaceError(f"{path}: line 2: there is no channel; add a column for each electrode")
-    values, places = grid(lines[2:], 3, header, path)
+    values, line_numbers = parse_lines(lines[2:], 3, header, path)
     if not len(values):
         raise InnerfaceError(f"{path}: has a header but no rows; record the take again")
-    clock = header.index("time")
-    time = values[:, clock]
+    time_column = header.index("time")
+    time = values[:, time_column]
     if np.isnan(time).any():
-        raise InnerfaceError(f"{path}: line {places[int(np.isnan(time).argmax())]}: the time is missing; mend or delete the line")
-    keep, repeats = check_advances(time, places, path)
-    time, values = time[keep], np.delete(values[keep], clock, axis=1)
+        raise InnerfaceError(
+            f"{path}: line {line_numbers[int(np.isnan(time).argmax())]}: the time is missing; mend or delete the line"
+        )
+    keep, repeats = check_increasing(time, line_numbers, path)
+    time, values = time[keep], np.delete(values[keep], time_column, axis=1)
     notes = [f"{repeats} rows repeat the time of the row before; the first of each is kept"] if repeats else []
     scale = unit_scale(unit) or 1.0
     if scale != 1:
@@ -50,20 +52,28 @@ def parse(text: str, path: Path) -> Take:
     return Take(path.name.removesuffix(".csv").removesuffix(".bio"), {KIND: track}, notes)
 
 
-def _first_line(line: str, path: Path) -> tuple[dict[str, str], str]:
+def _parse_first_line(line: str, path: Path) -> tuple[dict[str, str], str]:
     """What is kept of the first line, and the unit."""
     words = line.split()
     if words[:3] != ["#", "innerface-biosignal", "1"]:
-        raise InnerfaceError(f"{path}: line 1: '{line[:40]}' is not '# innerface-biosignal 1 unit=uV'; mend it, or use a newer Innerface")
-    said = dict(word.split("=", 1) for word in words[3:] if "=" in word)
-    unit = said.get("unit", "")
+        raise InnerfaceError(
+            f"{path}: line 1: '{line[:40]}' is not '# innerface-biosignal 1 unit=uV'; mend it, or use a newer Innerface"
+        )
+    settings = dict(word.split("=", 1) for word in words[3:] if "=" in word)
+    unit = settings.get("unit", "")
     if unit_scale(unit) is None:
-        raise InnerfaceError(f"{path}: line 1: unit={unit[:16]} must be uV, mV or V; scale a converter's counts by its volts per count")
-    if "rate_hz" in said and not _is_rate(said["rate_hz"]):
-        raise InnerfaceError(f"{path}: line 1: rate_hz={said['rate_hz'][:16]} is no number of samples per second; leave it away if unknown")
-    if said.get("mains_hz", "50") not in ("50", "60"):
-        raise InnerfaceError(f"{path}: line 1: mains_hz={said['mains_hz'][:16]} must be 50 or 60; leave it away if unknown")
-    return {"unit": "uV"} | {k: v for k, v in said.items() if k in _KEPT}, unit
+        raise InnerfaceError(
+            f"{path}: line 1: unit={unit[:16]} must be uV, mV or V; scale a converter's counts by its volts per count"
+        )
+    if "rate_hz" in settings and not _is_rate(settings["rate_hz"]):
+        raise InnerfaceError(
+            f"{path}: line 1: rate_hz={settings['rate_hz'][:16]} is no number of samples per second; leave it away if unknown"
+        )
+    if settings.get("mains_hz", "50") not in ("50", "60"):
+        raise InnerfaceError(
+            f"{path}: line 1: mains_hz={settings['mains_hz'][:16]} must be 50 or 60; leave it away if unknown"
+        )
+    return {"unit": "uV"} | {k: v for k, v in settings.items() if k in _META_KEYS}, unit
 
 
 def _is_rate(text: str) -> bool:
@@ -81,19 +91,21 @@ def write(take: Take, path: Path) -> None:
         raise InnerfaceError(f"{take.name}: holds {kinds} but no biosignals; give a take of electrodes")
     name, track = next(iter(tracks.items()))
     if len(tracks) > 1:
-        take.notes.append(f"of {len(tracks)} tracks of biosignals, a CSV holds one: {name} was written; .mcap holds them all")
-    words = "".join(f" {key}={track.meta[key]}" for key in _KEPT if key in track.meta)
-    with replacing(path) as temporary, open(temporary, "w", encoding="utf-8", newline="") as out:
-        out.write(f"{MARK} 1 unit=uV{words}\n")
-        out.write("time," + ",".join(_plain(c) for c in track.columns) + "\n")
-        form = ",".join(["%r"] * (1 + len(track.columns))) + "\n"
-        for k in range(0, len(track.time), _BLOCK):
-            block = np.column_stack([track.time[k : k + _BLOCK], track.values[k : k + _BLOCK]])
-            text = "".join([form % tuple(row) for row in block.tolist()])
+        take.notes.append(
+            f"of {len(tracks)} tracks of biosignals, a CSV holds one: {name} was written; .mcap holds them all"
+        )
+    settings = "".join(f" {key}={track.meta[key]}" for key in _META_KEYS if key in track.meta)
+    with atomic_write(path) as temporary, open(temporary, "w", encoding="utf-8", newline="") as out:
+        out.write(f"{SIGNATURE} 1 unit=uV{settings}\n")
+        out.write("time," + ",".join(_header_cell(c) for c in track.columns) + "\n")
+        row_format = ",".join(["%r"] * (1 + len(track.columns))) + "\n"
+        for k in range(0, len(track.time), _BLOCK_ROWS):
+            block = np.column_stack([track.time[k : k + _BLOCK_ROWS], track.values[k : k + _BLOCK_ROWS]])
+            text = "".join([row_format % tuple(row) for row in block.tolist()])
             out.write(text.replace("nan", "") if np.isnan(block).any() else text)
 
 
-def _plain(name: str) -> str:
+def _header_cell(name: str) -> str:
     """A channel's name as a cell of a header."""
     name = " ".join(name.split())
     return '"' + name.replace('"', '""') + '"' if "," in name or '"' in name else name

@@ -14,12 +14,23 @@ from ..errors import InnerfaceError
 from ..take import Take, Track
 
 KIND, EVENTS = "biosignal", "events"
-MICROVOLTS = {
-    "nv": 1e-3, "uv": 1.0, "µv": 1.0, "μv": 1.0, "mv": 1e3, "v": 1e6,  # micro sign and Greek mu
-    "nanovolt": 1e-3, "microvolt": 1.0, "millivolt": 1e3, "volt": 1e6,
-    "nanovolts": 1e-3, "microvolts": 1.0, "millivolts": 1e3, "volts": 1e6,
-}  # fmt: skip
-_TYPED = re.compile(r"(?<![a-z])(s?emg|eog|eeg|exg|bio|biosignals?|biopotentials?)(?![a-z])", re.IGNORECASE)
+MICROVOLTS_PER_UNIT = {
+    "nv": 1e-3,
+    "uv": 1.0,
+    "µv": 1.0,
+    "μv": 1.0,
+    "mv": 1e3,
+    "v": 1e6,  # micro sign and Greek mu
+    "nanovolt": 1e-3,
+    "microvolt": 1.0,
+    "millivolt": 1e3,
+    "volt": 1e6,
+    "nanovolts": 1e-3,
+    "microvolts": 1.0,
+    "millivolts": 1e3,
+    "volts": 1e6,
+}
+_BIOSIGNAL_TYPE = re.compile(r"(?<![a-z])(s?emg|eog|eeg|exg|bio|biosignals?|biopotentials?)(?![a-z])", re.IGNORECASE)
 
 
 @dataclass
@@ -38,62 +49,68 @@ class Signals:
 
 def unit_scale(unit: str) -> float | None:
     """uV per unit; None for what is no voltage."""
-    return MICROVOLTS.get(unit.strip().lower())
+    return MICROVOLTS_PER_UNIT.get(unit.strip().lower())
 
 
-def take_of(found: list[Signals], marks: Track | None, path: Path, notes: list[str]) -> Take:
+def build_take(groups: list[Signals], markers: Track | None, path: Path, notes: list[str]) -> Take:
     """A take of the biosignals among these, in uV, a track for each of `found`. Without any that says so, all voltages are taken, and without any of those, all
     channels, with a note. Raises InnerfaceError for a file without channels."""
-    found = [s for s in found if len(s.time) and len(s.labels)]
-    if not found:
-        why = f" ({notes[0]})" if notes else ""
-        raise InnerfaceError(f"{path}: holds no signals with samples{why}; record electrodes into it (a stream of type EMG, EOG, EEG or ExG)")
-    chosen = [[bool(_TYPED.search(kind)) for kind in s.kinds] for s in found]
-    if not any(map(any, chosen)):
-        chosen = [[unit_scale(unit) is not None for unit in s.units] for s in found]
-        if any(map(any, chosen)):
+    groups = [s for s in groups if len(s.time) and len(s.labels)]
+    if not groups:
+        reason = f" ({notes[0]})" if notes else ""
+        raise InnerfaceError(
+            f"{path}: holds no signals with samples{reason}; record electrodes into it (a stream of type EMG, EOG, EEG or ExG)"
+        )
+    selected = [[bool(_BIOSIGNAL_TYPE.search(kind)) for kind in s.kinds] for s in groups]
+    if not any(map(any, selected)):
+        selected = [[unit_scale(unit) is not None for unit in s.units] for s in groups]
+        if any(map(any, selected)):
             notes.append("no signal says that it is EMG, EOG or EEG; all in volts were taken")
         else:
-            chosen = [[True] * len(s.labels) for s in found]
+            selected = [[True] * len(s.labels) for s in groups]
             notes.append("no signal says that it is EMG, EOG or EEG, nor that it is in volts; all were taken as uV")
     tracks: dict[str, Track] = {}
-    for signals, picks in zip(found, chosen):
-        track = _track(signals, [k for k, pick in enumerate(picks) if pick], notes)
+    for signals, picks in zip(groups, selected):
+        track = _build_track(signals, [k for k, pick in enumerate(picks) if pick], notes)
         if track is not None:
             name = KIND if not tracks else f"{KIND} {signals.name}".rstrip()
             tracks[name if name not in tracks else f"{name} {len(tracks) + 1}"] = track
     if not tracks:
         raise InnerfaceError(f"{path}: its biosignals have no unit of voltage; record them in uV, mV or V")
-    if marks is not None:
-        tracks[EVENTS] = marks
+    if markers is not None:
+        tracks[EVENTS] = markers
     return Take(path.stem, tracks, notes)
 
 
-def _track(signals: Signals, picks: list[int], notes: list[str]) -> Track | None:
+def _build_track(signals: Signals, picks: list[int], notes: list[str]) -> Track | None:
     """These channels in uV; those in other units are left out, with a note."""
     units = {k: signals.units[k].strip() for k in picks}
     for unit in sorted({u for u in units.values() if u and unit_scale(u) is None}):
         others = [k for k, u in units.items() if u == unit]
-        notes.append(f"{_some([signals.labels[k] for k in others])} left out: {unit[:16]} is no voltage")
+        notes.append(f"{_abbreviate([signals.labels[k] for k in others])} left out: {unit[:16]} is no voltage")
         picks = [k for k in picks if k not in others]
-    bare = [signals.labels[k] for k in picks if not units[k]]
-    if bare and any(units.values()):
-        notes.append(f"{_some(bare)} taken as uV: no unit is told")
-    elif bare:
+    unitless = [signals.labels[k] for k in picks if not units[k]]
+    if unitless and any(units.values()):
+        notes.append(f"{_abbreviate(unitless)} taken as uV: no unit is told")
+    elif unitless:
         notes.append("no unit is told; values were taken as uV")
     if not picks:
         return None
     scale = np.array([unit_scale(units[k]) or 1.0 for k in picks])
-    meta = {"unit": "uV"} | ({"rate_hz": repr(float(signals.rate))} if signals.rate > 0 else {}) | ({"device": signals.name} if signals.name else {})
-    time, values = _advancing(signals.time, np.asarray(signals.values[:, picks], dtype=np.float64) * scale)
-    return Track(KIND, time, names([signals.labels[k] for k in picks]), values, meta)
+    meta = (
+        {"unit": "uV"}
+        | ({"rate_hz": repr(float(signals.rate))} if signals.rate > 0 else {})
+        | ({"device": signals.name} if signals.name else {})
+    )
+    time, values = _sorted_samples(signals.time, np.asarray(signals.values[:, picks], dtype=np.float64) * scale)
+    return Track(KIND, time, column_names([signals.labels[k] for k in picks]), values, meta)
 
 
-def _some(labels: list[str]) -> str:
+def _abbreviate(labels: list[str]) -> str:
     return ", ".join(labels[:6]) + (" ..." if len(labels) > 6 else "")
 
 
-def _advancing(time: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _sorted_samples(time: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Samples in the order of their times; those without a time and repeats are left out, infinite values missing."""
     keep = np.flatnonzero(np.isfinite(time))
     keep = keep[np.argsort(time[keep], kind="stable")]
@@ -101,7 +118,7 @@ def _advancing(time: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.nda
     return time[keep], np.where(np.isinf(values[keep]), np.nan, values[keep])
 
 
-def names(labels: Iterable[str]) -> tuple[str, ...]:
+def column_names(labels: Iterable[str]) -> tuple[str, ...]:
     """Labels as names of columns: on one line, none empty, none twice, none called time."""
     out: dict[str, None] = {}
     for k, label in enumerate(labels, start=1):
@@ -112,14 +129,14 @@ def names(labels: Iterable[str]) -> tuple[str, ...]:
     return tuple(out)
 
 
-def events(time: np.ndarray, marks: np.ndarray, texts: Sequence[str] | None = None) -> Track | None:
+def build_marker_track(time: np.ndarray, numbers: np.ndarray, texts: Sequence[str] | None = None) -> Track | None:
     """A track of marks at `time` (N,) s, in any order; None without any. `marks` (N,): their numbers; `texts` are kept in its meta, as a JSON list."""
     order = np.argsort(time, kind="stable")
     order = order[np.isfinite(time[order])]
     if not len(order):
         return None
-    when = time[order].astype(np.float64)
-    for k in range(1, len(when)):  # marks of one moment are all kept
-        when[k] = max(when[k], np.nextafter(when[k - 1], np.inf))
+    times = time[order].astype(np.float64)
+    for k in range(1, len(times)):  # marks of one moment are all kept
+        times[k] = max(times[k], np.nextafter(times[k - 1], np.inf))
     meta = {} if texts is None else {"texts": json.dumps([texts[k] for k in order], ensure_ascii=False)}
-    return Track(EVENTS, when, ("mark",), marks[order].astype(np.float64)[:, None], meta)
+    return Track(EVENTS, times, ("mark",), numbers[order].astype(np.float64)[:, None], meta)

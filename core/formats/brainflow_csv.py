@@ -13,8 +13,8 @@ import numpy as np
 
 from ..errors import InnerfaceError
 from ..take import Take, Track
-from .biosignals import KIND, events
-from .table import grid
+from .biosignals import KIND, build_marker_track
+from .table import parse_lines
 
 
 @dataclass(frozen=True)
@@ -23,8 +23,8 @@ class Board:
 
     names: tuple[str, ...]
     rates: tuple[float, ...]
-    exg: int
-    clock: int
+    exg_count: int
+    time_column: int
 
 
 # BoardShim.get_board_descr of BrainFlow 5.23; the marker stands after the clock, the counter first
@@ -34,14 +34,14 @@ BOARDS = {
     32: Board(("OpenBCI Cyton with Daisy", "BrainFlow's synthetic board"), (125.0, 250.0), 16, 30),
 }
 _NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*(e[+-]?\d+)?|nan)\s*", re.IGNORECASE)
-_UNIX = 1e8, 1e11  # later than 1973, and in seconds
-_NEAR = 0.1  # a measured rate may differ so much from the board's
+_UNIX_RANGE = 1e8, 1e11  # later than 1973, and in seconds
+_RATE_TOLERANCE = 0.1  # a measured rate may differ so much from the board's
 _GAP_S = 1.0  # a longer pause between arrivals is a gap also where no counter says so
-_PAIRED = 0.3  # this share of repeated counts: two samples come in a packet
-_MOST_LOST = 0.5
+_MIN_PAIRED_SHARE = 0.3  # this share of repeated counts: two samples come in a packet
+_MAX_LOST_SHARE = 0.5
 
 
-def is_one(line: str) -> bool:
+def sniff(line: str) -> bool:
     """Whether a first line is one of such a file."""
     cells = line.split("\t" if "\t" in line else ",", 200)
     return (len(cells) in BOARDS or ("\t" in line and 10 < len(cells) < 200)) and all(map(_NUMBER.fullmatch, cells))
@@ -55,24 +55,34 @@ def parse(text: str, path: Path) -> Take:
     board = BOARDS.get(width)
     if board is None:
         known = ", ".join(f"{n} ({' or '.join(b.names)})" for n, b in BOARDS.items())
-        raise InnerfaceError(f"{path}: line 1: {width} columns without a header are no board's that is known: {known}; export the take as .bio.csv")
-    values, places = grid(lines, 1, [f"{k + 1}" for k in range(width)], path, separator)
-    arrival = values[:, board.clock]
-    bad = ~((arrival > _UNIX[0]) & (arrival < _UNIX[1]))
+        raise InnerfaceError(
+            f"{path}: line 1: {width} columns without a header are no board's that is known: {known}; export the take as .bio.csv"
+        )
+    values, line_numbers = parse_lines(lines, 1, [f"{k + 1}" for k in range(width)], path, separator)
+    arrival = values[:, board.time_column]
+    bad = ~((arrival > _UNIX_RANGE[0]) & (arrival < _UNIX_RANGE[1]))
     if bad.any():
         raise InnerfaceError(
-            f"{path}: line {places[int(bad.argmax())]}, column {board.clock + 1}: is no UNIX time, as {board.names[0]} has it there; is it BrainFlow's file?"
+            f"{path}: line {line_numbers[int(bad.argmax())]}, column {board.time_column + 1}: is no UNIX time, as {board.names[0]} has it there; is it BrainFlow's file?"
         )
     time, rate, lost, notes = even_clock(values[:, 0], arrival, board)
     if lost:
         notes.append(f"{lost} of {len(time) + lost} samples were lost on the way; the gaps stay")
-    columns = tuple(f"exg{k + 1}" for k in range(board.exg))
+    columns = tuple(f"exg{k + 1}" for k in range(board.exg_count))
     name = board.names[min(board.rates.index(rate) if rate in board.rates else 0, len(board.names) - 1)]
-    tracks = {KIND: Track(KIND, time, columns, values[:, 1 : 1 + board.exg], {"unit": "uV", "rate_hz": f"{rate:.6g}", "device": name})}
-    marks = np.nan_to_num(values[:, board.clock + 1])
-    marked = events(time[marks != 0], marks[marks != 0])
-    if marked is not None:
-        tracks["events"] = marked
+    tracks = {
+        KIND: Track(
+            KIND,
+            time,
+            columns,
+            values[:, 1 : 1 + board.exg_count],
+            {"unit": "uV", "rate_hz": f"{rate:.6g}", "device": name},
+        )
+    }
+    markers = np.nan_to_num(values[:, board.time_column + 1])
+    marker_track = build_marker_track(time[markers != 0], markers[markers != 0])
+    if marker_track is not None:
+        tracks["events"] = marker_track
     return Take(path.stem, tracks, notes)
 
 
@@ -86,47 +96,52 @@ def even_clock(counter: np.ndarray, arrival: np.ndarray, board: Board) -> tuple[
         return arrival[0] + np.arange(len(counter)) / rate, rate, 0, []
     measured = (len(arrival) - 1) / max(float(np.ptp(arrival)), 1e-3)
     rate = min(board.rates, key=lambda r: abs(np.log(measured / r)))
-    index = _by_counter(counter, arrival, rate)
+    index = _unwrap_counter(counter, arrival, rate)
     notes = []
     if index is None:
         pauses = np.diff(arrival)
         missed = np.where(pauses > _GAP_S, np.round(pauses * rate) - 1, 0)
         index = np.concatenate([[0], np.cumsum(1 + missed)])
         notes.append("the packets' counter does not run evenly; the clock was drawn through the times of arrival")
-    slope, start = _line(index, arrival)
+    slope, start = _fit_robust_line(index, arrival)
     if not 0.1 < slope * rate < 10:  # arrivals that tell nothing
         slope, start = 1 / rate, float(np.median(arrival - index / rate))
-    if abs(slope * rate - 1) > _NEAR:
-        notes.append(f"samples came at {1 / slope:.4g} a second where {board.names[0]} has {rate:g}; is it another board's file?")
+    if abs(slope * rate - 1) > _RATE_TOLERANCE:
+        notes.append(
+            f"samples came at {1 / slope:.4g} a second where {board.names[0]} has {rate:g}; is it another board's file?"
+        )
         rate = float(1 / slope)
     return start + slope * index, rate, int(index[-1]) + 1 - len(index), notes
 
 
-def _by_counter(counter: np.ndarray, arrival: np.ndarray, rate: float) -> np.ndarray | None:
+def _unwrap_counter(counter: np.ndarray, arrival: np.ndarray, rate: float) -> np.ndarray | None:
     """Numbers (T,) of the samples with the lost ones counted, None where counter and arrivals disagree."""
     step = np.diff(counter)
     if not np.isfinite(step).all() or not (step > 0).any():
         return None
-    kinds, counts = np.unique(step[step > 0], return_counts=True)
-    unit = kinds[counts.argmax()]
-    paired = 2 if (step == 0).mean() > _PAIRED else 1
-    around = np.ptp(counter) / unit + 1  # packets until it begins again, if it ever does
+    increments, counts = np.unique(step[step > 0], return_counts=True)
+    unit = increments[counts.argmax()]
+    samples_per_packet = 2 if (step == 0).mean() > _MIN_PAIRED_SHARE else 1
+    packets_per_cycle = np.ptp(counter) / unit + 1  # packets until it begins again, if it ever does
     packets = step / unit
-    packets = np.where(packets < 0, packets + around, packets)
-    ahead = np.where(packets == 0, 1, (packets - 1) * paired + 1)
+    packets = np.where(packets < 0, packets + packets_per_cycle, packets)
+    advance = np.where(packets == 0, 1, (packets - 1) * samples_per_packet + 1)
     if (step < 0).any():  # longer gaps: whole rounds of the counter, of which only the clock tells
-        turn = around * paired
-        ahead += turn * np.maximum(np.round((np.diff(arrival) * rate - ahead) / turn), 0)
-    if (np.abs(ahead - np.round(ahead)) > 1e-6).any() or ahead.min() < 1:
+        samples_per_cycle = packets_per_cycle * samples_per_packet
+        advance += samples_per_cycle * np.maximum(np.round((np.diff(arrival) * rate - advance) / samples_per_cycle), 0)
+    if (np.abs(advance - np.round(advance)) > 1e-6).any() or advance.min() < 1:
         return None
-    index = np.concatenate([[0], np.cumsum(np.round(ahead))])
+    index = np.concatenate([[0], np.cumsum(np.round(advance))])
     span = index[-1] / rate
-    if abs(span - np.ptp(arrival)) > max(0.5, _NEAR * span) or 1 - len(index) / (index[-1] + 1) > _MOST_LOST:
+    if (
+        abs(span - np.ptp(arrival)) > max(0.5, _RATE_TOLERANCE * span)
+        or 1 - len(index) / (index[-1] + 1) > _MAX_LOST_SHARE
+    ):
         return None
     return index
 
 
-def _line(index: np.ndarray, arrival: np.ndarray) -> tuple[float, float]:
+def _fit_robust_line(index: np.ndarray, arrival: np.ndarray) -> tuple[float, float]:
     """Slope and start of a line through arrivals; late ones count for little."""
     x, y = index - index.mean(), arrival - arrival[0]
     weight = np.ones(len(x))
@@ -135,6 +150,6 @@ def _line(index: np.ndarray, arrival: np.ndarray) -> tuple[float, float]:
         mean_x, mean_y = np.average(x, weights=weight), np.average(y, weights=weight)
         slope = float((weight * (x - mean_x) * (y - mean_y)).sum() / (weight * (x - mean_x) ** 2).sum())
         start = float(mean_y - slope * mean_x)
-        off = np.abs(y - start - slope * x)
-        weight = 1 / np.maximum(off, max(2 * float(np.median(off)), 1e-6))
+        residual = np.abs(y - start - slope * x)
+        weight = 1 / np.maximum(residual, max(2 * float(np.median(residual)), 1e-6))
     return slope, float(arrival[0] + start - slope * index.mean())

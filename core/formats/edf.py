@@ -13,9 +13,9 @@ import numpy as np
 from ..errors import InnerfaceError
 from ..files import read_bytes
 from ..take import Take, Track
-from .biosignals import Signals, events, take_of
+from .biosignals import Signals, build_marker_track, build_take
 
-_FIELDS = 16, 80, 8, 8, 8, 8, 8, 80  # bytes per signal before the number of samples in a record
+_SIGNAL_FIELD_BYTES = 16, 80, 8, 8, 8, 8, 8, 80  # bytes per signal before the number of samples in a record
 _ONSET = re.compile(rb"^([+-]\d+(?:\.\d+)?)[\x14\x15]")
 
 
@@ -24,23 +24,27 @@ def read(path: Path) -> Take:
     try:
         import edfio
     except ImportError:
-        raise InnerfaceError(f"{path}: EDF is read by edfio, which is not installed; pip install 'innerface[lab]'") from None
+        raise InnerfaceError(
+            f"{path}: EDF is read by edfio, which is not installed; pip install 'innerface[lab]'"
+        ) from None
     data = read_bytes(path)
     bdf = data[:1] == b"\xff"
     try:
-        with warnings.catch_warnings(record=True) as said, np.errstate(all="ignore"):
+        with warnings.catch_warnings(record=True) as caught, np.errstate(all="ignore"):
             warnings.simplefilter("always")
             file = (edfio.read_bdf if bdf else edfio.read_edf)(io.BytesIO(data), header_encoding="latin-1")
-            starts = _starts(data, 3 if bdf else 2, file.data_record_duration)
-            found = _by_rate(file, starts)
-        notes = [str(w.message).split("\n")[0] for w in said][:4]
+            starts = _record_starts(data, 3 if bdf else 2, file.data_record_duration)
+            groups = _group_by_rate(file, starts)
+        notes = [str(w.message).split("\n")[0] for w in caught][:4]
     except Exception as error:  # of whatever kind: the file was written by others
         reason = str(error).split("\n")[0][:80] or type(error).__name__
-        raise InnerfaceError(f"{path}: is no readable {'BDF' if bdf else 'EDF'} ({reason}); export the recording again") from None
-    return take_of(found, _marks(file, notes), path, notes)
+        raise InnerfaceError(
+            f"{path}: is no readable {'BDF' if bdf else 'EDF'} ({reason}); export the recording again"
+        ) from None
+    return build_take(groups, _marker_track(file, notes), path, notes)
 
 
-def _by_rate(file: Any, starts: np.ndarray | None) -> list[Signals]:
+def _group_by_rate(file: Any, starts: np.ndarray | None) -> list[Signals]:
     """Signals that share a rate. `starts` (records,): of a file with gaps, when its records begin."""
     groups: dict[int, list[Any]] = {}
     for signal in file.signals:
@@ -61,32 +65,35 @@ def _by_rate(file: Any, starts: np.ndarray | None) -> list[Signals]:
     return out
 
 
-def _starts(data: bytes, width: int, seconds: float) -> np.ndarray | None:
+def _record_starts(data: bytes, sample_bytes: int, record_seconds: float) -> np.ndarray | None:
     """When records begin (s), by their timekeeping annotations; None for a file without gaps, which edfio takes every file for."""
     if data[192:197] not in (b"EDF+D", b"BDF+D"):
         return None
-    total, header = int(data[252:256]), int(data[184:192])
-    labels = [data[256 + 16 * k : 272 + 16 * k].strip() for k in range(total)]
-    at = 256 + total * sum(_FIELDS)
-    counts = [int(data[at + 8 * k : at + 8 * k + 8]) for k in range(total)]
-    first = next(k for k, label in enumerate(labels) if label.endswith(b" Annotations"))
-    size, offset = width * sum(counts), width * sum(counts[:first])
-    records = (len(data) - header) // size
-    found = [_ONSET.match(data[header + size * k + offset : header + size * k + offset + 40]) for k in range(records)]
-    if None in found:
+    signal_count, header = int(data[252:256]), int(data[184:192])
+    labels = [data[256 + 16 * k : 272 + 16 * k].strip() for k in range(signal_count)]
+    position = 256 + signal_count * sum(_SIGNAL_FIELD_BYTES)
+    counts = [int(data[position + 8 * k : position + 8 * k + 8]) for k in range(signal_count)]
+    annotation_signal = next(k for k, label in enumerate(labels) if label.endswith(b" Annotations"))
+    record_bytes, offset = sample_bytes * sum(counts), sample_bytes * sum(counts[:annotation_signal])
+    records = (len(data) - header) // record_bytes
+    matches = [
+        _ONSET.match(data[header + record_bytes * k + offset : header + record_bytes * k + offset + 40])
+        for k in range(records)
+    ]
+    if None in matches:
         raise ValueError("a record does not say when it begins")
-    starts = np.array([float(m[1]) for m in found if m])
-    if (np.diff(starts) < 0.999 * seconds).any():
+    starts = np.array([float(m[1]) for m in matches if m])
+    if (np.diff(starts) < 0.999 * record_seconds).any():
         raise ValueError("records overlap")
     return starts - starts[0]
 
 
-def _marks(file: Any, notes: list[str]) -> Track | None:
+def _marker_track(file: Any, notes: list[str]) -> Track | None:
     """Annotations, numbered from 1, with their texts."""
     try:
-        found = [a for a in file.annotations if a.text.strip()]
+        entries = [a for a in file.annotations if a.text.strip()]
     except Exception as error:  # their bytes were written by others, too
         notes.append(f"the annotations cannot be read ({type(error).__name__}); they were left out")
         return None
-    time, texts = np.array([a.onset for a in found]), [a.text[:500] for a in found]
-    return events(time, np.arange(1.0, len(found) + 1), texts)
+    time, texts = np.array([a.onset for a in entries]), [a.text[:500] for a in entries]
+    return build_marker_track(time, np.arange(1.0, len(entries) + 1), texts)

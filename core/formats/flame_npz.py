@@ -10,53 +10,70 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import InnerfaceError
-from ..files import replacing
-from ..flame.arrays import npz
-from ..flame.tracks import KIND, arrays_of, flame_track, require
+from ..files import atomic_write
+from ..flame.arrays import read_npz
+from ..flame.flame_track import KIND, arrays_of, build_flame_track, require_flame
 from ..take import Take
 
 _WIDTHS = {"expression": None, "jaw": 3, "eyes": 6, "neck": 3}
 _KEYS = ("time", *_WIDTHS, "shape")
-_LARGEST = 1e6
+_MAX_VALUE = 1e6
 
 
 def read(path: Path) -> Take:
     """Read a FLAME take. Raises InnerfaceError that names the array and what is wrong with it."""
     path = Path(path)
-    found = npz(path, (*_KEYS, "model"))
-    missing = [key for key in _KEYS if key not in found]
+    arrays = read_npz(path, (*_KEYS, "model"))
+    missing = [key for key in _KEYS if key not in arrays]
     if missing:
         raise InnerfaceError(f"{path}: has no {', '.join(missing)}; a .flame.npz holds {', '.join(_KEYS)}")
     for key in _KEYS:
-        if found[key].dtype.kind not in "iuf":
-            raise InnerfaceError(f"{path}: {key} holds {found[key].dtype}, not numbers; write the file again")
-    data = {key: found[key].astype(np.float64) for key in _KEYS}
+        if arrays[key].dtype.kind not in "iuf":
+            raise InnerfaceError(f"{path}: {key} holds {arrays[key].dtype}, not numbers; write the file again")
+    data = {key: arrays[key].astype(np.float64) for key in _KEYS}
     time, T = data["time"], data["time"].size
     if time.ndim != 1 or not T:
-        raise InnerfaceError(f"{path}: time has shape {time.shape} where (T,) with at least one row is expected; write the file again")
+        raise InnerfaceError(
+            f"{path}: time has shape {time.shape} where (T,) with at least one row is expected; write the file again"
+        )
     if not np.isfinite(time).all() or (np.diff(time) <= 0).any():
-        row = int(np.append(np.diff(time, prepend=-np.inf) <= 0, True).argmax()) if np.isfinite(time).all() else int((~np.isfinite(time)).argmax())
+        row = (
+            int(np.append(np.diff(time, prepend=-np.inf) <= 0, True).argmax())
+            if np.isfinite(time).all()
+            else int((~np.isfinite(time)).argmax())
+        )
         raise InnerfaceError(f"{path}: time of row {row} is missing or does not advance; mend the times")
     for key, width in _WIDTHS.items():
         shape = data[key].shape
         if len(shape) != 2 or shape[0] != T or not shape[1] or (width is not None and shape[1] != width):
-            raise InnerfaceError(f"{path}: {key} has shape {shape} where ({T}, {width or 'E'}) is expected; write the file again")
+            raise InnerfaceError(
+                f"{path}: {key} has shape {shape} where ({T}, {width or 'E'}) is expected; write the file again"
+            )
     if data["shape"].ndim != 1:
-        raise InnerfaceError(f"{path}: shape has shape {data['shape'].shape} where (S,) is expected; write the file again")
+        raise InnerfaceError(
+            f"{path}: shape has shape {data['shape'].shape} where (S,) is expected; write the file again"
+        )
     for key in (*_WIDTHS, "shape"):
-        if not (np.abs(data[key]) < _LARGEST).all():
+        if not (np.abs(data[key]) < _MAX_VALUE).all():
             raise InnerfaceError(f"{path}: {key} holds values that are missing or too large; write the file again")
-    model = str(found["model"]) if "model" in found and found["model"].dtype.kind == "U" and found["model"].ndim == 0 else ""
-    return Take(path.name.removesuffix(".npz").removesuffix(".flame"), {KIND: flame_track(*(data[key] for key in _KEYS), model=model[:64])})
+    model = (
+        str(arrays["model"])
+        if "model" in arrays and arrays["model"].dtype.kind == "U" and arrays["model"].ndim == 0
+        else ""
+    )
+    return Take(
+        path.name.removesuffix(".npz").removesuffix(".flame"),
+        {KIND: build_flame_track(*(data[key] for key in _KEYS), model=model[:64])},
+    )
 
 
 def write(take: Take, path: Path) -> None:
     """Write the take's FLAME track; rows that miss anything are left out. Raises InnerfaceError."""
-    track = require(take)
+    track = require_flame(take)
     data = arrays_of(track)
-    whole = np.isfinite(track.values).all(axis=1)
-    if not whole.any():
+    complete = np.isfinite(track.values).all(axis=1)
+    if not complete.any():
         raise InnerfaceError(f"{take.name}: no row of the FLAME track is whole; fit the landmarks again")
-    kept = {key: data[key][whole] for key in ("time", *_WIDTHS)}
-    with replacing(path) as temporary, open(temporary, "wb") as out:
-        np.savez(out, **kept, shape=data["shape"], model=np.array(track.meta.get("model", "")))
+    complete_rows = {key: data[key][complete] for key in ("time", *_WIDTHS)}
+    with atomic_write(path) as temporary, open(temporary, "wb") as out:
+        np.savez(out, **complete_rows, shape=data["shape"], model=np.array(track.meta.get("model", "")))

@@ -13,25 +13,25 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import InnerfaceError
-from ..files import replacing
-from ..imu.signal import PARTS, RAW_PARTS
+from ..files import atomic_write
+from ..imu.signal import COMPONENTS, RAW_COMPONENTS
 from ..take import Take, Track
-from .table import check_advances, numbers
+from .table import check_increasing, parse_cells
 
-MARK = "# innerface-imu"
-_UNIT = 0.05  # a quaternion may be this far from unit length before it is told
+SIGNATURE = "# innerface-imu"
+_UNIT_TOLERANCE = 0.05  # a quaternion may be this far from unit length before it is told
 
 
 def parse(text: str, path: Path) -> Take:
     """Parse an IMU take. Raises InnerfaceError with line and column."""
     first, _, body = text.partition("\n")
-    meta = _first_line(first.strip(), path)
+    meta = _parse_first_line(first.strip(), path)
     table = list(csv.reader(io.StringIO(body, newline="")))
     if not table:
         raise InnerfaceError(f"{path}: line 2: the header is missing; it begins with time,<site>.qw,...")
     header = [cell.strip() for cell in table[0]]
-    sites, parts = _sites(header, path)
-    rows, lines = [], []
+    sites, parts = _parse_sites(header, path)
+    rows, line_numbers = [], []
     for n, row in enumerate(table[1:], start=3):
         if not any(cell.strip() for cell in row):
             continue
@@ -39,29 +39,29 @@ def parse(text: str, path: Path) -> Take:
             hint = "the file is cut off: delete that line" if n == len(table) + 1 else "mend or delete the line"
             raise InnerfaceError(f"{path}: line {n}: {len(row)} columns where the header has {len(header)}; {hint}")
         rows.append([cell.strip() or "nan" for cell in row])
-        lines.append(n)
+        line_numbers.append(n)
     if not rows:
         raise InnerfaceError(f"{path}: has a header but no rows; record the take again")
-    values = numbers(rows, lines, header, path)
-    clock = header.index("time")
-    if np.isnan(values[:, clock]).any():
+    values = parse_cells(rows, line_numbers, header, path)
+    time_column = header.index("time")
+    if np.isnan(values[:, time_column]).any():
         raise InnerfaceError(
-            f"{path}: line {lines[int(np.isnan(values[:, clock]).argmax())]}: the time is missing; mend or delete the line"
+            f"{path}: line {line_numbers[int(np.isnan(values[:, time_column]).argmax())]}: the time is missing; mend or delete the line"
         )
-    keep, repeats = check_advances(values[:, clock], lines, path)
+    keep, repeats = check_increasing(values[:, time_column], line_numbers, path)
     columns = tuple(f"{site}.{part}" for site in sites for part in parts)
     samples = values[keep][:, [header.index(c) for c in columns]].reshape(-1, len(sites), len(parts))
     notes = [f"{repeats} rows repeat the time of the row before; the first of each is kept"] if repeats else []
-    if parts == PARTS:
-        notes += _mend(samples, sites)
+    if parts == COMPONENTS:
+        notes += _normalise_quaternions(samples, sites)
     return Take(
         path.name.removesuffix(".csv").removesuffix(".imu"),
-        {"imu": Track("imu", values[keep, clock], columns, samples.reshape(len(samples), -1), meta)},
+        {"imu": Track("imu", values[keep, time_column], columns, samples.reshape(len(samples), -1), meta)},
         notes,
     )
 
 
-def _first_line(line: str, path: Path) -> dict[str, str]:
+def _parse_first_line(line: str, path: Path) -> dict[str, str]:
     words = line.split()
     if words[:3] != ["#", "innerface-imu", "1"]:
         raise InnerfaceError(
@@ -69,45 +69,51 @@ def _first_line(line: str, path: Path) -> dict[str, str]:
         )
     meta = dict(word.split("=", 1) for word in words[3:] if "=" in word)
     if meta.get("acceleration") not in ("specific_force", "linear"):
-        raise InnerfaceError(f"{path}: line 1: acceleration= must be specific_force (gravity in it) or linear (gravity taken off)")
+        raise InnerfaceError(
+            f"{path}: line 1: acceleration= must be specific_force (gravity in it) or linear (gravity taken off)"
+        )
     if meta.get("up", "y") not in ("x", "y", "z"):
         raise InnerfaceError(f"{path}: line 1: up={meta['up'][:8]} must be x, y or z; leave it away if unknown")
     return {k: v for k, v in meta.items() if k in ("acceleration", "up")}
 
 
-def _sites(header: list[str], path: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def _parse_sites(header: list[str], path: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The sites of a header, and what each of them has: PARTS or RAW_PARTS."""
     if "time" not in header:
         raise InnerfaceError(f"{path}: line 2: no column is called time; name the clock's column so")
-    twice = next((c for c in header if header.count(c) > 1), None)
-    if twice is not None:
-        raise InnerfaceError(f"{path}: line 2: column {twice} stands there twice; delete one")
-    parts = RAW_PARTS if any(c.endswith(".gx") for c in header) else PARTS
-    other = next((c for c in header if c != "time" and c.rpartition(".")[2] not in parts), None)
-    if other is not None:
-        raise InnerfaceError(f"{path}: line 2: '{other[:32]}' is not <site>.{parts[0]} ... <site>.az; rename or delete the column")
+    duplicate = next((c for c in header if header.count(c) > 1), None)
+    if duplicate is not None:
+        raise InnerfaceError(f"{path}: line 2: column {duplicate} stands there twice; delete one")
+    parts = RAW_COMPONENTS if any(c.endswith(".gx") for c in header) else COMPONENTS
+    unknown = next((c for c in header if c != "time" and c.rpartition(".")[2] not in parts), None)
+    if unknown is not None:
+        raise InnerfaceError(
+            f"{path}: line 2: '{unknown[:32]}' is not <site>.{parts[0]} ... <site>.az; rename or delete the column"
+        )
     sites = tuple(dict.fromkeys(c.rpartition(".")[0] for c in header if c != "time"))
     for site in sites:
-        lacking = next((p for p in parts if f"{site}.{p}" not in header), None)
-        if lacking is not None:
-            raise InnerfaceError(f"{path}: line 2: site {site} lacks {site}.{lacking}; every site needs {', '.join(parts)}")
+        missing = next((p for p in parts if f"{site}.{p}" not in header), None)
+        if missing is not None:
+            raise InnerfaceError(
+                f"{path}: line 2: site {site} lacks {site}.{missing}; every site needs {', '.join(parts)}"
+            )
     if not sites:
         raise InnerfaceError(f"{path}: line 2: there is no site; add <site>.qw ... columns")
     return sites, parts
 
 
-def _mend(samples: np.ndarray, sites: tuple[str, ...]) -> list[str]:
+def _normalise_quaternions(samples: np.ndarray, sites: tuple[str, ...]) -> list[str]:
     """Bring rotations to unit length, in place, and say so. Units of accelerations are `imu.level`'s affair: other formats need it too."""
     notes = []
     norm = np.linalg.norm(samples[..., :4], axis=-1)
     zero = norm < 1e-6
     samples[zero] = np.nan
     with np.errstate(invalid="ignore"):
-        off = (np.abs(norm - 1) > _UNIT) & ~zero
+        not_unit = (np.abs(norm - 1) > _UNIT_TOLERANCE) & ~zero
         samples[..., :4] /= np.where(zero | np.isnan(norm), np.nan, norm)[..., None]
-    if off.any():
+    if not_unit.any():
         notes.append(
-            f"{int(off.sum())} quaternions were not of unit length (first: {sites[int(np.argwhere(off)[0][1])]}); they were normalised"
+            f"{int(not_unit.sum())} quaternions were not of unit length (first: {sites[int(np.argwhere(not_unit)[0][1])]}); they were normalised"
         )
     if zero.any():
         notes.append(f"{int(zero.sum())} zero quaternions count as missing")
@@ -120,8 +126,8 @@ def write(take: Take, path: Path) -> None:
     if track is None:
         raise InnerfaceError(f"{take.name}: holds no IMU track; give an IMU take")
     up = f" up={track.meta['up']}" if track.meta.get("up") else ""
-    with replacing(path) as temporary, open(temporary, "w", encoding="utf-8", newline="") as out:
-        out.write(f"{MARK} 1 acceleration={track.meta.get('acceleration', 'specific_force')}{up}\n")
+    with atomic_write(path) as temporary, open(temporary, "w", encoding="utf-8", newline="") as out:
+        out.write(f"{SIGNATURE} 1 acceleration={track.meta.get('acceleration', 'specific_force')}{up}\n")
         out.write("time," + ",".join(track.columns) + "\n")
         for t, row in zip(track.time.tolist(), track.values.tolist()):
             out.write(f"{t!r}," + ",".join("" if v != v else repr(v) for v in row) + "\n")

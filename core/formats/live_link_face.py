@@ -10,15 +10,14 @@ from pathlib import Path
 
 import numpy as np
 
-from .. import timecode
-from ..channels import ARKIT, LIVE_LINK_FACE, pascal
 from ..errors import InnerfaceError
-from ..files import replacing
-from ..resample import bridge
-from ..take import Take, Track
-from .table import check_advances, check_weights, numbers
+from ..face.channels import ARKIT, LIVE_LINK_FACE, pascal_case
+from ..files import atomic_write
+from ..take import Take, Track, timecode
+from ..take.resample import fill_gaps
+from .table import check_increasing, check_weights, parse_cells
 
-HEADER = "Timecode,BlendshapeCount," + ",".join(pascal(c) for c in LIVE_LINK_FACE)
+HEADER = "Timecode,BlendshapeCount," + ",".join(pascal_case(c) for c in LIVE_LINK_FACE)
 _BY_LOWER = {c.lower(): c for c in LIVE_LINK_FACE}
 
 # Eye angles (rad) from gaze channels, least squares on the app's own takes: yaw > 0 to the performer's right, pitch > 0 down.
@@ -38,7 +37,7 @@ def parse(text: str, path: Path) -> Take:
         if name in names:
             raise InnerfaceError(f"{path}: line 1: column '{cell[:32]}' stands there twice; export the take again")
         names.append(name)
-    ticks, rows, numbered, lost = [], [], [], []
+    ticks, rows, line_numbers, lost = [], [], [], []
     for n, line in enumerate(lines[1:], start=2):
         line = line.rstrip("\r")
         if not line.strip():
@@ -56,45 +55,49 @@ def parse(text: str, path: Path) -> Take:
             raise InnerfaceError(f"{path}: line {n}: {len(cells)} columns where the header has {len(header)}; {hint}")
         lost.append(empty)
         rows.append([""] * len(names) if empty else cells[2:])
-        numbered.append(n)
+        line_numbers.append(n)
     if not rows:
         raise InnerfaceError(f"{path}: has a header but no rows; record or export the take again")
     if lost and any(lost):
-        full = [row for row, gone in zip(rows, lost) if not gone]
-        full_lines = [n for n, gone in zip(numbered, lost) if not gone]
+        face_rows = [row for row, is_lost in zip(rows, lost) if not is_lost]
+        face_line_numbers = [n for n, is_lost in zip(line_numbers, lost) if not is_lost]
         values = np.full((len(rows), len(names)), np.nan)
-        if full:
-            values[~np.array(lost)] = numbers(full, full_lines, names, path)
+        if face_rows:
+            values[~np.array(lost)] = parse_cells(face_rows, face_line_numbers, names, path)
     else:
-        values = numbers(rows, numbered, names, path)
-    check_weights(values, names, numbered, path)
-    time = timecode.unwrap(np.array(ticks, dtype=np.int64)) / timecode.TICKS
-    keep, repeats = check_advances(time, numbered, path, "timecode")
+        values = parse_cells(rows, line_numbers, names, path)
+    check_weights(values, names, line_numbers, path)
+    time = timecode.unwrap(np.array(ticks, dtype=np.int64)) / timecode.TICKS_PER_SECOND
+    keep, repeats = check_increasing(time, line_numbers, path, "timecode")
     notes = []
     if any(lost):
         notes.append(f"{sum(lost)} of {len(rows)} rows have no face in them (the camera lost it); they are bridged")
-    holes = int((np.isnan(values).any(axis=1) & ~np.array(lost)).sum())
-    if holes:
-        notes.append(f"{holes} of {len(rows)} rows have missing values; they are bridged")
+    incomplete = int((np.isnan(values).any(axis=1) & ~np.array(lost)).sum())
+    if incomplete:
+        notes.append(f"{incomplete} of {len(rows)} rows have missing values; they are bridged")
     if repeats:
         notes.append(f"{repeats} rows repeat the timecode of the row before; the first of each is kept")
-    track = Track("weights", time[keep], tuple(names), values[keep], {"llf_header": lines[0].rstrip("\r"), "newline": newline})
+    track = Track(
+        "weights", time[keep], tuple(names), values[keep], {"llf_header": lines[0].rstrip("\r"), "newline": newline}
+    )
     return Take(path.stem, {"weights": track}, notes)
 
 
 def eye_angles(track: Track) -> dict[str, np.ndarray]:
     """The six eye angles (rad) as the app derives them from the gaze channels."""
-    get = {c: np.nan_to_num(v) for c, v in zip(ARKIT, track.select(ARKIT).T)}
+    weights = {c: np.nan_to_num(v) for c, v in zip(ARKIT, track.select(ARKIT).T)}
     out = {}
     for side, sign in (("left", 1.0), ("right", -1.0)):
-        look = {way: get[f"eyeLook{way}{side.capitalize()}"] for way in ("In", "Out", "Up", "Down")}
-        out[f"{side}EyeYaw"] = sign * (EYE_YAW * (look["In"] - look["Out"]) - _YAW_REST)
-        out[f"{side}EyePitch"] = EYE_DOWN * look["Down"] - EYE_UP * look["Up"]
+        gaze = {
+            direction: weights[f"eyeLook{direction}{side.capitalize()}"] for direction in ("In", "Out", "Up", "Down")
+        }
+        out[f"{side}EyeYaw"] = sign * (EYE_YAW * (gaze["In"] - gaze["Out"]) - _YAW_REST)
+        out[f"{side}EyePitch"] = EYE_DOWN * gaze["Down"] - EYE_UP * gaze["Up"]
         out[f"{side}EyeRoll"] = np.zeros(len(track.time))
     return out
 
 
-def complete(track: Track) -> np.ndarray:
+def complete_values(track: Track) -> np.ndarray:
     """Values (T, 61) in LIVE_LINK_FACE's order: absent channels 0, absent eye angles as the gaze channels have them; NaN where missing."""
     values = track.select(LIVE_LINK_FACE)
     derived = eye_angles(track)
@@ -104,29 +107,29 @@ def complete(track: Track) -> np.ndarray:
     return values
 
 
-def line(seconds: float, values: list[float]) -> str:
+def format_row(seconds: float, values: list[float]) -> str:
     """A row of the file, without its end: no values where the face was lost."""
-    start = f"{timecode.text(seconds)},{len(values)}"
-    return f"{start},{_form(len(values)) % tuple(values)}" if values else start
+    start = f"{timecode.to_text(seconds)},{len(values)}"
+    return f"{start},{_row_format(len(values)) % tuple(values)}" if values else start
 
 
 @lru_cache
-def _form(count: int) -> str:
+def _row_format(count: int) -> str:
     return ",".join(["%.10f"] * count)
 
 
 def write(take: Take, path: Path) -> None:
     """Write the weights as the app would. Absent channels become 0, absent eye angles follow the gaze channels."""
     track = take.weights()
-    lost = track.lost()
-    values = np.nan_to_num(bridge(track.time, complete(track)))
+    lost = track.lost_rows()
+    values = np.nan_to_num(fill_gaps(track.time, complete_values(track)))
     header = track.meta.get("llf_header", HEADER)
     order = [_BY_LOWER.get(cell.strip().lower(), "") for cell in header.split(",")[2:]]
     if sorted(order) != sorted(LIVE_LINK_FACE):
         header, order = HEADER, list(LIVE_LINK_FACE)
     values = values[:, [LIVE_LINK_FACE.index(c) for c in order]]
     newline = track.meta.get("newline", "\n")
-    with replacing(path) as temporary, open(temporary, "w", encoding="utf-8", newline="") as out:
+    with atomic_write(path) as temporary, open(temporary, "w", encoding="utf-8", newline="") as out:
         out.write(header + newline)
-        for t, row, gone in zip(track.time, values.tolist(), lost):
-            out.write(line(t, [] if gone else row) + newline)
+        for t, row, is_lost in zip(track.time, values.tolist(), lost):
+            out.write(format_row(t, [] if is_lost else row) + newline)

@@ -14,61 +14,78 @@ import numpy as np
 from ..errors import InnerfaceError
 from ..landmarks import points
 from ..take import Take, Track
-from .landmarks_csv import clocked, missing
-from .table import grid, header_of
+from .landmarks_csv import extract_time, missing_face_notes
+from .table import parse_header, parse_lines
 from .weights_csv import TIME_COLUMNS
 
-_FIRST, _LAST = 17, 67  # of the 68 iBUG points, those inside the face
-_IRIS = {points.RIGHT_PUPIL: range(0, 8), points.LEFT_PUPIL: range(28, 36)}  # OpenFace's eye 0 lies left in the picture, around iBUG 36 to 41
+_FIRST_POINT, _LAST_POINT = 17, 67  # of the 68 iBUG points, those inside the face
+_IRIS_POINTS = {
+    points.RIGHT_PUPIL: range(0, 8),
+    points.LEFT_PUPIL: range(28, 36),
+}  # OpenFace's eye 0 lies left in the picture, around iBUG 36 to 41
 _POINT = re.compile(r"\s*\"?([xy])_?(\d{1,2})\"?\s*")
 
 
-def is_one(line: str) -> bool:
+def sniff(line: str) -> bool:
     """Whether a first line is the header of such a file."""
-    found = {(m[1], int(m[2])) for m in map(_POINT.fullmatch, line.split(",")) if m}
-    return {("x", _LAST), ("y", _LAST)} <= found or {("x", points.COUNT - 1), ("y", 0)} <= found
+    labels = {(m[1], int(m[2])) for m in map(_POINT.fullmatch, line.split(",")) if m}
+    return {("x", _LAST_POINT), ("y", _LAST_POINT)} <= labels or {("x", points.POINT_COUNT - 1), ("y", 0)} <= labels
 
 
 def parse(text: str, path: Path) -> Take:
     """Parse a tracker's CSV. Raises InnerfaceError with line and column."""
     lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    header = header_of(lines[0], 1, path)
-    columns = {(m[1], int(m[2])): k for k, m in enumerate(map(_POINT.fullmatch, header)) if m}  # X_0, in capitals, is OpenFace's point in space
-    if ("x", _LAST) not in columns:
-        raise InnerfaceError(f"{path}: line 1: is the header of a .landmarks.csv; put '# innerface-landmarks 1' on a line before it")
-    wanted = [(axis, k) for k in range(_FIRST, _LAST + 1) for axis in "xy"]
-    lacking = next((f"{axis}_{k}" for axis, k in wanted if (axis, k) not in columns), None)
-    if lacking is not None:
-        raise InnerfaceError(f"{path}: line 1: column {lacking} is missing; export all 68 points, or those from 17 on")
-    clock = next((i for i, cell in enumerate(header) if cell.lower() in TIME_COLUMNS), None)
-    if clock is None:
+    header = parse_header(lines[0], 1, path)
+    columns = {
+        (m[1], int(m[2])): k for k, m in enumerate(map(_POINT.fullmatch, header)) if m
+    }  # X_0, in capitals, is OpenFace's point in space
+    if ("x", _LAST_POINT) not in columns:
+        raise InnerfaceError(
+            f"{path}: line 1: is the header of a .landmarks.csv; put '# innerface-landmarks 1' on a line before it"
+        )
+    required = [(axis, k) for k in range(_FIRST_POINT, _LAST_POINT + 1) for axis in "xy"]
+    missing_column = next((f"{axis}_{k}" for axis, k in required if (axis, k) not in columns), None)
+    if missing_column is not None:
+        raise InnerfaceError(
+            f"{path}: line 1: column {missing_column} is missing; export all 68 points, or those from 17 on"
+        )
+    time_column = next((i for i, cell in enumerate(header) if cell.lower() in TIME_COLUMNS), None)
+    if time_column is None:
         raise InnerfaceError(f"{path}: line 1: no time column; name one 'time' (seconds)")
-    values, places = grid(lines[1:], 2, header, path)
-    values, places, notes = _one_face(values, places, header)
-    time, values, more = clocked(values, places, clock, path)
-    out = np.full((len(values), points.COUNT, 2), np.nan)
-    out[:, : points.INNER] = values[:, [columns[c] for c in wanted]].reshape(-1, points.INNER, 2)
-    for pupil, ring in _IRIS.items():
+    values, line_numbers = parse_lines(lines[1:], 2, header, path)
+    values, line_numbers, notes = _longest_seen_face(values, line_numbers, header)
+    time, values, time_notes = extract_time(values, line_numbers, time_column, path)
+    out = np.full((len(values), points.POINT_COUNT, 2), np.nan)
+    out[:, : points.IBUG_COUNT] = values[:, [columns[c] for c in required]].reshape(-1, points.IBUG_COUNT, 2)
+    for pupil, ring in _IRIS_POINTS.items():
         names = [f"eye_lmk_{axis}_{k}" for axis in "xy" for k in ring]
         if all(n in header for n in names):
             out[:, pupil] = values[:, [header.index(n) for n in names]].reshape(len(values), 2, -1).mean(axis=2)
-    if np.isnan(out[:, points.INNER :]).all():
+    if np.isnan(out[:, points.IBUG_COUNT :]).all():
         notes.append("the pupils are not in the file; they count as missing")
     if "success" in header:
         out[values[:, header.index("success")] == 0] = np.nan
     out[..., 1] *= -1
-    track = Track(points.KIND, time * TIME_COLUMNS[header[clock].lower()], points.COLUMNS, out.reshape(len(out), -1), {"space": "image"})
-    return Take(path.stem, {points.KIND: track}, notes + more + missing(track.values))
+    track = Track(
+        points.KIND,
+        time * TIME_COLUMNS[header[time_column].lower()],
+        points.COLUMNS,
+        out.reshape(len(out), -1),
+        {"space": "image"},
+    )
+    return Take(path.stem, {points.KIND: track}, notes + time_notes + missing_face_notes(track.values))
 
 
-def _one_face(values: np.ndarray, places: np.ndarray, header: list[str]) -> tuple[np.ndarray, np.ndarray, list[str]]:
+def _longest_seen_face(
+    values: np.ndarray, line_numbers: np.ndarray, header: list[str]
+) -> tuple[np.ndarray, np.ndarray, list[str]]:
     """The rows of the face that is seen longest."""
     if "face_id" not in header or not len(values):
-        return values, places, []
-    faces = values[:, header.index("face_id")]
-    found, counts = np.unique(faces, return_counts=True)
-    if len(found) == 1:
-        return values, places, []
-    chosen = found[counts.argmax()]
-    note = f"{len(found)} faces are in the file; the one seen longest was taken (face_id {chosen:g}, {counts.max()} of {len(values)} rows)"
-    return values[faces == chosen], places[faces == chosen], [note]
+        return values, line_numbers, []
+    row_face_ids = values[:, header.index("face_id")]
+    face_ids, counts = np.unique(row_face_ids, return_counts=True)
+    if len(face_ids) == 1:
+        return values, line_numbers, []
+    chosen = face_ids[counts.argmax()]
+    note = f"{len(face_ids)} faces are in the file; the one seen longest was taken (face_id {chosen:g}, {counts.max()} of {len(values)} rows)"
+    return values[row_face_ids == chosen], line_numbers[row_face_ids == chosen], [note]

@@ -8,27 +8,36 @@ from pathlib import Path
 
 import numpy as np
 
-from .. import timecode
-from ..channels import LIVE_LINK_FACE
 from ..errors import InnerfaceError
-from ..files import replacing
-from ..take import Take, Track
-from .table import check_advances, check_weights, numbers
+from ..face.channels import LIVE_LINK_FACE
+from ..files import atomic_write
+from ..take import Take, Track, timecode
+from .table import check_increasing, check_weights, parse_cells
 
 # header (lower case) -> seconds per unit
 TIME_COLUMNS = {
-    "time": 1.0, "time_s": 1.0, "time(s)": 1.0, "timestamp": 1.0, "seconds": 1.0, "t": 1.0, "sec": 1.0,
-    "time_ms": 1e-3, "time(ms)": 1e-3, "timestamp_ms": 1e-3, "milliseconds": 1e-3, "ms": 1e-3,
-}  # fmt: skip
+    "time": 1.0,
+    "time_s": 1.0,
+    "time(s)": 1.0,
+    "timestamp": 1.0,
+    "seconds": 1.0,
+    "t": 1.0,
+    "sec": 1.0,
+    "time_ms": 1e-3,
+    "time(ms)": 1e-3,
+    "timestamp_ms": 1e-3,
+    "milliseconds": 1e-3,
+    "ms": 1e-3,
+}
 
 
-def channel_names() -> dict[str, str]:
+def channel_spellings() -> dict[str, str]:
     """Accepted spellings (lower case) of the channels."""
     out = {c.lower(): c for c in LIVE_LINK_FACE}
     for c in LIVE_LINK_FACE:
-        for word, short in (("Left", "_l"), ("Right", "_r")):
-            if c.endswith(word):
-                out[c[: -len(word)].lower() + short] = c
+        for side, suffix in (("Left", "_l"), ("Right", "_r")):
+            if c.endswith(side):
+                out[c[: -len(side)].lower() + suffix] = c
     return out
 
 
@@ -41,19 +50,21 @@ def parse(text: str, path: Path) -> Take:
     if not table:
         raise InnerfaceError(f"{path}: has no lines; export the take again")
     header = [cell.strip() for cell in table[0]]
-    known = channel_names()
-    lower = [cell.lower() for cell in header]
-    picks = [(i, known[cell]) for i, cell in enumerate(lower) if cell in known]
-    names = [name for _, name in picks]
+    spellings = channel_spellings()
+    lower_header = [cell.lower() for cell in header]
+    columns = [(i, spellings[cell]) for i, cell in enumerate(lower_header) if cell in spellings]
+    names = [name for _, name in columns]
     if not names:
-        raise InnerfaceError(f"{path}: line 1: no column bears one of Apple's 52 names (jawOpen, mouthSmileLeft, ...); is it a face take?")
-    twice = next((n for n in names if names.count(n) > 1), None)
-    if twice:
-        raise InnerfaceError(f"{path}: line 1: column {twice} stands there twice; delete one")
-    clock = next((i for i, cell in enumerate(lower) if cell in TIME_COLUMNS or cell == "timecode"), None)
-    if clock is None:
+        raise InnerfaceError(
+            f"{path}: line 1: no column bears one of Apple's 52 names (jawOpen, mouthSmileLeft, ...); is it a face take?"
+        )
+    duplicate = next((n for n in names if names.count(n) > 1), None)
+    if duplicate:
+        raise InnerfaceError(f"{path}: line 1: column {duplicate} stands there twice; delete one")
+    time_column = next((i for i, cell in enumerate(lower_header) if cell in TIME_COLUMNS or cell == "timecode"), None)
+    if time_column is None:
         raise InnerfaceError(f"{path}: line 1: no time column; name one 'time' (seconds)")
-    rows, lines = [], []
+    rows, line_numbers = [], []
     for n, row in enumerate(table[1:], start=2):
         if not any(cell.strip() for cell in row):
             continue
@@ -61,48 +72,57 @@ def parse(text: str, path: Path) -> Take:
             hint = "the file is cut off: delete that line" if n == len(table) else "mend or delete the line"
             raise InnerfaceError(f"{path}: line {n}: {len(row)} columns where the header has {len(header)}; {hint}")
         rows.append(row)
-        lines.append(n)
+        line_numbers.append(n)
     if not rows:
         raise InnerfaceError(f"{path}: has a header but no rows; export the take again")
-    time = _times(rows, lines, lower, clock, path)
-    values = numbers([[row[i].strip() or "nan" for i, _ in picks] for row in rows], lines, names, path)
-    check_weights(values, names, lines, path)
-    keep, repeats = check_advances(time, lines, path)
+    time = _parse_times(rows, line_numbers, lower_header, time_column, path)
+    values = parse_cells([[row[i].strip() or "nan" for i, _ in columns] for row in rows], line_numbers, names, path)
+    check_weights(values, names, line_numbers, path)
+    keep, repeats = check_increasing(time, line_numbers, path)
     notes = [f"{repeats} rows repeat the time of the row before; the first of each is kept"] if repeats else []
     missing = int(np.isnan(values).any(axis=1).sum())
     if missing:
         notes.append(f"{missing} of {len(rows)} rows have missing values; they are bridged")
-    ignored = [cell for i, cell in enumerate(header) if i != clock and lower[i] not in known and cell]
+    ignored = [cell for i, cell in enumerate(header) if i != time_column and lower_header[i] not in spellings and cell]
     if ignored:
-        notes.append(f"columns that are no face channels were left out: {', '.join(ignored[:8])}{' ...' if len(ignored) > 8 else ''}")
+        notes.append(
+            f"columns that are no face channels were left out: {', '.join(ignored[:8])}{' ...' if len(ignored) > 8 else ''}"
+        )
     return Take(path.stem, {"weights": Track("weights", time[keep], tuple(names), values[keep])}, notes)
 
 
-def _times(rows: list[list[str]], lines: list[int], lower: list[str], clock: int, path: Path) -> np.ndarray:
-    if lower[clock] != "timecode":
-        time = numbers([[row[clock].strip() or "nan"] for row in rows], lines, [lower[clock]], path)[:, 0] * TIME_COLUMNS[lower[clock]]
+def _parse_times(
+    rows: list[list[str]], line_numbers: list[int], lower_header: list[str], time_column: int, path: Path
+) -> np.ndarray:
+    if lower_header[time_column] != "timecode":
+        time = (
+            parse_cells(
+                [[row[time_column].strip() or "nan"] for row in rows], line_numbers, [lower_header[time_column]], path
+            )[:, 0]
+            * TIME_COLUMNS[lower_header[time_column]]
+        )
         if np.isnan(time).any():
             raise InnerfaceError(
-                f"{path}: line {lines[int(np.flatnonzero(np.isnan(time))[0])]}: the time is missing; mend or delete the line"
+                f"{path}: line {line_numbers[int(np.flatnonzero(np.isnan(time))[0])]}: the time is missing; mend or delete the line"
             )
         return time
-    rate = lower.index("framerate") if "framerate" in lower else None
+    rate = lower_header.index("framerate") if "framerate" in lower_header else None
     ticks = []
-    for n, row in zip(lines, rows):
+    for n, row in zip(line_numbers, rows):
         try:  # Unreal's own writer counts frames at the rate that stands beside; the app always in 60ths
-            base = timecode.BASE if rate is None else round(float(row[rate]))
-            ticks.append(timecode.parse(row[clock], base))
+            base = timecode.FRAMES_PER_SECOND if rate is None else round(float(row[rate]))
+            ticks.append(timecode.parse(row[time_column], base))
         except (ValueError, ZeroDivisionError, OverflowError):
             raise InnerfaceError(
-                f"{path}: line {n}: '{row[clock][:24]}' is not a timecode HH:MM:SS:FF.mmm; mend or delete the line"
+                f"{path}: line {n}: '{row[time_column][:24]}' is not a timecode HH:MM:SS:FF.mmm; mend or delete the line"
             ) from None
-    return timecode.unwrap(np.array(ticks, dtype=np.int64)) / timecode.TICKS
+    return timecode.unwrap(np.array(ticks, dtype=np.int64)) / timecode.TICKS_PER_SECOND
 
 
 def write(take: Take, path: Path) -> None:
     """Write `time` and the take's own channels, exactly (shortest text that reads back the same); missing cells are empty."""
     track = take.weights()
-    with replacing(path) as temporary, open(temporary, "w", encoding="utf-8", newline="") as out:
+    with atomic_write(path) as temporary, open(temporary, "w", encoding="utf-8", newline="") as out:
         out.write("time," + ",".join(track.columns) + "\n")
         for t, row in zip(track.time.tolist(), track.values.tolist()):
             out.write(f"{t!r}," + ",".join("" if v != v else repr(v) for v in row) + "\n")

@@ -17,14 +17,28 @@ import numpy as np
 from ..errors import InnerfaceError
 from ..files import read_bytes
 from ..take import Take, Track
-from .biosignals import Signals, events, take_of
+from .biosignals import Signals, build_marker_track, build_take
 
 _MAGIC = b"XDF:"
 _BOUNDARY = bytes.fromhex("43a546dccbf5410fb30ed5467383cbe4")
-_FILE, _HEADER, _SAMPLES, _OFFSET, _FOOTER = 1, 2, 3, 4, 6  # tags of chunks
-_MOST_CHANNELS = 4096
-_WIDTHS = {"double64": 8, "float32": 4, "int64": 8, "int32": 4, "int16": 2, "int8": 1, "string": 0}  # bytes of a value
-_MARKS = ("marker", "event", "stim", "trigger", "annotation")
+_TAG_FILE_HEADER, _TAG_STREAM_HEADER, _TAG_SAMPLES, _TAG_CLOCK_OFFSET, _TAG_STREAM_FOOTER = (
+    1,
+    2,
+    3,
+    4,
+    6,
+)  # tags of chunks
+_MAX_CHANNELS = 4096
+_VALUE_BYTES = {
+    "double64": 8,
+    "float32": 4,
+    "int64": 8,
+    "int32": 4,
+    "int16": 2,
+    "int8": 1,
+    "string": 0,
+}  # bytes of a value
+_MARKER_TYPES = ("marker", "event", "stim", "trigger", "annotation")
 
 
 def read(path: Path) -> Take:
@@ -32,87 +46,92 @@ def read(path: Path) -> Take:
     try:
         import pyxdf
     except ImportError:
-        raise InnerfaceError(f"{path}: XDF is read by pyxdf, which is not installed; pip install 'innerface[lab]'") from None
-    data, whole = _whole_chunks(read_bytes(path))
-    notes = [] if whole else ["the file is cut off or damaged; all whole chunks were read"]
+        raise InnerfaceError(
+            f"{path}: XDF is read by pyxdf, which is not installed; pip install 'innerface[lab]'"
+        ) from None
+    data, intact = _intact_chunks(read_bytes(path))
+    notes = [] if intact else ["the file is cut off or damaged; all whole chunks were read"]
     logger = logging.getLogger("pyxdf.pyxdf")  # what it says must not run into a progress bar
-    disabled, logger.disabled = logger.disabled, True
+    was_disabled, logger.disabled = logger.disabled, True
     try:
         with np.errstate(all="ignore"):
             streams, _ = pyxdf.load_xdf(io.BytesIO(data))
         streams = [s for s in streams if _text(s["info"], "channel_count").strip() != "0" and len(s["time_stamps"])]
-        found = [_signals(s) for s in streams if not _is_marks(s)]
-        marks = _marks([s for s in streams if _is_marks(s)])
+        groups = [_to_signals(s) for s in streams if not _is_marker_stream(s)]
+        markers = _merge_markers([s for s in streams if _is_marker_stream(s)])
     except Exception as error:  # of whatever kind: the file was written by others
         reason = str(error).split("\n")[0][:80] or type(error).__name__
         raise InnerfaceError(f"{path}: is no readable XDF ({reason}); export the recording again") from None
     finally:
-        logger.disabled = disabled
-    return take_of(found, marks, path, notes)
+        logger.disabled = was_disabled
+    return build_take(groups, markers, path, notes)
 
 
-def _whole_chunks(data: bytes) -> tuple[bytes, bool]:
+def _intact_chunks(data: bytes) -> tuple[bytes, bool]:
     """The file without chunks that do not hold what they promise, and whether there were none."""
-    at, kept, whole = len(_MAGIC), [(0, len(_MAGIC))], True
+    position, ranges, intact = len(_MAGIC), [(0, len(_MAGIC))], True
     streams: dict[int, tuple[int, int]] = {}  # channels, and bytes of a value or 0 for texts
-    while at < len(data):
-        start = at
+    while position < len(data):
+        start = position
         try:
-            size, at = _size(data, at)
-            tag, end = struct.unpack_from("<H", data, at)[0], at + size
-            if size < 2 or end > len(data) or not _is_whole(tag, data[at + 2 : end], streams):
+            size, position = _read_length(data, position)
+            tag, end = struct.unpack_from("<H", data, position)[0], position + size
+            if size < 2 or end > len(data) or not _is_intact(tag, data[position + 2 : end], streams):
                 raise ValueError
-            kept.append((start, end))
-            at = end
+            ranges.append((start, end))
+            position = end
         except (struct.error, ValueError, IndexError, UnicodeDecodeError, ElementTree.ParseError):
-            whole = False
-            found = data.find(_BOUNDARY, start + 1)
-            at = len(data) if found < 0 else found + len(_BOUNDARY)
-    return data if whole else b"".join(data[a:b] for a, b in kept), whole
+            intact = False
+            next_boundary = data.find(_BOUNDARY, start + 1)
+            position = len(data) if next_boundary < 0 else next_boundary + len(_BOUNDARY)
+    return data if intact else b"".join(data[a:b] for a, b in ranges), intact
 
 
-def _size(data: bytes, at: int) -> tuple[int, int]:
+def _read_length(data: bytes, position: int) -> tuple[int, int]:
     """A size of varying length, and where it ends."""
-    form = {1: "<B", 4: "<I", 8: "<Q"}.get(data[at])
-    if form is None:
+    format_code = {1: "<B", 4: "<I", 8: "<Q"}.get(data[position])
+    if format_code is None:
         raise ValueError
-    return struct.unpack_from(form, data, at + 1)[0], at + 1 + data[at]
+    return struct.unpack_from(format_code, data, position + 1)[0], position + 1 + data[position]
 
 
-def _is_whole(tag: int, content: bytes, streams: dict[int, tuple[int, int]]) -> bool:
+def _is_intact(tag: int, content: bytes, streams: dict[int, tuple[int, int]]) -> bool:
     """Whether a chunk holds what it promises, of a stream that was announced; `streams` is filled."""
-    if tag == _FILE:
+    if tag == _TAG_FILE_HEADER:
         ElementTree.fromstring(content)
-    if tag not in (_HEADER, _SAMPLES, _OFFSET, _FOOTER):
+    if tag not in (_TAG_STREAM_HEADER, _TAG_SAMPLES, _TAG_CLOCK_OFFSET, _TAG_STREAM_FOOTER):
         return True
     stream = struct.unpack_from("<I", content)[0]
-    if tag == _HEADER:
+    if tag == _TAG_STREAM_HEADER:
         info = ElementTree.fromstring(content[4:].decode("utf-8", "replace"))
-        channels, width = int(info.findtext("channel_count") or ""), _WIDTHS.get(info.findtext("channel_format") or "", -1)
+        channels, value_bytes = (
+            int(info.findtext("channel_count") or ""),
+            _VALUE_BYTES.get(info.findtext("channel_format") or "", -1),
+        )
         float(info.findtext("nominal_srate") or "")
-        if width < 0 or not 0 <= channels <= _MOST_CHANNELS or stream in streams:
+        if value_bytes < 0 or not 0 <= channels <= _MAX_CHANNELS or stream in streams:
             return False
-        streams[stream] = channels, width
+        streams[stream] = channels, value_bytes
         return True
     if stream not in streams:
         return False
-    if tag == _SAMPLES:
+    if tag == _TAG_SAMPLES:
         return _samples_end(content, *streams[stream]) == len(content)
-    return tag == _FOOTER or len(content) == 20
+    return tag == _TAG_STREAM_FOOTER or len(content) == 20
 
 
-def _samples_end(content: bytes, channels: int, width: int) -> int:
+def _samples_end(content: bytes, channels: int, value_bytes: int) -> int:
     """Where the samples of a chunk end."""
-    count, at = _size(content, 4)
+    count, position = _read_length(content, 4)
     for _ in range(count):
-        at += 9 if content[at] else 1  # with a time or without
-        if width:
-            at += channels * width
+        position += 9 if content[position] else 1  # with a time or without
+        if value_bytes:
+            position += channels * value_bytes
         else:
             for _ in range(channels):
-                size, at = _size(content, at)
-                at += size
-    return at
+                size, position = _read_length(content, position)
+                position += size
+    return position
 
 
 def _text(info: dict[str, Any], key: str) -> str:
@@ -121,35 +140,43 @@ def _text(info: dict[str, Any], key: str) -> str:
     return str(values[0] or "") if isinstance(values, list) and values else ""
 
 
-def _is_marks(stream: dict[str, Any]) -> bool:
+def _is_marker_stream(stream: dict[str, Any]) -> bool:
     kind = _text(stream["info"], "type").lower()
-    return _text(stream["info"], "channel_format") == "string" or any(word in kind for word in _MARKS)
+    return _text(stream["info"], "channel_format") == "string" or any(word in kind for word in _MARKER_TYPES)
 
 
-def _signals(stream: dict[str, Any]) -> Signals:
+def _to_signals(stream: dict[str, Any]) -> Signals:
     info, time = stream["info"], np.asarray(stream["time_stamps"], dtype=np.float64)
     values = np.asarray(stream["time_series"], dtype=np.float64).reshape(len(time), -1)
     count = values.shape[1]
-    told = _channels(info)
-    told += [{} for _ in range(count - len(told))]
-    labels = [_text(c, "label") or f"ch{k + 1}" for k, c in enumerate(told[:count])]
-    own = _text(info, "type")
-    kinds = [_text(c, "type") or own for c in told[:count]]
+    channel_infos = _channel_infos(info)
+    channel_infos += [{} for _ in range(count - len(channel_infos))]
+    labels = [_text(c, "label") or f"ch{k + 1}" for k, c in enumerate(channel_infos[:count])]
+    stream_type = _text(info, "type")
+    kinds = [_text(c, "type") or stream_type for c in channel_infos[:count]]
     rate = float(_text(info, "nominal_srate"))
-    return Signals(_text(info, "name"), time, labels, kinds, [_text(c, "unit") for c in told[:count]], values, rate if 0 < rate < 1e6 else 0.0)
+    return Signals(
+        _text(info, "name"),
+        time,
+        labels,
+        kinds,
+        [_text(c, "unit") for c in channel_infos[:count]],
+        values,
+        rate if 0 < rate < 1e6 else 0.0,
+    )
 
 
-def _channels(info: dict[str, Any]) -> list[dict[str, Any]]:
+def _channel_infos(info: dict[str, Any]) -> list[dict[str, Any]]:
     """What a stream's description says of its channels: /desc/channels/channel."""
-    at: Any = info
+    node: Any = info
     for key in ("desc", "channels"):
-        at = at.get(key) if isinstance(at, dict) else None
-        at = at[0] if isinstance(at, list) and at else None
-    found = at.get("channel") if isinstance(at, dict) else None
-    return [c if isinstance(c, dict) else {} for c in found] if isinstance(found, list) else []
+        node = node.get(key) if isinstance(node, dict) else None
+        node = node[0] if isinstance(node, list) and node else None
+    channels = node.get("channel") if isinstance(node, dict) else None
+    return [c if isinstance(c, dict) else {} for c in channels] if isinstance(channels, list) else []
 
 
-def _marks(streams: list[dict[str, Any]]) -> Track | None:
+def _merge_markers(streams: list[dict[str, Any]]) -> Track | None:
     """All marks: numbers of numeric streams, else 1, 2, ... in their order, with their texts."""
     times = [np.asarray(s["time_stamps"], dtype=np.float64) for s in streams]
     if not times:
@@ -158,9 +185,9 @@ def _marks(streams: list[dict[str, Any]]) -> Track | None:
     numeric = all(_text(s["info"], "channel_format") != "string" for s in streams)
     rows = [row for s in streams for row in s["time_series"]]
     if numeric:
-        return events(time, np.array([float(row[0]) for row in rows]))
+        return build_marker_track(time, np.array([float(row[0]) for row in rows]))
     texts = [" ".join(str(v) for v in row)[:500] for row in rows]
-    track = events(time, np.zeros(len(time)), texts)
+    track = build_marker_track(time, np.zeros(len(time)), texts)
     if track is not None:
         track.values[:, 0] = np.arange(1, len(track.time) + 1)
     return track

@@ -8,88 +8,95 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..channels import ARKIT, GROUPS, HEAD_ANGLES, OUTPUT
-from .evidence import COLUMNS
+from ..face.channels import ARKIT, GROUPS, HEAD_ANGLES, OUTPUT_CHANNELS
+from .occlusion_features import COLUMNS
 
 _FADE_S = 0.12  # a jump is halved in 1.7 times this
-_REMEMBER_S = 40.0  # of what gain and offset are learned from
-_HELD = 0.02**2  # variance that a channel must have before its gain is believed: less, and the gain stays near its prior
+_MEMORY_S = 40.0  # of what gain and offset are learned from
+_GAIN_PRIOR_VARIANCE = (
+    0.02**2
+)  # variance that a channel must have before its gain is believed: less, and the gain stays near its prior
 _FROZEN_S = 0.2
-_MOST_GAIN = 2.5
-_HEAD = [OUTPUT.index(c) for c in HEAD_ANGLES]
+_MAX_GAIN = 2.5
+_HEAD_COLUMNS = [OUTPUT_CHANNELS.index(c) for c in HEAD_ANGLES]
 
 
-class LiveMix:
+class LiveRepair:
     """`last` (55,): what went out; `from_sensors`: groups that come from sensors now, "head" among them."""
 
     def __init__(self) -> None:
-        size = len(OUTPUT)
-        self.count = 0.0
+        size = len(OUTPUT_CHANNELS)
+        self.learned_s = 0.0
         self.mean_x, self.mean_y = np.zeros(size), np.zeros(size)
-        self.xx, self.xy = np.zeros(size), np.zeros(size)
-        self.jump, self.age = np.zeros(size), np.zeros(size)  # what each channel would have stepped by, and s since then
-        self.last: np.ndarray | None = None
-        self.use = np.zeros(size, dtype=bool)  # channels that come from sensors
-        self.still = np.zeros(len(GROUPS))  # s that each group has been frozen for
-        self.before: np.ndarray | None = None
-        self.moved = np.zeros(size, dtype=bool)  # channels that have ever moved
+        self.variance_x, self.covariance_xy = np.zeros(size), np.zeros(size)
+        self.fade_offset, self.fade_age = (
+            np.zeros(size),
+            np.zeros(size),
+        )  # what each channel would have stepped by, and s since then
+        self.last_output: np.ndarray | None = None
+        self.sensor_driven = np.zeros(size, dtype=bool)  # channels that come from sensors
+        self.frozen_s = np.zeros(len(GROUPS))  # s that each group has been frozen for
+        self.last_camera: np.ndarray | None = None
+        self.has_moved = np.zeros(size, dtype=bool)  # channels that have ever moved
 
     @property
     def from_sensors(self) -> tuple[str, ...]:
         """Groups whose channels come from sensors now."""
-        return tuple(g for g, c in COLUMNS.items() if self.use[c].any()) + (("head",) if self.use[_HEAD].any() else ())
+        return tuple(g for g, c in COLUMNS.items() if self.sensor_driven[c].any()) + (
+            ("head",) if self.sensor_driven[_HEAD_COLUMNS].any() else ()
+        )
 
-    def push(self, camera: np.ndarray | None, sensors: np.ndarray, step: float, fresh: bool = True) -> np.ndarray:
+    def push(self, camera: np.ndarray | None, sensors: np.ndarray, dt: float, fresh: bool = True) -> np.ndarray:
         """One frame (55,; OUTPUT). `camera`: None where it sees no face, or nothing came for too long; `fresh`: it is a new row of the camera's; `step`: s
         since the frame before."""
-        hidden = np.ones(len(OUTPUT), dtype=bool)
+        hidden = np.ones(len(OUTPUT_CHANNELS), dtype=bool)
         if camera is not None:
             hidden[:] = False
-            self._freeze(camera, step, fresh)
+            self._update_frozen(camera, dt, fresh)
             for k, columns in enumerate(COLUMNS.values()):
-                hidden[columns] = self.still[k] > _FROZEN_S
+                hidden[columns] = self.frozen_s[k] > _FROZEN_S
             if fresh:
-                self._learn(camera, sensors, step, ~hidden)
-        said = self.expected(sensors)
-        target = said if camera is None else np.where(hidden, said, camera)
-        if self.last is not None:
-            changed = hidden != self.use
-            self.jump[changed], self.age[changed] = (self.last - target)[changed], 0.0
-        self.use = hidden
-        self.age += step
-        past = self.age / _FADE_S
-        out = target + self.jump * (1 + past) * np.exp(-past)  # begins level: no kink either
+                self._learn(camera, sensors, dt, ~hidden)
+        predicted = self.predict_camera(sensors)
+        target = predicted if camera is None else np.where(hidden, predicted, camera)
+        if self.last_output is not None:
+            changed = hidden != self.sensor_driven
+            self.fade_offset[changed], self.fade_age[changed] = (self.last_output - target)[changed], 0.0
+        self.sensor_driven = hidden
+        self.fade_age += dt
+        fade_time = self.fade_age / _FADE_S
+        out = target + self.fade_offset * (1 + fade_time) * np.exp(-fade_time)  # begins level: no kink either
         out[: len(ARKIT)] = np.clip(out[: len(ARKIT)], 0.0, None)
-        self.last = out
+        self.last_output = out
         return out
 
-    def expected(self, sensors: np.ndarray) -> np.ndarray:
+    def predict_camera(self, sensors: np.ndarray) -> np.ndarray:
         """What the camera would say (55,), by what was learned; the sensors' own values before anything was."""
-        if self.count < 1.0:
+        if self.learned_s < 1.0:
             return sensors.copy()
-        own = self.xy / np.maximum(self.xx, 1e-12)
-        trust = self.xx / (self.xx + _HELD)
-        prior = np.where(self.count < 5.0, 1.0, 0.0)  # a few seconds tell little: as the sensors have it
-        gain = np.clip(trust * own + (1 - trust) * prior, 0.0, _MOST_GAIN)
+        learned_gain = self.covariance_xy / np.maximum(self.variance_x, 1e-12)
+        trust = self.variance_x / (self.variance_x + _GAIN_PRIOR_VARIANCE)
+        prior = np.where(self.learned_s < 5.0, 1.0, 0.0)  # a few seconds tell little: as the sensors have it
+        gain = np.clip(trust * learned_gain + (1 - trust) * prior, 0.0, _MAX_GAIN)
         return self.mean_y + gain * (sensors - self.mean_x)
 
-    def _freeze(self, camera: np.ndarray, step: float, fresh: bool) -> None:
-        if fresh and self.before is not None:
-            same = np.abs(camera - self.before) <= 1e-6
-            self.moved |= ~same
+    def _update_frozen(self, camera: np.ndarray, dt: float, fresh: bool) -> None:
+        if fresh and self.last_camera is not None:
+            repeated = np.abs(camera - self.last_camera) <= 1e-6
+            self.has_moved |= ~repeated
             for k, columns in enumerate(COLUMNS.values()):
-                lively = self.moved[columns]
-                self.still[k] = self.still[k] + step if lively.any() and same[columns][lively].all() else 0.0
+                moving = self.has_moved[columns]
+                self.frozen_s[k] = self.frozen_s[k] + dt if moving.any() and repeated[columns][moving].all() else 0.0
         if fresh:
-            self.before = camera.copy()
+            self.last_camera = camera.copy()
 
-    def _learn(self, camera: np.ndarray, sensors: np.ndarray, step: float, seen: np.ndarray) -> None:
+    def _learn(self, camera: np.ndarray, sensors: np.ndarray, dt: float, visible: np.ndarray) -> None:
         """Means and (co)variances with forgetting; `count` is in seconds."""
-        keep = np.exp(-step / _REMEMBER_S)
-        self.count = self.count * keep + step
-        share = np.where(seen, step / self.count, 0.0)
+        decay = np.exp(-dt / _MEMORY_S)
+        self.learned_s = self.learned_s * decay + dt
+        share = np.where(visible, dt / self.learned_s, 0.0)
         dx, dy = sensors - self.mean_x, camera - self.mean_y
         self.mean_x += share * dx
         self.mean_y += share * dy
-        self.xx += share * (dx * (sensors - self.mean_x) - self.xx)
-        self.xy += share * (dx * (camera - self.mean_y) - self.xy)
+        self.variance_x += share * (dx * (sensors - self.mean_x) - self.variance_x)
+        self.covariance_xy += share * (dx * (camera - self.mean_y) - self.covariance_xy)

@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..channels import ARKIT, GROUPS
 from ..errors import InnerfaceError
+from ..face.channels import ARKIT, GROUPS
 
-TREMBLES = "trembles"  # a reason
-EDGE_S = 1e-3  # rows at a range's ends belong to it, also where its seconds were rounded
+REASON_JITTER = "trembles"  # a reason
+EDGE_TOLERANCE_S = 1e-3  # rows at a range's ends belong to it, also where its seconds were rounded
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Occlusion:
     confidence: float = 1.0
 
 
-def parse(texts: Iterable[str], duration: float, name: str) -> list[Occlusion]:
+def parse_ranges(texts: Iterable[str], duration: float, name: str) -> list[Occlusion]:
     """`12:14.5` (all groups) or `12:14.5:mouth`. Raises InnerfaceError for what is no such range of a take of `duration` s."""
     out = []
     for text in texts:
@@ -42,7 +42,9 @@ def parse(texts: Iterable[str], duration: float, name: str) -> list[Occlusion]:
                 f"--occluded {text}: there is no group '{group}'; choose one of {', '.join(GROUPS)}, or leave it away for all"
             )
         if not (np.isfinite(start) and np.isfinite(end) and start < end):
-            raise InnerfaceError(f"--occluded {text}: the end must come after the start, both in seconds from the first row")
+            raise InnerfaceError(
+                f"--occluded {text}: the end must come after the start, both in seconds from the first row"
+            )
         if start < 0 or end > duration + 0.05:
             raise InnerfaceError(
                 f"--occluded {text}: lies outside of {name}, which lasts from 0 to {duration:.2f} s; give seconds from its first row"
@@ -51,21 +53,21 @@ def parse(texts: Iterable[str], duration: float, name: str) -> list[Occlusion]:
     return out
 
 
-def rows(ranges: Sequence[Occlusion], time: np.ndarray, group: str) -> np.ndarray:
+def row_mask(ranges: Sequence[Occlusion], time: np.ndarray, group: str) -> np.ndarray:
     """(T,) bool: which rows of a take at `time` (T,) lie in a range of the group."""
-    since = time - time[0]
+    elapsed = time - time[0]
     out = np.zeros(len(time), dtype=bool)
     for r in ranges:
         if r.group == group:
-            out |= (since >= r.start - EDGE_S) & (since <= r.end + EDGE_S)
+            out |= (elapsed >= r.start - EDGE_TOLERANCE_S) & (elapsed <= r.end + EDGE_TOLERANCE_S)
     return out
 
 
-def mask(ranges: Sequence[Occlusion], time: np.ndarray) -> np.ndarray:
+def sample_mask(ranges: Sequence[Occlusion], time: np.ndarray) -> np.ndarray:
     """(T, 52) bool: which samples the camera is not to be trusted in."""
     out = np.zeros((len(time), len(ARKIT)), dtype=bool)
     for group, channels in GROUPS.items():
-        out[np.ix_(rows(ranges, time, group), np.array([ARKIT.index(c) for c in channels]))] = True
+        out[np.ix_(row_mask(ranges, time, group), np.array([ARKIT.index(c) for c in channels]))] = True
     return out
 
 
@@ -85,15 +87,15 @@ def near_edges(flags: np.ndarray, count: int) -> np.ndarray:
     return out
 
 
-def merged(ranges: Sequence[Occlusion]) -> list[Occlusion]:
+def merge_ranges(ranges: Sequence[Occlusion]) -> list[Occlusion]:
     """Ranges in order of time; those of one group that overlap become one, which keeps the reason of the surest."""
     out: list[Occlusion] = []
     last: dict[str, int] = {}
     for r in sorted(ranges, key=lambda r: (r.start, r.end)):
         k = last.get(r.group)
-        if k is not None and r.start <= out[k].end + EDGE_S:
-            sure = max(out[k], r, key=lambda x: x.confidence)
-            out[k] = replace(sure, start=out[k].start, end=max(out[k].end, r.end))
+        if k is not None and r.start <= out[k].end + EDGE_TOLERANCE_S:
+            surest = max(out[k], r, key=lambda x: x.confidence)
+            out[k] = replace(surest, start=out[k].start, end=max(out[k].end, r.end))
         else:
             last[r.group] = len(out)
             out.append(r)

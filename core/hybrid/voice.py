@@ -8,19 +8,21 @@ import numpy as np
 from scipy.ndimage import gaussian_filter1d
 from scipy.signal import stft
 
-from ..audio import RATE
+from ..take.audio import RATE
 
 _HOP = 160  # 10 ms
 _BANDS_HZ = (80, 250, 500, 1000, 2000, 4000, 7500)
 _SHIFTS_S = (-0.1, 0.0, 0.1)  # lips are early, rooms are late
 
 
-def heard(sound: np.ndarray, times: np.ndarray) -> np.ndarray:
+def band_levels(sound: np.ndarray, times: np.ndarray) -> np.ndarray:
     """(T, bands x shifts) about 0..1 from mono samples (N,) at RATE that begin at time 0, at `times` (T,) s."""
-    frequencies, at, spectrum = stft(sound, RATE, nperseg=4 * _HOP, noverlap=3 * _HOP)
+    frequencies, frame_times, spectrum = stft(sound, RATE, nperseg=4 * _HOP, noverlap=3 * _HOP)
     power = np.abs(spectrum) ** 2
     bands = np.array([power[(frequencies >= a) & (frequencies < b)].sum(axis=0) for a, b in pairwise(_BANDS_HZ)]).T
     level = gaussian_filter1d(np.log10(bands + 1e-5 * np.percentile(bands.sum(axis=1), 95) + 1e-12), 2.0, axis=0)
     low, high = np.percentile(level, (5, 95), axis=0)
     level = np.clip((level - low) / np.maximum(high - low, 1e-6), -0.2, 1.2)
-    return np.concatenate([np.stack([np.interp(times + s, at, band) for band in level.T], axis=1) for s in _SHIFTS_S], axis=1)
+    return np.concatenate(
+        [np.stack([np.interp(times + s, frame_times, band) for band in level.T], axis=1) for s in _SHIFTS_S], axis=1
+    )

@@ -13,27 +13,31 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from . import quaternion as quat
+from ..numerics import quaternion as quat
 from .signal import FRAME_RATE
 
-BLOCK = 30  # frames
-SPAN = 24  # frames between the two ends of a turn that are compared
-_HEADING_WALK = np.radians(3.0) / np.sqrt(60.0)  # rad per sqrt(s); VQF without magnetometer drifts by degrees a minute [C]
-_HEADING_RATE = np.radians(5.0) / 60.0  # rad/s, sd of a sensor's own constant drift
-_HEADING_START = np.radians(2.0)  # sd after the nod and shake
-_HEADING_FLOOR = np.radians(2.0)  # no block tells a heading better than this
-_CORRELATED = 2.0  # a face that moves with the head (singing) misleads more than noise would
+BLOCK_FRAMES = 30  # frames
+SPAN_FRAMES = 24  # frames between the two ends of a turn that are compared
+_HEADING_WALK = np.radians(3.0) / np.sqrt(
+    60.0
+)  # rad per sqrt(s); VQF without magnetometer drifts by degrees a minute [C]
+_HEADING_RATE_SD = np.radians(5.0) / 60.0  # rad/s, sd of a sensor's own constant drift
+_HEADING_START_SD = np.radians(2.0)  # sd after the nod and shake
+_MIN_HEADING_SD = np.radians(2.0)  # no block tells a heading better than this
+_CORRELATION_FACTOR = 2.0  # a face that moves with the head (singing) misleads more than noise would
 _ZERO_WALK = np.radians(3.0) / np.sqrt(60.0)
-_ZERO_FLOOR = np.radians(3.0)  # a resting face is within this of its neutral
-_ZERO_REACH = np.radians(8.0)  # a site farther from neutral is held, not resting
-_ZERO_DOUBT = np.radians(2.0)  # a zero this far from where it was counts a quarter, unless the others moved as well
-_ALIKE = 2.0  # "as well": so many times the median site's
-_ZERO_STILL = np.radians(1.0)  # a resting site moves less than this within a block
-_NEVER = 1e6  # variance of a block that tells nothing
+_MIN_ZERO_SD = np.radians(3.0)  # a resting face is within this of its neutral
+_MAX_REST_OFFSET = np.radians(8.0)  # a site farther from neutral is held, not resting
+_ZERO_OUTLIER_SCALE = np.radians(
+    2.0
+)  # a zero this far from where it was counts a quarter, unless the others moved as well
+_COMMON_DRIFT_RATIO = 2.0  # "as well": so many times the median site's
+_MAX_REST_SPREAD = np.radians(1.0)  # a resting site moves less than this within a block
+_UNINFORMATIVE_VARIANCE = 1e6  # variance of a block that tells nothing
 
 
 @dataclass
-class Kalman:
+class DriftFilter:
     """A scalar and its rate per channel (..., 2 states), random walk of `walk` per sqrt(s), over blocks; vectorised over channels.
 
     `value`, `rate`: the estimate; `cov`: (vv, vr, rr). All arrays share one shape. `doubt`: a measurement whose vector (last axis) lies so far
@@ -45,37 +49,44 @@ class Kalman:
     rate: np.ndarray
     cov: tuple[np.ndarray, np.ndarray, np.ndarray]
     walk: float
-    doubt: float = 0.0
+    outlier_scale: float = 0.0
 
     @classmethod
-    def start(cls, shape: tuple[int, ...], sd: float, rate_sd: float, walk: float, doubt: float = 0.0) -> Kalman:
+    def start(
+        cls, shape: tuple[int, ...], sd: float, rate_sd: float, walk: float, outlier_scale: float = 0.0
+    ) -> DriftFilter:
         """Zero, known to `sd`, with a constant rate known to `rate_sd` per s."""
         zero = np.zeros(shape)
-        return cls(zero, zero, (zero + sd**2, zero, zero + rate_sd**2), walk, doubt)
+        return cls(zero, zero, (zero + sd**2, zero, zero + rate_sd**2), walk, outlier_scale)
 
-    def predict(self, dt: float) -> Kalman:
+    def predict(self, dt: float) -> DriftFilter:
         """`dt` s later."""
         vv, vr, rr = self.cov
         cov = (vv + 2 * dt * vr + dt * dt * rr + self.walk**2 * dt, vr + dt * rr, rr)
         return replace(self, value=self.value + dt * self.rate, cov=cov)
 
-    def update(self, measured: np.ndarray, variance: np.ndarray) -> Kalman:
+    def update(self, measured: np.ndarray, variance: np.ndarray) -> DriftFilter:
         """With a measurement of the value; a variance of _NEVER and more changes nothing."""
         vv, vr, rr = self.cov
-        tells = variance < _NEVER
-        if self.doubt:
-            far = (np.where(tells, measured - self.value, 0.0) ** 2).sum(-1, keepdims=True)
-            usual = _ALIKE * np.median(far, axis=-2, keepdims=True)  # where every site is off, that is drift
-            variance = variance * (1 + far / (self.doubt**2 + usual)) ** 2
-        gain_v, gain_r = np.where(tells, vv / (vv + variance), 0.0), np.where(tells, vr / (vv + variance), 0.0)
-        miss = np.where(tells, measured - self.value, 0.0)
+        informative = variance < _UNINFORMATIVE_VARIANCE
+        if self.outlier_scale:
+            squared_deviation = (np.where(informative, measured - self.value, 0.0) ** 2).sum(-1, keepdims=True)
+            typical_deviation = _COMMON_DRIFT_RATIO * np.median(
+                squared_deviation, axis=-2, keepdims=True
+            )  # where every site is off, that is drift
+            variance = variance * (1 + squared_deviation / (self.outlier_scale**2 + typical_deviation)) ** 2
+        gain_v, gain_r = (
+            np.where(informative, vv / (vv + variance), 0.0),
+            np.where(informative, vr / (vv + variance), 0.0),
+        )
+        innovation = np.where(informative, measured - self.value, 0.0)
         cov = (vv - gain_v * vv, vr - gain_v * vr, rr - gain_r * vr)
-        return replace(self, value=self.value + gain_v * miss, rate=self.rate + gain_r * miss, cov=cov)
+        return replace(self, value=self.value + gain_v * innovation, rate=self.rate + gain_r * innovation, cov=cov)
 
 
-def smooth(start: Kalman, measured: np.ndarray, variance: np.ndarray) -> np.ndarray:
+def rts_smooth(start: DriftFilter, measured: np.ndarray, variance: np.ndarray) -> np.ndarray:
     """Values (N, ...) at the blocks' centres given all blocks, before and after (Rauch-Tung-Striebel)."""
-    dt = BLOCK / FRAME_RATE
+    dt = BLOCK_FRAMES / FRAME_RATE
     predicted, updated = [], []
     state = start
     for z, var in zip(measured, variance):
@@ -99,9 +110,9 @@ def smooth(start: Kalman, measured: np.ndarray, variance: np.ndarray) -> np.ndar
     return np.stack(out[::-1])
 
 
-def turns(rotation: np.ndarray) -> np.ndarray:
+def span_rotations(rotation: np.ndarray) -> np.ndarray:
     """Rotation vectors (T - SPAN, S, 3) in the world over the SPAN frames that end at each frame from SPAN on."""
-    return quat.to_rotvec(quat.multiply(rotation[SPAN:], quat.conjugate(rotation[:-SPAN])))
+    return quat.to_rotvec(quat.multiply(rotation[SPAN_FRAMES:], quat.conjugate(rotation[:-SPAN_FRAMES])))
 
 
 def heading_measurements(turn: np.ndarray, reference: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -113,13 +124,13 @@ def heading_measurements(turn: np.ndarray, reference: np.ndarray) -> tuple[np.nd
     known = ~(np.isnan(turn).any(-1) | np.isnan(reference).any(-1)[..., None])
     site = np.where(known, turn[..., 2] + 1j * turn[..., 0], 0)
     head = np.where(known, (reference[..., 2] + 1j * reference[..., 0])[..., None], 0)
-    lift = np.where(known, turn[..., 1] - reference[..., None, 1], 0.0)
+    vertical_difference = np.where(known, turn[..., 1] - reference[..., None, 1], 0.0)
     product = (head * site.conj()).sum(1)
     power = (np.abs(head) ** 2).sum(1)
-    rest = power + (np.abs(site) ** 2).sum(1) - 2 * np.abs(product) + (lift**2).sum(1)
-    enough = known.sum(1) > BLOCK // 2
+    residual = power + (np.abs(site) ** 2).sum(1) - 2 * np.abs(product) + (vertical_difference**2).sum(1)
+    enough = known.sum(1) > BLOCK_FRAMES // 2
     with np.errstate(divide="ignore", invalid="ignore"):
-        variance = _CORRELATED * rest / power + _HEADING_FLOOR**2
+        variance = _CORRELATION_FACTOR * residual / power + _MIN_HEADING_SD**2
     return np.angle(product), np.where(enough & (power > 0) & (variance < 0.3), variance, np.inf)
 
 
@@ -128,65 +139,65 @@ def zero_measurements(vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     known = ~np.isnan(vectors).any(-1)
     count = np.maximum(known.sum(1), 1)[..., None]
     filled = np.where(known[..., None], vectors, 0.0)
-    middle = filled.sum(1) / count
-    spread = np.sqrt((np.where(known[..., None], vectors - middle[:, None], 0.0) ** 2).sum((1, 3)) / count[..., 0])
-    size = np.linalg.norm(middle, axis=-1)
-    there = known.sum(1) > BLOCK // 2
-    calm = ((spread < _ZERO_STILL) & (size < _ZERO_REACH)) | ~there
-    rests = calm.mean(axis=1) > 0.85  # the whole face: one held corner is an expression
-    tells = there & calm & rests[:, None]
-    return middle, np.where(tells[..., None], _ZERO_FLOOR**2, np.inf) + np.zeros_like(middle)
+    mean = filled.sum(1) / count
+    spread = np.sqrt((np.where(known[..., None], vectors - mean[:, None], 0.0) ** 2).sum((1, 3)) / count[..., 0])
+    offset = np.linalg.norm(mean, axis=-1)
+    present = known.sum(1) > BLOCK_FRAMES // 2
+    still = ((spread < _MAX_REST_SPREAD) & (offset < _MAX_REST_OFFSET)) | ~present
+    resting = still.mean(axis=1) > 0.85  # the whole face: one held corner is an expression
+    informative = present & still & resting[:, None]
+    return mean, np.where(informative[..., None], _MIN_ZERO_SD**2, np.inf) + np.zeros_like(mean)
 
 
-def heading_start(count: int) -> Kalman:
+def heading_filter(count: int) -> DriftFilter:
     """The filter of `count` sites' headings."""
-    return Kalman.start((count,), _HEADING_START, _HEADING_RATE, _HEADING_WALK)
+    return DriftFilter.start((count,), _HEADING_START_SD, _HEADING_RATE_SD, _HEADING_WALK)
 
 
-def zero_start(count: int) -> Kalman:
+def zero_filter(count: int) -> DriftFilter:
     """The filter of `count` face sites' zeros (rotation vectors)."""
-    return Kalman.start((count, 3), np.radians(0.5), 0.0, _ZERO_WALK, _ZERO_DOUBT)
+    return DriftFilter.start((count, 3), np.radians(0.5), 0.0, _ZERO_WALK, _ZERO_OUTLIER_SCALE)
 
 
-def between_blocks(values: np.ndarray, frames: int, late: float) -> np.ndarray:
+def interpolate_blocks(values: np.ndarray, frame_count: int, delay_frames: float) -> np.ndarray:
     """Block values (N, ...) at `frames` frames: straight lines between the blocks' centres, which lie `late` frames in, held at the ends."""
-    at = np.clip((np.arange(frames) + 0.5 - late) / BLOCK - 0.5, 0, len(values) - 1)
-    left = np.minimum(at.astype(int), max(len(values) - 2, 0))
-    share = (at - left).reshape(-1, *[1] * (values.ndim - 1))
-    return values[left] * (1 - share) + values[np.minimum(left + 1, len(values) - 1)] * share
+    position = np.clip((np.arange(frame_count) + 0.5 - delay_frames) / BLOCK_FRAMES - 0.5, 0, len(values) - 1)
+    left = np.minimum(position.astype(int), max(len(values) - 2, 0))
+    fraction = (position - left).reshape(-1, *[1] * (values.ndim - 1))
+    return values[left] * (1 - fraction) + values[np.minimum(left + 1, len(values) - 1)] * fraction
 
 
 @dataclass
-class Tracker:
+class BlockTracker:
     """A Kalman filter fed by whole blocks; within a block the estimate ramps from the one before last to the last.
 
     `state`: the filter after the last whole block; `before`: the estimate before that; `frames`: of the running block.
     """
 
-    state: Kalman
-    before: np.ndarray
-    frames: list[np.ndarray] = field(default_factory=list)
+    state: DriftFilter
+    previous: np.ndarray
+    pending: list[np.ndarray] = field(default_factory=list)
 
     @classmethod
-    def start(cls, state: Kalman) -> Tracker:
+    def start(cls, state: DriftFilter) -> BlockTracker:
         """Nothing seen yet."""
         return cls(state, state.value)
 
-    def ramp(self, share: np.ndarray) -> np.ndarray:
+    def interpolate(self, fraction: np.ndarray) -> np.ndarray:
         """Estimates at `share` (n, 1, ...) of the running block."""
-        return self.before + share * (self.state.value - self.before)
+        return self.previous + fraction * (self.state.value - self.previous)
 
-    def wait(self, frames: np.ndarray) -> None:
+    def append(self, frames: np.ndarray) -> None:
         """Keep frames of the running block until it is whole."""
-        self.frames.append(frames)
+        self.pending.append(frames)
 
-    def taken(self) -> np.ndarray:
+    def take_block(self) -> np.ndarray:
         """The running block's frames, which are let go."""
-        out = np.concatenate(self.frames)
-        self.frames = []
+        out = np.concatenate(self.pending)
+        self.pending = []
         return out
 
-    def close(self, measured: np.ndarray, variance: np.ndarray) -> None:
+    def close_block(self, measured: np.ndarray, variance: np.ndarray) -> None:
         """End the running block with its measurement (1, ...)."""
-        self.before = self.state.value
-        self.state = self.state.update(measured[0], variance[0]).predict(BLOCK / FRAME_RATE)
+        self.previous = self.state.value
+        self.state = self.state.update(measured[0], variance[0]).predict(BLOCK_FRAMES / FRAME_RATE)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from . import quaternion as quat
+from ..numerics import quaternion as quat
 from .signal import FRAME_RATE, GRAVITY, LOOKAHEAD
 from .spans import Span
 
@@ -47,7 +47,7 @@ class Calibration:
     notes: tuple[str, ...] = ()
 
     @property
-    def face(self) -> list[int]:
+    def face_indices(self) -> list[int]:
         """Indices of the sites on the face."""
         return [s for s in range(len(self.sites)) if s != self.reference]
 
@@ -74,60 +74,71 @@ class Motion:
         return ~(np.isnan(self.rotation).any(-1) | np.isnan(self.acceleration).any(-1))
 
 
-def mend(found: Calibration, rotation: np.ndarray, heading: np.ndarray) -> np.ndarray:
+def correct_heading(calibration: Calibration, rotation: np.ndarray, heading: np.ndarray) -> np.ndarray:
     """Orientations (T, S, 4) in the reference's world: headings as calibrated, and the drift `heading` (T, S) taken out on the left only,
     since the neutral was taken before it."""
-    return quat.multiply(quat.about(1, found.heading + heading), rotation)
+    return quat.multiply(quat.about_axis(1, calibration.heading + heading), rotation)
 
 
-def face_rotation(found: Calibration, mended: np.ndarray, head: np.ndarray) -> np.ndarray:
+def face_rotation(calibration: Calibration, corrected: np.ndarray, head: np.ndarray) -> np.ndarray:
     """Rotation vectors (T, F, 3) of the face sites from neutral, in head axes: eq 2 and 3, head motion removed.
 
     A Q(t) Q(neutral)^-1 A^-1 with Q = R_ref^-1 B: the same as H^T (*R_aux)^T Y *R Y^T H.
     """
-    own = quat.multiply(quat.conjugate(head)[:, None], mended[:, found.face])
-    return quat.rotate(found.axes, quat.to_rotvec(quat.multiply(own, quat.conjugate(found.neutral[found.face]))))
+    relative = quat.multiply(quat.conjugate(head)[:, None], corrected[:, calibration.face_indices])
+    return quat.rotate(
+        calibration.axes,
+        quat.to_rotvec(quat.multiply(relative, quat.conjugate(calibration.neutral[calibration.face_indices]))),
+    )
 
 
-def without(zero: np.ndarray, vectors: np.ndarray) -> np.ndarray:
+def remove_zero_error(zero: np.ndarray, vectors: np.ndarray) -> np.ndarray:
     """Rotation vectors with the slow error `zero` taken out (same shapes)."""
     return quat.to_rotvec(quat.multiply(quat.from_rotvec(-zero), quat.from_rotvec(vectors)))
 
 
-def head_angles(found: Calibration, head: np.ndarray, at_rest: np.ndarray) -> np.ndarray:
+def head_angles(calibration: Calibration, head: np.ndarray, at_rest: np.ndarray) -> np.ndarray:
     """Yaw, pitch, roll (T, 3) in rad of the head against its rest: H^T *R_aux H."""
-    turned = quat.multiply(quat.multiply(found.axes, quat.conjugate(at_rest)), head)
-    return quat.to_euler_yxz(quat.multiply(turned, quat.conjugate(found.axes)))
+    relative = quat.multiply(quat.multiply(calibration.axes, quat.conjugate(at_rest)), head)
+    return quat.to_euler_yxz(quat.multiply(relative, quat.conjugate(calibration.axes)))
 
 
 def head_rotation(
-    mended: np.ndarray, zero: np.ndarray, reference: int, upper: np.ndarray, bridge: np.ndarray | None = None
+    corrected: np.ndarray,
+    neutral: np.ndarray,
+    reference: int,
+    upper: np.ndarray,
+    reference_offset: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """The reference's orientation (T, 4), from its own sensor where it is measured, else from what the upper face agrees on.
 
     `bridge` (4,): what the sensor last added to the upper face's opinion; it is held while the sensor is lost, so nothing jumps,
     and handed on as the second result.
     """
-    opinion = quat.multiply(mended, quat.conjugate(zero))  # (T, S, 4): each site's idea of the reference's orientation
-    known = ~np.isnan(opinion).any(-1)
+    estimates = quat.multiply(
+        corrected, quat.conjugate(neutral)
+    )  # (T, S, 4): each site's idea of the reference's orientation
+    known = ~np.isnan(estimates).any(-1)
     weight = np.where(known, upper, 0.0)
-    filled = np.where(known[..., None], opinion, 0.0)
+    filled = np.where(known[..., None], estimates, 0.0)
     first = np.take_along_axis(filled, weight.argmax(1)[:, None, None], axis=1)
     filled = filled * np.where((filled * first).sum(-1, keepdims=True) < 0, -1.0, 1.0)
-    face = (weight[..., None] * filled).sum(1)
+    face_estimate = (weight[..., None] * filled).sum(1)
     with np.errstate(invalid="ignore", divide="ignore"):
-        face = face / np.linalg.norm(face, axis=-1, keepdims=True)
-        off = np.arccos(np.clip(np.abs((filled * face[:, None]).sum(-1)), 0, 1)) * 2
-        face = ((weight / (1 + (off / np.radians(3.0)) ** 2))[..., None] * filled).sum(1)  # a site that moves counts less
-        face = face / np.linalg.norm(face, axis=-1, keepdims=True)
-    bridge = np.array([1.0, 0, 0, 0]) if bridge is None else bridge
+        face_estimate = face_estimate / np.linalg.norm(face_estimate, axis=-1, keepdims=True)
+        deviation = np.arccos(np.clip(np.abs((filled * face_estimate[:, None]).sum(-1)), 0, 1)) * 2
+        face_estimate = ((weight / (1 + (deviation / np.radians(3.0)) ** 2))[..., None] * filled).sum(
+            1
+        )  # a site that moves counts less
+        face_estimate = face_estimate / np.linalg.norm(face_estimate, axis=-1, keepdims=True)
+    reference_offset = np.array([1.0, 0, 0, 0]) if reference_offset is None else reference_offset
     if reference < 0:
-        return face, bridge
-    own = opinion[:, reference]
-    added = np.concatenate([bridge[None], quat.multiply(quat.conjugate(face), own)])
-    last = np.maximum.accumulate(np.where(np.isnan(added).any(-1), 0, np.arange(len(added))))
-    held = added[last]
-    return np.where(known[:, [reference]], own, quat.multiply(face, held[1:])), held[-1]
+        return face_estimate, reference_offset
+    measured = estimates[:, reference]
+    offsets = np.concatenate([reference_offset[None], quat.multiply(quat.conjugate(face_estimate), measured)])
+    last_known = np.maximum.accumulate(np.where(np.isnan(offsets).any(-1), 0, np.arange(len(offsets))))
+    held_offsets = offsets[last_known]
+    return np.where(known[:, [reference]], measured, quat.multiply(face_estimate, held_offsets[1:])), held_offsets[-1]
 
 
 def second_difference(rotation: np.ndarray) -> np.ndarray:
@@ -145,24 +156,28 @@ def second_difference(rotation: np.ndarray) -> np.ndarray:
 
 
 def relative_acceleration(
-    found: Calibration, mended: np.ndarray, acceleration: np.ndarray, head: np.ndarray, swing: np.ndarray
+    calibration: Calibration, corrected: np.ndarray, acceleration: np.ndarray, head: np.ndarray, tensor: np.ndarray
 ) -> np.ndarray:
     """Accelerations of all sites against the reference (T, S, 3) in head axes: `swing` (T, 3, 3) per metre of lever, head axes."""
-    world = quat.rotate(mended, acceleration - found.bias)
-    if not found.linear:
+    world = quat.rotate(corrected, acceleration - calibration.bias)
+    if not calibration.linear:
         world = world - GRAVITY_UP
-    own = quat.rotate(quat.multiply(found.axes, quat.conjugate(head))[:, None], world)
-    if found.use_levers:
-        own = own - np.einsum("tij,sj->tsi", swing, found.levers)
-    known = ~np.isnan(own).any(-1)
-    weight = np.where(known, found.upper, 0.0)
+    in_head_axes = quat.rotate(quat.multiply(calibration.axes, quat.conjugate(head))[:, None], world)
+    if calibration.use_levers:
+        in_head_axes = in_head_axes - np.einsum("tij,sj->tsi", tensor, calibration.levers)
+    known = ~np.isnan(in_head_axes).any(-1)
+    weight = np.where(known, calibration.upper, 0.0)
     total = np.maximum(weight.sum(1), 1e-9)[:, None]
-    stand_in = (weight[..., None] * np.where(known[..., None], own, 0.0)).sum(1) / total
-    base = stand_in if found.reference < 0 else np.where(known[:, [found.reference]], own[:, found.reference], stand_in)
-    return own - base[:, None]
+    fallback = (weight[..., None] * np.where(known[..., None], in_head_axes, 0.0)).sum(1) / total
+    base = (
+        fallback
+        if calibration.reference < 0
+        else np.where(known[:, [calibration.reference]], in_head_axes[:, calibration.reference], fallback)
+    )
+    return in_head_axes - base[:, None]
 
 
-def head_axes(found: Calibration, head: np.ndarray) -> np.ndarray:
+def head_acceleration_tensor(calibration: Calibration, head: np.ndarray) -> np.ndarray:
     """`second_difference` of the reference's orientation (T, 4), in head axes (T, 3, 3)."""
-    a = quat.to_matrix(found.axes)
+    a = quat.to_matrix(calibration.axes)
     return a @ second_difference(head) @ a.T

@@ -24,7 +24,7 @@ class Layout:
     positions: np.ndarray
     reference: str
 
-    def check(self, site: str) -> None:
+    def require_site(self, site: str) -> None:
         """Raises InnerfaceError where the layout lacks a site."""
         if site not in self.sites:
             raise InnerfaceError(f"site '{site[:40]}': layout '{self.name}' has {', '.join(self.sites)}")
@@ -37,7 +37,7 @@ class Layout:
         return site
 
 
-def layout(name: str | Path = "default") -> Layout:
+def load_layout(name: str | Path = "default") -> Layout:
     """A shipped layout by name, or one from a .json file. Raises InnerfaceError."""
     path = _FOLDER / f"{name}.json"
     if not path.is_file():
@@ -51,9 +51,13 @@ def layout(name: str | Path = "default") -> Layout:
         positions = np.array([[float(x) for x in s["position_mm"]] for s in data["sites"]], dtype=np.float64) * 1e-3
         reference = str(data["reference"])
     except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise InnerfaceError(f"{path}: is not a layout ({type(error).__name__}: {error}); see docs/formats.md") from None
+        raise InnerfaceError(
+            f"{path}: is not a layout ({type(error).__name__}: {error}); see docs/formats.md"
+        ) from None
     if not 1 <= len(sites) <= MAX_SITES or len(set(sites)) != len(sites) or positions.shape != (len(sites), 3):
-        raise InnerfaceError(f"{path}: needs 1 to {MAX_SITES} sites of different ids, each with three position_mm; mend the file")
+        raise InnerfaceError(
+            f"{path}: needs 1 to {MAX_SITES} sites of different ids, each with three position_mm; mend the file"
+        )
     if not np.isfinite(positions).all() or reference not in sites:
         raise InnerfaceError(f"{path}: every position must be a number and 'reference' one of the sites; mend the file")
     return Layout(str(data.get("name", path.stem)), sites, positions, reference)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..errors import InnerfaceError
-from . import linear, network
-from .linear import LinearModel
+from . import linear_model, network
+from .linear_model import LinearModel
 from .network import Network
 
 Model = LinearModel | Network
@@ -19,14 +19,18 @@ def load(name: str | Path | None = None, causal: bool = False) -> tuple[Model, l
         try:
             import onnxruntime  # noqa: F401
         except ImportError as error:
-            return linear.load(), [f"the network needs ONNX Runtime, which does not load ({error}); the linear model stands in"]
+            return linear_model.load(), [
+                f"the network needs ONNX Runtime, which does not load ({error}); the linear model stands in"
+            ]
         return network.load(network.LIVE if causal else network.SHIPPED), []
     if str(name) == "linear":
-        return linear.load(), []
+        return linear_model.load(), []
     if Path(name).suffix == ".onnx":
         model = network.load(name)
         if causal and (model.ahead or model.window):
-            sees = f"looks {model.ahead} frames ahead" if model.ahead else f"sees {model.window} frames at once"
-            raise InnerfaceError(f"{name}: {sees}, so it cannot be used as live; train one with --live, or leave --causal away")
+            limitation = f"looks {model.ahead} frames ahead" if model.ahead else f"sees {model.window} frames at once"
+            raise InnerfaceError(
+                f"{name}: {limitation}, so it cannot be used as live; train one with --live, or leave --causal away"
+            )
         return model, []
-    return linear.load(name), []
+    return linear_model.load(name), []

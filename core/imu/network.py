@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from ..channels import ARKIT
 from ..errors import InnerfaceError
+from ..face.channels import ARKIT
 from ..files import read_bytes
 from .kinematics import Motion
 from .signal import FRAME_RATE
@@ -19,37 +19,41 @@ from .signal import FRAME_RATE
 SHIPPED = Path(__file__).resolve().parents[2] / "models" / "imu.onnx"
 LIVE = SHIPPED.with_name("imu-live.onnx")
 KIND = "innerface-imu 1"
-PARTS = 7  # per site: rotation vector, acceleration, whether it is present
-SITES = 11
-INPUTS = SITES * PARTS
-_ROTATION, _ACCELERATION, _RATE, _SWING = 4.0, 0.3, 0.5, 0.05  # bring inputs to about 1
-INVENTED = 0.4  # of a channel's variance: what is explained less is the network's guess, not the sensors'
+INPUTS_PER_SITE = 7  # per site: rotation vector, acceleration, whether it is present
+SITE_COUNT = 11
+INPUT_COUNT = SITE_COUNT * INPUTS_PER_SITE
+_ROTATION_SCALE, _ACCELERATION_SCALE, _RATE_SCALE, _RATE_CHANGE_SCALE = 4.0, 0.3, 0.5, 0.05  # bring inputs to about 1
+MIN_EXPLAINED = 0.4  # of a channel's variance: what is explained less is the network's guess, not the sensors'
 _CHUNK = 3600  # frames at a time: bounds memory, changes nothing
 _BATCH = 32  # windows at a time
 _THREADS = 2
 
 
-def inputs(motion: Motion, sites: tuple[str, ...], reference: str, before: np.ndarray | None = None) -> np.ndarray:
+def network_inputs(
+    motion: Motion, sites: tuple[str, ...], reference: str, previous_head: np.ndarray | None = None
+) -> np.ndarray:
     """What a network sees of a motion, (T, PARTS * len(sites)) float32: per site rotation vector, acceleration and whether it is present,
     all 0 where it is not. The reference's place is taken by how the head turns (rate, its change), which calibration leaves traces of.
     `before` (2, 3): the head's angles in the two frames before; without it the head stood still."""
     known = motion.present()
-    out = np.zeros((len(motion.time), len(sites), PARTS), dtype=np.float32)
+    out = np.zeros((len(motion.time), len(sites), INPUTS_PER_SITE), dtype=np.float32)
     for k, site in enumerate(sites):
         if site in motion.sites:
             s = motion.sites.index(site)
-            there = known[:, s]
-            out[there, k, :3] = motion.rotation[there, s] * _ROTATION
-            out[there, k, 3:6] = np.clip(motion.acceleration[there, s] * _ACCELERATION, -5, 5)
-            out[there, k, 6] = 1.0
+            measured = known[:, s]
+            out[measured, k, :3] = motion.rotation[measured, s] * _ROTATION_SCALE
+            out[measured, k, 3:6] = np.clip(motion.acceleration[measured, s] * _ACCELERATION_SCALE, -5, 5)
+            out[measured, k, 6] = 1.0
         elif site == reference:
-            head = np.concatenate([np.repeat(motion.head[:1], 2, axis=0) if before is None else before, motion.head])
+            head = np.concatenate(
+                [np.repeat(motion.head[:1], 2, axis=0) if previous_head is None else previous_head, motion.head]
+            )
             rate = np.diff(head, axis=0) * FRAME_RATE
-            rate, swing = rate[1:], np.diff(rate, axis=0) * FRAME_RATE
-            there = np.isfinite(swing).all(axis=1)
-            out[there, k, :3] = np.clip(rate[there] * _RATE, -3, 3)
-            out[there, k, 3:6] = np.clip(swing[there] * _SWING, -3, 3)
-            out[there, k, 6] = 1.0
+            rate, rate_change = rate[1:], np.diff(rate, axis=0) * FRAME_RATE
+            measured = np.isfinite(rate_change).all(axis=1)
+            out[measured, k, :3] = np.clip(rate[measured] * _RATE_SCALE, -3, 3)
+            out[measured, k, 3:6] = np.clip(rate_change[measured] * _RATE_CHANGE_SCALE, -3, 3)
+            out[measured, k, 6] = 1.0
     return out.reshape(len(out), -1)
 
 
@@ -79,7 +83,7 @@ class Network:
         return np.zeros((1, self.width, self.memory), dtype=np.float32)
 
     def push(
-        self, values: np.ndarray, state: np.ndarray, noisy: np.ndarray | None = None, level: float = 1.0
+        self, values: np.ndarray, state: np.ndarray, noisy: np.ndarray | None = None, noise_level: float = 1.0
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Inputs (n, INPUTS) -> weights (n, 52) not clipped, expected absolute errors (n, 52), both of the frames `ahead` before; state.
 
@@ -88,7 +92,7 @@ class Network:
         feed = {"motion": values.T[None].astype(np.float32), "state": state}
         if self.diffusion:
             noisy = np.zeros((len(values), len(ARKIT))) if noisy is None else noisy
-            feed |= {"noisy": noisy.T[None].astype(np.float32), "level": np.array([level], dtype=np.float32)}
+            feed |= {"noisy": noisy.T[None].astype(np.float32), "level": np.array([noise_level], dtype=np.float32)}
         weights, error, state = self.session.run(None, feed)
         return weights[0].T, error[0].T, state
 
@@ -99,66 +103,83 @@ class Network:
         Frames beyond the end, which a network that looks ahead asks for, repeat the last. `steps` of a diffusion network: DDIM, eta 0; the
         first step alone is a regression. Raises InnerfaceError where the motion has none of the sites.
         """
-        self.check(motion.sites)
-        values = inputs(motion, self.sites, self.reference)
+        self.require_sites(motion.sites)
+        values = network_inputs(motion, self.sites, self.reference)
         rows = np.arange(len(values) + self.ahead) if not self.window else np.arange(max(len(values), self.window))
         values = values[np.minimum(rows, len(values) - 1)]
         noise = np.random.default_rng(0).standard_normal((len(values), len(ARKIT)))
-        levels = np.linspace(1.0, 0.0, (steps if self.diffusion else 1) + 1)[:-1]
+        noise_levels = np.linspace(1.0, 0.0, (steps if self.diffusion else 1) + 1)[:-1]
         weights = error = noisy = noise
-        for k, level in enumerate(levels):
+        for k, noise_level in enumerate(noise_levels):
             if k:
-                keep, kept = np.cos(level * np.pi / 2), np.cos(levels[k - 1] * np.pi / 2)
+                signal_scale, previous_scale = np.cos(noise_level * np.pi / 2), np.cos(noise_levels[k - 1] * np.pi / 2)
                 clean = 2 * np.clip(weights, 0.0, 1.0) - 1
-                noisy = keep * clean + np.sqrt(1 - keep**2) / np.sqrt(1 - kept**2) * (noisy - kept * clean)
-            weights, error = self._windows(values, noisy, level) if self.window else self._stream(values, noisy, level)
-        return self.finish(motion, weights[: len(motion.time)], error[: len(motion.time)])
+                noisy = signal_scale * clean + np.sqrt(1 - signal_scale**2) / np.sqrt(1 - previous_scale**2) * (
+                    noisy - previous_scale * clean
+                )
+            weights, error = (
+                self._infer_windows(values, noisy, noise_level)
+                if self.window
+                else self._infer_stream(values, noisy, noise_level)
+            )
+        return self.postprocess(motion, weights[: len(motion.time)], error[: len(motion.time)])
 
-    def _stream(self, values: np.ndarray, noisy: np.ndarray, level: float) -> tuple[np.ndarray, np.ndarray]:
+    def _infer_stream(self, values: np.ndarray, noisy: np.ndarray, noise_level: float) -> tuple[np.ndarray, np.ndarray]:
         """One pass over a whole take; the answers of the last `ahead` rows are not known and repeat."""
         weights, errors, state = [], [], self.start()
         for at in range(0, len(values), _CHUNK):
-            w, e, state = self.push(values[at : at + _CHUNK], state, noisy[at : at + _CHUNK], level)
+            w, e, state = self.push(values[at : at + _CHUNK], state, noisy[at : at + _CHUNK], noise_level)
             weights.append(w)
             errors.append(e)
         rows = np.minimum(np.arange(len(values)) + self.ahead, len(values) - 1)
         return np.concatenate(weights)[rows], np.concatenate(errors)[rows]
 
-    def _windows(self, values: np.ndarray, noisy: np.ndarray, level: float) -> tuple[np.ndarray, np.ndarray]:
+    def _infer_windows(
+        self, values: np.ndarray, noisy: np.ndarray, noise_level: float
+    ) -> tuple[np.ndarray, np.ndarray]:
         """One pass in windows that overlap by half and fade into one another."""
         n, half = self.window, self.window // 2
         starts = np.unique(np.append(np.arange(0, len(values) - n + 1, half), len(values) - n))
         rows = starts[:, None] + np.arange(n)
         fade = np.hanning(n + 2)[1:-1, None]
-        weights, error, total = np.zeros((len(values), len(ARKIT))), np.zeros((len(values), len(ARKIT))), np.zeros((len(values), 1))
+        weights, error, total = (
+            np.zeros((len(values), len(ARKIT))),
+            np.zeros((len(values), len(ARKIT))),
+            np.zeros((len(values), 1)),
+        )
         for at in range(0, len(rows), _BATCH):
             part = rows[at : at + _BATCH]
             feed = {"motion": values[part].transpose(0, 2, 1).astype(np.float32)}
             if self.diffusion:
-                feed |= {"noisy": noisy[part].transpose(0, 2, 1).astype(np.float32), "level": np.full(len(part), level, dtype=np.float32)}
+                feed |= {
+                    "noisy": noisy[part].transpose(0, 2, 1).astype(np.float32),
+                    "level": np.full(len(part), noise_level, dtype=np.float32),
+                }
             for r, w, e in zip(part, *self.session.run(None, feed)):
                 weights[r] += w.T * fade
                 error[r] += e.T * fade
                 total[r] += fade
         return weights / total, error / total
 
-    def finish(self, motion: Motion, weights: np.ndarray, error: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def postprocess(self, motion: Motion, weights: np.ndarray, error: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """What `push` gave for a motion's frames as weights in 0..1 and confidence, NaN where no site is present."""
-        confidence = np.where(self.invented, 0.0, np.clip(1 - error.astype(np.float64) / self.spread, 0.0, 1.0))
+        confidence = np.where(self.unobserved, 0.0, np.clip(1 - error.astype(np.float64) / self.spread, 0.0, 1.0))
         out = np.clip(weights.astype(np.float64), 0.0, 1.0)
-        gone = ~motion.present().any(axis=1)
-        out[gone], confidence[gone] = np.nan, np.nan
+        missing = ~motion.present().any(axis=1)
+        out[missing], confidence[missing] = np.nan, np.nan
         return out, confidence
 
     @property
-    def invented(self) -> np.ndarray:
+    def unobserved(self) -> np.ndarray:
         """(52,) bool: channels that no sensor shows, which come from what usually goes with the rest of the face."""
-        return self.explained < INVENTED
+        return self.explained < MIN_EXPLAINED
 
-    def check(self, sites: tuple[str, ...]) -> None:
+    def require_sites(self, sites: tuple[str, ...]) -> None:
         """Raises InnerfaceError where none of these sites is the model's."""
         if not set(sites) & set(self.sites):
-            raise InnerfaceError(f"none of the sites that the model knows ({', '.join(self.sites)}) is in the take; use its layout")
+            raise InnerfaceError(
+                f"none of the sites that the model knows ({', '.join(self.sites)}) is in the take; use its layout"
+            )
 
 
 def load(path: str | Path = SHIPPED) -> Network:
@@ -167,30 +188,61 @@ def load(path: str | Path = SHIPPED) -> Network:
     try:
         import onnxruntime
     except ImportError as error:
-        raise InnerfaceError(f"the network needs ONNX Runtime, which does not load ({error}); use --model linear") from None
+        raise InnerfaceError(
+            f"the network needs ONNX Runtime, which does not load ({error}); use --model linear"
+        ) from None
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads, options.inter_op_num_threads, options.log_severity_level = _THREADS, 1, 4
     try:
         session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # ONNX Runtime's own errors share no base
-        said = str(error).strip().splitlines()[-1][:160] if str(error).strip() else type(error).__name__
-        raise InnerfaceError(f"{path}: ONNX Runtime cannot open it ({said}); copy it again, or export it at an opset that this version knows") from None
+        message = str(error).strip().splitlines()[-1][:160] if str(error).strip() else type(error).__name__
+        raise InnerfaceError(
+            f"{path}: ONNX Runtime cannot open it ({message}); copy it again, or export it at an opset that this version knows"
+        ) from None
     card = dict(session.get_modelmeta().custom_metadata_map)
     if card.pop("kind", "") != KIND:
-        raise InnerfaceError(f"{path}: is not a network of this version from face sensors to weights; train one with 'innerface train imu'")
+        raise InnerfaceError(
+            f"{path}: is not a network of this version from face sensors to weights; train one with 'innerface train imu'"
+        )
     try:
         sites, channels = tuple(json.loads(card.pop("sites"))), tuple(json.loads(card.pop("channels")))
         spread = np.array(json.loads(card.pop("spread")), dtype=np.float64)
         explained = np.array(json.loads(card.pop("explained")), dtype=np.float64)
         ahead, reference = int(card.pop("ahead")), card.pop("reference")
         window, _ = int(card.pop("window")), card.pop("shape")
-        wanted = {i.name: i.shape for i in session.get_inputs()}
-        diffusion, (_, width, memory) = "noisy" in wanted, wanted.get("state", (1, 0, 0))
-        fits = channels == ARKIT and len(sites) == SITES and spread.shape == explained.shape == (len(ARKIT),) and wanted["motion"][1] == INPUTS
-        fits = fits and 0 <= ahead <= max(memory, 0) and bool((spread > 0).all() and np.isfinite(explained).all()) and window in (0, wanted["motion"][2])
-        fits = fits and set(wanted) == {"motion"} | ({"noisy", "level"} if diffusion else set()) | (set() if window else {"state"})
+        input_shapes = {i.name: i.shape for i in session.get_inputs()}
+        diffusion, (_, width, memory) = "noisy" in input_shapes, input_shapes.get("state", (1, 0, 0))
+        valid = (
+            channels == ARKIT
+            and len(sites) == SITE_COUNT
+            and spread.shape == explained.shape == (len(ARKIT),)
+            and input_shapes["motion"][1] == INPUT_COUNT
+        )
+        valid = (
+            valid
+            and 0 <= ahead <= max(memory, 0)
+            and bool((spread > 0).all() and np.isfinite(explained).all())
+            and window in (0, input_shapes["motion"][2])
+        )
+        valid = valid and set(input_shapes) == {"motion"} | ({"noisy", "level"} if diffusion else set()) | (
+            set() if window else {"state"}
+        )
     except (KeyError, ValueError, TypeError):
-        fits = False
-    if not fits:
+        valid = False
+    if not valid:
         raise InnerfaceError(f"{path}: is a network of another layout; train one with 'innerface train imu'")
-    return Network(session, sites, reference, ahead, width, memory, window, diffusion, spread, explained, card, hashlib.sha256(data).hexdigest()[:16])
+    return Network(
+        session,
+        sites,
+        reference,
+        ahead,
+        width,
+        memory,
+        window,
+        diffusion,
+        spread,
+        explained,
+        card,
+        hashlib.sha256(data).hexdigest()[:16],
+    )

@@ -8,17 +8,17 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..errors import InnerfaceError
+from ..numerics import quaternion as quat
 from ..take import Track
-from . import quaternion as quat
 
-LONGEST_S, SLOWEST_HZ = 3 * 3600.0, 5.0  # of a take: what is beyond is a mistake in its times, or too much for memory
-_IMPOSSIBLE = 1e6  # no rotation or acceleration is that large: such numbers are lost samples
+MAX_TAKE_S, MIN_RATE_HZ = 3 * 3600.0, 5.0  # of a take: what is beyond is a mistake in its times, or too much for memory
+_MAX_VALUE = 1e6  # no rotation or acceleration is that large: such numbers are lost samples
 FRAME_RATE = 60.0  # frames a second that everything after resampling runs at
 LOOKAHEAD = 2  # frames: the triangle's half width, c = 2 of eq 5
-LONGEST_GAP_S = 0.25  # without a sample, and a site counts as lost
-_MOMENT_S = 1e-6
-PARTS = ("qw", "qx", "qy", "qz", "ax", "ay", "az")
-RAW_PARTS = ("gx", "gy", "gz", "ax", "ay", "az")  # of a board that leaves fusion to us
+MAX_GAP_S = 0.25  # without a sample, and a site counts as lost
+_EPSILON_S = 1e-6
+COMPONENTS = ("qw", "qx", "qy", "qz", "ax", "ay", "az")
+RAW_COMPONENTS = ("gx", "gy", "gz", "ax", "ay", "az")  # of a board that leaves fusion to us
 GRAVITY = 9.80665  # m/s^2
 
 
@@ -40,9 +40,9 @@ class ImuSignal:
         return ~(np.isnan(self.rotation).any(-1) | np.isnan(self.acceleration).any(-1))
 
 
-def columns(sites: tuple[str, ...]) -> tuple[str, ...]:
+def column_names(sites: tuple[str, ...]) -> tuple[str, ...]:
     """A track's columns for these sites: `<site>.qw` ... `<site>.az`."""
-    return tuple(f"{site}.{part}" for site in sites for part in PARTS)
+    return tuple(f"{site}.{part}" for site in sites for part in COMPONENTS)
 
 
 def to_track(signal: ImuSignal) -> Track:
@@ -52,7 +52,7 @@ def to_track(signal: ImuSignal) -> Track:
     meta = {"acceleration": "linear" if signal.linear else "specific_force"}
     if signal.up:
         meta["up"] = signal.up
-    return Track("imu", signal.time, columns(signal.sites), values, meta)
+    return Track("imu", signal.time, column_names(signal.sites), values, meta)
 
 
 def from_track(track: Track) -> ImuSignal:
@@ -61,30 +61,36 @@ def from_track(track: Track) -> ImuSignal:
     if track.kind != "imu":
         raise InnerfaceError(f"a track of {track.kind} is no IMU track; give an IMU take")
     sites = tuple(dict.fromkeys(c.rsplit(".", 1)[0] for c in track.columns))
-    parts = RAW_PARTS if any(c.endswith(".gx") for c in track.columns) else PARTS
-    wanted = [f"{site}.{part}" for site in sites for part in parts]
-    missing = [c for c in wanted if c not in track.columns]
+    components = RAW_COMPONENTS if any(c.endswith(".gx") for c in track.columns) else COMPONENTS
+    needed = [f"{site}.{part}" for site in sites for part in components]
+    missing = [c for c in needed if c not in track.columns]
     if missing:
-        raise InnerfaceError(f"the IMU track lacks {missing[0]}; every site needs {', '.join(parts)}")
-    values = track.select(tuple(wanted)).reshape(len(track.time), len(sites), len(parts))
-    values = np.where(np.abs(values) < _IMPOSSIBLE, values, np.nan)  # garbage counts as lost
+        raise InnerfaceError(f"the IMU track lacks {missing[0]}; every site needs {', '.join(components)}")
+    values = track.select(tuple(needed)).reshape(len(track.time), len(sites), len(components))
+    values = np.where(np.abs(values) < _MAX_VALUE, values, np.nan)  # garbage counts as lost
     linear = track.meta.get("acceleration", "specific_force") == "linear"
-    if parts == RAW_PARTS:
-        from .fusion import fuse  # here: it needs an extra
+    if components == RAW_COMPONENTS:
+        from .orientation import fuse  # here: it needs an extra
 
         if linear:
-            raise InnerfaceError("raw gyroscopes need accelerations with gravity in them; record acceleration=specific_force")
-        return ImuSignal(track.time, sites, continuous(fuse(track.time, sites, values)), values[..., 3:], False, "z")
-    return ImuSignal(track.time, sites, continuous(values[..., :4]), values[..., 4:], linear, track.meta.get("up", ""))
+            raise InnerfaceError(
+                "raw gyroscopes need accelerations with gravity in them; record acceleration=specific_force"
+            )
+        return ImuSignal(
+            track.time, sites, make_continuous(fuse(track.time, sites, values)), values[..., 3:], False, "z"
+        )
+    return ImuSignal(
+        track.time, sites, make_continuous(values[..., :4]), values[..., 4:], linear, track.meta.get("up", "")
+    )
 
 
-def continuous(rotation: np.ndarray) -> np.ndarray:
+def make_continuous(rotation: np.ndarray) -> np.ndarray:
     """Unit quaternions (T, S, 4) without sign flips from one measured sample to the next; zero ones become missing."""
     q = np.array(rotation, dtype=np.float64)
     norm = np.linalg.norm(q, axis=-1, keepdims=True)
     with np.errstate(invalid="ignore", divide="ignore"):
         q = np.where(norm > 1e-6, q / norm, np.nan)
-    for sites, known in _alike(~np.isnan(q).any(-1)):
+    for sites, known in _groups_known_together(~np.isnan(q).any(-1)):
         if len(known) > 1:
             part = q[np.ix_(known, sites)]
             flip = np.cumprod(np.where((part[1:] * part[:-1]).sum(-1) < 0, -1.0, 1.0), axis=0)
@@ -106,21 +112,21 @@ def slerp(time: np.ndarray, rotation: np.ndarray, at: np.ndarray) -> np.ndarray:
     if len(t) == 1:
         return np.repeat(q, len(at), axis=0)
     right = np.clip(np.searchsorted(t, at, side="right"), 1, len(t) - 1)
-    share = np.clip((at - t[right - 1]) / (t[right] - t[right - 1]), 0.0, 1.0).reshape(-1, *[1] * (q.ndim - 1))
+    fraction = np.clip((at - t[right - 1]) / (t[right] - t[right - 1]), 0.0, 1.0).reshape(-1, *[1] * (q.ndim - 1))
     a, b = q[right - 1], q[right]
     dot = (a * b).sum(-1, keepdims=True)
     b, dot = np.where(dot < 0, -b, b), np.abs(dot)
     angle = np.arccos(np.clip(dot, -1.0, 1.0))
     sine = np.sin(angle)
-    flat = sine < 1e-7  # nearly the same rotation: the chord is the arc
+    nearly_equal = sine < 1e-7  # nearly the same rotation: the chord is the arc
     with np.errstate(invalid="ignore", divide="ignore"):
-        wa = np.where(flat, 1 - share, np.sin((1 - share) * angle) / sine)
-        wb = np.where(flat, share, np.sin(share * angle) / sine)
+        wa = np.where(nearly_equal, 1 - fraction, np.sin((1 - fraction) * angle) / sine)
+        wb = np.where(nearly_equal, fraction, np.sin(fraction * angle) / sine)
     out = wa * a + wb * b
     return out / np.linalg.norm(out, axis=-1, keepdims=True)
 
 
-def triangle(time: np.ndarray, values: np.ndarray, at: np.ndarray, half_width: float) -> np.ndarray:
+def triangle_filter(time: np.ndarray, values: np.ndarray, at: np.ndarray, half_width: float) -> np.ndarray:
     """Signals (T, C) seen through a triangle of `half_width` seconds, at times `at`: (N, C).
 
     For an acceleration this is the second difference of the position it belongs to, (p(t-h) + p(t+h) - 2 p(t)) / h^2:
@@ -128,29 +134,35 @@ def triangle(time: np.ndarray, values: np.ndarray, at: np.ndarray, half_width: f
     linear signal through the samples, at any rate; held beyond the ends; NaN are bridged. Raises ValueError without samples.
     """
     out = np.empty((len(at), values.shape[1]))
-    for columns, known in _alike(~np.isnan(values)):
+    for columns, known in _groups_known_together(~np.isnan(values)):
         t, a = time[known], values[np.ix_(known, columns)]
         if not len(t):
             raise ValueError("no sample is measured")
-        level = a.mean(axis=0)
+        mean = a.mean(axis=0)
         t = np.concatenate([[min(t[0], at[0]) - 2 * half_width], t, [max(t[-1], at[-1]) + 2 * half_width]])
-        a = np.concatenate([a[:1], a, a[-1:]]) - level  # the mean is put back: it would drown the small differences
+        a = np.concatenate([a[:1], a, a[-1:]]) - mean  # the mean is put back: it would drown the small differences
         step = np.diff(t)[:, None]
         slope = np.diff(a, axis=0) / step
         zero = np.zeros((1, a.shape[1]))
-        speed = np.concatenate([zero, np.cumsum(step * (a[1:] + a[:-1]) / 2, axis=0)])
-        place = np.concatenate([zero, np.cumsum(step * speed[:-1] + step**2 * (a[:-1] / 2 + slope * step / 6), axis=0)])
+        velocity = np.concatenate([zero, np.cumsum(step * (a[1:] + a[:-1]) / 2, axis=0)])
+        displacement = np.concatenate(
+            [zero, np.cumsum(step * velocity[:-1] + step**2 * (a[:-1] / 2 + slope * step / 6), axis=0)]
+        )
 
-        def position(when: np.ndarray, t=t, a=a, slope=slope, speed=speed, place=place) -> np.ndarray:
-            k = np.clip(np.searchsorted(t, when, side="right") - 1, 0, len(slope) - 1)
-            d = (when - t[k])[:, None]
-            return place[k] + d * (speed[k] + d * (a[k] / 2 + d * slope[k] / 6))
+        def position(
+            query: np.ndarray, t=t, a=a, slope=slope, velocity=velocity, displacement=displacement
+        ) -> np.ndarray:
+            k = np.clip(np.searchsorted(t, query, side="right") - 1, 0, len(slope) - 1)
+            d = (query - t[k])[:, None]
+            return displacement[k] + d * (velocity[k] + d * (a[k] / 2 + d * slope[k] / 6))
 
-        out[:, columns] = (position(at - half_width) + position(at + half_width) - 2 * position(at)) / half_width**2 + level
+        out[:, columns] = (
+            position(at - half_width) + position(at + half_width) - 2 * position(at)
+        ) / half_width**2 + mean
     return out
 
 
-def _alike(known: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+def _groups_known_together(known: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Columns of a mask (T, C) that are known in the same rows, and those rows: their indices each. Most takes have one such group."""
     groups: dict[bytes, list[int]] = {}
     for c, rows in enumerate(np.packbits(known, axis=0).T):
@@ -162,14 +174,16 @@ def _alike(known: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
 def frame_times(signal: ImuSignal) -> np.ndarray:
     """Times (N,) of the whole take's frames at FRAME_RATE, from its first sample on. Raises InnerfaceError for times that no recording has."""
     length, rows = float(signal.time[-1] - signal.time[0]), len(signal.time)
-    if length > LONGEST_S or rows < SLOWEST_HZ * length:
+    if length > MAX_TAKE_S or rows < MIN_RATE_HZ * length:
         steps = np.diff(signal.time)
         at = int(steps.argmax())
         if steps[at] > 0.5 * length and rows > 2:
-            raise InnerfaceError(f"the time jumps by {steps[at]:.4g} s after row {at + 1}; cut the take there, or mend its times")
+            raise InnerfaceError(
+                f"the time jumps by {steps[at]:.4g} s after row {at + 1}; cut the take there, or mend its times"
+            )
         raise InnerfaceError(
-            f"{rows} rows over {length:.4g} s: times are in seconds, takes at most {LONGEST_S / 3600:g} h long, and sensors send at least "
-            f"{SLOWEST_HZ:g} times a second; mend the times, or cut the take"
+            f"{rows} rows over {length:.4g} s: times are in seconds, takes at most {MAX_TAKE_S / 3600:g} h long, and sensors send at least "
+            f"{MIN_RATE_HZ:g} times a second; mend the times, or cut the take"
         )
     return signal.time[0] + np.arange(int(length * FRAME_RATE + 1e-6) + 1) / FRAME_RATE
 
@@ -178,7 +192,7 @@ def resample(
     signal: ImuSignal,
     at: np.ndarray,
     half_width: float = LOOKAHEAD / FRAME_RATE,
-    longest_gap: float = LONGEST_GAP_S,
+    max_gap: float = MAX_GAP_S,
     causal: bool = False,
     step: float | None = None,
 ) -> ImuSignal:
@@ -190,37 +204,57 @@ def resample(
     """
     count = len(signal.sites)
     rotation, acceleration = np.full((len(at), count, 4), np.nan), np.full((len(at), count, 3), np.nan)
-    for sites, known in _alike(signal.present()):
+    for sites, known in _groups_known_together(signal.present()):
         if not len(known):
             continue
         t = signal.time[known]
         q, a = signal.rotation[np.ix_(known, sites)], signal.acceleration[np.ix_(known, sites)]
-        held = t
+        sample_times = t
         if causal and len(t) > 1:
-            own = step or float(np.median(np.diff(t if np.median(np.diff(known)) > 1 else signal.time)))  # rows of another device may lie between
-            gap = np.flatnonzero((np.diff(t) > 1.5 * own) | ((np.diff(known) > 1) & (np.diff(t) > 1.2 * own)))
-            until = np.maximum(t[gap + 1] - own, signal.time[known[gap + 1] - 1])  # the last row without it, had it been sent
-            end = longest_gap + half_width  # nobody looks at what was held longer: what comes then starts afresh
-            long = gap[t[gap + 1] - t[gap] > end + own]
-            until = np.minimum(until, t[gap] + end)
-            if len(gap):
-                at_gap, source = np.concatenate([gap, long]) + 1, np.concatenate([gap, long + 1])
-                held = np.insert(t, at_gap, np.concatenate([until, t[long] + end + _MOMENT_S]))
-                q, a = np.insert(q, at_gap, q[source], 0), np.insert(a, at_gap, a[source], 0)
-        turned, pushed = slerp(held, q, at), triangle(held, a.reshape(len(a), -1), at, half_width).reshape(len(at), len(sites), 3)
+            interval = step or float(
+                np.median(np.diff(t if np.median(np.diff(known)) > 1 else signal.time))
+            )  # rows of another device may lie between
+            gaps = np.flatnonzero(
+                (np.diff(t) > 1.5 * interval) | ((np.diff(known) > 1) & (np.diff(t) > 1.2 * interval))
+            )
+            hold_until = np.maximum(
+                t[gaps + 1] - interval, signal.time[known[gaps + 1] - 1]
+            )  # the last row without it, had it been sent
+            max_hold = max_gap + half_width  # nobody looks at what was held longer: what comes then starts afresh
+            long_gaps = gaps[t[gaps + 1] - t[gaps] > max_hold + interval]
+            hold_until = np.minimum(hold_until, t[gaps] + max_hold)
+            if len(gaps):
+                insert_at, source = np.concatenate([gaps, long_gaps]) + 1, np.concatenate([gaps, long_gaps + 1])
+                sample_times = np.insert(
+                    t, insert_at, np.concatenate([hold_until, t[long_gaps] + max_hold + _EPSILON_S])
+                )
+                q, a = np.insert(q, insert_at, q[source], 0), np.insert(a, insert_at, a[source], 0)
+        new_rotation, new_acceleration = (
+            slerp(sample_times, q, at),
+            triangle_filter(sample_times, a.reshape(len(a), -1), at, half_width).reshape(len(at), len(sites), 3),
+        )
         right = np.searchsorted(t, at, side="right")
         before, after = t[np.clip(right - 1, 0, len(t) - 1)], t[np.clip(right, 0, len(t) - 1)]
-        edge = np.maximum(t[0] - at, at - t[-1])
+        outside = np.maximum(t[0] - at, at - t[-1])
         inside = (right > 0) & (right < len(t))
-        lost = np.where(inside, (at if causal else after) - before, np.maximum(edge, 0.0)) > longest_gap
+        lost = np.where(inside, (at if causal else after) - before, np.maximum(outside, 0.0)) > max_gap
         if causal:
             lost |= right == 0
-        turned[lost], pushed[lost] = np.nan, np.nan
-        rotation[:, sites], acceleration[:, sites] = turned, pushed
-    return ImuSignal(np.asarray(at, dtype=np.float64), signal.sites, continuous(rotation), acceleration, signal.linear, signal.up)
+        new_rotation[lost], new_acceleration[lost] = np.nan, np.nan
+        rotation[:, sites], acceleration[:, sites] = new_rotation, new_acceleration
+    return ImuSignal(
+        np.asarray(at, dtype=np.float64),
+        signal.sites,
+        make_continuous(rotation),
+        acceleration,
+        signal.linear,
+        signal.up,
+    )
 
 
-def upright_force(rotation: np.ndarray, acceleration: np.ndarray, linear: bool, up: str) -> tuple[np.ndarray, np.ndarray]:
+def to_specific_force_y_up(
+    rotation: np.ndarray, acceleration: np.ndarray, linear: bool, up: str
+) -> tuple[np.ndarray, np.ndarray]:
     """Orientations (..., 4) in a world whose y axis points up, where the device says which does, and specific forces (..., 3): gravity is put
     back where the device has taken it off. So devices of different habits can serve one face."""
     axis = {"x": 0, "y": 1, "z": 2}[up or "y"]
@@ -229,11 +263,13 @@ def upright_force(rotation: np.ndarray, acceleration: np.ndarray, linear: bool, 
         gravity[axis] = GRAVITY
         acceleration = acceleration + quat.rotate(quat.conjugate(rotation), gravity)
     if axis != 1:
-        rotation = quat.multiply(quat.about(0, -np.pi / 2) if axis == 2 else quat.about(2, np.pi / 2), rotation)
+        rotation = quat.multiply(
+            quat.about_axis(0, -np.pi / 2) if axis == 2 else quat.about_axis(2, np.pi / 2), rotation
+        )
     return rotation, acceleration
 
 
-def joined(tracks: list[Track]) -> ImuSignal:
+def merge_tracks(tracks: list[Track]) -> ImuSignal:
     """Several devices' tracks on one clock as one signal: a row wherever one of them has one, NaN where a site has none. Where their habits differ
     (gravity taken off, another axis up) all are brought to specific forces with y up. Where two have the same site at the same time, the first counts.
     Raises InnerfaceError as `from_track`."""
@@ -242,8 +278,10 @@ def joined(tracks: list[Track]) -> ImuSignal:
         return signals[0]
     linear, up = signals[0].linear, signals[0].up
     if any((s.linear, s.up) != (linear, up) for s in signals):
-        turned = [upright_force(s.rotation, s.acceleration, s.linear, s.up) for s in signals]
-        signals = [replace(s, rotation=q, acceleration=a, linear=False, up="y") for s, (q, a) in zip(signals, turned)]
+        converted = [to_specific_force_y_up(s.rotation, s.acceleration, s.linear, s.up) for s in signals]
+        signals = [
+            replace(s, rotation=q, acceleration=a, linear=False, up="y") for s, (q, a) in zip(signals, converted)
+        ]
         linear, up = False, "y"
     time = np.unique(np.concatenate([s.time for s in signals]))
     sites = tuple(dict.fromkeys(site for s in signals for site in s.sites))
@@ -252,14 +290,24 @@ def joined(tracks: list[Track]) -> ImuSignal:
         rows = np.searchsorted(time, s.time)
         for k, site in enumerate(s.sites):
             column = sites.index(site)
-            had = np.flatnonzero(~np.isnan(rotation[:, column, 0]))
-            mine = (rows < had[0]) | (rows > had[-1]) if len(had) else np.ones(len(rows), dtype=bool)
-            rotation[rows[mine], column], acceleration[rows[mine], column] = s.rotation[mine, k], s.acceleration[mine, k]
-    return ImuSignal(time, sites, continuous(rotation), acceleration, linear, up)
+            filled_rows = np.flatnonzero(~np.isnan(rotation[:, column, 0]))
+            new_rows = (
+                (rows < filled_rows[0]) | (rows > filled_rows[-1])
+                if len(filled_rows)
+                else np.ones(len(rows), dtype=bool)
+            )
+            rotation[rows[new_rows], column], acceleration[rows[new_rows], column] = (
+                s.rotation[new_rows, k],
+                s.acceleration[new_rows, k],
+            )
+    return ImuSignal(time, sites, make_continuous(rotation), acceleration, linear, up)
 
 
-def pick(signal: ImuSignal, keep: list[int]) -> ImuSignal:
+def select_sites(signal: ImuSignal, indices: list[int]) -> ImuSignal:
     """The signal of some of its sites, by index."""
     return replace(
-        signal, sites=tuple(signal.sites[k] for k in keep), rotation=signal.rotation[:, keep], acceleration=signal.acceleration[:, keep]
+        signal,
+        sites=tuple(signal.sites[k] for k in indices),
+        rotation=signal.rotation[:, indices],
+        acceleration=signal.acceleration[:, indices],
     )

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..channels import ARKIT
-from ..face_model import FaceModel
-from . import quaternion as quat
+from ..face.channels import ARKIT
+from ..face.face_model import FaceModel
+from ..numerics import quaternion as quat
 from .layout import Layout
 
-PATCH_M = 0.006  # radius of the skin under a sensor (IMUSIC's units measure 12 x 10 mm)
+PATCH_RADIUS_M = 0.006  # radius of the skin under a sensor (IMUSIC's units measure 12 x 10 mm)
 
 
 @dataclass(frozen=True)
@@ -23,50 +23,53 @@ class Patch:
     """Skin under one sensor: `vertices` (P,) of the face, or none where it is fixed to the skull at `place` (3,)."""
 
     vertices: np.ndarray
-    place: np.ndarray
+    position: np.ndarray
 
 
-def patches(face: FaceModel, layout: Layout, placement_mm: float, rng: np.random.Generator) -> list[Patch]:
+def skin_patches(face: FaceModel, layout: Layout, placement_mm: float, rng: np.random.Generator) -> list[Patch]:
     """The skin that each site's sensor rides on, displaced by the placement error (sd in mm)."""
     skin = face.neutral[face.region]
     out = []
-    for site, place in zip(layout.sites, layout.positions):
-        wanted = place + rng.normal(0, placement_mm * 1e-3 / np.sqrt(3), 3)
+    for site, position in zip(layout.sites, layout.positions):
+        target = position + rng.normal(0, placement_mm * 1e-3 / np.sqrt(3), 3)
         if site == layout.reference:
-            out.append(Patch(np.zeros(0, dtype=int), wanted))
+            out.append(Patch(np.zeros(0, dtype=int), target))
             continue
-        centre = skin[((skin - wanted) ** 2).sum(1).argmin()]
-        gap = np.linalg.norm(skin - centre, axis=1)
-        near = np.flatnonzero(gap < PATCH_M)
-        near = near if len(near) >= 6 else np.argsort(gap)[:6]
-        out.append(Patch(face.region[near], centre))
+        centre = skin[((skin - target) ** 2).sum(1).argmin()]
+        distance = np.linalg.norm(skin - centre, axis=1)
+        nearest = np.flatnonzero(distance < PATCH_RADIUS_M)
+        nearest = nearest if len(nearest) >= 6 else np.argsort(distance)[:6]
+        out.append(Patch(face.region[nearest], centre))
     return out
 
 
-def skin_motion(face: FaceModel, spots: list[Patch], weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def skin_motion(face: FaceModel, site_patches: list[Patch], weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Place (T, S, 3) in metres and rotation vector (T, S, 3) from the model's neutral of every patch, head frame, for weights (T, 52).
 
     IMUSIC's eq 6 with a patch instead of one triangle: the gradient of the patch's deformation along its own tangent plane, (3, 2) by
     least squares over its vertices, and the right-handed orthonormal frame nearest to it (polar decomposition).
     """
-    count = len(spots)
-    rest, basis = np.zeros((count, 3, 3)), np.zeros((count, 3, 3, len(ARKIT)))  # rows: place, and the gradient's two columns
+    count = len(site_patches)
+    rest, basis = (
+        np.zeros((count, 3, 3)),
+        np.zeros((count, 3, 3, len(ARKIT))),
+    )  # rows: place, and the gradient's two columns
     tangents = np.zeros((count, 2, 3))
-    for s, spot in enumerate(spots):
+    for s, spot in enumerate(site_patches):
         if not len(spot.vertices):
-            rest[s, 0], tangents[s] = spot.place, np.eye(3)[:2]
+            rest[s, 0], tangents[s] = spot.position, np.eye(3)[:2]
             rest[s, 1:] = tangents[s]
             continue
         points = face.neutral[spot.vertices]
-        middle = points.mean(axis=0)
-        tangents[s] = np.linalg.svd(points - middle, full_matrices=False)[2][:2]
-        gradient = np.linalg.pinv((points - middle) @ tangents[s].T)  # (2, P)
+        centroid = points.mean(axis=0)
+        tangents[s] = np.linalg.svd(points - centroid, full_matrices=False)[2][:2]
+        gradient = np.linalg.pinv((points - centroid) @ tangents[s].T)  # (2, P)
         deltas = face.deltas[:, spot.vertices]  # (52, P, 3)
-        rest[s, 0], rest[s, 1:] = middle, gradient @ points
+        rest[s, 0], rest[s, 1:] = centroid, gradient @ points
         basis[s, 0] = deltas.mean(axis=1).T
         basis[s, 1:] = np.einsum("ap,kpi->aik", gradient, deltas)
-    moved = (weights @ basis.reshape(-1, len(ARKIT)).T).reshape(len(weights), count, 3, 3) + rest
-    first, second = moved[:, :, 1], moved[:, :, 2]
+    deformed = (weights @ basis.reshape(-1, len(ARKIT)).T).reshape(len(weights), count, 3, 3) + rest
+    first, second = deformed[:, :, 1], deformed[:, :, 2]
     # polar decomposition of a (3, 2) gradient G: G (G^T G)^(-1/2), with the square root of a 2 x 2 matrix in closed form
     a, b, d = (first * first).sum(-1), (first * second).sum(-1), (second * second).sum(-1)
     root = np.sqrt(np.maximum(a * d - b * b, 1e-12))
@@ -75,5 +78,5 @@ def skin_motion(face: FaceModel, spots: list[Patch], weights: np.ndarray) -> tup
     x = (r[..., None] * first - q[..., None] * second) / root[..., None]
     y = (p[..., None] * second - q[..., None] * first) / root[..., None]
     frame = np.stack([x, y, np.cross(x, y)], axis=-1)
-    flat = np.stack([tangents[:, 0], tangents[:, 1], np.cross(tangents[:, 0], tangents[:, 1])], axis=-1)
-    return moved[:, :, 0], quat.to_rotvec(quat.from_matrix(frame @ np.swapaxes(flat, -1, -2)))
+    rest_frame = np.stack([tangents[:, 0], tangents[:, 1], np.cross(tangents[:, 0], tangents[:, 1])], axis=-1)
+    return deformed[:, :, 0], quat.to_rotvec(quat.from_matrix(frame @ np.swapaxes(rest_frame, -1, -2)))

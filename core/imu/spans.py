@@ -12,7 +12,7 @@ import numpy as np
 from scipy.ndimage import uniform_filter1d
 
 from ..errors import InnerfaceError
-from . import quaternion as quat
+from ..numerics import quaternion as quat
 from .signal import FRAME_RATE
 
 Span = tuple[float, float]  # seconds from the take's first row
@@ -22,17 +22,17 @@ class NoTurnError(InnerfaceError):
     """There is no nod and shake in the take; in a stream, it may still come."""
 
 
-_STEP = 3  # frames on either side of a rate
+_STEP_FRAMES = 3  # frames on either side of a rate
 _WINDOW_S = 4.5  # length of a nod and a shake
-_PAUSE_S, _BESIDE_S = 0.4, 1.0  # pauses within a turn, and how far it may reach beyond the window
+_PAUSE_S, _MARGIN_S = 0.4, 1.0  # pauses within a turn, and how far it may reach beyond the window
 _MIN_TURN_DEG = 6.0  # swing of each that calibration needs
-_RIGID = 0.35  # rates of face sites may differ from the head's by this share while the face is relaxed
+_RIGID_RATIO = 0.35  # rates of face sites may differ from the head's by this share while the face is relaxed
 _STILL_DPS = 12.0  # a relaxed performer's head and face move more slowly than this, degrees per second
 _NEUTRAL_S = (0.5, 4.0)  # shortest and longest neutral span
 _SEARCH_S = 8.0  # the neutral lies within this of the turn
 
 
-def rates(rotation: np.ndarray, step: int = _STEP) -> np.ndarray:
+def angular_rates(rotation: np.ndarray, step: int = _STEP_FRAMES) -> np.ndarray:
     """Angular rates (T, S, 3) rad/s in the world, by central differences over +- `step` frames; NaN at the ends."""
     out = np.full((*rotation.shape[:2], 3), np.nan)
     if len(rotation) > 2 * step:
@@ -47,7 +47,7 @@ def _nanmedian(values: np.ndarray, axis: int) -> np.ndarray:
         return np.nanmedian(values, axis=axis)
 
 
-def _means(values: np.ndarray, width: int) -> np.ndarray:
+def _window_means(values: np.ndarray, width: int) -> np.ndarray:
     """Mean of every window of `width` frames (T - width + 1,), missing frames as 0."""
     total = np.concatenate([[0.0], np.cumsum(np.nan_to_num(values))])
     return (total[width:] - total[:-width]) / width
@@ -55,13 +55,13 @@ def _means(values: np.ndarray, width: int) -> np.ndarray:
 
 def find_turn(rotation: np.ndarray) -> Span:
     """The nod and shake (start, end) in a take's rotations (T, S, 4), y up. Raises InnerfaceError where there is none."""
-    omega = rates(rotation)
+    omega = angular_rates(rotation)
     vertical, horizontal = omega[..., 1], np.linalg.norm(omega[..., [0, 2]], axis=-1)
     head_v, head_h = _nanmedian(vertical, 1), _nanmedian(horizontal, 1)  # the head is what most sites agree on
-    apart = _nanmedian(np.hypot(vertical - head_v[:, None], horizontal - head_h[:, None]), 1)
+    disagreement = _nanmedian(np.hypot(vertical - head_v[:, None], horizontal - head_h[:, None]), 1)
     width = min(int(_WINDOW_S * FRAME_RATE), len(rotation))
-    shake, nod, loose = (_means(x**2, width) for x in (head_v, head_h, apart))
-    rigid = loose < _RIGID**2 * (shake + nod)
+    shake, nod, nonrigid = (_window_means(x**2, width) for x in (head_v, head_h, disagreement))
+    rigid = nonrigid < _RIGID_RATIO**2 * (shake + nod)
     score = np.where(rigid, np.sqrt(np.minimum(shake, nod)), 0.0)
     # a nod or shake of a degrees and period 2 s has a mean square rate of (a pi)^2 / 2
     needed = np.radians(_MIN_TURN_DEG) * np.pi / np.sqrt(2) / 2
@@ -70,17 +70,24 @@ def find_turn(rotation: np.ndarray) -> Span:
             "no nod and shake of the head with a relaxed face was found in the take; give --turn START:END, "
             "or record again: relax, nod, shake the head, then perform"
         )
-    start = int(np.argmax(score >= max(0.6 * score.max(), needed)))  # calibration comes first: the earliest good window,
-    ahead = score[start : start + width]
-    start += int(ahead.argmax())  # moved to where it is best
+    start = int(
+        np.argmax(score >= max(0.6 * score.max(), needed))
+    )  # calibration comes first: the earliest good window,
+    upcoming = score[start : start + width]
+    start += int(upcoming.argmax())  # moved to where it is best
     # the span is what turns fast and as one around there, pauses of a moment allowed
-    speed, slack = np.nan_to_num(np.hypot(head_v, head_h)), uniform_filter1d(np.nan_to_num(apart), 15)
-    fast = np.flatnonzero((speed > 0.25 * score[start]) & (slack < _RIGID * np.maximum(speed, score[start])))
+    speed, smooth_disagreement = (
+        np.nan_to_num(np.hypot(head_v, head_h)),
+        uniform_filter1d(np.nan_to_num(disagreement), 15),
+    )
+    fast = np.flatnonzero(
+        (speed > 0.25 * score[start]) & (smooth_disagreement < _RIGID_RATIO * np.maximum(speed, score[start]))
+    )
     core = fast[(fast >= start) & (fast < start + width)]
     if not len(core):
         core = np.array([start, start + width - 1])
-    beside = int(_BESIDE_S * FRAME_RATE)
-    fast = fast[(fast >= start - beside) & (fast < start + width + beside)]
+    margin = int(_MARGIN_S * FRAME_RATE)
+    fast = fast[(fast >= start - margin) & (fast < start + width + margin)]
     parts = np.split(fast, np.flatnonzero(np.diff(fast) > _PAUSE_S * FRAME_RATE) + 1)
     parts = [p for p in parts if len(p) and p[-1] >= core[0] and p[0] <= core[-1]]
     first, last = (int(parts[0][0]), int(parts[-1][-1])) if parts else (int(core[0]), int(core[-1]))
@@ -92,8 +99,10 @@ def find_neutral(rotation: np.ndarray, turn: Span) -> Span:
 
     Raises InnerfaceError where the performer never kept still near the turn.
     """
-    speed = np.degrees(np.linalg.norm(rates(rotation), axis=-1))
-    fastest = np.percentile(np.nan_to_num(speed), 80, axis=1)  # one restless sensor does not end the rest, a missing one is no witness
+    speed = np.degrees(np.linalg.norm(angular_rates(rotation), axis=-1))
+    fastest = np.percentile(
+        np.nan_to_num(speed), 80, axis=1
+    )  # one restless sensor does not end the rest, a missing one is no witness
     still = (fastest < _STILL_DPS) & ~np.isnan(speed).all(axis=1)
     edges = np.flatnonzero(np.diff(np.concatenate([[False], still, [False]]).astype(np.int8)))
     begin, end = turn[0] * FRAME_RATE, turn[1] * FRAME_RATE
@@ -102,14 +111,14 @@ def find_neutral(rotation: np.ndarray, turn: Span) -> Span:
         a, b = int(a), int(b)
         if a < begin:  # before the turn: its end counts
             b = min(b, int(begin))
-            a, far, after = max(a, b - int(_NEUTRAL_S[1] * FRAME_RATE)), begin - b, 0.0
+            a, distance, after_penalty = max(a, b - int(_NEUTRAL_S[1] * FRAME_RATE)), begin - b, 0.0
         else:
             a = max(a, int(end))
-            b, far, after = min(b, a + int(_NEUTRAL_S[1] * FRAME_RATE)), a - end, 1.0
+            b, distance, after_penalty = min(b, a + int(_NEUTRAL_S[1] * FRAME_RATE)), a - end, 1.0
         length = (b - a) / FRAME_RATE
-        if length < _NEUTRAL_S[0] or far > _SEARCH_S * FRAME_RATE:
+        if length < _NEUTRAL_S[0] or distance > _SEARCH_S * FRAME_RATE:
             continue
-        score = min(length, 2.0) - after - 0.25 * far / FRAME_RATE
+        score = min(length, 2.0) - after_penalty - 0.25 * distance / FRAME_RATE
         if best is None or score > best[0]:
             best = score, (a / FRAME_RATE, (b - 1) / FRAME_RATE)
     if best is None:

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..channels import ARKIT
-from ..face_model import FaceModel
+from ..face.channels import ARKIT
+from ..face.face_model import FaceModel
 from ..formats.live_link_face import EYE_DOWN, EYE_UP, EYE_YAW
 from ..take import Track
-from .points import COUNT, INNER, landmark_track
+from .points import IBUG_COUNT, POINT_COUNT, landmark_track
 
-_LOOK = ("In", "Out", "Up", "Down")
+_LOOK_DIRECTIONS = ("In", "Out", "Up", "Down")
 
 
 @dataclass(frozen=True)
@@ -30,12 +30,12 @@ class PointModel:
         """Weights (T, 52) -> points (T, 53, 2). NaN where a weight is missing."""
         out = self.rest + np.tensordot(weights, self.basis, axes=1)
         yaw, pitch = gaze(weights)
-        arm = self.pupils - self.eyes
+        pupil_offset = self.pupils - self.eyes
         # R = Ry(yaw) Rx(pitch); the pupil lies in front of the eye's centre
-        high = arm[:, 1] * np.cos(pitch) - arm[:, 2] * np.sin(pitch)
-        deep = arm[:, 1] * np.sin(pitch) + arm[:, 2] * np.cos(pitch)
-        out[:, INNER:, 0] = self.eyes[:, 0] + arm[:, 0] * np.cos(yaw) + deep * np.sin(yaw)
-        out[:, INNER:, 1] = self.eyes[:, 1] + high
+        rotated_y = pupil_offset[:, 1] * np.cos(pitch) - pupil_offset[:, 2] * np.sin(pitch)
+        rotated_z = pupil_offset[:, 1] * np.sin(pitch) + pupil_offset[:, 2] * np.cos(pitch)
+        out[:, IBUG_COUNT:, 0] = self.eyes[:, 0] + pupil_offset[:, 0] * np.cos(yaw) + rotated_z * np.sin(yaw)
+        out[:, IBUG_COUNT:, 1] = self.eyes[:, 1] + rotated_y
         return out
 
 
@@ -43,7 +43,7 @@ def gaze(weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Yaw (to the performer's left) and pitch (down) of both eyes, left and right, each (T, 2) rad, from weights (T, 52); angles as Live Link Face has them."""
     yaw, pitch = [], []
     for side, outward in (("Left", 1.0), ("Right", -1.0)):
-        look = {way: weights[:, ARKIT.index(f"eyeLook{way}{side}")] for way in _LOOK}
+        look = {direction: weights[:, ARKIT.index(f"eyeLook{direction}{side}")] for direction in _LOOK_DIRECTIONS}
         yaw.append(outward * EYE_YAW * (look["Out"] - look["In"]))
         pitch.append(EYE_DOWN * look["Down"] - EYE_UP * look["Up"])
     return np.stack(yaw, axis=1), np.stack(pitch, axis=1)
@@ -54,14 +54,16 @@ def point_model(face: FaceModel) -> PointModel:
     unit = float(np.linalg.norm(face.pupils[0] - face.pupils[1]))
     origin = face.pupils.mean(axis=0)
     rest = np.concatenate([face.neutral[face.landmarks], face.pupils])
-    basis = np.zeros((len(ARKIT), COUNT, 2))
-    basis[:, :INNER] = face.deltas[:, face.landmarks, :2] / unit
-    return PointModel((rest - origin)[:, :2] / unit, basis, (face.eyes - origin) / unit, (face.pupils - origin) / unit, unit * 1000)
+    basis = np.zeros((len(ARKIT), POINT_COUNT, 2))
+    basis[:, :IBUG_COUNT] = face.deltas[:, face.landmarks, :2] / unit
+    return PointModel(
+        (rest - origin)[:, :2] / unit, basis, (face.eyes - origin) / unit, (face.pupils - origin) / unit, unit * 1000
+    )
 
 
-def from_weights(track: Track, face: FaceModel) -> Track:
+def landmarks_from_weights(track: Track, face: FaceModel) -> Track:
     """A camera's track as landmarks, row by row; rows without a face stay without."""
     model = point_model(face)
     weights = track.select(ARKIT)
-    known = np.where(track.lost()[:, None], np.nan, np.nan_to_num(weights))
+    known = np.where(track.lost_rows()[:, None], np.nan, np.nan_to_num(weights))
     return landmark_track(track.time, model.points(known), model.interocular_mm, {"face": face.name})

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from ..errors import InnerfaceError
-from ..metrics import shared_rows
-from ..resample import linear
+from ..face.metrics import shared_rows
 from ..take import Track
-from .points import COUNT, GROUPS, interocular_mm, mean_face, median_face, points_of
+from ..take.resample import resample_linear
+from .points import POINT_COUNT, POINT_GROUPS, interocular_mm, mean_face, median_face, points_of
 
 SHARE_MM = 2.66  # the article: 80 % of its landmarks lie under this
 
@@ -20,7 +20,7 @@ def distances(pred: np.ndarray, truth: np.ndarray) -> np.ndarray:
     return np.linalg.norm(pred - truth, axis=2)
 
 
-def figures(distance: np.ndarray, unit_mm: float) -> dict[str, float]:
+def error_statistics(distance: np.ndarray, unit_mm: float) -> dict[str, float]:
     """Of distances (T, P) in units: `mae_mm`, `nme_percent`, `share_under_2_66mm`; NaN counts as not measured."""
     mm = distance * unit_mm
     return {
@@ -33,28 +33,40 @@ def figures(distance: np.ndarray, unit_mm: float) -> dict[str, float]:
 def evaluate(pred: Track, truth: Track) -> dict[str, Any]:
     """Figures of a landmark track against the true one, of every group of points, and of two faces that never move: the take's own mean, and its rest
     (the median face). Rows are matched by time where the two overlap, else from the first rows on. Raises InnerfaceError."""
-    rows = shared_rows(pred.time[~pred.lost()], truth.time[~truth.lost()])
-    true = points_of(truth)[~truth.lost()][rows.inside]
-    guess = points_of(pred)[~pred.lost()]
-    at = linear(pred.time[~pred.lost()] + rows.shift, guess.reshape(len(guess), -1), rows.time).reshape(-1, COUNT, 2)
-    if not np.isfinite(at + true).any():
+    rows = shared_rows(pred.time[~pred.lost_rows()], truth.time[~truth.lost_rows()])
+    truth_points = points_of(truth)[~truth.lost_rows()][rows.truth_mask]
+    pred_points = points_of(pred)[~pred.lost_rows()]
+    matched_points = resample_linear(
+        pred.time[~pred.lost_rows()] + rows.shift, pred_points.reshape(len(pred_points), -1), rows.time
+    ).reshape(-1, POINT_COUNT, 2)
+    if not np.isfinite(matched_points + truth_points).any():
         raise InnerfaceError("the two have no point in common; give landmarks of the same performance")
-    unit = interocular_mm(truth)
-    still = {"mean_face": mean_face(true), "rest_face": median_face(true)}
-    faces = {name: distances(np.broadcast_to(face, true.shape), true) for name, face in still.items()}
-    own = distances(at, true)
-    own_mean = np.array([_mean(row) for row in own])
-    return figures(own, unit) | {name: figures(d, unit) for name, d in faces.items()} | {
-        "interocular_mm": unit,
-        "rows": len(true),
-        "matched_by": rows.how,
-        "mae_mm_by_group": {
-            which: {g: _mean(d[:, list(p)]) * unit for g, p in GROUPS.items()} for which, d in {"pred": own, **faces}.items()
-        },
-        "per_frame_mm": {"median": float(np.nanmedian(own_mean) * unit), "std": float(np.nanstd(own_mean) * unit)},
-    }  # fmt: skip
+    unit_mm = interocular_mm(truth)
+    static_faces = {"mean_face": mean_face(truth_points), "rest_face": median_face(truth_points)}
+    face_errors = {
+        name: distances(np.broadcast_to(face, truth_points.shape), truth_points) for name, face in static_faces.items()
+    }
+    errors = distances(matched_points, truth_points)
+    frame_errors = np.array([_finite_mean(row) for row in errors])
+    return (
+        error_statistics(errors, unit_mm)
+        | {name: error_statistics(d, unit_mm) for name, d in face_errors.items()}
+        | {
+            "interocular_mm": unit_mm,
+            "rows": len(truth_points),
+            "matched_by": rows.matched_by,
+            "mae_mm_by_group": {
+                which: {g: _finite_mean(d[:, list(p)]) * unit_mm for g, p in POINT_GROUPS.items()}
+                for which, d in {"pred": errors, **face_errors}.items()
+            },
+            "per_frame_mm": {
+                "median": float(np.nanmedian(frame_errors) * unit_mm),
+                "std": float(np.nanstd(frame_errors) * unit_mm),
+            },
+        }
+    )
 
 
-def _mean(values: np.ndarray) -> float:
+def _finite_mean(values: np.ndarray) -> float:
     known = values[np.isfinite(values)]
     return float(known.mean()) if known.size else float("nan")

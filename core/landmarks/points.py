@@ -14,39 +14,52 @@ import numpy as np
 from ..errors import InnerfaceError
 from ..take import Take, Track
 
-COUNT = 53
-INNER = 51  # iBUG 17 to 67; then the left and the right pupil
+POINT_COUNT = 53
+IBUG_COUNT = 51  # iBUG 17 to 67; then the left and the right pupil
 LEFT_PUPIL, RIGHT_PUPIL = 51, 52
-COLUMNS = tuple(f"{axis}{k}" for k in range(COUNT) for axis in "xy")
+COLUMNS = tuple(f"{axis}{k}" for k in range(POINT_COUNT) for axis in "xy")
 KIND = "landmarks"
 INTEROCULAR_MM = 63.9  # ICT-FaceKit's mean face; what a file that does not say its own is taken for
 
 # Positions among the 53. iBUG counts from the right brow (of the performer) to the left.
-GROUPS: dict[str, tuple[int, ...]] = {
+POINT_GROUPS: dict[str, tuple[int, ...]] = {
     "brows": tuple(range(0, 10)),
     "nose": tuple(range(10, 19)),
     "lids": tuple(range(19, 31)),
     "mouth": tuple(range(31, 51)),
     "pupils": (LEFT_PUPIL, RIGHT_PUPIL),
 }
-STEADY = (10, 11, 12, 13, 19, 22, 25, 28)  # nose bridge and eye corners: what a head's turn moves and an expression hardly does
+STABLE_POINTS = (
+    10,
+    11,
+    12,
+    13,
+    19,
+    22,
+    25,
+    28,
+)  # nose bridge and eye corners: what a head's turn moves and an expression hardly does
 
 
-def landmark_track(time: np.ndarray, points: np.ndarray, interocular_mm: float = INTEROCULAR_MM, meta: dict[str, str] | None = None) -> Track:
+def landmark_track(
+    time: np.ndarray, points: np.ndarray, interocular_mm: float = INTEROCULAR_MM, meta: dict[str, str] | None = None
+) -> Track:
     """A track of points (T, 53, 2)."""
-    about = {"interocular_mm": f"{interocular_mm:.6g}"} | (meta or {})
-    return Track(KIND, time, COLUMNS, np.asarray(points, dtype=np.float64).reshape(len(time), 2 * COUNT), about)
+    track_meta = {"interocular_mm": f"{interocular_mm:.6g}"} | (meta or {})
+    return Track(
+        KIND, time, COLUMNS, np.asarray(points, dtype=np.float64).reshape(len(time), 2 * POINT_COUNT), track_meta
+    )
 
 
 def points_of(track: Track) -> np.ndarray:
     """Points (T, 53, 2) of a landmark track, NaN where missing."""
-    return track.select(COLUMNS).reshape(len(track.time), COUNT, 2)
+    return track.select(COLUMNS).reshape(len(track.time), POINT_COUNT, 2)
 
 
-def blind(track: Track) -> Track:
+def without_eyes(track: Track) -> Track:
     """The track without lids and pupils."""
     points = points_of(track).copy()
-    points[:, [*GROUPS["lids"], *GROUPS["pupils"]]] = np.nan
+    points[:, [*POINT_GROUPS["lids"], *POINT_GROUPS["pupils"]]] = np.nan
     return replace(track, values=points.reshape(track.values.shape))
 
 
@@ -55,19 +68,21 @@ def interocular_mm(track: Track) -> float:
     return float(track.meta.get("interocular_mm", INTEROCULAR_MM))
 
 
-def find(take: Take) -> Track | None:
+def find_landmarks(take: Take) -> Track | None:
     """The take's landmark track with anything in it, or None."""
-    return next((t for t in take.tracks.values() if t.kind == KIND and len(t.time) and not t.lost().all()), None)
+    return next((t for t in take.tracks.values() if t.kind == KIND and len(t.time) and not t.lost_rows().all()), None)
 
 
-def require(take: Take) -> Track:
+def require_landmarks(take: Take) -> Track:
     """As `find`. Raises InnerfaceError."""
-    track = find(take)
+    track = find_landmarks(take)
     if track is None:
         if any(t.kind == KIND for t in take.tracks.values()):
             raise InnerfaceError(f"{take.name}: no row of its landmarks has a point in it; track the face again")
         kinds = ", ".join(sorted({t.kind for t in take.tracks.values()})) or "nothing"
-        raise InnerfaceError(f"{take.name}: holds {kinds} but no landmarks; give a .landmarks.csv, or make one with innerface landmarks")
+        raise InnerfaceError(
+            f"{take.name}: holds {kinds} but no landmarks; give a .landmarks.csv, or make one with innerface landmarks"
+        )
     return track
 
 
@@ -81,12 +96,14 @@ def mean_face(points: np.ndarray) -> np.ndarray:
     return _over_time(np.nanmean, points)
 
 
-def _over_time(how: Callable[..., np.ndarray], points: np.ndarray) -> np.ndarray:
+def _over_time(statistic: Callable[..., np.ndarray], points: np.ndarray) -> np.ndarray:
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # NumPy warns of points that are never there, which is what NaN says already
-        return how(points, axis=0)
+        warnings.simplefilter(
+            "ignore", RuntimeWarning
+        )  # NumPy warns of points that are never there, which is what NaN says already
+        return statistic(points, axis=0)
 
 
-def indices(names: Sequence[str]) -> np.ndarray:
+def group_indices(names: Sequence[str]) -> np.ndarray:
     """Positions of the points of these groups."""
-    return np.array([k for name in names for k in GROUPS[name]])
+    return np.array([k for name in names for k in POINT_GROUPS[name]])

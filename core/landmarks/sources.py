@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 from ..errors import InnerfaceError
-from ..face_model import FaceModel
+from ..face.face_model import FaceModel
 from ..take import Take, Track
-from . import align, camera
-from .points import find, points_of
+from . import camera, procrustes
+from .points import find_landmarks, points_of
 
 
 def landmarks_of(take: Take, face: FaceModel) -> tuple[Track, list[str]]:
     """The points of a take that holds landmarks or weights, and what a user should know. Raises InnerfaceError."""
-    track = find(take)
+    track = find_landmarks(take)
     if track is None:
         if not any(t.kind == "weights" for t in take.tracks.values()):
             kinds = ", ".join(sorted({t.kind for t in take.tracks.values()})) or "nothing"
             raise InnerfaceError(f"{take.name}: holds {kinds} but no face; give a weights take or landmarks")
-        return camera.from_weights(take.weights(), face), list(take.notes)
+        return camera.landmarks_from_weights(take.weights(), face), list(take.notes)
     notes = list(take.notes)
     try:
-        track = align.common(track)
-        wrong = align.check_faces(points_of(track))
+        track = procrustes.to_face_space(track)
+        defect = procrustes.check_faces(points_of(track))
     except InnerfaceError as error:
         raise InnerfaceError(f"{take.name}: {error}") from None
-    if wrong:
-        notes.append(wrong)
+    if defect:
+        notes.append(defect)
     return track, notes

@@ -1,5 +1,5 @@
 """Performances made up in code: a short one for the demo and the tests (`demo`), and endless wide ones to train on (`generate`)."""
 
-from .demo import EXPRESSIONS, RATE, VISEMES, both, perform
+from .demo import DEFAULT_RATE, EXPRESSIONS, VISEMES, both_sides, demo_performance
 
-__all__ = ["EXPRESSIONS", "RATE", "VISEMES", "both", "perform"]
+__all__ = ["DEFAULT_RATE", "EXPRESSIONS", "VISEMES", "both_sides", "demo_performance"]

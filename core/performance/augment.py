@@ -7,129 +7,138 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..channels import ARKIT, GROUPS, HEAD_ANGLES, OUTPUT, mirrored
-from ..resample import linear
+from ..face.channels import ARKIT, GROUPS, HEAD_ANGLES, OUTPUT_CHANNELS, mirrored
 from ..take import Track
-from .acts import single
-from .canvas import INDEX, Canvas, rise
-from .generate import CLOSE_SLACK
-from .style import style
+from ..take.resample import resample_linear
+from .actions import single_channels
+from .generate import MOUTH_CLOSE_TOLERANCE
+from .style import random_style
+from .timeline import CHANNEL_INDEX, Timeline, minimum_jerk
 
-_FLIP = [OUTPUT.index(mirrored(c)) for c in OUTPUT]
-_TURN = np.array([-1.0 if c in ("headYaw", "headRoll") else 1.0 for c in OUTPUT])
-_TOGETHER = [[INDEX[c] for g in groups for c in GROUPS[g]] for groups in (("mouth",), ("brow",), ("cheek",), ("mouth", "cheek"))]
-_FADE = 40  # frames of a cross-fade between pieces
+_MIRROR_INDEX = [OUTPUT_CHANNELS.index(mirrored(c)) for c in OUTPUT_CHANNELS]
+_MIRROR_SIGN = np.array([-1.0 if c in ("headYaw", "headRoll") else 1.0 for c in OUTPUT_CHANNELS])
+_COUPLED_CHANNELS = [
+    [CHANNEL_INDEX[c] for g in groups for c in GROUPS[g]]
+    for groups in (("mouth",), ("brow",), ("cheek",), ("mouth", "cheek"))
+]
+_FADE_FRAMES = 40  # frames of a cross-fade between pieces
 _REGIONS = (GROUPS["mouth"], GROUPS["brow"], GROUPS["cheek"], GROUPS["eye_left"] + GROUPS["eye_right"], HEAD_ANGLES)
 
 
 def at_rate(track: Track, rate: float = 60.0) -> Track:
     """The track's 55 channels (OUTPUT) at an even rate, time from 0, gaps bridged, absent channels 0."""
     time = np.arange(max(int(track.duration * rate), 1) + 1) / rate
-    values = np.nan_to_num(linear(track.time - track.time[0], track.select(OUTPUT), time))
-    return Track("weights", time, OUTPUT, values)
+    values = np.nan_to_num(resample_linear(track.time - track.time[0], track.select(OUTPUT_CHANNELS), time))
+    return Track("weights", time, OUTPUT_CHANNELS, values)
 
 
 def mirror(track: Track) -> Track:
     """Left for right; the head turns and leans the other way."""
-    even = at_rate(track)
-    return Track("weights", even.time, OUTPUT, even.values[:, _FLIP] * _TURN)
+    resampled = at_rate(track)
+    return Track("weights", resampled.time, OUTPUT_CHANNELS, resampled.values[:, _MIRROR_INDEX] * _MIRROR_SIGN)
 
 
-def time_warp(track: Track, rng: np.random.Generator, slowest: float = 0.7, fastest: float = 1.5) -> Track:
+def time_warp(track: Track, rng: np.random.Generator, min_speed: float = 0.7, max_speed: float = 1.5) -> Track:
     """Played at a speed that changes smoothly between the two."""
-    even = at_rate(track)
-    knots = max(int(even.duration / 4) + 2, 2)
-    speed = np.exp(rng.uniform(np.log(slowest), np.log(fastest), knots))
-    pace = np.interp(even.time, np.linspace(0, even.time[-1], knots), speed)
-    when = np.concatenate([[0.0], np.cumsum(2 / (pace[1:] + pace[:-1]) * np.diff(even.time))])  # each original moment comes at
-    time = np.arange(int(when[-1] * 60) + 1) / 60
-    return Track("weights", time, OUTPUT, linear(when, even.values, time))
+    resampled = at_rate(track)
+    knots = max(int(resampled.duration / 4) + 2, 2)
+    speed = np.exp(rng.uniform(np.log(min_speed), np.log(max_speed), knots))
+    frame_speed = np.interp(resampled.time, np.linspace(0, resampled.time[-1], knots), speed)
+    warped_time = np.concatenate(
+        [[0.0], np.cumsum(2 / (frame_speed[1:] + frame_speed[:-1]) * np.diff(resampled.time))]
+    )  # each original moment comes at
+    time = np.arange(int(warped_time[-1] * 60) + 1) / 60
+    return Track("weights", time, OUTPUT_CHANNELS, resample_linear(warped_time, resampled.values, time))
 
 
-def gains(track: Track, rng: np.random.Generator, least: float = 0.6, most: float = 1.4) -> Track:
+def random_gains(track: Track, rng: np.random.Generator, min_gain: float = 0.6, max_gain: float = 1.4) -> Track:
     """Every channel stronger or weaker, both sides of a pair mostly alike; never beyond 1.08, and mouthClose never gains on the jaw."""
-    even = at_rate(track)
-    gain = rng.uniform(least, most, len(OUTPUT))
-    gain = 0.75 * np.sqrt(gain * gain[_FLIP]) + 0.25 * gain
-    gain[OUTPUT.index("mouthClose")] = gain[OUTPUT.index("jawOpen")]
-    values = even.values * gain
-    values[:, : len(ARKIT)] = np.minimum(values[:, : len(ARKIT)], np.maximum(1.08, even.values[:, : len(ARKIT)]))
-    return Track("weights", even.time, OUTPUT, values)
+    resampled = at_rate(track)
+    gain = rng.uniform(min_gain, max_gain, len(OUTPUT_CHANNELS))
+    gain = 0.75 * np.sqrt(gain * gain[_MIRROR_INDEX]) + 0.25 * gain
+    gain[OUTPUT_CHANNELS.index("mouthClose")] = gain[OUTPUT_CHANNELS.index("jawOpen")]
+    values = resampled.values * gain
+    values[:, : len(ARKIT)] = np.minimum(values[:, : len(ARKIT)], np.maximum(1.08, resampled.values[:, : len(ARKIT)]))
+    return Track("weights", resampled.time, OUTPUT_CHANNELS, values)
 
 
 def offset_rest(track: Track, rng: np.random.Generator) -> Track:
     """Another resting face below the same motion: w -> rest + (1 - rest) w."""
-    even = at_rate(track)
-    rest = np.concatenate([style(rng).rest, np.zeros(len(HEAD_ANGLES))])
-    return Track("weights", even.time, OUTPUT, rest + (1 - rest) * even.values)
+    resampled = at_rate(track)
+    rest = np.concatenate([random_style(rng).rest, np.zeros(len(HEAD_ANGLES))])
+    return Track("weights", resampled.time, OUTPUT_CHANNELS, rest + (1 - rest) * resampled.values)
 
 
-def actions(track: Track, rng: np.random.Generator) -> Track:
+def add_actions(track: Track, rng: np.random.Generator) -> Track:
     """Things of their own on top: channels, alone or a few at once, that this performer never moved so. mouthClose stays with the jaw."""
-    even = at_rate(track)
-    who, canvas = style(rng), Canvas(len(even.time) / 60, 60.0)
+    resampled = at_rate(track)
+    who, timeline = random_style(rng), Timeline(len(resampled.time) / 60, 60.0)
     for _ in range(int(rng.integers(1, 4))):
-        single(canvas, 0.0, canvas.seconds, who, rng)
-    values, added = even.values.copy(), np.zeros((len(even.time), len(ARKIT)))
-    rows = min(len(canvas.values), len(added))
-    added[:rows] = canvas.values[:rows] * rng.uniform(0.4, 1.0)
+        single_channels(timeline, 0.0, timeline.seconds, who, rng)
+    values, added = resampled.values.copy(), np.zeros((len(resampled.time), len(ARKIT)))
+    overlap = min(len(timeline.values), len(added))
+    added[:overlap] = timeline.values[:overlap] * rng.uniform(0.4, 1.0)
     weights = values[:, : len(ARKIT)]
     weights = np.maximum(weights, added) if rng.uniform() < 0.3 else weights + added
-    values[:, : len(ARKIT)] = _possible(weights, even.values[:, : len(ARKIT)])
-    return Track("weights", even.time, OUTPUT, values)
+    values[:, : len(ARKIT)] = _clip_to_plausible(weights, resampled.values[:, : len(ARKIT)])
+    return Track("weights", resampled.time, OUTPUT_CHANNELS, values)
 
 
-def habits(track: Track, rng: np.random.Generator) -> Track:
+def vary_style(track: Track, rng: np.random.Generator) -> Track:
     """Another performer's habits over the same rest: every channel goes further or less far, and draws others of its region along or away, both
     sides mostly alike. mouthClose stays with the jaw."""
-    even = at_rate(track)
-    weights, n = even.values[:, : len(ARKIT)], len(ARKIT)
-    size, draw = rng.uniform(0.0, 0.35), np.zeros((n, n))
-    for region in _TOGETHER:
-        k = np.array(region)
-        draw[np.ix_(k, k)] += rng.normal(0, size, (len(k), len(k))) * (rng.uniform(size=(len(k), len(k))) < 0.12)
-    flip, jaw, close = _FLIP[:n], INDEX["jawOpen"], INDEX["mouthClose"]
-    other = draw[np.ix_(flip, flip)]
-    draw = 0.65 * (draw + other) + 0.25 * (draw - other)
-    np.fill_diagonal(draw, 0.0)
-    draw[:, jaw] *= 0.3
-    draw[close], draw[:, close] = 0.0, 0.0
+    resampled = at_rate(track)
+    weights, n = resampled.values[:, : len(ARKIT)], len(ARKIT)
+    coupling_size, coupling = rng.uniform(0.0, 0.35), np.zeros((n, n))
+    for region in _COUPLED_CHANNELS:
+        channels = np.array(region)
+        coupling[np.ix_(channels, channels)] += rng.normal(0, coupling_size, (len(channels), len(channels))) * (
+            rng.uniform(size=(len(channels), len(channels))) < 0.12
+        )
+    mirror_index, jaw, close = _MIRROR_INDEX[:n], CHANNEL_INDEX["jawOpen"], CHANNEL_INDEX["mouthClose"]
+    mirrored_coupling = coupling[np.ix_(mirror_index, mirror_index)]
+    coupling = 0.65 * (coupling + mirrored_coupling) + 0.25 * (coupling - mirrored_coupling)
+    np.fill_diagonal(coupling, 0.0)
+    coupling[:, jaw] *= 0.3
+    coupling[close], coupling[:, close] = 0.0, 0.0
     gain = np.exp(rng.normal(0, 0.35, n))
-    gain = np.sqrt(gain * gain[flip]) * (gain / gain[flip]) ** 0.12
+    gain = np.sqrt(gain * gain[mirror_index]) * (gain / gain[mirror_index]) ** 0.12
     gain[close] = gain[jaw]
     rest = np.percentile(weights, 5, axis=0)
-    active = weights - rest
-    out = rest + (active + np.clip(active, 0, None) @ draw) * gain
-    values = even.values.copy()
-    values[:, :n] = _possible(out, weights)
-    return Track("weights", even.time, OUTPUT, values)
+    motion = weights - rest
+    out = rest + (motion + np.clip(motion, 0, None) @ coupling) * gain
+    values = resampled.values.copy()
+    values[:, :n] = _clip_to_plausible(out, weights)
+    return Track("weights", resampled.time, OUTPUT_CHANNELS, values)
 
 
-def _possible(weights: np.ndarray, before: np.ndarray) -> np.ndarray:
+def _clip_to_plausible(weights: np.ndarray, reference: np.ndarray) -> np.ndarray:
     """Weights (T, 52) in range, the mouth no farther closed than the jaw is open and a little, or than it was `before` (T, 52)."""
-    close, jaw = INDEX["mouthClose"], INDEX["jawOpen"]
-    out = np.clip(weights, -0.02, np.maximum(1.08, before))
-    out[:, close] = np.minimum(out[:, close], out[:, jaw] + np.maximum(CLOSE_SLACK, before[:, close] - before[:, jaw]))
+    close, jaw = CHANNEL_INDEX["mouthClose"], CHANNEL_INDEX["jawOpen"]
+    out = np.clip(weights, -0.02, np.maximum(1.08, reference))
+    out[:, close] = np.minimum(
+        out[:, close], out[:, jaw] + np.maximum(MOUTH_CLOSE_TOLERANCE, reference[:, close] - reference[:, jaw])
+    )
     return out
 
 
 def splice(tracks: list[Track], rng: np.random.Generator, seconds: float) -> Track:
     """`seconds` put together from pieces of the tracks: the mouth of one with the brows, cheeks, eyes and head of others, cross-faded."""
-    even = [at_rate(t) for t in tracks]
+    resampled = [at_rate(t) for t in tracks]
     time = np.arange(max(int(seconds * 60), 2)) / 60
-    out = np.zeros((len(time), len(OUTPUT)))
+    out = np.zeros((len(time), len(OUTPUT_CHANNELS)))
     for region in _REGIONS:
-        columns = [OUTPUT.index(c) for c in region]
+        columns = [OUTPUT_CHANNELS.index(c) for c in region]
         at = 0
         while at < len(time):
-            source = even[int(rng.integers(len(even)))]
+            source = resampled[int(rng.integers(len(resampled)))]
             length = int(rng.uniform(3.0, 12.0) * 60)
             first = int(rng.integers(max(len(source.time) - length, 1)))
             piece = source.values[first : first + length][: len(time) - at, columns]
-            share = np.ones((len(piece), 1)) if at == 0 else rise(np.arange(len(piece)) / _FADE)[:, None]
-            before = out[at : at + len(piece), columns]
-            out[at : at + len(piece), columns] = before * (1 - share) + piece * share
+            blend = np.ones((len(piece), 1)) if at == 0 else minimum_jerk(np.arange(len(piece)) / _FADE_FRAMES)[:, None]
+            previous = out[at : at + len(piece), columns]
+            out[at : at + len(piece), columns] = previous * (1 - blend) + piece * blend
             end = at + len(piece)
             out[end:, columns] = out[end - 1, columns]  # held, for the next piece to fade from
-            at = max(end - _FADE, at + 1) if end < len(time) else end
-    return Track("weights", time, OUTPUT, out)
+            at = max(end - _FADE_FRAMES, at + 1) if end < len(time) else end
+    return Track("weights", time, OUTPUT_CHANNELS, out)

@@ -5,56 +5,72 @@ from __future__ import annotations
 import numpy as np
 from scipy.ndimage import uniform_filter1d
 
-from .canvas import INDEX, Canvas, rise, row
-from .style import Style
+from .style import PerformerStyle
+from .timeline import CHANNEL_INDEX, Timeline, minimum_jerk, weight_row
 
-_LIDS_S = 0.1  # lids follow a saccade, but not in its 30 ms
+_LID_SMOOTHING_S = 0.1  # lids follow a saccade, but not in its 30 ms
 
 
-def look(canvas: Canvas, who: Style, rng: np.random.Generator, far: float | None = None) -> None:
+def add_gaze(
+    timeline: Timeline, style: PerformerStyle, rng: np.random.Generator, gaze_spread: float | None = None
+) -> None:
     """Gaze over the whole canvas: fixations, saccades of 30 to 60 ms, now and then a slow pursuit; lids lower with it. `far`: sd of how far they look, of a
     full weight; drawn if not given."""
-    t = canvas.time
+    t = timeline.time
     yaw, pitch, at = np.zeros(len(t)), np.zeros(len(t)), 0.0
-    spread, pace = rng.uniform(0.05, 0.4), rng.uniform(0.4, 1.8)
-    spread = spread if far is None else far
-    while at < canvas.seconds:
-        first = int(at * canvas.rate)
-        move = rise((t[first:] - at) / (rng.uniform(0.6, 2.0) if rng.uniform() < 0.12 else rng.uniform(0.03, 0.07)))
-        farther = 2.0 if rng.uniform() < 0.1 else 1.0
-        yaw[first:] += move * (rng.normal(0, spread * farther) - yaw[-1])
-        pitch[first:] += move * (rng.normal(-0.05, 0.7 * spread * farther) - pitch[-1])
-        at += rng.exponential(pace) + 0.15
+    spread, fixation_s = rng.uniform(0.05, 0.4), rng.uniform(0.4, 1.8)
+    spread = spread if gaze_spread is None else gaze_spread
+    while at < timeline.seconds:
+        first = int(at * timeline.rate)
+        progress = minimum_jerk(
+            (t[first:] - at) / (rng.uniform(0.6, 2.0) if rng.uniform() < 0.12 else rng.uniform(0.03, 0.07))
+        )
+        amplitude = 2.0 if rng.uniform() < 0.1 else 1.0
+        yaw[first:] += progress * (rng.normal(0, spread * amplitude) - yaw[-1])
+        pitch[first:] += progress * (rng.normal(-0.05, 0.7 * spread * amplitude) - pitch[-1])
+        at += rng.exponential(fixation_s) + 0.15
     yaw, pitch = np.clip(yaw, -1, 1), np.clip(pitch, -1, 1)
-    for name, part in (
-        ("eyeLookOutLeft", yaw), ("eyeLookInRight", yaw), ("eyeLookInLeft", -yaw), ("eyeLookOutRight", -yaw),
-        ("eyeLookUpLeft", pitch), ("eyeLookUpRight", pitch), ("eyeLookDownLeft", -pitch), ("eyeLookDownRight", -pitch),
-    ):  # fmt: skip
-        canvas.values[:, INDEX[name]] += np.clip(part, 0, 1)
-    slow = uniform_filter1d(pitch, max(round(_LIDS_S * canvas.rate), 1), mode="nearest")
-    lids = rng.uniform(0.2, 0.5) * np.clip(-slow, 0, 1)
-    wide = rng.uniform(0.1, 0.4) * np.clip(slow, 0, 1)
+    for name, weights in (
+        ("eyeLookOutLeft", yaw),
+        ("eyeLookInRight", yaw),
+        ("eyeLookInLeft", -yaw),
+        ("eyeLookOutRight", -yaw),
+        ("eyeLookUpLeft", pitch),
+        ("eyeLookUpRight", pitch),
+        ("eyeLookDownLeft", -pitch),
+        ("eyeLookDownRight", -pitch),
+    ):
+        timeline.values[:, CHANNEL_INDEX[name]] += np.clip(weights, 0, 1)
+    lid_pitch = uniform_filter1d(pitch, max(round(_LID_SMOOTHING_S * timeline.rate), 1), mode="nearest")
+    lid_closing = rng.uniform(0.2, 0.5) * np.clip(-lid_pitch, 0, 1)
+    lid_widening = rng.uniform(0.1, 0.4) * np.clip(lid_pitch, 0, 1)
     for side in ("Left", "Right"):
-        canvas.values[:, INDEX[f"eyeBlink{side}"]] += lids
-        canvas.values[:, INDEX[f"eyeWide{side}"]] += wide
+        timeline.values[:, CHANNEL_INDEX[f"eyeBlink{side}"]] += lid_closing
+        timeline.values[:, CHANNEL_INDEX[f"eyeWide{side}"]] += lid_widening
 
 
-def blink(canvas: Canvas, who: Style, rng: np.random.Generator) -> None:
+def add_blinks(timeline: Timeline, style: PerformerStyle, rng: np.random.Generator) -> None:
     """Blinks over the whole canvas: whole, half and double ones, rarely a wink; they hide wide eyes."""
-    at, every = rng.uniform(0.2, 2.0), rng.uniform(1.2, 5.0)
-    while at < canvas.seconds - 0.4:
+    at, mean_interval = rng.uniform(0.2, 2.0), rng.uniform(1.2, 5.0)
+    while at < timeline.seconds - 0.4:
         depth = rng.uniform(0.85, 1.0) if rng.uniform() < 0.85 else rng.uniform(0.25, 0.7)
-        apex = row({"eyeBlinkLeft": depth, "eyeBlinkRight": depth * rng.uniform(0.95, 1.03)})
+        apex = weight_row({"eyeBlinkLeft": depth, "eyeBlinkRight": depth * rng.uniform(0.95, 1.03)})
         if rng.uniform() < 0.04:
-            apex[INDEX["eyeBlinkLeft" if rng.uniform() < 0.5 else "eyeBlinkRight"]] *= 0.3
-        closed = rng.uniform(0.3, 1.5) if rng.uniform() < 0.06 else rng.uniform(0.0, 0.06)
-        mask = np.flatnonzero(apex)
-        close, open_ = rng.uniform(0.085, 0.13), rng.uniform(0.12, 0.25)  # the fastest real take closes at 29 /s
-        first, last = int(at * canvas.rate), min(int((at + close + closed + open_) * canvas.rate) + 2, len(canvas.time))
-        t = canvas.time[first:last] - at
-        shape = rise(t / close) * (1 - rise((t - close - closed) / open_))
-        for k in mask:
-            canvas.values[first:last, k] = np.maximum(canvas.values[first:last, k], apex[k] * shape)
+            apex[CHANNEL_INDEX["eyeBlinkLeft" if rng.uniform() < 0.5 else "eyeBlinkRight"]] *= 0.3
+        closed_s = rng.uniform(0.3, 1.5) if rng.uniform() < 0.06 else rng.uniform(0.0, 0.06)
+        channels = np.flatnonzero(apex)
+        closing_s, opening_s = (
+            rng.uniform(0.085, 0.13),
+            rng.uniform(0.12, 0.25),
+        )  # the fastest real take closes at 29 /s
+        first, last = (
+            int(at * timeline.rate),
+            min(int((at + closing_s + closed_s + opening_s) * timeline.rate) + 2, len(timeline.time)),
+        )
+        t = timeline.time[first:last] - at
+        shape = minimum_jerk(t / closing_s) * (1 - minimum_jerk((t - closing_s - closed_s) / opening_s))
+        for k in channels:
+            timeline.values[first:last, k] = np.maximum(timeline.values[first:last, k], apex[k] * shape)
         for side in ("Left", "Right"):
-            canvas.values[first:last, INDEX[f"eyeWide{side}"]] *= 1 - shape
-        at += 0.25 if rng.uniform() < 0.08 else rng.exponential(every) + 0.5
+            timeline.values[first:last, CHANNEL_INDEX[f"eyeWide{side}"]] *= 1 - shape
+        at += 0.25 if rng.uniform() < 0.08 else rng.exponential(mean_interval) + 0.5

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.ndimage import uniform_filter1d
 
-from ..channels import ARKIT
+from ..face.channels import ARKIT
 from ..take import Track
 from .augment import at_rate
 
-_MOVING = 0.1  # a channel whose 99th percentile swings less than this around its median says nothing about correlations
+_MIN_SWING = (
+    0.1  # a channel whose 99th percentile swings less than this around its median says nothing about correlations
+)
 
 
 @dataclass(frozen=True)
@@ -27,23 +29,25 @@ class Statistics:
     correlation: np.ndarray
 
 
-def statistics(tracks: list[Track]) -> Statistics:
+def performance_statistics(tracks: list[Track]) -> Statistics:
     """Of all tracks together; correlations are means over the tracks in which both channels move."""
     values = [at_rate(t).select(ARKIT) for t in tracks]
     pooled = np.concatenate(values)
     median = np.median(pooled, axis=0)
     steps = np.concatenate([np.abs(np.diff(uniform_filter1d(v, 3, axis=0), axis=0)) * 60 for v in values])
-    parts = []
+    correlations = []
     for v in values:
-        moves = np.percentile(np.abs(v - np.median(v, axis=0)), 99, axis=0) > _MOVING
-        centred = np.where(moves, v - v.mean(0), 0.0)
+        is_moving = np.percentile(np.abs(v - np.median(v, axis=0)), 99, axis=0) > _MIN_SWING
+        centred = np.where(is_moving, v - v.mean(0), 0.0)
         scale = np.sqrt((centred**2).sum(0))
         with np.errstate(invalid="ignore", divide="ignore"):
-            parts.append(np.where(np.outer(moves, moves), centred.T @ centred / np.outer(scale, scale), np.nan))
-    stack = np.stack(parts)
-    known = ~np.isnan(stack)
+            correlations.append(
+                np.where(np.outer(is_moving, is_moving), centred.T @ centred / np.outer(scale, scale), np.nan)
+            )
+    stack = np.stack(correlations)
+    is_defined = ~np.isnan(stack)
     with np.errstate(invalid="ignore"):
-        correlation = np.where(known, stack, 0.0).sum(0) / np.where(known.any(0), known.sum(0), np.nan)
+        correlation = np.where(is_defined, stack, 0.0).sum(0) / np.where(is_defined.any(0), is_defined.sum(0), np.nan)
     return Statistics(
         median,
         np.percentile(pooled, 1, axis=0),
@@ -54,18 +58,18 @@ def statistics(tracks: list[Track]) -> Statistics:
     )
 
 
-def agreement(a: Statistics, b: Statistics) -> float:
+def correlation_agreement(a: Statistics, b: Statistics) -> float:
     """How alike channels go together in two sets: correlation of the correlations of all pairs that move in both."""
     upper = np.triu_indices(len(ARKIT), 1)
     x, y = a.correlation[upper], b.correlation[upper]
-    both = ~(np.isnan(x) | np.isnan(y))
-    return float(np.corrcoef(x[both], y[both])[0, 1]) if both.sum() > 2 else float("nan")
+    moving_in_both = ~(np.isnan(x) | np.isnan(y))
+    return float(np.corrcoef(x[moving_in_both], y[moving_in_both])[0, 1]) if moving_in_both.sum() > 2 else float("nan")
 
 
-def explained(basis: Track | list[Track], other: list[Track], components: int = 20) -> float:
+def explained_variance(basis: Track | list[Track], tracks: list[Track], components: int = 20) -> float:
     """Share of the variance of `other` within the first principal components of `basis`."""
     source = np.concatenate([at_rate(t).select(ARKIT) for t in (basis if isinstance(basis, list) else [basis])])
-    target = np.concatenate([at_rate(t).select(ARKIT) for t in other])
+    target = np.concatenate([at_rate(t).select(ARKIT) for t in tracks])
     source, target = source - source.mean(0), target - target.mean(0)
     axes = np.linalg.svd(source.T @ source)[0][:, :components]
     return float(((target @ axes) ** 2).sum() / (target**2).sum())

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..channels import ARKIT, mirrored
-from .canvas import INDEX
+from ..face.channels import ARKIT, mirrored
+from .timeline import CHANNEL_INDEX
 
 # What a camera's solver sees beside the channel that moves: (channel, companion, up to this share). Without a side: both sides, each its own.
 _COMPANIONS = (
@@ -62,72 +62,118 @@ _COMPANIONS = (
     ("mouthRight", "jawRight", 0.2),
 )
 # Resting faces reach so far; every performer draws shares of them.
-_REST = {
-    "eyeLookDown": 0.35, "jawForward": 0.16, "mouthPress": 0.15, "mouthFrown": 0.22, "mouthShrugLower": 0.2, "mouthRollLower": 0.12, "browDown": 0.25,
-    "eyeSquint": 0.2, "browInnerUp": 0.3, "eyeBlink": 0.2, "mouthClose": 0.06, "jawOpen": 0.06, "cheekPuff": 0.1, "mouthSmile": 0.12, "mouthPucker": 0.15,
-    "mouthStretch": 0.25, "mouthLowerDown": 0.08, "cheekSquint": 0.12, "noseSneer": 0.12, "mouthDimple": 0.08, "mouthUpperUp": 0.06, "mouthShrugUpper": 0.22,
-    "browOuterUp": 0.15, "mouthFunnel": 0.18, "mouthRollUpper": 0.06,
-}  # fmt: skip
+_MAX_REST = {
+    "eyeLookDown": 0.35,
+    "jawForward": 0.16,
+    "mouthPress": 0.15,
+    "mouthFrown": 0.22,
+    "mouthShrugLower": 0.2,
+    "mouthRollLower": 0.12,
+    "browDown": 0.25,
+    "eyeSquint": 0.2,
+    "browInnerUp": 0.3,
+    "eyeBlink": 0.2,
+    "mouthClose": 0.06,
+    "jawOpen": 0.06,
+    "cheekPuff": 0.1,
+    "mouthSmile": 0.12,
+    "mouthPucker": 0.15,
+    "mouthStretch": 0.25,
+    "mouthLowerDown": 0.08,
+    "cheekSquint": 0.12,
+    "noseSneer": 0.12,
+    "mouthDimple": 0.08,
+    "mouthUpperUp": 0.06,
+    "mouthShrugUpper": 0.22,
+    "browOuterUp": 0.15,
+    "mouthFunnel": 0.18,
+    "mouthRollUpper": 0.06,
+}
 # What cameras' solvers show of a relaxed face, whoever's it is: means over the calmest frames of the four takes that models may learn from.
-_TYPICAL = {
-    "mouthStretch": 0.17, "browInnerUp": 0.13, "mouthShrugUpper": 0.11, "mouthFrown": 0.09, "eyeLookDown": 0.09, "mouthRollLower": 0.09,
-    "mouthShrugLower": 0.09, "eyeSquint": 0.09, "mouthDimple": 0.08, "mouthLowerDown": 0.07, "eyeBlink": 0.07, "mouthFunnel": 0.07, "mouthRollUpper": 0.065,
-    "noseSneer": 0.05, "mouthPucker": 0.055, "jawForward": 0.055, "mouthPress": 0.04, "jawOpen": 0.04, "mouthClose": 0.04, "cheekPuff": 0.04,
+_TYPICAL_REST = {
+    "mouthStretch": 0.17,
+    "browInnerUp": 0.13,
+    "mouthShrugUpper": 0.11,
+    "mouthFrown": 0.09,
+    "eyeLookDown": 0.09,
+    "mouthRollLower": 0.09,
+    "mouthShrugLower": 0.09,
+    "eyeSquint": 0.09,
+    "mouthDimple": 0.08,
+    "mouthLowerDown": 0.07,
+    "eyeBlink": 0.07,
+    "mouthFunnel": 0.07,
+    "mouthRollUpper": 0.065,
+    "noseSneer": 0.05,
+    "mouthPucker": 0.055,
+    "jawForward": 0.055,
+    "mouthPress": 0.04,
+    "jawOpen": 0.04,
+    "mouthClose": 0.04,
+    "cheekPuff": 0.04,
     "mouthUpperUp": 0.03,
-}  # fmt: skip
+}
 
 
-def sides(stem: str) -> list[str]:
+def side_channels(stem: str) -> list[str]:
     """`mouthSmile` -> both sides; a channel of its own stays."""
-    return [stem] if stem in INDEX else [stem + "Left", stem + "Right"]
+    return [stem] if stem in CHANNEL_INDEX else [stem + "Left", stem + "Right"]
 
 
 @dataclass(frozen=True)
-class Style:
+class PerformerStyle:
     """`gain` (52,): how far each channel goes. `along` (52, 52): what comes along with it. `rest` (52,). `speech`, `speed`: strength of speech
     and pace of everything. `tremor`: size of small restless motion. `lively`: how many things happen at once."""
 
     gain: np.ndarray
-    along: np.ndarray
+    coupling: np.ndarray
     rest: np.ndarray
-    speech: float
+    speech_strength: float
     speed: float
     tremor: float
-    lively: float
+    activity: float
 
 
-def style(rng: np.random.Generator) -> Style:
+def random_style(rng: np.random.Generator) -> PerformerStyle:
     """A performer at random."""
     gain = np.exp(rng.normal(0, 0.3, len(ARKIT)))
-    even = rng.uniform(0.3, 1.0)  # how symmetric they are
-    for name, k in INDEX.items():
-        gain[k] = even * (gain[k] * gain[INDEX[mirrored(name)]]) ** 0.5 + (1 - even) * gain[k]
-    along = np.zeros((len(ARKIT), len(ARKIT)))
-    for source, companion, most in _COMPANIONS:
-        share = most * rng.beta(1.2, 1.2)
-        for a in sides(source):
-            for b in sides(companion):
+    symmetry = rng.uniform(0.3, 1.0)  # how symmetric they are
+    for name, k in CHANNEL_INDEX.items():
+        gain[k] = symmetry * (gain[k] * gain[CHANNEL_INDEX[mirrored(name)]]) ** 0.5 + (1 - symmetry) * gain[k]
+    coupling = np.zeros((len(ARKIT), len(ARKIT)))
+    for source, companion, max_share in _COMPANIONS:
+        share = max_share * rng.beta(1.2, 1.2)
+        for a in side_channels(source):
+            for b in side_channels(companion):
                 if (
                     a[-4:] == b[-4:]
                     or not (a.endswith(("Left", "Right")) and b.endswith(("Left", "Right")))
-                    or len(sides(source)) != len(sides(companion))
+                    or len(side_channels(source)) != len(side_channels(companion))
                 ):
-                    along[INDEX[a], INDEX[b]] += share * rng.uniform(0.75, 1.25)
-    cross = rng.uniform(0, 0.25)  # one side draws the other along
-    for name, k in INDEX.items():
+                    coupling[CHANNEL_INDEX[a], CHANNEL_INDEX[b]] += share * rng.uniform(0.75, 1.25)
+    cross_coupling = rng.uniform(0, 0.25)  # one side draws the other along
+    for name, k in CHANNEL_INDEX.items():
         if mirrored(name) != name and not name.startswith(("jaw", "eyeLook", "mouthLeft", "mouthRight")):
-            along[k, INDEX[mirrored(name)]] += cross
+            coupling[k, CHANNEL_INDEX[mirrored(name)]] += cross_coupling
     rest = np.zeros(len(ARKIT))
     if rng.uniform() < 0.85:
-        much = rng.uniform(0.5, 1.6)
-        for stem, value in _TYPICAL.items():
-            own = value * much * np.exp(rng.normal(0, 0.5))
-            for name in sides(stem):
-                rest[INDEX[name]] = own * rng.uniform(0.85, 1.15)
+        strength = rng.uniform(0.5, 1.6)
+        for stem, value in _TYPICAL_REST.items():
+            typical = value * strength * np.exp(rng.normal(0, 0.5))
+            for name in side_channels(stem):
+                rest[CHANNEL_INDEX[name]] = typical * rng.uniform(0.85, 1.15)
     if rng.uniform() < 0.6:
-        for stem, most in _REST.items():
+        for stem, max_share in _MAX_REST.items():
             if rng.uniform() < 0.4:
-                value = most * rng.beta(1.0, 1.6)
-                for name in sides(stem):
-                    rest[INDEX[name]] = max(rest[INDEX[name]], value * rng.uniform(0.8, 1.2))
-    return Style(gain, along, rest, rng.uniform(0.5, 1.25), rng.uniform(0.75, 1.3), rng.uniform(0.0, 0.012), rng.uniform(0.3, 1.0))
+                value = max_share * rng.beta(1.0, 1.6)
+                for name in side_channels(stem):
+                    rest[CHANNEL_INDEX[name]] = max(rest[CHANNEL_INDEX[name]], value * rng.uniform(0.8, 1.2))
+    return PerformerStyle(
+        gain,
+        coupling,
+        rest,
+        rng.uniform(0.5, 1.25),
+        rng.uniform(0.75, 1.3),
+        rng.uniform(0.0, 0.012),
+        rng.uniform(0.3, 1.0),
+    )

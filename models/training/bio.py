@@ -22,39 +22,59 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ...core.bio import features
-from ...core.bio.filters import mains_of
+from ...core.bio.filters import detect_mains
 from ...core.bio.network import KIND
-from ...core.bio.segments import AHEAD, LENGTH, gather, inside, last_feature
+from ...core.bio.segments import AHEAD, LENGTH, gather_segments, last_feature, within_recording
 from ...core.bio.signal import BioSignal
-from ...core.channels import ARKIT
 from ...core.errors import InnerfaceError
-from ...core.files import replacing
-from ...core.landmarks import kalman
-from ...core.landmarks.points import COUNT, GROUPS, LEFT_PUPIL, interocular_mm
-from ...core.landmarks.solve import calm as calm_face
+from ...core.face.channels import ARKIT
+from ...core.files import atomic_write
+from ...core.landmarks.channel_solver import find_calm_face as calm_face
+from ...core.landmarks.points import LEFT_PUPIL, POINT_COUNT, POINT_GROUPS, interocular_mm
+from ...core.numerics import point_kalman
 from ...core.take import Track
 
-_KEPT, _KEPT_LEAST_S, _GUARD_S = 0.15, 8.0, 1.0
-_LEAST_S = 30.0  # of paired data: less than that teaches nothing
-_BATCH, _EPOCHS, _RATE = 256, 30, 2e-3
-_WIDTH, _JOINED, _DROP = 32, 96, 0.25
-_BASIS, _BASIS_SHARE = 32, 0.9995  # directions that the face moves in, and the share of its variance that they hold
-_WING, _WING_BEND = 10.0, 2.0  # in % of the pupils' distance; the usual w and epsilon (papers: in pixels of a face of 256)
+_VALIDATION_SHARE, _MIN_VALIDATION_S, _VALIDATION_GAP_S = 0.15, 8.0, 1.0
+_MIN_PAIRED_S = 30.0  # of paired data: less than that teaches nothing
+_BATCH, _EPOCHS, _LEARNING_RATE = 256, 30, 2e-3
+_BRANCH_WIDTH, _TRUNK_WIDTH, _DROPOUT = 32, 96, 0.25
+_MAX_BASIS, _BASIS_VARIANCE = (
+    32,
+    0.9995,
+)  # directions that the face moves in, and the share of its variance that they hold
+_WING_WIDTH, _WING_CURVATURE = (
+    10.0,
+    2.0,
+)  # in % of the pupils' distance; the usual w and epsilon (papers: in pixels of a face of 256)
 # Augmentation: electrodes stuck on again are louder or fainter and rest at another level; slow signals wander; segments lie a feature earlier or later.
-_GAIN, _EOG_GAIN, _EOG_OFF, _REST, _REST_SHARE, _SHIFT = 0.25, 0.15, 0.15, (0.15, 6.0), 0.5, 1
-_RIDGE = 30.0
-_COUNTS = {"lids": 2.0, "pupils": 5.0}  # points that are few and move little count for more, else blinks and glances are never learned
-_STRAIGHT_STEP, _STRAIGHT_RIDGE, _CHANNEL_RIDGE = 4, 1e-2, 0.1
-_STILL = 1e-4  # variance of a channel
-_PUPILS = list(range(2 * LEFT_PUPIL, 2 * COUNT))  # columns
-_SECONDS = (0.06, 0.1, 0.15, 0.22, 0.33, 0.5)  # time constants that the Kalman filter is tried with
+_EMG_GAIN_SD, _EOG_GAIN_SD, _EOG_OFFSET_SD, _REST_POWER_RANGE, _REST_CHANGED_SHARE, _MAX_SHIFT = (
+    0.25,
+    0.15,
+    0.15,
+    (0.15, 6.0),
+    0.5,
+    1,
+)
+_LINEAR_RIDGE = 30.0
+_GROUP_WEIGHTS = {
+    "lids": 2.0,
+    "pupils": 5.0,
+}  # points that are few and move little count for more, else blinks and glances are never learned
+_PUPIL_POOLING, _PUPIL_RIDGE, _CHANNEL_RIDGE = 4, 1e-2, 0.1
+_MIN_VARIANCE = 1e-4  # variance of a channel
+_PUPIL_COLUMNS = list(range(2 * LEFT_PUPIL, 2 * POINT_COUNT))  # columns
+_TIME_CONSTANTS_S = (0.06, 0.1, 0.15, 0.22, 0.33, 0.5)  # time constants that the Kalman filter is tried with
 _OPSET = 17
 
 
-def wing(off: Tensor) -> Tensor:
+def wing_loss(error: Tensor) -> Tensor:
     """Wing loss (Feng 2018) of errors in % of the pupils' distance: w ln(1 + |x| / e) for |x| < w, beyond it |x| - C."""
-    size = off.abs()
-    return torch.where(size < _WING, _WING * torch.log1p(size / _WING_BEND), size - (_WING - _WING * math.log1p(_WING / _WING_BEND)))
+    size = error.abs()
+    return torch.where(
+        size < _WING_WIDTH,
+        _WING_WIDTH * torch.log1p(size / _WING_CURVATURE),
+        size - (_WING_WIDTH - _WING_WIDTH * math.log1p(_WING_WIDTH / _WING_CURVATURE)),
+    )
 
 
 class Branch(nn.Module):
@@ -67,22 +87,25 @@ class Branch(nn.Module):
         self.register_buffer("centre", centre[:, None])
         self.register_buffer("spread", spread[:, None])
         self.layers = nn.Sequential(
-            nn.Conv1d(inputs, _WIDTH, 7, stride=2, padding=3), nn.ReLU(),
-            nn.Conv1d(_WIDTH, _WIDTH, 5, stride=2, padding=2), nn.ReLU(),
-            nn.Conv1d(_WIDTH, _WIDTH, 5, padding=2), nn.ReLU(),
-        )  # fmt: skip
+            nn.Conv1d(inputs, _BRANCH_WIDTH, 7, stride=2, padding=3),
+            nn.ReLU(),
+            nn.Conv1d(_BRANCH_WIDTH, _BRANCH_WIDTH, 5, stride=2, padding=2),
+            nn.ReLU(),
+            nn.Conv1d(_BRANCH_WIDTH, _BRANCH_WIDTH, 5, padding=2),
+            nn.ReLU(),
+        )
 
-    def scaled(self, x: Tensor) -> Tensor:
+    def normalised(self, x: Tensor) -> Tensor:
         """Inputs (B, inputs, LENGTH) at about 1."""
         return ((x - self.centre) / self.spread).clamp(-6, 6)
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, inputs, LENGTH) -> (B, features)."""
-        x = self.layers(self.scaled(x))
+        x = self.layers(self.normalised(x))
         return torch.cat([x.mean(dim=2), x[:, :, -8:].mean(dim=2), x[:, :, -3:].mean(dim=2)], dim=1)
 
 
-class Net(nn.Module):
+class BioNet(nn.Module):
     """EMG and EOG branches, joined; the face moves in the directions that it moved in while training. Where the eyes look is so small a part of a face, and so
     nearly a linear filter of EOG, that pupils are half what ridge regression says of them (`straighten`)."""
 
@@ -93,117 +116,145 @@ class Net(nn.Module):
             return Branch(x.shape[1], _tensor(x.mean(axis=0)), _tensor(x.std(axis=0) + 0.05))
 
         self.emg, self.eog = branch(emg), branch(eog)
-        size = 6 * _WIDTH
-        self.joined = nn.Sequential(
-            nn.Dropout(_DROP), nn.Linear(size, _JOINED), nn.ReLU(), nn.Dropout(_DROP), nn.Linear(_JOINED, _JOINED), nn.ReLU(), nn.Linear(_JOINED, len(basis))
+        size = 6 * _BRANCH_WIDTH
+        self.trunk = nn.Sequential(
+            nn.Dropout(_DROPOUT),
+            nn.Linear(size, _TRUNK_WIDTH),
+            nn.ReLU(),
+            nn.Dropout(_DROPOUT),
+            nn.Linear(_TRUNK_WIDTH, _TRUNK_WIDTH),
+            nn.ReLU(),
+            nn.Linear(_TRUNK_WIDTH, len(basis)),
         )
         self.straight: Tensor
-        self.register_buffer("straight", torch.zeros(eog.shape[1] * (LENGTH // _STRAIGHT_STEP) + 1, len(_PUPILS)))
+        self.register_buffer(
+            "straight", torch.zeros(eog.shape[1] * (LENGTH // _PUPIL_POOLING) + 1, len(_PUPIL_COLUMNS))
+        )
         self.register_buffer("mean", _tensor(mean))
         self.register_buffer("basis", _tensor(basis))
 
     def forward(self, emg: Tensor, eog: Tensor) -> Tensor:
         """Segments (B, E, LENGTH), (B, O, LENGTH) -> points (B, 106); in training without what ridge regression says, which would leave nothing to learn."""
-        said = self.mean + self.joined(torch.cat([self.emg(emg), self.eog(eog)], dim=1)) @ self.basis
+        points = self.mean + self.trunk(torch.cat([self.emg(emg), self.eog(eog)], dim=1)) @ self.basis
         if self.training:
-            return said
-        pupils = self._slow(eog) @ self.straight[:-1] + self.straight[-1]
-        return torch.cat([said[:, : _PUPILS[0]], (said[:, _PUPILS[0] :] + pupils) / 2], dim=1)
+            return points
+        pupils = self._pooled_eog(eog) @ self.straight[:-1] + self.straight[-1]
+        return torch.cat([points[:, : _PUPIL_COLUMNS[0]], (points[:, _PUPIL_COLUMNS[0] :] + pupils) / 2], dim=1)
 
-    def straighten(self, eog: Tensor, points: Tensor) -> None:
+    def fit_pupil_regression(self, eog: Tensor, points: Tensor) -> None:
         """Ridge regression from slow EOG of segments (N, O, LENGTH) to the pupils of `points` (N, 106)."""
-        x, y = self._slow(eog).double(), points[:, _PUPILS].double()
-        centre, level = x.mean(dim=0), y.mean(dim=0)
+        x, y = self._pooled_eog(eog).double(), points[:, _PUPIL_COLUMNS].double()
+        centre, offset = x.mean(dim=0), y.mean(dim=0)
         x = x - centre
-        mix = torch.linalg.solve(x.T @ x + _STRAIGHT_RIDGE * len(x) * torch.eye(x.shape[1]), x.T @ (y - level))
-        self.straight.copy_(torch.cat([mix, (level - centre @ mix)[None]]))
+        coefficients = torch.linalg.solve(x.T @ x + _PUPIL_RIDGE * len(x) * torch.eye(x.shape[1]), x.T @ (y - offset))
+        self.straight.copy_(torch.cat([coefficients, (offset - centre @ coefficients)[None]]))
 
-    def _slow(self, eog: Tensor) -> Tensor:
-        return functional.avg_pool1d(self.eog.scaled(eog), _STRAIGHT_STEP).flatten(1)
+    def _pooled_eog(self, eog: Tensor) -> Tensor:
+        return functional.avg_pool1d(self.eog.normalised(eog), _PUPIL_POOLING).flatten(1)
 
 
 def _tensor(a: np.ndarray) -> Tensor:
     return torch.from_numpy(np.asarray(a, dtype=np.float32))
 
 
-class _Again:
+class _RemountAugmentation:
     """Segments as they would be if the electrodes had been stuck on anew. `resting` (C, B): the quietest power of each electrode and band, which is mostly
     noise."""
 
     def __init__(self, emg: np.ndarray, channels: int, bands: int) -> None:
         self.channels, self.bands = channels, bands
-        self.resting = np.quantile(np.exp(emg[:, : channels * bands]), 0.05, axis=0).reshape(channels, bands)
+        self.rest_power = np.quantile(np.exp(emg[:, : channels * bands]), 0.05, axis=0).reshape(channels, bands)
         self.pairs = list(itertools.combinations(range(channels), 2))
 
-    def emg(self, emg: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    def augment_emg(self, emg: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """Segments (N, E, L) with other gains and other noise at rest, and electrodes as much less alike as that noise makes them."""
         n, _, length = emg.shape
-        loud = emg[:, : self.channels * self.bands].reshape(n, self.channels, self.bands, length)
-        alike = emg[:, self.channels * self.bands :].reshape(n, len(self.pairs), self.bands, length)
-        low, high = np.log(_REST)
-        level = np.exp(rng.uniform(low, high, (n, self.channels))) - 1
-        level[rng.uniform(size=n) > _REST_SHARE] = 0.0
-        more = level[:, :, None, None] * self.resting[None, :, :, None]
-        power = np.exp(loud)
-        noisy = np.maximum(power + more, np.minimum(power, 0.2 * self.resting[None, :, :, None]))
-        change = np.log(noisy) - loud
-        drop = np.stack([np.exp(-0.5 * (change[:, a] + change[:, b])) for a, b in self.pairs], axis=1) if self.pairs else alike
-        volume = rng.normal(0, 2 * _GAIN, (n, self.channels, 1, 1))
-        return np.concatenate([(loud + change + volume).reshape(n, -1, length), np.clip(alike * drop, -1, 1).reshape(n, -1, length)], axis=1)
+        log_power = emg[:, : self.channels * self.bands].reshape(n, self.channels, self.bands, length)
+        correlation = emg[:, self.channels * self.bands :].reshape(n, len(self.pairs), self.bands, length)
+        low, high = np.log(_REST_POWER_RANGE)
+        rest_increase = np.exp(rng.uniform(low, high, (n, self.channels))) - 1
+        rest_increase[rng.uniform(size=n) > _REST_CHANGED_SHARE] = 0.0
+        added_power = rest_increase[:, :, None, None] * self.rest_power[None, :, :, None]
+        power = np.exp(log_power)
+        new_power = np.maximum(power + added_power, np.minimum(power, 0.2 * self.rest_power[None, :, :, None]))
+        log_change = np.log(new_power) - log_power
+        correlation_drop = (
+            np.stack([np.exp(-0.5 * (log_change[:, a] + log_change[:, b])) for a, b in self.pairs], axis=1)
+            if self.pairs
+            else correlation
+        )
+        log_gain = rng.normal(0, 2 * _EMG_GAIN_SD, (n, self.channels, 1, 1))
+        return np.concatenate(
+            [
+                (log_power + log_change + log_gain).reshape(n, -1, length),
+                np.clip(correlation * correlation_drop, -1, 1).reshape(n, -1, length),
+            ],
+            axis=1,
+        )
 
-    def eog(self, eog: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    def augment_eog(self, eog: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """Segments (N, O, L) with other gains, and wandered off."""
         n = len(eog)
-        return eog * np.exp(rng.normal(0, _EOG_GAIN, (n, 1, 1))) + rng.normal(0, _EOG_OFF, (n, eog.shape[1], 1))
+        return eog * np.exp(rng.normal(0, _EOG_GAIN_SD, (n, 1, 1))) + rng.normal(
+            0, _EOG_OFFSET_SD, (n, eog.shape[1], 1)
+        )
 
 
 @dataclass
-class Paired:
+class PairedFeatures:
     """`emg` (T, E), `eog` (T, O) features of the recording; per frame its segment's `last` feature, its `points` (N, 106) and, where the camera gave
     channels, its `weights` (N, 52), in order of `time` (N,)."""
 
     emg: np.ndarray
     eog: np.ndarray
-    last: np.ndarray
+    last_feature: np.ndarray
     points: np.ndarray
     time: np.ndarray
     mains_hz: float
     weights: np.ndarray | None = None
 
 
-def paired(signal: BioSignal, landmarks: Track, weights: Track | None = None) -> Paired:
+def pair_features(signal: BioSignal, landmarks: Track, weights: Track | None = None) -> PairedFeatures:
     """Frames of the video that lie within the recording, with what the electrodes picked up. Raises InnerfaceError where there are too few."""
-    mains = mains_of(signal.values, signal.rate)
-    emg, eog = features.whole(signal.values, signal.rate, mains)
+    mains = detect_mains(signal.values, signal.rate)
+    emg, eog = features.extract_features(signal.values, signal.rate, mains)
     last = last_feature(landmarks.time, signal.start)
     points = landmarks.values
-    use = inside(last, len(emg)) & np.isfinite(points).all(axis=1)
-    gone = signal.missing.any(axis=1)
-    if gone.any():
-        at = np.clip(np.round((landmarks.time - signal.start) * signal.rate).astype(int), 0, len(gone) - 1)
-        use &= ~gone[at]
-    seconds = use.sum() / max(landmarks.rate, 1e-6)
-    if seconds < _LEAST_S:
+    valid = within_recording(last, len(emg)) & np.isfinite(points).all(axis=1)
+    missing = signal.missing.any(axis=1)
+    if missing.any():
+        at = np.clip(np.round((landmarks.time - signal.start) * signal.rate).astype(int), 0, len(missing) - 1)
+        valid &= ~missing[at]
+    seconds = valid.sum() / max(landmarks.rate, 1e-6)
+    if seconds < _MIN_PAIRED_S:
         raise InnerfaceError(
-            f"{seconds:.0f} s of the two takes lie beside each other with a face and with electrodes; {_LEAST_S:.0f} s are the least, 5 minutes are good"
+            f"{seconds:.0f} s of the two takes lie beside each other with a face and with electrodes; {_MIN_PAIRED_S:.0f} s are the least, 5 minutes are good"
         )
-    return Paired(emg, eog, last[use], points[use], landmarks.time[use], mains, None if weights is None else np.nan_to_num(weights.select(ARKIT)[use]))
+    return PairedFeatures(
+        emg,
+        eog,
+        last[valid],
+        points[valid],
+        landmarks.time[valid],
+        mains,
+        None if weights is None else np.nan_to_num(weights.select(ARKIT)[valid]),
+    )
 
 
-def pooled(segments: np.ndarray) -> np.ndarray:
+def pool_segments(segments: np.ndarray) -> np.ndarray:
     """What a linear model sees of segments (N, F, LENGTH): their means at the frame, around it and over all, with a 1: (N, 3 F + 1)."""
     parts = [segments[:, :, -20:].mean(axis=2), segments[:, :, -45:-15].mean(axis=2), segments.mean(axis=2)]
     return np.concatenate([*parts, np.ones((len(segments), 1))], axis=1)
 
 
-def linear_model(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def fit_linear_model(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Ridge regression: centre and spread of inputs (N, D), and coefficients (D, 106)."""
     centre, spread = x.mean(axis=0), x.std(axis=0) + 1e-6
     centre[-1], spread[-1] = 0.0, 1.0
     z = (x - centre) / spread
-    held = _RIDGE * np.eye(z.shape[1])
-    held[-1, -1] = 1e-6
-    return centre, spread, np.linalg.solve(z.T @ z + held, z.T @ y)
+    penalty = _LINEAR_RIDGE * np.eye(z.shape[1])
+    penalty[-1, -1] = 1e-6
+    return centre, spread, np.linalg.solve(z.T @ z + penalty, z.T @ y)
 
 
 def train(
@@ -219,137 +270,210 @@ def train(
     Raises InnerfaceError."""
     torch.manual_seed(seed)
     rng, simulated = np.random.default_rng(seed), signal.simulated
-    data = paired(signal, landmarks, weights)
-    kept_s = max(_KEPT_LEAST_S, _KEPT * (data.time[-1] - data.time[0]))
-    kept = data.time > data.time[-1] - kept_s
-    learn = data.time < data.time[-1] - kept_s - _GUARD_S
-    mean = np.median(data.points[learn], axis=0)
-    _, size, directions = np.linalg.svd(data.points[learn] - mean, full_matrices=False)
-    share = np.cumsum(size**2) / max((size**2).sum(), 1e-12)
-    count = min(_BASIS, int(np.searchsorted(share, _BASIS_SHARE)) + 1)
+    data = pair_features(signal, landmarks, weights)
+    validation_s = max(_MIN_VALIDATION_S, _VALIDATION_SHARE * (data.time[-1] - data.time[0]))
+    is_validation = data.time > data.time[-1] - validation_s
+    is_training = data.time < data.time[-1] - validation_s - _VALIDATION_GAP_S
+    mean = np.median(data.points[is_training], axis=0)
+    _, size, directions = np.linalg.svd(data.points[is_training] - mean, full_matrices=False)
+    explained_share = np.cumsum(size**2) / max((size**2).sum(), 1e-12)
+    basis_size = min(_MAX_BASIS, int(np.searchsorted(explained_share, _BASIS_VARIANCE)) + 1)
     if size[0] < 1e-6:
         raise InnerfaceError("the face does not move in the camera's take; record expressions")
-    basis = directions[:count] * (size[:count, None] / math.sqrt(learn.sum()))
-    net = Net(data.emg, data.eog, mean, basis)
+    basis = directions[:basis_size] * (size[:basis_size, None] / math.sqrt(is_training.sum()))
+    net = BioNet(data.emg, data.eog, mean, basis)
     truth = data.points
 
-    def segments(which: np.ndarray, shift: int = 0) -> tuple[np.ndarray, np.ndarray]:
-        return gather(data.emg, data.last[which] + shift), gather(data.eog, data.last[which] + shift)
+    def segments_at(indices: np.ndarray, shift: int = 0) -> tuple[np.ndarray, np.ndarray]:
+        return gather_segments(data.emg, data.last_feature[indices] + shift), gather_segments(
+            data.eog, data.last_feature[indices] + shift
+        )
 
-    bands = len(features.bands(features.highest(signal.rate)))
-    counts = _tensor(np.repeat([_COUNTS.get(next(g for g, points in GROUPS.items() if k in points), 1.0) for k in range(COUNT)], 2))
-    again = _Again(data.emg, len(signal.channels), bands)
-    rows, held = np.flatnonzero(learn), np.flatnonzero(kept)
-    kept_emg, kept_eog = (_tensor(x) for x in segments(held))
-    kept_truth = _tensor(truth[held])
-    net.straighten(_tensor(segments(rows)[1]), _tensor(truth[rows]))
-    optimiser = torch.optim.AdamW(net.parameters(), lr=_RATE, weight_decay=1e-2)
-    best, best_state, began, epoch = math.inf, {k: v.clone() for k, v in net.state_dict().items()}, time.monotonic(), 0
+    bands = len(features.emg_bands(features.max_emg_hz(signal.rate)))
+    point_weights = _tensor(
+        np.repeat(
+            [
+                _GROUP_WEIGHTS.get(next(g for g, points in POINT_GROUPS.items() if k in points), 1.0)
+                for k in range(POINT_COUNT)
+            ],
+            2,
+        )
+    )
+    augmentation = _RemountAugmentation(data.emg, len(signal.channels), bands)
+    training_rows, validation_rows = np.flatnonzero(is_training), np.flatnonzero(is_validation)
+    validation_emg, validation_eog = (_tensor(x) for x in segments_at(validation_rows))
+    validation_truth = _tensor(truth[validation_rows])
+    net.fit_pupil_regression(_tensor(segments_at(training_rows)[1]), _tensor(truth[training_rows]))
+    optimiser = torch.optim.AdamW(net.parameters(), lr=_LEARNING_RATE, weight_decay=1e-2)
+    best_error, best_state, started, epoch = (
+        math.inf,
+        {k: v.clone() for k, v in net.state_dict().items()},
+        time.monotonic(),
+        0,
+    )
     while True:
-        done = max((time.monotonic() - began) / (minutes * 60), epoch / _EPOCHS)
-        if done >= 1:
+        completed = max((time.monotonic() - started) / (minutes * 60), epoch / _EPOCHS)
+        if completed >= 1:
             break
         net.train()
-        order = rng.permutation(rows)
+        order = rng.permutation(training_rows)
         for i in range(0, len(order) - _BATCH // 4, _BATCH):
-            done = max((time.monotonic() - began) / (minutes * 60), (epoch + i / len(order)) / _EPOCHS)
+            completed = max((time.monotonic() - started) / (minutes * 60), (epoch + i / len(order)) / _EPOCHS)
             for group in optimiser.param_groups:
-                group["lr"] = _RATE * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * min(done, 1.0))))
+                group["lr"] = _LEARNING_RATE * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * min(completed, 1.0))))
             which = order[i : i + _BATCH]
-            emg, eog = segments(which, int(rng.integers(-_SHIFT, _SHIFT + 1)))
-            emg, eog = again.emg(emg, rng), again.eog(eog, rng)
-            off = 100 * (net(_tensor(emg), _tensor(eog)) - _tensor(truth[which]))
-            loss = (counts * wing(off)).mean()
+            emg, eog = segments_at(which, int(rng.integers(-_MAX_SHIFT, _MAX_SHIFT + 1)))
+            emg, eog = augmentation.augment_emg(emg, rng), augmentation.augment_eog(eog, rng)
+            error = 100 * (net(_tensor(emg), _tensor(eog)) - _tensor(truth[which]))
+            loss = (point_weights * wing_loss(error)).mean()
             optimiser.zero_grad()
             loss.backward()
             nn.utils.clip_grad_norm_(net.parameters(), 5.0)
             optimiser.step()
-            progress(min(done, 1.0))
+            progress(min(completed, 1.0))
         epoch += 1
         net.eval()
         with torch.no_grad():
-            off = (net(kept_emg, kept_eog) - kept_truth).reshape(-1, COUNT, 2).norm(dim=2).mean().item()
-        if off < best:
-            best, best_state = off, {k: v.clone() for k, v in net.state_dict().items()}
+            error = (
+                (net(validation_emg, validation_eog) - validation_truth)
+                .reshape(-1, POINT_COUNT, 2)
+                .norm(dim=2)
+                .mean()
+                .item()
+            )
+        if error < best_error:
+            best_error, best_state = error, {k: v.clone() for k, v in net.state_dict().items()}
     net.load_state_dict(best_state)
     net.eval()
     with torch.no_grad():
-        guess = net(kept_emg, kept_eog).numpy().astype(np.float64)
-    unit = interocular_mm(landmarks)
+        predicted = net(validation_emg, validation_eog).numpy().astype(np.float64)
+    pupil_distance_mm = interocular_mm(landmarks)
 
-    def mae(points: np.ndarray) -> float:
-        return float(unit * np.linalg.norm((points - truth[held]).reshape(-1, COUNT, 2), axis=2).mean())
+    def mean_error_mm(points: np.ndarray) -> float:
+        return float(
+            pupil_distance_mm
+            * np.linalg.norm((points - truth[validation_rows]).reshape(-1, POINT_COUNT, 2), axis=2).mean()
+        )
 
-    live, both = (_tune(data.time[held], guess, truth[held], how) for how in (kalman.causal, kalman.smooth))
-    seen = linear_model(pooled(np.concatenate(segments(rows), axis=1)), truth[rows])
-    plain = (pooled(np.concatenate(segments(held), axis=1)) - seen[0]) / seen[1] @ seen[2]
-    calm = calm_face(truth[rows].reshape(-1, COUNT, 2)).ravel()
-    wrong = ((guess - truth[held]).reshape(-1, COUNT, 2) ** 2).sum(axis=(0, 2))
-    moved = ((truth[held] - truth[held].mean(axis=0)).reshape(-1, COUNT, 2) ** 2).sum(axis=(0, 2))
-    explained = np.clip(1 - wrong / np.maximum(moved, 1e-9), 0, 1)
+    causal_tightness, smooth_tightness = (
+        _tune_tightness(data.time[validation_rows], predicted, truth[validation_rows], how)
+        for how in (point_kalman.filter_causal, point_kalman.smooth)
+    )
+    linear_fit = fit_linear_model(
+        pool_segments(np.concatenate(segments_at(training_rows), axis=1)), truth[training_rows]
+    )
+    linear_predicted = (
+        (pool_segments(np.concatenate(segments_at(validation_rows), axis=1)) - linear_fit[0])
+        / linear_fit[1]
+        @ linear_fit[2]
+    )
+    calm_points = calm_face(truth[training_rows].reshape(-1, POINT_COUNT, 2)).ravel()
+    error_power = ((predicted - truth[validation_rows]).reshape(-1, POINT_COUNT, 2) ** 2).sum(axis=(0, 2))
+    true_power = ((truth[validation_rows] - truth[validation_rows].mean(axis=0)).reshape(-1, POINT_COUNT, 2) ** 2).sum(
+        axis=(0, 2)
+    )
+    explained = np.clip(1 - error_power / np.maximum(true_power, 1e-9), 0, 1)
     card = {
-        "data": f"{learn.sum() / max(landmarks.rate, 1e-6):.0f} s of a {'simulated ' if simulated else ''}performer's own take, "
+        "data": f"{is_training.sum() / max(landmarks.rate, 1e-6):.0f} s of a {'simulated ' if simulated else ''}performer's own take, "
         f"{landmarks.rate:.4g} faces a second",
         "electrodes": f"{', '.join(signal.channels)} at {signal.rate:.4g} Hz",
-        "bands": f"EMG 20-{features.highest(signal.rate):.0f} Hz in {bands} bands, EOG 0.05-35 Hz",
+        "bands": f"EMG 20-{features.max_emg_hz(signal.rate):.0f} Hz in {bands} bands, EOG 0.05-35 Hz",
         "mains": f"{data.mains_hz:.0f} Hz taken out" if data.mains_hz else "none found",
         "training": f"{epoch} rounds, Wing loss, seed {seed}",
         "parameters": str(sum(p.numel() for p in net.parameters())),
-        "kept": f"the last {kept_s:.0f} s, on which: network {mae(kalman.smooth(data.time[held], guess, both)):.2f} mm, linear {mae(plain):.2f}, "
-        f"mean face {mae(np.broadcast_to(truth[rows].mean(axis=0), plain.shape)):.2f}, calm face {mae(np.broadcast_to(calm, plain.shape)):.2f}",
+        "kept": f"the last {validation_s:.0f} s, on which: network {mean_error_mm(point_kalman.smooth(data.time[validation_rows], predicted, smooth_tightness)):.2f} mm, linear {mean_error_mm(linear_predicted):.2f}, "
+        f"mean face {mean_error_mm(np.broadcast_to(truth[training_rows].mean(axis=0), linear_predicted.shape)):.2f}, calm face {mean_error_mm(np.broadcast_to(calm_points, linear_predicted.shape)):.2f}",
         "licence": "the performer's own",
     }
-    about = {
-        "kind": KIND, "channels": json.dumps(signal.channels), "top_hz": repr(features.highest(signal.rate)), "mains_hz": repr(data.mains_hz),
-        "frame_hz": repr(round(landmarks.rate, 3)), "length": str(LENGTH), "ahead": str(AHEAD), "interocular_mm": repr(unit),
-        "rest": _rounded(calm.reshape(COUNT, 2)), "explained": _rounded(explained), "follow_live": _rounded(live), "follow": _rounded(both),
+    metadata = {
+        "kind": KIND,
+        "channels": json.dumps(signal.channels),
+        "top_hz": repr(features.max_emg_hz(signal.rate)),
+        "mains_hz": repr(data.mains_hz),
+        "frame_hz": repr(round(landmarks.rate, 3)),
+        "length": str(LENGTH),
+        "ahead": str(AHEAD),
+        "interocular_mm": repr(pupil_distance_mm),
+        "rest": _rounded_json(calm_points.reshape(POINT_COUNT, 2)),
+        "explained": _rounded_json(explained),
+        "follow_live": _rounded_json(causal_tightness),
+        "follow": _rounded_json(smooth_tightness),
         "simulated": "yes" if simulated else "no",
-    }  # fmt: skip
+    }
     if data.weights is not None:
-        own = _to_channels(data.points[rows], data.weights[rows])
-        said = np.clip(kalman.smooth(data.time[held], guess, both) @ own[:-1] + own[-1], 0, 1)
-        true = data.weights[held]
-        moved = true.var(axis=0)
-        shown = np.where(moved > _STILL, 1 - ((said - true) ** 2).mean(axis=0) / np.maximum(moved, _STILL), 0.0)  # nothing is known of what never moved
-        about |= {"to_channels": _rounded(own), "channels_explained": _rounded(np.clip(shown, 0, 1))}
-    _write(net, Path(out), about | {f"card.{k}": v for k, v in card.items()}, data)
+        channel_map = _fit_channel_map(data.points[training_rows], data.weights[training_rows])
+        channels_predicted = np.clip(
+            point_kalman.smooth(data.time[validation_rows], predicted, smooth_tightness) @ channel_map[:-1]
+            + channel_map[-1],
+            0,
+            1,
+        )
+        channels_truth = data.weights[validation_rows]
+        true_power = channels_truth.var(axis=0)
+        channels_explained = np.where(
+            true_power > _MIN_VARIANCE,
+            1 - ((channels_predicted - channels_truth) ** 2).mean(axis=0) / np.maximum(true_power, _MIN_VARIANCE),
+            0.0,
+        )  # nothing is known of what never moved
+        metadata |= {
+            "to_channels": _rounded_json(channel_map),
+            "channels_explained": _rounded_json(np.clip(channels_explained, 0, 1)),
+        }
+    _write(net, Path(out), metadata | {f"card.{k}": v for k, v in card.items()}, data)
     return card
 
 
-def _to_channels(points: np.ndarray, weights: np.ndarray) -> np.ndarray:
+def _fit_channel_map(points: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Ridge regression (107, 52; the last row is the constant) from points (N, 106) to a camera's channels (N, 52) of the same frames."""
-    centre, level = points.mean(axis=0), weights.mean(axis=0)
+    centre, offset = points.mean(axis=0), weights.mean(axis=0)
     x = points - centre
-    mix = np.linalg.solve(x.T @ x + _CHANNEL_RIDGE * np.eye(x.shape[1]), x.T @ (weights - level))
-    return np.concatenate([mix, (level - centre @ mix)[None]])
+    coefficients = np.linalg.solve(x.T @ x + _CHANNEL_RIDGE * np.eye(x.shape[1]), x.T @ (weights - offset))
+    return np.concatenate([coefficients, (offset - centre @ coefficients)[None]])
 
 
-def _tune(time_s: np.ndarray, guess: np.ndarray, truth: np.ndarray, how: Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]) -> np.ndarray:
+def _tune_tightness(
+    time_s: np.ndarray,
+    predicted: np.ndarray,
+    truth: np.ndarray,
+    kalman_filter: Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray],
+) -> np.ndarray:
     """Tightness (106,) of the Kalman filter, per group of points whichever comes nearest to the truth on the kept frames."""
-    tried = {s: how(time_s, guess, np.full(guess.shape[1], kalman.follow(s))) for s in _SECONDS}
-    out = np.empty(guess.shape[1])
-    for points in GROUPS.values():
+    filtered = {
+        s: kalman_filter(time_s, predicted, np.full(predicted.shape[1], point_kalman.tightness_for(s)))
+        for s in _TIME_CONSTANTS_S
+    }
+    out = np.empty(predicted.shape[1])
+    for points in POINT_GROUPS.values():
         columns = [2 * p + a for p in points for a in (0, 1)]
-        best = min(_SECONDS, key=lambda s: np.abs(tried[s][:, columns] - truth[:, columns]).mean())
-        out[columns] = kalman.follow(best)
+        best = min(_TIME_CONSTANTS_S, key=lambda s: np.abs(filtered[s][:, columns] - truth[:, columns]).mean())
+        out[columns] = point_kalman.tightness_for(best)
     return out
 
 
-def _rounded(a: np.ndarray) -> str:
+def _rounded_json(a: np.ndarray) -> str:
     return json.dumps(np.vectorize(lambda v: float(f"{v:.5g}"))(a).tolist())
 
 
-def _write(net: Net, out: Path, about: dict[str, str], data: Paired) -> None:
-    example = _tensor(gather(data.emg, data.last[:2])), _tensor(gather(data.eog, data.last[:2]))
-    with replacing(out) as temporary:
+def _write(net: BioNet, out: Path, metadata: dict[str, str], data: PairedFeatures) -> None:
+    example = (
+        _tensor(gather_segments(data.emg, data.last_feature[:2])),
+        _tensor(gather_segments(data.eog, data.last_feature[:2])),
+    )
+    with atomic_write(out) as temporary:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             torch.onnx.export(
-                net, example, str(temporary), input_names=["emg", "eog"], output_names=["points"], opset_version=_OPSET,
-                dynamic_axes={n: {0: "frames"} for n in ("emg", "eog", "points")}, dynamo=False,
-            )  # fmt: skip
+                net,
+                example,
+                str(temporary),
+                input_names=["emg", "eog"],
+                output_names=["points"],
+                opset_version=_OPSET,
+                dynamic_axes={n: {0: "frames"} for n in ("emg", "eog", "points")},
+                dynamo=False,
+            )
         model = onnx.load(str(temporary))
-        for key, value in about.items():
+        for key, value in metadata.items():
             entry = model.metadata_props.add()
             entry.key, entry.value = key, value
         onnx.save(model, str(temporary))

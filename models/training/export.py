@@ -12,55 +12,80 @@ import onnx
 import torch
 from onnx import numpy_helper
 
-from ...core.channels import ARKIT
 from ...core.errors import InnerfaceError
-from ...core.files import replacing
+from ...core.face.channels import ARKIT
+from ...core.files import atomic_write
 from ...core.imu.layout import Layout
-from ...core.imu.network import INPUTS, KIND
-from .network import CHANNELS, WINDOW, Shape, Stream, Transformer, build
+from ...core.imu.network import INPUT_COUNT, KIND
+from .network import CHANNELS, WINDOW, NetworkShape, StreamNetwork, TransformerNetwork, build
 
 _OPSET = 17
 
 
-def write(net: Stream | Transformer, path: str | Path, sites: Layout, spread: np.ndarray, explained: np.ndarray, card: dict[str, str]) -> None:
+def write(
+    net: StreamNetwork | TransformerNetwork,
+    path: str | Path,
+    sites: Layout,
+    spread: np.ndarray,
+    explained: np.ndarray,
+    card: dict[str, str],
+) -> None:
     """Write a network, whole or not at all. Chunks of any length go into a stream; `spread` and `explained` (52,) as in `core.imu.network.Network`."""
     net, shape = net.eval(), net.shape
-    names, example, axes = ["motion"], [torch.zeros(1, INPUTS, WINDOW)], {"motion": {2: "frames"}}
+    names, example, axes = ["motion"], [torch.zeros(1, INPUT_COUNT, WINDOW)], {"motion": {2: "frames"}}
     outputs = ["weights", "error"]
-    if isinstance(net, Stream):
-        names, example, outputs = [*names, "state"], [*example, net.state(1)], [*outputs, "after"]
+    if isinstance(net, StreamNetwork):
+        names, example, outputs = [*names, "state"], [*example, net.initial_state(1)], [*outputs, "after"]
     if shape.diffusion:
-        names, example, axes = [*names, "noisy", "level"], [*example, torch.zeros(1, CHANNELS, WINDOW), torch.ones(1)], axes | {"noisy": {2: "frames"}}
+        names, example, axes = (
+            [*names, "noisy", "level"],
+            [*example, torch.zeros(1, CHANNELS, WINDOW), torch.ones(1)],
+            axes | {"noisy": {2: "frames"}},
+        )
     axes |= {"weights": {2: "frames"}, "error": {2: "frames"}}
-    if not isinstance(net, Stream):  # whole windows, many at a time
+    if not isinstance(net, StreamNetwork):  # whole windows, many at a time
         axes = {name: {0: "windows"} for name in (*names, *outputs)}
-    with replacing(path) as temporary:
+    with atomic_write(path) as temporary:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             torch.onnx.export(
-                net, tuple(example), str(temporary), input_names=names, output_names=outputs, opset_version=_OPSET, dynamic_axes=axes, dynamo=False,
+                net,
+                tuple(example),
+                str(temporary),
+                input_names=names,
+                output_names=outputs,
+                opset_version=_OPSET,
+                dynamic_axes=axes,
+                dynamo=False,
                 do_constant_folding=False,
-            )  # fmt: skip
+            )
         model = onnx.load(str(temporary))
-        about = {
-            "kind": KIND, "sites": json.dumps(sites.sites), "reference": sites.reference, "channels": json.dumps(ARKIT),
-            "spread": json.dumps([round(float(s), 5) for s in spread]), "shape": json.dumps(asdict(shape)),
+        metadata = {
+            "kind": KIND,
+            "sites": json.dumps(sites.sites),
+            "reference": sites.reference,
+            "channels": json.dumps(ARKIT),
+            "spread": json.dumps([round(float(s), 5) for s in spread]),
+            "shape": json.dumps(asdict(shape)),
             "explained": json.dumps([round(float(e), 4) for e in explained]),
-            "ahead": str(shape.ahead), "window": "0" if isinstance(net, Stream) else str(WINDOW),
-        }  # fmt: skip
-        onnx.helper.set_model_props(model, about | card)
+            "ahead": str(shape.ahead),
+            "window": "0" if isinstance(net, StreamNetwork) else str(WINDOW),
+        }
+        onnx.helper.set_model_props(model, metadata | card)
         onnx.save(model, str(temporary))
 
 
-def read(path: str | Path) -> Stream | Transformer:
+def read(path: str | Path) -> StreamNetwork | TransformerNetwork:
     """The network in a file that `write` wrote, to train it further. Raises InnerfaceError."""
     try:
         model = onnx.load(str(path))
-        about = {p.key: p.value for p in model.metadata_props}
-        net = build(Shape(**json.loads(about["shape"])))
+        metadata = {p.key: p.value for p in model.metadata_props}
+        net = build(NetworkShape(**json.loads(metadata["shape"])))
         arrays = {i.name: torch.from_numpy(numpy_helper.to_array(i).copy()) for i in model.graph.initializer}
         net.load_state_dict({name: arrays[name] for name in net.state_dict()})
     except Exception as error:  # protobuf, onnx and torch each have their own
-        why = type(error).__name__
-        raise InnerfaceError(f"{path}: is no stream network that can be trained further ({why}); give a shipped one, or your own") from None
+        error_type = type(error).__name__
+        raise InnerfaceError(
+            f"{path}: is no stream network that can be trained further ({error_type}); give a shipped one, or your own"
+        ) from None
     return net

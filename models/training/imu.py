@@ -12,33 +12,41 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from ...core.channels import ARKIT, mirrored
 from ...core.errors import InnerfaceError
-from ...core.face_model import FaceModel, bundled, ict
-from ...core.files import replacing
-from ...core.imu.layout import layout
+from ...core.face.channels import ARKIT, mirrored
+from ...core.face.face_model import FaceModel, load_bundled, load_ict
+from ...core.files import atomic_write
+from ...core.imu.layout import load_layout
 from . import export
+from .example_supply import ExampleSource, SampleStore, SampleSupply
 from .linear import HELD_OUT, TRAINING_TAKES
-from .network import WINDOW, Shape, Stream, Transformer, answer, build
-from .supply import Source, Store, Supply
+from .network import WINDOW, NetworkShape, StreamNetwork, TransformerNetwork, build, predict_windows
 
-SIZES = {"tiny": (64, 10), "small": (160, 10), "full": (288, 10)}  # width and depth: 0.2, 1.1 and 3.4 million parameters
-AHEAD = 40  # frames that the offline network sees of what follows
-_LENGTH = 320
-_BATCH = {"tiny": 14, "small": 14, "full": 64}
-_TAKES = {"tiny": 300, "small": 1200, "full": 6000}
-_REUSE = {"tiny": 200.0, "small": 100.0, "full": 40.0}  # windows per take: how hard the simulator works beside the training
-_RATE, _WARM_UP, _DECAY = 1e-3, 200, 0.998
-_FINE_RATE = 2e-4
-_MILLIMETRES, _SQUARE, _ABSOLUTE = 1.0, 20.0, 2.0  # what the loss is made of
-_VERTICES = 200
+SIZES = {
+    "tiny": (64, 10),
+    "small": (160, 10),
+    "full": (288, 10),
+}  # width and depth: 0.2, 1.1 and 3.4 million parameters
+OFFLINE_LOOKAHEAD = 40  # frames that the offline network sees of what follows
+_WINDOW_FRAMES = 320
+_BATCH_SIZE = {"tiny": 14, "small": 14, "full": 64}
+_STORE_CAPACITY = {"tiny": 300, "small": 1200, "full": 6000}
+_WINDOWS_PER_TAKE = {
+    "tiny": 200.0,
+    "small": 100.0,
+    "full": 40.0,
+}  # windows per take: how hard the simulator works beside the training
+_LEARNING_RATE, _WARM_UP_STEPS, _AVERAGE_DECAY = 1e-3, 200, 0.998
+_FINE_TUNING_RATE = 2e-4
+_MILLIMETRE_WEIGHT, _SQUARE_WEIGHT, _ABSOLUTE_WEIGHT = 1.0, 20.0, 2.0  # what the loss is made of
+_SAMPLED_VERTICES = 200
 _FRESH = 40  # takes that the finished network is looked at with
 _PAIRED_SHARE = 0.8  # of the windows in fine-tuning: 4 of the performer's own to 1 simulated
 _SAVE_S, _CURVE_STEPS = 90.0, 100
 
 
 @dataclass(frozen=True)
-class Plan:
+class TrainingPlan:
     """`size`: a key of SIZES; `kind`: "stream" (a plain regressor), "diffusion" (the same with steps) or "paper" (its transformer diffusion);
     `ahead`: frames; `minutes` of training, without making the first takes; `seed`; `source` of simulated takes."""
 
@@ -46,25 +54,27 @@ class Plan:
     ahead: int
     minutes: float
     seed: int
-    source: Source
+    source: ExampleSource
     kind: str = "stream"
 
     @property
-    def shape(self) -> Shape:
+    def shape(self) -> NetworkShape:
         """Of the network. The paper's is as deep as the paper says, and of as many parameters."""
         width, depth = SIZES[self.size]
         if self.kind == "paper":
-            return Shape("transformer", 4 * round(0.28 * width), 4, 0, True)
-        return Shape("stream", width, depth, self.ahead, self.kind == "diffusion")
+            return NetworkShape("transformer", 4 * round(0.28 * width), 4, 0, True)
+        return NetworkShape("stream", width, depth, self.ahead, self.kind == "diffusion")
 
 
-class Mesh:
+class VertexDistance:
     """Weight errors (B, 52, T) as millimetres on a sample of a face's vertices (IMUSIC's PVE): (B, T)."""
 
     def __init__(self, face: FaceModel, device: torch.device) -> None:
-        rows = np.random.default_rng(0).choice(face.region, min(_VERTICES, len(face.region)), replace=False)
+        rows = np.random.default_rng(0).choice(face.region, min(_SAMPLED_VERTICES, len(face.region)), replace=False)
         rows = np.concatenate([rows, face.inner_lips.ravel()])
-        self.basis = torch.tensor(face.deltas[:, rows].reshape(len(ARKIT), -1) * 1000, dtype=torch.float32, device=device)
+        self.basis = torch.tensor(
+            face.deltas[:, rows].reshape(len(ARKIT), -1) * 1000, dtype=torch.float32, device=device
+        )
 
     def __call__(self, difference: torch.Tensor) -> torch.Tensor:
         """(B, T)."""
@@ -73,15 +83,15 @@ class Mesh:
 
 
 def losses(
-    mesh: Mesh, weights: torch.Tensor, error: torch.Tensor, truth: torch.Tensor, use: torch.Tensor
+    vertex_distance: VertexDistance, weights: torch.Tensor, error: torch.Tensor, truth: torch.Tensor, mask: torch.Tensor
 ) -> tuple[torch.Tensor, float, float]:
     """The loss, and of it the millimetres and the mean square; `use` (B, T) are the frames that count."""
-    difference, count = weights - truth, use.sum().clamp(min=1)
-    millimetres = (mesh(difference) * use).sum() / count
-    square = (difference.square().mean(1) * use).sum() / count
-    absolute = (difference.abs().mean(1) * use).sum() / count
-    judged = ((error - difference.detach().abs()).abs().mean(1) * use).sum() / count  # the median of |error|
-    total = _MILLIMETRES * millimetres + _SQUARE * square + _ABSOLUTE * absolute + judged
+    difference, count = weights - truth, mask.sum().clamp(min=1)
+    millimetres = (vertex_distance(difference) * mask).sum() / count
+    square = (difference.square().mean(1) * mask).sum() / count
+    absolute = (difference.abs().mean(1) * mask).sum() / count
+    error_estimate = ((error - difference.detach().abs()).abs().mean(1) * mask).sum() / count  # the median of |error|
+    total = _MILLIMETRE_WEIGHT * millimetres + _SQUARE_WEIGHT * square + _ABSOLUTE_WEIGHT * absolute + error_estimate
     return total, float(millimetres.detach()), float(square.detach())
 
 
@@ -90,47 +100,58 @@ def noisy_truth(truth: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     Two in five see nothing but noise, for that is where sampling starts, and with one step ends."""
     level = torch.rand(len(truth), device=truth.device)
     level = torch.where(torch.rand_like(level) < 0.4, torch.ones_like(level), level)
-    keep = torch.cos(level * np.pi / 2)[:, None, None]
-    noisy = keep * (2 * truth - 1) + torch.sqrt(1 - keep**2) * torch.randn_like(truth)
+    signal_share = torch.cos(level * np.pi / 2)[:, None, None]
+    noisy = signal_share * (2 * truth - 1) + torch.sqrt(1 - signal_share**2) * torch.randn_like(truth)
     return noisy, level
 
 
-def spread(store: Store) -> np.ndarray:
+def channel_spread(store: SampleStore) -> np.ndarray:
     """(52,) mean distance of each channel from its median in each take: what guessing a take's own median would be off by."""
-    takes = [s.weights[s.use].astype(np.float32) for s in store.takes[:400]]
+    takes = [s.weights[s.mask].astype(np.float32) for s in store.takes[:400]]
     return np.maximum(np.mean([np.abs(w - np.median(w, axis=0)).mean(0) for w in takes], axis=0), 0.01)
 
 
-def explained(net: Stream | Transformer, fresh: Store) -> np.ndarray:
+def explained_variance(net: StreamNetwork | TransformerNetwork, unseen: SampleStore) -> np.ndarray:
     """(52,) share of each channel's variance within takes that a network explains on takes that it has not seen, whatever a performer's rest
     puts it off by; 0 where nothing moves."""
-    wrong, moved, count = np.zeros(len(ARKIT)), np.zeros(len(ARKIT)), 0
-    for take in fresh.takes:
-        values, truth, use = take.inputs.astype(np.float32), take.weights.astype(np.float32), take.use.copy()
-        if isinstance(net, Stream):
+    error_power, true_power, count = np.zeros(len(ARKIT)), np.zeros(len(ARKIT)), 0
+    for take in unseen.takes:
+        values, truth, mask = take.inputs.astype(np.float32), take.weights.astype(np.float32), take.mask.copy()
+        if isinstance(net, StreamNetwork):
             rows = np.minimum(np.arange(len(values) + net.shape.ahead), len(values) - 1)
             windows = values[rows][None]
         else:
             rows = len(values) // WINDOW * WINDOW
-            windows, truth, use = values[:rows].reshape(-1, WINDOW, values.shape[1]), truth[:rows], use[:rows]
+            windows, truth, mask = values[:rows].reshape(-1, WINDOW, values.shape[1]), truth[:rows], mask[:rows]
         motion = torch.from_numpy(np.ascontiguousarray(windows.transpose(0, 2, 1)))
         with torch.no_grad():
-            start = (torch.zeros(len(motion), len(ARKIT), motion.shape[2]), torch.ones(len(motion))) if net.shape.diffusion else ()
-            weights = answer(net, motion, *start)[0].numpy().transpose(0, 2, 1).reshape(-1, len(ARKIT))[net.shape.ahead :]
-        off = (np.clip(weights, 0, 1) - truth)[use]
-        wrong += ((off - off.mean(0)) ** 2).sum(0)
-        moved += ((truth - truth[use].mean(0))[use] ** 2).sum(0)
-        count += int(use.sum())
-    share = np.where(moved > 1e-6 * count, 1 - wrong / np.maximum(moved, 1e-12), 0.0)
-    return (share + share[[ARKIT.index(mirrored(c)) for c in ARKIT]]) / 2  # both sides alike: one is not seen where the other is not
+            start = (
+                (torch.zeros(len(motion), len(ARKIT), motion.shape[2]), torch.ones(len(motion)))
+                if net.shape.diffusion
+                else ()
+            )
+            weights = (
+                predict_windows(net, motion, *start)[0]
+                .numpy()
+                .transpose(0, 2, 1)
+                .reshape(-1, len(ARKIT))[net.shape.ahead :]
+            )
+        error = (np.clip(weights, 0, 1) - truth)[mask]
+        error_power += ((error - error.mean(0)) ** 2).sum(0)
+        true_power += ((truth - truth[mask].mean(0))[mask] ** 2).sum(0)
+        count += int(mask.sum())
+    share = np.where(true_power > 1e-6 * count, 1 - error_power / np.maximum(true_power, 1e-12), 0.0)
+    return (
+        share + share[[ARKIT.index(mirrored(c)) for c in ARKIT]]
+    ) / 2  # both sides alike: one is not seen where the other is not
 
 
 def train(
-    plan: Plan,
+    plan: TrainingPlan,
     out: str | Path,
-    own: Store | None = None,
-    start: Path | None = None,
-    filling: Callable[[float], None] = lambda _: None,
+    paired_takes: SampleStore | None = None,
+    start_file: Path | None = None,
+    fill_progress: Callable[[float], None] = lambda _: None,
     progress: Callable[[float], None] = lambda _: None,
 ) -> dict[str, str]:
     """Train, write `out`, and return its card. A run that was broken off goes on where its checkpoint is.
@@ -142,84 +163,115 @@ def train(
     folder = Path(f"{out}.training")
     folder.mkdir(parents=True, exist_ok=True)
     checkpoint = folder / "checkpoint.pt"
-    net = export.read(start) if start else build(plan.shape)
-    length = _LENGTH if isinstance(net, Stream) else WINDOW
-    rate = _FINE_RATE if start else _RATE
+    net = export.read(start_file) if start_file else build(plan.shape)
+    length = _WINDOW_FRAMES if isinstance(net, StreamNetwork) else WINDOW
+    rate = _FINE_TUNING_RATE if start_file else _LEARNING_RATE
     average = build(net.shape)
     average.load_state_dict(net.state_dict())
     net, average = net.to(device), average.to(device)
     optimiser = torch.optim.AdamW(net.parameters(), lr=rate, betas=(0.9, 0.99), weight_decay=1e-3)
-    step, spent, made, curve = 0, 0.0, 0, []
-    asked = json.loads(json.dumps(asdict(plan), default=str))
+    step, seconds_spent, takes_made, curve = 0, 0.0, 0, []
+    plan_fields = json.loads(json.dumps(asdict(plan), default=str))
     if checkpoint.exists():
         saved = torch.load(checkpoint, map_location=device, weights_only=True)
-        if {k: v for k, v in saved["plan"].items() if k != "minutes"} != {k: v for k, v in asked.items() if k != "minutes"}:
+        if {k: v for k, v in saved["plan"].items() if k != "minutes"} != {
+            k: v for k, v in plan_fields.items() if k != "minutes"
+        }:
             raise InnerfaceError(f"{folder}: holds a run of another plan; delete it, or ask for the same")
         net.load_state_dict(saved["net"])
         average.load_state_dict(saved["average"])
         optimiser.load_state_dict(saved["optimiser"])
-        step, spent, made, curve = saved["step"], saved["spent"], saved["made"], saved["curve"]
-    mesh = Mesh(ict(plan.source.ict) if plan.source.ict else bundled(), device)
+        step, seconds_spent, takes_made, curve = saved["step"], saved["spent"], saved["made"], saved["curve"]
+    vertex_distance = VertexDistance(load_ict(plan.source.ict) if plan.source.ict else load_bundled(), device)
     rng = np.random.default_rng([plan.seed, step])
 
     def save() -> None:
-        with replacing(checkpoint) as temporary:
+        with atomic_write(checkpoint) as temporary:
             state = {"net": net.state_dict(), "average": average.state_dict(), "optimiser": optimiser.state_dict()}
-            torch.save(state | {"step": step, "spent": spent, "made": supply.number, "curve": curve, "plan": asked}, temporary)
-        with replacing(folder / "curve.csv") as temporary:
-            temporary.write_text("step,minutes,pve_mm,mse\n" + "".join(f"{a},{b:.2f},{c:.4f},{d:.5f}\n" for a, b, c, d in curve))
+            torch.save(
+                state
+                | {
+                    "step": step,
+                    "spent": seconds_spent,
+                    "made": supply.next_number,
+                    "curve": curve,
+                    "plan": plan_fields,
+                },
+                temporary,
+            )
+        with atomic_write(folder / "curve.csv") as temporary:
+            temporary.write_text(
+                "step,minutes,pve_mm,mse\n" + "".join(f"{a},{b:.2f},{c:.4f},{d:.5f}\n" for a, b, c, d in curve)
+            )
 
-    size, recent = _BATCH[plan.size], []
-    with Supply(plan.source, _TAKES[plan.size], _REUSE[plan.size], first=made) as supply:
-        supply.fill(_TAKES["tiny" if own else plan.size] // (4 if own else 1), filling)
-        before = saved_at = time.monotonic()
-        while spent < plan.minutes * 60:
-            source = own if own is not None and rng.uniform() < _PAIRED_SHARE else supply
-            values, truth, use = source.batch(size * _LENGTH // length, length, net.shape.ahead, rng)
-            values, truth, use = (torch.from_numpy(a).to(device) for a in (values, truth, use))
+    batch_size, recent = _BATCH_SIZE[plan.size], []
+    with SampleSupply(
+        plan.source, _STORE_CAPACITY[plan.size], _WINDOWS_PER_TAKE[plan.size], first_number=takes_made
+    ) as supply:
+        supply.fill(_STORE_CAPACITY["tiny" if paired_takes else plan.size] // (4 if paired_takes else 1), fill_progress)
+        last_time = saved_at = time.monotonic()
+        while seconds_spent < plan.minutes * 60:
+            source = paired_takes if paired_takes is not None and rng.uniform() < _PAIRED_SHARE else supply
+            values, truth, mask = source.batch(batch_size * _WINDOW_FRAMES // length, length, net.shape.ahead, rng)
+            values, truth, mask = (torch.from_numpy(a).to(device) for a in (values, truth, mask))
             for group in optimiser.param_groups:
-                done = min(spent / (plan.minutes * 60), 1.0)
-                group["lr"] = rate * min((step + 1) / _WARM_UP, 1.0) * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * done)))
+                completed = min(seconds_spent / (plan.minutes * 60), 1.0)
+                group["lr"] = (
+                    rate
+                    * min((step + 1) / _WARM_UP_STEPS, 1.0)
+                    * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * completed)))
+                )
             noise = noisy_truth(truth) if net.shape.diffusion else ()
-            weights, error = answer(net, values, *noise)
-            loss, millimetres, square = losses(mesh, weights, error, truth, use)
+            weights, error = predict_windows(net, values, *noise)
+            loss, millimetres, square = losses(vertex_distance, weights, error, truth, mask)
             optimiser.zero_grad()
             loss.backward()
             torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0)
             optimiser.step()
             step += 1
-            decay = min(_DECAY, step / (step + 10))
+            decay = min(_AVERAGE_DECAY, step / (step + 10))
             with torch.no_grad():
                 for a, b in zip(average.parameters(), net.parameters()):
                     a.mul_(decay).add_(b, alpha=1 - decay)
             recent.append((millimetres, square))
             now = time.monotonic()
-            spent += now - before
-            before = now
+            seconds_spent += now - last_time
+            last_time = now
             if step % _CURVE_STEPS == 0:
-                curve.append((step, spent / 60, float(np.mean([r[0] for r in recent])), float(np.mean([r[1] for r in recent]))))
+                curve.append(
+                    (
+                        step,
+                        seconds_spent / 60,
+                        float(np.mean([r[0] for r in recent])),
+                        float(np.mean([r[1] for r in recent])),
+                    )
+                )
                 recent = []
-            progress(min(spent / (plan.minutes * 60), 1.0))
+            progress(min(seconds_spent / (plan.minutes * 60), 1.0))
             if now - saved_at > _SAVE_S:
                 save()
                 saved_at = time.monotonic()
         save()
         card = {
-            "data": ("a performer's own take, 4 to 1 beside " if own else "") + f"{supply.number} simulated takes of up to 60 s: "
+            "data": ("a performer's own take, 4 to 1 beside " if paired_takes else "")
+            + f"{supply.next_number} simulated takes of up to 60 s: "
             + ("generated performances" if plan.source.generated else "no generated performances")
             + (f" and real takes augmented ({', '.join(TRAINING_TAKES)})" if plan.source.real else ""),
             "held out": ", ".join(HELD_OUT),
             "faces": "the bundled head" + (" and random identities of ICT-FaceKit" if plan.source.ict else ""),
-            "sensors": "simulated, between perfect and worse than rough (core/imu/examples.py)" + (", calibrated as live" if plan.source.live else ""),
+            "sensors": "simulated, between perfect and worse than rough (core/imu/examples.py)"
+            + (", calibrated as live" if plan.source.live else ""),
             "parameters": str(sum(p.numel() for p in net.parameters())),
-            "training": f"{step} steps of {size * _LENGTH // length} windows of {length} frames in {spent / 60:.0f} minutes on {device.type}",
+            "training": f"{step} steps of {batch_size * _WINDOW_FRAMES // length} windows of {length} frames in {seconds_spent / 60:.0f} minutes on {device.type}",
             "seed": str(plan.seed),
             "licence": "GPL-3.0-or-later; trained on MIT and BSD-2 data",
-        }  # fmt: skip
-        with Supply(replace(plan.source, seed=plan.seed + 1_000_000), _FRESH, 1e9) as fresh:
-            fresh.fill(_FRESH)
+        }
+        with SampleSupply(replace(plan.source, seed=plan.seed + 1_000_000), _FRESH, 1e9) as unseen:
+            unseen.fill(_FRESH)
         average = average.cpu()
-        export.write(average, out, layout(), spread(supply.store), explained(average, fresh.store), card)
+        export.write(
+            average, out, load_layout(), channel_spread(supply.store), explained_variance(average, unseen.store), card
+        )
     for file in folder.iterdir():
         if file.name != "curve.csv":
             file.unlink()

@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 
 from ...core import formats
-from ...core.channels import ARKIT
 from ...core.errors import InnerfaceError
-from ...core.face_model import FaceModel, Identities, bundled
-from ...core.imu.examples import example, random_effects
-from ...core.imu.layout import layout
-from ...core.imu.linear import LinearModel, Moments
+from ...core.face.channels import ARKIT
+from ...core.face.face_model import FaceModel, IdentityModel, load_bundled
+from ...core.imu.layout import load_layout
+from ...core.imu.linear_model import LinearModel, Moments
+from ...core.imu.simulation.examples import random_effects, simulated_example
 from ...core.performance import augment
 from ...core.performance.generate import generate
 from ...core.take import Track
@@ -21,10 +21,10 @@ from ...core.take import Track
 # Real takes that models may learn from. alex_rom_3, alex_rom_4 and MySlate_3 belong to other performers and are only ever tested on.
 TRAINING_TAKES = ("S07-001.csv", "apfel.csv", "dao.converted.csv", "FaceCapture_2020-19-7-17-03-23.converted.csv")
 HELD_OUT = ("alex_rom_3.csv", "alex_rom_4.csv", "MySlate_3_Jason_Millers_iPhone.csv")
-RIDGE = 3e-5  # of the mean moments
-_SECONDS = 60.0  # of one performance
+RIDGE_SHARE = 3e-5  # of the mean moments
+_PERFORMANCE_S = 60.0  # of one performance
 _REAL_SHARE = 0.35  # of the examples
-BUNDLED_SHARE = 0.15  # of the faces
+BUNDLED_HEAD_SHARE = 0.15  # of the faces
 
 
 def real_takes(folder: Path | None, names: tuple[str, ...] = TRAINING_TAKES) -> list[Track]:
@@ -34,25 +34,31 @@ def real_takes(folder: Path | None, names: tuple[str, ...] = TRAINING_TAKES) -> 
     return [augment.at_rate(formats.read_take(folder / name).weights(), 60.0) for name in names]
 
 
-def performance(rng: np.random.Generator, real: list[Track], share: float = _REAL_SHARE, own: float = 0.0) -> Track:
+def random_performance(
+    rng: np.random.Generator, real: list[Track], real_share: float = _REAL_SHARE, added_actions: float = 0.0
+) -> Track:
     """One performance: generated, or (`share` of them) real and augmented: mirrored, warped in time, other gains, another rest, spliced (with
     generated ones, unless all are real), with further actions on top (`own` of them)."""
-    if not real or rng.uniform() > share:
-        return generate(_SECONDS, rng)
-    made = [generate(_SECONDS, rng)] if share < 1 else []
-    track = augment.splice([*real, *made], rng, _SECONDS) if rng.uniform() < 0.5 else real[int(rng.integers(len(real)))]
+    if not real or rng.uniform() > real_share:
+        return generate(_PERFORMANCE_S, rng)
+    generated = [generate(_PERFORMANCE_S, rng)] if real_share < 1 else []
+    track = (
+        augment.splice([*real, *generated], rng, _PERFORMANCE_S)
+        if rng.uniform() < 0.5
+        else real[int(rng.integers(len(real)))]
+    )
     if rng.uniform() < 0.5:
         track = augment.mirror(track)
-    track = augment.gains(augment.time_warp(track, rng), rng)
+    track = augment.random_gains(augment.time_warp(track, rng), rng)
     if rng.uniform() < 0.3:
         track = augment.offset_rest(track, rng)
-    return augment.actions(track, rng) if own and rng.uniform() < own else track
+    return augment.add_actions(track, rng) if added_actions and rng.uniform() < added_actions else track
 
 
 def train(
     examples: int,
     seed: int,
-    faces: Identities | None,
+    faces: IdentityModel | None,
     real: list[Track],
     progress: Callable[[float], None] = lambda _: None,
 ) -> LinearModel:
@@ -60,20 +66,22 @@ def train(
 
     Raises InnerfaceError where not one take could be calibrated.
     """
-    sites = layout()
+    sites = load_layout()
     moments = Moments(tuple(s for s in sites.sites if s != sites.reference))
-    head = bundled()
+    head = load_bundled()
     for k in range(examples):
         rng = np.random.default_rng([seed, k])
-        face: FaceModel = head if faces is None or rng.uniform() < BUNDLED_SHARE else faces.face(rng)
-        made = example(performance(rng, real), face, sites, random_effects(rng, whole=True), rng)
-        if made is not None:
-            moments.add(made.motion, made.weights[:, : len(ARKIT)], made.use)
+        face: FaceModel = head if faces is None or rng.uniform() < BUNDLED_HEAD_SHARE else faces.sample(rng)
+        simulated = simulated_example(
+            random_performance(rng, real), face, sites, random_effects(rng, all_sites=True), rng
+        )
+        if simulated is not None:
+            moments.add(simulated.motion, simulated.weights[:, : len(ARKIT)], simulated.use)
         progress((k + 1) / examples)
     if not moments.frames:
         raise InnerfaceError("not one simulated take could be calibrated; raise --examples")
     card = {
-        "data": f"{examples} simulated takes of {_SECONDS:.0f} s: generated performances"
+        "data": f"{examples} simulated takes of {_PERFORMANCE_S:.0f} s: generated performances"
         + (f" and real takes augmented ({', '.join(TRAINING_TAKES)})" if real else ""),
         "held out": ", ".join(HELD_OUT),
         "faces": "the bundled head" + (" and random identities of ICT-FaceKit" if faces is not None else ""),
@@ -81,4 +89,4 @@ def train(
         "seed": str(seed),
         "licence": "GPL-3.0-or-later; trained on MIT and BSD-2 data",
     }
-    return moments.model(RIDGE, card)
+    return moments.to_model(RIDGE_SHARE, card)

@@ -5,25 +5,25 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TextIO
 
-from ...core import timecode
 from ...core.errors import InnerfaceError
-from ...core.formats.live_link_face import HEADER, line
+from ...core.formats.live_link_face import HEADER, format_row
+from ...core.take import timecode
 from ..frame import Frame, live_link_values
 from ..hub import Hub
 
-_FLUSH = 30  # rows
+_FLUSH_ROWS = 30  # rows
 
 
-class CsvFile:
+class CsvSink:
     """Timecodes count from the hub's start."""
 
     name = "csv"
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
-        self.part = self.path.with_name(self.path.name + ".part")
-        self.rows, self.last, self.problem = 0, -1.0, ""
-        self.out: TextIO | None = None
+        self.partial_path = self.path.with_name(self.path.name + ".part")
+        self.rows, self.last_time, self.problem = 0, -1.0, ""
+        self.file: TextIO | None = None
 
     async def start(self, hub: Hub) -> None:
         """Open the file. Raises InnerfaceError where it is there already, or cannot be written."""
@@ -31,40 +31,44 @@ class CsvFile:
             raise InnerfaceError(f"{self.path}: is there already, and is not overwritten; give another name")
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            self.out = open(self.part, "x", encoding="utf-8", newline="")
-            self.out.write(HEADER + "\n")
+            self.file = open(self.partial_path, "x", encoding="utf-8", newline="")
+            self.file.write(HEADER + "\n")
         except FileExistsError:
-            raise InnerfaceError(f"{self.part}: was left by a bridge that crashed, with its rows in it; rename it to a .csv, or delete it") from None
+            raise InnerfaceError(
+                f"{self.partial_path}: was left by a bridge that crashed, with its rows in it; rename it to a .csv, or delete it"
+            ) from None
         except OSError as error:
             raise InnerfaceError(f"{self.path}: cannot be written ({error.strerror}); choose another folder") from None
 
     async def stop(self) -> None:
         """The finished file takes its name; one without rows is not kept."""
-        if self.out is None:
+        if self.file is None:
             return
         try:
-            self.out.close()
+            self.file.close()
             if self.rows:
-                self.part.replace(self.path)
+                self.partial_path.replace(self.path)
             else:
-                self.part.unlink()
+                self.partial_path.unlink()
         except OSError as error:
-            self.problem = f"{self.path}: {error.strerror}; the rows are in {self.part}"
-        self.out = None
+            self.problem = f"{self.path}: {error.strerror}; the rows are in {self.partial_path}"
+        self.file = None
 
     def put(self, frame: Frame) -> None:
         """One row; a frame that is not later than the last is left out."""
-        if self.out is None or round(frame.time * timecode.TICKS) <= round(self.last * timecode.TICKS):
+        if self.file is None or round(frame.time * timecode.TICKS_PER_SECOND) <= round(
+            self.last_time * timecode.TICKS_PER_SECOND
+        ):
             return
-        self.last = frame.time
+        self.last_time = frame.time
         try:
-            self.out.write(line(frame.time, live_link_values(frame).tolist()) + "\n")
+            self.file.write(format_row(frame.time, live_link_values(frame).tolist()) + "\n")
             self.rows += 1
-            if self.rows % _FLUSH == 0:
-                self.out.flush()
+            if self.rows % _FLUSH_ROWS == 0:
+                self.file.flush()
         except OSError as error:
             self.problem = f"cannot be written ({error.strerror}); free space"
 
-    def about(self) -> str:
+    def describe(self) -> str:
         """The file."""
         return f"{self.path}, {self.rows} rows" + (f"; {self.problem}" if self.problem else "")

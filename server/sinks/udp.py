@@ -10,14 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from ...core.channels import ARKIT, LIVE_LINK_FACE
 from ...core.errors import InnerfaceError
+from ...core.face.channels import ARKIT, LIVE_LINK_FACE
 from ..frame import Frame, live_link_values
 from ..hub import Hub
-from ..wire import live_link_face, vmc
+from ..protocols import live_link_face, vmc
 
 
-class _Udp(ABC):
+class _UdpSink(ABC):
     name = ""
 
     def __init__(self, host: str, port: int) -> None:
@@ -29,9 +29,13 @@ class _Udp(ABC):
         """Open a socket. Raises InnerfaceError for an address that does not exist."""
         self.hub = hub
         try:
-            self.transport, _ = await hub.loop.create_datagram_endpoint(asyncio.DatagramProtocol, remote_addr=(self.host, self.port))
+            self.transport, _ = await hub.loop.create_datagram_endpoint(
+                asyncio.DatagramProtocol, remote_addr=(self.host, self.port)
+            )
         except OSError as error:
-            raise InnerfaceError(f"{self.name}: {self.host}:{self.port} cannot be sent to ({error.strerror or error}); mend the address") from None
+            raise InnerfaceError(
+                f"{self.name}: {self.host}:{self.port} cannot be sent to ({error.strerror or error}); mend the address"
+            ) from None
 
     async def stop(self) -> None:
         """Close the socket."""
@@ -48,12 +52,12 @@ class _Udp(ABC):
     def encode(self, frame: Frame) -> bytes:
         """A face's bytes."""
 
-    def about(self) -> str:
+    def describe(self) -> str:
         """Where it goes."""
         return f"{self.host}:{self.port}, {self.sent} faces"
 
 
-class Vmc(_Udp):
+class VmcSink(_UdpSink):
     """VMC performer: VSeeFace, VNyan, Warudo, Unity and Blender receivers. `camel`: names as ARKit's instead of PascalCase."""
 
     name = "vmc"
@@ -68,7 +72,7 @@ class Vmc(_Udp):
         return self.encoder.encode(frame.values[: len(ARKIT)], (yaw, pitch, roll))
 
 
-class LiveLink(_Udp):
+class LiveLinkSink(_UdpSink):
     """Live Link Face, version 6, as Unreal's ARKit plugin takes it. `subject`: what Unreal lists."""
 
     name = "livelink"
@@ -77,13 +81,15 @@ class LiveLink(_Udp):
         super().__init__(host, port)
         self.subject = subject
         self.id = str(uuid.uuid5(uuid.NAMESPACE_DNS, f"innerface.{subject}")).upper()  # Unreal keeps subjects by it
-        self.order = [LIVE_LINK_FACE.index(name) for name in live_link_face.ORDER]
-        self.origin = time.time() % 86_400
+        self.order = [LIVE_LINK_FACE.index(name) for name in live_link_face.UDP_ORDER]
+        self.day_offset = time.time() % 86_400
 
     def encode(self, frame: Frame) -> bytes:
         """61 values in Unreal's order."""
         values = live_link_values(frame)
         values[: len(ARKIT)] = np.clip(values[: len(ARKIT)], 0, 1)
-        count = (self.origin + frame.time) * 60
-        packet = live_link_face.Packet(self.id, self.subject, int(count), float(count % 1), 60, 1, values[self.order])
+        frame_number = (self.day_offset + frame.time) * 60
+        packet = live_link_face.Packet(
+            self.id, self.subject, int(frame_number), float(frame_number % 1), 60, 1, values[self.order]
+        )
         return live_link_face.encode(packet)

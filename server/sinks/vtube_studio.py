@@ -9,41 +9,51 @@ import math
 from pathlib import Path
 from typing import Any
 
-from ...core.channels import ARKIT, pascal
 from ...core.errors import InnerfaceError
-from ...core.files import replacing
+from ...core.face.channels import ARKIT, pascal_case
+from ...core.files import atomic_write
 from ..frame import Frame
 from ..hub import Hub
 
 PORT = 8001
 _PLUGIN, _DEVELOPER, _PREFIX = "Innerface", "The Innerface project", "IF"
 _RETRY_S = 2.0
-_ASK_S = 60.0  # for a person to click
-_DENIED = 50
+_PERMISSION_TIMEOUT_S = 60.0  # for a person to click
+_ERROR_DENIED = 50
 
 
-def parameters() -> list[str]:
+def parameter_names() -> list[str]:
     """Our own parameters' names, of 4 to 32 letters and digits."""
-    return [f"{_PREFIX}{pascal(name)}" for name in ARKIT]
+    return [f"{_PREFIX}{pascal_case(name)}" for name in ARKIT]
 
 
-def values(frame: Frame) -> list[dict[str, Any]]:
+def parameter_values(frame: Frame) -> list[dict[str, Any]]:
     """Our parameters, and VTube Studio's own that every model listens to: head angles in degrees, mouth and eyes."""
     w = dict(zip(ARKIT, frame.values.tolist()))
     yaw, pitch, roll = (math.degrees(a) for a in frame.values[len(ARKIT) :].tolist())
-    own = {
-        "FaceAngleX": yaw, "FaceAngleY": -pitch, "FaceAngleZ": roll,
+    standard = {
+        "FaceAngleX": yaw,
+        "FaceAngleY": -pitch,
+        "FaceAngleZ": roll,
         "MouthOpen": max(w["jawOpen"] - w["mouthClose"], 0.0),
-        "MouthSmile": min(max(0.5 + (w["mouthSmileLeft"] + w["mouthSmileRight"] - w["mouthFrownLeft"] - w["mouthFrownRight"]) / 4, 0.0), 1.0),
-        "EyeOpenLeft": 1 - min(w["eyeBlinkLeft"], 1.0), "EyeOpenRight": 1 - min(w["eyeBlinkRight"], 1.0),
-        "BrowLeftY": 0.5 + (w["browOuterUpLeft"] - w["browDownLeft"]) / 2, "BrowRightY": 0.5 + (w["browOuterUpRight"] - w["browDownRight"]) / 2,
-        "CheekPuff": w["cheekPuff"], "TongueOut": w["tongueOut"],
-    }  # fmt: skip
-    ours = {f"{_PREFIX}{pascal(name)}": value for name, value in w.items()}
-    return [{"id": name, "value": round(float(value), 5)} for name, value in (own | ours).items()]
+        "MouthSmile": min(
+            max(
+                0.5 + (w["mouthSmileLeft"] + w["mouthSmileRight"] - w["mouthFrownLeft"] - w["mouthFrownRight"]) / 4, 0.0
+            ),
+            1.0,
+        ),
+        "EyeOpenLeft": 1 - min(w["eyeBlinkLeft"], 1.0),
+        "EyeOpenRight": 1 - min(w["eyeBlinkRight"], 1.0),
+        "BrowLeftY": 0.5 + (w["browOuterUpLeft"] - w["browDownLeft"]) / 2,
+        "BrowRightY": 0.5 + (w["browOuterUpRight"] - w["browDownRight"]) / 2,
+        "CheekPuff": w["cheekPuff"],
+        "TongueOut": w["tongueOut"],
+    }
+    custom = {f"{_PREFIX}{pascal_case(name)}": value for name, value in w.items()}
+    return [{"id": name, "value": round(float(value), 5)} for name, value in (standard | custom).items()]
 
 
-class VTubeStudio:
+class VTubeStudioSink:
     """`token_file`: where permission is kept. The connection is made again whenever it breaks."""
 
     name = "vts"
@@ -51,9 +61,9 @@ class VTubeStudio:
     def __init__(self, host: str = "127.0.0.1", port: int = PORT, token_file: Path | None = None) -> None:
         self.uri, self.token_file = f"ws://{host}:{port}", token_file
         self.task: asyncio.Task[None] | None = None
-        self.newest: Frame | None = None
+        self.latest_frame: Frame | None = None
         self.wake = asyncio.Event()
-        self.state, self.sent, self.number = "looks for VTube Studio", 0, 0
+        self.state, self.sent, self.request_count = "looks for VTube Studio", 0, 0
 
     async def start(self, hub: Hub) -> None:
         """Begin to look for it."""
@@ -67,10 +77,10 @@ class VTubeStudio:
 
     def put(self, frame: Frame) -> None:
         """The newest face is sent when the connection is free."""
-        self.newest = frame
+        self.latest_frame = frame
         self.wake.set()
 
-    def about(self) -> str:
+    def describe(self) -> str:
         """How far it is."""
         return f"{self.uri}, {self.state}, {self.sent} faces"
 
@@ -91,57 +101,77 @@ class VTubeStudio:
             await asyncio.sleep(_RETRY_S)
 
     async def _session(self, socket: Any) -> None:
-        token = self._token()
+        token = self._load_token()
         for _ in range(2):
             if not token:
                 self.state = "asks for permission: click Allow in VTube Studio"
-                token = (await self._ask(socket, "AuthenticationTokenRequest", self._who(), _ASK_S))["authenticationToken"]
-                self._keep(str(token))
-            said = await self._ask(socket, "AuthenticationRequest", self._who() | {"authenticationToken": token})
-            if said.get("authenticated"):
+                token = (
+                    await self._request(socket, "AuthenticationTokenRequest", self._identity(), _PERMISSION_TIMEOUT_S)
+                )["authenticationToken"]
+                self._save_token(str(token))
+            reply = await self._request(
+                socket, "AuthenticationRequest", self._identity() | {"authenticationToken": token}
+            )
+            if reply.get("authenticated"):
                 break
             token = ""  # taken back, or another computer's
         else:
             raise InnerfaceError("VTube Studio refuses the plugin; allow Innerface in its settings")
-        for name in parameters():
-            wanted = {"parameterName": name, "explanation": "ARKit shape, from Innerface", "min": 0, "max": 1, "defaultValue": 0}
-            await self._ask(socket, "ParameterCreationRequest", wanted)
+        for name in parameter_names():
+            parameter = {
+                "parameterName": name,
+                "explanation": "ARKit shape, from Innerface",
+                "min": 0,
+                "max": 1,
+                "defaultValue": 0,
+            }
+            await self._request(socket, "ParameterCreationRequest", parameter)
         self.state = "connected"
         while True:
             with contextlib.suppress(TimeoutError):  # parameters fall back when nobody sets them for a second
                 await asyncio.wait_for(self.wake.wait(), 0.5)
             self.wake.clear()
-            if self.newest is not None:
-                data = {"faceFound": self.newest.seen, "mode": "set", "parameterValues": values(self.newest)}
-                await self._ask(socket, "InjectParameterDataRequest", data)
+            if self.latest_frame is not None:
+                data = {
+                    "faceFound": self.latest_frame.seen,
+                    "mode": "set",
+                    "parameterValues": parameter_values(self.latest_frame),
+                }
+                await self._request(socket, "InjectParameterDataRequest", data)
                 self.sent += 1
 
-    async def _ask(self, socket: Any, kind: str, data: dict[str, Any], seconds: float = 5.0) -> dict[str, Any]:
-        self.number += 1
-        request = {"apiName": "VTubeStudioPublicAPI", "apiVersion": "1.0", "requestID": f"innerface{self.number}", "messageType": kind, "data": data}
+    async def _request(self, socket: Any, kind: str, data: dict[str, Any], timeout: float = 5.0) -> dict[str, Any]:
+        self.request_count += 1
+        request = {
+            "apiName": "VTubeStudioPublicAPI",
+            "apiVersion": "1.0",
+            "requestID": f"innerface{self.request_count}",
+            "messageType": kind,
+            "data": data,
+        }
         await socket.send(json.dumps(request))
         while True:
-            answer = json.loads(await asyncio.wait_for(socket.recv(), seconds))
+            answer = json.loads(await asyncio.wait_for(socket.recv(), timeout))
             if answer.get("requestID") == request["requestID"]:
                 break
         if answer.get("messageType") == "APIError":
             problem = answer.get("data", {})
-            if problem.get("errorID") == _DENIED:
+            if problem.get("errorID") == _ERROR_DENIED:
                 raise InnerfaceError("permission was denied; allow Innerface in VTube Studio's plugin settings")
             raise InnerfaceError(f"VTube Studio: {str(problem.get('message', 'an error'))[:120]}")
         return answer["data"]
 
-    def _who(self) -> dict[str, str]:
+    def _identity(self) -> dict[str, str]:
         return {"pluginName": _PLUGIN, "pluginDeveloper": _DEVELOPER}
 
-    def _token(self) -> str:
+    def _load_token(self) -> str:
         try:
             return self.token_file.read_text(encoding="utf-8").strip()[:64] if self.token_file is not None else ""
         except OSError:
             return ""
 
-    def _keep(self, token: str) -> None:
+    def _save_token(self, token: str) -> None:
         if self.token_file is not None:
-            with replacing(self.token_file) as temporary:
+            with atomic_write(self.token_file) as temporary:
                 temporary.write_text(token, encoding="utf-8")
             self.token_file.chmod(0o600)

@@ -12,19 +12,19 @@ import numpy as np
 
 from ...core.errors import InnerfaceError
 from ..hub import Hub
-from ..messages import Bio
-from .inputs import Inputs
+from ..messages import BioSample
+from .board_inputs import BoardInputs
 
 _POLL_S, _RETRY_S = 0.02, 2.0
 
 
-class _Polled(ABC):
+class _PolledSource(ABC):
     """A library that is asked in a thread."""
 
     name = ""
 
     def __init__(self) -> None:
-        self.ending = threading.Event()
+        self.stop_event = threading.Event()
         self.thread: threading.Thread | None = None
         self.problem = ""
 
@@ -37,12 +37,12 @@ class _Polled(ABC):
 
     async def stop(self) -> None:
         """Disconnect."""
-        self.ending.set()
+        self.stop_event.set()
         if self.thread is not None:
             await asyncio.to_thread(self.thread.join, 3.0)
 
     def _run(self) -> None:
-        while not self.ending.wait(_POLL_S):
+        while not self.stop_event.wait(_POLL_S):
             try:
                 if self.problem:
                     self.connect()
@@ -52,12 +52,12 @@ class _Polled(ABC):
                     self.hub.receive_soon(self.name, message)
             except Exception as error:  # the libraries' own errors share no base; a board that comes back goes on
                 if not self.problem:
-                    self._leave()
+                    self._disconnect_quietly()
                 self.problem = f"lost ({error}); looked for again"
-                self.ending.wait(_RETRY_S)
-        self._leave()
+                self.stop_event.wait(_RETRY_S)
+        self._disconnect_quietly()
 
-    def _leave(self) -> None:
+    def _disconnect_quietly(self) -> None:
         with contextlib.suppress(Exception):
             self.disconnect()
 
@@ -70,18 +70,18 @@ class _Polled(ABC):
         """Close it."""
 
     @abstractmethod
-    def poll(self) -> Bio | None:
+    def poll(self) -> BioSample | None:
         """What has come since the last time."""
 
 
-class BrainFlow(_Polled):
+class BrainFlowSource(_PolledSource):
     """`board`: BrainFlow's number (-1: its synthetic board) or name; `parameters`: of BrainFlowInputParams, such as serial_port; `inputs`: that are worn."""
 
     name = "brainflow"
 
-    def __init__(self, board: str, parameters: dict[str, str] | None = None, inputs: Inputs | None = None) -> None:
+    def __init__(self, board: str, parameters: dict[str, str] | None = None, inputs: BoardInputs | None = None) -> None:
         super().__init__()
-        self.asked, self.parameters, self.inputs = board, parameters or {}, inputs or Inputs()
+        self.board_name, self.parameters, self.inputs = board, parameters or {}, inputs or BoardInputs()
         self.count = 0
 
     def connect(self) -> None:
@@ -93,12 +93,14 @@ class BrainFlow(_Polled):
         except (ImportError, OSError) as error:
             raise InnerfaceError(f"brainflow does not load ({error}); pip install 'innerface[boards]'") from None
         try:
-            number = int(self.asked)
+            number = int(self.board_name)
         except ValueError:
             names = {b.name.removesuffix("_BOARD").lower(): b.value for b in BoardIds}
-            if self.asked.lower() not in names:
-                raise InnerfaceError(f"brainflow board '{self.asked}': give its number, or one of {', '.join(sorted(names))}") from None
-            number = names[self.asked.lower()]
+            if self.board_name.lower() not in names:
+                raise InnerfaceError(
+                    f"brainflow board '{self.board_name}': give its number, or one of {', '.join(sorted(names))}"
+                ) from None
+            number = names[self.board_name.lower()]
         params = BrainFlowInputParams()
         for key, value in self.parameters.items():
             if not hasattr(params, key):
@@ -112,7 +114,9 @@ class BrainFlow(_Polled):
             self.board.prepare_session()
             self.board.start_stream()
         except BrainFlowError as error:
-            raise InnerfaceError(f"brainflow board {self.asked}: does not connect ({error}); check that it is on, its port and its radio") from None
+            raise InnerfaceError(
+                f"brainflow board {self.board_name}: does not connect ({error}); check that it is on, its port and its radio"
+            ) from None
         self.number = number
 
     def disconnect(self) -> None:
@@ -125,7 +129,7 @@ class BrainFlow(_Polled):
         except BrainFlowError:
             pass
 
-    def poll(self) -> Bio | None:
+    def poll(self) -> BioSample | None:
         """All samples since the last time, in uV as BrainFlow gives them."""
         data = self.board.get_board_data()
         if not data.shape[1]:
@@ -133,22 +137,24 @@ class BrainFlow(_Polled):
         values = data[self.rows].T
         self.count += len(values)
         columns = tuple(f"exg{k + 1}" for k in range(len(self.rows)))
-        return self.inputs.of(Bio(f"board {self.number}", columns, np.ascontiguousarray(values), self.rate, self.count / self.rate))
+        return self.inputs.select(
+            BioSample(f"board {self.number}", columns, np.ascontiguousarray(values), self.rate, self.count / self.rate)
+        )
 
-    def about(self) -> str:
+    def describe(self) -> str:
         """The board."""
-        return f"BrainFlow board {self.asked}" + (f"; {self.problem}" if self.problem else "")
+        return f"BrainFlow board {self.board_name}" + (f"; {self.problem}" if self.problem else "")
 
 
-class Lsl(_Polled):
+class LslSource(_PolledSource):
     """The LSL stream of this name or type, at a rate that it declares, in uV; `inputs`: its channels that are worn."""
 
     name = "lsl"
-    _FIND_S = 5.0
+    _FIND_TIMEOUT_S = 5.0
 
-    def __init__(self, stream: str, inputs: Inputs | None = None) -> None:
+    def __init__(self, stream: str, inputs: BoardInputs | None = None) -> None:
         super().__init__()
-        self.stream, self.inputs = stream, inputs or Inputs()
+        self.stream, self.inputs = stream, inputs or BoardInputs()
 
     def connect(self) -> None:
         """Find the stream. Raises InnerfaceError."""
@@ -156,12 +162,18 @@ class Lsl(_Polled):
             import pylsl
         except (ImportError, RuntimeError) as error:
             raise InnerfaceError(f"pylsl does not load ({error}); pip install 'innerface[lab]'") from None
-        found = pylsl.resolve_byprop("name", self.stream, 1, self._FIND_S / 2) or pylsl.resolve_byprop("type", self.stream, 1, self._FIND_S / 2)
-        if not found:
-            raise InnerfaceError(f"lsl: no stream is called '{self.stream}' or of this type; start it, or check that both computers share a network")
-        info = found[0]
+        streams = pylsl.resolve_byprop("name", self.stream, 1, self._FIND_TIMEOUT_S / 2) or pylsl.resolve_byprop(
+            "type", self.stream, 1, self._FIND_TIMEOUT_S / 2
+        )
+        if not streams:
+            raise InnerfaceError(
+                f"lsl: no stream is called '{self.stream}' or of this type; start it, or check that both computers share a network"
+            )
+        info = streams[0]
         if not 1 <= info.nominal_srate() <= 50_000 or info.channel_count() > 256:
-            raise InnerfaceError(f"lsl: '{self.stream}' has {info.channel_count()} channels at {info.nominal_srate():g} Hz; a regular stream is needed")
+            raise InnerfaceError(
+                f"lsl: '{self.stream}' has {info.channel_count()} channels at {info.nominal_srate():g} Hz; a regular stream is needed"
+            )
         self.inputs.check(info.channel_count())
         self.rate, self.columns = float(info.nominal_srate()), tuple(f"ch{k + 1}" for k in range(info.channel_count()))
         self.inlet = pylsl.StreamInlet(info, processing_flags=pylsl.proc_clocksync | pylsl.proc_dejitter)
@@ -170,13 +182,15 @@ class Lsl(_Polled):
         """Close the inlet."""
         self.inlet.close_stream()
 
-    def poll(self) -> Bio | None:
+    def poll(self) -> BioSample | None:
         """All samples since the last time."""
         chunk, stamps = self.inlet.pull_chunk(0.0, 4096)
         if not stamps:
             return None
-        return self.inputs.of(Bio(self.stream, self.columns, np.array(chunk, dtype=np.float64), self.rate, float(stamps[-1])))
+        return self.inputs.select(
+            BioSample(self.stream, self.columns, np.array(chunk, dtype=np.float64), self.rate, float(stamps[-1]))
+        )
 
-    def about(self) -> str:
+    def describe(self) -> str:
         """The stream."""
         return f"LSL stream {self.stream}" + (f"; {self.problem}" if self.problem else "")

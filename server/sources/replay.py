@@ -8,18 +8,18 @@ from pathlib import Path
 import numpy as np
 
 from ...core import formats
-from ...core.bio.signal import rate_of
+from ...core.bio.signal import sample_rate
 from ...core.errors import InnerfaceError
 from ...core.imu.signal import from_track
 from ...core.take import Track
 from ..hub import Hub
-from ..messages import Bio, Face, Imu
+from ..messages import BioSample, FaceSample, ImuSample
 
-_TURN_S = 0.004  # the longest that the loop is kept from others
+_MAX_BLOCK_S = 0.004  # the longest that the loop is kept from others
 _BATCH_S = 0.02  # of biosignals, which boards send in batches, too
 
 
-class Replay:
+class ReplaySource:
     """`speed`: 1 is real time. `loop`: over and over."""
 
     name = "file"
@@ -29,7 +29,7 @@ class Replay:
             raise InnerfaceError(f"file: speed={speed:g}: give a number from 0.01 to 1000")
         self.path, self.speed, self.loop = Path(path), speed, loop
         self.task: asyncio.Task[None] | None = None
-        self.done = asyncio.Event()
+        self.finished = asyncio.Event()
 
     async def start(self, hub: Hub) -> None:
         """Read the take and begin. Raises InnerfaceError."""
@@ -42,7 +42,7 @@ class Replay:
         if self.speed != 1 and any(t.kind == "biosignal" for t in tracks):
             hub.note(f"{self.path.name}: electrodes make a face at speed=1 only")
         self.task = hub.loop.create_task(self._play(hub, tracks))
-        self.task.add_done_callback(hub._broken)
+        self.task.add_done_callback(hub.on_task_done)
 
     async def stop(self) -> None:
         """End."""
@@ -51,59 +51,69 @@ class Replay:
 
     async def _play(self, hub: Hub, tracks: list[Track]) -> None:
         count_by_kind = {kind: sum(t.kind == kind for t in tracks) for kind in ("imu", "weights", "biosignal")}
-        kinds = {"imu": _Imu, "weights": _Rows, "biosignal": _Batches}
-        readers = [kinds[t.kind](t, f" {k}" if count_by_kind[t.kind] > 1 else "") for k, t in enumerate(tracks)]
-        first = min(float(t.time[0]) for t in tracks)
-        order = sorted((float(tracks[k].time[row]), k, row) for k, reader in enumerate(readers) for row in reader.rows)
-        count, turn = 0, hub.now()
+        reader_types = {"imu": _ImuReader, "weights": _FaceReader, "biosignal": _BioReader}
+        readers = [reader_types[t.kind](t, f" {k}" if count_by_kind[t.kind] > 1 else "") for k, t in enumerate(tracks)]
+        first_time = min(float(t.time[0]) for t in tracks)
+        schedule = sorted(
+            (float(tracks[k].time[row]), k, row) for k, reader in enumerate(readers) for row in reader.rows
+        )
+        count, last_yield = 0, hub.now()
         while True:
-            begin = hub.now()
-            for at, k, row in order:
-                ahead = (at - first) / self.speed - (hub.now() - begin)
-                if ahead > 0.001:
-                    await asyncio.sleep(ahead)
-                elif hub.now() - turn > _TURN_S:
+            start = hub.now()
+            for at, k, row in schedule:
+                wait = (at - first_time) / self.speed - (hub.now() - start)
+                if wait > 0.001:
+                    await asyncio.sleep(wait)
+                elif hub.now() - last_yield > _MAX_BLOCK_S:
                     await asyncio.sleep(0)
-                    turn = hub.now()
+                    last_yield = hub.now()
                 # a device's clock that runs with the replay: at another speed, samples lie as close as they come
-                hub.receive(self.name, readers[k].message(self.path.name, row, (at - first) / self.speed + begin, count))
+                hub.receive(
+                    self.name, readers[k].message(self.path.name, row, (at - first_time) / self.speed + start, count)
+                )
                 count += 1
             if not self.loop:
                 break
-        self.done.set()
+        self.finished.set()
 
-    def about(self) -> str:
+    def describe(self) -> str:
         """The file."""
         return f"{self.path}, {self.speed:g} x real time" + (", over and over" if self.loop else "")
 
 
-class _Imu:
-    def __init__(self, track: Track, part: str) -> None:
-        self.signal, self.part, self.rows = from_track(track), part.strip(), range(len(track.time))
+class _ImuReader:
+    def __init__(self, track: Track, suffix: str) -> None:
+        self.signal, self.suffix, self.rows = from_track(track), suffix.strip(), range(len(track.time))
 
-    def message(self, name: str, row: int, time: float, count: int) -> Imu:
+    def message(self, name: str, row: int, time: float, count: int) -> ImuSample:
         s = self.signal
-        return Imu(name, s.sites, s.rotation[row], s.acceleration[row], time, None, s.linear, s.up, part=self.part)
+        return ImuSample(
+            name, s.sites, s.rotation[row], s.acceleration[row], time, None, s.linear, s.up, substream=self.suffix
+        )
 
 
-class _Rows:
-    def __init__(self, track: Track, part: str) -> None:
-        self.track, self.part, self.rows = track, part, range(len(track.time))
+class _FaceReader:
+    def __init__(self, track: Track, suffix: str) -> None:
+        self.track, self.suffix, self.rows = track, suffix, range(len(track.time))
 
-    def message(self, name: str, row: int, time: float, count: int) -> Face:
+    def message(self, name: str, row: int, time: float, count: int) -> FaceSample:
         values = self.track.values[row]
-        return Face(name + self.part, {c: float(v) for c, v in zip(self.track.columns, values) if np.isfinite(v)}, time)
+        return FaceSample(
+            name + self.suffix, {c: float(v) for c, v in zip(self.track.columns, values) if np.isfinite(v)}, time
+        )
 
 
-class _Batches:
+class _BioReader:
     """`rows`: the last of each batch."""
 
-    def __init__(self, track: Track, part: str) -> None:
-        self.track, self.part = track, part
-        self.rate = rate_of(track) if len(track.time) > 1 else 250.0
+    def __init__(self, track: Track, suffix: str) -> None:
+        self.track, self.suffix = track, suffix
+        self.rate = sample_rate(track) if len(track.time) > 1 else 250.0
         batch = np.floor((track.time - track.time[0]) / max(_BATCH_S, 1 / self.rate)).astype(int)
         self.rows = [*np.flatnonzero(np.diff(batch)).tolist(), len(batch) - 1]
-        self.first = dict(zip(self.rows, [0, *(row + 1 for row in self.rows)]))
+        self.first_row = dict(zip(self.rows, [0, *(row + 1 for row in self.rows)]))
 
-    def message(self, name: str, row: int, time: float, count: int) -> Bio:
-        return Bio(name + self.part, self.track.columns, self.track.values[self.first[row] : row + 1], self.rate, time)
+    def message(self, name: str, row: int, time: float, count: int) -> BioSample:
+        return BioSample(
+            name + self.suffix, self.track.columns, self.track.values[self.first_row[row] : row + 1], self.rate, time
+        )

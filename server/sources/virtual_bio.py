@@ -11,22 +11,22 @@ import numpy as np
 
 from ...core import formats
 from ...core.bio import signal
-from ...core.bio.simulate import BLINKS, CLENCHES, PRESETS, RELAX_S, simulate
-from ...core.channels import ARKIT
+from ...core.bio.simulation.simulate import BITE_TIMES_S, BLINK_TIMES_S, LEAD_IN_S, PRESETS, simulate
 from ...core.errors import InnerfaceError
-from ...core.performance.posed import posed
+from ...core.face.channels import ARKIT
+from ...core.performance.pose_sequence import pose_sequence
 from ...core.take import Take, Track
 from ..hub import Hub
-from ..messages import Bio
+from ..messages import BioSample
 
 _POSED_S, _POSED_TAKE = 120.0, 1  # its networks are trained on take 0
-_CALM_S, _ASIDE_S = 6.0, 0.35  # a calm face before the performance; what lies around gestures
+_CALM_S, _MARGIN_S = 6.0, 0.35  # a calm face before the performance; what lies around gestures
 _BATCH_S = 0.032
-_MOST_BATCHES = 30  # that are sent at once after the computer was busy
+_MAX_CATCH_UP_BATCHES = 30  # that are sent at once after the computer was busy
 
 
 @dataclass(frozen=True)
-class Worn:
+class VirtualBioOptions:
     """`seed`: the person; `preset` of their electrodes; `ear`; `mount`: stuck on for the so-manieth time; `loss`: share of batches; `disconnect` (every s,
     for s): it vanishes now and then; `flat`: a channel whose wire is broken."""
 
@@ -44,104 +44,119 @@ class VirtualBio:
 
     name = "virtual-bio"
 
-    def __init__(self, take: str | Path | None = None, worn: Worn | None = None) -> None:
-        self.take, self.worn = take, worn or Worn()
-        w = self.worn
+    def __init__(self, take: str | Path | None = None, options: VirtualBioOptions | None = None) -> None:
+        self.take, self.options = take, options or VirtualBioOptions()
+        w = self.options
         if w.preset not in PRESETS:
             raise InnerfaceError(f"virtual-bio: preset={w.preset}: give one of {', '.join(PRESETS)}")
         if w.ear not in ("left", "right"):
             raise InnerfaceError(f"virtual-bio: ear={w.ear}: give left or right")
         if not (0 <= w.loss < 1 and w.seed >= 0 and w.mount >= 0 and w.disconnect[0] > w.disconnect[1] >= 0):
-            raise InnerfaceError("virtual-bio: loss is a share below 1, seed and mount count from 0, disconnect=EVERY:FOR is in seconds, such as 20:3")
+            raise InnerfaceError(
+                "virtual-bio: loss is a share below 1, seed and mount count from 0, disconnect=EVERY:FOR is in seconds, such as 20:3"
+            )
         self.task: asyncio.Task[None] | None = None
-        self.begin = 0
-        self.cues: dict[str, tuple[int, int]] = {}  # rows at which it does what it may be asked for, and at which that ends
-        self.row, self.until = 0, -1
+        self.performance_start = 0
+        self.prompt_rows: dict[
+            str, tuple[int, int]
+        ] = {}  # rows at which it does what it may be asked for, and at which that ends
+        self.row, self.gesture_end = 0, -1
 
     async def start(self, hub: Hub) -> None:
         """Simulate the performance and begin to send. Raises InnerfaceError."""
-        self.heard = await asyncio.to_thread(self._signal)
-        if self.worn.flat:
-            if self.worn.flat not in self.heard.channels:
-                raise InnerfaceError(f"virtual-bio: flat={self.worn.flat}: give one of {', '.join(self.heard.channels)}")
-            self.heard.values[:, self.heard.channels.index(self.worn.flat)] = 0.0
-        self.row = self.cues.get("relax", (0, 0))[0]
+        self.bio_signal = await asyncio.to_thread(self._simulate)
+        if self.options.flat:
+            if self.options.flat not in self.bio_signal.channels:
+                raise InnerfaceError(
+                    f"virtual-bio: flat={self.options.flat}: give one of {', '.join(self.bio_signal.channels)}"
+                )
+            self.bio_signal.values[:, self.bio_signal.channels.index(self.options.flat)] = 0.0
+        self.row = self.prompt_rows.get("relax", (0, 0))[0]
         self.task = hub.loop.create_task(self._send(hub))
-        self.task.add_done_callback(hub._broken)
+        self.task.add_done_callback(hub.on_task_done)
 
     async def stop(self) -> None:
         """End."""
         if self.task is not None:
             self.task.cancel()
 
-    def _signal(self) -> signal.BioSignal:
-        w = self.worn
-        take = Take("posed", {"weights": posed(_POSED_S, w.seed, _POSED_TAKE)}) if self.take is None else formats.read_take(self.take)
+    def _simulate(self) -> signal.BioSignal:
+        w = self.options
+        take = (
+            Take("posed", {"weights": pose_sequence(_POSED_S, w.seed, _POSED_TAKE)})
+            if self.take is None
+            else formats.read_take(self.take)
+        )
         if any(t.kind == signal.KIND for t in take.tracks.values()):
-            return signal.even(signal.bio_track(take))
-        acted = _with_calm(take.weights())
-        heard = signal.even(simulate(acted, PRESETS[w.preset], w.seed, w.mount, w.ear).tracks["biosignal"])
+            return signal.to_uniform_rate(signal.bio_track(take))
+        performed = _prepend_calm(take.weights())
+        bio_signal = signal.to_uniform_rate(
+            simulate(performed, PRESETS[w.preset], w.seed, w.mount, w.ear).tracks["biosignal"]
+        )
 
         def row(at: float) -> int:
-            return round((RELAX_S + at) * heard.rate)
+            return round((LEAD_IN_S + at) * bio_signal.rate)
 
-        self.begin = row(_CALM_S)
-        self.cues = {"relax": (row(0), row(_CALM_S) - 1), "calibrate": (row(0), row(_CALM_S) - 1)} | {
-            what: (row(times[0] - _ASIDE_S), row(times[-1] + _ASIDE_S)) for what, times in (("blink", BLINKS), ("bite", CLENCHES))
+        self.performance_start = row(_CALM_S)
+        self.prompt_rows = {"relax": (row(0), row(_CALM_S) - 1), "calibrate": (row(0), row(_CALM_S) - 1)} | {
+            action: (row(times[0] - _MARGIN_S), row(times[-1] + _MARGIN_S))
+            for action, times in (("blink", BLINK_TIMES_S), ("bite", BITE_TIMES_S))
         }
-        return heard
+        return bio_signal
 
-    def cue(self, what: str) -> None:
+    def prompt(self, action: str) -> None:
         """Do what is asked: relax, bite or blink; then rest and go on performing. Recorded electrodes cannot."""
-        if what in self.cues:
-            self.row, self.until = self.cues[what]
+        if action in self.prompt_rows:
+            self.row, self.gesture_end = self.prompt_rows[action]
 
     async def _send(self, hub: Hub) -> None:
-        w, h, rng = self.worn, self.heard, np.random.default_rng(self.worn.seed)
-        size = max(round(_BATCH_S * h.rate), 1)
-        began, sent, lost = hub.now(), 0, 0
+        w, h, rng = self.options, self.bio_signal, np.random.default_rng(self.options.seed)
+        batch_size = max(round(_BATCH_S * h.rate), 1)
+        start_time, sent, lost = hub.now(), 0, 0
         while True:
-            due = int((hub.now() - began) * h.rate) // size
-            if due - sent // size > _MOST_BATCHES:  # the computer slept: what was due meanwhile is never sent
-                began += (due - sent // size) * size / h.rate
+            batches_due = int((hub.now() - start_time) * h.rate) // batch_size
+            if (
+                batches_due - sent // batch_size > _MAX_CATCH_UP_BATCHES
+            ):  # the computer slept: what was due meanwhile is never sent
+                start_time += (batches_due - sent // batch_size) * batch_size / h.rate
                 continue
-            while sent // size < due:
-                values, sent = self._next(size), sent + size
+            while sent // batch_size < batches_due:
+                values, sent = self._next_samples(batch_size), sent + batch_size
                 at = sent / h.rate
                 if rng.uniform() < w.loss or at % w.disconnect[0] > w.disconnect[0] - w.disconnect[1]:
-                    lost += size
+                    lost += batch_size
                     continue
                 if lost < h.rate:  # its counter tells how many never came
                     values = np.concatenate([np.full((lost, values.shape[1]), np.nan), values])
                 lost = 0
-                hub.receive(self.name, Bio("virtual wearer (simulated)", h.channels, values, h.rate, at))
-            await asyncio.sleep(max(began + (sent + size) / h.rate - hub.now(), 0.001))
+                hub.receive(self.name, BioSample("virtual wearer (simulated)", h.channels, values, h.rate, at))
+            await asyncio.sleep(max(start_time + (sent + batch_size) / h.rate - hub.now(), 0.001))
 
-    def _next(self, count: int) -> np.ndarray:
+    def _next_samples(self, count: int) -> np.ndarray:
         """The next samples (count, C) of what it does."""
-        parts = []
+        chunks = []
         while count:
-            end = self.until if self.until > self.row else len(self.heard.values)
-            part = self.heard.values[self.row : self.row + min(count, end - self.row)]
-            parts.append(part)
-            count, self.row = count - len(part), self.row + len(part)
-            if self.row == self.until and "relax" in self.cues:  # a gesture is over: rest, then perform
-                self.row, self.until = self.cues["relax"][0], -1
-            elif self.row >= len(self.heard.values):
-                self.row = self.begin
-        return np.concatenate(parts)
+            end = self.gesture_end if self.gesture_end > self.row else len(self.bio_signal.values)
+            chunk = self.bio_signal.values[self.row : self.row + min(count, end - self.row)]
+            chunks.append(chunk)
+            count, self.row = count - len(chunk), self.row + len(chunk)
+            if self.row == self.gesture_end and "relax" in self.prompt_rows:  # a gesture is over: rest, then perform
+                self.row, self.gesture_end = self.prompt_rows["relax"][0], -1
+            elif self.row >= len(self.bio_signal.values):
+                self.row = self.performance_start
+        return np.concatenate(chunks)
 
-    def about(self) -> str:
+    def describe(self) -> str:
         """What is simulated."""
-        what = f"the take {self.take}" if self.take else f"posed expressions of person {self.worn.seed}"
-        return f"a simulated performer with two simulated electrodes at the {self.worn.ear} ear, {what}"
+        description = f"the take {self.take}" if self.take else f"posed expressions of person {self.options.seed}"
+        return f"a simulated performer with two simulated electrodes at the {self.options.ear} ear, {description}"
 
 
-def _with_calm(truth: Track) -> Track:
+def _prepend_calm(truth: Track) -> Track:
     """The performance after a few seconds of a calm face; time from 0."""
     rate = max(truth.rate, 1.0)
-    own = np.nan_to_num(truth.select(ARKIT))
-    calm = own[own.sum(axis=1).argmin()]
+    weights = np.nan_to_num(truth.select(ARKIT))
+    calm = weights[weights.sum(axis=1).argmin()]
     count = round(_CALM_S * rate)
     time = np.concatenate([np.arange(count) / rate, truth.time - truth.time[0] + count / rate])
-    return Track("weights", time, ARKIT, np.concatenate([np.repeat(calm[None], count, axis=0), own]))
+    return Track("weights", time, ARKIT, np.concatenate([np.repeat(calm[None], count, axis=0), weights]))

@@ -7,11 +7,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-import innerface.blender_addon.bundled_head
-import innerface.blender_addon.face
-import innerface.blender_addon.keying
-import innerface.blender_addon.live
-import innerface.blender_addon.settings
+import innerface.blender_addon.animation.keying
+import innerface.blender_addon.character.bundled_head
+import innerface.blender_addon.character.face
+import innerface.blender_addon.live.session
+import innerface.blender_addon.properties.settings
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -38,8 +38,8 @@ def scene():
 @pytest.fixture
 def head(scene):
     """The bundled head in the scene, as a face."""
-    innerface.blender_addon.bundled_head.add(scene.collection)
-    return innerface.blender_addon.face.find_face(list(scene.objects))
+    innerface.blender_addon.character.bundled_head.add(scene.collection)
+    return innerface.blender_addon.character.face.find_face(list(scene.objects))
 
 
 @pytest.fixture
@@ -53,13 +53,13 @@ def addon(scene, tmp_path):
             bpy.context.preferences.addons.new().module = "innerface"
         package = __import__("innerface")
         package.register()
-    settings = innerface.blender_addon.settings.preferences()
+    settings = innerface.blender_addon.properties.settings.preferences()
     for name in settings.bl_rna.properties.keys():  # noqa: SIM118
         if name not in ("rna_type", "bl_idname"):
             settings.property_unset(name)
     settings.takes_folder, settings.countdown, settings.preroll = str(tmp_path / "takes"), 0.0, 0.0
     yield bpy
-    live = innerface.blender_addon.live.live
+    live = innerface.blender_addon.live.session.session
     live.disconnect(wait=True)
     live.problem = ""
     if not installed:
@@ -90,7 +90,12 @@ def second():
         pytest.skip("ufbx is not here: the second reader of FBX runs beside the bpy wheel ('python3 build.py test')")
 
     def read(path):
-        said = subprocess.run([python, str(ROOT / "tests" / "readers" / "read_second.py"), str(path)], capture_output=True, text=True, check=False)
+        said = subprocess.run(
+            [python, str(ROOT / "tests" / "readers" / "read_second.py"), str(path)],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         assert said.returncode == 0, said.stderr[-2000:]
         return json.loads(said.stdout)
 
@@ -116,7 +121,7 @@ def make_mesh(scene, name, keys, parent=None):
 
 def key_and_play(face, *arguments, **options):
     """Key a track and put it on the face, as the command and the operator do."""
-    keying = innerface.blender_addon.keying
+    keying = innerface.blender_addon.animation.keying
     keyed = keying.key_track(face, *arguments, **options)
     keyed.notes += keying.play(face, keyed)
     return keyed

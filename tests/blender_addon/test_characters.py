@@ -1,15 +1,15 @@
 """Five characters as they come in the wild, from the take to the file and back."""
 
-import innerface.blender_addon.back_out
-import innerface.blender_addon.export
-import innerface.blender_addon.face
-import innerface.blender_addon.settings
-import innerface.cli.benches.characters
-import innerface.core.channels
-import innerface.core.frames
+import innerface.blender_addon.character.face
+import innerface.blender_addon.export.export_take
+import innerface.blender_addon.export.exporters
+import innerface.blender_addon.properties.settings
+import innerface.cli.dev.benches.characters
+import innerface.core.animation.frames
+import innerface.core.face.channels
 import innerface.core.performance
-import innerface.core.resample
 import innerface.core.take
+import innerface.core.take.resample
 import numpy as np
 import pytest
 
@@ -23,12 +23,12 @@ def character(scene, tmp_path):
     """`character(name)` -> the face, in the scene."""
     import bpy
 
-    innerface.blender_addon.settings.register_data()
+    innerface.blender_addon.properties.settings.register_data()
 
     def make(name):
-        innerface.cli.benches.characters.CHARACTERS[name](scene, tmp_path)
+        innerface.cli.dev.benches.characters.CHARACTERS[name](scene, tmp_path)
         bpy.context.view_layer.update()
-        return innerface.blender_addon.face.find_face(list(scene.objects))
+        return innerface.blender_addon.character.face.find_face(list(scene.objects))
 
     return make
 
@@ -53,20 +53,22 @@ def test_a_take_comes_back_out_of_every_character_as_it_went_in(addon, scene, ch
     if name == "control rig":
         addon.context.view_layer.objects.active = face.meshes[0].object
         assert addon.ops.innerface.mapping_driven() == {"FINISHED"}
-        face = innerface.blender_addon.face.find_face(list(scene.objects))
-        assert {t.kind for t in face.mapping.live} == {"property"}
-    track = innerface.core.performance.perform(3).weights()
+        face = innerface.blender_addon.character.face.find_face(list(scene.objects))
+        assert {t.kind for t in face.mapping.active_targets} == {"property"}
+    track = innerface.core.performance.demo_performance(3).weights()
     keyed = key_and_play(face, track, "take", scene)
     scene.frame_end = keyed.frames - 1
-    found = innerface.blender_addon.back_out.read_back(face, scene)
-    want = innerface.core.frames.on_frames(track, track.time[0] + np.arange(keyed.frames) / 24)
+    found = innerface.blender_addon.export.export_take.export_take(face, scene)
+    want = innerface.core.animation.frames.resample_to_frames(track, track.time[0] + np.arange(keyed.frames) / 24)
     got = found.take.weights()
-    heard = [k for k, c in enumerate(innerface.core.channels.ARKIT) if c not in face.unmatched_channels()]
+    heard = [k for k, c in enumerate(innerface.core.face.channels.ARKIT) if c not in face.unmatched_channels()]
     assert np.allclose(got.time, track.time[0] + np.arange(keyed.frames) / 24)
     limit = np.clip(want[:, heard], 0, 1) if name != "control rig" else want[:, heard]
     assert np.abs(got.values[:, :52][:, heard] - limit).max() < 2e-3
     assert found.residual < 2e-3
-    angles = innerface.core.resample.linear(track.time, track.select(("headYaw", "headPitch", "headRoll")), got.time)
+    angles = innerface.core.take.resample.resample_linear(
+        track.time, track.select(("headYaw", "headPitch", "headRoll")), got.time
+    )
     assert np.abs(got.values[:, 52:] - angles).max() < 1e-3
 
 
@@ -100,7 +102,7 @@ def test_jaw_and_eyes_of_a_character_creator_figure_turn_the_right_way(scene, ch
 
 def test_driven_keys_are_never_keyed_silently_and_their_controls_are_offered(addon, scene, character):
     face = character("control rig")
-    track = innerface.core.performance.perform(3).weights()
+    track = innerface.core.performance.demo_performance(3).weights()
     keyed = key_and_play(face, track, "take", scene)
     said = " ".join(keyed.notes)
     assert "ControlRig" in said and "Key What Drives Them" in said
@@ -108,12 +110,12 @@ def test_driven_keys_are_never_keyed_silently_and_their_controls_are_offered(add
     assert key.animation_data.action is None
     addon.context.view_layer.objects.active = face.meshes[0].object
     addon.ops.innerface.mapping_driven()
-    face = innerface.blender_addon.face.find_face(list(scene.objects))
+    face = innerface.blender_addon.character.face.find_face(list(scene.objects))
     key_and_play(face, track, "again", scene)
     frame = int(np.argmax(track.column("jawOpen")) / track.rate * 24)
     scene.frame_set(frame)
-    want = innerface.core.frames.on_frames(track, track.time[0] + np.arange(frame + 1) / 24)[-1]
-    got = np.array([key.key_blocks[c].value for c in innerface.core.channels.ARKIT])
+    want = innerface.core.animation.frames.resample_to_frames(track, track.time[0] + np.arange(frame + 1) / 24)[-1]
+    got = np.array([key.key_blocks[c].value for c in innerface.core.face.channels.ARKIT])
     assert np.abs(got - np.clip(want, 0, 1)).max() < 2e-3
 
 
@@ -125,19 +127,21 @@ def test_every_character_arrives_whole_in_the_file(addon, scene, character, thre
     if name == "control rig":
         addon.context.view_layer.objects.active = face.meshes[0].object
         addon.ops.innerface.mapping_driven()
-        face = innerface.blender_addon.face.find_face(list(scene.objects))
-    track = innerface.core.performance.perform(3).weights()
+        face = innerface.blender_addon.character.face.find_face(list(scene.objects))
+    track = innerface.core.performance.demo_performance(3).weights()
     keyed = key_and_play(face, track, "the take", scene)
     scene.frame_end = 120
     before = {o.name: o for o in scene.objects}
-    getattr(innerface.blender_addon.export, f"export_{kind}")(face, scene, tmp_path / f"x.{kind}")
+    getattr(innerface.blender_addon.export.exporters, f"export_{kind}")(face, scene, tmp_path / f"x.{kind}")
     assert {o.name: o for o in scene.objects} == before and len(addon.data.scenes) == 1
     found = three(tmp_path / f"x.{kind}")
     (clip,) = found["clips"]
     assert clip["name"].endswith("the take") and found["skinned"] >= (4 if name == "parts" else 1)
-    want = np.clip(innerface.core.frames.on_frames(track, track.time[0] + np.arange(keyed.frames) / 24), 0, 1)
-    arkit = innerface.core.channels.ARKIT
-    names = {t.channel: t.name for t in face.mapping.live if t.kind == "key"} or {c: c for c in arkit}
+    want = np.clip(
+        innerface.core.animation.frames.resample_to_frames(track, track.time[0] + np.arange(keyed.frames) / 24), 0, 1
+    )
+    arkit = innerface.core.face.channels.ARKIT
+    names = {t.channel: t.name for t in face.mapping.active_targets if t.kind == "key"} or {c: c for c in arkit}
     checked = 0
     for channel, key in names.items():
         curve = clip["curves"].get(key)
@@ -149,6 +153,10 @@ def test_every_character_arrives_whole_in_the_file(addon, scene, character, thre
         assert np.abs(np.interp(np.arange(121), at, curve["values"]) - column).max() < 1e-3, key
         checked += 1
     assert checked > 25
-    turns = {n.split(".")[-1] for n, c in clip["rotations"].items() if np.ptp(np.array(c["values"]).reshape(-1, 4), axis=0).max() > 0.01}
+    turns = {
+        n.split(".")[-1]
+        for n, c in clip["rotations"].items()
+        if np.ptp(np.array(c["values"]).reshape(-1, 4), axis=0).max() > 0.01
+    }
     head = "CC_Base_Head" if name == "character creator" else "head"
     assert head in turns and (name != "character creator" or {"CC_Base_JawRoot"} <= turns)

@@ -1,11 +1,11 @@
 """The main job on a real take, as the issue of every animator: it must work in every Blender."""
 
+import innerface.blender_addon.animation.curves
 import innerface.blender_addon.compat
-import innerface.blender_addon.curves
-import innerface.blender_addon.export
-import innerface.core.channels
+import innerface.blender_addon.export.exporters
+import innerface.core.animation.frames
+import innerface.core.face.channels
 import innerface.core.formats
-import innerface.core.frames
 import numpy as np
 import pytest
 
@@ -20,18 +20,18 @@ def test_a_real_take_is_keyed_whole_at_23_976(data, scene, head, name):
     fcurves = innerface.blender_addon.compat.fcurves_of(keyed.actions[0], head.meshes[0].key)
     frames = np.arange(keyed.frames)
     at = track.time[0] + frames * 1001 / 24000
-    want = innerface.core.frames.on_frames(track, at)
+    want = innerface.core.animation.frames.resample_to_frames(track, at)
     for channel in ("jawOpen", "eyeBlinkLeft", "mouthSmileRight", "mouthClose", "browInnerUp"):
-        curve = fcurves.find(innerface.blender_addon.curves.shape_key_path(channel))
-        got = innerface.blender_addon.curves.sample(curve, frames)
-        assert np.abs(got - want[:, innerface.core.channels.ARKIT.index(channel)]).max() < 1e-5, channel
+        curve = fcurves.find(innerface.blender_addon.animation.curves.shape_key_path(channel))
+        got = innerface.blender_addon.animation.curves.sample_curve(curve, frames)
+        assert np.abs(got - want[:, innerface.core.face.channels.ARKIT.index(channel)]).max() < 1e-5, channel
 
 
 def test_exports_of_a_real_take_are_written(data, scene, head, tmp_path):
     track = innerface.core.formats.read_take(data / "arkit" / "MySlate_3_Jason_Millers_iPhone.csv").weights()
     keyed = key_and_play(head, track, "MySlate", scene)
     scene.frame_end = keyed.frames - 1
-    innerface.blender_addon.export.export_fbx(head, scene, tmp_path / "x.fbx")
-    innerface.blender_addon.export.export_glb(head, scene, tmp_path / "x.glb")
+    innerface.blender_addon.export.exporters.export_fbx(head, scene, tmp_path / "x.fbx")
+    innerface.blender_addon.export.exporters.export_glb(head, scene, tmp_path / "x.glb")
     assert (tmp_path / "x.fbx").read_bytes()[:18] == b"Kaydara FBX Binary"
     assert (tmp_path / "x.glb").read_bytes()[:4] == b"glTF"

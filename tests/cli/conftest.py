@@ -1,16 +1,15 @@
 """A take, a take of simulated sensors, and what commands say, for the commands' tests."""
 
-
 import pytest
 from innerface.cli import main
 from innerface.core import formats
-from innerface.core.performance import perform
+from innerface.core.performance import demo_performance
 
 
 @pytest.fixture
 def song(tmp_path):
     path = tmp_path / "song.csv"
-    formats.write_take(perform(1), path)
+    formats.write_take(demo_performance(1), path)
     return path
 
 
@@ -18,8 +17,23 @@ def song(tmp_path):
 def sensors(tmp_path_factory):
     """A simulated sensor take of the made-up performance, and the truth."""
     folder = tmp_path_factory.mktemp("sensors")
-    formats.write_take(perform(1), folder / "song.csv")
-    assert main(["simulate", "imu", str(folder / "song.csv"), "--out", str(folder / "t.imu.csv"), "--face", "bundled", "--seed", "3"]) == 0
+    formats.write_take(demo_performance(1), folder / "song.csv")
+    assert (
+        main(
+            [
+                "simulate",
+                "imu",
+                str(folder / "song.csv"),
+                "--out",
+                str(folder / "t.imu.csv"),
+                "--face",
+                "bundled",
+                "--seed",
+                "3",
+            ]
+        )
+        == 0
+    )
     return folder / "t.imu.csv", folder / "song.csv"
 
 
@@ -27,7 +41,15 @@ def sensors(tmp_path_factory):
 def worn(tmp_path_factory):
     """Simulated electrodes of 40 s of posed expressions, and the performance."""
     folder = tmp_path_factory.mktemp("worn")
-    arguments = ["simulate", "bio", "posed:40:3", "--out", str(folder / "t.bio.csv"), "--weights-out", str(folder / "t.csv")]
+    arguments = [
+        "simulate",
+        "bio",
+        "posed:40:3",
+        "--out",
+        str(folder / "t.bio.csv"),
+        "--weights-out",
+        str(folder / "t.csv"),
+    ]
     assert main(arguments) == 0
     return folder / "t.bio.csv", folder / "t.csv"
 

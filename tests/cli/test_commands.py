@@ -3,7 +3,7 @@ import json
 import pytest
 from innerface.cli import main
 from innerface.core import formats
-from innerface.core.performance import perform
+from innerface.core.performance import demo_performance
 
 from .conftest import outputs, told
 
@@ -13,7 +13,7 @@ def test_convert_writes_what_it_read(song, tmp_path, capsys):
     assert main(["convert", str(tmp_path / "t.mcap"), str(tmp_path / "back.csv"), "--json"]) == 0
     assert (tmp_path / "back.csv").read_bytes() == song.read_bytes()
     said = json.loads(capsys.readouterr().out.splitlines()[-1])
-    assert said["rows"] == len(perform(1).weights().time)
+    assert said["rows"] == len(demo_performance(1).weights().time)
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,9 @@ def test_evaluate_prints_the_contracts_keys_beside_both_dead_baselines(song, tmp
 def test_a_take_in_its_folder_is_converted_from_the_calibrated_file(tmp_path, capsys):
     folder = tmp_path / "shoot"
     folder.mkdir()
-    formats.write_take(perform(1), folder / "a.csv")
-    formats.write_take(perform(2), folder / "a_cal.csv")
+    formats.write_take(demo_performance(1), folder / "a.csv")
+    formats.write_take(demo_performance(2), folder / "a_cal.csv")
     assert main(["convert", str(folder), str(tmp_path / "out.csv")]) == 0
-    assert (tmp_path / "out.csv").read_bytes() == (folder / "a_cal.csv").read_bytes() and "a_cal.csv" in capsys.readouterr().err
+    assert (tmp_path / "out.csv").read_bytes() == (
+        folder / "a_cal.csv"
+    ).read_bytes() and "a_cal.csv" in capsys.readouterr().err

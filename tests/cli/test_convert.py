@@ -25,10 +25,14 @@ def test_what_laboratories_record_becomes_a_biosignal_csv(tmp_path, capsys):
 def test_a_take_of_another_kind_is_told_in_one_line_and_nothing_is_left(song, tmp_path, capsys):
     assert "weights but no biosignals" in told(capsys, "convert", song, tmp_path / "t.bio.csv")
     assert "weights but no landmarks" in told(capsys, "convert", song, tmp_path / "t.landmarks.csv")
-    assert "biosignal, events but no blendshape weights" in told(capsys, "convert", VECTORS / "small.edf", tmp_path / "t.csv")
+    assert "biosignal, events but no blendshape weights" in told(
+        capsys, "convert", VECTORS / "small.edf", tmp_path / "t.csv"
+    )
     assert outputs(tmp_path) == ["song.csv"]
 
 
 def test_formats_load_no_library_before_it_is_needed():
     code = "import sys, innerface.core.formats as f; print([m for m in ('scipy', 'pyxdf', 'edfio', 'mcap', 'onnxruntime') if m in sys.modules])"
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+    assert (
+        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+    )

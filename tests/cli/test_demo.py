@@ -15,7 +15,9 @@ def test_demo_makes_one_file_of_each_kind_from_a_real_take(data, tmp_path):
     out = tmp_path / "demo"
     take = data / "arkit" / "MySlate_3_Jason_Millers_iPhone.csv"
     command = [sys.executable, "-m", "innerface", "demo", "--out", str(out), "--take", str(take), "--json"]
-    said = subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, "PYTHONWARNINGS": "ignore"})
+    said = subprocess.run(
+        command, capture_output=True, text=True, check=False, env={**os.environ, "PYTHONWARNINGS": "ignore"}
+    )
     assert said.returncode == 0, said.stderr
     result = json.loads(said.stdout)
     assert outputs(out) == sorted(result["files"])
@@ -31,7 +33,10 @@ def test_demo_goes_the_whole_road_and_stands_truth_beside_result(tmp_path, capsy
     assert main(["demo", "--out", str(tmp_path / "demo"), "--seed", "3", "--json"]) == 0
     said = json.loads(capsys.readouterr().out)
     assert outputs(tmp_path / "demo") == sorted(said["files"]) and "truth.csv" in said["files"]
-    assert said["error"]["pve_mm"] < said["error"]["neutral_mm"] and said["error"]["pve_mm"] < said["error"]["mean_face_mm"]
+    assert (
+        said["error"]["pve_mm"] < said["error"]["neutral_mm"]
+        and said["error"]["pve_mm"] < said["error"]["mean_face_mm"]
+    )
     assert set(formats.read_take(tmp_path / "demo" / "take.mcap").tracks) == {"imu"}
     bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "demo" / "scene.blend"))
     heads = [o for o in bpy.data.objects if o.type == "MESH"]
@@ -42,5 +47,11 @@ def test_demo_goes_the_whole_road_and_stands_truth_beside_result(tmp_path, capsy
         "print('VIEWS', *{a.spaces.active.region_3d.view_perspective for s in bpy.data.screens for a in s.areas if a.type == 'VIEW_3D'}, flush=True)\n"
         "os._exit(0)"
     )
-    said = subprocess.run([sys.executable, "-c", code, tmp_path / "demo" / "scene.blend"], capture_output=True, text=True, check=False, timeout=120)
+    said = subprocess.run(
+        [sys.executable, "-c", code, tmp_path / "demo" / "scene.blend"],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
     assert "VIEWS CAMERA\n" in said.stdout, "else the file opens on an empty grid with two tiny heads"

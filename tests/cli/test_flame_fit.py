@@ -9,7 +9,7 @@ import pytest
 from innerface.cli import main
 from innerface.core import formats
 from innerface.core.flame import embedding, fit, stand_in
-from innerface.core.flame.tracks import arrays_of
+from innerface.core.flame.flame_track import arrays_of
 from innerface.core.landmarks.points import landmark_track
 from innerface.core.take import Take
 
@@ -20,10 +20,10 @@ from .conftest import outputs, told
 def folder(tmp_path_factory):
     """A model's file and landmarks of a performance on it, with a gap."""
     out = tmp_path_factory.mktemp("flame")
-    model = stand_in.stand_in()
-    stand_in.write(out / "face.npz", model)
-    truth = stand_in.perform(model, 90, 1)
-    points = fit.points_of_pose(model, embedding.embedding(model), **truth)
+    model = stand_in.make_stand_in()
+    stand_in.write_model(out / "face.npz", model)
+    truth = stand_in.make_performance(model, 90, 1)
+    points = fit.points_of_pose(model, embedding.load_embedding(model), **truth)
     points[40:45] = np.nan
     formats.write_take(Take("l", {"landmarks": landmark_track(np.arange(90) / 60, points)}), out / "l.landmarks.csv")
     np.save(out / "jaw.npy", truth["jaw"])
@@ -32,7 +32,20 @@ def folder(tmp_path_factory):
 
 def test_landmarks_become_flame_with_a_small_residual(folder, tmp_path, capsys):
     out = tmp_path / "f.flame.npz"
-    assert main(["flame-fit", str(folder / "l.landmarks.csv"), "--flame", str(folder / "face.npz"), "--out", str(out), "--json"]) == 0
+    assert (
+        main(
+            [
+                "flame-fit",
+                str(folder / "l.landmarks.csv"),
+                "--flame",
+                str(folder / "face.npz"),
+                "--out",
+                str(out),
+                "--json",
+            ]
+        )
+        == 0
+    )
     captured = capsys.readouterr()
     said = json.loads(captured.out)
     assert said["residual_percent"]["mean"] < 0.5 and said["rows"] == 90 and said["residual_percent"]["p95"] < 0.5
@@ -61,7 +74,15 @@ def test_mistakes_end_in_one_line_and_write_nothing(folder, tmp_path, capsys, so
     assert "no such file" in told(capsys, "flame-fit", marks, "--flame", tmp_path / "none.pkl", "--out", out)
     assert "neither an .npz nor a pickle" in told(capsys, "flame-fit", marks, "--flame", marks, "--out", out)
     assert ".flame.npz" in told(capsys, "flame-fit", marks, "--flame", face, "--out", tmp_path / "f.csv")
-    assert "another file" in told(capsys, "flame-fit", marks, "--flame", face.rename(folder / "face.flame.npz"), "--out", folder / "face.flame.npz")
+    assert "another file" in told(
+        capsys,
+        "flame-fit",
+        marks,
+        "--flame",
+        face.rename(folder / "face.flame.npz"),
+        "--out",
+        folder / "face.flame.npz",
+    )
     (folder / "face.flame.npz").rename(face)
     assert "landmark embedding" in told(capsys, "flame-fit", marks, "--flame", face, "--embedding", face, "--out", out)
     assert outputs(tmp_path) == ["song.csv"]
@@ -77,5 +98,13 @@ class Attack:
 
 def test_a_model_that_is_a_trap_does_nothing(folder, tmp_path, capsys):
     (tmp_path / "m.pkl").write_bytes(pickle.dumps({"f": Attack(tmp_path / "ran")}))
-    assert "refused" in told(capsys, "flame-fit", folder / "l.landmarks.csv", "--flame", tmp_path / "m.pkl", "--out", tmp_path / "f.flame.npz")
+    assert "refused" in told(
+        capsys,
+        "flame-fit",
+        folder / "l.landmarks.csv",
+        "--flame",
+        tmp_path / "m.pkl",
+        "--out",
+        tmp_path / "f.flame.npz",
+    )
     assert outputs(tmp_path) == ["m.pkl"]

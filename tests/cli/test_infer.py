@@ -26,7 +26,18 @@ def test_infer_writes_60_rows_a_second_with_timecode_of_the_take(sensors, tmp_pa
 def test_infer_takes_every_flag_of_the_contract(sensors, tmp_path, capsys):
     imu, _ = sensors
     out = tmp_path / "w.csv"
-    flags = ["--neutral", "0.5:3.5", "--turn", "4:8.4", "--causal", "--raw", "--model", "linear", "--minute", "cheekPuff=buccinator_left@25:27"]
+    flags = [
+        "--neutral",
+        "0.5:3.5",
+        "--turn",
+        "4:8.4",
+        "--causal",
+        "--raw",
+        "--model",
+        "linear",
+        "--minute",
+        "cheekPuff=buccinator_left@25:27",
+    ]
     assert main(["infer", str(imu), "--out", str(out), *flags[:-2]]) == 0
     assert "x real time" in capsys.readouterr().out
     assert main(["infer", str(imu), "--out", str(out), "--model", "models/linear.npz"]) == 0
@@ -68,7 +79,9 @@ def test_infer_takes_every_flag_of_the_contract(sensors, tmp_path, capsys):
         (["train", "linear", "--out", "m.npz", "--examples", "0"], ["--examples"]),
     ],
 )
-def test_every_mistake_with_sensors_ends_in_one_line_and_leaves_nothing(sensors, tmp_path, capsys, monkeypatch, arguments, words):
+def test_every_mistake_with_sensors_ends_in_one_line_and_leaves_nothing(
+    sensors, tmp_path, capsys, monkeypatch, arguments, words
+):
     imu, song = sensors
     monkeypatch.chdir(tmp_path)
     line = told(capsys, *[a.replace("IMU", str(imu)).replace("SONG", str(song)) for a in arguments])
@@ -90,7 +103,9 @@ def test_what_no_sensor_sees_is_named_and_its_confidence_is_in_the_take(sensors,
 
 
 @pytest.mark.parametrize("clock", ["same", "other"])
-def test_an_adapter_learned_from_a_paired_take_makes_the_performer_better_live_and_offline(sensors, tmp_path, capsys, clock):
+def test_an_adapter_learned_from_a_paired_take_makes_the_performer_better_live_and_offline(
+    sensors, tmp_path, capsys, clock
+):
     imu, song = sensors
     camera, more = song, []
     if clock == "other":
@@ -101,13 +116,20 @@ def test_an_adapter_learned_from_a_paired_take_makes_the_performer_better_live_a
     p = tmp_path / "p.npz"
     assert main(["adapt", "--imu", str(imu), "--arkit", str(camera), "--out", str(p), *more, "--json"]) == 0
     said = json.loads(capsys.readouterr().out)
-    assert {"paired_s", "seconds", "mse"} <= set(said) and set(said["mse"]) == {"offline", "live"} and said["seconds"] < 60
+    assert (
+        {"paired_s", "seconds", "mse"} <= set(said) and set(said["mse"]) == {"offline", "live"} and said["seconds"] < 60
+    )
     for live in ([], ["--causal"]):
         errors = []
         for adapter in ([], ["--adapter", str(p)]):
             assert main(["infer", str(imu), "--out", str(tmp_path / "w.csv"), *live, *adapter]) == 0
             capsys.readouterr()
-            assert main(["evaluate", "--pred", str(tmp_path / "w.csv"), "--truth", str(song), "--face", "bundled", "--json"]) == 0
+            assert (
+                main(
+                    ["evaluate", "--pred", str(tmp_path / "w.csv"), "--truth", str(song), "--face", "bundled", "--json"]
+                )
+                == 0
+            )
             errors.append(json.loads(capsys.readouterr().out)["pve_mm"]["mean"])
         assert errors[1] < 0.8 * errors[0]
 
@@ -145,7 +167,9 @@ def test_sensors_and_camera_of_different_times_cannot_be_paired(sensors, tmp_pat
     take = formats.read_take(song)
     take.weights().time += 777.0
     formats.write_take(take, tmp_path / "late.csv")
-    assert "--align" in told(capsys, "adapt", "--imu", imu, "--arkit", tmp_path / "late.csv", "--out", tmp_path / "p.npz")
+    assert "--align" in told(
+        capsys, "adapt", "--imu", imu, "--arkit", tmp_path / "late.csv", "--out", tmp_path / "p.npz"
+    )
     assert not (tmp_path / "p.npz").exists()
 
 
@@ -174,25 +198,43 @@ def test_electrodes_become_60_rows_a_second_with_timecode_of_the_take(worn, elec
     assert main(["infer", str(bio), "--out", str(out), "--electrodes", str(electrodes_network), "--json"]) == 0
     said = json.loads(capsys.readouterr().out)
     source, track = formats.read_take(bio).tracks["biosignal"], formats.read_take(out).weights()
-    assert said["rows"] == len(track.time) == pytest.approx(source.duration * 60, abs=3) and track.rate == pytest.approx(60, rel=1e-3)
+    assert said["rows"] == len(track.time) == pytest.approx(
+        source.duration * 60, abs=3
+    ) and track.rate == pytest.approx(60, rel=1e-3)
     assert track.time[0] % 86400 == pytest.approx(source.time[0] % 86400, abs=1e-3)
-    assert said["from"] == "electrodes" and [q["channel"] for q in said["quality"]] == ["lower", "front"] and said["x_realtime"] > 1
+    assert (
+        said["from"] == "electrodes"
+        and [q["channel"] for q in said["quality"]] == ["lower", "front"]
+        and said["x_realtime"] > 1
+    )
     assert main(["evaluate", "--pred", str(out), "--truth", str(song), "--face", "bundled", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["matched_by"] == "timecode"
 
 
-def test_model_means_the_same_for_electrodes_and_live_and_raw_are_other_faces(worn, electrodes_network, tmp_path, capsys):
+def test_model_means_the_same_for_electrodes_and_live_and_raw_are_other_faces(
+    worn, electrodes_network, tmp_path, capsys
+):
     bio, _ = worn
     faces = []
-    for flags in (["--electrodes", str(electrodes_network)], ["--model", str(electrodes_network)], ["--model", str(electrodes_network), "--causal"],
-                  ["--model", str(electrodes_network), "--raw"]):  # fmt: skip
+    for flags in (
+        ["--electrodes", str(electrodes_network)],
+        ["--model", str(electrodes_network)],
+        ["--model", str(electrodes_network), "--causal"],
+        ["--model", str(electrodes_network), "--raw"],
+    ):
         assert main(["infer", str(bio), "--out", str(tmp_path / "w.csv"), *flags]) == 0
         faces.append(formats.read_take(tmp_path / "w.csv").weights().values)
     assert "x real time" in capsys.readouterr().out
-    assert np.array_equal(faces[0], faces[1]) and not np.allclose(faces[0], faces[2]) and not np.allclose(faces[0], faces[3])
+    assert (
+        np.array_equal(faces[0], faces[1])
+        and not np.allclose(faces[0], faces[2])
+        and not np.allclose(faces[0], faces[3])
+    )
 
 
-def test_a_take_of_both_is_fused_where_the_performers_network_is_given(worn, sensors, electrodes_network, tmp_path, capsys):
+def test_a_take_of_both_is_fused_where_the_performers_network_is_given(
+    worn, sensors, electrodes_network, tmp_path, capsys
+):
     take = formats.read_take(sensors[0])
     bio = formats.read_take(worn[0]).tracks["biosignal"]
     take.tracks["biosignal"] = bio
@@ -204,7 +246,11 @@ def test_a_take_of_both_is_fused_where_the_performers_network_is_given(worn, sen
         said.append(json.loads(capsys.readouterr().out))
         faces.append(formats.read_take(tmp_path / "w.csv").weights().values)
     assert any("--electrodes" in n for n in said[0]["notes"]) and "electrodes" not in said[0]
-    assert {"neutral", "turn", "quality", "renamed", "invented"} <= set(said[1]) and len(said[1]["electrodes"]) == 2 and not np.allclose(*faces)
+    assert (
+        {"neutral", "turn", "quality", "renamed", "invented"} <= set(said[1])
+        and len(said[1]["electrodes"]) == 2
+        and not np.allclose(*faces)
+    )
 
 
 @pytest.mark.parametrize(
@@ -218,7 +264,9 @@ def test_a_take_of_both_is_fused_where_the_performers_network_is_given(worn, sen
         (["infer", "IMU", "--out", "w.csv", "--electrodes", "none.onnx"], ["holds no electrodes"]),
     ],
 )
-def test_every_mistake_with_electrodes_ends_in_one_line_and_leaves_nothing(worn, sensors, tmp_path, capsys, monkeypatch, arguments, words):
+def test_every_mistake_with_electrodes_ends_in_one_line_and_leaves_nothing(
+    worn, sensors, tmp_path, capsys, monkeypatch, arguments, words
+):
     monkeypatch.chdir(tmp_path)
     line = told(capsys, *[a.replace("BIO", str(worn[0])).replace("IMU", str(sensors[0])) for a in arguments])
     for word in words:

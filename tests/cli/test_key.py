@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from innerface.cli import main
 from innerface.core import formats
-from innerface.core.performance import perform
+from innerface.core.performance import demo_performance
 
 from .conftest import outputs, told
 
@@ -60,7 +60,10 @@ def test_key_uses_the_users_own_character_and_lists_what_did_not_match(song, tmp
     character = tmp_path / "c.blend"
     bpy.ops.wm.save_as_mainfile(filepath=str(character))
     before = character.read_bytes()
-    assert main(["key", str(song), "--out", str(tmp_path / "s.blend"), "--character", str(character), "--object", "Face"]) == 0
+    assert (
+        main(["key", str(song), "--out", str(tmp_path / "s.blend"), "--character", str(character), "--object", "Face"])
+        == 0
+    )
     text = capsys.readouterr().out
     assert "Ears_Flap" in text and "browInnerUp" in text and "25.000 fps" in text
     assert character.read_bytes() == before
@@ -74,9 +77,19 @@ def test_several_takes_become_several_actions(tmp_path):
     import bpy
 
     for seed in (1, 2):
-        formats.write_take(perform(seed), tmp_path / f"take{seed}.csv")
+        formats.write_take(demo_performance(seed), tmp_path / f"take{seed}.csv")
     assert (
-        main(["key", str(tmp_path / "take1.csv"), str(tmp_path / "take2.csv"), "--out", str(tmp_path / "s.blend"), "--tolerance", "0.01"])
+        main(
+            [
+                "key",
+                str(tmp_path / "take1.csv"),
+                str(tmp_path / "take2.csv"),
+                "--out",
+                str(tmp_path / "s.blend"),
+                "--tolerance",
+                "0.01",
+            ]
+        )
         == 0
     )
     bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "s.blend"))
@@ -85,23 +98,42 @@ def test_several_takes_become_several_actions(tmp_path):
 
 
 def test_a_failing_export_leaves_no_file_at_all(song, tmp_path, monkeypatch, capsys):
-    from innerface.blender_addon import export
+    from innerface.blender_addon.export import exporters
     from innerface.core.errors import InnerfaceError
 
     def fail(*_):
         raise InnerfaceError("the exporter failed; try again")
 
-    monkeypatch.setattr(export, "export_glb", fail)
+    monkeypatch.setattr(exporters, "export_glb", fail)
     told(capsys, "key", song, "--out", tmp_path / "s.blend", "--fbx", tmp_path / "s.fbx", "--glb", tmp_path / "s.glb")
     assert outputs(tmp_path) == ["song.csv"]
 
 
-@pytest.mark.parametrize("rows", ["0,0.5,0.1,0.2\n", "0,0.5,0.1,0.2\n1,0.5,0.1,0.2\n", "0,0.5,0.1,0.2\n0.001,0.5,0.1,0.2\n"])
+@pytest.mark.parametrize(
+    "rows", ["0,0.5,0.1,0.2\n", "0,0.5,0.1,0.2\n1,0.5,0.1,0.2\n", "0,0.5,0.1,0.2\n0.001,0.5,0.1,0.2\n"]
+)
 @pytest.mark.parametrize("more", [[], ["--tolerance", "0.01"]])
 def test_takes_of_one_frame_and_still_takes_are_keyed_and_exported(tmp_path, rows, more):
     (tmp_path / "t.csv").write_text("time,jawOpen,eyeBlinkLeft,mouthSmileLeft\n" + rows)
     wanted = [str(tmp_path / f"s.{kind}") for kind in ("blend", "fbx", "glb")]
-    assert main(["key", str(tmp_path / "t.csv"), "--out", wanted[0], "--fbx", wanted[1], "--glb", wanted[2], "--fps", "29.97", *more]) == 0
+    assert (
+        main(
+            [
+                "key",
+                str(tmp_path / "t.csv"),
+                "--out",
+                wanted[0],
+                "--fbx",
+                wanted[1],
+                "--glb",
+                wanted[2],
+                "--fps",
+                "29.97",
+                *more,
+            ]
+        )
+        == 0
+    )
     assert outputs(tmp_path) == ["s.blend", "s.fbx", "s.glb", "t.csv"]
 
 
@@ -133,7 +165,7 @@ def test_a_blend_without_animation_or_without_a_face_is_told_in_one_line(tmp_pat
     bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "empty.blend"))
     capsys.readouterr()
     assert "no mesh has shape keys" in told(capsys, "convert", tmp_path / "empty.blend", tmp_path / "x.csv")
-    from innerface.blender_addon import bundled_head
+    from innerface.blender_addon.character import bundled_head
 
     bundled_head.add(bpy.context.scene.collection)
     bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "still.blend"))
@@ -145,17 +177,19 @@ def test_a_blend_without_animation_or_without_a_face_is_told_in_one_line(tmp_pat
 @pytest.fixture
 def flame_files(tmp_path):
     """A FLAME take with its points, fitted with the stand-in, and the stand-in as a file."""
-    from innerface.core.flame import embedding, fit, stand_in, tracks
+    from innerface.core.flame import embedding, fit, flame_track, stand_in
     from innerface.core.landmarks.points import landmark_track
     from innerface.core.take import Take
 
-    model = stand_in.stand_in()
-    said = stand_in.perform(model, 60, 2)
-    track = tracks.flame_track(np.arange(60) / 30, *(said[k] for k in ("expression", "jaw", "eyes", "neck", "shape")), model.sha)
+    model = stand_in.make_stand_in()
+    said = stand_in.make_performance(model, 60, 2)
+    track = flame_track.build_flame_track(
+        np.arange(60) / 30, *(said[k] for k in ("expression", "jaw", "eyes", "neck", "shape")), model.sha
+    )
     formats.write_take(Take("t", {"flame": track}), tmp_path / "t.flame.npz")
-    points = fit.points_of_pose(model, embedding.embedding(model), **said)
+    points = fit.points_of_pose(model, embedding.load_embedding(model), **said)
     formats.write_take(Take("p", {"p": landmark_track(track.time, points)}), tmp_path / "p.landmarks.csv")
-    stand_in.write(tmp_path / "m.npz", model)
+    stand_in.write_model(tmp_path / "m.npz", model)
     return said
 
 
@@ -164,16 +198,33 @@ def test_a_flame_take_is_keyed_on_its_own_face_and_exported(flame_files, tmp_pat
     import bpy
 
     wanted = [str(tmp_path / f"s.{kind}") for kind in ("blend", "fbx", "glb")]
-    arguments = ["key", str(tmp_path / "t.flame.npz"), "--flame", "stand-in", "--out", wanted[0], "--fbx", wanted[1], "--glb", wanted[2], "--fps", "30"]
+    arguments = [
+        "key",
+        str(tmp_path / "t.flame.npz"),
+        "--flame",
+        "stand-in",
+        "--out",
+        wanted[0],
+        "--fbx",
+        wanted[1],
+        "--glb",
+        wanted[2],
+        "--fps",
+        "30",
+    ]
     assert main([*arguments, "--json"]) == 0
     said = json.loads(capsys.readouterr().out.splitlines()[-1])
-    assert said["scheme"] == "FLAME" and said["takes"][0]["frames"] == 60 and any("stand-in" in n for n in said["notes"])
+    assert (
+        said["scheme"] == "FLAME" and said["takes"][0]["frames"] == 60 and any("stand-in" in n for n in said["notes"])
+    )
     assert {p.suffix for p in tmp_path.iterdir()} >= {".blend", ".fbx", ".glb"}
     bpy.ops.wm.open_mainfile(filepath=wanted[0])
     keys = bpy.data.objects["FLAME Head"].data.shape_keys.key_blocks
     for frame in (0, 31, 59):
         bpy.context.scene.frame_set(frame)
-        assert np.abs([keys[f"expression{k}"].value for k in range(100)] - flame_files["expression"][frame]).max() < 1e-4
+        assert (
+            np.abs([keys[f"expression{k}"].value for k in range(100)] - flame_files["expression"][frame]).max() < 1e-4
+        )
     assert (tmp_path / "s.glb").stat().st_size > 1_000_000
 
 
@@ -182,7 +233,16 @@ def test_a_flame_take_is_keyed_on_its_own_face_and_exported(flame_files, tmp_pat
 def test_points_and_weights_drive_a_users_flame_face(flame_files, song, tmp_path, capsys, name):
     import bpy
 
-    arguments = ["key", str(tmp_path / name), "--flame", str(tmp_path / "m.npz"), "--out", str(tmp_path / "s.blend"), "--tolerance", "0.01"]
+    arguments = [
+        "key",
+        str(tmp_path / name),
+        "--flame",
+        str(tmp_path / "m.npz"),
+        "--out",
+        str(tmp_path / "s.blend"),
+        "--tolerance",
+        "0.01",
+    ]
     assert main([*arguments, "--json"]) == 0
     said = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert said["takes"][0]["keys"] < said["takes"][0]["dense_keys"]
@@ -193,7 +253,19 @@ def test_points_and_weights_drive_a_users_flame_face(flame_files, song, tmp_path
         scene.frame_set(frame)
         opened.append(jaw.rotation_quaternion.angle)
     assert max(opened) > 0.1
-    assert main(["key", str(tmp_path / "t.flame.npz"), "--character", str(tmp_path / "s.blend"), "--out", str(tmp_path / "again.blend")]) == 0
+    assert (
+        main(
+            [
+                "key",
+                str(tmp_path / "t.flame.npz"),
+                "--character",
+                str(tmp_path / "s.blend"),
+                "--out",
+                str(tmp_path / "again.blend"),
+            ]
+        )
+        == 0
+    )
 
 
 def test_flame_takes_and_options_without_a_flame_face_are_told_in_one_line(flame_files, song, tmp_path, capsys):
@@ -204,5 +276,7 @@ def test_flame_takes_and_options_without_a_flame_face_are_told_in_one_line(flame
     assert "none.pkl" in told(capsys, "key", song, "--out", out, "--flame", tmp_path / "none.pkl")
     assert main(["key", str(song), "--out", str(tmp_path / "own.blend")]) == 0
     capsys.readouterr()
-    assert "FLAME Face from File" in told(capsys, "key", tmp_path / "t.flame.npz", "--character", tmp_path / "own.blend", "--out", out)
+    assert "FLAME Face from File" in told(
+        capsys, "key", tmp_path / "t.flame.npz", "--character", tmp_path / "own.blend", "--out", out
+    )
     assert not out.exists()

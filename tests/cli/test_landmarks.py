@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from innerface.cli import main
 from innerface.core import formats
-from innerface.core.bio.simulate import RELAX_S
+from innerface.core.bio.simulation.simulate import LEAD_IN_S
 from innerface.core.landmarks import points
 
 from .conftest import told
@@ -26,7 +26,7 @@ def test_simulate_bio_says_that_it_is_simulated_and_lies_on_the_performances_clo
     take = formats.read_take(bio).tracks["biosignal"]
     truth = formats.read_take(weights).weights()
     assert take.columns == ("lower", "front") and take.rate == pytest.approx(1000)
-    assert take.time[0] == pytest.approx(truth.time[0] - RELAX_S)
+    assert take.time[0] == pytest.approx(truth.time[0] - LEAD_IN_S)
     again = bio.with_name("again.mcap")
     assert main(["simulate", "bio", str(weights), "--out", str(again), "--preset", "cyton"]) == 0
     assert "simulated, not recorded" in capsys.readouterr().out
@@ -63,16 +63,20 @@ def test_causal_is_less_smooth_than_a_recording_and_raw_least(worn, tmp_path, ca
 
 def test_a_trackers_table_comes_into_the_common_space(tmp_path, capsys):
     rng = np.random.default_rng(0)
-    from innerface.core.face_model import bundled
+    from innerface.core.face.face_model import load_bundled
     from innerface.core.landmarks.camera import point_model
-    from innerface.core.performance.posed import posed
+    from innerface.core.performance.pose_sequence import pose_sequence
 
-    own = point_model(bundled()).points(posed(10, 1).values)[:, :51]
+    own = point_model(load_bundled()).points(pose_sequence(10, 1).values)[:, :51]
     picture = own * [120, -120] + 300 + rng.normal(0, 30, (len(own), 1, 2))
     jaw = np.zeros((len(own), 17, 2))
-    table = np.concatenate([np.arange(len(own))[:, None] / 30, np.concatenate([jaw, picture], axis=1).reshape(len(own), -1)], axis=1)
+    table = np.concatenate(
+        [np.arange(len(own))[:, None] / 30, np.concatenate([jaw, picture], axis=1).reshape(len(own), -1)], axis=1
+    )
     header = "time," + ",".join(f"{a}{k}" for k in range(68) for a in "xy")
-    (tmp_path / "tracker.csv").write_text(header + "\n" + "\n".join(",".join(f"{v:.3f}" for v in row) for row in table) + "\n")
+    (tmp_path / "tracker.csv").write_text(
+        header + "\n" + "\n".join(",".join(f"{v:.3f}" for v in row) for row in table) + "\n"
+    )
     out = tmp_path / "l.landmarks.csv"
     assert main(["landmarks", str(tmp_path / "tracker.csv"), "--out", str(out)]) == 0
     done = points.points_of(formats.read_take(out).tracks["landmarks"])
@@ -95,9 +99,15 @@ def test_mistakes_end_in_one_line(worn, tmp_path, capsys):
         (["simulate", "bio", weights, "--out", tmp_path / "x.bio.csv", "--weights-out", tmp_path / "w.csv"], "posed"),
         (["simulate", "imu", weights, "--out", tmp_path / "x.imu.csv", "--preset", "cyton"], "electrodes"),
         (["train", "bio", "--out", tmp_path / "m.onnx"], "--bio TAKE"),
-        (["train", "bio", "--bio", bio, "--arkit", weights, "--landmarks", weights, "--out", tmp_path / "m.onnx"], "either"),
+        (
+            ["train", "bio", "--bio", bio, "--arkit", weights, "--landmarks", weights, "--out", tmp_path / "m.onnx"],
+            "either",
+        ),
         (["train", "bio", "--bio", bio, "--arkit", weights, "--out", tmp_path / "m.npz"], ".onnx"),
-        (["train", "bio", "--bio", bio, "--arkit", weights, "--out", tmp_path / "m.onnx", "--minutes", "0"], "--minutes"),
+        (
+            ["train", "bio", "--bio", bio, "--arkit", weights, "--out", tmp_path / "m.onnx", "--minutes", "0"],
+            "--minutes",
+        ),
     ):
         assert words in told(capsys, *arguments), arguments
     assert not [p for p in tmp_path.iterdir() if p.suffix != ".csv"]

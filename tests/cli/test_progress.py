@@ -1,11 +1,11 @@
 import os
 import sys
 
-from innerface.cli.progress import Steps, step, without_display
+from innerface.cli.progress import SequentialProgress, filter_display_errors, step
 
 
 def test_only_lines_about_the_missing_screen_are_dropped(capfd):
-    with step("rendering"), without_display():
+    with step("rendering"), filter_display_errors():
         os.write(2, b"EGL Error (0x3009): EGL_BAD_MATCH\nout of memory\n")
         print("said by Python", file=sys.stderr)
     said = capfd.readouterr().err
@@ -14,7 +14,7 @@ def test_only_lines_about_the_missing_screen_are_dropped(capfd):
 
 def test_stderr_works_again_after_a_failure(capfd):
     try:
-        with without_display():
+        with filter_display_errors():
             raise ValueError
     except ValueError:
         pass
@@ -24,7 +24,7 @@ def test_stderr_works_again_after_a_failure(capfd):
 
 
 def test_parts_that_call_back_in_turn_each_get_their_own_line(capfd):
-    with Steps() as steps:
+    with SequentialProgress() as steps:
         first, second = steps("simulating"), steps("training")
         for share in (0.5, 1.0):
             first(share)

@@ -11,7 +11,7 @@ import time
 
 import pytest
 from innerface.cli import main
-from innerface.cli.serve import status_line, typed
+from innerface.cli.serve import run_typed_command, status_line
 from innerface.core import formats
 from innerface.server.hub import Hub, Options
 
@@ -19,7 +19,9 @@ from innerface.server.hub import Hub, Options
 def serve(folder, *arguments, **more):
     env = {**os.environ, "INNERFACE_CONFIG": str(folder / "config")}
     command = [sys.executable, "-m", "innerface", "serve", "--port", "0", *arguments]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env, cwd=folder, **more)
+    return subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env, cwd=folder, **more
+    )
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGTERM") or sys.platform == "win32", reason="signals of this kind are POSIX")
@@ -38,18 +40,40 @@ def test_it_ends_cleanly_and_the_recording_is_whole(tmp_path, name):
 
 
 def test_its_json_is_one_object_with_what_happened(tmp_path):
-    process = serve(tmp_path, "--source", "virtual", "--sink", "csv:none.csv", "--seconds", "1.5", "--record", "t.mcap", "--json")
+    process = serve(
+        tmp_path, "--source", "virtual", "--sink", "csv:none.csv", "--seconds", "1.5", "--record", "t.mcap", "--json"
+    )
     out, err = process.communicate(timeout=20)
     said = json.loads(out)
-    assert process.returncode == 0 and said["recorded"]["rows"] > 80 and said["streams"][0]["name"] == "virtual device (simulated)"
+    assert (
+        process.returncode == 0
+        and said["recorded"]["rows"] > 80
+        and said["streams"][0]["name"] == "virtual device (simulated)"
+    )
     assert not (tmp_path / "none.csv").exists(), "no face came out, so there is nothing to keep"
     assert "Hz" in err or err == ""
 
 
 def test_electrodes_and_the_performers_network_make_a_face(tmp_path, electrodes_network):
-    process = serve(tmp_path, "--source", "virtual-bio", "--electrodes", str(electrodes_network), "--sink", "csv:face.csv", "--seconds", "4", "--json")
+    process = serve(
+        tmp_path,
+        "--source",
+        "virtual-bio",
+        "--electrodes",
+        str(electrodes_network),
+        "--sink",
+        "csv:face.csv",
+        "--seconds",
+        "4",
+        "--json",
+    )
     said = json.loads(process.communicate(timeout=40)[0])
-    assert process.returncode == 0 and said["output"] == "electrodes" and said["electrodes"]["live"] and said["lookahead_ms"] == 120
+    assert (
+        process.returncode == 0
+        and said["output"] == "electrodes"
+        and said["electrodes"]["live"]
+        and said["lookahead_ms"] == 120
+    )
     assert len(formats.read_take(tmp_path / "face.csv").weights().time) > 60
 
 
@@ -73,18 +97,41 @@ def test_electrodes_and_the_performers_network_make_a_face(tmp_path, electrodes_
 def test_mistakes_end_in_one_line(tmp_path, capsys, monkeypatch, arguments, said):
     monkeypatch.setenv("INNERFACE_CONFIG", str(tmp_path))
     monkeypatch.chdir(tmp_path)
-    assert main(["serve", "--port", "0", "--seconds", "0.2", *arguments] if "--port" not in arguments else ["serve", *arguments]) == 2
+    assert (
+        main(
+            ["serve", "--port", "0", "--seconds", "0.2", *arguments]
+            if "--port" not in arguments
+            else ["serve", *arguments]
+        )
+        == 2
+    )
     err = capsys.readouterr().err.strip().splitlines()
     assert said in err[-1] and len([line for line in err if line.startswith("innerface:")]) == 1
 
 
 def test_the_live_line_tells_streams_losses_output_and_recording():
-    stream = {"name": "left half", "device": "7a3f", "rate_hz": 99.7, "received": 990, "lost": 10, "state": "ok", "silent_s": 0.0}
+    stream = {
+        "name": "left half",
+        "device": "7a3f",
+        "rate_hz": 99.7,
+        "received": 990,
+        "lost": 10,
+        "state": "ok",
+        "silent_s": 0.0,
+    }
     status = {
-        "streams": [stream], "output": "sensors", "output_hz": 60.0, "latency_ms": {"p50": 8.0, "p99": 12.0}, "delay_ms": 52.0, "calibration": "",
+        "streams": [stream],
+        "output": "sensors",
+        "output_hz": 60.0,
+        "latency_ms": {"p50": 8.0, "p99": 12.0},
+        "delay_ms": 52.0,
+        "calibration": "",
         "recording": {"seconds": 12.0, "bytes": 1_500_000, "problem": ""},
-    }  # fmt: skip
-    assert status_line(status) == "left half 100 Hz 1.0% lost | sensors out 60 Hz, 8/12 ms, delay audio 52 ms | REC 12 s, 1.5 MB"
+    }
+    assert (
+        status_line(status)
+        == "left half 100 Hz 1.0% lost | sensors out 60 Hz, 8/12 ms, delay audio 52 ms | REC 12 s, 1.5 MB"
+    )
     assert "away 3 s" in status_line(status | {"streams": [stream | {"state": "away", "silent_s": 3.0}]})
     assert status_line({"streams": [], "output": "none", "calibration": "", "recording": None}) == "nothing heard yet"
 
@@ -93,10 +140,10 @@ def test_typed_commands_record_and_end(tmp_path, capsys):
     async def work():
         hub, ending = Hub(Options(folder=tmp_path, model="linear")), asyncio.Event()
         for line in ("record typed take\n", "mark here\n", "recentre\n", "calibrate\n", "dance\n", "stop\n"):
-            typed(hub, ending, line)
+            run_typed_command(hub, ending, line)
         await asyncio.gather(*hub.tasks)
-        typed(hub, ending, "end\n")
-        return hub.marks, ending.is_set()
+        run_typed_command(hub, ending, "end\n")
+        return hub.mark_count, ending.is_set()
 
     assert asyncio.run(work()) == (1, True) and (tmp_path / "typed take.mcap").exists()
     err = capsys.readouterr().err

@@ -1,12 +1,12 @@
 import pytest
 from innerface.core.errors import InnerfaceError
-from innerface.core.files import read_bytes, replacing
+from innerface.core.files import atomic_write, read_bytes
 
 
 def test_a_failure_leaves_the_old_file_and_nothing_beside_it(tmp_path):
     target = tmp_path / "take.csv"
     target.write_text("old")
-    with pytest.raises(RuntimeError), replacing(target) as temporary:
+    with pytest.raises(RuntimeError), atomic_write(target) as temporary:
         temporary.write_text("half")
         raise RuntimeError
     assert target.read_text() == "old"
@@ -15,7 +15,7 @@ def test_a_failure_leaves_the_old_file_and_nothing_beside_it(tmp_path):
 
 def test_success_replaces_the_file_whole(tmp_path):
     target = tmp_path / "new" / "take.csv"
-    with replacing(target) as temporary:
+    with atomic_write(target) as temporary:
         temporary.write_text("whole")
         assert not target.exists()
     assert target.read_text() == "whole"
@@ -25,7 +25,7 @@ def test_success_replaces_the_file_whole(tmp_path):
 def test_an_unwritable_place_is_told_in_one_line(tmp_path):
     (tmp_path / "file").write_text("x")
     for bad in (tmp_path / "file" / "take.csv", tmp_path):
-        with pytest.raises(InnerfaceError) as error, replacing(bad):
+        with pytest.raises(InnerfaceError) as error, atomic_write(bad):
             pass
         assert str(bad) in str(error.value) and "\n" not in str(error.value)
 
@@ -41,10 +41,10 @@ def test_missing_empty_and_oversized_files_and_folders_are_told_apart(tmp_path):
 
 
 def test_folders_made_for_a_file_that_failed_go_again(tmp_path):
-    with pytest.raises(RuntimeError), replacing(tmp_path / "a" / "b" / "take.csv"):
+    with pytest.raises(RuntimeError), atomic_write(tmp_path / "a" / "b" / "take.csv"):
         raise RuntimeError
     assert not list(tmp_path.iterdir())
     (tmp_path / "kept").mkdir()
-    with pytest.raises(RuntimeError), replacing(tmp_path / "kept" / "take.csv"):
+    with pytest.raises(RuntimeError), atomic_write(tmp_path / "kept" / "take.csv"):
         raise RuntimeError
     assert (tmp_path / "kept").is_dir()

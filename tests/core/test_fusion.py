@@ -1,37 +1,43 @@
 """IMUs and electrodes on one face: per channel the surer one counts for more."""
 
 import numpy as np
-from innerface.core.channels import ARKIT
-from innerface.core.fusion import fuse, mix, share
+from innerface.core.face.channels import ARKIT
+from innerface.core.fusion import fuse, fuse_estimates, fusion_weight
 from innerface.core.take import Take, Track
 
 
 def test_the_surer_one_counts_for_more_and_who_says_nothing_for_nothing():
-    shares = share(np.array([0.5, 0.5, 1.0, 1.0, 0.2, 1.0]), np.array([0.5, 0.2, 0.5, 0.99, 1.0, 1.0]))
+    shares = fusion_weight(np.array([0.5, 0.5, 1.0, 1.0, 0.2, 1.0]), np.array([0.5, 0.2, 0.5, 0.99, 1.0, 1.0]))
     assert np.allclose(shares, [0.5, 0.8, 0.952, 0.168, 0.0, 0.0], atol=1e-3)
 
 
 def test_both_together_are_never_less_sure_than_either_and_two_guesses_stay_a_guess():
     rng = np.random.default_rng(0)
     own, other = rng.uniform(0, 0.97, (2, 1000))
-    _, sure = mix(np.zeros(1000), own, np.ones(1000), other)
+    _, sure = fuse_estimates(np.zeros(1000), own, np.ones(1000), other)
     assert (sure >= np.maximum(own, other) - 1e-9).all() and (sure <= 1).all()
-    assert mix(np.zeros(1), np.zeros(1), np.ones(1), np.zeros(1)) == (0.0, 0.0)
+    assert fuse_estimates(np.zeros(1), np.zeros(1), np.ones(1), np.zeros(1)) == (0.0, 0.0)
 
 
 def test_two_noisy_estimates_are_better_together():
     rng = np.random.default_rng(1)
     truth = rng.normal(0, 1, 20_000)
     own, other = truth + rng.normal(0, 0.5, 20_000), truth + rng.normal(0, 1.0, 20_000)
-    mixed, _ = mix(own, np.array(1 - 0.2), other, np.array(1 - 0.5))  # unexplained s^2 / (1 + s^2)
+    mixed, _ = fuse_estimates(own, np.array(1 - 0.2), other, np.array(1 - 0.5))  # unexplained s^2 / (1 + s^2)
     assert np.mean((mixed - truth) ** 2) < 0.85 * np.mean((own - truth) ** 2)
 
 
 def test_recordings_keep_the_imus_where_the_electrodes_do_not_reach():
     def take(time, value, sure):
         rows = np.full((len(time), len(ARKIT)), value)
-        return Take("t", {"weights": Track("weights", time, ARKIT, rows), "confidence": Track("confidence", time, ARKIT, np.full_like(rows, sure)),
-                          "landmarks": Track("landmarks", time, ("x0",), rows[:, :1])})  # fmt: skip
+        return Take(
+            "t",
+            {
+                "weights": Track("weights", time, ARKIT, rows),
+                "confidence": Track("confidence", time, ARKIT, np.full_like(rows, sure)),
+                "landmarks": Track("landmarks", time, ("x0",), rows[:, :1]),
+            },
+        )
 
     at = np.arange(10.0)
     done = fuse(take(at, 0.0, 0.5), take(at[3:7], 1.0, 0.8)).weights().values[:, 0]

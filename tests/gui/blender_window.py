@@ -11,7 +11,7 @@ _PAGES = 7
 _SCAN = 11  # pixels between the places that are looked at for a button
 
 
-_LIVE = "__import__('importlib').import_module('bl_ext.user_default.innerface.blender_addon.live').live"
+_LIVE = "__import__('importlib').import_module('bl_ext.user_default.innerface.blender_addon.live.session').live"
 _READY = """
 import math
 from mathutils import Euler
@@ -42,13 +42,21 @@ class BlenderWindow:
 
     def __enter__(self):
         width, height = self.size
-        self.processes.append(subprocess.Popen(["Xvfb", self.display["DISPLAY"], "-screen", "0", f"{width}x{height}x24"], stderr=subprocess.DEVNULL))
+        self.processes.append(
+            subprocess.Popen(
+                ["Xvfb", self.display["DISPLAY"], "-screen", "0", f"{width}x{height}x24"], stderr=subprocess.DEVNULL
+            )
+        )
         time.sleep(1.0)
         command = [self.launcher, "--factory-startup", "--window-geometry", "0", "0", str(width), str(height)]
         self.log = open(self.folder / "blender.log", "w")
         self.processes.append(
             subprocess.Popen(
-                [*command, "--python", str(ROOT / "tests" / "gui" / "agent.py")], env=self.environment, cwd=ROOT, stdout=self.log, stderr=subprocess.STDOUT
+                [*command, "--python", str(ROOT / "tests" / "gui" / "agent.py")],
+                env=self.environment,
+                cwd=ROOT,
+                stdout=self.log,
+                stderr=subprocess.STDOUT,
             )
         )
         self.ask("result = 1", seconds=120)
@@ -66,14 +74,19 @@ class BlenderWindow:
 
     def install(self, archive):
         """The packaged zip, as a user installs it."""
-        self.ask(f"bpy.ops.extensions.package_install_files(filepath={str(archive)!r}, repo='user_default', enable_on_install=True)", 120)
+        self.ask(
+            f"bpy.ops.extensions.package_install_files(filepath={str(archive)!r}, repo='user_default', enable_on_install=True)",
+            120,
+        )
 
     def ready(self, drawn=False):
         """A head in view, nothing else, and the tab open. Unless it is to be `drawn`, the head shows as a box: without a graphics card a face takes half
         a second."""
         self.ask(_READY + ("" if drawn else "bpy.context.object.display_type = 'BOUNDS'\n"))
         time.sleep(1.0)
-        self.until("(setattr(region(), 'active_panel_category', 'Innerface') or region().active_panel_category == 'Innerface')")
+        self.until(
+            "(setattr(region(), 'active_panel_category', 'Innerface') or region().active_panel_category == 'Innerface')"
+        )
         time.sleep(1.0)
 
     def live(self, expression, seconds=30):
@@ -151,7 +164,9 @@ class BlenderWindow:
                         time.sleep(0.5)
                         if command in self.ask("result = under_mouse()"):
                             return x + width * part, y - back * _SCAN
-            self.xdotool("click", "--repeat", 8 if scrolled else 60, "--delay", 5, 5 if scrolled else 4)  # first to the top
+            self.xdotool(
+                "click", "--repeat", 8 if scrolled else 60, "--delay", 5, 5 if scrolled else 4
+            )  # first to the top
             time.sleep(0.5)
         raise AssertionError(f"no button of {command} in the sidebar; there are {sorted(set(seen))}")
 
@@ -167,7 +182,9 @@ class BlenderWindow:
                 return self.live(expression, seconds / 3)
             except AssertionError:
                 self.screenshot(self.folder / "missed.png")
-        raise AssertionError(f"{command} was pressed three times, but never: {expression}; see {self.folder / 'missed.png'}")
+        raise AssertionError(
+            f"{command} was pressed three times, but never: {expression}; see {self.folder / 'missed.png'}"
+        )
 
     def taller_timeline(self):
         """The timeline's upper edge is dragged up, as a user does; where exactly it can be grabbed differs with the window's size."""

@@ -33,7 +33,9 @@ result = [spent, [m for m in ('scipy', 'onnxruntime', 'mcap', 'websockets', 'ser
 
 
 def test_connect_shows_the_performer_and_calibrates_by_itself(blender):
-    blender.ask(f"s = {PREFERENCES}; s.countdown, s.preroll, s.playback = 1.0, 0.0, True; s.takes_folder = {str(blender.folder / 'takes')!r}")
+    blender.ask(
+        f"s = {PREFERENCES}; s.countdown, s.preroll, s.playback = 1.0, 0.0, True; s.takes_folder = {str(blender.folder / 'takes')!r}"
+    )
     blender.press_until("innerface.connect", "live.on")
     blender.live("live.status.get('streams')")
     blender.live("live.status.get('calibrated')", 90)
@@ -47,7 +49,10 @@ def test_record_and_stop_leave_a_take_and_the_playhead_where_it_was(blender):
     blender.live("live.shoot is not None and live.shoot.phase == 'recording' and live.shoot.seconds > 4", 60)
     assert blender.ask("result = window().screen.is_animation_playing and bpy.context.scene.frame_current > 10")
     blender.press_until("innerface.stop", "live.shoot is None")
-    assert not blender.ask("result = window().screen.is_animation_playing") and blender.ask("result = bpy.context.scene.frame_current") == 1
+    assert (
+        not blender.ask("result = window().screen.is_animation_playing")
+        and blender.ask("result = bpy.context.scene.frame_current") == 1
+    )
     (path,) = (blender.folder / "takes").glob("*.mcap")
     assert path.stat().st_size > 50_000
     blender.until("[t.name for t in bpy.context.window_manager.innerface_takes] == ['take_001']")
@@ -56,11 +61,16 @@ def test_record_and_stop_leave_a_take_and_the_playhead_where_it_was(blender):
 def test_bake_keys_the_take_in_one_undo_step_without_the_preview_in_it(blender):
     blender.press("innerface.take_bake")
     blender.until(f"{KEY}.animation_data is not None and {KEY}.animation_data.action is not None", 60)
-    said = blender.ask(f"a = {KEY}.animation_data; result = [a.action.name, a.action_slot.name_display, [[t.name, t.mute] for t in a.nla_tracks]]")
+    said = blender.ask(
+        f"a = {KEY}.animation_data; result = [a.action.name, a.action_slot.name_display, [[t.name, t.mute] for t in a.nla_tracks]]"
+    )
     assert said == ["take_001", "Innerface Head", [["take_001 (invented)", True]]]
     blender.move(400, 450)
     blender.key("ctrl+z")
-    blender.until("not [a for a in bpy.data.actions if a.users > a.use_fake_user] or not bpy.data.shape_keys[0].animation_data", 20)
+    blender.until(
+        "not [a for a in bpy.data.actions if a.users > a.use_fake_user] or not bpy.data.shape_keys[0].animation_data",
+        20,
+    )
     blender.key("ctrl+shift+z")
     blender.until(f"{KEY}.animation_data is not None and {KEY}.animation_data.action is not None", 20)
     assert blender.alive and blender.live("live.on")
@@ -80,7 +90,9 @@ def test_undo_again_and_again_while_streaming_does_no_harm(blender):
 def test_a_second_window_and_its_end_do_no_harm(blender):
     blender.ask("with here(): bpy.ops.wm.window_new()")
     time.sleep(2)
-    blender.ask("w = bpy.context.window_manager.windows[-1]\nwith bpy.context.temp_override(window=w): bpy.ops.wm.window_close()")
+    blender.ask(
+        "w = bpy.context.window_manager.windows[-1]\nwith bpy.context.temp_override(window=w): bpy.ops.wm.window_close()"
+    )
     blender.live("live.on and live.preview.shown")
 
 
@@ -126,7 +138,12 @@ bpy.data.objects.remove(target.objects[0])""")
 def test_disconnect_leaves_the_face_as_it_was(blender):
     blender.press_until("innerface.disconnect", "not live.on")
     blender.until(f"'innerface_preview' not in {KEY}")
-    assert blender.ask(f"result = [c.mute for c in {KEY}.animation_data.action.layers[0].strips[0].channelbags[0].fcurves].count(True)") == 0
+    assert (
+        blender.ask(
+            f"result = [c.mute for c in {KEY}.animation_data.action.layers[0].strips[0].channelbags[0].fcurves].count(True)"
+        )
+        == 0
+    )
 
 
 def test_a_take_is_imported_changed_and_undone_step_by_step(blender):
@@ -144,7 +161,9 @@ with here(): bpy.ops.innerface.key_takes('INVOKE_DEFAULT', filepath={str(path)!r
     for _ in range(5):  # the dialog takes its time to be drawn
         time.sleep(3)
         blender.key("Return")
-        if blender.ask(f"result = {KEY}.animation_data is not None and {playing} is not None and {playing}.name == 'song'"):
+        if blender.ask(
+            f"result = {KEY}.animation_data is not None and {playing} is not None and {playing}.name == 'song'"
+        ):
             break
     blender.until(f"{playing} is not None and {playing}.name == 'song'", 60)
     jaw = f"sum(p.co.y for p in {playing}.layers[0].strips[0].channelbags[0].fcurves[20].keyframe_points)"
@@ -165,7 +184,9 @@ with here(): bpy.ops.innerface.key_takes('INVOKE_DEFAULT', filepath={str(path)!r
 def test_a_hidden_range_is_dragged_judged_and_deleted_on_the_timeline(blender):
     blender.taller_timeline()
     blender.ask("""
-from bl_ext.user_default.innerface.blender_addon import hybrid as own, hybrid_bars as bars, face as faces
+from bl_ext.user_default.innerface.blender_addon.animation import hybrid_take as own
+from bl_ext.user_default.innerface.blender_addon.ui import occlusion_bars as bars
+from bl_ext.user_default.innerface.blender_addon.character import face as faces
 low = next(a for a in window().screen.areas if a.type == 'DOPESHEET_EDITOR')
 strip = next(r for r in low.regions if r.type == 'WINDOW')
 bpy.context.scene.frame_end = 240
@@ -181,7 +202,7 @@ def place(second):
     return [strip.x + x, window().height - (strip.y + (found[0].bottom + found[0].top) / 2)]
 """)
     ranges = "[[r.start, r.end, r.state] for r in camera().innerface_hybrid.ranges]"
-    (start, end, state), = blender.ask(f"result = {ranges}")
+    ((start, end, state),) = blender.ask(f"result = {ranges}")
     assert state == "OPEN" and abs(end - start - 1.0) < 1e-3
     (x, y), (to, _) = blender.ask(f"result = [place({(start + end) / 2}), place({(start + end) / 2} + 1.5)]")
     blender.move(x, y)
@@ -210,7 +231,9 @@ def place(second):
 def test_an_export_leaves_the_window_as_it_was(blender):
     blender.ask("bpy.context.scene.frame_end = 60")
     view = "area().spaces.active.region_3d.view_perspective"
-    state = f"result = [window().scene.name, window().view_layer.name, {view}, sorted(o.name for o in bpy.data.objects)]"
+    state = (
+        f"result = [window().scene.name, window().view_layer.name, {view}, sorted(o.name for o in bpy.data.objects)]"
+    )
     before = blender.ask(state)
     for kind, preset in (("fbx", "UNREAL"), ("glb", "GODOT")):
         path = blender.folder / f"out.{kind}"
@@ -223,7 +246,9 @@ def test_disabling_the_addon_while_streaming_ends_all_cleanly(blender):
     blender.press_until("innerface.connect", "live.on")
     blender.live("live.status.get('streams')")
     blender.ask("bpy.ops.preferences.addon_disable(module='bl_ext.user_default.innerface')", 60)
-    assert blender.ask("result = not hasattr(bpy.types, 'INNERFACE_PT_face') and not hasattr(bpy.types.Scene, 'innerface')")
+    assert blender.ask(
+        "result = not hasattr(bpy.types, 'INNERFACE_PT_face') and not hasattr(bpy.types.Scene, 'innerface')"
+    )
     blender.ask("bpy.ops.preferences.addon_enable(module='bl_ext.user_default.innerface')", 60)
     assert blender.ask("result = hasattr(bpy.types, 'INNERFACE_PT_face')")
     log = Path(blender.folder / "blender.log").read_text()

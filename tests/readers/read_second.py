@@ -170,7 +170,9 @@ class Glb:
             check(np.all(np.diff(at.astype(int)) > 0) and at[-1] < count, f"accessor {index}: bad sparse indices")
             out[at] = self.view(v["bufferView"], v.get("byteOffset", 0), component, n, width)
         for name, found in ("min", out.min(axis=0)), ("max", out.max(axis=0)):
-            check(name not in a or np.allclose(a[name], found, atol=1e-6), f"accessor {index}: {name} is not its {name}")
+            check(
+                name not in a or np.allclose(a[name], found, atol=1e-6), f"accessor {index}: {name} is not its {name}"
+            )
         return out / np.iinfo(out.dtype).max if a.get("normalized") else out
 
     def worlds(self) -> list[Array]:
@@ -190,9 +192,11 @@ def glb_local(node: dict[str, Any]) -> Array:
         return np.array(node["matrix"], float).reshape(4, 4).T
     x, y, z, w = node.get("rotation", [0, 0, 0, 1])
     check(abs(x * x + y * y + z * z + w * w - 1) < 1e-4, f"{node.get('name')}: its rotation is not of unit length")
-    turn = [[1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)],
-            [2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w)],
-            [2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)]]  # fmt: skip
+    turn = [
+        [1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)],
+        [2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w)],
+        [2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)],
+    ]
     out = np.eye(4)
     out[:3, :3] = np.array(turn) * node.get("scale", [1, 1, 1])
     out[:3, 3] = node.get("translation", [0, 0, 0])
@@ -216,14 +220,25 @@ def read_glb(path: str) -> dict[str, Any]:
         targets[i] = mesh.get("extras", {}).get("targetNames", [])
         count = 0
         for primitive in mesh["primitives"]:
-            check(len(primitive.get("targets", [])) == len(targets[i]), f"{names[i]}: targetNames and targets differ in number")
+            check(
+                len(primitive.get("targets", [])) == len(targets[i]),
+                f"{names[i]}: targetNames and targets differ in number",
+            )
             attributes = primitive["attributes"]
             points = glb.accessor(attributes["POSITION"]).astype(float)
             for target in primitive.get("targets", []):
-                check(len(glb.accessor(target["POSITION"])) == len(points), f"{names[i]}: a morph target of another length")
+                check(
+                    len(glb.accessor(target["POSITION"])) == len(points),
+                    f"{names[i]}: a morph target of another length",
+                )
             count += len(points)
             clouds.append(glb_skin(glb, skin, attributes, points, worlds) if skin else move(worlds[i], points))
-        meshes[names[i]] = {"vertices": count, "skinned": bool(skin), "bones": [names[j] for j in joints], "morphs": targets[i]}
+        meshes[names[i]] = {
+            "vertices": count,
+            "skinned": bool(skin),
+            "bones": [names[j] for j in joints],
+            "morphs": targets[i],
+        }
     return {
         "unit_scale": 100.0,  # glTF is in metres
         "meshes": meshes,

@@ -15,7 +15,9 @@ from typing import Any
 
 def program() -> str | None:
     """Where a Chromium is, or None."""
-    return next((p for name in ("chromium", "chromium-browser", "google-chrome", "chrome") if (p := shutil.which(name))), None)
+    return next(
+        (p for name in ("chromium", "chromium-browser", "google-chrome", "chrome") if (p := shutil.which(name))), None
+    )
 
 
 class Chromium:
@@ -28,8 +30,17 @@ class Chromium:
         from websockets.asyncio.client import connect
 
         self.folder = tempfile.TemporaryDirectory(prefix="innerface-chromium-", ignore_cleanup_errors=True)
-        options = ["--headless=new", "--no-sandbox", "--disable-gpu", "--remote-debugging-port=0", "--no-first-run", f"--user-data-dir={self.folder.name}"]
-        self.process = subprocess.Popen([str(program()), *options, "about:blank"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        options = [
+            "--headless=new",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--remote-debugging-port=0",
+            "--no-first-run",
+            f"--user-data-dir={self.folder.name}",
+        ]
+        self.process = subprocess.Popen(
+            [str(program()), *options, "about:blank"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
         port = Path(self.folder.name) / "DevToolsActivePort"
         for _ in range(300):
             if port.exists() and len(port.read_text().split()) == 2:
@@ -41,14 +52,20 @@ class Chromium:
         while (answer := json.loads(await browser.recv())).get("id") != 1:
             pass
         await browser.close()
-        self.socket = await connect(f"ws://127.0.0.1:{number}/devtools/page/{answer['result']['targetId']}", proxy=None, max_size=1 << 26)
+        self.socket = await connect(
+            f"ws://127.0.0.1:{number}/devtools/page/{answer['result']['targetId']}", proxy=None, max_size=1 << 26
+        )
         for method in ("Page.enable", "Runtime.enable", "Log.enable"):
             await self.ask(method)
         width, height = self.size
-        await self.ask("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
+        await self.ask(
+            "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False
+        )
         return self
 
-    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         await self.socket.close()
         self.process.kill()
         self.process.wait()
@@ -61,7 +78,9 @@ class Chromium:
         while True:
             said = json.loads(await asyncio.wait_for(self.socket.recv(), 30))
             if said.get("method") == "Runtime.exceptionThrown":
-                self.problems.append(said["params"]["exceptionDetails"].get("exception", {}).get("description", "an exception"))
+                self.problems.append(
+                    said["params"]["exceptionDetails"].get("exception", {}).get("description", "an exception")
+                )
             elif said.get("method") == "Log.entryAdded" and said["params"]["entry"]["level"] == "error":
                 self.problems.append(said["params"]["entry"]["text"])
             if said.get("id") == self.number:
@@ -83,7 +102,9 @@ class Chromium:
             if found:
                 return found
             await asyncio.sleep(0.1)
-        raise AssertionError(f"never true: {script}; the page says: {await self.value('document.body.innerText')}; problems: {self.problems}")
+        raise AssertionError(
+            f"never true: {script}; the page says: {await self.value('document.body.innerText')}; problems: {self.problems}"
+        )
 
     async def click(self, selector: str) -> None:
         """Click the middle of an element, as a mouse does."""

@@ -10,12 +10,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 from innerface.server.hub import Hub, Options
-from innerface.server.messages import Imu
+from innerface.server.messages import ImuSample
 
 
 def sample(k, time=None, sites=3, device_name="7a3f"):
     rotation = np.tile([1.0, 0, 0, 0], (sites, 1))
-    return Imu(device_name, tuple(map(str, range(sites))), rotation, np.full((sites, 3), 0.005 * k), k * 0.01 if time is None else time, k, battery=3.7)
+    return ImuSample(
+        device_name,
+        tuple(map(str, range(sites))),
+        rotation,
+        np.full((sites, 3), 0.005 * k),
+        k * 0.01 if time is None else time,
+        k,
+        battery=3.7,
+    )
 
 
 @pytest.fixture
@@ -98,7 +106,7 @@ async def speaking(port):
     return transport, got
 
 
-FOLDER = Path(__file__).parent / "wire" / "vectors"  # bytes of other people's programs: see its README
+FOLDER = Path(__file__).parent / "protocols" / "vectors"  # bytes of other people's programs: see its README
 
 
 @pytest.fixture(scope="session")
@@ -116,7 +124,9 @@ def vector():
 @pytest.fixture(scope="session")
 def vectors():
     """All synthetic vectors by name."""
-    return {k: bytes.fromhex(v) for k, v in json.loads((FOLDER / "synthetic_vectors.json").read_text())["vectors"].items()}
+    return {
+        k: bytes.fromhex(v) for k, v in json.loads((FOLDER / "synthetic_vectors.json").read_text())["vectors"].items()
+    }
 
 
 @pytest.fixture(scope="session")
@@ -135,7 +145,11 @@ def capture():
 @pytest.fixture(scope="session")
 def frames():
     """Recorded text frames."""
-    return [line.encode() for line in (FOLDER / "text_frames_recorded.txt").read_text().splitlines() if line.strip() and not line.startswith("#")]
+    return [
+        line.encode()
+        for line in (FOLDER / "text_frames_recorded.txt").read_text().splitlines()
+        if line.strip() and not line.startswith("#")
+    ]
 
 
 @pytest.fixture(scope="session")

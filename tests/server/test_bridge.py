@@ -6,20 +6,21 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from innerface.core import formats, metrics, performance
-from innerface.core.channels import ARKIT, OUTPUT
-from innerface.core.face_model import bundled
-from innerface.core.imu.layout import layout
+from innerface.core import formats, performance
+from innerface.core.face import metrics
+from innerface.core.face.channels import ARKIT, OUTPUT_CHANNELS
+from innerface.core.face.face_model import load_bundled
+from innerface.core.imu.inference import infer
+from innerface.core.imu.layout import load_layout
 from innerface.core.imu.model import load
-from innerface.core.infer import infer
 from innerface.core.take import Track
-from innerface.server.frame import read_face
+from innerface.server.frame import decode_face
 from innerface.server.hub import Hub, Options
-from innerface.server.sinks.csv_file import CsvFile
-from innerface.server.sinks.udp import LiveLink, Vmc
-from innerface.server.sources.virtual import Habits, Virtual
-from innerface.server.websocket import Door
-from innerface.server.wire import live_link_face, vmc
+from innerface.server.protocols import live_link_face, vmc
+from innerface.server.sinks.csv_file import CsvSink
+from innerface.server.sinks.udp import LiveLinkSink, VmcSink
+from innerface.server.sources.virtual_imu import VirtualImu, VirtualImuOptions
+from innerface.server.web.web_server import WebServer
 from websockets.asyncio.client import connect
 
 from .conftest import Hasty, listening, until
@@ -37,26 +38,30 @@ def performed(tmp_path_factory):
         async with listening() as (vmc_port, out.vmc), listening() as (llf_port, out.llf):
             hub = Hub(Options(folder=folder))
             hub.listeners.add(out.frames.append)
-            source = Virtual(None, Habits(loss=0.02, jitter_ms=2.0, seed=SEED))
-            door = Door(hub, port=0)
+            source = VirtualImu(None, VirtualImuOptions(loss=0.02, jitter_ms=2.0, seed=SEED))
+            door = WebServer(hub, port=0)
             await door.start()
-            out.path, out.started = hub.record("performed"), hub.recorder.started
-            await hub.start([source], [Vmc(port=vmc_port), LiveLink(port=llf_port), CsvFile(folder / "out.csv")])
+            out.path, out.started = hub.record("performed"), hub.recorder.start_time
+            await hub.start(
+                [source], [VmcSink(port=vmc_port), LiveLinkSink(port=llf_port), CsvSink(folder / "out.csv")]
+            )
             async with connect(f"ws://127.0.0.1:{door.port}/", proxy=None) as client:
                 out.hello = json.loads(await client.recv())["hello"]
-                await client.send(json.dumps({"id": 1, "command": "subscribe", "streams": ["face", "sensors", "status"]}))
+                await client.send(
+                    json.dumps({"id": 1, "command": "subscribe", "streams": ["face", "sensors", "status"]})
+                )
 
                 async def listen():
                     async for message in client:
                         if isinstance(message, str):
                             out.statuses.append(json.loads(message))
                         elif message[2] == 1:
-                            out.faces.append(read_face(message))
+                            out.faces.append(decode_face(message))
                         else:
                             out.sensors += 1
 
                 listener = asyncio.ensure_future(listen())
-                await until(lambda: hub.session is not None and hub.session.ready is not None, 25)
+                await until(lambda: hub.session is not None and hub.session.active is not None, 25)
                 first = len(out.frames)
                 await until(lambda: len(out.frames) > first + 420, 20)
                 hub.mark("end")
@@ -73,7 +78,7 @@ def performed(tmp_path_factory):
 
 
 def test_the_face_that_comes_out_is_the_performed_one(performed):
-    truth = performance.perform(SEED).weights()
+    truth = performance.demo_performance(SEED).weights()
     time = np.array([f.time for f in performed.frames])
     values = np.array([f.values for f in performed.frames])
     assert np.abs(np.diff(time) - 1 / 60).max() < 1e-6, "frames are missing or doubled"
@@ -81,29 +86,41 @@ def test_the_face_that_comes_out_is_the_performed_one(performed):
     offset = raw.tracks["imu"].time[0]  # the take's clock, against the performance that began twelve seconds later
     begin = 12.0 + offset  # the preamble's length
     inside = (time - begin > 0) & (time - begin < truth.duration)
-    pred = Track("weights", time[inside] - begin + truth.time[0], OUTPUT, values[inside])
-    said = metrics.evaluate(pred, truth, bundled())
-    assert inside.sum() > 200 and said["pve_mm"]["mean"] < 0.6 * min(said["neutral"]["pve_mm"]["mean"], said["mean_face"]["pve_mm"]["mean"])
+    pred = Track("weights", time[inside] - begin + truth.time[0], OUTPUT_CHANNELS, values[inside])
+    said = metrics.evaluate(pred, truth, load_bundled())
+    assert inside.sum() > 200 and said["pve_mm"]["mean"] < 0.6 * min(
+        said["neutral"]["pve_mm"]["mean"], said["mean_face"]["pve_mm"]["mean"]
+    )
 
 
 def test_what_went_out_live_is_what_the_recording_gives_as_live(performed):
     take = formats.read_take(performed.path)
-    assert not take.notes and abs(len(take.tracks["imu"].time) - performed.sent) < 20, "packets are missing in the recording"
-    want = infer(take, layout(), load(None, causal=True)[0], causal=True).take.weights()
+    assert not take.notes and abs(len(take.tracks["imu"].time) - performed.sent) < 20, (
+        "packets are missing in the recording"
+    )
+    want = infer(take, load_layout(), load(None, causal=True)[0], causal=True).take.weights()
     time = np.array([f.time for f in performed.frames]) - performed.started
     live = np.array([f.values for f in performed.frames])
     use = (time > want.time[0]) & (time < want.time[-1])
     for name in ("jawOpen", "mouthSmileLeft", "browInnerUp"):
         again = np.interp(time[use], want.time, want.column(name))
-        got = live[use, OUTPUT.index(name)]
+        got = live[use, OUTPUT_CHANNELS.index(name)]
         assert np.abs(got - again).mean() < 0.03 and (np.ptp(again) < 0.2 or np.corrcoef(got, again)[0, 1] > 0.97)
 
 
 def test_losses_are_counted_and_shown(performed):
     (stream,) = performed.status["streams"]
     assert stream["name"] == "virtual device (simulated)" and abs(stream["lost"] - performed.dropped) <= 3
-    assert stream["rate_hz"] == pytest.approx(98, abs=6) and stream["battery_v"] == 3.9 and stream["state"] in ("ok", "poor")
-    assert performed.status["calibrated"] and performed.status["output"] == "sensors" and performed.status["output_hz"] == pytest.approx(60, abs=3)
+    assert (
+        stream["rate_hz"] == pytest.approx(98, abs=6)
+        and stream["battery_v"] == 3.9
+        and stream["state"] in ("ok", "poor")
+    )
+    assert (
+        performed.status["calibrated"]
+        and performed.status["output"] == "sensors"
+        and performed.status["output_hz"] == pytest.approx(60, abs=3)
+    )
     assert all(light["state"] in ("ok", "poor") for light in performed.status["sites"].values())
     assert 0 <= performed.status["latency_ms"]["p50"] < 33 < performed.status["delay_ms"] < 80
     assert performed.status["lookahead_ms"] == pytest.approx(33.3, abs=0.1)
@@ -116,7 +133,11 @@ def test_every_websocket_frame_arrives_with_its_values(performed):
     assert numbers == list(range(numbers[0], numbers[0] + len(numbers))), "frames were lost on the way to the client"
     for face in performed.faces[::50]:
         assert np.abs(face.values - by_number[face.sequence].values).max() < 1e-6 and face.confidence is not None
-    assert performed.sensors > 100 and performed.hello["channels"] == list(OUTPUT) and "eyeBlinkLeft" in performed.hello["invented"]
+    assert (
+        performed.sensors > 100
+        and performed.hello["channels"] == list(OUTPUT_CHANNELS)
+        and "eyeBlinkLeft" in performed.hello["invented"]
+    )
     assert any("status" in s for s in performed.statuses)
 
 
@@ -131,10 +152,13 @@ def test_avatars_get_the_same_face_by_vmc(performed):
 
 def test_unreal_gets_the_same_face_by_live_link(performed):
     packets = [live_link_face.parse(data) for data in performed.llf]
-    assert all(p is not None and p.subject == "Innerface" and p.numerator == 60 for p in packets) and abs(len(packets) - len(performed.frames)) <= 2
+    assert (
+        all(p is not None and p.subject == "Innerface" and p.numerator == 60 for p in packets)
+        and abs(len(packets) - len(performed.frames)) <= 2
+    )
     assert len({p.device for p in packets}) == 1 and len(packets[0].device) == 36
-    face = live_link_face.values(packets[120], swap_mouth=False)
-    assert [face[c] for c in OUTPUT] == pytest.approx(performed.frames[120].values.tolist(), abs=1e-6)
+    face = live_link_face.named_weights(packets[120], swap_mouth=False)
+    assert [face[c] for c in OUTPUT_CHANNELS] == pytest.approx(performed.frames[120].values.tolist(), abs=1e-6)
     frames = np.array([p.frame + p.subframe for p in packets])
     assert np.abs(np.diff(frames) - 1).max() < 0.02
 
@@ -142,5 +166,5 @@ def test_unreal_gets_the_same_face_by_live_link(performed):
 def test_the_csv_is_a_take_like_any_other(performed):
     track = formats.read_take(performed.folder / "out.csv").weights()
     assert abs(len(track.time) - len(performed.frames)) <= 2 and len(track.columns) == 61
-    assert np.abs(track.select(OUTPUT)[5] - performed.frames[5].values).max() < 1e-6
+    assert np.abs(track.select(OUTPUT_CHANNELS)[5] - performed.frames[5].values).max() < 1e-6
     assert not list(performed.folder.glob("*.part"))

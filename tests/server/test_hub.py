@@ -5,17 +5,17 @@ import asyncio
 import numpy as np
 import pytest
 from innerface.core import formats
-from innerface.core.channels import OUTPUT
 from innerface.core.errors import InnerfaceError
-from innerface.core.live import Output
-from innerface.server.messages import Face, Imu
+from innerface.core.face.channels import OUTPUT_CHANNELS
+from innerface.core.imu.session import FaceFrames
+from innerface.server.messages import FaceSample, ImuSample
 from innerface.server.sources import udp
 
 from .conftest import sample, until
 
 
 def test_sensors_get_their_sites_by_touch(bridge, tmp_path):
-    source = udp.SlimeVr(port=0)
+    source = udp.SlimeVrSource(port=0)
 
     async def work(hub):
         said = hub.touch("oculi_left")
@@ -23,7 +23,18 @@ def test_sensors_get_their_sites_by_touch(bridge, tmp_path):
         hub.touching.until = hub.now() + 0.6
         for k in range(60):
             for name, push in (("aa:aa", 9.0 if k == 30 else 0.0), ("bb:bb", 0.0)):
-                hub.receive("slimevr", Imu(name, ("0",), np.array([[1.0, 0, 0, 0]]), np.array([[0, 0, push]]), linear=True, up="z", part="0"))
+                hub.receive(
+                    "slimevr",
+                    ImuSample(
+                        name,
+                        ("0",),
+                        np.array([[1.0, 0, 0, 0]]),
+                        np.array([[0, 0, push]]),
+                        linear=True,
+                        up="z",
+                        substream="0",
+                    ),
+                )
             await asyncio.sleep(0.005)
         await until(lambda: hub.touching is None)
         with pytest.raises(InnerfaceError, match="has aux"):
@@ -34,7 +45,9 @@ def test_sensors_get_their_sites_by_touch(bridge, tmp_path):
         return hub.sites.assigned, hub.notes[-1]
 
     assigned, note = bridge(work, [source], sites=tmp_path / "sites.json")
-    assert assigned == {"aa:aa/0": "oculi_left"} and "no sensor felt a tap" in note and (tmp_path / "sites.json").exists()
+    assert (
+        assigned == {"aa:aa/0": "oculi_left"} and "no sensor felt a tap" in note and (tmp_path / "sites.json").exists()
+    )
 
 
 def test_a_device_whose_sensors_come_and_go_with_every_packet_costs_no_memory(bridge):
@@ -86,7 +99,12 @@ def test_a_device_that_is_exchanged_for_another_leaves_its_sites_to_it(bridge):
         return problem, {s.device: s.session for s in hub.streams.values()}, [s.problem for s in hub.streams.values()]
 
     problem, seats, problems = bridge(work)
-    assert "aux has a device already" in problem and seats["beef"] is not None and seats["7a3f"] is None and not any(problems)
+    assert (
+        "aux has a device already" in problem
+        and seats["beef"] is not None
+        and seats["7a3f"] is None
+        and not any(problems)
+    )
 
 
 def test_one_camera_is_the_face_and_others_are_recorded_beside_it(bridge):
@@ -95,18 +113,21 @@ def test_one_camera_is_the_face_and_others_are_recorded_beside_it(bridge):
         hub.listeners.add(got.append)
         hub.record("two")
         for _ in range(20):
-            hub.receive("vmc", Face("192.168.178.20", {"jawOpen": 0.25}))
-            hub.receive("vmc", Face("192.168.178.21", {"jawOpen": 3.0}))
+            hub.receive("vmc", FaceSample("192.168.178.20", {"jawOpen": 0.25}))
+            hub.receive("vmc", FaceSample("192.168.178.21", {"jawOpen": 3.0}))
             await asyncio.sleep(0.005)
         hub.camera.filming.heard -= 10  # the first is gone: the second takes over, within range
-        hub.receive("vmc", Face("192.168.178.21", {"jawOpen": 3.0}))
+        hub.receive("vmc", FaceSample("192.168.178.21", {"jawOpen": 3.0}))
         return got, await hub.stop_recording()
 
     got, said = bridge(work)
-    jaw = OUTPUT.index("jawOpen")
+    jaw = OUTPUT_CHANNELS.index("jawOpen")
     assert [f.values[jaw] for f in got] == [0.25] * 20 + [1.0]
     tracks = formats.read_take(said["path"]).tracks
-    assert {n: set(t.column("jawOpen")) for n, t in tracks.items()} == {"weights": {0.25}, "weights 192.168.178.21": {3.0}}
+    assert {n: set(t.column("jawOpen")) for n, t in tracks.items()} == {
+        "weights": {0.25},
+        "weights 192.168.178.21": {3.0},
+    }
 
 
 def test_a_face_that_was_overtaken_is_recorded_and_not_shown(bridge):
@@ -114,8 +135,8 @@ def test_a_face_that_was_overtaken_is_recorded_and_not_shown(bridge):
         got = []
         hub.listeners.add(got.append)
         for at, jaw in ((1.0, 0.1), (1.05, 0.3), (1.033, 0.2), (1.066, 0.4)):
-            hub.receive("phone", Face("phone", {"jawOpen": jaw}, at))
-        return [round(float(f.values[OUTPUT.index("jawOpen")]), 6) for f in got]
+            hub.receive("phone", FaceSample("phone", {"jawOpen": jaw}, at))
+        return [round(float(f.values[OUTPUT_CHANNELS.index("jawOpen")]), 6) for f in got]
 
     assert bridge(work) == [0.1, 0.3, 0.4]
 
@@ -149,16 +170,23 @@ def test_camera_and_sensors_together_are_the_camera_until_it_is_lost_and_no_step
             hub.began = hub.loop.time() - at  # the hub's clock, without waiting
             jaw = 0.4 + 0.3 * np.sin(2.0 * at)
             if k % 2 == 0:
-                hub.receive("vmc", Face("phone", {"jawOpen": jaw, "browInnerUp": 0.2 + 0.1 * np.sin(at)} if not 800 <= k < 1000 else {}, at))
-            values = np.zeros((1, len(OUTPUT)))
-            values[0, OUTPUT.index("jawOpen")] = 0.5 * jaw + 0.1
-            hub._sensors_out(Output(np.array([at]), values, None, np.array([True])), at)
+                hub.receive(
+                    "vmc",
+                    FaceSample(
+                        "phone",
+                        {"jawOpen": jaw, "browInnerUp": 0.2 + 0.1 * np.sin(at)} if not 800 <= k < 1000 else {},
+                        at,
+                    ),
+                )
+            values = np.zeros((1, len(OUTPUT_CHANNELS)))
+            values[0, OUTPUT_CHANNELS.index("jawOpen")] = 0.5 * jaw + 0.1
+            hub._sensors_out(FaceFrames(np.array([at]), values, None, np.array([True])), at)
             truth.append(jaw)
         return got, np.array(truth), list(hub.mix.from_sensors)
 
     got, truth, left = bridge(work)
     mixed = [f for f in got if f.source == "hybrid"]
-    jaw = np.array([f.values[OUTPUT.index("jawOpen")] for f in mixed])
+    jaw = np.array([f.values[OUTPUT_CHANNELS.index("jawOpen")] for f in mixed])
     assert len(mixed) == 1200 and all(f.seen for f in mixed) and left == []
     assert np.abs(jaw - truth)[400:790].max() < 0.03, "the camera's"
     assert np.abs(jaw - truth)[850:990].max() < 0.05, "the sensors', on the camera's scale"
@@ -169,7 +197,7 @@ def test_camera_and_sensors_together_are_the_camera_until_it_is_lost_and_no_step
 def test_who_asks_for_one_of_the_two_gets_no_mixture(bridge, output):
     async def work(hub):
         hub.options.output = output
-        hub.receive("vmc", Face("phone", {"jawOpen": 0.5}, 1.0))
+        hub.receive("vmc", FaceSample("phone", {"jawOpen": 0.5}, 1.0))
         return hub.mixes
 
     assert bridge(work) is False

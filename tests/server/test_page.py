@@ -6,13 +6,16 @@ import json
 import pytest
 from innerface.core import formats
 from innerface.server.hub import Hub, Options
-from innerface.server.sources.virtual import Habits, Virtual
-from innerface.server.sources.virtual_bio import VirtualBio, Worn
-from innerface.server.websocket import Door
+from innerface.server.sources.virtual_bio import VirtualBio, VirtualBioOptions
+from innerface.server.sources.virtual_imu import VirtualImu, VirtualImuOptions
+from innerface.server.web.web_server import WebServer
 
 from .chromium import Chromium, program
 
-pytestmark = [pytest.mark.browser, pytest.mark.skipif(program() is None, reason="no Chromium here (Debian: apt-get install chromium)")]
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(program() is None, reason="no Chromium here (Debian: apt-get install chromium)"),
+]
 
 
 def on_the_page(tmp_path, work, width=1400, height=900, source=None, **options):
@@ -20,12 +23,12 @@ def on_the_page(tmp_path, work, width=1400, height=900, source=None, **options):
 
     async def whole():
         hub = Hub(Options(folder=tmp_path, model="linear", sites=tmp_path / "sites.json", **options))
-        door = Door(hub, port=0, token="a-good-token")
+        door = WebServer(hub, port=0, token="a-good-token")
         await door.start()
-        await hub.start([source or Virtual(None, Habits(loss=0.01))], [])
+        await hub.start([source or VirtualImu(None, VirtualImuOptions(loss=0.01))], [])
         try:
             async with Chromium(width, height) as browser:
-                await browser.open(door.link())
+                await browser.open(door.page_url())
                 await browser.until("document.querySelectorAll('.site').length === 11")
                 await work(browser, hub, door)
                 assert browser.problems == []
@@ -70,7 +73,9 @@ def test_a_light_that_is_clicked_waits_for_a_tap_and_the_page_tells_when_the_bri
         await browser.click("[data-site=oculi_left] .dot")
         await browser.until("document.querySelector('#site-hint').innerText.includes('oculi left now')")
         assert hub.touching is not None and hub.touching.site == "oculi_left"
-        assert await browser.value("document.documentElement.scrollWidth <= innerWidth"), "the page is wider than the phone"
+        assert await browser.value("document.documentElement.scrollWidth <= innerWidth"), (
+            "the page is wider than the phone"
+        )
         await door.stop()
         await browser.until("!document.querySelector('#gone').hidden")
         browser.problems.clear()  # the page says that it cannot connect, as it should
@@ -98,4 +103,6 @@ def test_every_electrode_has_a_light_and_words_and_a_click_checks_them(tmp_path,
         await browser.until("document.querySelector('#calibration').innerText.includes('Relax your face')")
         await browser.until("document.querySelector('#calibration').innerText.includes('electrode front')", 30)
 
-    on_the_page(tmp_path, work, source=VirtualBio(None, Worn(flat="front")), electrodes=str(electrodes_network))
+    on_the_page(
+        tmp_path, work, source=VirtualBio(None, VirtualBioOptions(flat="front")), electrodes=str(electrodes_network)
+    )

@@ -5,18 +5,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from innerface.core.errors import InnerfaceError
-from innerface.core.head_pose import Recentre
-from innerface.core.imu.layout import layout
+from innerface.core.face.head_pose import HeadRecentrer
+from innerface.core.imu.layout import load_layout
 from innerface.server import options
-from innerface.server.frame import Frame, face_bytes, read_face
+from innerface.server.frame import Frame, decode_face, encode_face
 from innerface.server.kinds import SINKS, SOURCES
-from innerface.server.loss import Loss
-from innerface.server.messages import Imu
-from innerface.server.sites import Sites, Touch
+from innerface.server.loss_policy import LossPolicy
+from innerface.server.messages import ImuSample
+from innerface.server.sites import SiteAssignments, TapDetector
 
 
 def went_out(policy, seen):
-    loss = Loss(policy)
+    loss = LossPolicy(policy)
     return [loss.push(np.ones(3), s, 1 / 60) for s in seen]
 
 
@@ -32,75 +32,87 @@ def test_fade_reaches_neutral_within_a_second_and_comes_back_without_a_step():
     size = np.array([f[0] for f in out])
     assert size[99] == 0 and size[20] == 1 and size[-1] == 1 and np.abs(np.diff(size)).max() < 0.12
     with pytest.raises(InnerfaceError, match="hold, fade, gap"):
-        Loss("forget")
+        LossPolicy("forget")
 
 
 def test_recentring_makes_the_present_pose_zero():
-    centre = Recentre(auto=False)
+    centre = HeadRecentrer(auto=False)
     centre.push(np.array([0.3, 0.1, -0.2]), 1 / 60)
-    centre.now()
+    centre.recentre()
     assert np.abs(centre.push(np.array([0.3, 0.1, -0.2]), 1 / 60)).max() < 1e-12
     assert centre.push(np.array([0.4, 0.1, -0.2]), 1 / 60)[0] == pytest.approx(0.1)
 
 
 def test_a_heading_that_drifts_stays_near_zero_and_a_glance_aside_is_kept():
     drift = np.radians(3.0) * np.arange(60 * 600) / 3600  # three degrees a minute
-    centre = Recentre()
+    centre = HeadRecentrer()
     out = np.array([centre.push(np.array([a, 0.0, 0.0]), 1 / 60)[0] for a in drift])
     assert np.degrees(np.abs(out).max()) < 6.5 and np.degrees(drift[-1]) > 29
     glance = [centre.push(np.array([drift[-1] + np.radians(40), 0.1, 0.0]), 1 / 60) for _ in range(180)]
-    assert np.degrees(glance[-1][0] - out[-1]) > 38 and glance[-1][1] == pytest.approx(0.1)  # pitch has gravity: never recentred by itself
+    assert np.degrees(glance[-1][0] - out[-1]) > 38 and glance[-1][1] == pytest.approx(
+        0.1
+    )  # pitch has gravity: never recentred by itself
 
 
 def test_a_lost_head_holds():
-    centre = Recentre(auto=False)
+    centre = HeadRecentrer(auto=False)
     first = centre.push(np.array([0.2, 0.0, 0.0]), 1 / 60)
     assert (centre.push(np.full(3, np.nan), 1 / 60) == first).all()
 
 
 def test_sensors_sit_where_the_device_says_until_the_user_says_otherwise(tmp_path):
     path = tmp_path / "sites.json"
-    sites = Sites(layout(), path)
-    assert sites.site("7a3f", "1") == "frontalis_left" and sites.site("x", "oculi_left") == "oculi_left"
-    assert sites.site("a0:b1:c2:d3:e4:f5", "0") == ""  # a tracker's sensor 0 is nowhere until assigned
+    sites = SiteAssignments(load_layout(), path)
+    assert sites.site_of("7a3f", "1") == "frontalis_left" and sites.site_of("x", "oculi_left") == "oculi_left"
+    assert sites.site_of("a0:b1:c2:d3:e4:f5", "0") == ""  # a tracker's sensor 0 is nowhere until assigned
     sites.assign("a0:b1:c2:d3:e4:f5/0", "frontalis_left")
-    assert sites.site("a0:b1:c2:d3:e4:f5", "0") == "frontalis_left" and sites.site("7a3f", "1") == ""  # one sensor a site
-    again = Sites(layout(), path)
+    assert (
+        sites.site_of("a0:b1:c2:d3:e4:f5", "0") == "frontalis_left" and sites.site_of("7a3f", "1") == ""
+    )  # one sensor a site
+    again = SiteAssignments(load_layout(), path)
     again.load()
     assert again.assigned == sites.assigned
     again.assign("a0:b1:c2:d3:e4:f5/0", "")
-    assert again.site("a0:b1:c2:d3:e4:f5", "0") == ""
+    assert again.site_of("a0:b1:c2:d3:e4:f5", "0") == ""
     with pytest.raises(InnerfaceError, match="has aux"):
         sites.assign("a/0", "nose")
     with pytest.raises(InnerfaceError, match="DEVICE/SENSOR"):
         sites.assign("a", "aux")
     path.write_text("[1, 2")
     with pytest.raises(InnerfaceError, match="delete it"):
-        Sites(layout(), path).load()
+        SiteAssignments(load_layout(), path).load()
 
 
 def tapped(strong, weak):
-    touch, rng = Touch("oculi_left", 5.0), np.random.default_rng(0)
+    touch, rng = TapDetector("oculi_left", 5.0), np.random.default_rng(0)
     for k in range(300):
         for device, size in (("a", strong), ("b", weak)):
             force = np.array([[0, 0, 9.8]]) + rng.normal(0, 0.05, 3) + (size if k == 150 else 0.0)
-            touch.add(Imu(device, ("0",), np.array([[1.0, 0, 0, 0]]), force))
+            touch.add(ImuSample(device, ("0",), np.array([[1.0, 0, 0, 0]]), force))
     return touch
 
 
 def test_the_tapped_sensor_is_found_and_doubt_is_told():
-    assert tapped(9.0, 2.0).found() == "a/0"
+    assert tapped(9.0, 2.0).tapped_sensor() == "a/0"
     with pytest.raises(InnerfaceError, match="no sensor felt"):
-        tapped(1.0, 0.5).found()
+        tapped(1.0, 0.5).tapped_sensor()
     with pytest.raises(InnerfaceError, match="alike"):
-        tapped(9.0, 8.0).found()
+        tapped(9.0, 8.0).tapped_sensor()
 
 
 @settings(max_examples=50, deadline=None)
-@given(st.integers(0, 2**32 - 1), st.floats(0, 1e6), st.lists(st.floats(-1, 1, width=32), min_size=55, max_size=55), st.booleans(), st.booleans())
+@given(
+    st.integers(0, 2**32 - 1),
+    st.floats(0, 1e6),
+    st.lists(st.floats(-1, 1, width=32), min_size=55, max_size=55),
+    st.booleans(),
+    st.booleans(),
+)
 def test_a_frames_bytes_come_back(sequence, time, values, sure, seen):
-    frame = Frame(sequence, time, time + 0.01, np.array(values), np.linspace(0, 1, 52) if sure else None, "sensors", seen)
-    back = read_face(face_bytes(frame))
+    frame = Frame(
+        sequence, time, time + 0.01, np.array(values), np.linspace(0, 1, 52) if sure else None, "sensors", seen
+    )
+    back = decode_face(encode_face(frame))
     assert (back.sequence, back.time, back.seen) == (sequence, time, seen) and (back.values == np.array(values)).all()
     assert back.confidence is None if not sure else np.abs(back.confidence - frame.confidence).max() < 0.0021
 
@@ -108,39 +120,59 @@ def test_a_frames_bytes_come_back(sequence, time, values, sure, seen):
 @settings(max_examples=200, deadline=None)
 @given(st.binary(max_size=400))
 def test_other_bytes_are_no_frame(data):
-    read_face(data)
-    read_face(b"IW\x01\x01" + data)
+    decode_face(data)
+    decode_face(b"IW\x01\x01" + data)
 
 
 GOOD = (
-    "device", "device:9000", "device:0.0.0.0:9000", "slimevr", "livelinkface:11112,keep-mouth", "ifacialmocap", "vmc:[::1]:39540", "virtual",
-    "virtual,loss=0.1,jitter=3,disconnect=20:3,serial", "lsl:EMG", "brainflow:-1", "osc", "cyton:/dev/ttyUSB0",
-)  # fmt: skip
+    "device",
+    "device:9000",
+    "device:0.0.0.0:9000",
+    "slimevr",
+    "livelinkface:11112,keep-mouth",
+    "ifacialmocap",
+    "vmc:[::1]:39540",
+    "virtual",
+    "virtual,loss=0.1,jitter=3,disconnect=20:3,serial",
+    "lsl:EMG",
+    "brainflow:-1",
+    "osc",
+    "cyton:/dev/ttyUSB0",
+)
 BAD = (
-    ("nothing", "give one of"), ("device:x:y", "no port"), ("device:99999", "no port"), ("virtual,loss=much", "not a number"),
-    ("virtual,loss=2", "share below 1"), ("virtual,colour=red", "not known"), ("serial", "give the port"), ("virtual,disconnect=a", "EVERY:FOR"),
-    ("file", "give the take"), ("virtual,preset=perfect", "give one of"),
-)  # fmt: skip
+    ("nothing", "give one of"),
+    ("device:x:y", "no port"),
+    ("device:99999", "no port"),
+    ("virtual,loss=much", "not a number"),
+    ("virtual,loss=2", "share below 1"),
+    ("virtual,colour=red", "not known"),
+    ("serial", "give the port"),
+    ("virtual,disconnect=a", "EVERY:FOR"),
+    ("file", "give the take"),
+    ("virtual,preset=perfect", "give one of"),
+)
 
 
 @pytest.mark.parametrize("text", GOOD)
 def test_sources_are_made_of_their_texts(text):
-    assert options.source(text).name in SOURCES
+    assert options.make_source(text).name in SOURCES
 
 
-@pytest.mark.parametrize("text", ["vmc", "vmc:127.0.0.1:39539,camel", "livelink:192.168.0.5:11111,name=Anna", "vts", "csv:out.csv"])
+@pytest.mark.parametrize(
+    "text", ["vmc", "vmc:127.0.0.1:39539,camel", "livelink:192.168.0.5:11111,name=Anna", "vts", "csv:out.csv"]
+)
 def test_sinks_are_made_of_their_texts(text):
-    assert options.sink(text).name in SINKS
+    assert options.make_sink(text).name in SINKS
 
 
 @pytest.mark.parametrize(("text", "said"), BAD)
 def test_mistakes_in_sources_are_told_in_one_line(text, said):
     with pytest.raises(InnerfaceError, match=said) as error:
-        options.source(text)
+        options.make_source(text)
     assert "\n" not in str(error.value)
 
 
 def test_mistakes_in_sinks_are_told_in_one_line():
     for text, said in (("nothing", "give one of"), ("csv", "give the file"), ("vmc,head", "not known")):
         with pytest.raises(InnerfaceError, match=said):
-            options.sink(text)
+            options.make_sink(text)

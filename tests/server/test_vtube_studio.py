@@ -4,9 +4,9 @@ import asyncio
 import json
 
 import numpy as np
-from innerface.core.channels import ARKIT
+from innerface.core.face.channels import ARKIT
 from innerface.server.frame import Frame
-from innerface.server.sinks.vtube_studio import VTubeStudio, parameters
+from innerface.server.sinks.vtube_studio import VTubeStudioSink, parameter_names
 from websockets.asyncio.server import serve
 
 from .conftest import until
@@ -24,7 +24,11 @@ class Studio:
             request = json.loads(text)
             kind, data = request["messageType"], request["data"]
             self.seen.append(kind)
-            assert request["apiName"] == "VTubeStudioPublicAPI" and request["apiVersion"] == "1.0" and 1 <= len(request["requestID"]) <= 64
+            assert (
+                request["apiName"] == "VTubeStudioPublicAPI"
+                and request["apiVersion"] == "1.0"
+                and 1 <= len(request["requestID"]) <= 64
+            )
             if kind == "AuthenticationTokenRequest":
                 assert 3 <= len(data["pluginName"]) <= 32 and 3 <= len(data["pluginDeveloper"]) <= 32
                 if not self.allowed:
@@ -43,7 +47,9 @@ class Studio:
             else:
                 self.set.append(data)
                 answer = ("InjectParameterDataResponse", {})
-            await socket.send(json.dumps({"requestID": request["requestID"], "messageType": answer[0], "data": answer[1]}))
+            await socket.send(
+                json.dumps({"requestID": request["requestID"], "messageType": answer[0], "data": answer[1]})
+            )
 
 
 def face(number=1, **weights):
@@ -56,7 +62,7 @@ def face(number=1, **weights):
 def run(bridge, studio, tmp_path, faces=20):
     async def work(hub):
         async with serve(studio, "127.0.0.1", 0) as server:
-            sink = VTubeStudio(port=server.sockets[0].getsockname()[1], token_file=tmp_path / "token")
+            sink = VTubeStudioSink(port=server.sockets[0].getsockname()[1], token_file=tmp_path / "token")
             await sink.start(hub)
             for k in range(faces):
                 sink.put(face(k, jawOpen=0.5, eyeBlinkLeft=1.0))
@@ -64,7 +70,7 @@ def run(bridge, studio, tmp_path, faces=20):
             if studio.allowed:
                 await until(lambda: len(studio.set) >= 3)
                 await asyncio.sleep(1.2)  # nobody sends a new face: it is said again, or the model would fall back
-            state = sink.about()
+            state = sink.describe()
             await sink.stop()
             return state
 
@@ -74,10 +80,15 @@ def run(bridge, studio, tmp_path, faces=20):
 def test_permission_is_asked_once_parameters_are_made_and_set(bridge, tmp_path):
     studio = Studio()
     state = run(bridge, studio, tmp_path)
-    assert "connected" in state and studio.made == parameters() and (tmp_path / "token").read_text() == "token-1"
-    assert all(4 <= len(n) <= 32 and n.isalnum() for n in parameters()) and len(parameters()) == 52
+    assert "connected" in state and studio.made == parameter_names() and (tmp_path / "token").read_text() == "token-1"
+    assert all(4 <= len(n) <= 32 and n.isalnum() for n in parameter_names()) and len(parameter_names()) == 52
     values = {v["id"]: v["value"] for v in studio.set[0]["parameterValues"]}
-    assert values["IFJawOpen"] == 0.5 and values["MouthOpen"] == 0.5 and values["EyeOpenLeft"] == 0.0 and values["EyeOpenRight"] == 1.0
+    assert (
+        values["IFJawOpen"] == 0.5
+        and values["MouthOpen"] == 0.5
+        and values["EyeOpenLeft"] == 0.0
+        and values["EyeOpenRight"] == 1.0
+    )
     assert studio.set[0]["mode"] == "set" and studio.set[0]["faceFound"] and len(studio.set) > 4
     again = Studio(known=["token-1"])
     run(bridge, again, tmp_path)
@@ -88,17 +99,20 @@ def test_a_token_that_was_taken_back_is_asked_for_anew(bridge, tmp_path):
     (tmp_path / "token").write_text("old")
     studio = Studio()
     run(bridge, studio, tmp_path)
-    assert studio.seen[:3] == ["AuthenticationRequest", "AuthenticationTokenRequest", "AuthenticationRequest"] and studio.set
+    assert (
+        studio.seen[:3] == ["AuthenticationRequest", "AuthenticationTokenRequest", "AuthenticationRequest"]
+        and studio.set
+    )
 
 
 def test_a_denied_plugin_and_a_missing_program_are_told(bridge, tmp_path):
     assert "permission was denied" in run(bridge, Studio(allowed=False), tmp_path, faces=10)
 
     async def nothing(hub):
-        sink = VTubeStudio(port=1)
+        sink = VTubeStudioSink(port=1)
         await sink.start(hub)
         sink.put(face())
-        await until(lambda: "start it" in sink.about(), 3)
+        await until(lambda: "start it" in sink.describe(), 3)
         await sink.stop()
 
     bridge(nothing)
@@ -111,10 +125,10 @@ def test_something_else_at_that_port_is_told(bridge):
 
     async def work(hub):
         async with serve(nonsense, "127.0.0.1", 0) as server:
-            sink = VTubeStudio(port=server.sockets[0].getsockname()[1])
+            sink = VTubeStudioSink(port=server.sockets[0].getsockname()[1])
             await sink.start(hub)
             await asyncio.sleep(0.3)
-            state = sink.about()
+            state = sink.describe()
             await sink.stop()
             return state
 

@@ -16,8 +16,8 @@ def noise(seconds=4.0, rate=1000.0, seed=0):
 def test_live_is_the_recording_however_it_is_cut(cuts, rate):
     values = noise(sum(cuts) / rate, rate)
     values = values[: sum(cuts)]
-    emg, eog = features.whole(values, rate, 50.0)
-    live = features.Features(2, rate, 50.0)
+    emg, eog = features.extract_features(values, rate, 50.0)
+    live = features.FeatureExtractor(2, rate, 50.0)
     parts = [live.push(p) for p in np.split(values, np.cumsum(cuts)[:-1])]
     np.testing.assert_allclose(np.concatenate([e for e, _ in parts]), emg, atol=1e-9)
     np.testing.assert_allclose(np.concatenate([o for _, o in parts]), eog, atol=1e-9)
@@ -25,41 +25,41 @@ def test_live_is_the_recording_however_it_is_cut(cuts, rate):
 
 @pytest.mark.parametrize("rate", [200.0, 250.0, 333.0, 1000.0])
 def test_there_are_100_a_second_and_as_many_as_it_says(rate):
-    emg, eog = features.whole(noise(3.0, rate), rate, 0.0)
+    emg, eog = features.extract_features(noise(3.0, rate), rate, 0.0)
     assert abs(len(emg) - 300) <= 1
-    assert (emg.shape[1], eog.shape[1]) == features.sizes(2, features.highest(rate))
+    assert (emg.shape[1], eog.shape[1]) == features.feature_counts(2, features.max_emg_hz(rate))
 
 
 def test_a_louder_electrode_raises_its_own_bands_by_the_square_of_it():
     values = noise()
-    a, _ = features.whole(values, 1000, 0)
-    b, _ = features.whole(values * [3.0, 1.0], 1000, 0)
-    bands = len(features.bands(450))
+    a, _ = features.extract_features(values, 1000, 0)
+    b, _ = features.extract_features(values * [3.0, 1.0], 1000, 0)
+    bands = len(features.emg_bands(450))
     np.testing.assert_allclose(np.median((b - a)[50:, :bands], axis=0), np.log(9), atol=0.02)
     np.testing.assert_allclose((b - a)[50:, bands : 2 * bands], 0, atol=1e-9)
 
 
 def test_likeness_is_1_for_one_muscle_in_both_0_for_two_and_minus_1_for_opposite_poles():
     one = noise()[:, :1]
-    bands = len(features.bands(450))
+    bands = len(features.emg_bands(450))
     for pair, expected in ((one * [1.0, 0.4], 1.0), (one * [1.0, -2.0], -1.0), (noise(), 0.0)):
-        emg, _ = features.whole(pair, 1000, 0)
+        emg, _ = features.extract_features(pair, 1000, 0)
         assert abs(np.median(emg[50:, 2 * bands :]) - expected) < 0.08
 
 
 def test_power_does_not_depend_on_the_boards_rate():
     t = np.arange(4000) / 1000
     wave = 20 * np.sin(2 * np.pi * 60 * t)[:, None] * [1.0, 0.5]
-    fast, _ = features.whole(wave, 1000, 0, 112.0)
-    slow, _ = features.whole(wave[::4], 250, 0, 112.0)
+    fast, _ = features.extract_features(wave, 1000, 0, 112.0)
+    slow, _ = features.extract_features(wave[::4], 250, 0, 112.0)
     assert np.abs(fast[100:-5] - slow[100 : len(fast) - 5])[:, [1, 4]].max() < 0.15
 
 
 def test_a_slow_board_is_refused_by_a_network_that_listens_higher():
     with pytest.raises(InnerfaceError, match="record at 1000 or more"):
-        features.Features(2, 250, 50, 450.0)
+        features.FeatureExtractor(2, 250, 50, 450.0)
 
 
 def test_a_flat_electrode_gives_finite_numbers():
-    emg, eog = features.whole(np.zeros((2000, 2)), 1000, 50)
+    emg, eog = features.extract_features(np.zeros((2000, 2)), 1000, 50)
     assert np.isfinite(emg).all() and np.isfinite(eog).all()

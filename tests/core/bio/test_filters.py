@@ -39,22 +39,22 @@ def test_mains_and_harmonics_go_and_their_neighbours_stay(mains):
 
 def test_no_mains_changes_nothing():
     values = np.random.default_rng(0).normal(size=(100, 2))
-    np.testing.assert_allclose(filters.Causal(filters.mains_sos(250, 0)).push(values), values)
+    np.testing.assert_allclose(filters.CausalFilter(filters.mains_sos(250, 0)).push(values), values)
 
 
 @given(st.lists(st.integers(1, 50), min_size=1, max_size=20), st.sampled_from([250.0, 1000.0]))
 def test_live_is_the_recording_however_it_is_cut(cuts, rate):
     values = np.random.default_rng(1).normal(size=(sum(cuts), 2)).cumsum(axis=0) + 300
     for sos in (filters.emg_sos(rate), filters.eog_sos(rate), filters.mains_sos(rate, 50)):
-        whole, live = filters.Causal(sos).push(values), filters.Causal(sos)
+        whole, live = filters.CausalFilter(sos).push(values), filters.CausalFilter(sos)
         parts = np.split(values, np.cumsum(cuts)[:-1])
         np.testing.assert_allclose(np.concatenate([live.push(p) for p in parts]), whole, atol=1e-9)
 
 
 def test_an_electrodes_offset_does_not_ring_at_the_start():
     values = np.full((500, 2), 40_000.0)
-    assert np.abs(filters.Causal(filters.emg_sos(250)).push(values)).max() < 1e-3
-    assert np.abs(filters.Causal(filters.eog_sos(250)).push(values)).max() < 1.0
+    assert np.abs(filters.CausalFilter(filters.emg_sos(250)).push(values)).max() < 1e-3
+    assert np.abs(filters.CausalFilter(filters.eog_sos(250)).push(values)).max() < 1.0
 
 
 def test_zero_phase_does_not_shift_a_burst():
@@ -69,8 +69,8 @@ def test_mains_is_found_where_there_is_any_and_only_there(mains):
     rng = np.random.default_rng(2)
     t = np.arange(5000) / 500
     noise = rng.normal(0, 3, (5000, 2))
-    assert filters.mains_of(noise, 500) == 0.0
-    assert filters.mains_of(noise + 4 * np.sin(2 * np.pi * mains * t)[:, None], 500) == mains
+    assert filters.detect_mains(noise, 500) == 0.0
+    assert filters.detect_mains(noise + 4 * np.sin(2 * np.pi * mains * t)[:, None], 500) == mains
 
 
 def test_rates_without_muscles_are_refused():

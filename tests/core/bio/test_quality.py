@@ -22,9 +22,9 @@ def judged(values):
 
 
 def test_sound_electrodes_are_let_through():
-    assert quality.refuse(judged(good())) == []
-    report = quality.report(judged(good()))
-    assert all(e.bad == "" for e in report)
+    assert quality.check_usable(judged(good())) == []
+    report = quality.assess_electrodes(judged(good()))
+    assert all(e.fault == "" for e in report)
     assert 1.0 < report[0].rest_uv < 3.0 and report[0].peak_uv > 10 and 1.5 < report[0].mains_uv < 4.0
 
 
@@ -33,7 +33,12 @@ def test_sound_electrodes_are_let_through():
     [
         (lambda v: np.full_like(v, 7.0), "flat"),
         (lambda v: np.clip(v * 400, -900, 900), "amplifier's end"),
-        (lambda v: 500 * np.sin(2 * np.pi * 50 * np.arange(len(v)) / RATE) + np.random.default_rng(5).normal(0, 1, len(v)), "mains hum"),
+        (
+            lambda v: (
+                500 * np.sin(2 * np.pi * 50 * np.arange(len(v)) / RATE) + np.random.default_rng(5).normal(0, 1, len(v))
+            ),
+            "mains hum",
+        ),
         (lambda v: np.random.default_rng(6).normal(0, 8000, len(v)).cumsum() * 0.1, "off the skin"),
     ],
 )
@@ -41,13 +46,13 @@ def test_flat_saturated_humming_and_floating_electrodes_are_refused_by_name(hurt
     values = good()
     values[:, 1] = hurt(values[:, 1])
     with pytest.raises(InnerfaceError, match=f"electrode front.*{word}"):
-        quality.refuse(judged(values))
+        quality.check_usable(judged(values))
 
 
 def test_an_electrode_that_comes_off_for_a_while_is_told_and_not_refused():
     values = good(40)
     values[5000:8000, 0] = 0.0
-    notes = quality.refuse(judged(values))
+    notes = quality.check_usable(judged(values))
     assert len(notes) == 1 and "lower is flat for 15%" in notes[0]
 
 
@@ -55,7 +60,7 @@ def test_missing_samples_are_told():
     missing = np.zeros((10_000, 2), bool)
     missing[:6000, 0] = True
     with pytest.raises(InnerfaceError, match="60% of its samples are missing"):
-        quality.refuse(BioSignal(0.0, RATE, ("lower", "front"), good(), missing))
+        quality.check_usable(BioSignal(0.0, RATE, ("lower", "front"), good(), missing))
 
 
 def test_real_muscles_are_heard_and_not_refused(data):
@@ -69,8 +74,8 @@ def test_real_muscles_are_heard_and_not_refused(data):
         for k in np.flatnonzero(which)[:150]:
             values = adc[offset[k] : offset[k + 1]].astype(float)
             if len(values) > 200:
-                emg, _ = features.whole(values - values.mean(axis=0), 250.0, 50.0)
-                out.append(emg[20:, : 2 * len(features.bands(features.highest(250)))].mean())
+                emg, _ = features.extract_features(values - values.mean(axis=0), 250.0, 50.0)
+                out.append(emg[20:, : 2 * len(features.emg_bands(features.max_emg_hz(250)))].mean())
         return np.array(out)
 
     speaking = loud((label != "SILENCE") & (label != "NOISE") & np.char.find(phase, "Exaggerated") >= 0)
@@ -79,4 +84,6 @@ def test_real_muscles_are_heard_and_not_refused(data):
     apart = (speaking[:, None] > silent[None]).mean()
     assert apart > 0.6, "speech is louder than silence in EMG bands"
     values = adc[offset[0] : offset[40]].astype(float)
-    assert isinstance(quality.refuse(BioSignal(0.0, 250.0, ("chin", "under"), values, np.zeros(values.shape, bool))), list)
+    assert isinstance(
+        quality.check_usable(BioSignal(0.0, 250.0, ("chin", "under"), values, np.zeros(values.shape, bool))), list
+    )

@@ -6,10 +6,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from innerface.core.errors import InnerfaceError
+from innerface.core.face.head import load
 from innerface.core.flame import embedding as em
 from innerface.core.flame import stand_in
-from innerface.core.head import load
-from innerface.core.landmarks.points import GROUPS
+from innerface.core.landmarks.points import POINT_GROUPS
 
 
 def test_points_found_by_geometry_are_those_that_the_head_is_made_with(model, points53):
@@ -25,20 +25,22 @@ def test_other_proportions_are_found_as_well(model, points53, seed):
     rng = np.random.default_rng(seed)
     stretch = np.diag(rng.uniform(0.85, 1.15, 3)) * rng.uniform(0.8, 1.3)
     other = replace(model, template=model.template @ stretch + (0.01, 0.05, -0.04))
-    away = np.linalg.norm(em.embedding(other).points(other, other.template) - points53.points(other, other.template), axis=1)
+    away = np.linalg.norm(
+        em.load_embedding(other).points(other, other.template) - points53.points(other, other.template), axis=1
+    )
     assert away.max() < 0.004
 
 
 def test_the_points_are_the_same_on_both_sides(model, points53):
     points = points53.points(model, model.template)
-    np.testing.assert_allclose(points[em.MIRROR] * (-1, 1, 1), points, atol=5e-4)
-    assert (em.MIRROR[em.MIRROR] == np.arange(53)).all()
+    np.testing.assert_allclose(points[em.MIRRORED_POINTS] * (-1, 1, 1), points, atol=5e-4)
+    assert (em.MIRRORED_POINTS[em.MIRRORED_POINTS] == np.arange(53)).all()
 
 
 def test_the_order_is_ibugs_and_the_left_pupil_comes_first(model, points53):
     x, y, z = points53.points(model, model.template).T
     assert (np.diff(x[:10]) > 0).all() and x[51] > 0 > x[52] and x[19] < x[25] and x[31] < x[37]
-    assert y[list(GROUPS["brows"])].min() > y[list(GROUPS["lids"])].mean() > y[13] > y[34] > y[40]
+    assert y[list(POINT_GROUPS["brows"])].min() > y[list(POINT_GROUPS["lids"])].mean() > y[13] > y[34] > y[40]
     assert z[13] == z.max()
 
 
@@ -49,7 +51,10 @@ def test_lips_move_with_their_own_half(model, points53):
 
 def files(points53):
     faces, bary = points53.faces[:51], points53.bary[:51]
-    more = {"full_lmk_faces_idx": np.append(np.zeros(17, int), faces)[None], "full_lmk_bary_coords": np.concatenate([np.eye(3)[[0] * 17], bary])[None]}
+    more = {
+        "full_lmk_faces_idx": np.append(np.zeros(17, int), faces)[None],
+        "full_lmk_bary_coords": np.concatenate([np.eye(3)[[0] * 17], bary])[None],
+    }
     return {
         "flame_static_embedding.pkl": {"lmk_face_idx": faces.astype(np.uint32), "lmk_b_coords": bary},
         "landmark_embedding.npy": more,
@@ -69,7 +74,10 @@ def save(path, data):
 @pytest.mark.parametrize("name", ["flame_static_embedding.pkl", "landmark_embedding.npy", "landmark_embedding.npz"])
 def test_a_file_named_or_beside_the_model_is_used(model, points53, tmp_path, name):
     save(tmp_path / name, files(points53)[name])
-    for found in (em.embedding(model, tmp_path / name), em.embedding(replace(model, path=tmp_path / "flame.pkl"))):
+    for found in (
+        em.load_embedding(model, tmp_path / name),
+        em.load_embedding(replace(model, path=tmp_path / "flame.pkl")),
+    ):
         np.testing.assert_array_equal(found.faces, points53.faces)
         np.testing.assert_array_equal(found.bary, points53.bary)
         assert name in found.notes[0]
@@ -89,14 +97,17 @@ def test_embeddings_that_do_not_fit_are_told_in_one_line(model, tmp_path, data, 
     for name in ("e.pkl", "e.npz"):
         save(tmp_path / name, data)
         with pytest.raises(InnerfaceError, match=word) as error:
-            em.embedding(model, tmp_path / name)
+            em.load_embedding(model, tmp_path / name)
         assert "\n" not in str(error.value) and name in str(error.value)
 
 
 def test_an_embedding_that_counts_from_the_left_is_told(model, points53, tmp_path):
-    data = {"lmk_face_idx": points53.faces[:51][em.MIRROR[:51]], "lmk_b_coords": points53.bary[:51][em.MIRROR[:51]]}
+    data = {
+        "lmk_face_idx": points53.faces[:51][em.MIRRORED_POINTS[:51]],
+        "lmk_b_coords": points53.bary[:51][em.MIRRORED_POINTS[:51]],
+    }
     save(tmp_path / "e.pkl", data)
-    assert any("left brow" in note for note in em.embedding(model, tmp_path / "e.pkl").notes)
+    assert any("left brow" in note for note in em.load_embedding(model, tmp_path / "e.pkl").notes)
 
 
 def test_models_on_which_nothing_can_be_found_are_told(model):
@@ -105,7 +116,7 @@ def test_models_on_which_nothing_can_be_found_are_told(model):
         ({"skin_weights": np.eye(5)[np.ones(len(model.template), int)]}, "eye's joint"),
     ):
         with pytest.raises(InnerfaceError, match=word):
-            em.embedding(replace(model, **changes))
+            em.load_embedding(replace(model, **changes))
 
 
 def test_what_looks_odd_on_a_model_is_told_and_worked_with(model):
@@ -113,13 +124,13 @@ def test_what_looks_odd_on_a_model_is_told_and_worked_with(model):
         ({"template": model.template * (-1, 1, 1), "faces": model.faces[:, ::-1]}, r"+X"),
         ({"skin_weights": np.where(np.arange(5) == 2, 0, model.skin_weights)}, "no lips"),
     ):
-        found = em.embedding(replace(model, **changes))
+        found = em.load_embedding(replace(model, **changes))
         assert any(word in note for note in found.notes)
         assert np.isfinite(found.bary).all() and found.faces.max() < len(model.faces)
 
 
 def test_a_found_model_needs_no_file(tmp_path, model):
-    stand_in.write(tmp_path / "m.npz", model)
+    stand_in.write_model(tmp_path / "m.npz", model)
     from innerface.core.flame.model import load as load_model
 
-    assert "geometry" in em.embedding(load_model(tmp_path / "m.npz")).notes[0]
+    assert "geometry" in em.load_embedding(load_model(tmp_path / "m.npz")).notes[0]

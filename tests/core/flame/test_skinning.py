@@ -18,9 +18,14 @@ def slim(model):
     keep = np.arange(0, len(model.template), 83)
     regressor = np.random.default_rng(0).dirichlet(np.ones(len(keep)), 5)
     return replace(
-        model, template=model.template[keep], shape_dirs=model.shape_dirs[keep, :, :9], expression_dirs=model.expression_dirs[keep, :, :7],
-        pose_dirs=model.pose_dirs[keep] * 30, joint_regressor=regressor, skin_weights=np.random.default_rng(1).dirichlet(np.ones(5), len(keep)),
-    )  # fmt: skip
+        model,
+        template=model.template[keep],
+        shape_dirs=model.shape_dirs[keep, :, :9],
+        expression_dirs=model.expression_dirs[keep, :, :7],
+        pose_dirs=model.pose_dirs[keep] * 30,
+        joint_regressor=regressor,
+        skin_weights=np.random.default_rng(1).dirichlet(np.ones(5), len(keep)),
+    )
 
 
 def plain(model, shape, expression, rotvecs):
@@ -55,20 +60,27 @@ def test_vertices_are_those_of_the_plain_loop(slim):
     T = 40  # more than one chunk
     shape, expression = rng.normal(size=9), rng.normal(size=(T, 7))
     turns = rng.normal(0, 0.5, (T, 5, 3))
-    got = skinning.posed(slim, shape, expression, turns[:, 2], turns[:, 3:].reshape(T, 6), turns[:, 1], turns[:, 0])
+    got = skinning.pose_vertices(
+        slim, shape, expression, turns[:, 2], turns[:, 3:].reshape(T, 6), turns[:, 1], turns[:, 0]
+    )
     for t in (0, 17, 39):
         np.testing.assert_allclose(got[t], plain(slim, shape, expression[t], turns[t]), atol=1e-12)
 
 
 def test_a_resting_face_is_the_template(model):
     zero = [np.zeros((1, n)) for n in (100, 3, 6, 3)]
-    np.testing.assert_allclose(skinning.posed(model, np.zeros(300), *zero)[0], model.template, atol=1e-15)
+    np.testing.assert_allclose(skinning.pose_vertices(model, np.zeros(300), *zero)[0], model.template, atol=1e-15)
 
 
 def test_the_jaw_opens_downward_and_eyes_turn_to_the_left(model, points53):
     zero = [np.zeros((1, n)) for n in (100, 3, 6, 3)]
     rest = points53.points(model, model.template)
-    opened = points53.points(model, skinning.posed(model, np.zeros(300), zero[0], np.array([[0.3, 0, 0]]), np.array([[0, 0.3, 0, 0, 0.3, 0.0]]), zero[3])[0])
+    opened = points53.points(
+        model,
+        skinning.pose_vertices(
+            model, np.zeros(300), zero[0], np.array([[0.3, 0, 0]]), np.array([[0, 0.3, 0, 0, 0.3, 0.0]]), zero[3]
+        )[0],
+    )
     lower, upper = (opened - rest)[[39, 40, 49]], (opened - rest)[[34, 45]]
     assert (lower[:, 1] < -0.02).all() and np.abs(upper).max() < 0.003
     assert ((opened - rest)[51:, 0] > 0.002).all()
@@ -84,7 +96,7 @@ def test_derivatives_are_gallego_and_yezzis_and_hold_at_zero(v, size):
     v = v * size
     turn, got = skinning.rotations_and_derivatives(v)
     np.testing.assert_allclose(turn, Rotation.from_rotvec(v).as_matrix(), atol=1e-12)
-    cross = skinning._cross
+    cross = skinning._cross_matrices
     square = v @ v
     for k, e in enumerate(np.eye(3)):
         if square > 1e-8:
@@ -95,12 +107,16 @@ def test_derivatives_are_gallego_and_yezzis_and_hold_at_zero(v, size):
 
 
 def test_the_submodels_points_are_the_whole_models(model, points53, take):
-    vertices = skinning.posed(model, take.shape, take.expression[:9], take.jaw[:9], take.eyes[:9], take.neck[:9] + 0.1)
+    vertices = skinning.pose_vertices(
+        model, take.shape, take.expression[:9], take.jaw[:9], take.eyes[:9], take.neck[:9] + 0.1
+    )
     there = points53.points(model, vertices)[..., :2]
-    rest = points53.points(model, skinning.posed(model, take.shape, *(np.zeros((1, n)) for n in (100, 3, 6, 3)))[0])[51:, :2]
+    rest = points53.points(
+        model, skinning.pose_vertices(model, take.shape, *(np.zeros((1, n)) for n in (100, 3, 6, 3)))[0]
+    )[51:, :2]
     wanted = (there - rest.mean(axis=0)) / np.linalg.norm(rest[0] - rest[1])
-    face = submodel.submodel(model, points53).at(take.shape)
-    x = submodel.parameters(take.expression[:9], take.jaw[:9], take.eyes[:9], take.neck[:9] + 0.1)
+    face = submodel.build_submodel(model, points53).for_identity(take.shape)
+    x = submodel.pack_parameters(take.expression[:9], take.jaw[:9], take.eyes[:9], take.neck[:9] + 0.1)
     np.testing.assert_allclose(face.points(x), wanted, atol=1e-12)
 
 
@@ -109,10 +125,10 @@ def test_the_submodels_points_are_the_whole_models(model, points53, take):
 def test_the_points_jacobian_is_that_of_differences(model, points53, seed, size):
     rng = np.random.default_rng(seed)
     strong = replace(model, pose_dirs=model.pose_dirs * 20)  # so that correctives count
-    face = submodel.submodel(strong, points53).at(rng.normal(size=300), rng.normal(0, 0.2, (300, 4)))
-    x = rng.normal(0, 1, (2, face.size))
+    face = submodel.build_submodel(strong, points53).for_identity(rng.normal(size=300), rng.normal(0, 0.2, (300, 4)))
+    x = rng.normal(0, 1, (2, face.parameter_count))
     x[:, 100:112] *= size
     got = face.evaluate(x)[1]
-    step = 1e-6 * np.eye(face.size)
+    step = 1e-6 * np.eye(face.parameter_count)
     wanted = np.stack([(face.evaluate(x + d, False)[0] - face.evaluate(x - d, False)[0]) / 2e-6 for d in step], axis=2)
     np.testing.assert_allclose(got, wanted, atol=1e-7)

@@ -12,7 +12,12 @@ from scipy import sparse
 
 def test_it_is_laid_out_as_flame_is(model):
     V = len(model.template)
-    assert 4000 < V < 6500 and model.shape_dirs.shape == (V, 3, 300) and model.expression_dirs.shape == (V, 3, 100) and model.pose_dirs.shape == (V, 3, 36)
+    assert (
+        4000 < V < 6500
+        and model.shape_dirs.shape == (V, 3, 300)
+        and model.expression_dirs.shape == (V, 3, 100)
+        and model.pose_dirs.shape == (V, 3, 36)
+    )
     assert model.faces.max() == V - 1 and tuple(model.parents) == flame.PARENTS
     np.testing.assert_allclose(model.skin_weights.sum(axis=1), 1, atol=1e-12)
     left, right = model.joints()[[3, 4]]
@@ -21,27 +26,38 @@ def test_it_is_laid_out_as_flame_is(model):
 
 @pytest.mark.parametrize("name", ["m.pkl", "m.npz"])
 def test_what_is_written_reads_back_the_same(tmp_path, model, name):
-    stand_in.write(tmp_path / name, model)
+    stand_in.write_model(tmp_path / name, model)
     read = flame.load(tmp_path / name)
-    for key in ("template", "shape_dirs", "expression_dirs", "pose_dirs", "joint_regressor", "skin_weights", "parents", "faces"):
+    for key in (
+        "template",
+        "shape_dirs",
+        "expression_dirs",
+        "pose_dirs",
+        "joint_regressor",
+        "skin_weights",
+        "parents",
+        "faces",
+    ):
         np.testing.assert_array_equal(getattr(read, key), getattr(model, key), err_msg=key)
     assert len(read.sha) == 16 and read.path == tmp_path / name
 
 
 def test_the_pickle_is_one_that_flames_own_users_read(tmp_path, model):
-    stand_in.write(tmp_path / "m.pkl", model)
+    stand_in.write_model(tmp_path / "m.pkl", model)
     data = pickle.loads((tmp_path / "m.pkl").read_bytes(), encoding="latin1")
     assert sparse.issparse(data["J_regressor"]) and data["J_regressor"].shape == (5, len(model.template))
-    assert data["shapedirs"].shape[2] == 400 and data["kintree_table"][0, 0] == 2**32 - 1 and data["f"].dtype == np.uint32
+    assert (
+        data["shapedirs"].shape[2] == 400 and data["kintree_table"][0, 0] == 2**32 - 1 and data["f"].dtype == np.uint32
+    )
 
 
 def test_another_suffix_is_told(tmp_path, model):
     with pytest.raises(InnerfaceError, match=r"\.pkl or \.npz"):
-        stand_in.write(tmp_path / "m.obj", model)
+        stand_in.write_model(tmp_path / "m.obj", model)
 
 
 def test_seeds_give_other_people_with_the_same_face_at_rest(model):
-    other = stand_in.stand_in(3)
+    other = stand_in.make_stand_in(3)
     np.testing.assert_array_equal(other.template, model.template)
     assert np.abs(other.shape_dirs - model.shape_dirs).max() > 1e-3
 
@@ -62,6 +78,8 @@ def test_expressions_fall_in_size_and_open_no_jaw(model):
 
 
 def test_triangles_stay_whole_when_it_performs(model):
-    said = stand_in.perform(model, 30, 2)
-    vertices = skinning.posed(model, said["shape"] * 0.5, said["expression"], said["jaw"], said["eyes"], said["neck"])
+    said = stand_in.make_performance(model, 30, 2)
+    vertices = skinning.pose_vertices(
+        model, said["shape"] * 0.5, said["expression"], said["jaw"], said["eyes"], said["neck"]
+    )
     assert np.isfinite(vertices).all() and np.abs(vertices - model.template).max() < 0.06

@@ -80,7 +80,14 @@ def test_the_same_pickle_would_have_run(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "name", ["builtins.eval", "numpy.core.multiarray.fromfile", "scipy.sparse._csc.csc_matrix.__init__", "_codecs.decode", "numpy.ndarray.tofile"]
+    "name",
+    [
+        "builtins.eval",
+        "numpy.core.multiarray.fromfile",
+        "scipy.sparse._csc.csc_matrix.__init__",
+        "_codecs.decode",
+        "numpy.ndarray.tofile",
+    ],
 )
 def test_names_beside_the_known_ones_are_refused(tmp_path, name):
     where, _, what = name.rpartition(".")
@@ -126,10 +133,14 @@ def damaged_sparse(**changes):
 @pytest.mark.parametrize(
     "changes",
     [
-        {"indices": np.full(200, 99, np.int32)}, {"indptr": np.array([0, 9, 3], np.int32)}, {"indptr": np.arange(13)[::-1].astype(np.int32)},
-        {"_shape": (5, 1 << 39)}, {"_shape": "5x12"}, {"data": None},
+        {"indices": np.full(200, 99, np.int32)},
+        {"indptr": np.array([0, 9, 3], np.int32)},
+        {"indptr": np.arange(13)[::-1].astype(np.int32)},
+        {"_shape": (5, 1 << 39)},
+        {"_shape": "5x12"},
+        {"data": None},
     ],
-)  # fmt: skip
+)
 def test_sparse_entries_outside_are_refused(tmp_path, changes):
     refused(written(tmp_path, small(J_regressor=damaged_sparse(**changes))), "J_regressor")
 
@@ -190,17 +201,21 @@ def test_an_array_of_python_2_is_read(tmp_path):
     """Byte strings where Python 3 has bytes or texts, laid out by hand."""
     values = np.arange(6.0).reshape(2, 3)
     kind = b"cnumpy\ndtype\nU\x02f8K\x00K\x01\x87R(K\x03U\x01<NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\x00tb"
-    array = b"cnumpy.core.multiarray\n_reconstruct\ncnumpy\nndarray\nK\x00\x85U\x01b\x87R(K\x01K\x02K\x03\x86" + kind + b"\x89"
+    array = (
+        b"cnumpy.core.multiarray\n_reconstruct\ncnumpy\nndarray\nK\x00\x85U\x01b\x87R(K\x01K\x02K\x03\x86"
+        + kind
+        + b"\x89"
+    )
     array += b"T" + struct.pack("<i", values.nbytes) + values.tobytes() + b"tb"
     path = written(tmp_path, b"\x80\x02}U\x01a" + array + b"s.")
-    np.testing.assert_array_equal(unpickle.arrays(path, ["a"])["a"], values)
+    np.testing.assert_array_equal(unpickle.read_pickle(path, ["a"])["a"], values)
 
 
 def test_a_file_cut_off_anywhere_ends_in_one_line(tmp_path):
     whole = pickle.dumps(small(), protocol=2)
     for end in np.linspace(1, len(whole) - 1, 60).astype(int):
         refused(written(tmp_path, whole[:end]))
-    stand_in.write(tmp_path / "w.npz", model.from_arrays(small(J_regressor=np.ones((5, 12))), "x", "x", "x"))
+    stand_in.write_model(tmp_path / "w.npz", model.from_arrays(small(J_regressor=np.ones((5, 12))), "x", "x", "x"))
     whole = (tmp_path / "w.npz").read_bytes()
     for end in np.linspace(2, len(whole) - 1, 30).astype(int):
         (tmp_path / "c.npz").write_bytes(whole[:end])
@@ -229,9 +244,13 @@ def test_bytes_turned_anywhere_never_end_in_another_error(tmp_path):
         b"\x80\x02\x82\x01.",  # the extension registry
         b"Pabc\n.",  # persistent objects
         b"(i__main__\nX\n.",
-        b"\x80\x02K\x01.", b"\x80\x02].", b"", b"hello", b"\x80",
+        b"\x80\x02K\x01.",
+        b"\x80\x02].",
+        b"",
+        b"hello",
+        b"\x80",
     ],
-)  # fmt: skip
+)
 def test_hostile_pickles_end_in_one_line(tmp_path, data):
     refused(written(tmp_path, data))
 

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from innerface.core.channels import ARKIT
 from innerface.core.errors import InnerfaceError
+from innerface.core.face.channels import ARKIT
 from innerface.core.formats import read_take, write_take
 from innerface.core.take import Take, Track
-from innerface.server.messages import Bio
-from innerface.server.recording import Recording
+from innerface.server.messages import BioSample
+from innerface.server.recording.take_recorder import TakeRecorder
 from innerface.server.streams import Stream
 
 HEAD = "# innerface-biosignal 1 unit=uV\ntime,emg,eog\n"
@@ -20,7 +20,14 @@ def made(rows=20_000, seed=0):
     values = rng.normal(0, 50, (rows, 2))
     values[7, 1], values[rows // 2] = np.nan, np.nan
     when = np.cumsum(rng.choice([1e-5, 0.004, 0.012], rows)) - 1.0  # arrivals in batches
-    return Take("made", {"biosignal": Track("biosignal", when, ("emg", "eog, left"), values, {"unit": "uV", "rate_hz": "250.0", "mains_hz": "60"})})
+    return Take(
+        "made",
+        {
+            "biosignal": Track(
+                "biosignal", when, ("emg", "eog, left"), values, {"unit": "uV", "rate_hz": "250.0", "mains_hz": "60"}
+            )
+        },
+    )
 
 
 def read(tmp_path, text):
@@ -48,7 +55,10 @@ def test_units_become_microvolts_and_that_is_told(tmp_path, unit, scale):
 
 
 def test_empty_cells_and_lines_line_ends_of_windows_and_quotes_are_understood(tmp_path):
-    take = read(tmp_path, '\ufeff# innerface-biosignal 1 unit=uV\r\n"time", emg ,"e,og"\r\n0,,NaN\r\n\r\n,,\r\n0.5,"1", 2 \r\n\r\n')
+    take = read(
+        tmp_path,
+        '\ufeff# innerface-biosignal 1 unit=uV\r\n"time", emg ,"e,og"\r\n0,,NaN\r\n\r\n,,\r\n0.5,"1", 2 \r\n\r\n',
+    )
     track = take.tracks["biosignal"]
     assert track.columns == ("emg", "e,og") and np.array_equal(track.values, [[np.nan, np.nan], [1, 2]], equal_nan=True)
 
@@ -108,7 +118,14 @@ def test_any_text_after_the_mark_is_read_or_refused_in_one_line(tmp_path_factory
         assert "\n" not in str(error)
 
 
-@given(st.lists(st.lists(st.sampled_from(["0", "1", "2.5", "", "nan", "-1e400", "x", "1_0", " ", '"3"']), min_size=1, max_size=4), max_size=6))
+@given(
+    st.lists(
+        st.lists(
+            st.sampled_from(["0", "1", "2.5", "", "nan", "-1e400", "x", "1_0", " ", '"3"']), min_size=1, max_size=4
+        ),
+        max_size=6,
+    )
+)
 def test_any_cells_are_read_or_refused_in_one_line(tmp_path_factory, rows):
     path = tmp_path_factory.mktemp("c", numbered=True) / "t.bio.csv"
     path.write_text(HEAD + "\n".join(",".join(row) for row in rows))
@@ -138,19 +155,27 @@ def test_of_several_tracks_the_first_is_written_and_that_is_told(tmp_path):
     take = made(10)
     take.tracks["biosignal slow"] = Track("biosignal", np.arange(3.0), ("a",), np.zeros((3, 1)))
     write_take(take, tmp_path / "t.bio.csv")
-    assert len(read_take(tmp_path / "t.bio.csv").tracks["biosignal"].time) == 10 and "biosignal was written" in take.notes[0]
+    assert (
+        len(read_take(tmp_path / "t.bio.csv").tracks["biosignal"].time) == 10
+        and "biosignal was written" in take.notes[0]
+    )
 
 
 def test_a_recording_of_batches_is_read_back_as_samples_at_the_boards_rate(tmp_path):
-    recording = Recording(tmp_path / "a.mcap", 100.0)
+    recording = TakeRecorder(tmp_path / "a.mcap", 100.0)
     stream, sent = Stream("brainflow", "board 1", "biosignal"), np.random.default_rng(0).normal(0, 50, (100, 2))
     sent[40] = np.nan
     for k in range(0, 100, 5):
-        recording.bio(stream, Bio("board 1", ("exg1", "exg2"), sent[k : k + 5], 250.0), 101.0 + (k + 4) / 250)
+        recording.put_bio(stream, BioSample("board 1", ("exg1", "exg2"), sent[k : k + 5], 250.0), 101.0 + (k + 4) / 250)
     recording.put("events", "events", ("mark",), {}, 101.2, np.array([1.0]), {"text": "clap"})
     recording.close()
     take = read_take(tmp_path / "a.mcap")
     track = take.tracks["biosignal"]
-    assert (track.kind, track.columns, track.meta["unit"], track.meta["rate_hz"]) == ("biosignal", ("exg1", "exg2"), "uV", "250.0")
+    assert (track.kind, track.columns, track.meta["unit"], track.meta["rate_hz"]) == (
+        "biosignal",
+        ("exg1", "exg2"),
+        "uV",
+        "250.0",
+    )
     assert np.abs(track.time - (1.0 + np.arange(100) / 250)).max() < 1e-6
     assert np.allclose(track.values, sent, atol=1e-6, equal_nan=True) and take.tracks["events"].kind == "events"

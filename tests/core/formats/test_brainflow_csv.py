@@ -34,7 +34,11 @@ def arrivals(true, rng):
 def test_brainflows_own_file_gives_sixteen_channels_on_an_even_clock_and_its_marker():
     take = read_take(VECTOR)
     track, raw = take.tracks["biosignal"], np.loadtxt(VECTOR)
-    assert track.columns == tuple(f"exg{k}" for k in range(1, 17)) and (track.values == raw[:, 1:17]).all() and not take.notes
+    assert (
+        track.columns == tuple(f"exg{k}" for k in range(1, 17))
+        and (track.values == raw[:, 1:17]).all()
+        and not take.notes
+    )
     assert track.meta["rate_hz"] == "250" and "synthetic" in track.meta["device"]
     steps = np.diff(track.time)
     assert np.ptp(steps) < 1e-6 and abs(steps.mean() - 0.004) < 2e-6 and np.abs(track.time - raw[:, 30]).max() < 0.005
@@ -60,7 +64,9 @@ def test_the_take_can_be_written_as_biosignal_csv_and_mcap(tmp_path):
     ],
 )
 @pytest.mark.parametrize("separator", ["\t", ","])
-def test_lost_packets_are_gaps_in_an_even_clock_whatever_the_counter(tmp_path, columns, rate, counter, device, separator):
+def test_lost_packets_are_gaps_in_an_even_clock_whatever_the_counter(
+    tmp_path, columns, rate, counter, device, separator
+):
     rng, n = np.random.default_rng(1), np.arange(6000)
     keep = np.ones(6000, dtype=bool)
     keep[1000:1004], keep[3000:4200] = False, False  # a short loss, and one of more than the counter's round
@@ -71,7 +77,9 @@ def test_lost_packets_are_gaps_in_an_even_clock_whatever_the_counter(tmp_path, c
     late = track.time - 1.7e9 - true[keep]
     assert np.ptp(late) < 0.004 and 0 <= late.mean() < 0.025
     assert any("1204 of 6000 samples were lost" in note for note in take.notes)
-    assert take.tracks["events"].time.tolist() == track.time[[10, 20]].tolist() and take.tracks["events"].column("mark").tolist() == [1, 2.5]
+    assert take.tracks["events"].time.tolist() == track.time[[10, 20]].tolist() and take.tracks["events"].column(
+        "mark"
+    ).tolist() == [1, 2.5]
 
 
 def test_a_counter_that_tells_nothing_gives_way_to_the_times_of_arrival(tmp_path):
@@ -89,7 +97,9 @@ def test_another_rate_is_told_and_taken(tmp_path):
 
 @pytest.mark.parametrize("rows", [1, 2, 3])
 def test_a_few_rows_are_a_take_as_well(tmp_path, rows):
-    assert len(read(tmp_path, table(15, np.arange(rows), 1.7e9 + np.arange(rows) / 200)).tracks["biosignal"].time) == rows
+    assert (
+        len(read(tmp_path, table(15, np.arange(rows), 1.7e9 + np.arange(rows) / 200)).tracks["biosignal"].time) == rows
+    )
 
 
 @pytest.mark.parametrize(
@@ -110,7 +120,10 @@ def test_a_broken_file_is_told_in_one_line_with_its_place(tmp_path, rows, words)
         assert word in str(error.value)
 
 
-CELL = st.one_of(st.sampled_from(["0", "nan", "1700000000", "1700000001.5", "255", "-1", "1e300", "99999999999"]), st.floats(allow_infinity=False).map(repr))
+CELL = st.one_of(
+    st.sampled_from(["0", "nan", "1700000000", "1700000001.5", "255", "-1", "1e300", "99999999999"]),
+    st.floats(allow_infinity=False).map(repr),
+)
 
 
 @given(st.sampled_from([24, 15, 32]), st.lists(st.tuples(CELL, CELL, CELL, CELL), min_size=1, max_size=8))

@@ -5,14 +5,17 @@ import zipfile
 import numpy as np
 import pytest
 from innerface.core.errors import InnerfaceError
-from innerface.core.flame.tracks import arrays_of, flame_track
+from innerface.core.flame.flame_track import arrays_of, build_flame_track
 from innerface.core.formats import flame_npz
 from innerface.core.take import Take
 
 
 def data(**changes):
     rng = np.random.default_rng(0)
-    out = {"time": np.arange(6) / 60, **{k: rng.normal(size=(6, n)) for k, n in (("expression", 100), ("jaw", 3), ("eyes", 6), ("neck", 3))}}
+    out = {
+        "time": np.arange(6) / 60,
+        **{k: rng.normal(size=(6, n)) for k, n in (("expression", 100), ("jaw", 3), ("eyes", 6), ("neck", 3))},
+    }
     return {k: v for k, v in (out | {"shape": rng.normal(size=300)} | changes).items() if v is not None}
 
 
@@ -24,30 +27,42 @@ def saved(tmp_path, **changes):
 
 def test_a_take_comes_back_to_the_last_digit_with_its_model(tmp_path):
     given = data()
-    take = Take("song", {"flame": flame_track(**given, model="abc123")})
+    take = Take("song", {"flame": build_flame_track(**given, model="abc123")})
     flame_npz.write(take, tmp_path / "song.flame.npz")
     back = flame_npz.read(tmp_path / "song.flame.npz")
-    assert back.name == "song" and back.tracks["flame"].meta["model"] == "abc123" and back.tracks["flame"].kind == "flame"
+    assert (
+        back.name == "song" and back.tracks["flame"].meta["model"] == "abc123" and back.tracks["flame"].kind == "flame"
+    )
     for key, value in arrays_of(back.tracks["flame"]).items():
         np.testing.assert_array_equal(value, given[key], err_msg=key)
 
 
 def test_the_file_holds_exactly_the_documented_arrays(tmp_path):
-    flame_npz.write(Take("x", {"flame": flame_track(**data())}), tmp_path / "x.flame.npz")
+    flame_npz.write(Take("x", {"flame": build_flame_track(**data())}), tmp_path / "x.flame.npz")
     with np.load(tmp_path / "x.flame.npz") as read:
         shapes = {k: read[k].shape for k in read.files}
-    assert shapes == {"time": (6,), "expression": (6, 100), "jaw": (6, 3), "eyes": (6, 6), "neck": (6, 3), "shape": (300,), "model": ()}
+    assert shapes == {
+        "time": (6,),
+        "expression": (6, 100),
+        "jaw": (6, 3),
+        "eyes": (6, 6),
+        "neck": (6, 3),
+        "shape": (300,),
+        "model": (),
+    }
 
 
 def test_another_programs_file_without_a_model_is_read(tmp_path):
     track = flame_npz.read(saved(tmp_path)).tracks["flame"]
-    assert "model" not in track.meta and len(track.columns) == 112 and track.columns[100:103] == ("jawX", "jawY", "jawZ")
+    assert (
+        "model" not in track.meta and len(track.columns) == 112 and track.columns[100:103] == ("jawX", "jawY", "jawZ")
+    )
 
 
 def test_rows_that_miss_anything_are_not_written(tmp_path):
     given = data()
     given["jaw"][2] = np.nan
-    flame_npz.write(Take("x", {"flame": flame_track(**given)}), tmp_path / "x.flame.npz")
+    flame_npz.write(Take("x", {"flame": build_flame_track(**given)}), tmp_path / "x.flame.npz")
     assert len(flame_npz.read(tmp_path / "x.flame.npz").tracks["flame"].time) == 5
 
 

@@ -16,7 +16,12 @@ def made(linear=False, up="z"):
     q = rng.normal(size=(40, 3, 4))
     q /= np.linalg.norm(q, axis=-1, keepdims=True)
     signal = ImuSignal(
-        np.cumsum(rng.uniform(0.005, 0.02, 40)) - 0.2, ("aux", "oculi_left", "x"), q, rng.normal(0, 9.8, (40, 3, 3)), linear, up
+        np.cumsum(rng.uniform(0.005, 0.02, 40)) - 0.2,
+        ("aux", "oculi_left", "x"),
+        q,
+        rng.normal(0, 9.8, (40, 3, 3)),
+        linear,
+        up,
     )
     signal.rotation[5, 1], signal.acceleration[6, 2] = np.nan, np.nan
     return Take("t", {"imu": to_track(signal)})

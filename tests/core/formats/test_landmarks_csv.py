@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from innerface.core.errors import InnerfaceError
 from innerface.core.formats import read_take, write_take
-from innerface.core.landmarks.points import COLUMNS, COUNT, LEFT_PUPIL, RIGHT_PUPIL, landmark_track, points_of
+from innerface.core.landmarks.points import COLUMNS, LEFT_PUPIL, POINT_COUNT, RIGHT_PUPIL, landmark_track, points_of
 from innerface.core.take import Take
 
 MARK = "# innerface-landmarks 1 interocular_mm=63.9\n"
@@ -13,9 +13,11 @@ HEAD = MARK + "time," + ",".join(COLUMNS) + "\n"
 
 def made(rows=40, **meta):
     rng = np.random.default_rng(0)
-    points = rng.normal(0, 0.5, (rows, COUNT, 2))
+    points = rng.normal(0, 0.5, (rows, POINT_COUNT, 2))
     points[3], points[5, 7] = np.nan, np.nan
-    return Take("made", {"landmarks": landmark_track(np.cumsum(rng.uniform(0.01, 0.05, rows)) - 1, points, 61.25, meta)})
+    return Take(
+        "made", {"landmarks": landmark_track(np.cumsum(rng.uniform(0.01, 0.05, rows)) - 1, points, 61.25, meta)}
+    )
 
 
 def row(t, value=0.5):
@@ -53,7 +55,7 @@ def test_a_file_without_pupils_is_read_and_that_is_told(tmp_path):
 
 def test_rows_without_a_face_are_told(tmp_path):
     take = read(tmp_path, HEAD + row(0) + "1" + "," * len(COLUMNS) + "\n" + row(2))
-    assert take.tracks["landmarks"].lost().tolist() == [False, True, False] and "1 of 3 rows" in take.notes[0]
+    assert take.tracks["landmarks"].lost_rows().tolist() == [False, True, False] and "1 of 3 rows" in take.notes[0]
 
 
 @pytest.mark.parametrize(
@@ -83,7 +85,10 @@ def test_a_broken_file_is_told_in_one_line_with_its_place(tmp_path, text, words)
         assert word in str(error.value)
 
 
-@given(st.text(max_size=200), st.sampled_from([MARK, HEAD, "time,x0,y0,x52,y52,", "time,x67,y67\n", "frame, timestamp, x_67, y_67, "]))
+@given(
+    st.text(max_size=200),
+    st.sampled_from([MARK, HEAD, "time,x0,y0,x52,y52,", "time,x67,y67\n", "frame, timestamp, x_67, y_67, "]),
+)
 def test_any_text_is_read_or_refused_in_one_line(tmp_path_factory, text, begin):
     path = tmp_path_factory.mktemp("l", numbered=True) / "t.csv"
     path.write_text(begin + text, newline="")
@@ -105,13 +110,17 @@ def openface(rows, eyes=True, face=True):
     for n, (time, success, who, add) in enumerate(rows):
         cells = {"frame": n + 1, "face_id": who, "timestamp": time, "success": success}
         cells |= {f"x_{k}": k * 10 + add for k in range(68)} | {f"y_{k}": k for k in range(68)}
-        cells |= {f"eye_lmk_x_{k}": (100 if k < 28 else 200) + (k % 28 < 8) * (k % 28 - 3.5) for k in range(56)} | {f"eye_lmk_y_{k}": 50 for k in range(56)}
+        cells |= {f"eye_lmk_x_{k}": (100 if k < 28 else 200) + (k % 28 < 8) * (k % 28 - 3.5) for k in range(56)} | {
+            f"eye_lmk_y_{k}": 50 for k in range(56)
+        }
         lines.append(", ".join(f"{cells.get(name, -7)}" for name in names))
     return "\n".join(lines) + "\n"
 
 
 def test_openfaces_points_stand_in_image_space_with_y_up_and_the_pupils_between_the_irises(tmp_path):
-    track = read(tmp_path, openface([(0.0, 1, 0, 0), (0.033, 0, 0, 5), (0.067, 1, 0, 0.5)]), "t.csv").tracks["landmarks"]
+    track = read(tmp_path, openface([(0.0, 1, 0, 0), (0.033, 0, 0, 5), (0.067, 1, 0, 0.5)]), "t.csv").tracks[
+        "landmarks"
+    ]
     points = points_of(track)
     assert track.meta == {"space": "image"} and track.columns == COLUMNS and track.time.tolist() == [0.0, 0.033, 0.067]
     assert points[0, :51].tolist() == [[k * 10, -k] for k in range(17, 68)] and points[2, 0, 0] == 170.5
@@ -120,19 +129,30 @@ def test_openfaces_points_stand_in_image_space_with_y_up_and_the_pupils_between_
 
 
 def test_openface_without_eyes_has_no_pupils_and_of_several_faces_the_longest_is_taken(tmp_path):
-    take = read(tmp_path, openface([(0.0, 1, 3, 0), (0.0, 1, 4, 7), (0.1, 1, 4, 7), (0.1, 1, 3, 0), (0.2, 1, 4, 7)], eyes=False), "t.csv")
+    take = read(
+        tmp_path,
+        openface([(0.0, 1, 3, 0), (0.0, 1, 4, 7), (0.1, 1, 4, 7), (0.1, 1, 3, 0), (0.2, 1, 4, 7)], eyes=False),
+        "t.csv",
+    )
     points = points_of(take.tracks["landmarks"])
     assert points[:, 0, 0].tolist() == [177, 177, 177] and np.isnan(points[:, 51:]).all()
     assert "face_id 4, 3 of 5" in take.notes[0] and "pupils" in take.notes[1]
-    assert len(read(tmp_path, openface([(0.0, 1, 0, 0), (1.0, 1, 0, 0)], face=False), "t.csv").tracks["landmarks"].time) == 2
+    assert (
+        len(read(tmp_path, openface([(0.0, 1, 0, 0), (1.0, 1, 0, 0)], face=False), "t.csv").tracks["landmarks"].time)
+        == 2
+    )
 
 
 @pytest.mark.parametrize(("first", "form"), [(0, "x{k},y{k}"), (17, "x{k},y{k}"), (17, "x_{k},y_{k}")])
 def test_a_plain_table_of_68_points_is_read_in_milliseconds_too(tmp_path, first, form):
     header = "time_ms," + ",".join(form.format(k=k) for k in range(first, 68))
-    text = header + "\n" + "\n".join(f"{t}," + ",".join(f"{k},{2 * k}" for k in range(first, 68)) for t in (0, 40)) + "\n"
+    text = (
+        header + "\n" + "\n".join(f"{t}," + ",".join(f"{k},{2 * k}" for k in range(first, 68)) for t in (0, 40)) + "\n"
+    )
     track = read(tmp_path, text, "t.csv").tracks["landmarks"]
-    assert track.time.tolist() == [0, 0.04] and points_of(track)[1, :51].tolist() == [[k, -2 * k] for k in range(17, 68)]
+    assert track.time.tolist() == [0, 0.04] and points_of(track)[1, :51].tolist() == [
+        [k, -2 * k] for k in range(17, 68)
+    ]
 
 
 @pytest.mark.parametrize(

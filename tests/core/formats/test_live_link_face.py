@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
-from innerface.core.channels import ARKIT, LIVE_LINK_FACE
 from innerface.core.errors import InnerfaceError
+from innerface.core.face.channels import ARKIT, LIVE_LINK_FACE
 from innerface.core.formats import live_link_face, read_take, write_take
 from innerface.core.take import Take, Track
 
@@ -27,7 +27,7 @@ def test_a_real_take_read_and_written_is_the_same_file_byte_for_byte(data, tmp_p
 
 def test_rows_in_which_the_camera_lost_the_face_are_missing_and_told(data):
     take = read_take(data / "arkit" / "apfel.csv")
-    assert take.weights().lost().sum() == 35
+    assert take.weights().lost_rows().sum() == 35
     assert "35 of 1926" in take.notes[0]
 
 
@@ -61,7 +61,9 @@ def test_windows_line_ends_survive(tmp_path):
 
 
 def test_a_repeated_timecode_keeps_the_first_row_and_says_so(tmp_path):
-    take = read_take(write(tmp_path / "t.csv", row("00:00:01:00.000", 0.1), row("00:00:01:00.000", 0.9), row("00:00:01:02.000", 0.3)))
+    take = read_take(
+        write(tmp_path / "t.csv", row("00:00:01:00.000", 0.1), row("00:00:01:00.000", 0.9), row("00:00:01:02.000", 0.3))
+    )
     assert take.weights().column("jawOpen").tolist() == [0.1, 0.3]
     assert "1 rows repeat" in take.notes[0]
 
@@ -92,7 +94,10 @@ def test_a_broken_file_is_told_in_one_line_with_its_place(tmp_path, rows, words)
 
 def test_nan_cells_are_missing_and_not_weights(tmp_path):
     path = write(
-        tmp_path / "t.csv", row("00:00:01:00.000"), row("00:00:01:01.000").replace("0.1000000000", "NaN", 3), row("00:00:01:02.000")
+        tmp_path / "t.csv",
+        row("00:00:01:00.000"),
+        row("00:00:01:01.000").replace("0.1000000000", "NaN", 3),
+        row("00:00:01:02.000"),
     )
     take = read_take(path)
     track = take.weights()

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from innerface.core.channels import ARKIT, OUTPUT
 from innerface.core.errors import InnerfaceError
+from innerface.core.face.channels import ARKIT, OUTPUT_CHANNELS
 from innerface.core.formats import read_take, write_take
 from innerface.core.take import Take, Track
 
 
-def made(rows=50, columns=OUTPUT, seed=0):
+def made(rows=50, columns=OUTPUT_CHANNELS, seed=0):
     rng = np.random.default_rng(seed)
     values = rng.uniform(0, 1, (rows, len(columns)))
     values[rows // 2] = np.nan
@@ -22,7 +22,7 @@ def test_a_round_trip_changes_no_bit_of_any_value(tmp_path, suffix, form):
     take = made()
     write_take(take, tmp_path / f"t{suffix}", form)
     back = read_take(tmp_path / f"t{suffix}").weights()
-    assert back.columns == OUTPUT
+    assert back.columns == OUTPUT_CHANNELS
     assert (back.time == take.weights().time).all()
     assert np.array_equal(back.values, take.weights().values, equal_nan=True)
 
@@ -148,18 +148,25 @@ def test_any_bytes_are_read_or_refused_in_one_line(tmp_path_factory, raw):
 
 
 def test_an_unknown_suffix_names_the_known_ones(tmp_path):
-    with pytest.raises(InnerfaceError, match=r"\.bio\.csv, \.csv, \.flame\.npz, \.imu\.csv, \.json, \.landmarks\.csv, \.mcap"):
+    with pytest.raises(
+        InnerfaceError, match=r"\.bio\.csv, \.csv, \.flame\.npz, \.imu\.csv, \.json, \.landmarks\.csv, \.mcap"
+    ):
         write_take(made(), tmp_path / "t.xyz")
     assert not list(tmp_path.iterdir())
 
 
 def test_tracks_of_all_kinds_come_back_from_one_mcap(tmp_path):
     rng, kinds = np.random.default_rng(0), {"biosignal": 2, "landmarks": 106, "flame": 62, "events": 1}
-    tracks = {k: Track(k, np.arange(20) / 7, tuple(f"c{i}" for i in range(n)), rng.normal(size=(20, n)), {"of": k}) for k, n in kinds.items()}
+    tracks = {
+        k: Track(k, np.arange(20) / 7, tuple(f"c{i}" for i in range(n)), rng.normal(size=(20, n)), {"of": k})
+        for k, n in kinds.items()
+    }
     tracks["biosignal"].values[3] = np.nan
     write_take(Take("all", tracks), tmp_path / "t.mcap")
     back = read_take(tmp_path / "t.mcap").tracks
     for name, track in tracks.items():
         again = back[name]
-        assert (again.kind, again.columns, again.meta) == (track.kind, track.columns, track.meta) and (again.time == track.time).all()
+        assert (again.kind, again.columns, again.meta) == (track.kind, track.columns, track.meta) and (
+            again.time == track.time
+        ).all()
         assert np.array_equal(again.values, track.values, equal_nan=True)

@@ -31,10 +31,15 @@ def test_a_takes_folder_gives_the_calibrated_file_and_says_so_and_its_sound(fold
 
 
 def test_the_captured_file_is_offered_as_well(folder):
-    path, notes = take_folder.choose(folder, calibrated=False)
+    path, notes = take_folder.choose_csv(folder, calibrated=False)
     assert path.name == "MySlate_3_iPhone.csv" and "_cal" in notes[0]
-    assert take_folder.twin(path).name == "MySlate_3_iPhone_cal.csv" and take_folder.twin(folder / "MySlate_3_iPhone_cal.csv") is None
-    assert read_take(path).weights().column("jawOpen")[0] == pytest.approx(0.5) and read_take(path).sound.suffix == ".mov"
+    assert (
+        take_folder.find_calibrated(path).name == "MySlate_3_iPhone_cal.csv"
+        and take_folder.find_calibrated(folder / "MySlate_3_iPhone_cal.csv") is None
+    )
+    assert (
+        read_take(path).weights().column("jawOpen")[0] == pytest.approx(0.5) and read_take(path).sound.suffix == ".mov"
+    )
 
 
 def test_a_recording_beside_a_plain_file_is_its_sound_only_where_it_is_sure(tmp_path):

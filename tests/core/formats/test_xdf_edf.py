@@ -27,9 +27,18 @@ def chunk(tag, content):
 
 
 def header(number, name, kind, channels, rate, form, desc=""):
-    about = {"name": name, "type": kind, "channel_count": channels, "nominal_srate": rate, "channel_format": form, "created_at": 0}
+    about = {
+        "name": name,
+        "type": kind,
+        "channel_count": channels,
+        "nominal_srate": rate,
+        "channel_format": form,
+        "created_at": 0,
+    }
     inside = "".join(f"<{k}>{v}</{k}>" for k, v in about.items())
-    return chunk(2, struct.pack("<I", number) + f'<?xml version="1.0"?><info>{inside}<desc>{desc}</desc></info>'.encode())
+    return chunk(
+        2, struct.pack("<I", number) + f'<?xml version="1.0"?><info>{inside}<desc>{desc}</desc></info>'.encode()
+    )
 
 
 def described(*channels):
@@ -65,9 +74,14 @@ def xdf(tmp_path, *chunks):
 def test_the_formats_reference_file_is_read_with_its_marks(tmp_path):
     take = read_take(VECTORS / "minimal.xdf")
     track = take.tracks["biosignal"]
-    assert np.allclose(track.time, 5 + np.arange(9) / 10) and track.values[:2].tolist() == [[192, 255, 238], [12, 22, 32]]
+    assert np.allclose(track.time, 5 + np.arange(9) / 10) and track.values[:2].tolist() == [
+        [192, 255, 238],
+        [12, 22, 32],
+    ]
     assert track.meta == {"unit": "uV", "rate_hz": "10.0", "device": "SendDataC"} and "no unit" in take.notes[0]
-    assert texts(take)[1:5] == ["Hello", "World", "from", "LSL"] and take.tracks["events"].column("mark").tolist() == list(range(1, 10))
+    assert texts(take)[1:5] == ["Hello", "World", "from", "LSL"] and take.tracks["events"].column(
+        "mark"
+    ).tolist() == list(range(1, 10))
     write_take(take, tmp_path / "t.mcap")
     assert texts(read_take(tmp_path / "t.mcap")) == texts(take)
 
@@ -75,11 +89,15 @@ def test_the_formats_reference_file_is_read_with_its_marks(tmp_path):
 def test_only_biosignals_are_taken_in_microvolts_by_each_channels_unit_a_track_for_each_stream(tmp_path):
     take = xdf(
         tmp_path,
-        header(1, "ear", "EMG", 2, 250, "float32", described(("left", "EMG", "millivolts"), ("right", "EMG", "microvolts"))),
+        header(
+            1, "ear", "EMG", 2, 250, "float32", described(("left", "EMG", "millivolts"), ("right", "EMG", "microvolts"))
+        ),
         header(2, "phone", "Accelerometer", 1, 250, "float32", described(("x", "", "g"))),
         header(3, "eyes", "EOG", 2, 100, "float32", described(("h", "EOG", "uV"), ("switch", "Trigger", ""))),
-        samples(1, TIMES, WAVE), samples(2, TIMES, WAVE[:, :1]), samples(3, np.arange(80) / 100, WAVE[:80]),
-    )  # fmt: skip
+        samples(1, TIMES, WAVE),
+        samples(2, TIMES, WAVE[:, :1]),
+        samples(3, np.arange(80) / 100, WAVE[:80]),
+    )
     assert list(take.tracks) == ["biosignal", "biosignal eyes"]
     ear, eyes = take.tracks.values()
     assert ear.columns == ("left", "right") and np.array_equal(ear.values, WAVE.astype(float) * [1000, 1])
@@ -102,12 +120,22 @@ def test_where_nothing_says_what_it_is_voltages_are_taken_else_everything_and_th
 
 def test_numbers_of_a_marker_stream_are_kept(tmp_path):
     marks = header(2, "m", "Markers", 1, 0, "float32")
-    take = xdf(tmp_path, header(1, "a", "EEG", 2, 250, "float32"), marks, samples(1, TIMES, WAVE), samples(2, [0.25, 0.25, 0.5], [[4], [5], [9]]))
+    take = xdf(
+        tmp_path,
+        header(1, "a", "EEG", 2, 250, "float32"),
+        marks,
+        samples(1, TIMES, WAVE),
+        samples(2, [0.25, 0.25, 0.5], [[4], [5], [9]]),
+    )
     assert take.tracks["events"].column("mark").tolist() == [4, 5, 9]
 
 
 def test_a_recording_that_was_cut_off_is_read_as_far_as_it_is_whole(tmp_path):
-    parts = START + header(1, "a", "EMG", 2, 250, "float32") + b"".join(samples(1, TIMES[k : k + 20], WAVE[k : k + 20]) for k in range(0, 200, 20))
+    parts = (
+        START
+        + header(1, "a", "EMG", 2, 250, "float32")
+        + b"".join(samples(1, TIMES[k : k + 20], WAVE[k : k + 20]) for k in range(0, 200, 20))
+    )
     seen = []
     for cut in range(len(START), len(parts), 41):
         (tmp_path / "t.xdf").write_bytes(parts[:cut])
@@ -127,8 +155,14 @@ def test_a_recording_that_was_cut_off_is_read_as_far_as_it_is_whole(tmp_path):
         [],
         [header(1, "m", "Markers", 1, 0, "string"), samples(1, [1.0], [["a"]])],
         [header(1, "a", "EMG", 0, 250, "float32")],
-        [header(1, "a", "EMG", 4_000_000_000, 250, "string"), chunk(3, struct.pack("<I", 1) + b"\x08" + struct.pack("<Q", 2**62))],
-        [header(1, "a", "EMG", 1, 250, "string"), chunk(3, struct.pack("<I", 1) + b"\x04" + struct.pack("<I", 2**32 - 1))],
+        [
+            header(1, "a", "EMG", 4_000_000_000, 250, "string"),
+            chunk(3, struct.pack("<I", 1) + b"\x08" + struct.pack("<Q", 2**62)),
+        ],
+        [
+            header(1, "a", "EMG", 1, 250, "string"),
+            chunk(3, struct.pack("<I", 1) + b"\x04" + struct.pack("<I", 2**32 - 1)),
+        ],
         [b"\x08" + struct.pack("<Q", 2**62) + b"\x03\x00"],
     ],
 )
@@ -155,7 +189,11 @@ def test_any_damaged_xdf_is_read_or_refused_in_one_line(tmp_path_factory, damage
 
 
 def edf(path, *signals, annotations=None, **more):
-    edfio.Edf([edfio.EdfSignal(v, rate, label=label, physical_dimension=unit) for label, unit, rate, v in signals], annotations=annotations, **more).write(path)
+    edfio.Edf(
+        [edfio.EdfSignal(v, rate, label=label, physical_dimension=unit) for label, unit, rate, v in signals],
+        annotations=annotations,
+        **more,
+    ).write(path)
     return path
 
 
@@ -173,9 +211,17 @@ def test_small_files_are_read_with_their_annotation(name, digits):
 def test_of_an_edf_only_biosignals_are_taken_a_track_for_each_rate(tmp_path):
     wave = np.sin(np.arange(1000))
     path = edf(
-        tmp_path / "t.edf", ("EMG chin", "mV", 500, wave), ("Accel X", "g", 500, wave), ("EOG left", "uV", 100, wave[:200]), ("Resp", "uV", 100, wave[:200]),
-        annotations=[edfio.EdfAnnotation(0.5, None, "b"), edfio.EdfAnnotation(0.5, None, "c"), edfio.EdfAnnotation(0.25, None, "a")],
-    )  # fmt: skip
+        tmp_path / "t.edf",
+        ("EMG chin", "mV", 500, wave),
+        ("Accel X", "g", 500, wave),
+        ("EOG left", "uV", 100, wave[:200]),
+        ("Resp", "uV", 100, wave[:200]),
+        annotations=[
+            edfio.EdfAnnotation(0.5, None, "b"),
+            edfio.EdfAnnotation(0.5, None, "c"),
+            edfio.EdfAnnotation(0.25, None, "a"),
+        ],
+    )
     take = read_take(path)
     fast, slow = take.tracks["biosignal"], take.tracks["biosignal 100 Hz"]
     assert fast.columns == ("EMG chin",) and np.abs(fast.values[:, 0] - 1000 * wave).max() < 0.1
@@ -193,7 +239,12 @@ def test_gaps_of_an_edf_stay_gaps(tmp_path):
 
 @pytest.mark.parametrize("damage", ["labels twice", "cut off", "micro sign", "no unit"])
 def test_real_files_quirks_are_read(tmp_path, damage):
-    path = edf(tmp_path / "t.edf", ("EMG", "uV", 100, np.arange(300.0)), ("EOG", "uV", 100, np.arange(300.0)), data_record_duration=1)
+    path = edf(
+        tmp_path / "t.edf",
+        ("EMG", "uV", 100, np.arange(300.0)),
+        ("EOG", "uV", 100, np.arange(300.0)),
+        data_record_duration=1,
+    )
     raw = path.read_bytes()
     if damage == "labels twice":
         raw = raw.replace(b"EOG ", b"EMG ", 1)
@@ -223,7 +274,11 @@ def test_an_edf_without_signals_is_told_in_one_line(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["small.edf", "small.bdf"])
-@given(damage=st.lists(st.tuples(st.integers(9, 1100), st.sampled_from(b"0123456789-+. \x00\x14\x15\xffEa")), min_size=1, max_size=4))
+@given(
+    damage=st.lists(
+        st.tuples(st.integers(9, 1100), st.sampled_from(b"0123456789-+. \x00\x14\x15\xffEa")), min_size=1, max_size=4
+    )
+)
 def test_any_damaged_edf_is_read_or_refused_in_one_line(tmp_path_factory, name, damage):
     raw = bytearray((VECTORS / name).read_bytes())
     for place, value in damage:

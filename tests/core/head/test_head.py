@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
-from innerface.core.channels import ARKIT, mirrored
-from innerface.core.head import ASSET, generate, load, topology
+from innerface.cli.dev.head_generator import generate, topology
+from innerface.core.face.channels import ARKIT, mirrored
+from innerface.core.face.head import ASSET, load
 
 
 @pytest.fixture(scope="module")
@@ -12,7 +13,7 @@ def head():
 @pytest.fixture(scope="module")
 def names():
     """Half-mesh names -> vertex numbers of the performer's left."""
-    return topology.half_mesh().index()
+    return topology.half_mesh().index_by_key()
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +68,9 @@ def test_the_skin_faces_outwards(head):
     assert 0.002 < volume < 0.006  # m^3, a head and its neck
 
 
-@pytest.mark.parametrize(("kind", "rings", "segments", "period"), [("e", range(1, 6), 32, 32), ("m", range(1, 8), 20, None)])
+@pytest.mark.parametrize(
+    ("kind", "rings", "segments", "period"), [("e", range(1, 6), 32, 32), ("m", range(1, 8), 20, None)]
+)
 def test_loops_round_eyes_and_mouth_have_no_poles(head, names, kind, rings, segments, period):
     _, b = head.parts["skin"]
     quads = head.quads[(head.quads < b).all(1)]
@@ -172,7 +175,9 @@ def test_lower_teeth_follow_the_jaw_and_upper_teeth_stay(head):
 def test_teeth_and_gums_stay_behind_closed_lips(head):
     _, b = head.parts["skin"]
     lips = head.vertices[:b][
-        (np.abs(head.vertices[:b, 1] + 0.0345) < 0.004) & (np.abs(head.vertices[:b, 0]) < 0.015) & (head.vertices[:b, 2] > 0.09)
+        (np.abs(head.vertices[:b, 1] + 0.0345) < 0.004)
+        & (np.abs(head.vertices[:b, 0]) < 0.015)
+        & (head.vertices[:b, 2] > 0.09)
     ]
     for part in ("teeth_upper", "teeth_lower", "gums_upper", "gums_lower"):
         p = head.vertices[slice(*head.parts[part])]

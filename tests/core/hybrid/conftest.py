@@ -21,5 +21,11 @@ def camera():
 def phone(camera):
     """The same performance by another tracker: other gains, another rest, a clock of its own."""
     rng = np.random.default_rng(5)
-    values = np.clip(camera.values * rng.uniform(0.6, 1.1, camera.values.shape[1]) + 0.04 + rng.normal(0, 0.004, camera.values.shape), 0, 1)
+    values = np.clip(
+        camera.values * rng.uniform(0.6, 1.1, camera.values.shape[1])
+        + 0.04
+        + rng.normal(0, 0.004, camera.values.shape),
+        0,
+        1,
+    )
     return Take("phone", {"weights": Track("weights", camera.time + 5.5, camera.columns, values)})

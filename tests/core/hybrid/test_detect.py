@@ -3,10 +3,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from innerface.core import formats
-from innerface.core.channels import ARKIT, GROUPS
 from innerface.core.errors import InnerfaceError
-from innerface.core.hybrid import detect, evidence, occluders
-from innerface.core.hybrid.ranges import Occlusion, rows
+from innerface.core.face.channels import ARKIT, GROUPS
+from innerface.core.hybrid import detect, occlusion_features, occlusion_simulation
+from innerface.core.hybrid.ranges import Occlusion, row_mask
 from innerface.core.take import Track
 
 MOUTH = [ARKIT.index(c) for c in GROUPS["mouth"]]
@@ -51,7 +51,7 @@ def test_what_only_a_helping_take_can_know_is_found_with_it(camera):
     far = np.roll(camera.values[:, MOUTH], 400, axis=0)
     wrong = changed(camera, 20.0, 25.0, lambda v: far[600 : 600 + len(v)])
     helper = np.clip(camera.select(ARKIT) * 0.8 + 0.05, 0, 1)
-    with_help = [r for r in detect.detect(wrong, helper, who="other take") if r.group == "mouth"]
+    with_help = [r for r in detect.detect(wrong, helper, helper_name="other take") if r.group == "mouth"]
     hit = sum(min(r.end, 25.0) - max(r.start, 20.0) for r in with_help)
     assert hit > 2.5 and any("other take" in r.reason for r in with_help)
 
@@ -59,17 +59,24 @@ def test_what_only_a_helping_take_can_know_is_found_with_it(camera):
 @pytest.mark.parametrize("shift", [0.0, 71234.5])
 @pytest.mark.parametrize("thin", [1, 2])
 def test_clocks_and_rates_change_nothing_that_matters(camera, shift, thin):
-    hurt = occluders.occlude(camera, ("microphone",), 0.2, np.random.default_rng(2))
-    fine = Track("weights", np.arange(len(camera.time) * 2 - 1) / 60, camera.columns, np.zeros((len(camera.time) * 2 - 1, camera.values.shape[1])))
+    hurt = occlusion_simulation.occlude(camera, ("microphone",), 0.2, np.random.default_rng(2))
+    fine = Track(
+        "weights",
+        np.arange(len(camera.time) * 2 - 1) / 60,
+        camera.columns,
+        np.zeros((len(camera.time) * 2 - 1, camera.values.shape[1])),
+    )
     track = hurt.track
     if thin == 2:  # the same at 60 rows a second
         rng = np.random.default_rng(0)
-        middle = (hurt.track.values[1:] + hurt.track.values[:-1]) / 2 + rng.normal(0, 0.0015, (len(camera.time) - 1, camera.values.shape[1]))
+        middle = (hurt.track.values[1:] + hurt.track.values[:-1]) / 2 + rng.normal(
+            0, 0.0015, (len(camera.time) - 1, camera.values.shape[1])
+        )
         fine.values[::2], fine.values[1::2] = hurt.track.values, np.clip(middle, 0, 1)
         track = fine
     said = detect.detect(replace(track, time=track.time + shift))
-    bad = rows(hurt.ranges, track.time, "mouth")
-    found = rows(said, track.time, "mouth")
+    bad = row_mask(hurt.ranges, track.time, "mouth")
+    found = row_mask(said, track.time, "mouth")
     assert (found & bad).sum() > 0.85 * bad.sum() and (found & ~bad).sum() < 0.1 * bad.sum()
 
 
@@ -88,7 +95,7 @@ def test_real_takes_that_nobody_touched_are_hardly_flagged(data):
     for path in sorted((data / "arkit").glob("*.csv")):
         track = formats.read_take(path).weights()
         said = [r for r in detect.detect(track) if r.reason != "lost"]
-        bad = np.any([rows(said, track.time, g) for g in GROUPS], axis=0)
+        bad = np.any([row_mask(said, track.time, g) for g in GROUPS], axis=0)
         flagged, total, count = flagged + bad.sum(), total + len(bad), count + len(said)
         assert len(said) <= max(2 * track.duration / 60, 1), path.name
     assert flagged < 0.01 * total
@@ -98,9 +105,9 @@ def test_half_a_percent_of_evidence_more_or_less_never_makes_a_range_of_one_row(
     odds = np.full(200, -3.0)
     odds[50] = 4.0
     change = np.full(200, 8.0)
-    assert not detect._states(odds, change).any()
+    assert not detect._viterbi(odds, change).any()
     odds[50:80] = 2.0
-    assert np.flatnonzero(detect._states(odds, change)).tolist() == list(range(50, 80))
+    assert np.flatnonzero(detect._viterbi(odds, change)).tolist() == list(range(50, 80))
 
 
 def test_a_damaged_detector_is_refused_by_name(tmp_path):
@@ -111,11 +118,18 @@ def test_a_damaged_detector_is_refused_by_name(tmp_path):
 
 
 def test_expanded_evidence_names_its_sources():
-    for names in (evidence.ALONE, evidence.HELPED):
-        found = evidence.Evidence(names, np.random.default_rng(0).normal(size=(90, len(names))))
-        assert detect.expanded(found, 30.0).shape == (90, detect.width(names))
+    for names in (occlusion_features.FEATURES_ALONE, occlusion_features.FEATURES_HELPED):
+        found = occlusion_features.OcclusionFeatures(names, np.random.default_rng(0).normal(size=(90, len(names))))
+        assert detect.expand_features(found, 30.0).shape == (90, detect.expanded_width(names))
 
 
 def test_ranges_that_nearly_touch_become_one():
-    parts = [Occlusion(1.0, 2.0, "mouth", "trembles", 0.9), Occlusion(2.1, 2.3, "mouth", "frozen", 1.0), Occlusion(2.1, 2.3, "brow", "frozen", 1.0)]
-    assert {(r.start, r.end, r.group, r.reason) for r in detect._joined(parts)} == {(1.0, 2.3, "mouth", "trembles"), (2.1, 2.3, "brow", "frozen")}
+    parts = [
+        Occlusion(1.0, 2.0, "mouth", "trembles", 0.9),
+        Occlusion(2.1, 2.3, "mouth", "frozen", 1.0),
+        Occlusion(2.1, 2.3, "brow", "frozen", 1.0),
+    ]
+    assert {(r.start, r.end, r.group, r.reason) for r in detect._join_close(parts)} == {
+        (1.0, 2.3, "mouth", "trembles"),
+        (2.1, 2.3, "brow", "frozen"),
+    }

@@ -1,16 +1,16 @@
 import numpy as np
-from innerface.core.channels import ARKIT, OUTPUT
-from innerface.core.hybrid.live import LiveMix
+from innerface.core.face.channels import ARKIT, OUTPUT_CHANNELS
+from innerface.core.hybrid.live import LiveRepair
 
-JAW, HEAD = OUTPUT.index("jawOpen"), OUTPUT.index("headYaw")
+JAW, HEAD = OUTPUT_CHANNELS.index("jawOpen"), OUTPUT_CHANNELS.index("headYaw")
 STEP = 1 / 60
 
 
 def performance(seconds=30.0):
     """Camera and sensors (T, 55) of one motion: the sensors' scale is another, their offset too."""
     t = np.arange(int(seconds * 60)) * STEP
-    camera = np.zeros((len(t), len(OUTPUT)))
-    for k in range(len(OUTPUT)):
+    camera = np.zeros((len(t), len(OUTPUT_CHANNELS)))
+    for k in range(len(OUTPUT_CHANNELS)):
         camera[:, k] = 0.3 + 0.25 * np.sin((0.7 + 0.1 * k) * t + k)
     rng = np.random.default_rng(0)
     camera[:, : len(ARKIT)] += rng.normal(0, 1e-4, (len(t), len(ARKIT)))
@@ -18,7 +18,7 @@ def performance(seconds=30.0):
 
 
 def run(camera, sensors, lost):
-    mix = LiveMix()
+    mix = LiveRepair()
     return np.stack([mix.push(None if lost[k] else camera[k], sensors[k], STEP) for k in range(len(camera))]), mix
 
 
@@ -42,13 +42,15 @@ def test_a_lost_camera_is_replaced_by_mapped_sensors_without_a_step_and_comes_ba
 
 def test_a_frozen_group_comes_from_sensors_and_the_others_stay():
     camera, sensors = performance()
-    mouth = [OUTPUT.index(c) for c in ARKIT if c.startswith(("mouth", "jaw", "tongue"))]
+    mouth = [OUTPUT_CHANNELS.index(c) for c in ARKIT if c.startswith(("mouth", "jaw", "tongue"))]
     frozen = camera.copy()
     frozen[1200:1500, mouth] = frozen[1200, mouth]
     out, mix = run(frozen[:1400], sensors[:1400], np.zeros(1400, dtype=bool))
     assert mix.from_sensors == ("mouth",)
-    assert np.abs(out - camera[:1400])[1300:, JAW].mean() < 0.5 * np.abs(frozen[:1400] - camera[:1400])[1300:, JAW].mean()
-    brow = OUTPUT.index("browInnerUp")
+    assert (
+        np.abs(out - camera[:1400])[1300:, JAW].mean() < 0.5 * np.abs(frozen[:1400] - camera[:1400])[1300:, JAW].mean()
+    )
+    brow = OUTPUT_CHANNELS.index("browInnerUp")
     assert np.array_equal(out[:, brow], camera[:1400, brow])
 
 

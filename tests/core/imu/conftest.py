@@ -4,13 +4,13 @@ from functools import lru_cache
 
 import numpy as np
 import pytest
-from innerface.core.channels import ARKIT, HEAD_ANGLES
-from innerface.core.face_model import bundled
-from innerface.core.imu.effects import PRESETS, Effects
-from innerface.core.imu.layout import layout
+from innerface.core.face.channels import ARKIT, HEAD_ANGLES
+from innerface.core.face.face_model import load_bundled
+from innerface.core.imu.layout import load_layout
 from innerface.core.imu.signal import from_track
-from innerface.core.imu.simulate import simulate
-from innerface.core.performance import perform
+from innerface.core.imu.simulation.effects import PRESETS, Effects
+from innerface.core.imu.simulation.simulate import simulate
+from innerface.core.performance import demo_performance
 from innerface.core.take import Track
 
 STILL = Effects(sway_deg=0.0, sway_mm=0.0)
@@ -18,12 +18,12 @@ STILL = Effects(sway_deg=0.0, sway_mm=0.0)
 
 @pytest.fixture(scope="session")
 def face():
-    return bundled()
+    return load_bundled()
 
 
 @pytest.fixture(scope="session")
 def sites():
-    return layout()
+    return load_layout()
 
 
 @pytest.fixture(scope="session")
@@ -32,10 +32,12 @@ def made(face, sites):
 
     def signal(effects="clean", seed=1, weights=None, head=None, linear=False):
         if weights is None:
-            track = perform(seed).weights()
+            track = demo_performance(seed).weights()
         else:
             head = np.zeros((len(weights), 3)) if head is None else head
-            track = Track("weights", np.arange(len(weights)) / 60, ARKIT + HEAD_ANGLES, np.concatenate([weights, head], axis=1))
+            track = Track(
+                "weights", np.arange(len(weights)) / 60, ARKIT + HEAD_ANGLES, np.concatenate([weights, head], axis=1)
+            )
         effects = PRESETS[effects] if isinstance(effects, str) else effects
         return from_track(simulate(track, face, sites, effects, seed, linear).tracks["imu"])
 

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from innerface.core.imu.calibrate import calibrate
-from innerface.core.imu.level import level
-from innerface.core.imu.motion import Calibrator, apply, calibrate_take
+from innerface.core.imu.calibration import calibrate
+from innerface.core.imu.convention import fix_conventions
+from innerface.core.imu.motion import Calibrator, apply_calibration, calibrate_take
 from innerface.core.imu.signal import LOOKAHEAD, frame_times, resample
 
 PARTS = ("rotation", "acceleration", "head", "heading", "zero")
@@ -15,12 +15,14 @@ PARTS = ("rotation", "acceleration", "head", "heading", "zero")
 @pytest.fixture(scope="module")
 def rough(made, sites):
     """Frames of a rough take with gaps, its calibration, and its causal motion in one piece."""
-    upright, _ = level(made("rough", 2))
+    upright, _ = fix_conventions(made("rough", 2))
     frames = resample(upright, frame_times(upright), causal=True)
     found = calibrate(frames, sites)
     keep = [frames.sites.index(s) for s in found.sites]
-    frames = replace(frames, sites=found.sites, rotation=frames.rotation[:, keep], acceleration=frames.acceleration[:, keep])
-    return found, frames, apply(found, frames, causal=True)
+    frames = replace(
+        frames, sites=found.sites, rotation=frames.rotation[:, keep], acceleration=frames.acceleration[:, keep]
+    )
+    return found, frames, apply_calibration(found, frames, causal=True)
 
 
 def pushed(found, frames, sizes):
@@ -58,9 +60,11 @@ def test_the_future_beyond_the_lookahead_changes_nothing(made, sites):
     signal = made("studio", 4)
     found, whole = calibrate_take(signal, sites, causal=True)
     cut = int(np.searchsorted(signal.time, 5.0))
-    upright, _ = level(signal)
-    short = replace(upright, time=upright.time[:cut], rotation=upright.rotation[:cut], acceleration=upright.acceleration[:cut])
-    part = apply(found, resample(short, frame_times(short), causal=True), causal=True)
+    upright, _ = fix_conventions(signal)
+    short = replace(
+        upright, time=upright.time[:cut], rotation=upright.rotation[:cut], acceleration=upright.acceleration[:cut]
+    )
+    part = apply_calibration(found, resample(short, frame_times(short), causal=True), causal=True)
     rows = len(part.time) - LOOKAHEAD - 2
     assert rows > 500
     assert np.allclose(part.rotation[:rows], whole.rotation[:rows], atol=1e-5, equal_nan=True)

@@ -5,13 +5,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from innerface.core.channels import ARKIT
 from innerface.core.errors import InnerfaceError
+from innerface.core.face.channels import ARKIT
 from innerface.core.imu import model, network
 from innerface.core.imu.kinematics import Motion
-from innerface.core.imu.layout import layout
+from innerface.core.imu.layout import load_layout
 
-SITES = layout()
+SITES = load_layout()
 FRAMES = ("time", "rotation", "acceleration", "head", "heading", "zero")
 
 
@@ -26,16 +26,26 @@ def moving(frames, sites=SITES.sites[1:], seed=0):
     shape = (frames, len(sites), 3)
     smooth = np.cumsum(rng.normal(0, 0.02, shape), axis=0) * 0.3
     still = np.zeros(shape)
-    return Motion(np.arange(frames) / 60, tuple(sites), smooth, rng.normal(0, 0.5, shape), smooth[:, 0] * 0.2, still[..., 0], still)
+    return Motion(
+        np.arange(frames) / 60,
+        tuple(sites),
+        smooth,
+        rng.normal(0, 0.5, shape),
+        smooth[:, 0] * 0.2,
+        still[..., 0],
+        still,
+    )
 
 
 def test_inputs_are_placed_by_the_sites_names_and_missing_ones_are_zero():
     motion = moving(20, ("mentalis_left", "frontalis_left", "elsewhere"))
     motion.rotation[5, 0] = np.nan
-    values = network.inputs(motion, SITES.sites, SITES.reference).reshape(20, network.SITES, network.PARTS)
+    values = network.network_inputs(motion, SITES.sites, SITES.reference).reshape(
+        20, network.SITE_COUNT, network.INPUTS_PER_SITE
+    )
     there = [SITES.sites.index(s) for s in ("mentalis_left", "frontalis_left")]
     assert (values[[k for k in range(20) if k != 5]][:, there, 6] == 1).all() and not values[5, there[0]].any()
-    absent = [k for k in range(1, network.SITES) if k not in there]
+    absent = [k for k in range(1, network.SITE_COUNT) if k not in there]
     assert not values[:, absent].any()
     assert np.allclose(values[:, there[1], :3], motion.rotation[:, 1] * 4.0, atol=1e-6)
     assert values[:, 0, 6].all()  # how the head turns stands where the ear's sensor would
@@ -43,15 +53,15 @@ def test_inputs_are_placed_by_the_sites_names_and_missing_ones_are_zero():
 
 def test_a_head_that_turns_on_between_chunks_is_seen_as_in_one_piece():
     motion = moving(30)
-    whole = network.inputs(motion, SITES.sites, SITES.reference)
+    whole = network.network_inputs(motion, SITES.sites, SITES.reference)
     late = replace(motion, **{name: getattr(motion, name)[10:] for name in FRAMES})
-    assert np.array_equal(network.inputs(late, SITES.sites, SITES.reference, motion.head[8:10]), whole[10:])
+    assert np.array_equal(network.network_inputs(late, SITES.sites, SITES.reference, motion.head[8:10]), whole[10:])
 
 
 @settings(max_examples=20, deadline=None)
 @given(st.lists(st.integers(1, 60), min_size=1, max_size=12))
 def test_frame_by_frame_or_in_chunks_gives_what_the_whole_take_gives(net, sizes):
-    values = network.inputs(moving(sum(sizes)), SITES.sites, SITES.reference)
+    values = network.network_inputs(moving(sum(sizes)), SITES.sites, SITES.reference)
     whole = net.push(values, net.start())
     state, parts, at = net.start(), [], 0
     for size in sizes:
@@ -72,7 +82,15 @@ def test_memory_is_bounded_by_chunks_that_change_nothing(net, monkeypatch):
 
 def test_weights_and_confidence_stay_in_range_whatever_moves(net):
     motion = moving(300)
-    wild = Motion(motion.time, motion.sites, motion.rotation * 40, motion.acceleration * 1e4, motion.head * 30, motion.heading, motion.zero)
+    wild = Motion(
+        motion.time,
+        motion.sites,
+        motion.rotation * 40,
+        motion.acceleration * 1e4,
+        motion.head * 30,
+        motion.heading,
+        motion.zero,
+    )
     for m in (motion, wild):
         for values in net.infer(m):
             assert values.shape == (300, 52) and np.isfinite(values).all() and values.min() >= 0 and values.max() <= 1
@@ -82,15 +100,22 @@ def test_what_is_not_measured_is_masked_not_believed(net):
     motion = moving(200)
     holes = motion.rotation.copy()
     holes[50:80], holes[:, 3] = np.nan, np.nan
-    weights, confidence = net.infer(Motion(motion.time, motion.sites, holes, motion.acceleration, motion.head, motion.heading, motion.zero))
+    weights, confidence = net.infer(
+        Motion(motion.time, motion.sites, holes, motion.acceleration, motion.head, motion.heading, motion.zero)
+    )
     gone = np.zeros(200, dtype=bool)
     gone[50:80] = True
     assert np.isnan(weights[gone]).all() and np.isfinite(weights[~gone]).all() and np.isnan(confidence[gone]).all()
     without = [k for k in range(10) if k != 3]
     left_out = Motion(
-        motion.time, tuple(motion.sites[k] for k in without), holes[:, without], motion.acceleration[:, without], motion.head,
-        motion.heading[:, without], motion.zero[:, without],
-    )  # fmt: skip
+        motion.time,
+        tuple(motion.sites[k] for k in without),
+        holes[:, without],
+        motion.acceleration[:, without],
+        motion.head,
+        motion.heading[:, without],
+        motion.zero[:, without],
+    )
     assert np.allclose(net.infer(left_out)[0][~gone], weights[~gone], atol=1e-6)
 
 
@@ -154,7 +179,10 @@ def test_the_linear_model_stands_in_where_onnx_runtime_does_not_load(monkeypatch
 
 
 def test_a_network_that_looks_ahead_is_refused_for_live_use():
-    for path, words in ((network.SHIPPED, "frames ahead.*--live"), (network.SHIPPED.with_name("ablation") / "paper.onnx", "120 frames at once.*--live")):
+    for path, words in (
+        (network.SHIPPED, "frames ahead.*--live"),
+        (network.SHIPPED.with_name("ablation") / "paper.onnx", "120 frames at once.*--live"),
+    ):
         with pytest.raises(InnerfaceError, match=words):
             model.load(path, causal=True)
     assert model.load(network.LIVE, causal=True)[0].ahead == 0
@@ -162,8 +190,17 @@ def test_a_network_that_looks_ahead_is_refused_for_live_use():
 
 def test_shipped_networks_are_small_and_keep_their_test_takes_out_of_training(net):
     assert network.SHIPPED.stat().st_size < 15e6 and network.LIVE.stat().st_size < 15e6
-    assert "alex_rom_4" in net.card["held out"] and "alex_rom" not in net.card["data"] and "MySlate" not in net.card["data"]
-    assert len(json.dumps(net.card)) > 100 and (net.spread > 0).all() and net.sites == SITES.sites and len(ARKIT) == len(net.spread)
+    assert (
+        "alex_rom_4" in net.card["held out"]
+        and "alex_rom" not in net.card["data"]
+        and "MySlate" not in net.card["data"]
+    )
+    assert (
+        len(json.dumps(net.card)) > 100
+        and (net.spread > 0).all()
+        and net.sites == SITES.sites
+        and len(ARKIT) == len(net.spread)
+    )
 
 
 def test_a_shipped_networks_card_says_what_its_file_says(net):

@@ -2,16 +2,20 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from innerface.core.channels import ARKIT
 from innerface.core.errors import InnerfaceError
+from innerface.core.face.channels import ARKIT
 from innerface.core.imu import quality
-from innerface.core.imu import quaternion as quat
-from innerface.core.imu.effects import PRESETS
 from innerface.core.imu.motion import calibrate_take
-from innerface.core.performance import perform
+from innerface.core.imu.simulation.effects import PRESETS
+from innerface.core.numerics import quaternion as quat
+from innerface.core.performance import demo_performance
 
 STUDIO = PRESETS["studio"]
-SPANS = {"smile": (13.5, 15.0), "brows": (16.5, 18.0), "jaw": (19.5, 21.0)}  # seconds from the first row: the preamble takes 12
+SPANS = {
+    "smile": (13.5, 15.0),
+    "brows": (16.5, 18.0),
+    "jaw": (19.5, 21.0),
+}  # seconds from the first row: the preamble takes 12
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +33,7 @@ def acted(made):
 
 def checked(signal, sites, face):
     motion = calibrate_take(signal, sites)[1]
-    return quality.check_places(motion, SPANS, quality.signatures(face, sites, motion.sites))
+    return quality.check_placement(motion, SPANS, quality.action_signatures(face, sites, motion.sites))
 
 
 def renamed(signal, pairs):
@@ -44,20 +48,31 @@ def test_sites_in_their_places_pass_the_check(acted, sites, face):
 
 @pytest.mark.parametrize(
     ("a", "b"),
-    [("zygomaticus_left", "zygomaticus_right"), ("buccinator_left", "frontalis_left"), ("mentalis_right", "oculi_right")],
+    [
+        ("zygomaticus_left", "zygomaticus_right"),
+        ("buccinator_left", "frontalis_left"),
+        ("mentalis_right", "oculi_right"),
+    ],
 )
 def test_swapped_sites_are_named(acted, sites, face, a, b, monkeypatch):
-    from innerface.core.imu import calibrate
+    from innerface.core.imu import calibration
 
-    monkeypatch.setattr(calibrate, "_swapped", lambda *_: {})  # what the nod and shake alone would already have mended
+    monkeypatch.setattr(
+        calibration, "_swapped", lambda *_: {}
+    )  # what the nod and shake alone would already have mended
     said = checked(renamed(acted(2), [(a, b)]), sites, face)
-    assert len(said) == 1 and "swapped" in said[0] and quality.plain(a) in said[0] and quality.plain(b) in said[0]
+    assert (
+        len(said) == 1
+        and "swapped" in said[0]
+        and quality.site_label(a) in said[0]
+        and quality.site_label(b) in said[0]
+    )
 
 
 def test_a_face_taped_the_wrong_way_round_is_told_as_mirrored(acted, sites, face, monkeypatch):
-    from innerface.core.imu import calibrate
+    from innerface.core.imu import calibration
 
-    monkeypatch.setattr(calibrate, "_swapped", lambda *_: {})
+    monkeypatch.setattr(calibration, "_swapped", lambda *_: {})
     pairs = [(f"{s}_left", f"{s}_right") for s in ("frontalis", "oculi", "zygomaticus", "buccinator", "mentalis")]
     said = checked(renamed(acted(2), pairs), sites, face)
     assert said and "mirrored" in said[0]
@@ -68,18 +83,20 @@ def test_a_site_off_the_skin_is_told_as_dead(acted, sites, face):
     k = signal.sites.index("oculi_right")
     rotation = signal.rotation.copy()
     aux = rotation[:, 0]
-    rotation[:, k] = quat.multiply(aux, quat.multiply(quat.conjugate(aux[:1]), rotation[:1, k]))  # rides on the ear's sensor
+    rotation[:, k] = quat.multiply(
+        aux, quat.multiply(quat.conjugate(aux[:1]), rotation[:1, k])
+    )  # rides on the ear's sensor
     said = checked(replace(signal, rotation=rotation), sites, face)
     assert any("right oculi" in line and "dead" in line for line in said)
 
 
 def test_actions_that_nobody_knows_and_empty_spans_are_refused(acted, sites, face):
     motion = calibrate_take(acted(2), sites)[1]
-    expected = quality.signatures(face, sites, motion.sites)
+    expected = quality.action_signatures(face, sites, motion.sites)
     with pytest.raises(InnerfaceError, match="dance"):
-        quality.check_places(motion, {"dance": (1.0, 2.0)}, expected)
+        quality.check_placement(motion, {"dance": (1.0, 2.0)}, expected)
     with pytest.raises(InnerfaceError, match="no samples"):
-        quality.check_places(motion, {"jaw": (500.0, 501.0)}, expected)
+        quality.check_placement(motion, {"jaw": (500.0, 501.0)}, expected)
 
 
 def report(signal, sites):
@@ -117,14 +134,21 @@ def test_a_sensor_that_comes_loose_is_named_with_its_time(made, sites):
     loose = said["zygomaticus_left"].loose_s
     assert loose is not None and abs(loose - (when + 12)) < 2.5 and "come loose" in said["zygomaticus_left"].words
     assert all(v.loose_s is None for s, v in said.items() if s != "zygomaticus_left")
-    assert perform(5).weights().duration > when
+    assert demo_performance(5).weights().duration > when
 
 
 def test_what_is_said_of_several_sensors_alike_is_said_once():
     def site(name, words):
         return quality.SiteQuality(name, 0, 0, 0, 0, 0, None, words)
 
-    alike = [site(f"oculi_{s}", f"{s} oculi loses {n}% of its samples: check the cable or the radio") for s, n in (("left", 10), ("right", 12))]
-    assert quality.together(alike) == ["left oculi, right oculi loses 10% of its samples: check the cable or the radio"]
-    assert quality.together([*alike, site("aux", "aux loses 9% of its samples: check the cable or the radio")])[0].startswith("every sensor loses 10%")
-    assert quality.together([site("aux", ""), site("oculi_left", "")]) == []
+    alike = [
+        site(f"oculi_{s}", f"{s} oculi loses {n}% of its samples: check the cable or the radio")
+        for s, n in (("left", 10), ("right", 12))
+    ]
+    assert quality.merge_messages(alike) == [
+        "left oculi, right oculi loses 10% of its samples: check the cable or the radio"
+    ]
+    assert quality.merge_messages([*alike, site("aux", "aux loses 9% of its samples: check the cable or the radio")])[
+        0
+    ].startswith("every sensor loses 10%")
+    assert quality.merge_messages([site("aux", ""), site("oculi_left", "")]) == []

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from innerface.core.channels import ARKIT
 from innerface.core.errors import InnerfaceError
-from innerface.core.face_model import bundled
-from innerface.core.landmarks import align, camera, points
+from innerface.core.face.channels import ARKIT
+from innerface.core.face.face_model import load_bundled
+from innerface.core.landmarks import camera, points, procrustes
 from innerface.core.take import Track
 
-MODEL = camera.point_model(bundled())
+MODEL = camera.point_model(load_bundled())
 
 
 def weights(**values):
@@ -24,7 +24,11 @@ def test_rest_lies_between_the_pupils_one_unit_apart():
     rest = MODEL.points(np.zeros((1, 52)))[0]
     np.testing.assert_allclose(rest[points.LEFT_PUPIL], [0.5, 0.0], atol=1e-9)
     np.testing.assert_allclose(rest[points.RIGHT_PUPIL], [-0.5, 0.0], atol=1e-9)
-    assert rest[points.indices(["mouth"]), 1].max() < rest[points.indices(["nose"]), 1].mean() < rest[points.indices(["brows"]), 1].min()
+    assert (
+        rest[points.group_indices(["mouth"]), 1].max()
+        < rest[points.group_indices(["nose"]), 1].mean()
+        < rest[points.group_indices(["brows"]), 1].min()
+    )
     assert rest[0, 0] < 0 < rest[9, 0], "iBUG 17 is the performer's right"
 
 
@@ -41,7 +45,7 @@ def test_a_look_down_lowers_pupils_and_a_look_up_raises_them():
 
 
 def test_points_are_exact_on_the_mesh_as_seen_from_the_front():
-    face = bundled()
+    face = load_bundled()
     w = np.random.default_rng(0).uniform(0, 1, (3, 52))
     unit = np.linalg.norm(face.pupils[0] - face.pupils[1])
     mesh = face.neutral[face.landmarks] + np.tensordot(w, face.deltas[:, face.landmarks], axes=1)
@@ -52,8 +56,8 @@ def test_points_are_exact_on_the_mesh_as_seen_from_the_front():
 def test_rows_without_a_face_stay_without():
     values = np.zeros((3, 52))
     values[1] = np.nan
-    track = camera.from_weights(Track("weights", np.arange(3.0), ARKIT, values), bundled())
-    assert list(track.lost()) == [False, True, False]
+    track = camera.landmarks_from_weights(Track("weights", np.arange(3.0), ARKIT, values), load_bundled())
+    assert list(track.lost_rows()) == [False, True, False]
 
 
 def expressions(count=60):
@@ -74,59 +78,90 @@ def test_moving_turning_and_scaling_every_picture_changes_nothing_of_the_common_
     time = np.arange(len(own)) / 30
     still = own * 100.0
     a, b = (
-        align.common(Track("landmarks", time, points.COLUMNS, p.reshape(len(p), -1), {"space": align.IMAGE, "interocular_mm": "60"})) for p in (picture, still)
+        procrustes.to_face_space(
+            Track(
+                "landmarks",
+                time,
+                points.COLUMNS,
+                p.reshape(len(p), -1),
+                {"space": procrustes.IMAGE_SPACE, "interocular_mm": "60"},
+            )
+        )
+        for p in (picture, still)
     )
     np.testing.assert_allclose(a.values, b.values, atol=1e-6)
 
 
 def test_a_trackers_face_lands_where_the_camera_model_puts_it():
     own = expressions(200)
-    track = Track("landmarks", np.arange(200) / 30, points.COLUMNS, (own * 150 + 400).reshape(200, -1), {"space": align.IMAGE})
-    done = points.points_of(align.common(track))
+    track = Track(
+        "landmarks",
+        np.arange(200) / 30,
+        points.COLUMNS,
+        (own * 150 + 400).reshape(200, -1),
+        {"space": procrustes.IMAGE_SPACE},
+    )
+    done = points.points_of(procrustes.to_face_space(track))
     assert np.abs(done - own).mean() < 0.01
 
 
 def test_points_without_pupils_are_placed_by_the_corners_of_the_eyes():
     own = expressions(100) * 90
-    own[:, points.INNER :] = np.nan
-    done = points.points_of(align.common(Track("landmarks", np.arange(100) / 30, points.COLUMNS, own.reshape(100, -1), {"space": align.IMAGE})))
-    assert np.isnan(done[:, points.INNER :]).all()
+    own[:, points.IBUG_COUNT :] = np.nan
+    done = points.points_of(
+        procrustes.to_face_space(
+            Track(
+                "landmarks",
+                np.arange(100) / 30,
+                points.COLUMNS,
+                own.reshape(100, -1),
+                {"space": procrustes.IMAGE_SPACE},
+            )
+        )
+    )
+    assert np.isnan(done[:, points.IBUG_COUNT :]).all()
     assert abs(np.nanmedian(done[:, 25, 0] + done[:, 28, 0]) / 2 - 0.5) < 1e-6
 
 
 def test_a_track_in_the_common_space_is_left_as_it_is():
     track = points.landmark_track(np.arange(2.0), expressions(2))
-    assert align.common(track) is track
+    assert procrustes.to_face_space(track) is track
 
 
 def test_landmarks_upside_down_or_mirrored_are_told():
     own = expressions()
-    assert align.check_faces(own) == ""
-    assert "y axis" in align.check_faces(own * [1, -1])
-    assert "left and right" in align.check_faces(own * [-1, 1])
+    assert procrustes.check_faces(own) == ""
+    assert "y axis" in procrustes.check_faces(own * [1, -1])
+    assert "left and right" in procrustes.check_faces(own * [-1, 1])
 
 
 def test_a_table_without_eyes_ends_in_one_line():
     empty = np.full((4, 106), np.nan)
     empty[:, :8] = 1.0
     with pytest.raises(InnerfaceError, match="track the face again"):
-        align.common(Track("landmarks", np.arange(4.0), points.COLUMNS, empty, {"space": align.IMAGE}))
+        procrustes.to_face_space(
+            Track("landmarks", np.arange(4.0), points.COLUMNS, empty, {"space": procrustes.IMAGE_SPACE})
+        )
 
 
 def test_a_tracker_without_pupils_gets_still_ones_where_eyes_are():
     own = expressions()
-    own[:, points.INNER :] = np.nan
+    own[:, points.IBUG_COUNT :] = np.nan
     own[7] = np.nan
-    done = align.with_pupils(own)
+    done = procrustes.fill_pupils(own)
     assert np.isfinite(np.delete(done, 7, axis=0)).all() and np.isnan(done[7]).all()
-    np.testing.assert_allclose(np.delete(done, 7, axis=0)[:, points.LEFT_PUPIL], np.broadcast_to(MODEL.rest[points.LEFT_PUPIL], (59, 2)), atol=0.05)
+    np.testing.assert_allclose(
+        np.delete(done, 7, axis=0)[:, points.LEFT_PUPIL],
+        np.broadcast_to(MODEL.rest[points.LEFT_PUPIL], (59, 2)),
+        atol=0.05,
+    )
     whole = expressions()
-    np.testing.assert_array_equal(align.with_pupils(whole), whole)
+    np.testing.assert_array_equal(procrustes.fill_pupils(whole), whole)
 
 
 def test_what_is_no_face_is_told():
     own = expressions()
-    assert "x and y are swapped" in align.check_faces(own[..., ::-1])
-    assert "not mm or pixels" in align.check_faces(own * 60)
+    assert "x and y are swapped" in procrustes.check_faces(own[..., ::-1])
+    assert "not mm or pixels" in procrustes.check_faces(own * 60)
     with pytest.raises(InnerfaceError, match="no two eyes"):
-        align.check_faces(np.zeros_like(own))
+        procrustes.check_faces(np.zeros_like(own))

@@ -43,7 +43,7 @@ def test_other_rates_and_clocks_are_matched_and_said():
 
 def test_points_that_one_of_both_lacks_are_left_out():
     truth = np.zeros((10, 53, 2))
-    truth[:, points.INNER :] = np.nan
+    truth[:, points.IBUG_COUNT :] = np.nan
     assert metrics.evaluate(track(np.zeros((10, 53, 2))), track(truth))["mae_mm"] == 0.0
     with pytest.raises(InnerfaceError):
         metrics.evaluate(track(np.full((10, 53, 2), np.nan)), track(truth))

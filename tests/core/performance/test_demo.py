@@ -1,15 +1,15 @@
 import numpy as np
-from innerface.core.channels import ARKIT
-from innerface.core.performance import perform
+from innerface.core.face.channels import ARKIT
+from innerface.core.performance import demo_performance
 
 
 def test_the_same_seed_makes_the_same_performance_and_another_seed_another():
-    assert (perform(1).weights().values == perform(1).weights().values).all()
-    assert not (perform(1).weights().values == perform(2).weights().values).all()
+    assert (demo_performance(1).weights().values == demo_performance(1).weights().values).all()
+    assert not (demo_performance(1).weights().values == demo_performance(2).weights().values).all()
 
 
 def test_weights_stay_in_range_and_motion_is_smooth():
-    track = perform(0).weights()
+    track = demo_performance(0).weights()
     weights = track.select(ARKIT)
     assert weights.min() >= 0 and weights.max() <= 1
     assert np.abs(np.diff(weights, axis=0)).max() < 0.5
@@ -17,7 +17,7 @@ def test_weights_stay_in_range_and_motion_is_smooth():
 
 
 def test_the_performance_blinks_speaks_and_uses_most_of_the_face():
-    track = perform(0).weights()
+    track = demo_performance(0).weights()
     moving = (np.ptp(track.select(ARKIT), axis=0) > 0.1).sum()
     assert moving > 35
     assert (track.column("eyeBlinkLeft") > 0.9).any()

@@ -3,14 +3,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from innerface.core import formats
-from innerface.core.channels import ARKIT, OUTPUT, mirrored
+from innerface.core.face.channels import ARKIT, OUTPUT_CHANNELS, mirrored
 from innerface.core.performance.generate import generate
-from innerface.core.performance.statistics import agreement, explained, statistics
+from innerface.core.performance.statistics import correlation_agreement, explained_variance, performance_statistics
 
 REAL = (
-    "S07-001.csv", "apfel.csv", "dao.converted.csv", "FaceCapture_2020-19-7-17-03-23.converted.csv", "alex_rom_3.csv", "alex_rom_4.csv",
+    "S07-001.csv",
+    "apfel.csv",
+    "dao.converted.csv",
+    "FaceCapture_2020-19-7-17-03-23.converted.csv",
+    "alex_rom_3.csv",
+    "alex_rom_4.csv",
     "MySlate_3_Jason_Millers_iPhone.csv",
-)  # fmt: skip
+)
 HELD_OUT = REAL[4:]
 
 
@@ -24,7 +29,11 @@ def made():
 def test_any_seed_gives_weights_in_range_that_move_smoothly(seed, seconds, rate):
     track = generate(seconds, np.random.default_rng(seed), rate)
     weights = track.select(ARKIT)
-    assert track.columns == OUTPUT and len(track.time) == max(int(seconds * rate), 2) and np.isfinite(track.values).all()
+    assert (
+        track.columns == OUTPUT_CHANNELS
+        and len(track.time) == max(int(seconds * rate), 2)
+        and np.isfinite(track.values).all()
+    )
     assert weights.min() >= -0.02 and weights.max() <= 1.08
     jumps = [k for k, c in enumerate(ARKIT) if not c.startswith("eyeLook")]  # a saccade may be over within two frames
     assert np.abs(np.diff(weights[:, jumps], axis=0)).max() < 45.0 / rate
@@ -48,13 +57,17 @@ def test_the_mouth_never_closes_far_beyond_the_jaw(made):
 
 def test_both_eyes_look_the_same_way(made):
     for a, b in (("eyeLookOutLeft", "eyeLookInRight"), ("eyeLookInLeft", "eyeLookOutRight")):
-        together = [np.corrcoef(t.column(a), t.column(b))[0, 1] for t in made if min(np.std(t.column(a)), np.std(t.column(b))) > 0.02]
+        together = [
+            np.corrcoef(t.column(a), t.column(b))[0, 1]
+            for t in made
+            if min(np.std(t.column(a)), np.std(t.column(b))) > 0.02
+        ]
         assert np.median(together) > 0.8  # single channels move on their own now and then, besides
 
 
 def test_ranges_and_speeds_cover_those_of_real_takes(data, made):
-    real = statistics([formats.read_take(data / "arkit" / n).weights() for n in REAL])
-    ours = statistics(made)
+    real = performance_statistics([formats.read_take(data / "arkit" / n).weights() for n in REAL])
+    ours = performance_statistics(made)
     pooled = np.concatenate([formats.read_take(data / "arkit" / n).weights().select(ARKIT) for n in REAL])
     most = np.nanpercentile(pooled, 95, axis=0)
     narrow = [c for k, c in enumerate(ARKIT) if ours.high[k] < most[k] - 0.02]
@@ -65,11 +78,11 @@ def test_ranges_and_speeds_cover_those_of_real_takes(data, made):
 
 def test_channels_go_together_as_in_performers_who_were_not_looked_at(data, made):
     held = [formats.read_take(data / "arkit" / n).weights() for n in HELD_OUT]
-    assert agreement(statistics(made), statistics(held)) > 0.4
-    assert explained(made, held, 20) > 0.85
+    assert correlation_agreement(performance_statistics(made), performance_statistics(held)) > 0.4
+    assert explained_variance(made, held, 20) > 0.85
 
 
 def test_sides_are_alike_on_average(made):
-    ours = statistics(made)
+    ours = performance_statistics(made)
     flip = [ARKIT.index(mirrored(c)) for c in ARKIT]
     assert np.abs(ours.active - ours.active[flip]).max() < 0.12

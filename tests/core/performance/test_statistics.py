@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
-from innerface.core.channels import ARKIT
-from innerface.core.performance import perform
-from innerface.core.performance.statistics import agreement, explained, statistics
+from innerface.core.face.channels import ARKIT
+from innerface.core.performance import demo_performance
+from innerface.core.performance.statistics import correlation_agreement, explained_variance, performance_statistics
 from innerface.core.take import Track
 
 
@@ -16,7 +16,7 @@ def track(**channels):
 def test_figures_of_a_known_motion_are_what_they_are():
     t = np.arange(600) / 60
     wave = 0.5 + 0.4 * np.sin(2 * np.pi * t)
-    s = statistics([track(jawOpen=wave, mouthFunnel=1 - wave, browInnerUp=0.3)])
+    s = performance_statistics([track(jawOpen=wave, mouthFunnel=1 - wave, browInnerUp=0.3)])
     jaw, brow, funnel = (ARKIT.index(c) for c in ("jawOpen", "browInnerUp", "mouthFunnel"))
     assert (
         s.median[jaw] == pytest.approx(0.5, abs=0.02)
@@ -28,6 +28,6 @@ def test_figures_of_a_known_motion_are_what_they_are():
 
 
 def test_a_take_agrees_with_itself_and_explains_itself():
-    a = [perform(k).weights() for k in (1, 2)]
-    assert agreement(statistics(a), statistics(a)) == pytest.approx(1)
-    assert explained(a, a, 52) == pytest.approx(1) and explained(a, a, 1) < 0.9
+    a = [demo_performance(k).weights() for k in (1, 2)]
+    assert correlation_agreement(performance_statistics(a), performance_statistics(a)) == pytest.approx(1)
+    assert explained_variance(a, a, 52) == pytest.approx(1) and explained_variance(a, a, 1) < 0.9

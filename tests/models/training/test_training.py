@@ -11,20 +11,20 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="training needs torch: python3 build.py test --train")
 
-from innerface.core.channels import ARKIT, mirrored  # noqa: E402
 from innerface.core.errors import InnerfaceError  # noqa: E402
+from innerface.core.face.channels import ARKIT, mirrored  # noqa: E402
 from innerface.core.imu import network  # noqa: E402
-from innerface.core.imu.layout import layout  # noqa: E402
+from innerface.core.imu.layout import load_layout  # noqa: E402
 from innerface.models.training import export, imu  # noqa: E402
-from innerface.models.training.network import WINDOW, Shape, Stream, answer, build  # noqa: E402
-from innerface.models.training.supply import Sample, Source, Store, Supply  # noqa: E402
+from innerface.models.training.example_supply import ExampleSource, SampleStore, SampleSupply, TrainingSample  # noqa: E402
+from innerface.models.training.network import WINDOW, NetworkShape, StreamNetwork, build, predict_windows  # noqa: E402
 
 pytestmark = pytest.mark.train
 SHAPES = {
-    "stream": Shape(width=24, depth=6, ahead=12),
-    "live": Shape(width=24, depth=6),
-    "diffusion": Shape(width=24, depth=6, ahead=12, diffusion=True),
-    "paper": Shape("transformer", 24, 2, 0, True),
+    "stream": NetworkShape(width=24, depth=6, ahead=12),
+    "live": NetworkShape(width=24, depth=6),
+    "diffusion": NetworkShape(width=24, depth=6, ahead=12, diffusion=True),
+    "paper": NetworkShape("transformer", 24, 2, 0, True),
 }
 
 
@@ -32,7 +32,7 @@ SHAPES = {
 def quick(monkeypatch):
     """Small enough to train in a test."""
     monkeypatch.setitem(imu.SIZES, "tiny", (16, 4))
-    monkeypatch.setitem(imu._TAKES, "tiny", 4)
+    monkeypatch.setitem(imu._STORE_CAPACITY, "tiny", 4)
     monkeypatch.setattr(imu, "_FRESH", 2)
 
 
@@ -50,40 +50,52 @@ def test_onnx_answers_as_torch_does(tmp_path, name, level):
     torch.manual_seed(3)
     shape = SHAPES[name]
     net = build(shape)
-    export.write(net, tmp_path / "m.onnx", layout(), np.ones(len(ARKIT)), np.ones(len(ARKIT)), {})
+    export.write(net, tmp_path / "m.onnx", load_layout(), np.ones(len(ARKIT)), np.ones(len(ARKIT)), {})
     found = network.load(tmp_path / "m.onnx")
-    assert found.ahead == shape.ahead and found.diffusion == shape.diffusion and bool(found.window) == (shape.kind == "transformer")
-    motion, noisy = noise(WINDOW, network.INPUTS, 0), noise(WINDOW, 52, 1)
+    assert (
+        found.ahead == shape.ahead
+        and found.diffusion == shape.diffusion
+        and bool(found.window) == (shape.kind == "transformer")
+    )
+    motion, noisy = noise(WINDOW, network.INPUT_COUNT, 0), noise(WINDOW, 52, 1)
     extra = (columns(noisy), torch.tensor([level], dtype=torch.float32)) if shape.diffusion else ()
     with torch.no_grad():
-        want = [t[0].numpy().T for t in answer(net, columns(motion), *extra)]
-    got = found._windows(motion, noisy, level) if found.window else found.push(motion, found.start(), noisy, level)[:2]
+        want = [t[0].numpy().T for t in predict_windows(net, columns(motion), *extra)]
+    got = (
+        found._infer_windows(motion, noisy, level)
+        if found.window
+        else found.push(motion, found.start(), noisy, level)[:2]
+    )
     assert max(np.abs(a - b).max() for a, b in zip(want, got)) < 1e-4
 
 
 def test_a_stream_in_torch_goes_on_where_a_chunk_ended():
     torch.manual_seed(0)
     net = build(SHAPES["live"]).eval()
-    motion = columns(noise(90, network.INPUTS, 0))
+    motion = columns(noise(90, network.INPUT_COUNT, 0))
     with torch.no_grad():
         whole = net(motion, net.state(1))
         first = net(motion[:, :, :37], net.state(1))
         second = net(motion[:, :, 37:], first[2])
-    assert torch.allclose(torch.cat([first[0], second[0]], 2), whole[0], atol=1e-5) and torch.allclose(second[2], whole[2], atol=1e-5)
+    assert torch.allclose(torch.cat([first[0], second[0]], 2), whole[0], atol=1e-5) and torch.allclose(
+        second[2], whole[2], atol=1e-5
+    )
 
 
 def test_a_network_read_back_is_the_one_that_was_written(tmp_path):
     net = build(SHAPES["stream"])
-    export.write(net, tmp_path / "m.onnx", layout(), np.ones(len(ARKIT)), np.ones(len(ARKIT)), {})
+    export.write(net, tmp_path / "m.onnx", load_layout(), np.ones(len(ARKIT)), np.ones(len(ARKIT)), {})
     back = export.read(tmp_path / "m.onnx")
-    assert back.shape == net.shape and all(torch.equal(a, b) for a, b in zip(net.state_dict().values(), back.state_dict().values()))
+    assert back.shape == net.shape and all(
+        torch.equal(a, b) for a, b in zip(net.state_dict().values(), back.state_dict().values())
+    )
 
 
 @pytest.mark.parametrize("name", ["paper", "none"])
 def test_what_cannot_be_trained_further_is_one_line(tmp_path, name):
     path = tmp_path / "m.onnx"
     if name == "paper":
-        export.write(build(SHAPES["paper"]), path, layout(), np.ones(len(ARKIT)), np.ones(len(ARKIT)), {})
+        export.write(build(SHAPES["paper"]), path, load_layout(), np.ones(len(ARKIT)), np.ones(len(ARKIT)), {})
     with pytest.raises(InnerfaceError, match="can be trained further"):
         export.read(path)
 
@@ -91,13 +103,15 @@ def test_what_cannot_be_trained_further_is_one_line(tmp_path, name):
 def counted(rows, offset=0.0):
     """A take whose every number is its frame's."""
     count = np.arange(rows, dtype=np.float32) + offset
-    return Sample(np.tile(count[:, None], (1, network.INPUTS)), np.tile(count[:, None], (1, 52)), np.arange(rows) >= 100)
+    return TrainingSample(
+        np.tile(count[:, None], (1, network.INPUT_COUNT)), np.tile(count[:, None], (1, 52)), np.arange(rows) >= 100
+    )
 
 
 @pytest.mark.parametrize("ahead", [0, 40])
 def test_a_window_holds_the_truth_of_the_frames_that_the_network_answers_for(ahead):
-    values, weights, use = Store([counted(500)]).batch(30, 200, ahead, np.random.default_rng(0))
-    assert values.shape == (30, network.INPUTS, 200) and weights.shape == (30, 52, 200) and use.shape == (30, 200)
+    values, weights, use = SampleStore([counted(500)]).batch(30, 200, ahead, np.random.default_rng(0))
+    assert values.shape == (30, network.INPUT_COUNT, 200) and weights.shape == (30, 52, 200) and use.shape == (30, 200)
     shown = values.max(axis=1)  # sites may be lost
     good = (use > 0) & (shown > 0)
     assert good.any() and (weights[:, 0][good] == shown[good] - ahead).all()
@@ -105,29 +119,29 @@ def test_a_window_holds_the_truth_of_the_frames_that_the_network_answers_for(ahe
 
 
 def test_windows_lose_sites_so_that_the_network_learns_to_do_without():
-    values = Store([counted(500, 1.0)]).batch(200, 100, 0, np.random.default_rng(0))[0]
-    lost = (values.reshape(200, network.SITES, network.PARTS, 100) == 0).all(axis=(2, 3)).sum(1)
+    values = SampleStore([counted(500, 1.0)]).batch(200, 100, 0, np.random.default_rng(0))[0]
+    lost = (values.reshape(200, network.SITE_COUNT, network.INPUTS_PER_SITE, 100) == 0).all(axis=(2, 3)).sum(1)
     assert 0.15 < (lost > 0).mean() < 0.45 and lost.max() <= 3
 
 
 def test_takes_shorter_than_a_window_are_padded_and_do_not_count_there():
-    _, _, use = Store([counted(150)]).batch(4, 400, 0, np.random.default_rng(0))
+    _, _, use = SampleStore([counted(150)]).batch(4, 400, 0, np.random.default_rng(0))
     assert use[:, 100:150].all() and not use[:, 150:].any()
 
 
 def test_a_batch_holds_windows_of_many_performances():
     takes = [counted(500, 1000.0 * k) for k in range(40)]
-    weights = Store(takes).batch(16, 100, 0, np.random.default_rng(0))[1]
+    weights = SampleStore(takes).batch(16, 100, 0, np.random.default_rng(0))[1]
     assert len(set((weights[:, 0].max(axis=1) // 1000).tolist())) >= 8
 
 
 @pytest.fixture(scope="module")
 def source():
-    return Source(None, None, 5)
+    return ExampleSource(None, None, 5)
 
 
 def test_workers_make_different_takes_and_renew_them(source):
-    with Supply(source, capacity=3, reuse=4.0, workers=2) as supply:
+    with SampleSupply(source, capacity=3, windows_per_take=4.0, workers=2) as supply:
         supply.fill(3)
         takes = list(supply.store.takes)
         assert len({t.weights.tobytes() for t in takes}) == 3 and all(t.inputs.dtype == np.float16 for t in takes)
@@ -142,7 +156,7 @@ def test_workers_make_different_takes_and_renew_them(source):
 def test_workers_end_when_their_training_is_killed(source):
     code = (
         "import os, time\n"
-        "from innerface.models.training.supply import Source, Supply\n"
+        "from innerface.models.training.example_supply import Source, Supply\n"
         "if __name__ == '__main__':\n"
         "    with Supply(Source(None, None, 5), 2, 4.0, workers=1) as supply:\n"
         "        supply.fill(1)\n"
@@ -167,11 +181,11 @@ def test_workers_end_when_their_training_is_killed(source):
 
 
 def test_the_loss_sees_millimetres_on_the_mesh_and_only_frames_that_count():
-    from innerface.core.face_model import bundled
-    from innerface.core.metrics import vertex_errors_mm
+    from innerface.core.face.face_model import load_bundled
+    from innerface.core.face.metrics import vertex_errors_mm
 
-    face = bundled()
-    mesh = imu.Mesh(face, torch.device("cpu"))
+    face = load_bundled()
+    mesh = imu.VertexDistance(face, torch.device("cpu"))
     difference = np.zeros((5, 52))
     difference[:, ARKIT.index("jawOpen")] = 0.5
     assert float(mesh(columns(difference))[0, 0]) == pytest.approx(vertex_errors_mm(face, difference)[0][0], rel=0.25)
@@ -179,7 +193,11 @@ def test_the_loss_sees_millimetres_on_the_mesh_and_only_frames_that_count():
     wrong = columns(difference)
     wrong[:, :, 3:] = 9.0
     total, millimetres, square = imu.losses(mesh, wrong, wrong.abs(), truth, use)
-    assert square == pytest.approx(0.25 / 52) and millimetres == pytest.approx(float(mesh(columns(difference))[0, 0]), rel=1e-4) and total > 0
+    assert (
+        square == pytest.approx(0.25 / 52)
+        and millimetres == pytest.approx(float(mesh(columns(difference))[0, 0]), rel=1e-4)
+        and total > 0
+    )
 
 
 @pytest.mark.parametrize("name", SHAPES)
@@ -194,14 +212,14 @@ def test_explained_is_the_share_of_variance_and_nothing_for_what_stands_still(na
     truth = np.zeros((600, 52), np.float16)
     truth[:, 0] = 0.5 + 0.2 * np.sign(rng.normal(size=600))
     truth[:, 1] = 0.3
-    take = Sample(np.zeros((600, network.INPUTS), np.float16), truth, np.arange(600) >= 60)
-    share = imu.explained(net, Store([take]))
+    take = TrainingSample(np.zeros((600, network.INPUT_COUNT), np.float16), truth, np.arange(600) >= 60)
+    share = imu.explained_variance(net, SampleStore([take]))
     assert abs(share[0]) < 0.05 and share[1] == 0 and share[2] == 0
     assert (share == share[[ARKIT.index(mirrored(c)) for c in ARKIT]]).all()
 
 
 def plan(source, minutes, kind="stream"):
-    return imu.Plan("tiny", 12, minutes, 1, source, kind)
+    return imu.TrainingPlan("tiny", 12, minutes, 1, source, kind)
 
 
 def test_training_learns_resumes_and_leaves_a_model_that_works(tmp_path, source, monkeypatch):
@@ -220,7 +238,7 @@ def test_training_learns_resumes_and_leaves_a_model_that_works(tmp_path, source,
         imu.train(plan(source, 0.15), out, progress=stop)
     assert not out.exists() and (tmp_path / "m.onnx.training" / "checkpoint.pt").exists()
     with pytest.raises(InnerfaceError, match="another plan"):
-        imu.train(plan(Source(None, None, 6), 0.15), out)
+        imu.train(plan(ExampleSource(None, None, 6), 0.15), out)
     begun: list[float] = []
     card = imu.train(plan(source, 0.15), out, progress=begun.append)
     assert begun[0] > 0.2  # goes on where it was
@@ -238,23 +256,36 @@ def test_every_kind_trains_and_samples_in_steps(tmp_path, source, kind):
     from innerface.core.imu.kinematics import Motion
 
     still = np.zeros((300, 10, 3))
-    motion = Motion(np.arange(300) / 60, layout().sites[1:], rng.normal(0, 0.1, still.shape), still, still[:, 0], still[..., 0], still)
+    motion = Motion(
+        np.arange(300) / 60,
+        load_layout().sites[1:],
+        rng.normal(0, 0.1, still.shape),
+        still,
+        still[:, 0],
+        still[..., 0],
+        still,
+    )
     one, four = found.infer(motion), found.infer(motion, steps=4)
-    assert np.abs(one[0] - four[0]).max() > 1e-4 and np.isfinite(four[0]).all() and four[0].min() >= 0 and four[0].max() <= 1
+    assert (
+        np.abs(one[0] - four[0]).max() > 1e-4
+        and np.isfinite(four[0]).all()
+        and four[0].min() >= 0
+        and four[0].max() <= 1
+    )
 
 
 def test_fine_tuning_makes_a_performers_own_take_better(tmp_path, source):
-    with Supply(source, 2, 10.0, workers=1, first=900) as supply:
+    with SampleSupply(source, 2, 10.0, workers=1, first_number=900) as supply:
         supply.fill(1)
         own = supply.store.takes[0]
     imu.train(plan(source, 0.01), tmp_path / "m.onnx")
-    imu.train(plan(source, 0.2), tmp_path / "own.onnx", Store([own]), tmp_path / "m.onnx")
+    imu.train(plan(source, 0.2), tmp_path / "own.onnx", SampleStore([own]), tmp_path / "m.onnx")
 
     def error(path):
         net = network.load(path)
-        rows = np.concatenate([own.inputs.astype(np.float32), np.zeros((net.ahead, network.INPUTS), np.float32)])
+        rows = np.concatenate([own.inputs.astype(np.float32), np.zeros((net.ahead, network.INPUT_COUNT), np.float32)])
         weights = net.push(rows, net.start())[0][net.ahead :]
-        return float(((weights - own.weights)[own.use] ** 2).mean())
+        return float(((weights - own.weights)[own.mask] ** 2).mean())
 
     assert error(tmp_path / "own.onnx") < 0.9 * error(tmp_path / "m.onnx")
-    assert isinstance(export.read(tmp_path / "own.onnx"), Stream)
+    assert isinstance(export.read(tmp_path / "own.onnx"), StreamNetwork)

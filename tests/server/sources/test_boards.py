@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from innerface.core import formats
 from innerface.core.errors import InnerfaceError
-from innerface.server.sources.boards import BrainFlow, Lsl
+from innerface.server.sources.boards import BrainFlowSource, LslSource
 
 from ..conftest import until
 
@@ -19,13 +19,15 @@ def test_brainflows_synthetic_board_becomes_a_biosignal_track(bridge):
         await until(lambda: hub.recorder.rows > 200)
         return await hub.stop_recording()
 
-    said = bridge(work, [BrainFlow("-1")])
+    said = bridge(work, [BrainFlowSource("-1")])
     track = next(t for t in formats.read_take(said["path"]).tracks.values() if t.kind == "biosignal")
-    assert track.columns[:2] == ("exg1", "exg2") and len(track.columns) == 16 and track.rate == pytest.approx(250, rel=0.2)
+    assert (
+        track.columns[:2] == ("exg1", "exg2") and len(track.columns) == 16 and track.rate == pytest.approx(250, rel=0.2)
+    )
     with pytest.raises(InnerfaceError, match="one of"):
-        BrainFlow("no such board").connect()
+        BrainFlowSource("no such board").connect()
     with pytest.raises(InnerfaceError, match="none of its parameters"):
-        BrainFlow("synthetic", {"colour": "red"}).connect()
+        BrainFlowSource("synthetic", {"colour": "red"}).connect()
 
 
 def test_an_lsl_stream_becomes_a_biosignal_track(bridge):
@@ -41,10 +43,14 @@ def test_an_lsl_stream_becomes_a_biosignal_track(bridge):
                 break
         return await hub.stop_recording()
 
-    said = bridge(work, [Lsl("Innerface test")])
+    said = bridge(work, [LslSource("Innerface test")])
     track = next(t for t in formats.read_take(said["path"]).tracks.values() if t.kind == "biosignal")
-    assert len(track.columns) == 2 and (track.values[:, 0] == -track.values[:, 1]).all() and (np.diff(track.values[:, 0]) == 1).mean() > 0.95
+    assert (
+        len(track.columns) == 2
+        and (track.values[:, 0] == -track.values[:, 1]).all()
+        and (np.diff(track.values[:, 0]) == 1).mean() > 0.95
+    )
     with pytest.raises(InnerfaceError, match="no stream is called"):
-        source = Lsl("there is none")
-        source._FIND_S = 0.4
+        source = LslSource("there is none")
+        source._FIND_TIMEOUT_S = 0.4
         source.connect()

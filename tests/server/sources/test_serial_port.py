@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from innerface.core import formats
 from innerface.core.errors import InnerfaceError
-from innerface.server.sources.serial_port import Cyton, SerialDevice
-from innerface.server.wire import cobs, device
+from innerface.server.protocols import cobs, device
+from innerface.server.sources.serial_port import CytonSource, SerialDeviceSource
 
 from ..conftest import sample, until
 
@@ -32,7 +32,7 @@ def test_a_serial_device_is_heard_and_a_pulled_cable_put_back(bridge, tmp_path):
             os.write(ends[-1][0], cobs.encode(device.encode(sample(k))) + b"\0")
 
     plug()
-    source = SerialDevice(str(link))
+    source = SerialDeviceSource(str(link))
 
     async def work(hub):
         os.write(ends[0][0], b"half a frame of noise\0")
@@ -41,9 +41,9 @@ def test_a_serial_device_is_heard_and_a_pulled_cable_put_back(bridge, tmp_path):
         for end in ends[0]:
             os.close(end)
         await until(lambda: source.problem)
-        problem = source.about()
+        problem = source.describe()
         plug()
-        await until(lambda: not source.problem and source.line is not None)
+        await until(lambda: not source.problem and source.connection is not None)
         await asyncio.sleep(0.2)
         os.write(ends[1][0], b"\0")
         send(range(30, 40))
@@ -57,7 +57,7 @@ def test_a_serial_device_is_heard_and_a_pulled_cable_put_back(bridge, tmp_path):
 def test_a_missing_serial_port_is_told_with_those_that_there_are(bridge):
     async def work(hub):
         with pytest.raises(InnerfaceError, match="known ports") as error:
-            await SerialDevice("/dev/ttyNOTHERE").start(hub)
+            await SerialDeviceSource("/dev/ttyNOTHERE").start(hub)
         return str(error.value)
 
     assert "\n" not in bridge(work)
@@ -89,12 +89,12 @@ def test_a_cyton_is_reset_begun_and_its_lost_samples_are_gaps(bridge, vector):
 
     thread = threading.Thread(target=board, daemon=True)
     thread.start()
-    source = Cyton(os.ttyname(slave))
+    source = CytonSource(os.ttyname(slave))
 
     async def work(hub):
         hub.record("bio")
         recording.set()
-        await until(lambda: source.count >= 12)
+        await until(lambda: source.sample_count >= 12)
         await asyncio.sleep(0.1)
         return await hub.stop_recording()
 

@@ -5,16 +5,16 @@ import asyncio
 import numpy as np
 import pytest
 from innerface.core import formats
-from innerface.core.channels import OUTPUT
 from innerface.core.errors import InnerfaceError
+from innerface.core.face.channels import OUTPUT_CHANNELS
+from innerface.server.protocols import device, slimevr
 from innerface.server.sources import udp
-from innerface.server.wire import device, slimevr
 
 from ..conftest import sample, speaking, until
 
 
 def test_a_device_is_welcomed_heard_and_its_losses_counted(bridge):
-    source = udp.Devices(port=0)
+    source = udp.DeviceSource(port=0)
 
     async def work(hub):
         transport, answers = await speaking(source.port)
@@ -32,12 +32,18 @@ def test_a_device_is_welcomed_heard_and_its_losses_counted(bridge):
     answers, status = bridge(work, [source])
     assert device.is_welcome(answers[0])
     (stream,) = status["streams"]
-    assert (stream["name"], stream["received"], stream["lost"], stream["repeated"], stream["battery_v"]) == ("left half", 90, 10, 1, 3.7)
+    assert (stream["name"], stream["received"], stream["lost"], stream["repeated"], stream["battery_v"]) == (
+        "left half",
+        90,
+        10,
+        1,
+        3.7,
+    )
     assert status["sites"]["aux"]["sensor"] == "7a3f/0" and status["sites"]["mentalis_left"]["state"] == "none"
 
 
 def test_a_device_of_a_newer_protocol_is_told_with_the_mend(bridge):
-    source = udp.Devices(port=0)
+    source = udp.DeviceSource(port=0)
 
     async def work(hub):
         transport, _ = await speaking(source.port)
@@ -53,18 +59,18 @@ def test_a_device_of_a_newer_protocol_is_told_with_the_mend(bridge):
 
 
 def test_a_port_in_use_is_told_in_one_line(bridge):
-    first = udp.LiveLinkFace(port=0)
+    first = udp.LiveLinkFaceSource(port=0)
 
     async def work(hub):
         with pytest.raises(InnerfaceError, match="end the other program") as error:
-            await udp.LiveLinkFace(port=first.port).start(hub)
+            await udp.LiveLinkFaceSource(port=first.port).start(hub)
         return str(error.value)
 
     assert "\n" not in bridge(work, [first])
 
 
 def test_a_tracker_is_greeted_kept_company_and_repeated_while_it_is_still(bridge, vectors):
-    source = udp.SlimeVr(port=0)
+    source = udp.SlimeVrSource(port=0)
     named = {k.split("_")[1]: v for k, v in vectors.items() if k.startswith("slimevr")}
 
     async def work(hub):
@@ -83,15 +89,23 @@ def test_a_tracker_is_greeted_kept_company_and_repeated_while_it_is_still(bridge
         return answers, streams, said["path"]
 
     answers, (stream,), path = bridge(work, [source])
-    assert answers[0] == slimevr.HANDSHAKE_REPLY and slimevr.sensor_info_ack(1, 1) in answers and slimevr.HEARTBEAT in answers
+    assert (
+        answers[0] == slimevr.HANDSHAKE_REPLY
+        and slimevr.sensor_info_ack(1, 1) in answers
+        and slimevr.HEARTBEAT in answers
+    )
     assert stream.device == "a0:b1:c2:d3:e4:f5" and stream.counter.received > 10 and stream.counter.lost == 0
     track = formats.read_take(path).tracks["imu"]
-    assert track.columns[0] == "a0:b1:c2:d3:e4:f5/1.qw" and track.meta["acceleration"] == "linear" and track.meta["up"] == "z"
+    assert (
+        track.columns[0] == "a0:b1:c2:d3:e4:f5/1.qw"
+        and track.meta["acceleration"] == "linear"
+        and track.meta["up"] == "z"
+    )
     assert np.abs(track.values[-1] - [np.sqrt(0.5), 0, 0, np.sqrt(0.5), 0, 0, 0]).max() < 1e-6
 
 
 def test_a_phone_becomes_the_face_and_a_lost_one_fades(bridge, capture):
-    source = udp.LiveLinkFace(port=0)
+    source = udp.LiveLinkFaceSource(port=0)
 
     async def work(hub):
         got = []
@@ -111,16 +125,21 @@ def test_a_phone_becomes_the_face_and_a_lost_one_fades(bridge, capture):
     assert np.abs(got[-1].values).max() == 0 and np.abs(got[50].values).max() > 0.1 and len(got) > 90
     track = formats.read_take(said["path"]).weights()
     assert len(track.time) == 60 and np.abs(np.diff(track.time) - 1 / 60).max() < 0.012
-    assert np.abs(track.select(OUTPUT)[50] - got[50].values)[:52].max() < 1e-5
+    assert np.abs(track.select(OUTPUT_CHANNELS)[50] - got[50].values)[:52].max() < 1e-5
 
 
 def test_frames_of_text_and_vmc_become_faces_too(bridge, frames, vector):
-    text, osc = udp.IFacialMocap(port=0), udp.Vmc(port=0)
+    text, osc = udp.IFacialMocapSource(port=0), udp.VmcSource(port=0)
 
     async def work(hub):
         got = []
         hub.listeners.add(got.append)
-        for port, data in ((text.port, frames[0]), (osc.port, vector("osc_vmc_bundle")), (osc.port, b"noise"), (text.port, b"noise noise")):
+        for port, data in (
+            (text.port, frames[0]),
+            (osc.port, vector("osc_vmc_bundle")),
+            (osc.port, b"noise"),
+            (text.port, b"noise noise"),
+        ):
             transport, _ = await speaking(port)
             transport.sendto(data)
             await asyncio.sleep(0.05)
@@ -129,15 +148,17 @@ def test_frames_of_text_and_vmc_become_faces_too(bridge, frames, vector):
         return got
 
     got = bridge(work, [text, osc])
-    first, second = next(f for f in got), next(f for f in got if f.values[OUTPUT.index("jawOpen")] > 0.4)
-    assert first.values[OUTPUT.index("jawOpen")] == pytest.approx(0.12) and second.values[OUTPUT.index("jawOpen")] == pytest.approx(0.5)
-    assert text.foreign == osc.foreign == 1
+    first, second = next(f for f in got), next(f for f in got if f.values[OUTPUT_CHANNELS.index("jawOpen")] > 0.4)
+    assert first.values[OUTPUT_CHANNELS.index("jawOpen")] == pytest.approx(0.12) and second.values[
+        OUTPUT_CHANNELS.index("jawOpen")
+    ] == pytest.approx(0.5)
+    assert text.rejected == osc.rejected == 1
 
 
 def test_osc_commands_record_mark_and_recentre(bridge, tmp_path):
     from pythonosc.udp_client import SimpleUDPClient
 
-    source = udp.OscControl(port=0)
+    source = udp.OscControlSource(port=0)
 
     async def work(hub):
         client = SimpleUDPClient("127.0.0.1", source.port)
@@ -148,7 +169,7 @@ def test_osc_commands_record_mark_and_recentre(bridge, tmp_path):
         await until(lambda: hub.notes)
         client.send_message("/innerface/stop", [])
         await until(lambda: hub.recorder is None)
-        await source.stopping
+        await source.stop_task
         return list(hub.notes), hub.marks
 
     notes, marks = bridge(work, [source])
@@ -156,7 +177,7 @@ def test_osc_commands_record_mark_and_recentre(bridge, tmp_path):
 
 
 def test_names_that_are_no_text_do_not_end_a_recording(bridge, capture):
-    source = udp.LiveLinkFace(port=0)
+    source = udp.LiveLinkFaceSource(port=0)
 
     async def work(hub):
         hub.record("names")
@@ -173,7 +194,7 @@ def test_names_that_are_no_text_do_not_end_a_recording(bridge, capture):
 
 
 def test_trackers_from_before_a_restart_are_left_to_shake_hands_again(bridge, vector):
-    source = udp.SlimeVr(port=0)
+    source = udp.SlimeVrSource(port=0)
 
     async def work(hub):
         transport, answers = await speaking(source.port)

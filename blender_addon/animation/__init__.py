@@ -1,0 +1,1 @@
+"""Takes as animation: curves, keys, bakes."""

@@ -1,0 +1,127 @@
+"""FLAME takes as curves of a FLAME face: expressions on shape keys, rotations on bones."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ...core.animation.frames import resample_keeping_peaks
+from ...core.errors import InnerfaceError
+from ...core.face.channels import ARKIT, GROUPS, HEAD_ANGLES
+from ...core.flame import flame_track
+from ...core.flame.channel_map import expression_key
+from ...core.flame.skinning import rotations
+from ...core.take import Take, Track
+from ...core.take.resample import fill_gaps
+from ..character.face import Face
+from ..character.flame_face import BONES, JOINT_DIRS_PROP, MODEL_SHA_PROP, eulers_from_matrices, flame_source_of
+from ..character.lanes import CurveSet
+from ..character.turns import continuous_quaternions
+from .curves import shape_key_path
+
+# What of a take's parts a bone is of; expressions are of all of them.
+_BONE_CHANNELS = {
+    "neck": frozenset(HEAD_ANGLES),
+    "jaw": frozenset(GROUPS["mouth"]),
+    "eye.L": frozenset(GROUPS["eye_left"]),
+    "eye.R": frozenset(GROUPS["eye_right"]),
+}
+_MIN_MOVE_M = 1e-5  # that a joint's place must move by to be keyed
+_FULL_MOVE_M, _FULL_TURN_RAD = (
+    0.03,
+    0.5,
+)  # what a full weight moves skin by, as a jaw its chin, and what it turns bones by (rad)
+
+
+def track_to_key(face: Face, take: Take) -> Track:
+    """What of a take is keyed on a face: its FLAME track on a FLAME face, else its weights. Raises InnerfaceError where there is no such thing."""
+    track = flame_track.find_flame(take)
+    if track is not None and flame_source_of(face) is not None:
+        return track
+    if track is not None and not any(t.kind == "weights" for t in take.tracks.values()):
+        raise InnerfaceError(
+            f"{take.name}: is a FLAME take, which needs a FLAME face: Add > Mesh > FLAME Face from File; {face.name} is none"
+        )
+    return take.weights()
+
+
+def flame_lanes(face: Face, track: Track, times: np.ndarray) -> tuple[list[CurveSet], list[str]]:
+    """The curves of a FLAME face for a FLAME track at times `at` (N,), and sentences on what does not fit. Raises InnerfaceError."""
+    parameters = flame_track.arrays_of(track)
+    mesh = next((m for m in face.meshes if expression_key(0) in m.key.key_blocks), None)
+    if mesh is None:
+        raise InnerfaceError(
+            f"{face.name} has no shape key {expression_key(0)} any more; undo that, or add the face again"
+        )
+    count, notes = parameters["expression"].shape[1], []
+    present = [k for k in range(count) if expression_key(k) in mesh.key.key_blocks]
+    if len(present) < count:
+        notes.append(f"{face.name} has {len(present)} of the take's {count} expressions; the others were left out")
+    if track.meta.get("model", face.rig[MODEL_SHA_PROP]) != face.rig[MODEL_SHA_PROP]:
+        notes.append(
+            f"the take was fitted with another model file than {face.name}'s; its expressions may mean something else here"
+        )
+    names = [expression_key(k) for k in present]
+    sizes = np.array([face.mapping.max_gain(("key", name, "")) for name in names])
+    expression = _resample(track, parameters["expression"][:, present], times, sizes)
+    channels = [frozenset(ARKIT)] * len(present)
+    result = [
+        CurveSet(
+            mesh.key,
+            [shape_key_path(name) for name in names],
+            [0] * len(present),
+            channels,
+            expression,
+            sizes,
+            mesh,
+            names,
+        )
+    ]
+    joint_moves = np.array(face.rig[JOINT_DIRS_PROP]).reshape(len(BONES), 3, -1)[:, :, present]
+    bone_rotations = _resample(
+        track,
+        np.concatenate([parameters["neck"], parameters["jaw"], parameters["eyes"]], axis=1),
+        times,
+        np.full(12, _FULL_TURN_RAD),
+    ).reshape(-1, 4, 3)
+    for j, bone in enumerate(BONES[1:], start=1):
+        target = face.rig.pose.bones.get(bone)
+        if target is None or target.rotation_mode != "QUATERNION":
+            notes.append(f"{face.name} has no bone {bone} that turns in quaternions; it was left out")
+            continue
+        matrices = rotations(bone_rotations[:, j - 1])
+        _widen_limits(target, matrices, notes)
+        shift = (
+            expression @ joint_moves[j].T
+        )  # FLAME's joints move with its expressions; the bone is put to where it then turns
+        location = shift - (matrices @ shift[..., None])[..., 0]
+        for name, values, size in (
+            ("rotation_quaternion", continuous_quaternions(matrices), 1.0),
+            ("location", location, _FULL_MOVE_M),
+        ):
+            if np.abs(values).max() > _MIN_MOVE_M:
+                path, n = f'pose.bones["{bone}"].{name}', values.shape[1]
+                result.append(
+                    CurveSet(face.rig, [path] * n, list(range(n)), [_BONE_CHANNELS[bone]] * n, values, np.full(n, size))
+                )
+    return result, notes
+
+
+def _resample(track: Track, values: np.ndarray, times: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+    return resample_keeping_peaks(track.time, np.nan_to_num(fill_gaps(track.time, values)) / sizes, times) * sizes
+
+
+def _widen_limits(bone: Any, matrices: np.ndarray, notes: list[str]) -> None:
+    """Limits cut what goes beyond them: open ours as far as the take goes, and say so."""
+    limit = next((c for c in bone.constraints if c.type == "LIMIT_ROTATION"), None)
+    if limit is None or limit.mute:
+        return
+    angles = eulers_from_matrices(matrices)
+    was_exceeded = False
+    for axis, low, high in zip("xyz", angles.min(axis=0).tolist(), angles.max(axis=0).tolist()):
+        was_exceeded |= low < getattr(limit, f"min_{axis}") or high > getattr(limit, f"max_{axis}")
+        setattr(limit, f"min_{axis}", min(low, getattr(limit, f"min_{axis}")))
+        setattr(limit, f"max_{axis}", max(high, getattr(limit, f"max_{axis}")))
+    if was_exceeded:
+        notes.append(f"the limits of {bone.name} were widened to as far as the take turns it")

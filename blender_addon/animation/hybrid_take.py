@@ -1,0 +1,210 @@
+"""A camera's take on a face, what helps it, and the ranges in which it is hidden: kept in the take's action, in seconds of the take."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import bpy
+
+from ...core.errors import InnerfaceError
+from ..operators.import_takes import performer
+from . import bake
+from .keying import START, scene_rate
+
+if TYPE_CHECKING:
+    from ...core.hybrid.ranges import Occlusion
+    from ...core.hybrid.repair import AlignedHelper
+    from ...core.pipeline import PerformerSettings
+    from ...core.take import Take
+    from ..character.face import Face
+
+_MANUAL_REASON = "drawn by hand"
+_SAME_RANGE_OVERLAP = 0.5  # of a range that lies in another one: it is the same
+_aligned_helpers: dict[tuple[str, str, float | None], AlignedHelper] = {}  # the last few, ready
+_MAX_CACHED_HELPERS = 3
+_EXPECTED_SPEED_X = (
+    40.0  # times real time that a helping take is expected to be read, inferred and aligned at, for the bar
+)
+
+
+def camera_action(face: Face | None) -> Any:
+    """The action of the camera's take: the one that plays, or the one that the mix that plays was made of. None where no take plays."""
+    action = None if face is None else bake.playing_action(face)
+    return None if action is None else action.innerface_hybrid.camera or action
+
+
+def is_mix(action: Any) -> bool:
+    """Whether an action is a mix."""
+    return action is not None and action.innerface_hybrid.camera is not None
+
+
+def mixes_of(camera: Any) -> list[Any]:
+    """The mixes that were made of a camera's take."""
+    return [a for a in bpy.data.actions if a.innerface_hybrid.camera == camera]
+
+
+def frame_at(action: Any, seconds: float, scene: Any) -> float:
+    """The frame at which a second of an action's take lies."""
+    return float(action[START]) + seconds / float(action.get(bake.CLOCK_SLOPE, 1.0)) * scene_rate(scene)
+
+
+def seconds_at(action: Any, frame: float, scene: Any) -> float:
+    """The second of an action's take at a frame."""
+    return (frame - float(action[START])) * float(action.get(bake.CLOCK_SLOPE, 1.0)) / scene_rate(scene)
+
+
+def take_duration(action: Any) -> float:
+    """Seconds of the take, as far as its keys tell."""
+    first, last = action.frame_range
+    return (last - first) / scene_rate(bpy.context.scene) * float(action.get(bake.CLOCK_SLOPE, 1.0))
+
+
+def active_occlusions(action: Any) -> list[Occlusion]:
+    """The ranges that are to be mended: not rejected, not muted."""
+    from ...core.hybrid.ranges import Occlusion
+
+    ranges = action.innerface_hybrid.ranges
+    return [
+        Occlusion(r.start, r.end, r.group, r.reason, r.confidence)
+        for r in ranges
+        if r.state != "REJECTED" and not r.mute and r.end > r.start
+    ]
+
+
+def add_range(
+    action: Any,
+    start: float,
+    end: float,
+    group: str,
+    reason: str = _MANUAL_REASON,
+    confidence: float = 1.0,
+    detected: bool = False,
+) -> Any:
+    """A new range."""
+    item = action.innerface_hybrid.ranges.add()
+    item.start, item.end, item.group, item.reason, item.confidence, item.found = (
+        max(start, 0.0),
+        end,
+        group,
+        reason,
+        confidence,
+        detected,
+    )
+    return item
+
+
+def replace_detected(action: Any, detected: Sequence[Occlusion]) -> tuple[int, int]:
+    """What a detector found, in place of what it found before. Accepted, rejected and drawn ranges stay, and what lies in them is not brought again.
+    How many came, and how many of those found were known."""
+    settings = action.innerface_hybrid
+    for k in reversed(range(len(settings.ranges))):
+        if settings.ranges[k].found and settings.ranges[k].state == "OPEN":
+            settings.ranges.remove(k)
+    existing = [(r.start, r.end, r.group) for r in settings.ranges]
+    new_count = 0
+    for r in detected:
+        overlap = sum(max(min(r.end, b) - max(r.start, a), 0.0) for a, b, group in existing if group == r.group)
+        if overlap < _SAME_RANGE_OVERLAP * max(r.end - r.start, 1e-6):
+            add_range(action, r.start, r.end, r.group, r.reason, r.confidence, detected=True)
+            new_count += 1
+    settings.active = min(settings.active, max(len(settings.ranges) - 1, 0))
+    return new_count, len(detected) - new_count
+
+
+def camera_path(action: Any) -> Path:
+    """The camera's file. Raises InnerfaceError where it is gone."""
+    path = Path(action[bake.TAKE_PATH])
+    if not path.exists():
+        raise InnerfaceError(
+            f"{path}: the camera's take is not there any more; put it back, or key it again from where it is"
+        )
+    return path
+
+
+def helper_path(action: Any) -> Path | None:
+    """The helping take's file. Raises InnerfaceError where it is gone."""
+    text = action.innerface_hybrid.helper
+    if not text:
+        return None
+    path = Path(bpy.path.abspath(text))
+    if not path.exists():
+        raise InnerfaceError(f"{path}: there is no such take; choose the helping take again")
+    return path
+
+
+def read_camera_take(path: Path) -> Take:
+    """The camera's take. For any thread. Raises InnerfaceError for a take without a camera's weights."""
+    from ...core import formats
+
+    take = formats.read_take(path)
+    if not any(t.kind == "weights" for t in take.tracks.values()):
+        raise InnerfaceError(
+            f"{path.name}: is a take of sensors; mending begins with a camera's take, and this one can help it: key the camera's take"
+        )
+    return take
+
+
+@dataclass(frozen=True)
+class HybridRequest:
+    """What a camera's action asks for, without bpy: `camera`, `helper`: files; `ranges` to be mended; `begins`: where the helping take begins by the user's
+    word, in seconds of the camera's take, None: to be found; `who` wore the sensors; `seconds` that it is expected to take."""
+
+    camera: Path
+    helper: Path | None
+    ranges: list[Occlusion]
+    helper_start_s: float | None
+    performer: PerformerSettings
+    expected_s: float
+
+    def aligned_helper(self, camera: Take) -> AlignedHelper | None:
+        """The helping take on the camera's rows, remembered; None without one. For any thread. Raises InnerfaceError."""
+        if self.helper is None:
+            return None
+        key = str(self.camera), str(self.helper), self.helper_start_s
+        if key not in _aligned_helpers:
+            _aligned_helpers[key] = self._align_helper(camera, self.helper)
+            while len(_aligned_helpers) > _MAX_CACHED_HELPERS:
+                _aligned_helpers.pop(next(iter(_aligned_helpers)))
+        return _aligned_helpers[key]
+
+    def _align_helper(self, camera: Take, helper: Path) -> AlignedHelper:
+        from ...core import formats
+        from ...core.hybrid import repair
+        from ...core.imu import adapter as adapt
+        from ...core.imu.layout import load_layout
+
+        helper_take = formats.read_take(helper)
+        sensors = repair.sensor_take(helper_take)
+        adapter = adapt.load(self.performer.adapter) if self.performer.adapter and sensors is not None else None
+        helper_source = sensors or helper_take
+        first_time = float(next(iter(helper_source.tracks.values())).time[0]) if helper_source.tracks else 0.0
+        offset = (
+            None if self.helper_start_s is None else float(camera.weights().time[0]) + self.helper_start_s - first_time
+        )
+        if helper == self.camera:
+            offset = 0.0  # recorded together, on one clock
+        return repair.align_helper(
+            camera, helper_source, self.ranges, offset, load_layout(self.performer.layout), adapter=adapter
+        )
+
+    def forget_alignment(self) -> None:
+        """Align anew the next time."""
+        for key in [k for k in _aligned_helpers if k[:2] == (str(self.camera), str(self.helper))]:
+            del _aligned_helpers[key]
+
+
+def hybrid_request(action: Any) -> HybridRequest:
+    """From an action. Raises InnerfaceError where a file is gone."""
+    settings = action.innerface_hybrid
+    helper_start_s = round(settings.offset, 4) if settings.by_hand else None
+    return HybridRequest(
+        camera_path(action),
+        helper_path(action),
+        active_occlusions(action),
+        helper_start_s,
+        performer(),
+        take_duration(action) / _EXPECTED_SPEED_X,
+    )

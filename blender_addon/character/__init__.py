@@ -1,0 +1,1 @@
+"""Faces in Blender: meshes, bones, mapping, heads."""

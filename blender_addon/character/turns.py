@@ -1,0 +1,156 @@
+"""How angles in the head's axes turn a bone or an object, and back: the head by its angles, jaw and eyes by channels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import bpy
+import numpy as np
+from mathutils import Euler, Matrix, Quaternion
+
+from ...core.numerics.quaternion import from_matrix, to_euler_yxz, to_matrix
+from ..animation.baked_keys import BAKED_MARK
+
+# Head frame (x left, y up, z out of the face) to Blender's world for a character that faces -Y.
+_TO_BLENDER = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]])
+
+
+@dataclass(frozen=True)
+class DrivenTransform:
+    """What turns: `owner` (an object), `bone` (a pose bone of it, or None for itself), `path` of its rotation on the owner, and the
+    matrices around a rotation in the head's axes; `size`: metres of the world in one of the owner's units."""
+
+    owner: Any
+    bone: str | None
+    path: str
+    mode: str
+    to_world: np.ndarray
+    pre_rotation: np.ndarray
+    post_rotation: np.ndarray
+    unit_m: float = 1.0
+
+    @property
+    def target(self) -> Any:
+        """The pose bone or object."""
+        return self.owner if self.bone is None else self.owner.pose.bones[self.bone]
+
+    @property
+    def attribute(self) -> str:
+        """The target's property that is set."""
+        return self.path.rpartition(".")[2]
+
+    @property
+    def location_path(self) -> str:
+        """The path of its place."""
+        return self.path[: len(self.path) - len(self.attribute)] + "location"
+
+    def rotation_value(self, angles: np.ndarray) -> Any:
+        """`values` of one frame (3,), fast."""
+        yaw, pitch, roll = angles.tolist()
+        rotation = self._outer @ Euler((pitch, yaw, roll), "ZXY").to_quaternion() @ self._inner
+        return rotation if self.mode == "QUATERNION" else rotation.to_euler(self.mode)
+
+    @cached_property
+    def _outer(self) -> Quaternion:
+        return Matrix((self.pre_rotation @ self.to_world).tolist()).to_quaternion()
+
+    @cached_property
+    def _inner(self) -> Quaternion:
+        return Matrix((self.to_world.T @ self.post_rotation).tolist()).to_quaternion()
+
+    def rotation_values(self, angles: np.ndarray) -> np.ndarray:
+        """Values (T, 4 or 3) of the property from yaw, pitch, roll (T, 3) in rad."""
+        rotations = self.pre_rotation @ (self.to_world @ head_rotation(angles) @ self.to_world.T) @ self.post_rotation
+        return continuous_quaternions(rotations) if self.mode == "QUATERNION" else _euler_angles(rotations, self.mode)
+
+    def angles_from(self, values: np.ndarray) -> np.ndarray:
+        """Backwards: yaw, pitch, roll (T, 3) in rad from values (T, 4 or 3) of the property."""
+        if self.mode == "QUATERNION":
+            local = to_matrix(values / np.linalg.norm(values, axis=1, keepdims=True))
+        else:
+            local = np.array([Euler(row, self.mode).to_matrix() for row in values.tolist()])
+        return to_euler_yxz(
+            from_matrix(self.to_world.T @ self.pre_rotation.T @ local @ self.post_rotation.T @ self.to_world)
+        )
+
+    def location_values(self, moves: np.ndarray) -> np.ndarray:
+        """Values (T, 3) of the bone's place from moves (T, 3: left, up, forward) in m."""
+        return moves @ (self.pre_rotation @ self.to_world).T / self.unit_m
+
+    def moves_from(self, places: np.ndarray) -> np.ndarray:
+        """Backwards from `places`."""
+        return places @ (self.pre_rotation @ self.to_world) * self.unit_m
+
+
+def driven_transform(owner: Any, bone: str | None) -> DrivenTransform | str:
+    """How a bone (or an object itself, where None) turns in the head's axes, or a sentence that says why it cannot be keyed.
+
+    A character faces -Y of its own heading, however it was turned about Z in the scene."""
+    heading = np.array(Matrix.Rotation(owner.matrix_world.to_euler("XYZ").z, 3, "Z"))
+    rest = _stored_rest(owner) if bone is None else None
+    pre_rotation, prefix, target = np.eye(3), "", owner
+    if bone is not None:
+        target = owner.pose.bones[bone]
+        post_rotation = np.array((owner.matrix_world @ target.bone.matrix_local).to_3x3().normalized())
+        pre_rotation = post_rotation.T
+        prefix = f'pose.bones["{bpy.utils.escape_identifier(bone)}"].'
+    else:
+        heading, post_rotation = (heading, np.array(owner.matrix_basis.to_3x3().normalized())) if rest is None else rest
+    if target.rotation_mode == "AXIS_ANGLE":
+        return f"{owner.name}: {'the object' if bone is None else bone} turns in axis-angle mode, which is not keyed; switch it to quaternion"
+    path = prefix + ("rotation_quaternion" if target.rotation_mode == "QUATERNION" else "rotation_euler")
+    unit_m = float(np.mean(owner.matrix_world.to_scale()))
+    return DrivenTransform(
+        owner, bone, path, target.rotation_mode, heading @ _TO_BLENDER, pre_rotation, post_rotation, unit_m or 1.0
+    )
+
+
+REST_KEY = "innerface_rest"  # on an object that is turned itself: how it was before a take turned it
+
+
+def store_rest(transform: DrivenTransform) -> None:
+    """Keep how an object that is turned itself stood, for later bakes and for reading back."""
+    if transform.bone is None and _stored_rest(transform.owner) is None:
+        transform.owner[REST_KEY] = [
+            *(transform.to_world @ _TO_BLENDER.T).ravel().tolist(),
+            *transform.post_rotation.ravel().tolist(),
+        ]
+
+
+def _stored_rest(owner: Any) -> tuple[np.ndarray, np.ndarray] | None:
+    """Heading and rotation of an object before a take of ours turned it, None where none does."""
+    data = owner.animation_data
+    stored = np.array(owner.get(REST_KEY, ()), dtype=float)
+    if len(stored) != 18 or data is None or data.action is None or BAKED_MARK not in data.action:
+        return None
+    return stored[:9].reshape(3, 3), stored[9:].reshape(3, 3)
+
+
+def head_rotation(angles: np.ndarray) -> np.ndarray:
+    """Rotation matrices (T, 3, 3) in the head frame: yaw about +Y, then pitch about +X, then roll about +Z (R = Ry Rx Rz)."""
+    cy, cx, cz = np.cos(angles).T
+    sy, sx, sz = np.sin(angles).T
+    zero, one = np.zeros_like(cy), np.ones_like(cy)
+    ry = np.stack([cy, zero, sy, zero, one, zero, -sy, zero, cy], axis=1).reshape(-1, 3, 3)
+    rx = np.stack([one, zero, zero, zero, cx, -sx, zero, sx, cx], axis=1).reshape(-1, 3, 3)
+    rz = np.stack([cz, -sz, zero, sz, cz, zero, zero, zero, one], axis=1).reshape(-1, 3, 3)
+    return ry @ rx @ rz
+
+
+def continuous_quaternions(rotations: np.ndarray) -> np.ndarray:
+    """Quaternions (T, 4) of rotation matrices (T, 3, 3) that do not jump: w >= 0 in the first."""
+    out = from_matrix(rotations)
+    flips = np.cumprod(np.where((out[1:] * out[:-1]).sum(1) < 0, -1.0, 1.0))
+    out[1:] *= flips[:, None]
+    return out
+
+
+def _euler_angles(rotations: np.ndarray, order: str) -> np.ndarray:
+    previous, out = None, []
+    for r in rotations:
+        matrix = Matrix(r.tolist())
+        previous = matrix.to_euler(order, previous) if previous is not None else matrix.to_euler(order)
+        out.append(previous[:])
+    return np.array(out)

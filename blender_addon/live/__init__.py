@@ -1,0 +1,1 @@
+"""What runs while Blender is connected."""

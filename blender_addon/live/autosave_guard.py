@@ -1,0 +1,84 @@
+"""Keeps Blender's autosave from storing a preview.
+
+Autosave tells nobody before it writes, but it waits while any modal operator runs. This one does nothing else, and steps aside, the face as it was, whenever an
+autosave may be due.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import bpy
+
+from .session import session
+
+_CHECK_INTERVAL_S = 0.25
+_STEP_ASIDE_S = 0.06  # Blender tries again every 0.01 s
+_started_at: list[float] = []  # when it began
+
+
+class INNERFACE_OT_guard(bpy.types.Operator):  # noqa: N801
+    """Lets autosave wait until the preview is out of its way"""
+
+    bl_idname = "innerface.guard"
+    bl_label = "Guard the Preview"
+    bl_options = {"INTERNAL"}  # noqa: RUF012
+
+    def invoke(self, context: Any, _event: Any) -> set[str]:
+        """Blender's call."""
+        self.timer = context.window_manager.event_timer_add(_CHECK_INTERVAL_S, window=context.window)
+        context.window_manager.modal_handler_add(self)
+        _started_at[:] = [time.monotonic()]
+        return {"RUNNING_MODAL"}
+
+    def modal(self, context: Any, event: Any) -> set[str]:
+        """Blender's call; every event goes on to others."""
+        if event.type != "TIMER" or (
+            _is_needed() and _started_at and time.monotonic() - _started_at[0] < _autosave_interval_s()
+        ):
+            return {"PASS_THROUGH"}
+        self.cancel(context)
+        session.hide_for(_STEP_ASIDE_S)
+        return {"FINISHED", "PASS_THROUGH"}
+
+    def cancel(self, context: Any) -> None:
+        """Blender's call, where another file is loaded or the window is closed."""
+        context.window_manager.event_timer_remove(self.timer)
+        _started_at.clear()
+
+
+def _autosave_interval_s() -> float:
+    return 60.0 * bpy.context.preferences.filepaths.auto_save_time
+
+
+def _is_needed() -> bool:
+    files = bpy.context.preferences.filepaths
+    return (
+        session.preview is not None
+        and session.preview.shown
+        and files.use_auto_save_temporary_files
+        and not bpy.app.background
+    )
+
+
+def start_guard() -> None:
+    """Begin, where a preview shows and nobody watches."""
+    if _started_at or not _is_needed():
+        return
+    window = bpy.context.window_manager.windows[0]
+    with bpy.context.temp_override(window=window):
+        bpy.ops.innerface.guard("INVOKE_DEFAULT")
+
+
+def register() -> None:
+    """Register the operator."""
+    bpy.utils.register_class(INNERFACE_OT_guard)
+    session.on_face_shown = start_guard
+
+
+def unregister() -> None:
+    """Undo `register`."""
+    session.on_face_shown = None
+    _started_at.clear()
+    bpy.utils.unregister_class(INNERFACE_OT_guard)

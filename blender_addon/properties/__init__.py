@@ -1,0 +1,1 @@
+"""What users set, as Blender properties."""

@@ -1,0 +1,1 @@
+"""What developers run: benches, reports, training, pictures. Not part of the add-on."""

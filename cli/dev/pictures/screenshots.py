@@ -1,0 +1,218 @@
+"""Takes the guide's pictures: `python3 build.py screenshots`. A windowed Blender with the packaged add-on is worked by mouse, so what is shown is so."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[3]
+sys.path.insert(0, str(ROOT))
+
+from tests.gui.blender_window import BlenderWindow  # noqa: E402
+
+IMAGES = ROOT / "docs" / "images"
+PREFERENCES = "bpy.context.preferences.addons['bl_ext.user_default.innerface'].preferences"
+
+
+_MAPPING_Y, _ANIMATION_Y, _HYBRID_Y = 185, 213, 241  # pixels from the sidebar's top to closed panels' titles
+
+
+def screenshot_sidebar(window: BlenderWindow, path: Path, height: int = 0) -> None:
+    """A picture of the sidebar alone, from its top."""
+    x, width, top, bottom = window.sidebar()
+    window.move(300, 500)  # no tooltip
+    time.sleep(1.0)
+    window.screenshot(path, (width, min(height or bottom - top, bottom - top), x, top))
+
+
+def scroll_to_top(window: BlenderWindow) -> None:
+    """Scroll the sidebar to its top."""
+    x, width, upper, lower = window.sidebar()
+    window.move(x + width / 2, (upper + lower) / 2)
+    window.xdotool("click", "--repeat", 80, "--delay", 5, 4)
+    time.sleep(0.5)
+
+
+def capture_virtual_performer(window: BlenderWindow, folder: Path) -> None:
+    """From the first head to keys, with the virtual performer."""
+    window.ask(f"s = {PREFERENCES}; s.countdown, s.preroll, s.takes_folder = 2.0, 0.0, {str(folder / 'takes')!r}")
+    time.sleep(1)
+    window.screenshot(IMAGES / "guide-idle.png")
+    window.press("innerface.connect")
+    window.live("live.status.get('calibrated')", 120)
+    time.sleep(6)
+    scroll_to_top(window)
+    window.move(300, 500)
+    time.sleep(2)
+    window.screenshot(IMAGES / "panel.png")
+    screenshot_sidebar(window, IMAGES / "guide-calibrate.png")
+    window.press("innerface.check")
+    window.live("live.status.get('check', {}).get('step', '').startswith('Raise')", 60)
+    time.sleep(2.5)
+    window.screenshot(IMAGES / "guide-check.png")
+    window.live("not live.status.get('check', {}).get('step')", 60)
+    window.press("innerface.record")
+    window.live("live.shoot is not None and live.shoot.phase == 'recording' and live.shoot.seconds > 6", 90)
+    window.move(300, 500)
+    time.sleep(1)
+    window.screenshot(IMAGES / "guide-record.png")
+    window.press("innerface.stop")
+    window.live("live.shoot is None", 60)
+    window.press("innerface.take_bake")
+    window.until(
+        "bpy.data.shape_keys[0].animation_data is not None and bpy.data.shape_keys[0].animation_data.action is not None",
+        60,
+    )
+    window.ask(
+        "with here(): bpy.ops.innerface.disconnect()\nbpy.context.scene.frame_end = 240\nbpy.context.scene.frame_set(90)"
+    )
+    time.sleep(2)
+    window.move(300, 500)
+    time.sleep(1)
+    window.screenshot(IMAGES / "guide-baked.png")
+
+
+def capture_phone(window: BlenderWindow) -> None:
+    """The question about the network, and the address to type."""
+    window.ask(
+        f"s = {PREFERENCES}; s.sensors, s.camera, s.network = 'NONE', 'LIVELINKFACE', False; bpy.context.preferences.system.use_online_access = True"
+    )
+    scroll_to_top(window)
+    window.press("innerface.allow_network")
+    time.sleep(1.5)
+    window.screenshot(IMAGES / "guide-allow.png")
+    window.key("Escape")
+    window.ask(f"{PREFERENCES}.network = True")
+    scroll_to_top(window)
+    window.press("innerface.connect")
+    window.live("len(live.status.get('silent', [])) > 0", 60)
+    time.sleep(1)
+    scroll_to_top(window)
+    screenshot_sidebar(window, IMAGES / "guide-phone.png", 620)
+    window.ask("with here(): bpy.ops.innerface.disconnect()")
+    time.sleep(1)
+    scroll_to_top(window)
+    screenshot_sidebar(window, IMAGES / "guide-address.png", 470)
+
+
+def capture_animation(window: BlenderWindow, folder: Path) -> None:
+    """A take from a file, what can be changed of it, and the mapping of a character with controls."""
+    window.ask(f"""
+from bl_ext.user_default.innerface.core import formats, performance
+formats.write_take(performance.perform(2), Path({str(folder / "song_take3.csv")!r}))
+with here(): bpy.ops.innerface.key_takes('INVOKE_DEFAULT', filepath={str(folder / "song_take3.csv")!r})""")
+    time.sleep(2)
+    window.screenshot(IMAGES / "guide-import.png")
+    window.key("Return")
+    window.until("bpy.data.shape_keys[0].animation_data.action.name == 'song_take3'", 60)
+    window.ask("bpy.context.scene.frame_set(70)")
+    scroll_to_top(window)
+    time.sleep(1)
+    window.move(300, 500)
+    time.sleep(2)
+    window.screenshot(IMAGES / "guide-animation.png")
+    window.ask(
+        f"""
+for obj in list(bpy.data.objects):
+    bpy.data.objects.remove(obj)
+from bl_ext.user_default.innerface.cli.dev.benches import characters
+characters.control_rig(bpy.context.scene, Path({str(folder)!r}))
+bpy.context.view_layer.objects.active = bpy.data.objects['Head']
+with here(): bpy.ops.innerface.mapping_driven()
+with here(): bpy.ops.innerface.key_takes(filepath={str(folder / "song_take3.csv")!r})
+bpy.context.scene.frame_set(70)
+with here(): bpy.ops.view3d.view_all()""",
+        60,
+    )
+    scroll_to_top(window)
+    time.sleep(1)
+    x, _, upper, _ = window.sidebar()
+    window.click(x + 60, upper + _MAPPING_Y)
+    time.sleep(2)
+    window.move(300, 500)
+    time.sleep(2)
+    window.screenshot(IMAGES / "guide-mapping.png")
+
+
+_HYBRID_TAKES_SCRIPT = """
+import numpy as np
+from bl_ext.user_default.innerface.core import formats
+from bl_ext.user_default.innerface.core.face.channels import ARKIT, GROUPS
+from bl_ext.user_default.innerface.core.performance import augment
+from bl_ext.user_default.innerface.core.performance.generate import generate
+from bl_ext.user_default.innerface.core.take import Take, Track
+rng = np.random.default_rng(3)
+track = augment.at_rate(generate(24.0, rng), 30.0)
+values = np.clip(track.values + rng.normal(0, 0.001, track.values.shape), 0, 1)
+other = np.clip(values * 0.85 + 0.02, 0, 1)
+for group, start, end in (('mouth', 3.0, 5.4), ('mouth', 9.0, 12.5), ('brow', 6.2, 8.0), ('mouth', 16.0, 17.2), ('eye_left', 13.6, 15.2), ('brow', 18.5, 20.0)):
+    rows = (track.time >= start) & (track.time <= end)
+    columns = [track.columns.index(c) for c in GROUPS[group]]
+    held = values[rows][:1, columns] if start == 9.0 else 0.2 + rng.normal(0, 0.04, (rows.sum(), len(columns)))
+    values[np.ix_(rows, columns)] = np.clip(held, 0, 1)
+for name, v, late in (('song_microphone', values, 0.0), ('song_phone', other, 5.0)):
+    formats.write_take(Take(name, {'weights': Track('weights', track.time + late, track.columns, v)}), FOLDER / (name + '.csv'))
+"""
+
+
+def capture_hybrid(window: BlenderWindow, folder: Path) -> None:
+    """A camera's take behind a microphone, its hidden ranges on the timeline, and the mix."""
+    window.ask(f"FOLDER = Path({str(folder)!r})\n{_HYBRID_TAKES_SCRIPT}", 60)
+    window.ask(
+        f"""
+for obj in list(bpy.data.objects):
+    bpy.data.objects.remove(obj)
+with here(): bpy.ops.innerface.add_head()
+with here(): bpy.ops.innerface.key_takes(filepath={str(folder / "song_microphone.csv")!r}, sound=False)
+scene = bpy.context.scene
+scene.frame_start, scene.frame_end = 0, 576
+scene.frame_set(98)
+from bl_ext.user_default.innerface.blender_addon.animation import hybrid_take as own
+from bl_ext.user_default.innerface.blender_addon.character import face as faces
+action = own.camera_action(faces.active_face(bpy.context))
+action.innerface_hybrid.helper = {str(folder / "song_phone.csv")!r}
+with here(): bpy.ops.innerface.hybrid_align()
+with here(): bpy.ops.innerface.hybrid_detect()
+with here(): bpy.ops.innerface.range_set(what='ACCEPTED', index=0)
+with here(): bpy.ops.innerface.range_set(what='REJECTED', index=len(action.innerface_hybrid.ranges) - 1)
+action.innerface_hybrid.active = 1
+""",
+        120,
+    )
+    window.taller_timeline()
+    time.sleep(1)
+    window.ask("""
+low = next(a for a in window().screen.areas if a.type == 'DOPESHEET_EDITOR')
+with bpy.context.temp_override(window=window(), area=low, region=next(r for r in low.regions if r.type == 'WINDOW')):
+    bpy.ops.action.view_all()
+""")
+    scroll_to_top(window)
+    x, _, upper, _ = window.sidebar()
+    for panel_y in (_MAPPING_Y, _ANIMATION_Y, _HYBRID_Y):  # close, close, open
+        window.click(x + 60, upper + panel_y)
+        time.sleep(1.5)
+    window.move(300, 500)
+    time.sleep(2)
+    window.screenshot(IMAGES / "guide-hybrid.png")
+
+
+def main() -> None:
+    """All of them."""
+    with tempfile.TemporaryDirectory(prefix="innerface-shots-") as name:
+        folder = Path(name)
+        with BlenderWindow(os.environ["INNERFACE_WINDOWED"], {}, folder, size=(1500, 1000)) as window:
+            window.install(os.environ["INNERFACE_ZIP"])
+            window.ready(drawn=True)
+            capture_virtual_performer(window, folder)
+            capture_phone(window)
+            capture_animation(window, folder)
+            capture_hybrid(window, folder)
+    for path in sorted(IMAGES.glob("guide-*.png")):
+        print(path.relative_to(ROOT))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Values on frames: keys, curves, treatment, smoothing."""

@@ -1,0 +1,1 @@
+"""Simulated electrodes at one ear."""

@@ -1,0 +1,1 @@
+"""What a face is in numbers: channels, names, mapping, models, measures."""

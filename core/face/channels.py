@@ -1,0 +1,72 @@
+"""The channel vocabulary: Apple's 52 shapes, head and eye angles, groups and mirror pairs.
+
+Inside Innerface every channel bears Apple's camelCase name; four other orders of the same names are in use outside, so
+arrays are never exchanged without names.
+"""
+
+from __future__ import annotations
+
+_EYE_STEMS = ("eyeBlink", "eyeLookDown", "eyeLookIn", "eyeLookOut", "eyeLookUp", "eyeSquint", "eyeWide")
+
+
+def _left_right(*stems: str) -> tuple[str, ...]:
+    return tuple(stem + side for stem in stems for side in ("Left", "Right"))
+
+
+# Apple's 52 in the order of the Live Link Face app's CSV (its UDP packets swap jawLeft/jawRight and mouthLeft/mouthRight).
+ARKIT: tuple[str, ...] = (
+    *(stem + "Left" for stem in _EYE_STEMS),
+    *(stem + "Right" for stem in _EYE_STEMS),
+    "jawForward",
+    "jawRight",
+    "jawLeft",
+    "jawOpen",
+    "mouthClose",
+    "mouthFunnel",
+    "mouthPucker",
+    "mouthRight",
+    "mouthLeft",
+    *_left_right("mouthSmile", "mouthFrown", "mouthDimple", "mouthStretch"),
+    "mouthRollLower",
+    "mouthRollUpper",
+    "mouthShrugLower",
+    "mouthShrugUpper",
+    *_left_right("mouthPress", "mouthLowerDown", "mouthUpperUp", "browDown"),
+    "browInnerUp",
+    *_left_right("browOuterUp"),
+    "cheekPuff",
+    *_left_right("cheekSquint", "noseSneer"),
+    "tongueOut",
+)
+
+HEAD_ANGLES: tuple[str, ...] = ("headYaw", "headPitch", "headRoll")
+EYE_ANGLES: tuple[str, ...] = tuple(
+    f"{side}Eye{axis}" for side in ("left", "right") for axis in ("Yaw", "Pitch", "Roll")
+)
+
+OUTPUT_CHANNELS: tuple[str, ...] = ARKIT + HEAD_ANGLES  # the 55 that inference yields
+LIVE_LINK_FACE: tuple[str, ...] = ARKIT + HEAD_ANGLES + EYE_ANGLES  # the 61 of Live Link Face's CSV
+
+GROUPS: dict[str, tuple[str, ...]] = {
+    "mouth": tuple(c for c in ARKIT if c.startswith(("mouth", "jaw", "tongue"))),
+    "brow": tuple(c for c in ARKIT if c.startswith("brow")),
+    "cheek": tuple(c for c in ARKIT if c.startswith(("cheek", "nose"))),
+    "eye_left": tuple(c for c in ARKIT if c.startswith("eye") and c.endswith("Left")),
+    "eye_right": tuple(c for c in ARKIT if c.startswith("eye") and c.endswith("Right")),
+}
+
+
+def pascal_case(name: str) -> str:
+    """`jawOpen` -> `JawOpen`, the spelling of Live Link Face and of VRM perfect sync."""
+    return name[:1].upper() + name[1:]
+
+
+def mirrored(name: str) -> str:
+    """The channel's other side: `jawLeft` -> `jawRight`; channels without a side come back unchanged."""
+    for a, b in (("Left", "Right"), ("Right", "Left")):
+        if name.endswith(a):
+            return name[: -len(a)] + b
+    for a, b in (("left", "right"), ("right", "left")):
+        if name.startswith(a + "Eye"):
+            return b + name[len(a) :]
+    return name

@@ -1,0 +1,153 @@
+"""Faces as arrays: neutral, Apple's 52 offsets, and the places where errors are measured."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import InnerfaceError
+from .channels import ARKIT
+from .head import Head, load
+from .ict_head import EYE_CENTRE_MM, REGIONS, load_arrays
+
+# Positions within the 51 inner iBUG points (17 to 67) of facing points of the inner lips: 61-67, 62-66, 63-65.
+_INNER_LIPS = ((44, 50), (45, 49), (46, 48))
+ICT_FILE = "ict_facekit.npz"
+
+
+@dataclass(frozen=True)
+class FaceModel:
+    """M(w) = neutral + sum of w_k deltas_k (IMUSIC eq 4). Metres, head frame.
+
+    `neutral` (V, 3), `deltas` (52, V, 3) in the order of ARKIT; `region` (R,) vertices that errors are averaged over,
+    called `region_name`; `landmarks` (51,) vertices of the inner iBUG points; `eyes` and `pupils` (2, 3): centres of the eyeballs, left and right,
+    and their pupils at rest.
+    """
+
+    name: str
+    neutral: np.ndarray
+    deltas: np.ndarray
+    region: np.ndarray
+    region_name: str
+    landmarks: np.ndarray
+    eyes: np.ndarray
+    pupils: np.ndarray
+
+    @property
+    def inner_lips(self) -> np.ndarray:
+        """(3, 2) pairs of vertices, upper and lower, whose distance is the gap of the lips."""
+        return self.landmarks[np.array(_INNER_LIPS)]
+
+
+def load_bundled() -> FaceModel:
+    """The project's own head; errors over its front without the inside of the mouth."""
+    head = load()
+    order = [head.shapes.index(c) for c in ARKIT]
+    return FaceModel(
+        "bundled",
+        head.vertices.astype(np.float64),
+        head.deltas[order].astype(np.float64),
+        head.face_region,
+        "front of the bundled head",
+        head.landmarks,
+        *_bundled_eyes(head),
+    )
+
+
+def _bundled_eyes(head: Head) -> tuple[np.ndarray, np.ndarray]:
+    """Centres and foremost points of the bundled head's eyeballs, each (2, 3)."""
+    eyeballs = [head.vertices[slice(*head.parts[name])].astype(np.float64) for name in ("eye_left", "eye_right")]
+    pupils = np.array([ball[ball[:, 2].argmax()] for ball in eyeballs])
+    centres = np.array([(ball.max(axis=0) + ball.min(axis=0)) / 2 for ball in eyeballs])
+    centres[:, 2] = [
+        ball[:, 2].min() + (ball[:, 0].max() - ball[:, 0].min()) / 2 for ball in eyeballs
+    ]  # the cornea stands out in front
+    pupils[:, :2] = centres[:, :2]
+    return centres, pupils
+
+
+def load_ict(path: str | Path) -> FaceModel:
+    """A face laid out as ICT-FaceKit's arrays (docs/formats.md); its unit is 1 cm. Errors over the narrow face.
+
+    Raises InnerfaceError for a file that is not so laid out.
+    """
+    data = load_arrays(path, "region_names", "region_vertex_range", "landmarks_68")
+    neutral, names, deltas = data["vertices"], data["names"], data["deltas"]
+    try:
+        regions = dict(zip((str(n) for n in data["region_names"]), data["region_vertex_range"].tolist()))
+        landmarks = data["landmarks_68"].astype(np.int64)[17:]
+        a, b = regions["face_narrow"]
+    except (KeyError, ValueError) as error:
+        raise InnerfaceError(
+            f"{path}: is not a face laid out as ICT-FaceKit's arrays ({error}); see docs/formats.md"
+        ) from None
+    missing = [c for c in ARKIT if c not in names]
+    if (
+        missing
+        or deltas.shape != (len(names), len(neutral), 3)
+        or landmarks.shape != (51,)
+        or landmarks.max() >= len(neutral)
+    ):
+        raise InnerfaceError(f"{path}: its arrays do not fit together; see docs/formats.md")
+    order = [names.index(c) for c in ARKIT]
+    eyes = EYE_CENTRE_MM / 1000 * np.array([[1, 1, 1], [-1, 1, 1]])
+    return FaceModel(
+        Path(path).stem,
+        neutral,
+        deltas[order].astype(np.float64),
+        np.arange(a, b),
+        "ICT narrow face",
+        landmarks,
+        eyes,
+        _ict_pupils(neutral),
+    )
+
+
+def _ict_pupils(vertices: np.ndarray) -> np.ndarray:
+    """(2, 3) of vertices (V, 3): the middles of both irises as seen from the front, as deep as their foremost vertex: the model's irises reach behind the
+    centre of the eye."""
+    irises = [vertices[slice(*REGIONS[name])] for name in ("iris_left", "iris_right")]
+    return np.array([[*iris[:, :2].mean(axis=0), iris[:, 2].max()] for iris in irises])
+
+
+class IdentityModel:
+    """Random people: a face laid out as ICT-FaceKit's arrays with its identity modes, whose coefficients are normally distributed.
+
+    Raises InnerfaceError for a file that is not so laid out.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.mean = load_ict(path)
+        try:
+            with np.load(path, allow_pickle=False) as data:
+                self.modes = data["identity_deltas"].astype(np.float32) * np.float32(0.01)
+        except (KeyError, ValueError, OSError, EOFError) as error:
+            raise InnerfaceError(f"{path}: has no identity modes ({error}); see docs/formats.md") from None
+        if self.modes.ndim != 3 or self.modes.shape[1:] != self.mean.neutral.shape:
+            raise InnerfaceError(f"{path}: its identity modes do not fit its neutral face; see docs/formats.md")
+
+    def sample(self, seed: int | np.random.Generator, spread: float = 1.0) -> FaceModel:
+        """One person. `spread`: sd of the coefficients."""
+        coefficients = np.random.default_rng(seed).normal(0, spread, len(self.modes)).astype(np.float32)
+        displacement = np.tensordot(coefficients, self.modes, axes=1)
+        neutral = self.mean.neutral + displacement
+        pupils = _ict_pupils(neutral)
+        return replace(self.mean, neutral=neutral, eyes=self.mean.eyes + pupils - self.mean.pupils, pupils=pupils)
+
+
+def find_ict() -> Path | None:
+    """ICT-FaceKit's arrays where INNERFACE_DATA points, or in a `shared/data` folder beside the checkout; else None."""
+    folders = [Path(os.environ["INNERFACE_DATA"])] if "INNERFACE_DATA" in os.environ else []
+    folders += [Path(__file__).resolve().parents[3] / "shared" / "data", Path.cwd().parent / "shared" / "data"]
+    return next((p / ICT_FILE for p in folders if (p / ICT_FILE).is_file()), None)
+
+
+def load_face_model(name_or_path: str | None = None) -> FaceModel:
+    """`bundled`, the path of an .npz, or None for ICT where it is at hand and the bundled head elsewhere."""
+    if name_or_path == "bundled":
+        return load_bundled()
+    path = Path(name_or_path) if name_or_path is not None else find_ict()
+    return load_bundled() if path is None else load_ict(path)

@@ -1,0 +1,143 @@
+"""ICT-FaceKit's light model (MIT) from a user's own download: its folder of OBJ files, or the same as arrays in an .npz (docs/formats.md). Its unit is 1 cm."""
+
+from __future__ import annotations
+
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import InnerfaceError
+from ..files import read_bytes
+from .channels import ARKIT
+
+_NEUTRAL_FILE = "generic_neutral_mesh.obj"
+VERTEX_COUNT = 26719
+# Half-open ranges of vertices; the model's own.
+REGIONS = {
+    "face": (0, 9409),
+    "head_neck": (9409, 11248),
+    "mouth_socket": (11248, 13294),
+    "eye_sockets": (13294, 14062),
+    "gums_tongue": (14062, 17039),
+    "teeth": (17039, 21451),
+    "sclera_left": (21451, 22221),
+    "iris_left": (22221, 23021),
+    "sclera_right": (23021, 23791),
+    "iris_right": (23791, 24591),
+    "lacrimal": (24591, 24999),
+    "eye_blend": (24999, 25047),
+    "eye_occlusion": (25047, 25351),
+    "eyelashes": (25351, 26719),
+}
+EYE_CENTRE_MM = np.array([31.95, 36.16, 84.41])  # the left eye's centre; the right one's x is negative
+
+
+@dataclass(frozen=True)
+class IctHead:
+    """`vertices` (V, 3) in the head frame, m; `faces` (F, 4), the fourth -1 for triangles; `shapes` and their `deltas` (S, V, 3)."""
+
+    vertices: np.ndarray
+    faces: np.ndarray
+    shapes: tuple[str, ...]
+    deltas: np.ndarray
+
+
+def load(path: str | Path) -> IctHead:
+    """From an .npz, the folder FaceXModel, or a file in it. Raises InnerfaceError for what is not the model."""
+    path = Path(path)
+    if path.suffix.lower() == ".npz":
+        return _load_npz(path)
+    folder = path if path.is_dir() else path.parent
+    if not (folder / _NEUTRAL_FILE).is_file():
+        subfolder = folder / "FaceXModel"
+        if not (subfolder / _NEUTRAL_FILE).is_file():
+            raise InnerfaceError(
+                f"{folder}: has no {_NEUTRAL_FILE}; choose the folder FaceXModel of an ICT-FaceKit download"
+            )
+        folder = subfolder
+    return _load_obj_folder(folder)
+
+
+def load_arrays(path: str | Path, *extra: str) -> dict[str, Any]:
+    """Of a face laid out as ICT-FaceKit's arrays: `vertices` (V, 3) m, `names` of Apple's channels, which of them are `shown` at all, their `deltas`
+    (names, V, 3) m, and `more` arrays as they are. Raises InnerfaceError."""
+    read_bytes(path)
+    try:
+        with np.load(path, allow_pickle=False) as data:
+            arkit_from_ict = data["arkit_from_ict"].astype(np.float32)
+            return {name: data[name] for name in extra} | {
+                "vertices": data["neutral"].astype(np.float64) * 0.01,
+                "names": [str(n) for n in data["arkit_names"]],
+                "shown": arkit_from_ict.any(axis=1),
+                "deltas": np.tensordot(arkit_from_ict, data["expression_deltas"].astype(np.float32), axes=1)
+                * np.float32(0.01),
+            }
+    except (KeyError, ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
+        raise InnerfaceError(
+            f"{path}: is not a face laid out as ICT-FaceKit's arrays ({error}); see docs/formats.md"
+        ) from None
+
+
+def _load_npz(path: Path) -> IctHead:
+    data = load_arrays(path, "faces")
+    vertices, faces, names, deltas = data["vertices"], data["faces"].astype(np.int64), data["names"], data["deltas"]
+    if (
+        vertices.shape != (VERTEX_COUNT, 3)
+        or deltas.shape != (len(names), VERTEX_COUNT, 3)
+        or faces.ndim != 2
+        or faces.shape[1] != 4
+        or faces.max() >= VERTEX_COUNT
+    ):
+        raise InnerfaceError(f"{path}: its arrays do not fit together; see docs/formats.md")
+    shown = [k for k, name in enumerate(names) if name in ARKIT and data["shown"][k]]
+    return IctHead(vertices, faces, tuple(names[k] for k in shown), deltas[shown].astype(np.float64))
+
+
+def _load_obj_folder(folder: Path) -> IctHead:
+    vertices, faces = _read_obj(folder / _NEUTRAL_FILE, True)
+    shapes, deltas = [], []
+    for channel in ARKIT:
+        files = [folder / f"{name}.obj" for name in _file_stems(channel)]
+        files = [p for p in files if p.is_file()]
+        if files:
+            shapes.append(channel)
+            deltas.append(sum(_read_obj(p)[0] - vertices for p in files))
+    if len(shapes) < 40:
+        raise InnerfaceError(f"{folder}: holds {len(shapes)} of the model's expressions; download ICT-FaceKit again")
+    return IctHead(vertices * 0.01, faces, tuple(shapes), np.array(deltas) * 0.01)
+
+
+def _file_stems(channel: str) -> list[str]:
+    """The model's files for a channel: `browDown_L`, or both halves of `cheekPuff`."""
+    for side, suffix in (("Left", "_L"), ("Right", "_R")):
+        if channel.endswith(side):
+            return [channel[: -len(side)] + suffix, channel]
+    return [channel, f"{channel}_L", f"{channel}_R"]
+
+
+def _read_obj(path: Path, with_faces: bool = False) -> tuple[np.ndarray, np.ndarray]:
+    """Vertices (V, 3), and faces (F, 4) where they are wanted, of a Wavefront OBJ."""
+    lines = read_bytes(path, 64 << 20).split(b"\n")
+    try:
+        vertices = np.array([line.split()[1:4] for line in lines if line.startswith(b"v ")], dtype=np.float64)
+        rows = (
+            [
+                [int(corner.split(b"/")[0]) - 1 for corner in line.split()[1:]]
+                for line in lines
+                if line.startswith(b"f ")
+            ]
+            if with_faces
+            else []
+        )
+    except (ValueError, IndexError):
+        raise InnerfaceError(f"{path}: is not a readable OBJ; download ICT-FaceKit again") from None
+    if vertices.shape != (VERTEX_COUNT, 3):
+        raise InnerfaceError(
+            f"{path}: has {len(vertices)} vertices where ICT-FaceKit's light model has {VERTEX_COUNT}; choose its folder FaceXModel"
+        )
+    if any(len(r) not in (3, 4) or min(r) < 0 or max(r) >= VERTEX_COUNT for r in rows):
+        raise InnerfaceError(f"{path}: has faces that are neither triangles nor quads; download ICT-FaceKit again")
+    return vertices, np.array([r + [-1] * (4 - len(r)) for r in rows], dtype=np.int64).reshape(-1, 4)

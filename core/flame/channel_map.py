@@ -1,0 +1,96 @@
+"""Apple's 52 channels onto a FLAME face: a linear map, learned once for a model.
+
+The bundled head performs the channels; what its 53 points do from rest is put onto the model's own resting points, and the fit says which expression and
+jaw do that. Eyes turn as everywhere.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..face.bones import targets
+from ..face.channels import ARKIT
+from ..face.face_model import load_bundled
+from ..face.mapping import ROTATION_AXES, Mapping, Target
+from ..landmarks.camera import point_model
+from ..numerics.quaternion import from_rotvec, to_euler_yxz
+from .embedding import Embedding
+from .fit import FlameFitter
+from .model import FlameModel
+from .submodel import POSE_SIZE
+
+MAPPING_NAME = "FLAME"
+JAW_BONE, EYE_BONES = "jaw", ("eye.L", "eye.R")  # bones of a face
+_STRENGTHS = (0.5, 1.0)
+# mouthClose means nothing without an open jaw; the others are how lips look on one.
+_MOUTH_CLOSE = ("jawOpen", "mouthClose")
+_COMBINATIONS = (
+    ("jawOpen", "mouthFunnel"),
+    ("jawOpen", "mouthPucker"),
+    ("jawOpen", "mouthSmileLeft", "mouthSmileRight"),
+    ("jawOpen", "mouthStretchLeft", "mouthStretchRight"),
+    ("jawOpen", "mouthLowerDownLeft", "mouthLowerDownRight"),
+)
+_COMBINATION_WEIGHT = 0.2  # what such a mixture counts beside a channel alone
+_RIDGE = 1e-3
+_MIN_GAIN, _MIN_GAIN_DEGREES = 0.08, 0.5  # smaller gains are left out, which costs a face 0.1 mm
+
+
+def expression_key(k: int) -> str:
+    """The name of an expression's shape key."""
+    return f"expression{k}"
+
+
+def flame_mapping(model: FlameModel, embedding: Embedding, shape: np.ndarray | None = None) -> Mapping:
+    """The table of a face with the model's E expressions and the identity `shape` (S,), the mean one by default: keys `expression0` and so on, the bone of
+    the jaw in degrees, and both eyes'. Channels that the points do not show (jawForward, cheekPuff) drive little or nothing."""
+    weights, importance = _training_poses()
+    outputs = _fit_poses(model, embedding, weights, shape)
+    normal_matrix = (weights * importance[:, None]).T @ weights + _RIDGE * np.eye(len(ARKIT))
+    gains = np.linalg.solve(normal_matrix, (weights * importance[:, None]).T @ outputs)
+    E = model.expression_dirs.shape[2]
+    rows = []
+    for channel, gain in zip(ARKIT, gains):
+        rows += [
+            Target(channel, "key", expression_key(k), gain=round(float(g), 3))
+            for k, g in enumerate(gain[:E])
+            if abs(g) >= _MIN_GAIN
+        ]
+        rows += [
+            Target(channel, "bone", JAW_BONE, axis, round(float(g), 2))
+            for axis, g in zip(ROTATION_AXES, gain[E:])
+            if abs(g) >= _MIN_GAIN_DEGREES
+        ]
+    return Mapping(MAPPING_NAME, (*rows, *targets("eye_left", EYE_BONES[0]), *targets("eye_right", EYE_BONES[1])))
+
+
+def _training_poses() -> tuple[np.ndarray, np.ndarray]:
+    """Weights (N, 52) of what is fitted, and how much each counts (N,)."""
+    singles = [((c,), 1.0) for c in ARKIT if c != _MOUTH_CLOSE[1]]
+    rows, importance = [], []
+    for channels, count in [
+        *singles,
+        (_MOUTH_CLOSE, 1.0),
+        *((combination, _COMBINATION_WEIGHT) for combination in _COMBINATIONS),
+    ]:
+        for strength in _STRENGTHS:
+            row = np.zeros(len(ARKIT))
+            row[[ARKIT.index(c) for c in channels]] = strength
+            rows.append(row)
+            importance.append(count)
+    return np.array(rows), np.array(importance)
+
+
+def _fit_poses(model: FlameModel, embedding: Embedding, weights: np.ndarray, shape: np.ndarray | None) -> np.ndarray:
+    """Expression and the jaw's yaw, pitch and roll in degrees (N, E + 3) of weights (N, 52)."""
+    fitter = FlameFitter(model, embedding, np.zeros(model.shape_dirs.shape[2]) if shape is None else shape)
+    fitter.placement_known = True  # the points are the model's own
+    poses = fitter.fit(retarget(fitter, weights))
+    return np.concatenate([poses.expression, np.degrees(to_euler_yxz(from_rotvec(poses.jaw)))], axis=1)
+
+
+def retarget(fitter: FlameFitter, weights: np.ndarray) -> np.ndarray:
+    """Points (N, 53, 2) of the fitter's face as it should look at weights (N, 52): at rest its own, moved as the bundled head's."""
+    head = point_model(load_bundled())
+    rest = fitter.face.points(np.zeros((1, fitter.face.expressions + POSE_SIZE)))[0]
+    return rest + head.points(weights) - head.rest

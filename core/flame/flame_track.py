@@ -1,0 +1,61 @@
+"""FLAME's parameters as a track of kind `flame`: `expression0` and so on, then axis-angle in rad of jaw, both eyes and neck; the identity in its meta."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+
+from ..errors import InnerfaceError
+from ..take import Take, Track
+
+KIND = "flame"
+POSE_COLUMNS = tuple(f"{part}{axis}" for part in ("jaw", "eyeLeft", "eyeRight", "neck") for axis in "XYZ")
+
+
+def build_flame_track(
+    time: np.ndarray,
+    expression: np.ndarray,
+    jaw: np.ndarray,
+    eyes: np.ndarray,
+    neck: np.ndarray,
+    shape: np.ndarray,
+    model: str = "",
+) -> Track:
+    """A track of `time` (T,) s, `expression` (T, E), `jaw` (T, 3), `eyes` (T, 6) (left, right), `neck` (T, 3) and `shape` (S,); `model` is FlameModel.sha.
+
+    Raises ValueError where the arrays do not fit.
+    """
+    columns = tuple(f"expression{k}" for k in range(np.shape(expression)[1])) + POSE_COLUMNS
+    meta = {"shape": json.dumps(np.asarray(shape, dtype=np.float64).tolist())} | ({"model": model} if model else {})
+    return Track(KIND, time, columns, np.concatenate([expression, jaw, eyes, neck], axis=1), meta)
+
+
+def arrays_of(track: Track) -> dict[str, np.ndarray]:
+    """`time`, `expression`, `jaw`, `eyes`, `neck` and `shape` of such a track, NaN where missing. Raises InnerfaceError for meta that holds no shape."""
+    count = sum(c.startswith("expression") for c in track.columns)
+    values = track.select(tuple(f"expression{k}" for k in range(count)) + POSE_COLUMNS)
+    try:
+        shape = np.array(json.loads(track.meta.get("shape", "[]")), dtype=np.float64)
+        if shape.ndim != 1 or not np.isfinite(shape).all():
+            raise ValueError
+    except (ValueError, TypeError, RecursionError):
+        raise InnerfaceError("the FLAME track's shape is not a list of numbers; fit the landmarks again") from None
+    expression, jaw, eyes, neck = np.split(values, np.cumsum([count, 3, 6]), axis=1)
+    return {"time": track.time, "expression": expression, "jaw": jaw, "eyes": eyes, "neck": neck, "shape": shape}
+
+
+def find_flame(take: Take) -> Track | None:
+    """The take's FLAME track with anything in it, or None."""
+    return next((t for t in take.tracks.values() if t.kind == KIND and len(t.time) and not t.lost_rows().all()), None)
+
+
+def require_flame(take: Take) -> Track:
+    """As `find`. Raises InnerfaceError."""
+    track = find_flame(take)
+    if track is None:
+        kinds = ", ".join(sorted({t.kind for t in take.tracks.values()})) or "nothing"
+        raise InnerfaceError(
+            f"{take.name}: holds {kinds} but no FLAME parameters; give a .flame.npz, or make one with innerface flame-fit"
+        )
+    return track

@@ -1,0 +1,160 @@
+"""From a sensor take to a weights take: calibrate, infer, smooth. One way for the command line, the add-on and the demo."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ..animation.smoothing import NO_SMOOTHING, channel_strengths, zero_phase
+from ..errors import InnerfaceError
+from ..face.channels import ARKIT, OUTPUT_CHANNELS
+from ..take import Take, Track
+from ..take.resample import fill_gaps
+from . import adapter as adapt
+from . import calibration_state, quality, site_driven_channel
+from .kinematics import Calibration, Motion
+from .layout import Layout
+from .linear_model import LinearModel
+from .model import Model
+from .motion import calibrate_take, motion_from_state
+from .session import MotionToFace
+from .signal import ImuSignal, from_track, merge_tracks, to_track
+from .spans import Span
+
+_MAX_REFERENCE_LOSS = 0.05  # share of its samples
+
+
+@dataclass(frozen=True)
+class ImuInference:
+    """`take`: 55 columns (OUTPUT) at 60 rows a second over the whole sensor take, on its clock, and beside them, from a network, a track of
+    `confidence` per channel (0 is guessed, 1 is sure); how it was calibrated, its motion and its sensors' quality; `invented`: channels that
+    no sensor sees, which the model made up. The take's notes say all that a user should know."""
+
+    take: Take
+    calibration: Calibration
+    motion: Motion
+    quality: list[quality.SiteQuality]
+    unobserved: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class SiteDriveExample:
+    """A channel that one site drives by itself, learned from an example: see `imu.minute`."""
+
+    channel: str
+    site: str
+    span: Span
+
+
+def imu_track(take: Take) -> Track:
+    """The take's IMU track, of all its devices together. Raises InnerfaceError where there is none, or nothing in it."""
+    tracks = [t for t in take.tracks.values() if t.kind == "imu" and len(t.time)]
+    track = to_track(merge_tracks(tracks)) if len(tracks) > 1 else tracks[0] if tracks else None
+    if track is None:
+        kinds = ", ".join(sorted({t.kind for t in take.tracks.values()})) or "nothing"
+        raise InnerfaceError(f"{take.name}: holds {kinds} but no IMU track; give an IMU take")
+    if len(track.time) < 2:
+        raise InnerfaceError(f"{take.name}: has {len(track.time)} rows; record the take again")
+    return track
+
+
+def infer(
+    take: Take,
+    layout: Layout,
+    model: Model,
+    neutral: Span | None = None,
+    turn: Span | None = None,
+    causal: bool = False,
+    raw: bool = False,
+    drive_examples: tuple[SiteDriveExample, ...] = (),
+    adapter: adapt.Adapter | None = None,
+    steps: int = 1,
+    smooth: dict[str, float] | None = None,
+) -> ImuInference:
+    """Weights and head angles from an IMU take. `causal`: as live, from at most LOOKAHEAD frames ahead. `raw`: not smoothed;
+    `smooth`: how strongly per channel group (`smooth.strengths`). `adapter`: what was learned of this performer. `steps`: of a diffusion
+    network, offline; others answer in one. Takes that were recorded after a calibration hold it and need no nod and shake of their own.
+
+    Raises InnerfaceError with one line for whatever cannot be calibrated.
+    """
+    signal = from_track(imu_track(take))
+    try:
+        calibration, motion = _calibrate(take, signal, layout, neutral, turn, causal)
+        if causal:
+            weights, confidence = MotionToFace(model, adapter, raw, smooth).push(motion)
+        else:
+            weights, confidence = estimate(model, motion, steps)
+            if adapter is not None:
+                weights = adapter.apply(model.id, motion, weights)
+        driven_channels = [
+            site_driven_channel.learn(motion, d.channel, d.site, d.span, calibration.neutral_span)
+            for d in drive_examples
+        ]
+    except InnerfaceError as error:
+        raise InnerfaceError(f"{take.name}: {error}") from None
+    values = np.concatenate([weights, motion.head], axis=1)
+    for m in driven_channels:
+        values[:, OUTPUT_CHANNELS.index(m.channel)] = m.weights(motion)
+        if confidence is not None:
+            confidence[:, ARKIT.index(m.channel)] = 1.0
+    notes = [*take.notes, *calibration.notes]
+    if steps > 1 and (causal or isinstance(model, LinearModel) or not model.diffusion):
+        notes.append(f"this model answers in one step; {steps} steps change nothing")
+    missing_share = float((~motion.present().any(axis=1)).mean())
+    if missing_share > 0:
+        notes.append(f"{missing_share:.1%} of the frames have no sensor at all; they are bridged")
+    values = np.nan_to_num(fill_gaps(motion.time, values))
+    if not causal:  # a stage smooths by itself
+        values[:, :52] = np.clip(
+            zero_phase(values[:, :52], channel_strengths(NO_SMOOTHING if raw else smooth or {})), 0.0, 1.0
+        )
+    notes += reference_loss_notes(signal, layout.reference)
+    site_quality = quality.report(signal, calibration, motion)
+    notes += quality.merge_messages(site_quality)
+    tracks = {"weights": Track("weights", motion.time, OUTPUT_CHANNELS, values)}
+    unobserved: tuple[str, ...] = ()
+    if confidence is not None:
+        tracks["confidence"] = Track("confidence", motion.time, ARKIT, np.nan_to_num(confidence))
+        driven_names = {m.channel for m in driven_channels}
+        if not isinstance(model, LinearModel):
+            unobserved = tuple(c for c, i in zip(ARKIT, model.unobserved) if i and c not in driven_names)
+    return ImuInference(Take(take.name, tracks, notes), calibration, motion, site_quality, unobserved)
+
+
+def _calibrate(
+    take: Take, signal: ImuSignal, layout: Layout, neutral: Span | None, turn: Span | None, causal: bool
+) -> tuple[Calibration, Motion]:
+    """By the calibration that the take was recorded with, where it holds one and no spans are given, else by what is in the take itself."""
+    state_json = next(
+        (t.meta[calibration_state.META_KEY] for t in take.tracks.values() if calibration_state.META_KEY in t.meta), None
+    )
+    if state_json is None or neutral is not None or turn is not None:
+        return calibrate_take(signal, layout, neutral, turn, causal)
+    state = calibration_state.parse(state_json, take.name)
+    motion = motion_from_state(signal, state, causal)
+    return replace(state.calibration, neutral_span=calibration_state.calm_span(motion)), motion
+
+
+def estimate(model: Model, motion: Motion, steps: int = 1) -> tuple[np.ndarray, np.ndarray | None]:
+    """Weights (T, 52) of a whole take, looking both ways, and confidence (T, 52) where the model knows it."""
+    if isinstance(model, LinearModel):
+        return model.infer(motion), None
+    return model.infer(motion, steps)
+
+
+def reference_loss_notes(signal: ImuSignal, site: str) -> list[str]:
+    """A sentence where the sensor that the head is measured by dies in the take or is lost for long."""
+    if site not in signal.sites:
+        return []
+    present = signal.present()[:, signal.sites.index(site)]
+    if not present.any() or present.mean() > 1 - _MAX_REFERENCE_LOSS:
+        return []
+    last = signal.time[np.flatnonzero(present)[-1]]
+    if signal.time[-1] - last > 1.0:
+        return [
+            f"site {site} (behind the ear) is lost from {last - signal.time[0]:.1f} s on; the head's motion is taken from the upper face there"
+        ]
+    return [
+        f"site {site} (behind the ear) loses {1 - present.mean():.0%} of its samples; the head's motion is taken from the upper face there"
+    ]

@@ -1,0 +1,182 @@
+"""The linear model: ridge regression from calibrated motion, with a few lags, to the 52 weights. The baseline that stays.
+
+Only moments are stored (sums of x x^T and x y^T over training frames), so the ridge is solved in closed form for whatever sites are
+present: a take without some sites gets the model that would have been trained without them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import zipfile
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import InnerfaceError
+from ..face.channels import ARKIT
+from ..files import atomic_write, read_bytes
+from .kinematics import Motion
+
+SHIPPED = Path(__file__).resolve().parents[2] / "models" / "linear.npz"
+FEATURES_PER_SITE = 6  # per site and lag: rotation vector (rad), acceleration (m/s^2, scaled)
+ACCELERATION_SCALE = 0.02  # brings accelerations to the size of rotation vectors, so that one ridge serves both
+LAGS = (-12, -6, -3, 0, 3, 6)  # frames; what the moments are taken over
+OFFLINE_LAGS, CAUSAL_LAGS = (-6, -3, 0, 3, 6), (-12, -6, -3, 0)  # what each form uses of them
+_MAX_PATTERNS = 64  # different sets of present sites in one take that are solved for; rarer ones keep the nearest
+
+
+def features(motion: Motion, sites: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray]:
+    """Values (T, len(sites), PARTS) of the model's sites, 0 where missing, and which are present (T, len(sites))."""
+    values = np.zeros((len(motion.time), len(sites), FEATURES_PER_SITE))
+    present = np.zeros(values.shape[:2], dtype=bool)
+    known = motion.present()
+    for k, site in enumerate(sites):
+        if site in motion.sites:
+            s = motion.sites.index(site)
+            values[:, k, :3], values[:, k, 3:] = motion.rotation[:, s], motion.acceleration[:, s] * ACCELERATION_SCALE
+            present[:, k] = known[:, s]
+    return np.where(present[..., None], values, 0.0), present
+
+
+def lagged(values: np.ndarray, lags: tuple[int, ...]) -> np.ndarray:
+    """Rows (T, len(lags), ...) of values (T, ...) at t + lag, held at the ends."""
+    rows = np.clip(np.arange(len(values))[:, None] + np.asarray(lags), 0, len(values) - 1)
+    return values[rows]
+
+
+@dataclass(frozen=True)
+class LinearModel:
+    """`sites`: K ids; `xx` (n, n), `xy` (n, 52): mean moments of the features (lag, site, part; then 1) and of features with weights;
+    `ridge`: added to the diagonal of every feature but the 1; `card`: what it was trained on; `id`: the start of its file's SHA-256."""
+
+    sites: tuple[str, ...]
+    xx: np.ndarray
+    xy: np.ndarray
+    ridge: float
+    card: dict[str, str] = field(default_factory=dict)
+    id: str = ""
+
+    @cached_property
+    def _coefficient_cache(self) -> dict[tuple[tuple[int, ...], bytes], np.ndarray]:
+        return {}
+
+    def coefficients(self, lags: tuple[int, ...], present: np.ndarray) -> np.ndarray:
+        """Ridge weights (len(lags) * K * PARTS + 1, 52) for the sites that are present (K,); 0 for the others."""
+        key = (lags, present.tobytes())
+        if key not in self._coefficient_cache:
+            selected = np.zeros((len(LAGS), len(self.sites), FEATURES_PER_SITE), dtype=bool)
+            selected[[LAGS.index(k) for k in lags]] = present[:, None]
+            index = np.concatenate([np.flatnonzero(selected), [len(self.xx) - 1]])
+            normal = self.xx[np.ix_(index, index)] + np.diag([self.ridge] * (len(index) - 1) + [0.0])
+            padded = np.zeros((len(lags), len(self.sites), FEATURES_PER_SITE, len(ARKIT)))
+            solution = np.linalg.solve(normal, self.xy[index])
+            padded[:, present] = solution[:-1].reshape(len(lags), -1, FEATURES_PER_SITE, len(ARKIT))
+            self._coefficient_cache[key] = np.concatenate([padded.reshape(-1, len(ARKIT)), solution[-1:]])
+        return self._coefficient_cache[key]
+
+    def infer(self, motion: Motion, causal: bool = False) -> np.ndarray:
+        """Weights (T, 52) in 0..1; NaN where no site is present. `causal`: from this frame and earlier ones only.
+
+        Raises InnerfaceError where the motion has none of the model's sites.
+        """
+        lags = CAUSAL_LAGS if causal else OFFLINE_LAGS
+        values, present = features(motion, self.sites)
+        if not set(motion.sites) & set(self.sites):
+            raise InnerfaceError(
+                f"none of the sites that the model knows ({', '.join(self.sites)}) is in the take; use its layout"
+            )
+        rows = lagged(values, lags).reshape(len(values), -1)
+        lagged_present = lagged(present, lags).all(axis=1)  # a site counts where all its lags were measured
+        patterns, pattern_index, count = np.unique(lagged_present, axis=0, return_inverse=True, return_counts=True)
+        pattern_index = pattern_index.reshape(-1)
+        common = np.argsort(-count)[:_MAX_PATTERNS]
+        out = np.full((len(rows), len(ARKIT)), np.nan)
+        for k, pattern in enumerate(patterns):
+            if k in common or not pattern.any():
+                solvable = pattern
+            else:  # the largest common pattern that is within it
+                subsets = [c for c in common if not (patterns[c] & ~pattern).any()]
+                solvable = (
+                    patterns[max(subsets, key=lambda c: patterns[c].sum())] if subsets else np.zeros_like(pattern)
+                )
+            if solvable.any():
+                mask = pattern_index == k
+                solution = self.coefficients(lags, solvable)
+                out[mask] = rows[mask] @ solution[:-1] + solution[-1]
+        return np.clip(out, 0.0, 1.0)
+
+    def save(self, path: str | Path) -> None:
+        """Write the model, whole or not at all."""
+        with atomic_write(path) as temporary, open(temporary, "wb") as out:
+            np.savez_compressed(
+                out,
+                kind="innerface-linear 1",
+                sites=np.array(self.sites),
+                channels=np.array(ARKIT),
+                lags=np.array(LAGS),
+                xx=self.xx.astype(np.float32),
+                xy=self.xy.astype(np.float32),
+                ridge=self.ridge,
+                card_keys=np.array(list(self.card)),
+                card_values=np.array(list(self.card.values())),
+            )
+
+
+def load(path: str | Path = SHIPPED) -> LinearModel:
+    """A model from a file. Raises InnerfaceError for one that is missing, damaged or of another kind."""
+    content = read_bytes(path, limit=64 << 20)
+    try:
+        with np.load(path, allow_pickle=False) as data:
+            if (
+                str(data["kind"]) != "innerface-linear 1"
+                or tuple(data["channels"]) != ARKIT
+                or tuple(data["lags"]) != LAGS
+            ):
+                raise InnerfaceError(
+                    f"{path}: is a model of another kind or version; train it again with 'innerface train linear'"
+                )
+            sites = tuple(str(s) for s in data["sites"])
+            xx, xy = data["xx"].astype(np.float64), data["xy"].astype(np.float64)
+            card = dict(zip((str(k) for k in data["card_keys"]), (str(v) for v in data["card_values"])))
+            ridge = float(data["ridge"])
+    except (KeyError, ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
+        raise InnerfaceError(
+            f"{path}: is not a linear model, or was cut off ({type(error).__name__}); copy or train it again"
+        ) from None
+    size = len(LAGS) * len(sites) * FEATURES_PER_SITE + 1
+    if (
+        xx.shape != (size, size)
+        or xy.shape != (size, len(ARKIT))
+        or not np.isfinite(xx).all()
+        or not np.isfinite(xy).all()
+        or ridge <= 0
+    ):
+        raise InnerfaceError(f"{path}: its arrays do not fit together; copy or train the model again")
+    return LinearModel(sites, xx, xy, ridge, card, hashlib.sha256(content).hexdigest()[:16])
+
+
+class Moments:
+    """Sums over training frames that a `LinearModel` is solved from."""
+
+    def __init__(self, sites: tuple[str, ...]) -> None:
+        size = len(LAGS) * len(sites) * FEATURES_PER_SITE + 1
+        self.sites, self.frames = sites, 0.0
+        self.xx, self.xy = np.zeros((size, size)), np.zeros((size, len(ARKIT)))
+
+    def add(self, motion: Motion, weights: np.ndarray, use: np.ndarray, weight: float = 1.0) -> None:
+        """Take in the frames `use` (T,) of a motion and its true weights (T, 52); `weight` says how much they count."""
+        values, present = features(motion, self.sites)
+        use = use & lagged(present, LAGS).all(axis=(1, 2))
+        rows = lagged(values, LAGS).reshape(len(values), -1)[use]
+        rows = np.concatenate([rows, np.ones((len(rows), 1))], axis=1)
+        self.xx += weight * (rows.T @ rows)
+        self.xy += weight * (rows.T @ weights[use])
+        self.frames += weight * len(rows)
+
+    def to_model(self, ridge: float, card: dict[str, str] | None = None) -> LinearModel:
+        """The model of what was taken in. Raises ValueError where that is nothing."""
+        if not self.frames:
+            raise ValueError("no frame was taken in")
+        return LinearModel(self.sites, self.xx / self.frames, self.xy / self.frames, ridge, card or {})

@@ -1,0 +1,51 @@
+"""Orientations from raw gyroscopes and accelerometers, by VQF (Laidig 2023; PyPI `vqf`, the extra `fusion`)."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..errors import InnerfaceError
+from ..take.resample import fill_gaps
+
+_MAX_RAD_S = 12.0  # rad/s; whoever nods and shakes the head at a 99th percentile above this sent degrees
+_MAX_GAP_S = 0.25  # a site is missing where its samples lie farther apart
+
+
+def fuse(time: np.ndarray, sites: tuple[str, ...], values: np.ndarray) -> np.ndarray:
+    """Quaternions (T, S, 4; w first, sensor to a world with z up) from values (T, S, 6): rates in rad/s (or degrees/s, noticed by their
+    size), then specific forces, in the sensor's frame; NaN where missing.
+
+    Every site is filtered at the take's median rate. Raises InnerfaceError where `vqf` is not installed or nothing was measured.
+    """
+    try:
+        from vqf import VQF
+    except ImportError:
+        raise InnerfaceError(
+            "takes with raw gyroscopes need the fusion filter VQF: pip install 'innerface[fusion]'"
+        ) from None
+    out = np.full((*values.shape[:2], 4), np.nan)
+    known = ~np.isnan(values).any(-1)
+    if not known.any() or len(time) < 3:
+        raise InnerfaceError("no site has measured samples; check the sensors and record again")
+    step = float(np.median(np.diff(time)))
+    grid = time[0] + np.arange(int((time[-1] - time[0]) / step) + 1) * step
+    in_degrees = np.percentile(np.abs(values[..., :3][known]), 99) > _MAX_RAD_S
+    scale = np.pi / 180 if in_degrees else 1.0
+    unit = 9.80665 if 0.8 < np.median(np.linalg.norm(values[..., 3:][known], axis=-1)) < 1.25 else 1.0
+    for s in range(len(sites)):
+        if known[:, s].sum() < 3:
+            continue
+        bridged = fill_gaps(time, np.where(known[:, s, None], values[:, s], np.nan))
+        uniform = np.stack([np.interp(grid, time, bridged[:, k]) for k in range(6)], axis=1)
+        fused = VQF(step).updateBatch(
+            np.ascontiguousarray(uniform[:, :3] * scale), np.ascontiguousarray(uniform[:, 3:] * unit)
+        )["quat6D"]
+        row = np.clip(np.round((time - time[0]) / step).astype(int), 0, len(grid) - 1)
+        sample_times = time[known[:, s]]
+        distance = np.abs(sample_times[np.clip(np.searchsorted(sample_times, time), 0, len(sample_times) - 1)] - time)
+        distance = np.minimum(
+            distance,
+            np.abs(sample_times[np.clip(np.searchsorted(sample_times, time) - 1, 0, len(sample_times) - 1)] - time),
+        )
+        out[:, s] = np.where((known[:, s] | (distance < _MAX_GAP_S / 2))[:, None], fused[row], np.nan)
+    return out

@@ -1,0 +1,86 @@
+"""Examples to learn from, made on the fly: performances through simulated sensors and the real calibration.
+
+What a model sees in training went the whole way that a recording goes, so its errors are in it. Simulated, not recorded.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+
+import numpy as np
+
+from ...errors import InnerfaceError
+from ...face.channels import OUTPUT_CHANNELS
+from ...face.face_model import FaceModel
+from ...take import Track
+from ...take.resample import resample_linear
+from ..kinematics import Motion
+from ..layout import Layout
+from ..motion import calibrate_take
+from ..signal import from_track
+from .effects import PRESETS, Effects
+from .simulate import simulate
+
+_MAX_GAP_S = 0.25  # between two rows of a camera, for what lies between to be known
+
+
+@dataclass(frozen=True)
+class TrainingExample:
+    """`motion` of one simulated take, its true `weights` (T, 55; OUTPUT), and `use` (T,): frames of the performance itself."""
+
+    motion: Motion
+    weights: np.ndarray
+    use: np.ndarray
+
+
+def random_effects(rng: np.random.Generator, all_sites: bool = False) -> Effects:
+    """Sensors between perfect and worse than rough: every size drawn on its own between two presets, any rate, any relaxed face.
+
+    `whole`: no site is dead or comes loose (moments need all sites).
+    """
+    low, high = PRESETS["clean"], PRESETS["rough"]
+    values = {}
+    for entry in fields(Effects):
+        a, b = getattr(low, entry.name), getattr(high, entry.name)
+        if isinstance(b, float) and a != b and entry.name not in ("dead", "loose", "gyro_range_dps"):
+            values[entry.name] = a + (b - a) * float(rng.beta(1.0, 2.2)) * 1.15
+    values["coupling_hz"] = (20.0, 60.0) if rng.uniform() < 0.9 else (0.0, 0.0)
+    values["rate_hz"] = float(rng.choice([60.0, 100.0, 200.0], p=[0.3, 0.6, 0.1]))
+    values["relaxed"] = (0.0, 1.0) if rng.uniform() < 0.5 else (0.9, 1.0)
+    values["heading_deg"] = 180.0 if rng.uniform() < 0.8 else 10.0
+    if not all_sites:
+        values["dead"], values["loose"] = high.dead, high.loose
+    return replace(low, **values)
+
+
+def simulated_example(
+    track: Track, face: FaceModel, layout: Layout, effects: Effects, rng: np.random.Generator, causal: bool = False
+) -> TrainingExample | None:
+    """One take through the simulator and the calibration; None where the calibration refuses it (a sensor or two too many are lost)."""
+    signal = from_track(simulate(track, face, layout, effects, rng).tracks["imu"])
+    try:
+        motion = calibrate_take(signal, layout, causal=causal)[1]
+    except InnerfaceError:
+        return None
+    use = (motion.time >= track.time[0]) & (motion.time <= track.time[-1])
+    weights = np.nan_to_num(resample_linear(track.time, track.select(OUTPUT_CHANNELS), motion.time))
+    return TrainingExample(motion, weights, use)
+
+
+def paired_example(imu: Track, camera: Track, layout: Layout, causal: bool = False) -> TrainingExample:
+    """A performer's own take: sensors and camera of one performance, on one clock. Frames where the camera lost the face do not count.
+
+    Raises InnerfaceError for what cannot be calibrated, and where the two share no time.
+    """
+    motion = calibrate_take(from_track(imu), layout, causal=causal)[1]
+    tracked = ~camera.lost_rows()
+    time = camera.time[tracked]
+    weights = resample_linear(time, camera.select(OUTPUT_CHANNELS)[tracked], motion.time)
+    right = np.clip(np.searchsorted(time, motion.time), 1, len(time) - 1)
+    gap = time[right] - time[right - 1]
+    use = (motion.time >= time[0]) & (motion.time <= time[-1]) & (gap < _MAX_GAP_S)
+    if not use.any():
+        raise InnerfaceError(
+            f"sensors ({motion.time[0]:.1f} to {motion.time[-1]:.1f} s) and camera ({time[0]:.1f} to {time[-1]:.1f} s) share no time; add --align"
+        )
+    return TrainingExample(motion, np.nan_to_num(weights), use)

@@ -1,0 +1,123 @@
+"""What one sensor makes of its own motion: a fused orientation with its errors, and an accelerometer's readings."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.signal import bilinear, lfilter
+
+from ...numerics import quaternion as quat
+from ..signal import GRAVITY
+from .effects import Effects
+from .head_motion import bump
+
+
+def apply_skin_coupling(values: np.ndarray, frequency: float, damping: float, rate: float) -> np.ndarray:
+    """Values (T, C) through the skin's second-order coupling at `frequency` Hz."""
+    w = 2 * np.pi * frequency
+    b, a = bilinear(np.array([w * w]), np.array([1, 2 * damping * w, w * w]), fs=rate)
+    return np.asarray(lfilter(b, a, values - values[0], axis=0)) + values[0]
+
+
+def slow_noise(count: int, channels: int, cutoff_hz: float, rate: float, rng: np.random.Generator) -> np.ndarray:
+    """(count, channels) random motion below `cutoff_hz`, of unit sd."""
+    decay = np.exp(-2 * np.pi * cutoff_hz / rate)
+    start = rng.normal(0, 1, channels)
+    noise = rng.normal(0, np.sqrt(1 - decay * decay), (count, channels))
+    return np.asarray(lfilter([1.0], [1.0, -decay], noise, axis=0, zi=(decay * start)[None])[0])
+
+
+def orientation_error(
+    t: np.ndarray, yaw_rate: np.ndarray, pull: np.ndarray, effects: Effects, rng: np.random.Generator
+) -> np.ndarray:
+    """Rotations (T, S, 4), in the room, between the true orientations and those that fusion filters report.
+
+    `yaw_rate` (T, S) rad/s of each sensor about the vertical; `pull` (T, 2): the head's slow horizontal acceleration (x, z) over gravity.
+    Headings have an offset of their own, drift at a constant and a random rate, lose what gyroscopes misread, and are pulled by passing
+    magnets; the inclination wanders and leans into accelerations.
+    """
+    rows, count = yaw_rate.shape
+    rate = 1 / float(t[1] - t[0])
+    tilt = (
+        np.radians(effects.tilt_deg)
+        / np.sqrt(2)
+        * slow_noise(rows, 2 * count, 1 / (2 * np.pi * effects.tilt_s), rate, rng)
+    )
+    tilt = tilt.reshape(rows, count, 2)
+    # a filter that takes acceleration a for gravity reports g up + a as up
+    tilt = tilt + effects.tilt_pull * np.stack([-pull[:, 1], pull[:, 0]], axis=-1)[:, None]
+    minutes = (t - t[0]) / 60
+    heading = np.radians(rng.uniform(-1, 1, count) * effects.heading_deg)
+    heading = heading + np.radians(rng.normal(0, 1, count) * effects.heading_rate_dpm) * minutes[:, None]
+    step = np.hypot(np.radians(effects.heading_drift_dpm) / np.sqrt(60), np.radians(effects.gyro_noise_dps)) / np.sqrt(
+        rate
+    )
+    heading = heading + step * rng.normal(0, 1, (rows, count)).cumsum(axis=0)
+    limit = np.radians(effects.gyro_range_dps)
+    rate_error = np.clip(yaw_rate, -limit, limit) * (1 + effects.gyro_scale * rng.normal(0, 1, count)) - yaw_rate
+    heading = heading + rate_error.cumsum(axis=0) / rate
+    if effects.magnet_deg:
+        for s in range(count):
+            for _ in range(max(1, int((t[-1] - t[0]) / 40))):
+                start = rng.uniform(t[0], t[-1])
+                heading[:, s] += np.radians(rng.normal(0, effects.magnet_deg)) * bump(
+                    t, start, start + rng.uniform(3, 10)
+                )
+    tilt_vector = np.stack([tilt[..., 0], np.zeros((rows, count)), tilt[..., 1]], axis=-1)
+    return quat.multiply(quat.about_axis(1, heading), quat.from_rotvec(tilt_vector))
+
+
+def mounting(t: np.ndarray, count: int, effects: Effects, rng: np.random.Generator) -> np.ndarray:
+    """How sensors sit on their skin (T, count, 4), or (1, count, 4) where nothing moves them: any way round, creeping, tugged by cables."""
+    if effects.mounting_deg >= 180:
+        fixed = rng.normal(0, 1, (count, 4))
+        fixed /= np.linalg.norm(fixed, axis=1, keepdims=True)
+    else:
+        axis = rng.normal(0, 1, (count, 3))
+        axis /= np.linalg.norm(axis, axis=1, keepdims=True)
+        fixed = quat.from_rotvec(axis * np.radians(rng.normal(0, effects.mounting_deg, (count, 1))))
+    fixed = fixed[None]
+    rate = 1 / float(t[1] - t[0])
+    offset = np.zeros((1, count, 3))
+    if effects.creep_deg:
+        walk = rng.normal(0, np.radians(effects.creep_deg) / np.sqrt(60 * rate), (len(t), count, 3)).cumsum(axis=0)
+        offset = offset + walk
+    if effects.cable_deg:
+        tug = slow_noise(len(t), 3 * count, 0.3, rate, rng).reshape(-1, count, 3)
+        offset = offset + np.radians(effects.cable_deg) / np.sqrt(3) * tug
+    return quat.multiply(quat.from_rotvec(offset), fixed) if offset.any() else fixed
+
+
+def random_loosening(
+    t: np.ndarray, face: list[int], effects: Effects, rng: np.random.Generator
+) -> tuple[int, np.ndarray] | None:
+    """With the chance of `loose`, one of the face's sensors and how it hangs over time (T, 4)."""
+    if not face or rng.uniform() >= effects.loose:
+        return None
+    axis = rng.normal(0, 1, 3)
+    tilt_vector = axis / np.linalg.norm(axis) * np.radians(rng.uniform(10, 40))
+    loose_time = rng.uniform(min(3.0, t[-1] / 2), max(t[-1], 0.1))
+    fraction = np.clip((t - loose_time) / 0.15, 0, 1)[:, None]
+    return face[int(rng.integers(len(face)))], quat.from_rotvec(fraction * tilt_vector)
+
+
+def accelerometer_readings(force: np.ndarray, effects: Effects, rate: float, rng: np.random.Generator) -> np.ndarray:
+    """Readings (T, S, 3) of the specific force: scale, bias, noise over its band, saturation."""
+    count = force.shape[1]
+    scale = 1 + effects.accel_scale * rng.normal(0, 1, (count, 3))
+    noise = effects.accel_noise_ug * 1e-6 * GRAVITY * np.sqrt(rate / 2)
+    out = force * scale + rng.uniform(-1, 1, (count, 3)) * effects.accel_bias
+    if noise:
+        out = out + noise * rng.normal(0, 1, force.shape)
+    return np.clip(out, -effects.accel_range, effects.accel_range)
+
+
+def random_losses(t: np.ndarray, count: int, face: list[int], effects: Effects, rng: np.random.Generator) -> np.ndarray:
+    """(T, count) bool: samples that never arrive."""
+    out = (rng.uniform(size=(len(t), count)) < effects.loss) | (rng.uniform(size=(len(t), 1)) < effects.row_loss)
+    for s in range(count):
+        for _ in range(rng.poisson(effects.gaps_per_min * (t[-1] - t[0]) / 60)):
+            start = rng.uniform(0.0, max(t[-1], 1e-3))
+            out[(t > start) & (t < start + rng.uniform(0.1, 0.6)), s] = True
+    if face and rng.uniform() < effects.dead:
+        out[:, face[int(rng.integers(len(face)))]] = True
+    return out

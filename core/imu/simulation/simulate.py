@@ -1,0 +1,197 @@
+"""Simulated face-worn IMUs: what sensors taped to a face would send while it performs a weights take.
+
+Simulated, not recorded: `effects` lists every disturbance with its source. `head` says what the performer does before.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.interpolate import CubicSpline
+from scipy.signal import lfilter
+
+from ...errors import InnerfaceError
+from ...face.channels import ARKIT, HEAD_ANGLES
+from ...face.face_model import FaceModel
+from ...numerics import quaternion as quat
+from ...take import Take, Track
+from ...take.resample import fill_gaps
+from ..layout import Layout
+from ..signal import GRAVITY, ImuSignal, to_track
+from ..skin import Patch, skin_motion, skin_patches
+from . import sensor_errors
+from .effects import Effects
+from .head_motion import NECK, RELAX, TAPS, HeadMotion, move_head
+
+_SKIN_RATE_HZ = 60.0  # frames a second at which the skin is posed; between, its motion is a cubic spline
+_MIN_RATE_HZ = (
+    200.0  # samples a second that accelerations and skin coupling need at least; a whole multiple of the sensors' rate
+)
+_EXPRESSION_CHANNELS = [k for k, c in enumerate(ARKIT) if not c.startswith("eyeLook")]  # gaze is no expression
+_TAP_ACCELERATION = 25.0  # m/s^2, a finger on the chin
+_CHIN_POSITION = np.array([0.0, -0.07, 0.1])
+
+
+def simulate(
+    track: Track,
+    face: FaceModel,
+    layout: Layout,
+    effects: Effects,
+    seed: int | np.random.Generator = 0,
+    linear: bool = False,
+) -> Take:
+    """An IMU take (up = y) of a simulated performer who performs `track` on `face` with sensors at `layout`.
+
+    The take keeps the performance's clock: its preamble lies before the first row, at earlier (perhaps negative) times.
+    `linear`: the devices take gravity off by their own idea of where it is. Raises InnerfaceError for a track without any of
+    the 52 channels.
+    """
+    if not any(c in track.columns for c in ARKIT) or len(track.time) < 2:
+        raise InnerfaceError("only a weights take of at least two rows can be performed; give one")
+    rng = np.random.default_rng(seed)
+    fine_rate = float(effects.rate_hz * np.ceil(_MIN_RATE_HZ / effects.rate_hz))
+    t = RELAX[0] + np.arange(int((track.duration - RELAX[0]) * fine_rate + 1e-6) + 1) / fine_rate
+    decimation = round(fine_rate / effects.rate_hz)
+    site_patches = skin_patches(face, layout, effects.placement_mm, rng)
+    position, velocity, acceleration, skin_turn = _skin_trajectories(t, track, face, site_patches, effects, rng)
+    performance_angles = np.nan_to_num(fill_gaps(track.time, track.select(HEAD_ANGLES)))
+    head = move_head(
+        t,
+        np.stack([np.interp(t, track.time - track.time[0], performance_angles[:, k]) for k in range(3)], axis=1),
+        effects,
+        rng,
+    )
+    force = _specific_force(t, head, position, velocity, acceleration)[::decimation]
+    t = t[::decimation]
+    skin_turn, rotation = skin_turn[::decimation], head.rotation[::decimation]
+    force += _chin_taps(t, site_patches, rng)
+    if effects.cable:
+        force += effects.cable * sensor_errors.slow_noise(
+            len(t), 3 * len(site_patches), 2.0, effects.rate_hz, rng
+        ).reshape(-1, len(site_patches), 3)
+    sensor_to_head = quat.multiply(
+        quat.from_rotvec(skin_turn), sensor_errors.mounting(t, len(site_patches), effects, rng)
+    )
+    loosening = sensor_errors.random_loosening(
+        t, [s for s, spot in enumerate(site_patches) if len(spot.vertices)], effects, rng
+    )
+    if loosening is not None:
+        sensor_to_head[:, loosening[0]] = quat.multiply(loosening[1], sensor_to_head[:, loosening[0]])
+    true_rotation = quat.multiply(rotation[:, None], sensor_to_head)
+    yaw_rate = _yaw_rate(true_rotation, effects.rate_hz)
+    error = sensor_errors.orientation_error(t, yaw_rate, _tilt_pull(rotation, force, effects), effects, rng)
+    sent_rotation = quat.multiply(error, true_rotation)
+    measured_force = sensor_errors.accelerometer_readings(
+        quat.rotate(quat.conjugate(sensor_to_head), force), effects, effects.rate_hz, rng
+    )
+    if linear:
+        measured_force = measured_force - quat.rotate(
+            quat.conjugate(sent_rotation), np.broadcast_to([0.0, GRAVITY, 0.0], measured_force.shape)
+        )
+    signal = _transmit(t, float(track.time[0]), layout, sent_rotation, measured_force, effects, rng, linear)
+    return Take("simulated imu", {"imu": to_track(signal)})
+
+
+def _skin_trajectories(
+    t: np.ndarray, track: Track, face: FaceModel, site_patches: list[Patch], effects: Effects, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Place (T, S, 3), its speed and acceleration, and rotation vector of every patch in the head frame, through the skin's coupling."""
+    weights = np.nan_to_num(fill_gaps(track.time, track.select(ARKIT)))
+    relaxed_weights = weights[weights[:, _EXPRESSION_CHANNELS].sum(1).argmin()] * rng.uniform(
+        *effects.relaxed
+    )  # the take's least expression
+    gain = np.exp(effects.anatomy * rng.normal(0, 1, len(ARKIT)))
+    lead_times = np.array([RELAX[0] - 1.0, -1.2])  # relaxed until then, and on to the performance's first row
+    spline = CubicSpline(
+        np.concatenate([lead_times, track.time - track.time[0]]),
+        np.concatenate([[relaxed_weights, relaxed_weights], weights]),
+        bc_type="natural",
+    )
+    coarse_times = np.arange(t[0], t[-1] + 2 / _SKIN_RATE_HZ, 1 / _SKIN_RATE_HZ)
+    coarse_weights = np.where(
+        (coarse_times < lead_times[1])[:, None], relaxed_weights, spline(np.minimum(coarse_times, track.duration))
+    )
+    position, turn = skin_motion(face, site_patches, coarse_weights * gain)
+    trajectory = CubicSpline(coarse_times, np.concatenate([position, turn], axis=2).reshape(len(coarse_times), -1))
+
+    def shaped(values: np.ndarray) -> np.ndarray:
+        return values.reshape(len(t), len(site_patches), 6)
+
+    pose, velocity, acceleration = (
+        shaped(trajectory(t)),
+        shaped(trajectory(t, 1))[..., :3],
+        shaped(trajectory(t, 2))[..., :3],
+    )
+    if effects.coupling_hz[1] > 0:  # the coupling is linear: it delays place, speed and acceleration alike
+        rate = 1 / float(t[1] - t[0])
+        for s, spot in enumerate(site_patches):
+            if len(spot.vertices):
+                frequency, damping = rng.uniform(*effects.coupling_hz), rng.uniform(*effects.coupling_damping)
+                coupled = sensor_errors.apply_skin_coupling(
+                    np.concatenate([pose[:, s], velocity[:, s], acceleration[:, s]], axis=1), frequency, damping, rate
+                )
+                pose[:, s], velocity[:, s], acceleration[:, s] = coupled[:, :6], coupled[:, 6:9], coupled[:, 9:]
+    return pose[..., :3], velocity, acceleration, pose[..., 3:]
+
+
+def _specific_force(
+    t: np.ndarray, head: HeadMotion, position: np.ndarray, velocity: np.ndarray, skin_acceleration: np.ndarray
+) -> np.ndarray:
+    """Specific forces (T, S, 3) in head axes: gravity, the neck's acceleration, Euler, centripetal and Coriolis terms, and the skin's own."""
+    step = float(t[1] - t[0])
+    angular_velocity = np.zeros((len(t), 3))
+    angular_velocity[1:-1] = quat.to_rotvec(quat.multiply(quat.conjugate(head.rotation[:-2]), head.rotation[2:])) / (
+        2 * step
+    )  # in head axes
+    angular_velocity[0], angular_velocity[-1] = angular_velocity[1], angular_velocity[-2]
+    angular_acceleration = np.gradient(angular_velocity, step, axis=0)
+    neck_force = np.gradient(np.gradient(head.neck, step, axis=0), step, axis=0) + [0.0, GRAVITY, 0.0]
+    base = quat.rotate(quat.conjugate(head.rotation), neck_force)
+    lever_arm, omega = position - NECK, angular_velocity[:, None]
+    return (
+        base[:, None]
+        + np.cross(np.broadcast_to(angular_acceleration[:, None], lever_arm.shape), lever_arm)
+        + np.cross(omega, np.cross(np.broadcast_to(omega, lever_arm.shape), lever_arm) + 2 * velocity)
+        + skin_acceleration
+    )
+
+
+def _chin_taps(t: np.ndarray, site_patches: list[Patch], rng: np.random.Generator) -> np.ndarray:
+    """Three taps of a finger on the chin (T, S, 3) in head axes, felt less the farther away a site is."""
+    falloff = np.array([np.exp(-np.linalg.norm(spot.position - _CHIN_POSITION) / 0.05) for spot in site_patches])
+    pulse = sum(_TAP_ACCELERATION * rng.uniform(0.7, 1.2) * np.exp(-(((t - tap) / 0.012) ** 2)) for tap in TAPS)
+    return np.asarray(pulse)[:, None, None] * falloff[:, None] * np.array([0.0, 0.3, -1.0])
+
+
+def _yaw_rate(rotation: np.ndarray, rate: float) -> np.ndarray:
+    """How fast orientations (T, S, 4) turn about the room's vertical (T, S), rad/s."""
+    turn = quat.to_rotvec(quat.multiply(rotation[1:], quat.conjugate(rotation[:-1])))[..., 1] * rate
+    return np.concatenate([turn[:1], turn])
+
+
+def _tilt_pull(rotation: np.ndarray, force: np.ndarray, effects: Effects) -> np.ndarray:
+    """The head's horizontal acceleration (T, 2: x, z) over gravity as a fusion filter's slow path sees it."""
+    if not effects.tilt_pull:
+        return np.zeros((len(force), 2))
+    horizontal = quat.rotate(rotation, force.mean(axis=1))[:, [0, 2]] / GRAVITY
+    decay = np.exp(-1 / (effects.tilt_s * effects.rate_hz))
+    return np.asarray(lfilter([1 - decay], [1.0, -decay], horizontal, axis=0))
+
+
+def _transmit(
+    t: np.ndarray,
+    start: float,
+    layout: Layout,
+    rotation: np.ndarray,
+    acceleration: np.ndarray,
+    effects: Effects,
+    rng: np.random.Generator,
+    linear: bool,
+) -> ImuSignal:
+    """What arrives: jittered time stamps that never run backwards, and the samples that are not lost."""
+    limit = 0.3 / effects.rate_hz
+    timestamps = t + np.clip(rng.normal(0, 1, len(t)) * effects.jitter_ms * 1e-3, -limit, limit)
+    missing = sensor_errors.random_losses(
+        t, rotation.shape[1], [s for s, site in enumerate(layout.sites) if site != layout.reference], effects, rng
+    )
+    q, a = np.where(missing[..., None], np.nan, rotation), np.where(missing[..., None], np.nan, acceleration)
+    return ImuSignal(start + timestamps, layout.sites, q, a, linear, "y")

@@ -1,0 +1,275 @@
+"""Which moment of one take is which of another: offset and clock drift between two recordings of one performance.
+
+Faces moving alike are the clock: both takes become channels at 60 frames a second (an IMU take through calibration and the
+linear model), a normalised cross-correlation over all offsets finds the rough place and says whether the takes belong
+together, and Gauss-Newton steps on the channels' own slopes find offset and drift to milliseconds. Three taps on the
+chin, where both takes show them, are found as well and serve where the motion does not.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy.ndimage import median_filter, uniform_filter1d
+from scipy.signal import fftconvolve, find_peaks
+
+from ..errors import InnerfaceError
+from ..face.channels import ARKIT, GROUPS
+from ..imu.inference import ImuInference, imu_track, infer
+from ..imu.layout import Layout
+from ..imu.linear_model import LinearModel
+from ..imu.signal import FRAME_RATE, from_track
+from .resample import fill_gaps, resample_linear
+from .track import Take
+
+_OBSERVED_CHANNELS = tuple(
+    c for g in ("mouth", "brow", "cheek") for c in GROUPS[g] if c not in ("tongueOut", "mouthShrugUpper")
+)
+_DETREND_WINDOW_S = 2.0  # motion slower than this is pose, not timing
+_MIN_OVERLAP_S, _MIN_OVERLAP_SHARE = 2.0, 0.25  # of the shorter take
+_CHANCE_CORRELATION, _CHANCE_PER_ROOT_S = (
+    0.25,
+    0.6,
+)  # chance gives a correlation of so much, and so much / sqrt(s of overlap) more
+_CONFIDENCE_RANGE = 0.2  # beyond doubt so much above chance
+_PEAK_MARGIN = 1.15  # the best offset must beat every other one, 1.5 s or more away, by this
+_DRIFT_SD = 200e-6  # clocks of phones and boards differ by so much
+_MIN_DRIFT_EFFECT_S = 2.5e-3  # at the ends of the overlap; skin that follows late or early does as much
+_MAX_ITERATIONS, _RIDGE = 12, 0.02
+_SAMPLES_PER_INDEPENDENT = 30.0  # errors of neighbouring frames and channels are alike: this many count as one
+_TIMECODE_TOLERANCE_S = 0.004  # motion cannot tell less
+_TAP_GAP_S = (0.18, 0.9)
+_TAP_CONTRAST = 8.0  # a tap is so many times what happens around it
+
+
+@dataclass(frozen=True)
+class Alignment:
+    """time in A = (1 + drift_ppm 1e-6) time in B + offset_s, on the takes' own clocks. `confidence` 0..1; `method` "motion", "taps" or "timecode"."""
+
+    offset_s: float
+    drift_ppm: float
+    confidence: float
+    method: str
+    correlation: float
+
+    def a_time(self, b_time: np.ndarray | float) -> np.ndarray:
+        """Times of B on A's clock."""
+        return (1 + self.drift_ppm * 1e-6) * np.asarray(b_time) + self.offset_s
+
+
+@dataclass(frozen=True)
+class MotionSignal:
+    """A take as channels: `start` s of its first frame at FRAME_RATE, `values` (T, 52), `names` that can be trusted, `taps` (3,) s or None;
+    `signals` (T, C): what was measured, weights or rotations of sites, for fine timing."""
+
+    start_s: float
+    values: np.ndarray
+    channels: tuple[str, ...]
+    tap_times: np.ndarray | None
+    signals: np.ndarray
+
+
+def motion_signal(take: Take, layout: Layout, model: LinearModel) -> MotionSignal:
+    """A weights take, or an IMU take by way of its inference. Raises InnerfaceError for a take with neither."""
+    if any(t.kind == "weights" for t in take.tracks.values()):
+        track = take.weights()
+        times = track.time[0] + np.arange(int(track.duration * FRAME_RATE) + 1) / FRAME_RATE
+        values = np.nan_to_num(resample_linear(track.time, track.select(ARKIT), times))
+        jaw_speed = np.abs(np.gradient(values[:, [ARKIT.index("jawOpen"), ARKIT.index("jawForward")]], axis=0)).sum(1)
+        return MotionSignal(float(times[0]), values, ARKIT, find_triple_tap(times, jaw_speed), values)
+    return inferred_motion_signal(infer(take, layout, model), take)
+
+
+def inferred_motion_signal(inference: ImuInference, take: Take) -> MotionSignal:
+    """An IMU take that is inferred already."""
+    track = inference.take.weights()
+    rotation = inference.motion.rotation.reshape(len(track.time), -1)
+    return MotionSignal(
+        float(track.time[0]),
+        track.select(ARKIT),
+        _OBSERVED_CHANNELS,
+        chin_taps(take),
+        np.nan_to_num(fill_gaps(track.time, rotation)),
+    )
+
+
+def prefer_timecode(alignment: Alignment, a: Take, b: Take) -> Alignment:
+    """Timecode where both takes have it and the motion does not contradict: it is exact where cameras are locked to one clock."""
+    both_have_timecode = all(any("llf_header" in track.meta for track in take.tracks.values()) for take in (a, b))
+    if (
+        not both_have_timecode
+        or alignment.method != "motion"
+        or alignment.drift_ppm
+        or abs(alignment.offset_s) > _TIMECODE_TOLERANCE_S
+    ):
+        return alignment
+    return replace(alignment, offset_s=0.0, method="timecode")
+
+
+def chin_taps(take: Take) -> np.ndarray | None:
+    """Times (3,) of a triple tap on the chin in an IMU take, or None: sharp pushes that the chin feels more than the rest of the face."""
+    signal = from_track(imu_track(take))
+    chin_sites = [k for k, s in enumerate(signal.sites) if s.startswith("mentalis")]
+    other_sites = [k for k in range(len(signal.sites)) if k not in chin_sites]
+    if not chin_sites or len(signal.time) < 16:
+        return None
+    acceleration = fill_gaps(signal.time, signal.acceleration.reshape(len(signal.time), -1)).reshape(
+        signal.acceleration.shape
+    )
+    width = max(int(0.15 * len(signal.time) / max(signal.time[-1] - signal.time[0], 1e-6)), 3)
+    transient = np.linalg.norm(np.nan_to_num(acceleration - uniform_filter1d(acceleration, width, axis=0)), axis=-1)
+    return find_triple_tap(
+        signal.time,
+        np.clip(transient[:, chin_sites].max(1) - (transient[:, other_sites].mean(1) if other_sites else 0.0), 0, None),
+    )
+
+
+def find_triple_tap(time: np.ndarray, energy: np.ndarray) -> np.ndarray | None:
+    """Times (3,) of the first three evenly spaced sharp peaks of like height that stand alone in a quiet moment, or None."""
+    if len(time) < 16 or not energy.any():
+        return None
+    step = float(np.median(np.diff(time)))
+    background = median_filter(energy, size=int(1.2 / step) | 1, mode="nearest")
+    peaks, _ = find_peaks(energy, distance=max(int(0.12 / step), 1))
+    peaks = peaks[energy[peaks] > _TAP_CONTRAST * background[peaks] + 0.05 * energy.max()]
+    heights = energy[peaks]
+    for k in range(len(peaks) - 2):
+        gaps, tap_heights = np.diff(time[peaks[k : k + 3]]), heights[k : k + 3]
+        isolated = (k == 0 or time[peaks[k]] - time[peaks[k - 1]] > gaps.max()) and (
+            k + 3 == len(peaks) or time[peaks[k + 3]] - time[peaks[k + 2]] > gaps.max()
+        )
+        if (
+            isolated
+            and (gaps > _TAP_GAP_S[0]).all()
+            and (gaps < _TAP_GAP_S[1]).all()
+            and gaps.max() < 1.4 * gaps.min()
+            and tap_heights.max() < 3.5 * tap_heights.min()
+        ):
+            return time[peaks[k : k + 3]]
+    return None
+
+
+def _band_pass(values: np.ndarray) -> np.ndarray:
+    """Channels (T, C) without slow pose."""
+    width = int(_DETREND_WINDOW_S * FRAME_RATE) | 1
+    detrended = values - uniform_filter1d(values, width, axis=0, mode="nearest")
+    return uniform_filter1d(detrended, 3, axis=0, mode="nearest")
+
+
+def _cross_correlate(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Normalised correlation at every lag with enough overlap, and the lags: frame k of b beside frame k + lag of a."""
+    lags = np.arange(-(len(b) - 1), len(a))
+    product = sum(fftconvolve(a[:, c], b[::-1, c]) for c in range(a.shape[1]))
+    power_a = np.concatenate([[0.0], np.cumsum((a**2).sum(1))])
+    power_b = np.concatenate([[0.0], np.cumsum((b**2).sum(1))])
+    first, last = np.maximum(lags, 0), np.minimum(lags + len(b), len(a))
+    energy = (power_a[last] - power_a[first]) * (power_b[last - lags] - power_b[first - lags])
+    shorter = min(len(a), len(b))
+    min_frames = min(max(_MIN_OVERLAP_SHARE * shorter, _MIN_OVERLAP_S * FRAME_RATE), shorter)
+    # an overlap without motion proves nothing: it must hold its share of both takes' motion
+    min_motion = 0.5 * _MIN_OVERLAP_SHARE * min(power_a[-1], power_b[-1])
+    valid = (last - first >= min_frames) & (np.sqrt(np.maximum(energy, 0)) > min_motion)
+    return np.where(valid, np.asarray(product) / np.sqrt(np.maximum(energy, 1e-12)), 0.0), lags
+
+
+def align(a: MotionSignal, b: MotionSignal) -> Alignment:
+    """Raises InnerfaceError where the two do not match."""
+    common = tuple(c for c in ARKIT if c in a.channels and c in b.channels)
+    index = [ARKIT.index(c) for c in common]
+    x, y = _band_pass(a.values[:, index]), _band_pass(b.values[:, index])
+    if min(len(x), len(y)) < _MIN_OVERLAP_S * FRAME_RATE:
+        raise InnerfaceError(
+            f"a take of less than {_MIN_OVERLAP_S:g} s cannot be aligned; give longer takes of one performance"
+        )
+    spread = np.sqrt(x.std(0) * y.std(0))
+    active = spread > 0.01
+    if not active.any():
+        raise InnerfaceError("no channel moves in both takes; give takes of the same performance")
+    scale = np.minimum(spread, 0.1)  # a channel counts by how it moves, large ones no more than others
+    x, y = (m[:, active] / m[:, active].std(0) * scale[active] for m in (x, y))
+    correlations, lags = _cross_correlate(x, y)
+    best = int(correlations.argmax())
+    peak = float(correlations[best])
+    second_best = float(correlations[np.abs(lags - lags[best]) > 1.5 * FRAME_RATE].max(initial=0.0))
+    offset, drift = _refine(
+        a.start_s,
+        _band_pass(a.values),
+        b.start_s,
+        _band_pass(b.signals),
+        a.start_s - b.start_s + lags[best] / FRAME_RATE,
+    )
+    overlap = min(lags[best] + len(y), len(x)) - max(lags[best], 0)
+    chance_level = _CHANCE_CORRELATION + _CHANCE_PER_ROOT_S / np.sqrt(overlap / FRAME_RATE)
+    confidence = float(np.clip((peak - chance_level) / _CONFIDENCE_RANGE, 0, 1)) * float(
+        np.clip((peak / max(second_best, 1e-9) - 1) / (_PEAK_MARGIN - 1), 0, 1)
+    )
+    if confidence > 0.05:
+        return Alignment(offset, drift * 1e6, confidence, "motion", peak)
+    if (
+        a.tap_times is not None
+        and b.tap_times is not None
+        and np.abs(np.diff(a.tap_times) - np.diff(b.tap_times)).max() < 0.03
+    ):
+        return Alignment(float((a.tap_times - b.tap_times).mean()), 0.0, 0.5, "taps", peak)
+    raise InnerfaceError(
+        f"the two takes do not match: their motions agree by {peak:.2f} at best (next best {second_best:.2f}; "
+        f"over {overlap / FRAME_RATE:.0f} s chance gives up to {chance_level:.2f}); give takes of the same performance"
+    )
+
+
+def _refine(
+    start_a: float, a: np.ndarray, start_b: float, b: np.ndarray, offset: float, fit_drift: bool = True
+) -> tuple[float, float]:
+    """Offset and drift by Gauss-Newton: what a's channels (T, C) differ from their ridge regression on b's signals (T', D) is explained by
+    the regression's slope times (offset, drift); residuals far off count less. The regression has no lags, so it cannot take up a
+    shift in time itself. Time is counted from the middle of the overlap, so that the two are independent. A drift too small to be told is
+    0: on clocks that count from midnight it would only falsify the offset."""
+    time = start_b + np.arange(len(b)) / FRAME_RATE
+    first, last = max(start_a, time[0] + offset), min(start_a + (len(a) - 1) / FRAME_RATE, time[-1] + offset)
+    middle = (first + last) / 2 - offset  # on b's clock
+    shift, drift = offset, 0.0  # a's time = middle + shift + (1 + drift) (b's time - middle)
+    b = b / (b.std(0) + 1e-9)
+    speed = np.gradient(b, 1 / FRAME_RATE, axis=0)
+    for _ in range(_MAX_ITERATIONS):
+        position = (middle + shift + (1 + drift) * (time - middle) - start_a) * FRAME_RATE
+        inside = np.flatnonzero((position >= 1) & (position <= len(a) - 2))
+        if len(inside) < FRAME_RATE:
+            break
+        lower = position[inside].astype(int)
+        fraction = (position[inside] - lower)[:, None]
+        observed = a[lower] * (1 - fraction) + a[lower + 1] * fraction
+        predictors = b[inside]
+        coefficients = np.linalg.solve(
+            predictors.T @ predictors + _RIDGE * len(predictors) * np.eye(predictors.shape[1]), predictors.T @ observed
+        )
+        residual, slope = predictors @ coefficients - observed, speed[inside] @ coefficients
+        spread = np.sqrt((residual**2).mean(0)) + 1e-9
+        weight = 1 / (1 + (residual / (2 * spread)) ** 2) / spread**2  # a channel that is badly explained tells little
+        # rest = (slope of b at its own time) x (how much later b's clock must be read)
+        elapsed = (time[inside] - middle)[:, None]
+        slope_weight = weight * slope * slope
+        normal_matrix = (
+            np.array(
+                [
+                    [slope_weight.sum(), (slope_weight * elapsed).sum()],
+                    [(slope_weight * elapsed).sum(), (slope_weight * elapsed**2).sum()],
+                ]
+            )
+            / _SAMPLES_PER_INDEPENDENT
+        )
+        rhs = (
+            np.array([(weight * slope * residual).sum(), (weight * slope * residual * elapsed).sum()])
+            / _SAMPLES_PER_INDEPENDENT
+        )
+        normal_matrix[1, 1] += 1 / _DRIFT_SD**2
+        rhs[1] -= drift / _DRIFT_SD**2
+        if not fit_drift:
+            normal_matrix[0, 1] = normal_matrix[1, 0] = rhs[1] = 0.0
+        step = np.linalg.solve(normal_matrix + 1e-9 * np.eye(2), rhs)
+        shift, drift = shift + float(np.clip(step[0], -0.05, 0.05)), float(np.clip(drift + step[1], -2e-3, 2e-3))
+        if abs(step[0]) < 1e-6 and abs(step[1]) < 1e-9:
+            break
+    if fit_drift and abs(drift) * (last - first) / 2 < _MIN_DRIFT_EFFECT_S:
+        return _refine(start_a, a, start_b, b, shift, fit_drift=False)[0], 0.0
+    return shift - drift * middle, drift

@@ -1,0 +1,41 @@
+"""Resampling by true time: rows are where their timestamps say, whatever the nominal rate."""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def fill_gaps(time: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Fill NaN in values (T, C) linearly in time between the nearest measured rows, holding at the ends.
+
+    A column without any value stays NaN.
+    """
+    out = np.array(values, dtype=np.float64)
+    missing = np.isnan(out)
+    for c in np.flatnonzero(missing.any(axis=0)):
+        known = ~missing[:, c]
+        if known.any():
+            out[~known, c] = np.interp(time[~known], time[known], out[known, c])
+    return out
+
+
+def resample_linear(time: np.ndarray, values: np.ndarray, at: np.ndarray) -> np.ndarray:
+    """Values (T, C) at times `at` (N,) by linear interpolation, held beyond the ends; NaN are bridged first."""
+    values = fill_gaps(time, values)
+    if len(time) == 1:
+        return np.repeat(values, len(at), axis=0)
+    right = np.clip(np.searchsorted(time, at, side="right"), 1, len(time) - 1)
+    left = right - 1
+    fraction = np.clip((at - time[left]) / (time[right] - time[left]), 0.0, 1.0)[:, None]
+    return values[left] * (1.0 - fraction) + values[right] * fraction
+
+
+def frame_times(time: np.ndarray, fps: float, delay: float = 0.0) -> np.ndarray:
+    """Times (N,) of whole frames at `fps` (a float: 24000/1001 for 23.976) that begin at the first row, or `after` s (less than a frame) later.
+
+    The last frame is the last one that does not lie beyond the last row. Raises ValueError for an fps that is not positive.
+    """
+    if not fps > 0:
+        raise ValueError("fps must be positive")
+    count = max(int(np.floor((time[-1] - time[0] - delay) * fps + 1e-6)) + 1, 1)
+    return time[0] + delay + np.arange(count) / fps

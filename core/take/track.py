@@ -1,0 +1,100 @@
+"""Takes and tracks: named, timestamped samples on one clock."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import InnerfaceError
+
+
+@dataclass
+class Track:
+    """Samples of one kind.
+
+    `kind`: "weights", "imu", ...; `time` (T,) float64 seconds on the source's own clock, strictly increasing;
+    `columns`: C names (Apple's camelCase for weights); `values` (T, C) float64, NaN where missing (a whole row of NaN
+    is a sample in which the face was lost); `meta`: texts that a lossless writer of the source's format needs.
+    Raises ValueError if the arrays do not fit together.
+    """
+
+    kind: str
+    time: np.ndarray
+    columns: tuple[str, ...]
+    values: np.ndarray
+    meta: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.time = np.asarray(self.time, dtype=np.float64)
+        self.values = np.asarray(self.values, dtype=np.float64)
+        self.columns = tuple(self.columns)
+        if self.time.ndim != 1 or self.values.shape != (len(self.time), len(self.columns)):
+            raise ValueError(
+                f"time {self.time.shape}, columns {len(self.columns)} and values {self.values.shape} do not fit"
+            )
+        if len(set(self.columns)) != len(self.columns):
+            raise ValueError("column names repeat")
+        if not np.isfinite(self.time).all() or (np.diff(self.time) <= 0).any():
+            raise ValueError("time must be finite and strictly increasing")
+
+    @property
+    def duration(self) -> float:
+        """Seconds from the first row to the last."""
+        return float(self.time[-1] - self.time[0]) if len(self.time) else 0.0
+
+    @property
+    def rate(self) -> float:
+        """Rows per second (median); 0 for fewer than two rows."""
+        return float(1.0 / np.median(np.diff(self.time))) if len(self.time) > 1 else 0.0
+
+    def column(self, name: str) -> np.ndarray:
+        """Samples (T,) of one column. Raises KeyError."""
+        try:
+            return self.values[:, self.columns.index(name)]
+        except ValueError:
+            raise KeyError(name) from None
+
+    def select(self, names: tuple[str, ...]) -> np.ndarray:
+        """Columns (T, len(names)) in the given order, NaN for those that the track lacks."""
+        out = np.full((len(self.time), len(names)), np.nan)
+        for i, name in enumerate(names):
+            if name in self.columns:
+                out[:, i] = self.values[:, self.columns.index(name)]
+        return out
+
+    def replace_columns(self, names: tuple[str, ...], values: np.ndarray) -> Track:
+        """The track with other values (T, len(names)) in the columns of these names; names that it lacks are left out."""
+        out = self.values.copy()
+        for i, name in enumerate(names):
+            if name in self.columns:
+                out[:, self.columns.index(name)] = values[:, i]
+        return replace(self, values=out)
+
+    def lost_rows(self) -> np.ndarray:
+        """(T,) bool: rows in which nothing was measured."""
+        return np.isnan(self.values).all(axis=1)
+
+
+@dataclass
+class Take:
+    """One recording: tracks by name on one clock. `notes` are sentences for the user about what reading it met; `sound`: the file that holds its sound, which
+    begins with its first row."""
+
+    name: str
+    tracks: dict[str, Track]
+    notes: list[str] = field(default_factory=list)
+    sound: Path | None = None
+
+    def weights(self) -> Track:
+        """The track of blendshape weights. Raises InnerfaceError if there is none, or none with a face in it."""
+        for track in self.tracks.values():
+            if track.kind == "weights":
+                if not len(track.time) or track.lost_rows().all():
+                    raise InnerfaceError(
+                        f"{self.name}: no row has a face in it; the camera never saw one: record again"
+                    )
+                return track
+        kinds = ", ".join(sorted({t.kind for t in self.tracks.values()})) or "nothing"
+        raise InnerfaceError(f"{self.name}: holds {kinds} but no blendshape weights; give a weights take")

@@ -1,0 +1,195 @@
+"""Simulated takes to learn from, made while the network learns: worker processes fill a store, and batches are drawn from it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from concurrent.futures import Future, ProcessPoolExecutor
+from dataclasses import dataclass
+from multiprocessing import get_context, parent_process
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import numpy as np
+
+from ...core.face.channels import ARKIT
+from ...core.face.face_model import IdentityModel, load_bundled
+from ...core.imu.layout import load_layout
+from ...core.imu.network import INPUTS_PER_SITE, SITE_COUNT, network_inputs
+from ...core.imu.simulation.examples import TrainingExample, random_effects, simulated_example
+from ...core.performance import augment
+from ...core.take import Track
+from .linear import BUNDLED_HEAD_SHARE, random_performance, real_takes
+
+_LOST_SITES_SHARE = 0.3  # of the windows lose one to three sites, as when a sensor dies
+_REAL_SHARE, _ADDED_ACTIONS_SHARE = (
+    0.4,
+    0.5,
+)  # of the performances are real ones, augmented; of those have actions added
+_VARIED_STYLE_SHARE = 0.7  # of all performances get another performer's habits
+_CAUSAL_SHARE = 0.3  # of the takes are calibrated as live ones
+
+
+@dataclass(frozen=True)
+class ExampleSource:
+    """What takes are made of. `ict`: the path of ICT-FaceKit's arrays or None; `real`: a folder of real takes or None; `seed`;
+    `generated`: whether generated performances take part (without, only real ones do); `live`: only calibrated as live."""
+
+    ict: Path | None
+    real: Path | None
+    seed: int
+    generated: bool = True
+    live: bool = False
+
+
+@dataclass(frozen=True)
+class TrainingSample:
+    """One take as a network learns from it: `inputs` (T, INPUTS), `weights` (T, 52), both float16; `use` (T,) the performance itself."""
+
+    inputs: np.ndarray
+    weights: np.ndarray
+    mask: np.ndarray
+
+
+def training_sample(simulated: TrainingExample) -> TrainingSample:
+    """An example as it is stored."""
+    sites = load_layout()
+    values = network_inputs(simulated.motion, sites.sites, sites.reference)
+    return TrainingSample(
+        values.astype(np.float16), simulated.weights[:, : len(ARKIT)].astype(np.float16), simulated.use
+    )
+
+
+_worker_state: dict[str, Any] = {}  # what a worker keeps from take to take
+
+
+def _initialise_worker(source: ExampleSource) -> None:
+    if hasattr(os, "nice"):
+        os.nice(5)
+    Thread(target=_exit_with_parent, daemon=True).start()
+    _worker_state["source"], _worker_state["faces"] = source, IdentityModel(source.ict) if source.ict else None
+    _worker_state["head"], _worker_state["real"] = load_bundled(), real_takes(source.real)
+
+
+def _exit_with_parent() -> None:
+    """A worker whose training was killed would wait for ever."""
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
+def _make_sample(number: int) -> TrainingSample | None:
+    source: ExampleSource = _worker_state["source"]
+    rng = np.random.default_rng([source.seed, number])
+    face = (
+        _worker_state["head"]
+        if _worker_state["faces"] is None or rng.uniform() < BUNDLED_HEAD_SHARE
+        else _worker_state["faces"].face(rng)
+    )
+    share = _REAL_SHARE if source.generated else 1.0
+    track: Track = random_performance(rng, _worker_state["real"], share, _ADDED_ACTIONS_SHARE)
+    if rng.uniform() < _VARIED_STYLE_SHARE:
+        track = augment.vary_style(track, rng)
+    causal = source.live or rng.uniform() < _CAUSAL_SHARE
+    simulated = simulated_example(track, face, load_layout(), random_effects(rng), rng, causal=bool(causal))
+    return None if simulated is None else training_sample(simulated)
+
+
+class SampleStore:
+    """Takes that batches are drawn from."""
+
+    def __init__(self, takes: list[TrainingSample] | None = None) -> None:
+        self.takes: list[TrainingSample] = takes or []
+
+    def batch(
+        self, size: int, length: int, ahead: int, rng: np.random.Generator
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Inputs (size, INPUTS, length), weights (size, 52, length) of the frames `ahead` before, and which of these count (size, length)."""
+        values = np.zeros((size, SITE_COUNT * INPUTS_PER_SITE, length), dtype=np.float32)
+        weights, mask = (
+            np.zeros((size, len(ARKIT), length), dtype=np.float32),
+            np.zeros((size, length), dtype=np.float32),
+        )
+        for k in range(size):
+            take = self.takes[int(rng.integers(len(self.takes)))]
+            start = int(rng.integers(max(len(take.inputs) - length, 0) + 1))
+            rows = take.inputs[start : start + length]
+            values[k, :, : len(rows)] = rows.T
+            first = max(start - ahead, 0)
+            truth, truth_mask = take.weights[first : start + length - ahead], take.mask[first : start + length - ahead]
+            offset = first - start + ahead
+            weights[k, :, offset : offset + len(truth)], mask[k, offset : offset + len(truth)] = truth.T, truth_mask
+            mask[k, :ahead] = 0.0  # the network has not seen what these frames were
+            if rng.uniform() < _LOST_SITES_SHARE:
+                for s in rng.choice(SITE_COUNT, int(rng.integers(1, 4)), replace=False):
+                    values[k, INPUTS_PER_SITE * s : INPUTS_PER_SITE * (s + 1)] = 0.0
+        return values, weights, mask
+
+
+class SampleSupply:
+    """A store of up to `capacity` simulated takes that worker processes fill, and renew while batches are drawn. Use as a context.
+
+    `reuse`: windows drawn per take before a further one is asked for: how hard the workers run beside the training. `first`: the number of
+    the first take to make, so that a run that goes on does not begin again with the same ones.
+    """
+
+    def __init__(
+        self,
+        source: ExampleSource,
+        capacity: int,
+        windows_per_take: float,
+        workers: int | None = None,
+        first_number: int = 0,
+    ) -> None:
+        self.source, self.capacity, self.windows_per_take = source, capacity, windows_per_take
+        self.workers = workers or max(os.cpu_count() or 1, 1)
+        self.store = SampleStore()
+        self.next_number, self.windows_drawn, self.next_slot = first_number, 0.0, 0
+        self.pending: list[Future[TrainingSample | None]] = []
+
+    def __enter__(self) -> SampleSupply:
+        for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):  # one thread a worker; read when it starts
+            os.environ[name] = "1"
+        self.pool = ProcessPoolExecutor(self.workers, get_context("spawn"), _initialise_worker, (self.source,))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.pool.shutdown(wait=False, cancel_futures=True)
+
+    def fill(self, count: int, progress: Callable[[float], None] = lambda _: None) -> None:
+        """Wait until `count` takes are there. Raises what a worker raised, and RuntimeError where hardly any take can be calibrated."""
+        first_number = self.next_number
+        while len(self.store.takes) < count:
+            self._submit(min(count - len(self.store.takes), 4 * self.workers) - len(self.pending))
+            self._add(self.pending.pop(0).result())
+            progress(len(self.store.takes) / count)
+            if self.next_number - first_number > 20 * count + 100:
+                raise RuntimeError("hardly any simulated take can be calibrated")
+
+    def batch(
+        self, size: int, length: int, ahead: int, rng: np.random.Generator
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """As `Store.batch`; now and then a take is renewed."""
+        self.windows_drawn += size
+        if self.windows_drawn > self.windows_per_take:
+            self._submit(min(int(self.windows_drawn / self.windows_per_take), 2 * self.workers - len(self.pending)))
+            self.windows_drawn %= self.windows_per_take
+        while self.pending and self.pending[0].done():
+            self._add(self.pending.pop(0).result())
+        return self.store.batch(size, length, ahead, rng)
+
+    def _submit(self, count: int) -> None:
+        for _ in range(count):
+            self.pending.append(self.pool.submit(_make_sample, self.next_number))
+            self.next_number += 1
+
+    def _add(self, sample: TrainingSample | None) -> None:
+        if sample is None:
+            return
+        if len(self.store.takes) < self.capacity:
+            self.store.takes.append(sample)
+        else:
+            self.store.takes[self.next_slot] = sample
+            self.next_slot = (self.next_slot + 1) % self.capacity

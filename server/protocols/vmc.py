@@ -1,0 +1,101 @@
+"""VMC (OSC over UDP): blend shapes and the head's bone, in and out. See docs/protocol.md."""
+
+from __future__ import annotations
+
+import math
+import struct
+
+import numpy as np
+from pythonosc import osc_bundle_builder, osc_message_builder
+
+from ...core.face.channels import ARKIT, pascal_case
+from ...core.numerics import quaternion as quat
+from .osc import parse_messages
+
+PORT = 39539
+_CHANNEL_BY_NAME = {name.lower(): name for name in ARKIT}
+
+
+class Receiver:
+    """Collects `/VMC/Ext/Blend/Val` until `Apply`; the head's bone gives its angles."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, float] = {}
+
+    def push(self, data: bytes) -> list[dict[str, float]]:
+        """Faces that were applied: weights and head angles by channel name."""
+        out = []
+        for address, args in parse_messages(data):
+            if address == "/VMC/Ext/Blend/Val" and len(args) >= 2 and isinstance(args[0], str):
+                name, value = _CHANNEL_BY_NAME.get(args[0].lower()), args[1]
+                if name is not None and isinstance(value, (int, float)) and math.isfinite(value):
+                    self.values[name] = min(max(float(value), -1.0), 2.0)
+            elif address == "/VMC/Ext/Bone/Pos" and len(args) >= 8 and args[0] == "Head":
+                self.values |= _head_angles(args[4:8])
+            elif address == "/VMC/Ext/Blend/Apply":
+                out.append(dict(self.values))
+        return out
+
+
+def _head_angles(xyzw: list) -> dict[str, float]:
+    """Head angles from a rotation in Unity's left-handed space (x to the performer's right): about x and the axes that mirroring x turns round."""
+    if not all(isinstance(v, (int, float)) and math.isfinite(v) and abs(v) < 1e3 for v in xyzw):
+        return {}
+    x, y, z, w = (float(v) for v in xyzw)
+    q = np.array([w, x, -y, -z])
+    norm = float(np.linalg.norm(q))
+    if norm < 1e-6:
+        return {}
+    yaw, pitch, roll = quat.to_euler_yxz(q / norm).tolist()
+    return {"headYaw": yaw, "headPitch": pitch, "headRoll": roll}
+
+
+def head_quaternion(yaw: float, pitch: float, roll: float) -> tuple[float, float, float, float]:
+    """The head's bone (x, y, z, w) in Unity's space for our angles."""
+    q = quat.multiply(quat.multiply(quat.about_axis(1, yaw), quat.about_axis(0, pitch)), quat.about_axis(2, roll))
+    return float(q[1]), 0.0 - float(q[2]), 0.0 - float(q[3]), float(q[0])  # no negative zeros
+
+
+class Encoder:
+    """A bundle of all blend shapes, the head's bone, and Apply. python-osc lays it out once; then only the numbers are written anew."""
+
+    def __init__(self, camel: bool = False, head: bool = True) -> None:
+        bundle = osc_bundle_builder.OscBundleBuilder(osc_bundle_builder.IMMEDIATELY)
+        for name in ARKIT:
+            bundle.add_content(_message("/VMC/Ext/Blend/Val", [name if camel else pascal_case(name), 0.0]))
+        bundle.add_content(_message("/VMC/Ext/Blend/Apply", []))
+        if head:
+            bundle.add_content(_message("/VMC/Ext/Bone/Pos", ["Head", *[0.0] * 6, 1.0]))
+        bundle.add_content(_message("/VMC/Ext/OK", [1]))
+        self.template = bytearray(bundle.build().dgram)
+        self.weight_offsets, self.bone_offset = _value_offsets(self.template, head)
+
+    def encode(self, weights: np.ndarray, angles: tuple[float, float, float]) -> bytes:
+        """A datagram of weights (52,) in ARKIT's order and yaw, pitch, roll in rad."""
+        for offset, value in zip(self.weight_offsets, np.asarray(weights, dtype=np.float64).tolist()):
+            struct.pack_into(">f", self.template, offset, value)
+        if self.bone_offset:
+            struct.pack_into(">4f", self.template, self.bone_offset, *head_quaternion(*angles))
+        return bytes(self.template)
+
+
+def _message(address: str, args: list):
+    builder = osc_message_builder.OscMessageBuilder(address)
+    for arg in args:
+        builder.add_arg(arg)
+    return builder.build()
+
+
+def _value_offsets(data: bytearray, head: bool) -> tuple[list[int], int]:
+    """Where the weights' floats and the bone's quaternion lie: a value ends its message."""
+    weight_offsets, bone_offset, offset = [], 0, 16
+    while offset < len(data):
+        size = int.from_bytes(data[offset : offset + 4], "big")
+        end = offset + 4 + size
+        address = bytes(data[offset + 4 : end]).split(b"\0")[0]
+        if address.endswith(b"Blend/Val"):
+            weight_offsets.append(end - 4)
+        elif address.endswith(b"Bone/Pos") and head:
+            bone_offset = end - 16
+        offset = end
+    return weight_offsets, bone_offset

@@ -1,0 +1,1 @@
+"""Takes written to disk while they happen."""

@@ -1,0 +1,108 @@
+"""What each stream becomes in a recording: tracks, columns, and what is kept beside them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ...core.face.channels import ARKIT, LIVE_LINK_FACE
+from ...core.face.neutral import Neutral
+from ...core.imu.calibration_state import META_KEY, CalibrationState
+from ...core.imu.signal import column_names
+from ..messages import BioSample, FaceSample, ImuSample
+from ..streams import Stream
+from .mcap_writer import McapWriter
+
+
+@dataclass
+class _StreamTally:
+    """Samples of a stream: lost ones before the recording, those that came, and per site those that held something."""
+
+    stream: Stream
+    lost_before: int
+    received: int
+    valid: np.ndarray
+
+    def loss(self) -> np.ndarray:
+        return 1 - self.valid / max(self.received + self.stream.counter.lost - self.lost_before, 1)
+
+
+class TakeRecorder(McapWriter):
+    """A take of a hub's streams. Times are on the hub's clock; `started`: the take's zero there; `worn`: the calibration that its sensors begin with."""
+
+    def __init__(
+        self,
+        path: Path,
+        start_time: float,
+        metadata: dict[str, str] | None = None,
+        calibration: CalibrationState | None = None,
+    ) -> None:
+        super().__init__(path, path.stem, start_time, metadata)
+        self.track_names: dict[tuple[str, str, str], str] = {}
+        self.calibration_meta = {} if calibration is None else {META_KEY: calibration.to_json()}
+        self.tallies: dict[tuple[str, ...], _StreamTally] = {}  # by the sites that come together
+
+    def loss_by_site(self) -> dict[str, float]:
+        """Per site, the share of the samples since the start that never came or held nothing of it."""
+        return {site: float(loss) for sites, tally in self.tallies.items() for site, loss in zip(sites, tally.loss())}
+
+    def put_neutral(self, neutral: Neutral, at: float) -> None:
+        """The camera's neutral was set."""
+        self.put("neutral", "neutral", ARKIT, {}, at, neutral.rest, {})
+
+    def put_imu(self, stream: Stream, message: ImuSample, at: float, arrival: float) -> None:
+        """A sample of a device's sensors, under the sites that they sit at."""
+        tally = self.tallies.setdefault(
+            stream.sites, _StreamTally(stream, stream.counter.lost, 0, np.zeros(len(stream.sites)))
+        )
+        tally.received += 1
+        tally.valid += message.rotation[:, 0] == message.rotation[:, 0]
+        meta = self.calibration_meta | {
+            "acceleration": "linear" if message.linear else "specific_force",
+            "device": message.device,
+        }
+        meta |= {"up": message.up} if message.up else {}
+        values = np.concatenate([message.rotation, message.acceleration], axis=1).ravel()
+        extra = self._arrival_fields(arrival, device_time=message.time, sequence=message.sequence, sync=message.sync)
+        if message.gyro is not None:
+            extra["gyro"] = np.round(message.gyro, 4).tolist()
+        self.put(
+            self._track_name(stream, "imu", message.substream),
+            "imu",
+            column_names(stream.sites),
+            meta,
+            at,
+            values,
+            extra,
+        )
+
+    def put_face(self, stream: Stream, message: FaceSample, at: float, arrival: float) -> None:
+        """A camera's face; none at all where it sees none."""
+        values = np.array([message.values.get(c, np.nan) for c in LIVE_LINK_FACE])
+        extra = self._arrival_fields(arrival, device_time=message.time)
+        self.put(
+            self._track_name(stream, "weights"), "weights", LIVE_LINK_FACE, {"device": stream.device}, at, values, extra
+        )
+
+    def put_bio(self, stream: Stream, message: BioSample, at: float) -> None:
+        """Samples of biosignals, the last one taken at `at` (`Stream.steady`)."""
+        track, count = self._track_name(stream, "biosignal"), len(message.values)
+        for k, row in enumerate(message.values):
+            when = at - (count - 1 - k) / message.rate
+            self.put(track, "biosignal", message.columns, {"unit": "uV", "rate_hz": repr(message.rate)}, when, row, {})
+
+    def _arrival_fields(self, arrival: float, **fields: Any) -> dict[str, Any]:
+        return {"arrival": round(arrival - self.start_time, 6)} | {k: v for k, v in fields.items() if v is not None}
+
+    def _track_name(self, stream: Stream, kind: str, substream: str = "") -> str:
+        """A stream's track: of the plain kind for the first, of its own for others, and always the same."""
+        key = (stream.source, stream.device, kind + substream)
+        if key not in self.track_names:
+            name = kind if kind not in self.track_names.values() else f"{kind} {stream.device} {substream}".rstrip()
+            self.track_names[key] = (
+                name if name not in self.track_names.values() else f"{name} {len(self.track_names) + 1}"
+            )
+        return self.track_names[key]

@@ -1,0 +1,47 @@
+"""Which of a board's inputs sit at the ear: `channels=1+2,names=lower+front`. The others are open, hum, and are not wanted in takes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from ...core.errors import InnerfaceError
+from ..messages import BioSample
+
+
+@dataclass(frozen=True)
+class BoardInputs:
+    """`numbers`: of inputs, from 1, all where none are given; `names`: what they are called, by the board where none are given."""
+
+    numbers: tuple[int, ...] = ()
+    names: tuple[str, ...] = ()
+
+    def check(self, count: int) -> None:
+        """Raises InnerfaceError for what a board of `count` inputs has not."""
+        invalid = [n for n in self.numbers if not 1 <= n <= count]
+        if invalid:
+            raise InnerfaceError(f"channels: there is no input {invalid[0]}; the board has 1 to {count}")
+        selected_count = len(self.numbers) or count
+        if self.names and len(self.names) != selected_count:
+            raise InnerfaceError(
+                f"names: {len(self.names)} for {selected_count} inputs; give one each, such as channels=1+2,names=lower+front"
+            )
+
+    def select(self, message: BioSample) -> BioSample:
+        """The chosen inputs, under their names."""
+        if not self.numbers and not self.names:
+            return message
+        index = [n - 1 for n in self.numbers] or list(range(len(message.columns)))
+        return replace(
+            message, columns=self.names or tuple(message.columns[k] for k in index), values=message.values[:, index]
+        )
+
+
+def parse_inputs(channels: str, names: str) -> BoardInputs:
+    """From `1+2` and `lower+front`, each "" for all and as they are. Raises InnerfaceError."""
+    numbers = [n.strip() for n in channels.split("+") if n.strip()]
+    if not all(n.isdecimal() for n in numbers) or len(set(numbers)) != len(numbers):
+        raise InnerfaceError(f"channels={channels}: give the numbers of inputs, such as channels=1+2")
+    input_names = tuple(n.strip() for n in names.split("+") if n.strip())
+    if len(set(input_names)) != len(input_names):
+        raise InnerfaceError(f"names={names}: two are alike; give each input a name of its own")
+    return BoardInputs(tuple(map(int, numbers)), input_names)

@@ -1,0 +1,118 @@
+"""Another bridge as a source: its faces, by WebSocket (docs/protocol.md). It may run on another computer, with devices that this one cannot have."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+from ...core.errors import InnerfaceError
+from ...core.face.channels import OUTPUT_CHANNELS
+from ..frame import Frame, decode_face
+from ..hub import Hub
+from ..messages import DeviceInfo, FaceSample
+
+_RETRY_S = 1.0
+_MAX_MESSAGE_BYTES = 1 << 20
+
+
+class RemoteBridge:
+    """`address`: ws://HOST:PORT, as `innerface serve` prints it; `token`: what it asks for."""
+
+    name = "bridge"
+
+    def __init__(self, address: str, token: str = "") -> None:
+        parsed = urlsplit(address if "//" in address else f"ws://{address}")
+        try:
+            port = parsed.port
+        except ValueError:
+            port = None
+        if parsed.scheme not in ("ws", "http", "wss", "https") or not parsed.hostname or port is None:
+            raise InnerfaceError(f"bridge: '{address}' is no address; give ws://HOST:PORT as innerface serve prints it")
+        scheme = "wss" if parsed.scheme in ("wss", "https") else "ws"
+        host = f"[{parsed.hostname}]" if ":" in parsed.hostname else parsed.hostname
+        self.address = f"{scheme}://{host}:{port}/"
+        query = parsed.query.partition("token=")[2].partition("&")[0]
+        self.url = self.address + (f"?token={quote(token, safe='')}" if token else f"?token={query}" if query else "")
+        self.task: asyncio.Task[None] | None = None
+        self.socket: Any = None
+
+    async def start(self, hub: Hub) -> None:
+        """Begin to connect; where nobody answers, again and again."""
+        self.task = hub.loop.create_task(self._run(hub))
+        self.task.add_done_callback(hub.on_task_done)
+
+    async def stop(self) -> None:
+        """Hang up."""
+        if self.task is not None:
+            self.task.cancel()
+            await asyncio.gather(self.task, return_exceptions=True)
+
+    def prompt(self, action: str) -> None:
+        """Calibrate there."""
+        if action in ("calibrate", "recentre"):
+            self._send_command(action)
+
+    def _send_command(self, command: str) -> None:
+        if self.socket is not None:
+            task = asyncio.get_running_loop().create_task(self._send_request({"command": command}))
+            task.add_done_callback(lambda t: t.cancelled() or t.exception())
+
+    async def _send_request(self, request: dict[str, Any]) -> None:
+        if self.socket is not None:
+            await self.socket.send(json.dumps({"id": 1} | request))
+
+    async def _run(self, hub: Hub) -> None:
+        from websockets.asyncio.client import connect
+        from websockets.exceptions import InvalidStatus, WebSocketException
+
+        while True:
+            problem = ""
+            try:
+                async with connect(
+                    self.url, proxy=None, compression=None, max_size=_MAX_MESSAGE_BYTES, open_timeout=5, close_timeout=1
+                ) as self.socket:
+                    await self._send_request({"command": "subscribe", "streams": ["face"]})
+                    hub.receive(self.name, DeviceInfo(self.address, name="another bridge"))
+                    async for message in self.socket:
+                        self._handle_message(hub, message)
+            except InvalidStatus as error:
+                problem = (
+                    "asks for its token"
+                    if error.response.status_code == 401
+                    else f"refuses ({error.response.status_code})"
+                )
+            except (OSError, TimeoutError, WebSocketException) as error:
+                problem = f"does not answer ({type(error).__name__}); is innerface serve running there?"
+            finally:
+                self.socket = None
+            if problem:
+                hub.receive(
+                    self.name, DeviceInfo(self.address, name="another bridge", problem=f"{self.address} {problem}")
+                )
+            await asyncio.sleep(_RETRY_S)
+
+    def _handle_message(self, hub: Hub, message: Any) -> None:
+        if isinstance(message, bytes):
+            frame = decode_face(message)
+            if frame is not None:
+                hub.receive(self.name, to_face_sample(self.address, frame))
+            return
+        try:
+            reply = json.loads(message)
+            if reply.get("ok") is False:
+                hub.note(f"{self.address}: {str(reply.get('error'))[:300]}")
+        except (ValueError, AttributeError, RecursionError):
+            pass  # not for us
+
+    def describe(self) -> str:
+        """Where."""
+        return f"faces of the bridge at {self.address}"
+
+
+def to_face_sample(device: str, frame: Frame) -> FaceSample:
+    """A frame as a message: none at all where it was not measured."""
+    if not frame.seen:
+        return FaceSample(device, {}, frame.time)
+    return FaceSample(device, {c: float(v) for c, v in zip(OUTPUT_CHANNELS, frame.values) if v == v}, frame.time)

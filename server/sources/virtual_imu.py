@@ -1,0 +1,246 @@
+"""The virtual device: a simulated performer whose simulated sensors really send packets, over UDP or a serial line, with loss, jitter and pauses.
+
+It is what newcomers try first. It relaxes, nods and shakes the head, and then performs, over and over. Simulated, and it says so.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ...core import formats, performance
+from ...core.errors import InnerfaceError
+from ...core.face.channels import ARKIT
+from ...core.face.face_model import load_bundled
+from ...core.imu.quality import ACTIONS
+from ...core.imu.signal import ImuSignal, from_track, merge_tracks
+from ...core.imu.simulation.effects import PRESETS
+from ...core.imu.simulation.simulate import simulate
+from ...core.take import Track
+from ..addresses import LOOPBACK
+from ..hub import Hub
+from ..messages import ImuSample
+from ..protocols import cobs, device
+from .serial_port import SerialDeviceSource
+from .udp import DeviceSource
+
+DEVICE_ID = 0x51CE
+
+
+@dataclass(frozen=True)
+class VirtualImuOptions:
+    """How the virtual device behaves. `loss`: share of packets; `jitter_ms`: by which packets are held up (standard deviation; their order may change);
+    `disconnect` (every s, for s): it vanishes now and then; `rate` Hz; `drift_ppm` of its clock; `gyro`: sends rates as well; `serial`: over a
+    pseudo-terminal instead of UDP; `seed`; `preset` of its sensors."""
+
+    loss: float = 0.0
+    jitter_ms: float = 0.0
+    disconnect: tuple[float, float] = (math.inf, 0.0)
+    rate: float = 100.0
+    drift_ppm: float = 80.0
+    gyro: bool = False
+    serial: bool = False
+    seed: int = 7
+    preset: str = "studio"
+
+
+class VirtualImu:
+    """A device and the source that hears it, in one; only bytes pass between them."""
+
+    name = "virtual"
+
+    def __init__(self, take: str | Path | None = None, options: VirtualImuOptions | None = None) -> None:
+        self.take, self.options = take, options or VirtualImuOptions()
+        h = self.options
+        if not (
+            0 <= h.loss < 1
+            and 0 <= h.jitter_ms <= 500
+            and 10 <= h.rate <= 400
+            and abs(h.drift_ppm) <= 1000
+            and h.seed >= 0
+        ):
+            raise InnerfaceError(
+                "virtual: loss is a share below 1, jitter up to 500 ms, rate 10 to 400 Hz, drift up to 1000 ppm, seed from 0"
+            )
+        if h.preset not in PRESETS:
+            raise InnerfaceError(f"virtual: preset={h.preset}: give one of {', '.join(PRESETS)}")
+        if not h.disconnect[0] > h.disconnect[1] >= 0:
+            raise InnerfaceError("virtual: disconnect=EVERY:FOR, in seconds, such as 20:3")
+        self.receiver: DeviceSource | SerialDeviceSource | None = None
+        self.task: asyncio.Task[None] | None = None
+        self.sent = self.dropped = 0
+        self.pty_master: int | None = None
+        self.performance_start = 0
+        self.prompt_rows: dict[str, int] = {}
+        self.prompted_row: int | None = None
+
+    async def start(self, hub: Hub) -> None:
+        """Simulate the performance, open the line and begin to send. Raises InnerfaceError."""
+        self.signal, self.performance_start, self.prompt_rows = await asyncio.to_thread(self._simulate)
+        if self.options.serial:
+            try:
+                import pty
+                import tty
+            except ImportError:
+                raise InnerfaceError("virtual: this system has no pseudo-terminals; leave 'serial' away") from None
+            self.pty_master, slave = pty.openpty()
+            tty.setraw(slave)
+            os.set_blocking(self.pty_master, False)
+            self.receiver = SerialDeviceSource(os.ttyname(slave))
+        else:
+            self.receiver = DeviceSource(LOOPBACK, 0)
+        self.receiver.name = self.name
+        await self.receiver.start(hub)
+        self.task = hub.loop.create_task(self._send())
+
+    def _simulate(self) -> tuple[ImuSignal, int, dict[str, int]]:
+        """What the sensors feel, the first row of the performance itself, which is what is repeated, and the rows at which it does what it may be asked for."""
+        h = self.options
+        if self.take is None:
+            truth: Track = performance.demo_performance(h.seed).weights()
+        else:
+            take = formats.read_take(self.take)
+            sensors = [t for t in take.tracks.values() if t.kind == "imu" and len(t.time)]
+            if sensors:
+                return merge_tracks(sensors), 0, {}
+            truth = take.weights()
+        effects = replace(PRESETS[h.preset], rate_hz=h.rate)
+        extended, times = _prepend_actions(truth)
+        signal = from_track(simulate(extended, load_bundled(), self._layout(), effects, h.seed).tracks["imu"])
+        rows = {action: int(np.searchsorted(signal.time, at)) for action, at in times.items()}
+        return signal, int(np.searchsorted(signal.time, truth.time[0])), {"calibrate": 0} | rows
+
+    def prompt(self, action: str) -> None:
+        """Do what is asked: `calibrate` (relax, nod, shake) or an action of the check; then go on performing. Recorded sensors cannot."""
+        self.prompted_row = self.prompt_rows.get(action, self.prompted_row)
+
+    def _layout(self) -> Any:
+        from ...core.imu.layout import load_layout
+
+        return load_layout()
+
+    async def stop(self) -> None:
+        """Stop sending and close the line."""
+        if self.task is not None:
+            self.task.cancel()
+            await asyncio.gather(self.task, return_exceptions=True)
+        if self.receiver is not None:
+            await self.receiver.stop()
+        if self.pty_master is not None:
+            os.close(self.pty_master)
+            self.pty_master = None
+
+    async def _send(self) -> None:
+        loop, h, rng = asyncio.get_running_loop(), self.options, np.random.default_rng(self.options.seed)
+        sites = self._layout().sites
+        keys = tuple(str(sites.index(s)) for s in self.signal.sites if s in sites)
+        columns = [k for k, s in enumerate(self.signal.sites) if s in sites]
+        rotation, acceleration, step = (
+            self.signal.rotation[:, columns],
+            self.signal.acceleration[:, columns],
+            1 / h.rate,
+        )
+        if self.take is not None and self.performance_start == 0:
+            step = float(np.median(np.diff(self.signal.time)))
+        socket: Any = None
+        if not h.serial:
+            assert isinstance(self.receiver, DeviceSource)
+            socket = (
+                await loop.create_datagram_endpoint(
+                    asyncio.DatagramProtocol, remote_addr=(self.receiver.host, self.receiver.port)
+                )
+            )[0]
+        self._write(
+            socket, device.encode_hello(DEVICE_ID, "virtual device (simulated)", "1", tuple(int(k) for k in keys))
+        )
+        start_time, row, sequence = loop.time(), 0, 0
+        previous = rotation[0]
+        action_ends = {*self.prompt_rows.values()} - {0}  # where each action begins, the one before ends
+        try:
+            while True:
+                at = sequence * step  # on the hub's clock; the device's own runs otherwise
+                await asyncio.sleep(max(start_time + at - loop.time(), 0.0))
+                gyro = _angular_rates(previous, rotation[row], step) if h.gyro else None
+                previous = rotation[row]
+                device_time = 100.0 + at * (1 + h.drift_ppm * 1e-6)
+                packet = ImuSample(
+                    f"{DEVICE_ID:04x}",
+                    keys,
+                    rotation[row],
+                    acceleration[row],
+                    device_time,
+                    sequence,
+                    self.signal.linear,
+                    self.signal.up,
+                    gyro,
+                    battery=3.9,
+                )
+                sequence, row = sequence + 1, row + 1
+                if row == len(rotation) or row in action_ends:
+                    row = self.performance_start
+                if self.prompted_row is not None:
+                    row, self.prompted_row = self.prompted_row, None
+                if rng.uniform() < h.loss or at % h.disconnect[0] > h.disconnect[0] - h.disconnect[1]:
+                    self.dropped += 1
+                    continue
+                self.sent += 1
+                data = device.encode(packet)
+                if h.jitter_ms:
+                    loop.call_later(abs(rng.normal(0, h.jitter_ms)) * 1e-3, self._write, socket, data)
+                else:
+                    self._write(socket, data)
+        finally:
+            if socket is not None:
+                socket.close()
+
+    def _write(self, socket: Any, data: bytes) -> None:
+        if socket is not None:
+            if not socket.is_closing():
+                socket.sendto(data)
+        elif self.pty_master is not None:
+            try:
+                os.write(self.pty_master, cobs.encode(data) + b"\0")
+            except BlockingIOError:
+                self.dropped += 1  # nobody reads the line
+
+    def describe(self) -> str:
+        """What is simulated."""
+        description = f"the take {self.take}" if self.take else f"a made-up performance (seed {self.options.seed})"
+        return f"a simulated performer with simulated sensors, {description}, over {'a serial line' if self.options.serial else 'UDP'}"
+
+
+_ACTION_S = 4.0  # rise, hold, and fall
+
+
+def _prepend_actions(truth: Track) -> tuple[Track, dict[str, float]]:
+    """The performance with the actions of the check before it, and when each of them begins."""
+    rate = max(truth.rate, 30.0)
+    rest = np.nanmin(truth.values, axis=0)
+    rest[[k for k, c in enumerate(truth.columns) if c not in ARKIT]] = 0.0
+    envelope = np.interp(np.arange(0, _ACTION_S, 1 / rate), [0.0, 0.4, 3.3, 3.8], [0.0, 1.0, 1.0, 0.0])
+    rows, times = [], {}
+    begin = float(truth.time[0]) - len(ACTIONS) * len(envelope) / rate
+    for k, (action, apex) in enumerate(ACTIONS.items()):
+        times[action] = begin + k * len(envelope) / rate
+        target = rest.copy()
+        for channel, value in apex.items():
+            if channel in truth.columns:
+                target[truth.columns.index(channel)] = value
+        rows.append(rest + envelope[:, None] * (target - rest))
+    time = begin + np.arange(len(ACTIONS) * len(envelope)) / rate
+    return Track(
+        "weights", np.concatenate([time, truth.time]), truth.columns, np.concatenate([*rows, truth.values]), truth.meta
+    ), times
+
+
+def _angular_rates(previous: np.ndarray, current: np.ndarray, step: float) -> np.ndarray:
+    """Angular rates (S, 3) rad/s in the sensors' frames."""
+    from ...core.numerics import quaternion as quat
+
+    return np.nan_to_num(quat.to_rotvec(quat.multiply(quat.conjugate(previous), current)) / step)

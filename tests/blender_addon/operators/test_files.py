@@ -1,0 +1,131 @@
+import innerface.blender_addon.character.face
+import innerface.blender_addon.operators.base
+import innerface.blender_addon.operators.files
+import innerface.blender_addon.ui.face_panels
+import innerface.core.face.face_model
+import innerface.core.formats
+import innerface.core.imu.layout
+import innerface.core.imu.model
+import innerface.core.imu.simulation.effects
+import innerface.core.imu.simulation.simulate
+import innerface.core.performance
+import numpy as np
+import pytest
+
+
+def test_registering_twice_in_a_row_leaves_nothing_behind(addon):
+    import os
+
+    if os.environ.get("INNERFACE_ZIP"):
+        name = "bl_ext.user_default.innerface"
+        addon.ops.preferences.addon_disable(module=name)
+        assert not hasattr(addon.types, "INNERFACE_PT_face")
+        addon.ops.preferences.addon_enable(module=name)
+    else:
+        package = __import__("innerface")
+        package.unregister()
+        assert not hasattr(addon.types, "INNERFACE_PT_face") and not hasattr(addon.types.Scene, "innerface")
+        package.register()
+    assert hasattr(addon.types, "INNERFACE_PT_face")
+
+
+def test_an_animator_adds_a_head_keys_a_take_and_exports_it(scene, addon, tmp_path):
+    take = innerface.core.performance.demo_performance(1)
+    innerface.core.formats.write_take(take, tmp_path / "song.csv")
+    assert addon.ops.innerface.add_head() == {"FINISHED"}
+    assert addon.ops.innerface.key_takes(filepath=str(tmp_path / "song.csv"), fewer=True) == {"FINISHED"}
+    obj = addon.context.active_object
+    assert obj.data.shape_keys.animation_data.action.name.startswith("song")
+    for kind in ("fbx", "glb"):
+        assert addon.ops.innerface.export(filepath=str(tmp_path / f"face.{kind}"), kind=kind) == {"FINISHED"}
+        assert (tmp_path / f"face.{kind}").stat().st_size > 100_000
+
+
+def test_a_sensor_take_becomes_animation_like_any_other(scene, addon, tmp_path):
+    simulate, presets = innerface.core.imu.simulation.simulate.simulate, innerface.core.imu.simulation.effects.PRESETS
+    truth = innerface.core.performance.demo_performance(1).weights()
+    take = simulate(
+        truth,
+        innerface.core.face.face_model.load_bundled(),
+        innerface.core.imu.layout.load_layout(),
+        presets["clean"],
+        1,
+    )
+    innerface.core.formats.write_take(take, tmp_path / "worn.imu.csv")
+    addon.ops.innerface.add_head()
+    assert innerface.core.imu.model.load()[1] == []  # ONNX Runtime is bundled: the linear model need not stand in
+    assert addon.ops.innerface.key_takes(filepath=str(tmp_path / "worn.imu.csv")) == {"FINISHED"}
+    jaw = addon.context.active_object.data.shape_keys.key_blocks["jawOpen"]
+    rows = [k for k, t in enumerate(truth.time) if k % 25 == 0]  # every tenth frame, and the preamble before
+    first = scene.frame_start + 24 * (truth.time[0] - take.tracks["imu"].time[0])
+    seen = []
+    for k in rows:
+        scene.frame_set(round(first + 24 * (truth.time[k] - truth.time[0])))
+        seen.append(jaw.value)
+    assert np.corrcoef(seen, truth.column("jawOpen")[rows])[0, 1] > 0.9
+
+
+def test_several_takes_become_several_actions_and_the_first_one_plays(scene, addon, tmp_path):
+    for seed, name in ((1, "one"), (2, "two")):
+        innerface.core.formats.write_take(innerface.core.performance.demo_performance(seed), tmp_path / f"{name}.csv")
+    addon.ops.innerface.add_head()
+    addon.ops.innerface.key_takes(directory=str(tmp_path), files=[{"name": "one.csv"}, {"name": "two.csv"}])
+    assert {"one", "two"} == {a.name.split(" ")[0] for a in addon.data.actions}
+    assert addon.context.active_object.data.shape_keys.animation_data.action.name.startswith("one")
+
+
+def test_a_mistake_is_one_line_and_changes_nothing(scene, addon, tmp_path):
+    (tmp_path / "bad.csv").write_text("time,jawOpen\n0,abc\n")
+    addon.ops.innerface.add_head()
+    with pytest.raises(RuntimeError, match=r"line 2, column jawOpen"):
+        addon.ops.innerface.key_takes(filepath=str(tmp_path / "bad.csv"))
+    assert not addon.data.actions
+    with pytest.raises(RuntimeError, match="no such file"):
+        addon.ops.innerface.key_takes(filepath=str(tmp_path / "none.csv"))
+
+
+def test_keying_without_a_face_says_what_is_missing(scene, addon, tmp_path):
+    innerface.core.formats.write_take(innerface.core.performance.demo_performance(1), tmp_path / "song.csv")
+    with pytest.raises(RuntimeError, match="shape keys"):
+        addon.ops.innerface.key_takes(filepath=str(tmp_path / "song.csv"))
+
+
+def test_the_active_object_chooses_among_several_faces(scene, addon):
+    addon.ops.innerface.add_head()
+    first = addon.context.active_object
+    addon.ops.innerface.add_head()
+    second = addon.context.active_object
+    face, panels = innerface.blender_addon.character.face, innerface.blender_addon.ui.face_panels
+    assert face.active_face(addon.context).meshes[0].object == second
+    addon.context.view_layer.objects.active = first
+    assert face.active_face(addon.context).meshes[0].object == first
+    addon.context.view_layer.objects.active = None
+    assert panels.panel_face(addon.context)[0] is None
+
+
+def test_keying_a_take_is_one_undo_step_away(addon):
+    assert "UNDO" in addon.types.INNERFACE_OT_key_takes.bl_options
+    assert "UNDO" in addon.types.INNERFACE_OT_add_head.bl_options
+    assert "UNDO" in addon.types.INNERFACE_OT_add_flame.bl_options
+
+
+def test_an_export_never_replaces_a_file_of_another_name(addon):
+    ending = innerface.blender_addon.operators.files._with_extension
+    assert ending("/x/song.take2", "glb").name == "song.take2.glb"
+    assert ending("/x/song.fbx", "glb").name == "song.glb"
+    assert ending("/x/song.GLB", "glb").name == "song.glb"
+
+
+def test_an_export_without_a_name_is_told_in_one_line(scene, addon):
+    addon.ops.innerface.add_head()
+    with pytest.raises(RuntimeError, match="no file was named"):
+        addon.ops.innerface.export(kind="glb")
+
+
+def test_a_dialog_that_is_cancelled_before_any_work_ends_without_a_mistake():
+    import bpy
+
+    class Asked(innerface.blender_addon.operators.base.BackgroundOperator):
+        """As the import dialog: Blender calls `cancel` without having begun."""
+
+    Asked().cancel(bpy.context)

@@ -1,0 +1,162 @@
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from innerface.core.face.channels import ARKIT
+from innerface.server.protocols import cyton, ifacialmocap, osc, vmc
+
+
+def test_recorded_frames_hold_all_52_shapes(frames):
+    assert len(frames) == 3
+    for frame in frames:
+        got = ifacialmocap.parse(frame)
+        assert set(ARKIT) <= set(got) and {"headYaw", "headPitch", "headRoll", "leftEyeYaw", "rightEyePitch"} <= set(
+            got
+        )
+        assert all(-1 <= got[c] <= 1.5 for c in ARKIT) and all(abs(v) < math.pi for v in got.values())
+
+
+def test_every_name_of_the_app_is_known(table):
+    for arkit, other in table("names_ifacialmocap.csv"):
+        if arkit:
+            assert ifacialmocap.parse(f"{other}-50|=head#0,0,0,0,0,0|".encode()).get(arkit) == 0.5
+
+
+def test_values_are_shares_angles_are_radians_and_left_is_left():
+    got = ifacialmocap.parse(b"jawOpen-37|mouthSmile_L-80|mouthLeft-20|=head#10,-20,5,0,0,0|leftEye#3,4,0|")
+    assert got["jawOpen"] == 0.37 and got["mouthSmileLeft"] == 0.8 and got["mouthLeft"] == 0.2
+    assert got["headPitch"] == pytest.approx(math.radians(10)) and got["headYaw"] == pytest.approx(math.radians(-20))
+    assert got["leftEyeYaw"] == pytest.approx(-math.radians(4)) and got["leftEyePitch"] == pytest.approx(
+        math.radians(3)
+    )
+
+
+def test_negative_values_of_version_two_are_kept():
+    assert ifacialmocap.parse(b"jawOpen&-3|browInnerUp&12|=head#0,0,0,0,0,0|") == pytest.approx(
+        {"jawOpen": -0.03, "browInnerUp": 0.12, "headPitch": 0, "headYaw": 0, "headRoll": 0}
+    )
+
+
+def test_a_lost_face_is_told_and_other_text_is_none():
+    assert ifacialmocap.parse(b"jawOpen-37|trackingStatus-0|=head#0,0,0,0,0,0|") == {}
+    assert ifacialmocap.parse(b"hello world this is no frame") is None and ifacialmocap.parse(b"\xff" * 40) is None
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.data())
+def test_mutated_text_never_raises(frames, data):
+    raw = bytearray(frames[data.draw(st.integers(0, 2))])
+    for _ in range(data.draw(st.integers(1, 8))):
+        raw[data.draw(st.integers(0, len(raw) - 1))] = data.draw(st.integers(0, 255))
+    got = ifacialmocap.parse(bytes(raw))
+    assert got is None or all(math.isfinite(v) for v in got.values())
+
+
+def test_documented_vmc_packets_are_read(vector):
+    assert osc.parse_messages(vector("osc_vmc_blend_val")) == [("/VMC/Ext/Blend/Val", ["JawOpen", 0.5])]
+    assert osc.parse_messages(vector("osc_vmc_bundle"))[-1] == ("/VMC/Ext/Blend/Apply", [])
+    assert osc.parse_messages(vector("osc_facecap"))[0] == ("/W", [24, 0.5])
+    receiver = vmc.Receiver()
+    assert receiver.push(vector("osc_vmc_blend_val")) == [] and receiver.push(vector("osc_vmc_blend_apply")) == [
+        {"jawOpen": 0.5}
+    ]
+    assert receiver.push(vector("osc_vmc_bundle")) == [{"jawOpen": 0.5, "eyeBlinkLeft": 1.0}]
+    assert receiver.push(vector("osc_vmc_bone_head_identity")) == [] and receiver.values["headYaw"] == 0
+
+
+def test_messages_go_out_as_the_standards_bytes(vector):
+    data = vmc.Encoder(head=False).encode(np.array([0.5 if c == "jawOpen" else 0.0 for c in ARKIT]), (0, 0, 0))
+    assert (
+        data.startswith(b"#bundle\0\0\0\0\0\0\0\0\x01")
+        and vector("osc_vmc_blend_val") in data
+        and vector("osc_vmc_blend_apply") in data
+    )
+    assert vector("osc_vmc_bone_head_identity") in vmc.Encoder().encode(np.zeros(52), (0, 0, 0))
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.lists(st.floats(0, 1, width=32), min_size=52, max_size=52), st.booleans(), st.tuples(*[st.floats(-1.2, 1.2)] * 3)
+)
+def test_a_face_survives_the_way_out_and_in(weights, camel, angles):
+    (got,) = (r := vmc.Receiver()).push(vmc.Encoder(camel).encode(np.array(weights), angles))
+    assert [got[c] for c in ARKIT] == weights
+    assert (r.values["headYaw"], r.values["headPitch"], r.values["headRoll"]) == pytest.approx(angles, abs=1e-5)
+
+
+def test_the_head_turns_the_way_unity_has_it():
+    """Unity is left-handed with x to the performer's right: a turn to the performer's left is about y, negative; chin down about x, positive."""
+    x, y, z, w = vmc.head_quaternion(0.4, 0.0, 0.0)
+    assert y == pytest.approx(-math.sin(0.2)) and w == pytest.approx(math.cos(0.2)) and x == z == 0
+    assert vmc.head_quaternion(0.0, 0.4, 0.0)[0] == pytest.approx(math.sin(0.2))
+
+
+_TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=12)
+_ARGUMENT = st.one_of(
+    st.integers(-(2**31), 2**31 - 1),
+    st.floats(width=32, allow_nan=False),
+    _TEXT,
+    st.booleans(),
+    st.none(),
+    st.binary(min_size=1, max_size=9),
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(
+        st.tuples(st.from_regex(r"/[a-z/]{0,12}", fullmatch=True), st.lists(_ARGUMENT, max_size=6)),
+        min_size=1,
+        max_size=5,
+    )
+)
+def test_what_python_osc_writes_is_read(sent):
+    from pythonosc import osc_bundle_builder, osc_message_builder
+
+    bundle = osc_bundle_builder.OscBundleBuilder(osc_bundle_builder.IMMEDIATELY)
+    for address, args in sent:
+        builder = osc_message_builder.OscMessageBuilder(address)
+        for arg in args:
+            builder.add_arg(arg)
+        bundle.add_content(builder.build())
+    assert osc.parse_messages(bundle.build().dgram) == [(address, list(args)) for address, args in sent]
+
+
+def test_bundles_within_bundles_end_somewhere():
+    data = b"/a\0\0,\0\0\0"
+    for _ in range(50):
+        data = b"#bundle\0" + bytes(7) + b"\1" + len(data).to_bytes(4, "big") + data
+    assert osc.parse_messages(data) == []
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.binary(max_size=400))
+def test_random_osc_never_raises(data):
+    receiver = vmc.Receiver()
+    for start in (
+        b"",
+        b"/VMC/Ext/Blend/Val\0\0,sf\0",
+        b"#bundle\0\0\0\0\0\0\0\0\1\0\0\0\x20/",
+        b"/VMC/Ext/Bone/Pos\0\0\0,sfffffff\0\0\0Head\0\0\0\0",
+    ):
+        for face in receiver.push(start + data):
+            assert all(math.isfinite(v) for v in face.values())
+
+
+def test_a_cyton_frame_is_read_as_documented(vector):
+    (sample,) = cyton.Reader().push(vector("cyton"))
+    assert sample.counter == 42 and sample.stop_code == 0
+    assert np.abs(sample.microvolts / (4.5 / 24 / (2**23 - 1) * 1e6) - (np.arange(8) - 4) * 100_000).max() < 1e-6
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.binary(max_size=90), st.integers(1, 50))
+def test_frames_are_found_again_after_noise_however_the_line_cuts_them(vector, noise, size):
+    frame = vector("cyton")
+    line = frame * 2 + bytes(b for b in noise if b != 0xA0) + frame * 3
+    reader, got = cyton.Reader(), []
+    for k in range(0, len(line), size):
+        got += reader.push(line[k : k + size])
+    assert [s.counter for s in got].count(42) >= 5 and len(reader.buffer) < 4096

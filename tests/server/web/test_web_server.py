@@ -1,0 +1,312 @@
+"""The door: control in JSON, faces in bytes, and who may come in."""
+
+import asyncio
+import http.client
+import json
+import time
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from innerface.core.errors import InnerfaceError
+from innerface.server.frame import Frame, decode_face
+from innerface.server.hub import Hub, Options
+from innerface.server.messages import FaceSample, ImuSample
+from innerface.server.web.web_server import WebServer, _is_allowed_host, is_loopback
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+
+from ..conftest import until
+
+
+class Caller:
+    """A client that asks and is answered."""
+
+    def __init__(self, socket):
+        self.socket, self.number = socket, 0
+
+    async def ask(self, command, **more):
+        self.number += 1
+        await self.socket.send(json.dumps({"id": self.number, "command": command, **more}))
+        while True:
+            message = await asyncio.wait_for(self.socket.recv(), 5)
+            if isinstance(message, str) and json.loads(message).get("id") == self.number:
+                return json.loads(message)
+
+
+@pytest.fixture
+def at_the_door(tmp_path):
+    """`at_the_door(work, token=...)`: runs `await work(hub, door)`."""
+
+    def run(work, **settings):
+        async def whole():
+            hub = Hub(Options(folder=tmp_path, model="linear"))
+            door = WebServer(hub, port=0, **settings)
+            await door.start()
+            await hub.start([], [])
+            try:
+                return await asyncio.wait_for(work(hub, door), 60)
+            finally:
+                await door.stop()
+                await hub.stop()
+
+        return asyncio.run(whole())
+
+    return run
+
+
+def link(door, more=""):
+    return f"ws://127.0.0.1:{door.port}/{more}"
+
+
+def test_a_client_is_greeted_and_every_command_answers(at_the_door, tmp_path):
+    async def work(hub, door):
+        async with connect(link(door), proxy=None) as socket:
+            hello = json.loads(await socket.recv())["hello"]
+            caller = Caller(socket)
+            said = {name: await caller.ask(name) for name in ("status", "sources", "recentre", "calibrate", "stop")}
+            said["record"] = await caller.ask("record", name="../../etc/evil: take")
+            said["mark"] = await caller.ask("mark", text="chorus")
+            said["again"] = await caller.ask("record")
+            said["stopped"] = await caller.ask("stop")
+            said["touch"] = await caller.ask("touch", site="nose")
+            said["assign"] = await caller.ask("assign", sensor="7a3f/2", site="aux")
+            said["subscribe"] = await caller.ask("subscribe", streams=["face", "everything"])
+            said["nonsense"] = await caller.ask("format disk")
+            return hello, said
+
+    hello, said = at_the_door(work)
+    assert (
+        hello["protocol"] == 1
+        and len(hello["channels"]) == 55
+        and hello["sites"][0] == "aux"
+        and len(hello["positions_mm"]) == 11
+    )
+    assert (
+        said["status"]["ok"]
+        and said["status"]["status"]["clients"] == 1
+        and said["sources"]["ok"]
+        and said["recentre"]["ok"]
+    )
+    assert "connect one first" in said["calibrate"]["error"] and "nothing is being recorded" in said["stop"]["error"]
+    assert (
+        said["record"]["ok"]
+        and said["mark"]["mark"] == 1
+        and "stop it first" in said["again"]["error"]
+        and said["stopped"]["ok"]
+    )
+    assert [p.name for p in tmp_path.glob("*.mcap")] == ["______etc_evil_ take.mcap"]
+    assert "has aux" in said["touch"]["error"] and said["assign"]["ok"] and "some of face" in said["subscribe"]["error"]
+    assert "no such command" in said["nonsense"]["error"] and all("\n" not in s.get("error", "") for s in said.values())
+
+
+_KEYS = st.sampled_from(["id", "command", "streams", "name", "site", "sensor", "text"])
+_LEAVES = (
+    st.none()
+    | st.booleans()
+    | st.floats()
+    | st.text(max_size=8)
+    | st.sampled_from(["record", "touch", "assign", "subscribe", "mark"])
+)
+_REQUESTS = st.recursive(
+    _LEAVES, lambda c: st.lists(c, max_size=4) | st.dictionaries(_KEYS, c, max_size=4), max_leaves=8
+).map(json.dumps)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.one_of(st.text(max_size=60), _REQUESTS))
+def test_any_request_is_answered_in_one_line(text):
+    async def work():
+        hub = Hub(Options(model="linear"))
+        door = WebServer(hub, port=0)
+
+        answer = await door._handle_request(SimpleNamespace(streams=set()), text)
+        json.dumps(answer)
+        if hub.recorder is not None:
+            path = hub.recorder.path
+            await hub.stop_recording()
+            path.unlink()
+        return answer
+
+    answer = asyncio.run(work())
+    assert answer["ok"] or ("\n" not in answer["error"] and answer["error"])
+
+
+def test_faces_go_to_five_clients_without_loss(at_the_door):
+    async def work(hub, door):
+        got = [[] for _ in range(5)]
+        sockets = [await connect(link(door), proxy=None) for _ in got]
+
+        async def listen(socket, faces):
+            async for message in socket:
+                if isinstance(message, bytes):
+                    faces.append(decode_face(message))
+
+        for socket in sockets:
+            await socket.send(json.dumps({"id": 1, "command": "subscribe", "streams": ["face"]}))
+        await until(lambda: sum("face" in c.streams for c in door.clients) == 5)
+        listeners = [asyncio.ensure_future(listen(s, g)) for s, g in zip(sockets, got)]
+        for k in range(180):
+            hub.receive("test", FaceSample("phone", {"jawOpen": k / 200}))
+            await asyncio.sleep(1 / 120)
+        await until(lambda: all(len(g) == 180 for g in got), 3)
+        for socket, listener in zip(sockets, listeners):
+            await socket.close()
+            listener.cancel()
+        return got
+
+    for faces in at_the_door(work):
+        assert [round(f.values[17], 5) for f in faces] == [round(k / 200, 5) for k in range(180)]
+
+
+def test_a_slow_client_gets_the_newest_face_and_costs_no_memory(at_the_door):
+    async def work(hub, door):
+        async with connect(link(door), proxy=None, max_queue=1) as socket:
+            await socket.recv()
+            await Caller(socket).ask("subscribe", streams=["face"])
+            (client,) = door.clients
+            count = 0
+            while client.skipped == 0 and count < 60_000:  # it does not read
+                for _ in range(50):
+                    count += 1
+                    door._face(Frame(count, count / 60, 0.0, np.full(55, count / 1e6), None, "sensors", True))
+                await asyncio.sleep(0)
+            held, skipped = len(client.faces), client.skipped
+            last = 0
+            door._face(Frame(999_999, 1.0, 0.0, np.zeros(55), None, "sensors", True))
+            while last != 999_999:
+                message = await asyncio.wait_for(socket.recv(), 5)
+                if isinstance(message, bytes):
+                    last = decode_face(message).sequence
+            return held, skipped
+
+    held, skipped = at_the_door(work)
+    assert held <= 8 and skipped > 0
+
+
+def test_strangers_need_the_token(at_the_door):
+    async def work(hub, door):
+        refused = []
+        for more in ("", "?token=wrong", "?token="):
+            with pytest.raises(InvalidStatus) as error:
+                await connect(link(door, more), proxy=None)
+            refused.append(error.value.response.status_code)
+        async with connect(link(door, "?token=right-token"), proxy=None) as socket:
+            assert "hello" in json.loads(await socket.recv())
+        return refused, door.link()
+
+    refused, address = at_the_door(work, token="right-token")
+    assert refused == [401, 401, 401] and address.endswith("?token=right-token")
+
+
+def test_other_web_sites_are_refused(at_the_door):
+    async def work(hub, door):
+        with pytest.raises(InvalidStatus) as error:
+            await connect(link(door), proxy=None, origin="https://evil.example")
+        async with connect(link(door), proxy=None, origin=f"http://127.0.0.1:{door.port}") as socket:
+            await socket.recv()
+        return error.value.response.status_code
+
+    assert at_the_door(work) == 403
+    assert (
+        _is_allowed_host("127.0.0.1:7646", "127.0.0.1")
+        and _is_allowed_host("localhost:7646", "x")
+        and _is_allowed_host("[::1]:7646", "x")
+    )
+    assert not _is_allowed_host("evil.example:7646", "127.0.0.1") and not _is_allowed_host("", "127.0.0.1")
+
+
+def test_off_this_computer_a_token_is_a_must():
+    async def work():
+        for host in ("0.0.0.0", "192.168.1.5", "studio.local"):
+            with pytest.raises(InnerfaceError, match="give --token"):
+                WebServer(Hub(Options(model="linear")), host)
+
+    asyncio.run(work())
+    assert is_loopback("127.0.0.1") and is_loopback("::1") and is_loopback("localhost") and not is_loopback("0.0.0.0")
+
+
+def test_the_page_is_served_and_nothing_else_of_the_disk(at_the_door):
+    async def work(hub, door):
+        def get(path, host=None):
+            connection = http.client.HTTPConnection("127.0.0.1", door.port, timeout=5)
+            connection.request("GET", path, headers={"Host": host or f"127.0.0.1:{door.port}"})
+            response = connection.getresponse()
+            return response.status, dict(response.headers), response.read()
+
+        paths = ("/", "/page.js", "/style.css", "/icon.svg", "/../hub.py", "/%2e%2e/hub.py", "/etc/passwd", "/page")
+        got = {p: await asyncio.to_thread(get, p) for p in paths}
+        got["rebound"] = await asyncio.to_thread(get, "/", "evil.example")
+        return got
+
+    got = at_the_door(work)
+    assert [got[p][0] for p in ("/", "/page.js", "/style.css", "/icon.svg")] == [200] * 4
+    assert b"<title>Innerface" in got["/"][2] and "text/javascript" in got["/page.js"][1]["Content-Type"]
+    assert "default-src 'self'" in got["/"][1]["Content-Security-Policy"]
+    assert [got[p][0] for p in ("/../hub.py", "/%2e%2e/hub.py", "/etc/passwd", "/page")] == [404] * 4 and got[
+        "rebound"
+    ][0] == 403
+
+
+def test_too_many_and_too_large_requests_end_the_connection(at_the_door):
+    async def work(hub, door):
+        codes = []
+        for flood in (lambda s: s.send("x" * 100_000), None):
+            socket = await connect(link(door), proxy=None)
+            try:
+                if flood is not None:
+                    await flood(socket)
+                for _ in range(400):
+                    await socket.send(json.dumps({"command": "recentre"}))
+                    await asyncio.wait_for(socket.recv(), 5)
+            except ConnectionClosed as error:
+                codes.append(error.rcvd.code if error.rcvd else None)
+        return codes
+
+    assert at_the_door(work) == [1009, 1008]
+
+
+def test_a_port_in_use_is_told_in_one_line(at_the_door):
+    async def work(hub, door):
+        with pytest.raises(InnerfaceError, match="give --port") as error:
+            await WebServer(hub, port=door.port).start()
+        return str(error.value)
+
+    assert "\n" not in at_the_door(work)
+
+
+def test_sensor_curves_reach_whoever_asks(at_the_door):
+    async def work(hub, door):
+        async with connect(link(door), proxy=None) as socket:
+            await socket.recv()
+            await Caller(socket).ask("subscribe", streams=["sensors", "status"])
+            began, kinds = time.monotonic(), []
+            while time.monotonic() - began < 1.5:
+                hub.receive(
+                    "test",
+                    ImuSample(
+                        "7a3f",
+                        ("0", "1"),
+                        np.tile([1.0, 0, 0, 0], (2, 1)),
+                        np.tile([0, 9.8, 0.0], (2, 1)),
+                        time.monotonic(),
+                        None,
+                    ),
+                )
+                try:
+                    kinds.append(await asyncio.wait_for(socket.recv(), 0.01))
+                except TimeoutError:
+                    continue
+            return kinds
+
+    got = at_the_door(work)
+    sensors = [m for m in got if isinstance(m, bytes)]
+    assert len(sensors) > 10 and any(isinstance(m, str) and "status" in m for m in got)
+    pairs = np.frombuffer(sensors[-1][28:], dtype="<f4").reshape(11, 2)
+    assert (
+        pairs[0, 0] == pytest.approx(0, abs=1e-3)
+        and pairs[1, 1] == pytest.approx(9.8, abs=0.01)
+        and np.isnan(pairs[5]).all()
+    )
