@@ -37,9 +37,7 @@ NUMPY_FOR_PYTHON = {(3, 11): "numpy==1.26.4", (3, 13): "numpy>=2.2,<3"}  # as th
 
 # What the add-on's zip holds: only what runs inside Blender.
 PACKAGED = ("__init__.py", "__main__.py", "LICENSE", "core", "cli", "models", "server", "blender_addon")
-NOT_PACKAGED = re.compile(
-    r"(^|/)(__pycache__|README\.md$|models/(training|ablation)/|server/device/|core/head/(generate|parts|shapes|skin|surface|topology)\.py$)"
-)
+NOT_PACKAGED = re.compile(r"(^|/)(__pycache__|README\.md$|models/(training|ablation)/|server/device/|cli/dev/)")
 # No dependencies are resolved: MCAP's own are listed; NumPy is Blender's.
 BUNDLED_WHEELS = ("mcap", "lz4", "zstandard", "scipy", "onnxruntime", "websockets", "pyserial", "python-osc")
 PLATFORM_TAGS = {
@@ -441,9 +439,9 @@ def head(_: list[str]) -> None:
 
 def pictures(arguments: list[str]) -> None:
     """Render docs/images again."""
-    run(environment(), ROOT / "docs" / "pictures.py", *arguments)
-    run(environment(), ROOT / "docs" / "figures.py")
-    run(environment(), ROOT / "docs" / "page.py")
+    run(environment(), "-m", "innerface.cli.dev.pictures.renders", *arguments)
+    run(environment(), "-m", "innerface.cli.dev.pictures.figures")
+    run(environment(), "-m", "innerface.cli.dev.pictures.control_page")
 
 
 def with_windowed_blender(launcher: str | None, action: Callable[[Path, dict[str, str]], None]) -> None:
@@ -469,7 +467,7 @@ def screenshots(arguments: list[str]) -> None:
     parser.add_argument("--blender", default=os.environ.get("INNERFACE_BLENDER"), metavar="LAUNCHER")
     options = parser.parse_args(arguments)
     with_windowed_blender(
-        options.blender, lambda python, env: run(python, ROOT / "docs" / "guide" / "screenshots.py", env=env)
+        options.blender, lambda python, env: run(python, "-m", "innerface.cli.dev.pictures.screenshots", env=env)
     )
 
 

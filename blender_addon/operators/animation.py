@@ -131,7 +131,10 @@ class INNERFACE_OT_align_sound(_RequiresPlayingTake, BackgroundOperator, bpy.typ
         rate, slope = scene_rate(scene), 1 + alignment.drift_ppm * 1e-6
         start = float(strip.frame_start) - alignment.offset_s / slope * rate
         keyed = bake.bake_take(
-            face, bake.retime(loaded, slope), scene, bake.bake_options(action.innerface, loaded.from_sensors, start=start)
+            face,
+            bake.retime(loaded, slope),
+            scene,
+            bake.bake_options(action.innerface, loaded.from_sensors, start=start),
         )
         bake.set_on_actions(keyed, bake.CLOCK_SLOPE, slope)
         scene.frame_end = max(scene.frame_end, keyed.first_frame + keyed.frames - 1)

@@ -130,7 +130,9 @@ class INNERFACE_OT_key_takes(BackgroundOperator, bpy.types.Operator, ImportHelpe
                 bake_options = bake.bake_options(
                     options,
                     loaded.from_sensors,
-                    at=start_frame if start_frame is not None or loaded.zero_frame is not None else float(scene.frame_start),
+                    at=start_frame
+                    if start_frame is not None or loaded.zero_frame is not None
+                    else float(scene.frame_start),
                 )
                 keyed.insert(
                     0, bake_take(face, loaded, scene, bake_options, options, self.sound and k == len(loaded_takes) - 1)

@@ -8,12 +8,12 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "tests" / "server"))
 
-from chromium import Chromium, program
+from chromium import Chromium, program  # type: ignore[import-not-found]  # a helper of the tests, on the path above
 
-from innerface.server.hub import Hub, Options
-from innerface.server.sinks.udp import LiveLinkSink, VmcSink
-from innerface.server.sources.virtual_imu import VirtualImu, VirtualImuOptions
-from innerface.server.web.web_server import WebServer
+from ....server.hub import Hub, Options
+from ....server.sinks.udp import LiveLinkSink, VmcSink
+from ....server.sources.virtual_imu import VirtualImu, VirtualImuOptions
+from ....server.web.web_server import WebServer
 
 
 async def take_screenshot(path: Path) -> None:

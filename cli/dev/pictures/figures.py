@@ -11,20 +11,20 @@ mpl.use("Agg")
 import matplotlib.pyplot as plt
 from matplotlib.collections import PolyCollection
 
-from innerface.core.bio import filters
-from innerface.core.bio.signal import bio_track, to_uniform_rate
-from innerface.core.bio.simulation.simulate import PRESETS as BIO_PRESETS
-from innerface.core.bio.simulation.simulate import simulate as simulate_bio
-from innerface.core.face.channels import ARKIT
-from innerface.core.face.face_model import load_bundled
-from innerface.core.face.head import load
-from innerface.core.imu.layout import load_layout
-from innerface.core.imu.motion import calibrate_take
-from innerface.core.imu.signal import from_track
-from innerface.core.imu.simulation.effects import PRESETS
-from innerface.core.imu.simulation.simulate import simulate
-from innerface.core.performance.pose_sequence import pose_sequence
-from innerface.core.take import Track
+from ....core.bio import filters
+from ....core.bio.signal import bio_track, to_uniform_rate
+from ....core.bio.simulation.simulate import PRESETS as BIO_PRESETS
+from ....core.bio.simulation.simulate import simulate as simulate_bio
+from ....core.face.channels import ARKIT
+from ....core.face.face_model import load_bundled
+from ....core.face.head import load
+from ....core.imu.layout import load_layout
+from ....core.imu.motion import calibrate_take
+from ....core.imu.signal import from_track
+from ....core.imu.simulation.effects import PRESETS
+from ....core.imu.simulation.simulate import simulate
+from ....core.performance.pose_sequence import pose_sequence
+from ....core.take import Track
 
 IMAGES = Path(__file__).resolve().parents[3] / "docs" / "images"
 ACTIONS = {

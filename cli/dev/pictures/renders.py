@@ -7,20 +7,20 @@ from pathlib import Path
 import bpy
 import numpy as np
 
-from innerface.blender_addon.character import bundled_head, flame_face
-from innerface.blender_addon.export import studio
-from innerface.cli.demo import simulated_capture
-from innerface.core.bio import network
-from innerface.core.bio.inference import infer
-from innerface.core.bio.simulation.simulate import PRESETS, simulate
-from innerface.core.face.channels import ARKIT
-from innerface.core.flame import flame_track, source
-from innerface.core.flame.source import STAND_IN
-from innerface.core.numerics.quaternion import from_rotvec
-from innerface.core.performance import EXPRESSIONS, VISEMES
-from innerface.core.performance.pose_sequence import pose_sequence
-from innerface.core.take import Take
-from innerface.core.take.resample import resample_linear
+from ....blender_addon.character import bundled_head, flame_face
+from ....blender_addon.export import studio
+from ....cli.demo import simulated_capture
+from ....core.bio import network
+from ....core.bio.inference import infer
+from ....core.bio.simulation.simulate import PRESETS, simulate
+from ....core.face.channels import ARKIT
+from ....core.flame import flame_track, source
+from ....core.flame.source import STAND_IN
+from ....core.numerics.quaternion import from_rotvec
+from ....core.performance import EXPRESSIONS, VISEMES
+from ....core.performance.pose_sequence import pose_sequence
+from ....core.take import Take
+from ....core.take.resample import resample_linear
 
 IMAGES = Path(__file__).resolve().parents[3] / "docs" / "images"
 HERO_HEADS = (
