@@ -18,7 +18,7 @@ from bpy.props import (
     StringProperty,
 )
 
-ADDON_ID = __package__.rpartition(".")[0]
+ADDON_ID = __package__.rpartition(".blender_addon")[0]
 
 SENSORS = (
     ("NONE", "None", "No sensors on the face", "X", 0),

@@ -43,7 +43,7 @@ def test_names_alone_find_the_whole_face(character, name):
     assert channels_heard(face) >= (51 if name == "character creator" else 52)
     meshes = {"one mesh": 1, "parts": 4, "character creator": 1, "control rig": 1, "override": 2}
     assert len(face.meshes) == meshes[name]
-    bones = {t.name for t in face.mapping.live if t.kind == "bone"}
+    bones = {t.name for t in face.mapping.active_targets if t.kind == "bone"}
     assert bones == ({"CC_Base_JawRoot", "CC_Base_L_Eye", "CC_Base_R_Eye"} if name == "character creator" else set())
 
 

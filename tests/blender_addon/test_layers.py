@@ -27,8 +27,8 @@ def loaded():
         take = innerface.core.performance.demo_performance(seed)
         if change is not None:
             change(take.weights())
-        out = bake.Loaded(Path(f"/nowhere/{name or f'take{seed}'}.csv"), weights.Weights(take), None)
-        bake.remember(out)
+        out = bake.LoadedTake(Path(f"/nowhere/{name or f'take{seed}'}.csv"), weights.SolvedWeights(take), None)
+        bake.cache_take(out)
         return out
 
     return make
@@ -69,13 +69,13 @@ def test_a_take_over_another_changes_its_stretch_and_nothing_else(scene, head, l
 
 def test_only_armed_parts_of_the_face_are_keyed(scene, head, loaded):
     bake, channels = innerface.blender_addon.animation.bake, innerface.core.face.channels
-    bake.bake(head, loaded(1), scene, bake.How())
+    bake.bake_take(head, loaded(1), scene, bake.BakeOptions())
     before = {c: values(head, c) for c in channels.ARKIT if curve(head, c) is not None}
-    bake.bake(head, loaded(2), scene, bake.How(onto="OVER", armed=frozenset(channels.GROUPS["brow"]), at=0.0))
+    bake.bake_take(head, loaded(2), scene, bake.BakeOptions(onto="OVER", armed=frozenset(channels.GROUPS["brow"]), at=0.0))
     changed = {c for c, was in before.items() if np.abs(values(head, c) - was).max() > 1e-3}
     assert changed and changed <= set(channels.GROUPS["brow"])
     fresh = loaded(3)
-    keyed = bake.bake(head, fresh, scene, bake.How(armed=frozenset(channels.GROUPS["mouth"])))
+    keyed = bake.bake_take(head, fresh, scene, bake.BakeOptions(armed=frozenset(channels.GROUPS["mouth"])))
     paths = {c.data_path for a in keyed.actions for c in innerface.blender_addon.compat.all_fcurves(a)}
     assert paths == {innerface.blender_addon.animation.curves.shape_key_path(c) for c in channels.GROUPS["mouth"]}
 
@@ -261,8 +261,8 @@ def test_what_the_mapping_drives_no_more_leaves_the_action_at_the_next_bake(addo
     addon.ops.innerface.add_head()
     addon.ops.innerface.mapping_auto()
     who = face.active_face(addon.context)
-    bake.bake(who, loaded(1), scene, bake.How())
+    bake.bake_take(who, loaded(1), scene, bake.BakeOptions())
     rows = who.holder.innerface.targets
     rows[[r.channel for r in rows].index("jawOpen")].mute = True
-    bake.bake(face.active_face(addon.context), loaded(1), scene, bake.How())
+    bake.bake_take(face.active_face(addon.context), loaded(1), scene, bake.BakeOptions())
     assert curve(who, "jawOpen") is None and curve(who, "browInnerUp") is not None

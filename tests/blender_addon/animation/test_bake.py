@@ -25,7 +25,7 @@ def take(tmp_path_factory):
 
     async def record():
         hub = hub_module.Hub(hub_module.Options(folder=folder))
-        await hub.start([virtual.Virtual(None, virtual.Habits())], [])
+        await hub.start([virtual.VirtualImu(None, virtual.VirtualImuOptions())], [])
         for _ in range(600):
             await asyncio.sleep(0.1)
             if hub.session is not None and hub.session.ready is not None:
@@ -205,12 +205,12 @@ def test_what_a_bake_wrote_is_read_back_as_it_was_and_damage_is_survived(scene):
         ("Head", 'key_blocks["ä\\"b"].value', 0): (np.arange(5.0), np.linspace(0, 1, 5)),
         ("Rig", "rotation", 3): (np.zeros(0), np.zeros(0)),
     }
-    baked.keep(action, {("Old", "path", 0): (np.arange(400.0), np.random.default_rng(0).uniform(size=400))})
-    baked.keep(action, wrote)
-    read = baked.kept(action)
+    baked.store_keys(action, {("Old", "path", 0): (np.arange(400.0), np.random.default_rng(0).uniform(size=400))})
+    baked.store_keys(action, wrote)
+    read = baked.stored_keys(action)
     assert list(read) == list(wrote) and all(
         np.allclose(read[k][0], wrote[k][0]) and np.allclose(read[k][1], wrote[k][1]) for k in wrote
     )
     for damaged in (b"", b"\x00" * 40, b"x", bytes(action["innerface_baked"])[:-9]):
         action["innerface_baked"] = damaged
-        assert baked.kept(action) == {}
+        assert baked.stored_keys(action) == {}

@@ -346,18 +346,18 @@ def test_a_flame_take_over_what_plays_changes_its_stretch_alone(scene, flame, pe
         innerface.core.pipeline.SolvedWeights,
         innerface.core.take.Take,
     )
-    bake.bake(
+    bake.bake_take(
         flame,
-        bake.Loaded(Path("/nowhere/song.csv"), weights(innerface.core.performance.demo_performance(1)), None),
+        bake.LoadedTake(Path("/nowhere/song.csv"), weights(innerface.core.performance.demo_performance(1)), None),
         scene,
-        bake.How(0.005),
+        bake.BakeOptions(0.005),
     )
     fcurves = innerface.blender_addon.compat.playing_fcurves(flame.meshes[0].key)
     curve = fcurves.find(innerface.blender_addon.animation.curves.shape_key_path("expression0"))
     before = innerface.blender_addon.animation.curves.sample_curve(curve, np.arange(100))
     said, track = performed(60)
-    over = bake.Loaded(Path("/nowhere/t.flame.npz"), weights(take("t", {"flame": track})), None)
-    bake.bake(flame, over, scene, bake.How(0.005, onto="OVER", span=(20, 50), blend=3, at=0.0))
+    over = bake.LoadedTake(Path("/nowhere/t.flame.npz"), weights(take("t", {"flame": track})), None)
+    bake.bake_take(flame, over, scene, bake.BakeOptions(0.005, onto="OVER", span=(20, 50), blend=3, at=0.0))
     after = innerface.blender_addon.animation.curves.sample_curve(
         fcurves.find(innerface.blender_addon.animation.curves.shape_key_path("expression0")), np.arange(100)
     )
