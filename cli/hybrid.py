@@ -65,6 +65,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> dict[str, Any]:
     try:
         from ..core.hybrid import ranges, repair
+        from ..core.hybrid.helper_alignment import align_helper, sensor_take
         from ..core.imu import adapter, model
         from ..core.imu.layout import load_layout
     except ImportError as error:
@@ -86,30 +87,36 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     if helper_path is not None:
         helper_take = formats.read_take(helper_path)
         if options.imu:
-            sensor_take = repair.sensor_take(helper_take)
-            if sensor_take is None:
+            sensors = sensor_take(helper_take)
+            if sensors is None:
                 raise InnerfaceError(f"{helper_path}: is no sensor take; give it with --with")
-            helper_take = sensor_take
+            helper_take = sensors
         imu_model, model_notes = model.load(options.model) if options.imu else (None, [])
         performer_adapter = adapter.load(options.adapter) if options.adapter else None
         if performer_adapter is not None and imu_model is not None:
             performer_adapter.correction(imu_model.id, options.adapter)
         same_file = Path(helper_path).samefile(options.arkit)  # recorded on one clock
-        aligned = repair.align_helper(
+        aligned = align_helper(
             camera,
             helper_take,
             given_ranges,
             0.0 if same_file and options.offset is None else options.offset,
-            load_layout(options.layout),
-            imu_model,
-            performer_adapter,
+            sites=load_layout(options.layout),
+            model=imu_model,
+            adapter=performer_adapter,
         )
         notes += [*model_notes, *aligned.notes]
     sound_features = _sound_features(camera, notes) if not options.plain else None
     helper = aligned.helper if aligned else None
     doubt = aligned.doubt if aligned else None
     repaired = repair.repair(
-        camera, given_ranges, helper, options.detect or not given_ranges, options.plain, sound_features, doubt
+        camera,
+        given_ranges,
+        helper,
+        find_ranges=options.detect or not given_ranges,
+        substitute_only=options.plain,
+        sound=sound_features,
+        doubt=doubt,
     )
     seconds = time.perf_counter() - began
     formats.write_take(repaired.take, options.out)

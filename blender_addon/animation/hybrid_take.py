@@ -15,8 +15,8 @@ from . import bake
 from .keying import START, scene_rate
 
 if TYPE_CHECKING:
+    from ...core.hybrid.helper_alignment import AlignedHelper
     from ...core.hybrid.ranges import Occlusion
-    from ...core.hybrid.repair import AlignedHelper
     from ...core.pipeline import PerformerSettings
     from ...core.take import Take
     from ..character.face import Face
@@ -172,12 +172,12 @@ class HybridRequest:
 
     def _align_helper(self, camera: Take, helper: Path) -> AlignedHelper:
         from ...core import formats
-        from ...core.hybrid import repair
+        from ...core.hybrid.helper_alignment import align_helper, sensor_take
         from ...core.imu import adapter as adapt
         from ...core.imu.layout import load_layout
 
         helper_take = formats.read_take(helper)
-        sensors = repair.sensor_take(helper_take)
+        sensors = sensor_take(helper_take)
         adapter = adapt.load(self.performer.adapter) if self.performer.adapter and sensors is not None else None
         helper_source = sensors or helper_take
         first_time = float(next(iter(helper_source.tracks.values())).time[0]) if helper_source.tracks else 0.0
@@ -186,8 +186,8 @@ class HybridRequest:
         )
         if helper == self.camera:
             offset = 0.0  # recorded together, on one clock
-        return repair.align_helper(
-            camera, helper_source, self.ranges, offset, load_layout(self.performer.layout), adapter=adapter
+        return align_helper(
+            camera, helper_source, self.ranges, offset, sites=load_layout(self.performer.layout), adapter=adapter
         )
 
     def forget_alignment(self) -> None:

@@ -300,7 +300,7 @@ class INNERFACE_OT_lip_markers(_NeedsCameraTake, ReportsErrors, bpy.types.Operat
         from ...core.face import metrics
         from ...core.face.channels import ARKIT
         from ...core.face.face_model import load_bundled
-        from ...core.hybrid import detect
+        from ...core.hybrid.occlusion_features import without_gaps
 
         scene, action = context.scene, bake.playing_action(active_face(context))
         existing_markers = [m for m in scene.timeline_markers if m.name == "lips"]
@@ -310,7 +310,7 @@ class INNERFACE_OT_lip_markers(_NeedsCameraTake, ReportsErrors, bpy.types.Operat
             return {"FINISHED"}
         loaded = bake.cached_take(action) or bake.load_take(hybrid_take.camera_path(action), performer())
         track = loaded.weights.take.weights()
-        lip_gaps = metrics.lip_gap(load_bundled(), detect.without_gaps(track.select(ARKIT), track.time))
+        lip_gaps = metrics.lip_gap(load_bundled(), without_gaps(track.select(ARKIT), track.time))
         closure_rows = metrics.closures(lip_gaps - metrics.closed_gap(lip_gaps))
         for k in closure_rows:
             frame = round(hybrid_take.frame_at(action, float(track.time[k] - track.time[0]), scene))

@@ -1,13 +1,19 @@
-"""What speaks against a camera at each moment, per channel group: numbers that a trained detector weighs (`detect.py`).
+"""Features of occlusions: what speaks against a camera at each moment, per channel group.
 
-Every number is relative to the take itself, so that calm and lively performers, and any tracker, are judged by their own measure:
+`detector.py` weighs them. Each is relative to the take itself, so that calm and lively performers, and any tracker, are
+measured alike:
 
-- tremble: how far rows jump to and fro (second differences) beyond what motion of that speed does;
-- stillness: how little is left of the noise and motion that the group usually has; channels at their ends (a closed eye) do not count;
-- strangeness: how far the group's channels are from going together as they do in this take (Mahalanobis distance, robust);
-- misfit: how far the group is from what the other groups say (ridge regression with bends, fitted to what fits);
-- contradiction, moved and follows: the same against the helping take's channels: how far off for so strong an expression, how much less the camera
-  moves, how alike.
+jitter
+    Second differences beyond what motion of that speed explains.
+stillness
+    How little is left of the group's usual noise and motion. Channels at their limits (a closed eye) do not count.
+mahalanobis
+    Robust Mahalanobis distance of the group's channels from how they go together in this take.
+misfit
+    Residual of a robust ridge regression (with Nyström features) on the camera's other groups.
+contradiction, motion_ratio, motion_correlation
+    Against the helping take's channels: residual beyond what so strong an expression explains; how much less the camera
+    moves; how well the motions correlate.
 """
 
 from __future__ import annotations
@@ -22,40 +28,48 @@ from ..take import Track
 from ..take.resample import fill_gaps, resample_linear
 
 COLUMNS = {g: np.array([ARKIT.index(c) for c in channels]) for g, channels in GROUPS.items()}
-FEATURES_ALONE = ("tremble", "stillness", "strangeness", "misfit")
-FEATURES_HELPED = (*FEATURES_ALONE, "contradiction", "moved", "follows")
-FEATURE_RATE = 30.0  # rows a second that evidence is gathered at; cameras of 60 are thinned
+FEATURES_ALONE = ("jitter", "stillness", "mahalanobis", "misfit")
+FEATURES_HELPED = (*FEATURES_ALONE, "contradiction", "motion_ratio", "motion_correlation")
+FEATURE_RATE = 30.0  # Hz; faster cameras are decimated
 _WINDOW_S, _LONG_S = 0.25, 0.6
-_MIN_CHANNEL_SD = 1e-3  # sd of a channel that the tracker delivers at all
-_LIMIT_MARGIN = 0.02  # so near to the ends of its range a channel cannot tremble
-_FIT_ROWS, _NYSTROEM_COUNT, _ITERATIONS, _RIDGE = 1600, 120, 3, 0.03
-_ROTATION_SCALE, _HOLD_S = (
-    2.0,
-    0.05,
-)  # brings rotation vectors to the size of weights; a take says what is so near to its ends
-_MAX_RESIDUAL = 8.0  # residuals count up to so many times their usual size
+_MIN_CHANNEL_SD = 1e-3  # standard deviation of a channel that the tracker delivers
+_LIMIT_MARGIN = 0.02  # a channel so near to the limits of its range cannot jitter
+_MAX_FIT_ROWS, _NYSTROEM_COUNT, _ITERATIONS, _RIDGE = 1600, 120, 3, 0.03
+_ROTATION_SCALE = 2.0  # brings rotation vectors to the size of weights
+_HOLD_S = 0.05  # a take's first and last values hold for so long outside of it
+_MAX_RESIDUAL = 8.0  # in units of the usual residual
 
 
 @dataclass(frozen=True)
 class OcclusionFeatures:
-    """`values` (T, len(names)) of one group in a take; about 0 where nothing is wrong. NaN nowhere; rows without a face are 0."""
+    """Values (T, len(names)) of one group, finite, about 0 where nothing is wrong; 0 in rows without a face."""
 
     names: tuple[str, ...]
     values: np.ndarray
 
 
 def with_nystroem_features(x: np.ndarray) -> np.ndarray:
-    """What other groups or a helping take say, with bends: (T, D) -> (T, D + at most 120). The bends are distances to moments of the take itself (Nyström)."""
+    """Append Nyström features to x (T, D), with landmarks among its own rows: (T, D + up to 120)."""
     return np.concatenate([x, nystroem_features(x, np.arange(len(x)))], axis=1)
 
 
 def helper_channels(weights: Track, rotation: np.ndarray | None, time: np.ndarray) -> np.ndarray:
-    """Channels (len(time), D) of a helping take at other times: its 52 weights and, of sensors, the rotation vectors (T, S, 3) of its sites; NaN before its
-    first row and after its last."""
-    parts = [np.nan_to_num(weights.select(ARKIT))]
+    """Resample a helping take's channels to other times (N,).
+
+    Parameters
+    ----------
+    weights : its track of weights, T rows
+    rotation : rotation vectors (T, S, 3) of its S sensors, or None
+    time : (N,) s, on its clock
+
+    Returns
+    -------
+    (N, 52 + 3 S), NaN before its first row and after its last
+    """
+    columns = [np.nan_to_num(weights.select(ARKIT))]
     if rotation is not None:
-        parts.append(np.nan_to_num(fill_gaps(weights.time, rotation.reshape(len(rotation), -1))) * _ROTATION_SCALE)
-    out = resample_linear(weights.time, np.concatenate(parts, axis=1), time)
+        columns.append(np.nan_to_num(fill_gaps(weights.time, rotation.reshape(len(rotation), -1))) * _ROTATION_SCALE)
+    out = resample_linear(weights.time, np.concatenate(columns, axis=1), time)
     out[(time < weights.time[0] - _HOLD_S) | (time > weights.time[-1] + _HOLD_S)] = np.nan
     return out
 
@@ -63,25 +77,31 @@ def helper_channels(weights: Track, rotation: np.ndarray | None, time: np.ndarra
 def nystroem_features(
     x: np.ndarray, candidates: np.ndarray, count: int = _NYSTROEM_COUNT, width: float = 1.5
 ) -> np.ndarray:
-    """Gaussian features (T, count) of rows x (T, D): nearness to `count` of the rows `among` (N,), spread evenly, made orthogonal (Nyström). `width` in
-    standard deviations of all columns together."""
+    """Nyström approximation (T, up to `count`) of a Gaussian kernel on rows x (T, D).
+
+    Landmarks are `count` of the rows `candidates` (N,), evenly spaced; `width` is the kernel's, in standard deviations
+    of all columns together. See Williams and Seeger 2001.
+    """
     candidates = np.asarray(candidates)
     if len(candidates) < 8 or not x.shape[1]:
         return np.zeros((len(x), 0))
     z = x / ((x[candidates].std(axis=0) + 0.05) * width * np.sqrt(x.shape[1]))
     centres = z[candidates[np.linspace(0, len(candidates) - 1, min(count, len(candidates))).astype(int)]]
 
-    def near(a: np.ndarray) -> np.ndarray:
+    def kernel(a: np.ndarray) -> np.ndarray:
         squared_distance = (a * a).sum(1)[:, None] + (centres * centres).sum(1)[None] - 2 * (a @ centres.T)
         return np.exp(-0.5 * np.maximum(squared_distance, 0.0))
 
-    eigenvalues, eigenvectors = np.linalg.eigh(near(centres))
+    eigenvalues, eigenvectors = np.linalg.eigh(kernel(centres))
     keep = eigenvalues > 1e-4
-    return near(z) @ (eigenvectors[:, keep] / np.sqrt(eigenvalues[keep]))
+    return kernel(z) @ (eigenvectors[:, keep] / np.sqrt(eigenvalues[keep]))
 
 
 def ridge(x: np.ndarray, y: np.ndarray, weight: np.ndarray, penalty: float = _RIDGE) -> np.ndarray:
-    """Coefficients (D + 1, C) of y (N, C) on standardised x (N, D) with row weights (N,); the constant is free."""
+    """Ridge regression of y (N, C) on standardised x (N, D) with row weights (N,): coefficients (D + 1, C).
+
+    The last row is the intercept, which is not penalised.
+    """
     share = weight / weight.sum()
     mx, my = share @ x, share @ y
     a, b = x - mx, y - my
@@ -95,9 +115,19 @@ def ridge(x: np.ndarray, y: np.ndarray, weight: np.ndarray, penalty: float = _RI
 
 
 def predict_robustly(x: np.ndarray, y: np.ndarray, doubt: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """What x (T, D) says y (T, C) should be, and how far off it is in units of its usual residual (T,), fitted to what fits: rows that are far off, or
-    already in `doubt` (T,), count less."""
-    rows = np.unique(np.linspace(0, len(x) - 1, min(_FIT_ROWS, len(x))).astype(int))
+    """Predict y (T, C) from x (T, D) by iteratively reweighted ridge regression.
+
+    Parameters
+    ----------
+    x, y : (T, D), (T, C)
+    doubt : (T,), distances that reduce the first weights of rows
+
+    Returns
+    -------
+    prediction : (T, C)
+    deviation : (T,), root mean square residual in units of its usual size
+    """
+    rows = np.unique(np.linspace(0, len(x) - 1, min(_MAX_FIT_ROWS, len(x))).astype(int))
     weight = 1 / (1 + (doubt / 1.5) ** 2)
     deviation, prediction = doubt, y
     for _ in range(_ITERATIONS):
@@ -111,29 +141,38 @@ def predict_robustly(x: np.ndarray, y: np.ndarray, doubt: np.ndarray) -> tuple[n
     return prediction, deviation
 
 
+def without_gaps(weights: np.ndarray, time: np.ndarray) -> np.ndarray:
+    """Interpolate the gaps of weights (T, 52); channels without any value become 0."""
+    return np.nan_to_num(fill_gaps(time, weights))
+
+
 def _standardise(x: np.ndarray) -> np.ndarray:
-    """x (T,) from its median, in units of how far its lower half spreads (damage is mostly above)."""
+    """Centre x (T,) on its median and scale it by the spread of its lower part, since damage is mostly above."""
     low, middle, high = np.percentile(x, (10, 50, 60))
     return (x - middle) / ((high - low) / 1.5 + 0.05)
 
 
 def gather_features(weights: np.ndarray, rate: float, helper: np.ndarray | None = None) -> dict[str, OcclusionFeatures]:
-    """Evidence per group from a camera's weights (T, 52) without gaps at about RATE rows a second, and the channels (T, D) of a helping take, if any.
-    Groups in which nothing moves are left out."""
+    """Compute the features per group; groups in which nothing moves are left out.
+
+    Parameters
+    ----------
+    weights : (T, 52) of the camera, without gaps
+    rate : rows per second, about FEATURE_RATE
+    helper : channels (T, D) of a helping take, if any
+    """
     weights, window = np.asarray(weights, dtype=np.float64), max(int(_WINDOW_S * rate) | 1, 5)
     second_difference, speed = np.zeros_like(weights), np.zeros_like(weights)
     second_difference[1:-1] = weights[2:] - 2 * weights[1:-1] + weights[:-2]
     speed[1:-1] = (weights[2:] - weights[:-2]) / 2
-    second_difference, speed = (
-        uniform_filter1d(second_difference**2, window, axis=0),
-        uniform_filter1d(speed**2, window, axis=0),
-    )
-    out = {}
+    jitter_power = uniform_filter1d(second_difference**2, window, axis=0)
+    speed_power = uniform_filter1d(speed**2, window, axis=0)
+    by_group: dict[str, OcclusionFeatures] = {}
     for group, columns in COLUMNS.items():
         columns = columns[weights[:, columns].std(axis=0) > _MIN_CHANNEL_SD]
         if not len(columns):
             continue
-        group_weights, e, v = weights[:, columns], second_difference[:, columns], speed[:, columns]
+        group_weights, e, v = weights[:, columns], jitter_power[:, columns], speed_power[:, columns]
         floor = np.percentile(e, 30, axis=0) + 1e-8
         jitter = (0.5 * np.log((e + floor) / (2 * floor + 0.25 * v))).mean(axis=1)
         low, high = group_weights.min(axis=0), group_weights.max(axis=0)
@@ -151,11 +190,13 @@ def gather_features(weights: np.ndarray, rate: float, helper: np.ndarray | None 
         ]
         if helper is not None:
             values += _helper_features(helper, group_weights, mahalanobis, rate)
-        out[group] = OcclusionFeatures(FEATURES_ALONE if helper is None else FEATURES_HELPED, np.stack(values, axis=1))
-    return out
+        names = FEATURES_ALONE if helper is None else FEATURES_HELPED
+        by_group[group] = OcclusionFeatures(names, np.stack(values, axis=1))
+    return by_group
 
 
 def _mahalanobis(group_weights: np.ndarray) -> np.ndarray:
+    """Mahalanobis distance (T,) of rows (T, C), per channel, with a robust covariance."""
     weight = np.ones(len(group_weights))
     distance = weight
     for _ in range(4):
@@ -168,7 +209,7 @@ def _mahalanobis(group_weights: np.ndarray) -> np.ndarray:
 
 
 def _helper_features(helper: np.ndarray, group_weights: np.ndarray, doubt: np.ndarray, rate: float) -> list[np.ndarray]:
-    """Contradiction, moved, follows: a group's channels (T, C) against what a helping take makes of them."""
+    """Contradiction, motion ratio, motion correlation of a group's channels (T, C) with a helping take's prediction."""
     prediction, deviation = predict_robustly(with_nystroem_features(helper), group_weights, doubt)
     scale = group_weights.std(axis=0) + 0.02
 
@@ -182,18 +223,14 @@ def _helper_features(helper: np.ndarray, group_weights: np.ndarray, doubt: np.nd
         for a, b in ((camera, camera), (sensors, sensors), (camera, sensors))
     )
     floor = np.percentile(sensor_power, 40) + 1e-4
-    moved = 0.5 * np.log((camera_power + floor) / (sensor_power + floor))
-    return [
-        _excess_deviation(
-            deviation, np.sqrt((((prediction - np.median(prediction, axis=0)) / scale) ** 2).mean(axis=1))
-        ),
-        moved,
-        cross_power / np.sqrt((camera_power + floor) * (sensor_power + floor)),
-    ]
+    strength = np.sqrt((((prediction - np.median(prediction, axis=0)) / scale) ** 2).mean(axis=1))
+    motion_ratio = 0.5 * np.log((camera_power + floor) / (sensor_power + floor))
+    motion_correlation = cross_power / np.sqrt((camera_power + floor) * (sensor_power + floor))
+    return [_excess_deviation(deviation, strength), motion_ratio, motion_correlation]
 
 
 def _excess_deviation(deviation: np.ndarray, strength: np.ndarray) -> np.ndarray:
-    """How far off (T,) is beyond what is usual at so strong an expression: strong ones are always farther off."""
+    """Deviation (T,) beyond what is usual for expressions of that strength (T,): strong ones always deviate more."""
     y, x = np.log(deviation + 0.1), np.log(strength + 0.1)
     weight = np.ones(len(y))
     coefficients = np.zeros(2)

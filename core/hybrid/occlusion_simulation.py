@@ -1,8 +1,8 @@
-"""Damage to a camera's take, simulated: what a face tracker says when something hides a part of the face.
+"""Simulate damage to a camera take: what a face tracker delivers when something hides a part of the face.
 
-No public recording shows an ARKit take beside the truth behind a microphone, so sizes are assumptions, drawn widely: a tracker that sees nothing of a
-region pulls it towards some pose of its own (a wrong one, of this performer or of nobody), moves it less, late, and trembles; or it holds what it had;
-or it loses the face. Only used to measure detection and mending, never on a user's take.
+No public recording shows an ARKit take beside the true motion behind a microphone, so all sizes are assumptions, drawn
+widely: a tracker that does not see a region pulls it towards a wrong pose, moves it less, late, and with jitter; or it
+repeats its last value; or it loses the face. Only used to train and measure, never on a user's take.
 """
 
 from __future__ import annotations
@@ -17,15 +17,17 @@ from ..face.channels import ARKIT, GROUPS
 from ..take import Track
 from .ranges import Occlusion, runs
 
-OCCLUSION_S = (0.6, 5.0)  # how long occlusions last
-MIN_GAP_S = 1.0  # from one to the next, at least
-_RAMP_S = (0.0, 0.07)  # from seen to hidden
-_LEFT_GROUPS, _RIGHT_GROUPS = (("eye_left", "cheek"), ("eye_right", "cheek"))
+OCCLUSION_S = (0.6, 5.0)  # durations
+MIN_GAP_S = 1.0  # between two occlusions
+_RAMP_S = (0.0, 0.07)  # from visible to hidden
+_LEFT_GROUPS, _RIGHT_GROUPS = ("eye_left", "cheek"), ("eye_right", "cheek")
+
+Damage = Callable[[np.ndarray, np.ndarray, float, np.random.Generator], np.ndarray]
 
 
 @dataclass(frozen=True)
 class OccludedTrack:
-    """`track`: damaged; `truth`: what it was; `ranges`: where it was damaged."""
+    """A damaged `track`, the `truth` and the `ranges` of the damage."""
 
     track: Track
     truth: Track
@@ -37,7 +39,7 @@ def _columns(groups: tuple[str, ...]) -> np.ndarray:
 
 
 def _jitter(count: int, channels: int, rate: float, size: float, rng: np.random.Generator) -> np.ndarray:
-    """Noise (count, channels), of one part that is new in every row and one that wanders (0.05 to 0.3 s), sd `size` together, other for each channel."""
+    """White and slow (0.05 to 0.3 s) noise (count, channels), together of about `size` standard deviation."""
     white = rng.normal(size=(count, channels))
     slow = gaussian_filter1d(rng.normal(size=(count + 60, channels)), max(rng.uniform(0.05, 0.3) * rate, 0.5), axis=0)[
         30 : 30 + count
@@ -54,7 +56,15 @@ def simulate_hidden(
     rng: np.random.Generator,
     size: tuple[float, float] = (0.006, 0.06),
 ) -> np.ndarray:
-    """Channels (n, C) of a region that the tracker does not see: moved less, later, towards a pose of its own, trembling. `every` (T, C): the whole take."""
+    """Channels (n, C) of a region that the tracker does not see: towards a wrong pose, less, late and with jitter.
+
+    Parameters
+    ----------
+    seen : (n, C), the true values
+    all_values : (T, C), the whole take
+    rate : rows per second
+    size : range of the jitter's standard deviation
+    """
     return np.clip(
         _guess(seen, all_values, rate, rng)
         + _jitter(len(seen), seen.shape[1], rate, float(np.exp(rng.uniform(*np.log(size)))), rng),
@@ -64,7 +74,7 @@ def simulate_hidden(
 
 
 def simulate_quiet(seen: np.ndarray, all_values: np.ndarray, rate: float, rng: np.random.Generator) -> np.ndarray:
-    """The same without trembling, or another moment's motion altogether: a tracker that is sure of what it makes up."""
+    """As `simulate_hidden` without jitter, or another moment's motion: a tracker that invents with confidence."""
     if rng.random() < 0.25:
         first = int(rng.integers(max(len(all_values) - len(seen), 1)))
         return all_values[first : first + len(seen)] if len(all_values) >= len(seen) else seen
@@ -81,7 +91,7 @@ def _guess(seen: np.ndarray, all_values: np.ndarray, rate: float, rng: np.random
 
 
 def _hold(seen: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """What the first row was, at times with steps to what is there: a tracker that answers now and then."""
+    """The first row repeated, sometimes with one step to the true value: a tracker that rarely updates."""
     out = np.repeat(seen[:1], len(seen), axis=0)
     if len(seen) > 20 and rng.random() < 0.3:
         k = int(rng.integers(8, len(seen) - 8))
@@ -90,28 +100,37 @@ def _hold(seen: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def _shake(seen: np.ndarray, rate: float, rng: np.random.Generator) -> np.ndarray:
-    """Right on the whole, trembling: bad light."""
+    """True values with jitter, as in bad light."""
     return np.clip(seen + _jitter(len(seen), seen.shape[1], rate, rng.uniform(0.02, 0.08), rng), 0.0, 1.0)
 
 
-QUIET = "sure of itself"  # the damage that nothing but its meaning gives away
-# name -> the groups that it hides (one of the choices), and what it does to them
-OCCLUDERS: dict[
-    str, tuple[tuple[tuple[str, ...], ...], Callable[[np.ndarray, np.ndarray, float, np.random.Generator], np.ndarray]]
-] = {
-    "microphone": ((("mouth",),), simulate_hidden),
-    "hand": ((("mouth", "cheek"),), lambda s, e, r, g: simulate_hidden(s, e, r, g, (0.02, 0.12))),
-    "hair": ((("brow",), ("brow", "eye_left"), ("brow", "eye_right")), simulate_hidden),
-    "profile turn": ((_LEFT_GROUPS, _RIGHT_GROUPS), simulate_hidden),
-    QUIET: ((("mouth",), ("mouth", "cheek"), ("brow",), ("cheek",), ("eye_left",), ("eye_right",)), simulate_quiet),
-    "bad light": ((tuple(GROUPS),), lambda s, e, r, g: _shake(s, r, g)),
-    "freeze": ((("mouth",), tuple(GROUPS)), lambda s, e, r, g: _hold(s, g)),
-    "drop-out": ((tuple(GROUPS),), lambda s, e, r, g: np.full_like(s, np.nan)),
+QUIET = "quiet"  # damage that shows only in the expressions, not in the dynamics
+
+
+@dataclass(frozen=True)
+class Occluder:
+    """Something that hides one of several sets of `groups`, with its `damage` to their channels."""
+
+    groups: tuple[tuple[str, ...], ...]
+    damage: Damage
+
+
+OCCLUDERS: dict[str, Occluder] = {
+    "microphone": Occluder((("mouth",),), simulate_hidden),
+    "hand": Occluder((("mouth", "cheek"),), lambda s, e, r, g: simulate_hidden(s, e, r, g, (0.02, 0.12))),
+    "hair": Occluder((("brow",), ("brow", "eye_left"), ("brow", "eye_right")), simulate_hidden),
+    "profile turn": Occluder((_LEFT_GROUPS, _RIGHT_GROUPS), simulate_hidden),
+    QUIET: Occluder(
+        (("mouth",), ("mouth", "cheek"), ("brow",), ("cheek",), ("eye_left",), ("eye_right",)), simulate_quiet
+    ),
+    "bad light": Occluder((tuple(GROUPS),), lambda s, e, r, g: _shake(s, r, g)),
+    "freeze": Occluder((("mouth",), tuple(GROUPS)), lambda s, e, r, g: _hold(s, g)),
+    "drop-out": Occluder((tuple(GROUPS),), lambda s, e, r, g: np.full_like(s, np.nan)),
 }
 
 
 def occlude(track: Track, names: tuple[str, ...], share: float, rng: np.random.Generator) -> OccludedTrack:
-    """A take with about `share` of its time damaged by the named occluders in turn, never where the camera had lost the face itself."""
+    """Damage about `share` of a take by the named occluders in turn, but no rows in which the camera lost the face."""
     values, lost = track.select(ARKIT), track.lost_rows()
     truth = values.copy()
     ranges: list[Occlusion] = []
@@ -128,11 +147,11 @@ def occlude(track: Track, names: tuple[str, ...], share: float, rng: np.random.G
         occupied[first : first + count] = True
         name = order[damage_count % len(order)]
         damage_count += 1
-        choices, damage = OCCLUDERS[name]
-        groups = choices[int(rng.integers(len(choices)))]
+        occluder = OCCLUDERS[name]
+        groups = occluder.groups[int(rng.integers(len(occluder.groups)))]
         columns = _columns(groups)
         original = truth[first : first + count][:, columns]
-        damaged_values = damage(original, truth[~lost][:, columns], track.rate, rng)
+        damaged_values = occluder.damage(original, truth[~lost][:, columns], track.rate, rng)
         ramp = int(rng.uniform(*_RAMP_S) * track.rate)
         if ramp and np.isfinite(damaged_values).all() and name != "freeze":
             fade = np.clip(np.minimum(np.arange(1, count + 1), np.arange(count, 0, -1)) / (ramp + 1), 0, 1)[:, None]

@@ -1,4 +1,7 @@
-"""What is heard while a face is hidden: loudness in bands at the camera's rows. It tells open from closed and bright from dark, not which lips."""
+"""Loudness of speech in frequency bands at the camera's rows, to predict a hidden mouth from.
+
+Loudness tells an open mouth from a closed one and the spectrum bright from dark vowels, but not the shape of the lips.
+"""
 
 from __future__ import annotations
 
@@ -12,11 +15,11 @@ from ..take.audio import RATE
 
 _HOP = 160  # 10 ms
 _BANDS_HZ = (80, 250, 500, 1000, 2000, 4000, 7500)
-_SHIFTS_S = (-0.1, 0.0, 0.1)  # lips are early, rooms are late
+_SHIFTS_S = (-0.1, 0.0, 0.1)  # lips move before the sound; rooms delay it
 
 
 def band_levels(sound: np.ndarray, times: np.ndarray) -> np.ndarray:
-    """(T, bands x shifts) about 0..1 from mono samples (N,) at RATE that begin at time 0, at `times` (T,) s."""
+    """Band levels (T, bands x shifts), about 0..1, at `times` (T,) s of mono samples (N,) at RATE from time 0 on."""
     frequencies, frame_times, spectrum = stft(sound, RATE, nperseg=4 * _HOP, noverlap=3 * _HOP)
     power = np.abs(spectrum) ** 2
     bands = np.array([power[(frequencies >= a) & (frequencies < b)].sum(axis=0) for a, b in pairwise(_BANDS_HZ)]).T

@@ -9,9 +9,11 @@ import numpy as np
 from ...core.errors import InnerfaceError
 from ...core.face.channels import ARKIT, GROUPS
 from ...core.face.face_model import FaceModel, IdentityModel, load_bundled
-from ...core.hybrid import detect, occlusion_features, occlusion_simulation
+from ...core.hybrid import occlusion_features, occlusion_simulation
+from ...core.hybrid.detector import Detector, LogOddsModel, expand_features
 from ...core.hybrid.ranges import near_edges
 from ...core.hybrid.ranges import row_mask as rows_of
+from ...core.hybrid.tracking_loss import find_frozen, find_lost
 from ...core.imu.inference import infer
 from ...core.imu.layout import load_layout
 from ...core.imu.model import load
@@ -80,7 +82,7 @@ def train(
     faces: IdentityModel | None,
     real: list[Track],
     progress: Callable[[float], None] = lambda _: None,
-) -> detect.Detector:
+) -> Detector:
     """A detector from `examples` damaged performances."""
     samples: dict[bool, list[tuple[np.ndarray, np.ndarray]]] = {False: [], True: []}
     for k in range(examples):
@@ -98,8 +100,8 @@ def train(
             occluded = occlusion_simulation.occlude(track, kinds, rng.uniform(0.08, 0.4), rng)
             damaged, ranges = occluded.track, occluded.ranges
         weights = damaged.select(ARKIT)
-        is_lost, is_frozen = detect.find_lost(weights), detect.find_frozen(weights, damaged.time)
-        values = detect.without_gaps(weights, damaged.time)
+        is_lost, is_frozen = find_lost(weights), find_frozen(weights, damaged.time)
+        values = occlusion_features.without_gaps(weights, damaged.time)
         helper = random_helper(track, faces, rng)
         for with_helper in (False, True):
             if with_helper and helper is None:
@@ -113,7 +115,7 @@ def train(
                 is_quiet = rows_of([r for r in ranges if r.reason == occlusion_simulation.QUIET], damaged.time, group)
                 kind = np.where(is_quiet, 2, is_damaged).astype(np.int8)  # 0 sound, 1 damaged, 2 damaged quietly
                 samples[with_helper].append(
-                    (detect.expand_features(features, damaged.rate)[usable][::3].astype(np.float32), kind[usable][::3])
+                    (expand_features(features, damaged.rate)[usable][::3].astype(np.float32), kind[usable][::3])
                 )
         progress((k + 1) / examples)
     experts = []
@@ -134,12 +136,10 @@ def train(
         "seed": str(seed),
         "licence": "GPL-3.0-or-later; trained on MIT data",
     }
-    return detect.Detector(experts[0], experts[1], card)
+    return Detector(experts[0], experts[1], card)
 
 
-def _fit_logistic(
-    names: tuple[str, ...], x: np.ndarray, damaged: np.ndarray, iterations: int = 20
-) -> detect.LogOddsModel:
+def _fit_logistic(names: tuple[str, ...], x: np.ndarray, damaged: np.ndarray, iterations: int = 20) -> LogOddsModel:
     """Logistic regression by Newton's method, weights held by a penalty."""
     centre, spread = x.mean(axis=0), x.std(axis=0) + 1e-6
     z = np.concatenate([(x - centre) / spread, np.ones((len(x), 1))], axis=1)
@@ -153,4 +153,4 @@ def _fit_logistic(
         b = b - step
         if np.abs(step).max() < 1e-6:
             break
-    return detect.LogOddsModel(names, centre, spread, b[:-1], float(b[-1]))
+    return LogOddsModel(names, centre, spread, b[:-1], float(b[-1]))

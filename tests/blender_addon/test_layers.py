@@ -71,7 +71,9 @@ def test_only_armed_parts_of_the_face_are_keyed(scene, head, loaded):
     bake, channels = innerface.blender_addon.animation.bake, innerface.core.face.channels
     bake.bake_take(head, loaded(1), scene, bake.BakeOptions())
     before = {c: values(head, c) for c in channels.ARKIT if curve(head, c) is not None}
-    bake.bake_take(head, loaded(2), scene, bake.BakeOptions(onto="OVER", armed=frozenset(channels.GROUPS["brow"]), at=0.0))
+    bake.bake_take(
+        head, loaded(2), scene, bake.BakeOptions(onto="OVER", armed=frozenset(channels.GROUPS["brow"]), at=0.0)
+    )
     changed = {c for c, was in before.items() if np.abs(values(head, c) - was).max() > 1e-3}
     assert changed and changed <= set(channels.GROUPS["brow"])
     fresh = loaded(3)

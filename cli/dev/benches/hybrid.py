@@ -17,7 +17,8 @@ def hybrid() -> dict[str, Any]:
 
     from ....core import formats
     from ....core.face.face_model import IdentityModel, find_ict, load_bundled
-    from ....core.hybrid import detect, repair
+    from ....core.hybrid import detector
+    from ....core.hybrid.helper_alignment import align_helper
     from ....core.performance import augment
     from ....core.performance.generate import generate
     from ....core.take import Take
@@ -53,7 +54,7 @@ def hybrid() -> dict[str, Any]:
             )
             repair_scores[name] = occlusion.RepairScore()
             occlusion.score_repair(repair_scores[name], take, imu, ("microphone",), np.random.default_rng(70 + k))
-            sensor_features = repair.align_helper(take, imu).helper.features()
+            sensor_features = align_helper(take, imu).helper.features()
             for detection, helper_features in ((detection_alone, None), (detection_helped, sensor_features)):
                 occlusion.score_undamaged(detection, track, helper_features)
                 occlusion.score_damaged(detection, track, helper_features, rng)
@@ -67,7 +68,7 @@ def hybrid() -> dict[str, Any]:
     return {
         "input": f"{'real takes' if has_real_takes else 'performances made in code'}, {duration_s:.0f} s, {occlusion.DAMAGED_SHARE:.0%} of each damaged by simulation; sensors "
         "simulated, preset studio",
-        "files": f"{', '.join(takes)}; the detector never saw alex_rom_*: {detect.load().card.get('held out', '')}",
+        "files": f"{', '.join(takes)}; the detector never saw alex_rom_*: {detector.load().card.get('held out', '')}",
         "mse": mse["sensors"],
         "mse_vs_plain": mse["sensors"] / mse["plain"],
         "mse_vs_camera": mse["sensors"] / mse["camera"],

@@ -9,8 +9,10 @@ import numpy as np
 
 from ....core.face.channels import ARKIT, GROUPS
 from ....core.face.face_model import IdentityModel
-from ....core.hybrid import occlusion_simulation, repair
-from ....core.hybrid.infill import Helper, infill, substitute
+from ....core.hybrid import occlusion_simulation
+from ....core.hybrid.helper import Helper
+from ....core.hybrid.helper_alignment import align_helper
+from ....core.hybrid.infill import infill, substitute
 from ....core.hybrid.ranges import row_mask, runs, sample_mask
 from ....core.imu import network
 from ....core.imu.kinematics import Motion
@@ -45,7 +47,7 @@ def hybrid_section(
     total, finished = len(long_takes) * len(_DAMAGES) * len(_PRESETS) + 2 * len(long_takes), 0
     lines = [
         "\n## Camera takes, mended",
-        "\nReal takes with simulated damage (`core/hybrid/occluders.py`), "
+        "\nReal takes with simulated damage (`core/hybrid/occlusion_simulation.py`), "
         f"{occlusion.DAMAGED_SHARE:.0%} of each; sensors simulated. Weights MSE over the hidden channels in the hidden ranges, which are given. *camera*: the "
         "damage itself (a lost face is held); *hold*, *mean face*, *line*: the last trusted value, the mean of the trusted rows, a line from edge to edge; "
         "*plain*: the paper's substitution, with our network's channels; then the hybrid with sensors, with another tracker's take (a second phone, "
@@ -119,7 +121,7 @@ def _detection_section(
                 helper = None
                 if with_sensors:
                     imu = occlusion.simulate_sensors(track, identities.sample(90 + k), "studio", 90 + k)
-                    helper = repair.align_helper(Take(name, {"weights": track}), imu).helper.features()
+                    helper = align_helper(Take(name, {"weights": track}), imu).helper.features()
                 occlusion.score_undamaged(detection, track, helper)
                 for _ in range(2):
                     occlusion.score_damaged(detection, track, helper, rng)

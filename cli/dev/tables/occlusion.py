@@ -12,6 +12,7 @@ import numpy as np
 from ....core.face.channels import ARKIT, GROUPS
 from ....core.face.face_model import FaceModel
 from ....core.hybrid import detect, occlusion_simulation, repair
+from ....core.hybrid.helper_alignment import align_helper
 from ....core.hybrid.infill import infill, substitute
 from ....core.hybrid.ranges import near_edges, sample_mask
 from ....core.hybrid.ranges import row_mask as rows_of
@@ -144,7 +145,7 @@ def score_repair(
     camera, truth = Take(take.name, {"weights": occluded.track}), track.select(ARKIT)
     hidden = sample_mask(occluded.ranges, track.time) & np.isfinite(truth)
     began = time.perf_counter()
-    aligned = repair.align_helper(camera, imu, occluded.ranges)
+    aligned = align_helper(camera, imu, occluded.ranges)
     helper = aligned.helper
     aligned_at = time.perf_counter()
     results = {
@@ -154,7 +155,7 @@ def score_repair(
     score.repair_s += finished_at - aligned_at
     score.total_s += finished_at - began
     score.take_duration_s += track.duration
-    second_helper = repair.align_helper(camera, simulate_second_phone(track, rng), occluded.ranges).helper
+    second_helper = align_helper(camera, simulate_second_phone(track, rng), occluded.ranges).helper
     results["other take"] = infill(occluded.track, occluded.ranges, second_helper).track
     results["no device"] = infill(occluded.track, occluded.ranges).track
     results["plain"] = substitute(occluded.track, occluded.ranges, helper).track

@@ -102,7 +102,7 @@ def test_live_frame_after_frame_follows_the_offline_fit(model, points53, take, f
 def test_many_frames_at_once_are_fitted_as_each_alone(fitted, take):
     fitter = fitted.fitter
     target, weight = fitter.target(take.points[:40])
-    start = np.zeros((40, len(fitter.last)))
+    start = np.zeros((40, len(fitter.last_parameters)))
     together = fitter._solve(target, weight, start, 30)
     for k in (0, 19, 39):
         np.testing.assert_allclose(together[k], fitter._solve(target[[k]], weight[[k]], start[[k]], 30)[0], atol=1e-9)
