@@ -151,7 +151,7 @@ def test_rows_in_which_the_face_was_lost_get_one(data, tmp_path):
         (["--imu", "{cam}"], "no sensor take"),
         (["--with", "{gone}"], "no such file"),
         (["--with", "{other}"], "do not match"),
-        (["--with", "{other}", "--offset", "9000"], "share"),
+        (["--with", "{other}", "--offset", "9000"], "overlap"),
         (["--adapter", "p.npz"], "--imu"),
     ],
 )

@@ -159,4 +159,5 @@ def main(names: list[str]) -> None:
         renderers[name]()
 
 
-main(sys.argv[1:])
+if __name__ == "__main__":
+    main(sys.argv[1:])
