@@ -21,53 +21,59 @@ from bpy.props import (
 ADDON_ID = __package__.rpartition(".blender_addon")[0]
 
 SENSORS = (
-    ("NONE", "None", "No sensors on the face", "X", 0),
+    ("NONE", "None", "No face sensors", "X", 0),
     (
         "VIRTUAL",
         "Virtual Performer",
-        "A simulated performer with simulated sensors: nothing to plug in",
+        "A simulated performer with simulated sensors; no hardware needed",
         "GHOST_ENABLED",
         1,
     ),
-    ("DEVICE", "Device by Wi-Fi", "Innerface devices in your network", "URL", 2),
-    ("SERIAL", "Device by USB", "An Innerface device on a cable", "PLUGIN", 3),
-    ("SLIMEVR", "SlimeVR Trackers", "Trackers that speak SlimeVR's protocol", "OUTLINER_OB_EMPTY", 4),
-    ("TAKE", "Recorded Take", "A take of yours, as if it came now, over and over", "FILE_MOVIE", 5),
+    ("DEVICE", "Wi-Fi Device", "Innerface devices on your network", "URL", 2),
+    ("SERIAL", "USB Device", "An Innerface device connected by cable", "PLUGIN", 3),
+    ("SLIMEVR", "SlimeVR Trackers", "Trackers that use the SlimeVR protocol", "OUTLINER_OB_EMPTY", 4),
+    ("TAKE", "Recorded Take", "A recorded take, played in a loop as if it were live", "FILE_MOVIE", 5),
 )
 ELECTRODES = (
-    ("NONE", "None", "No electrodes at the ear", "X", 0),
+    ("NONE", "None", "No electrodes", "X", 0),
     (
         "VIRTUAL",
-        "Virtual Wearer",
-        "A simulated performer with two simulated electrodes at one ear: nothing to plug in",
+        "Virtual Performer",
+        "A simulated performer with two simulated ear electrodes; no hardware needed",
         "GHOST_ENABLED",
         1,
     ),
-    ("CYTON", "OpenBCI Cyton", "By its dongle, at a USB port", "PLUGIN", 2),
-    ("BRAINFLOW", "BrainFlow Board", "Any board that BrainFlow knows", "PLUGIN", 3),
-    ("LSL", "LSL Stream", "Whatever streams biosignals by LSL in your network", "NETWORK_DRIVE", 4),
+    ("CYTON", "OpenBCI Cyton", "Connected through its USB dongle", "PLUGIN", 2),
+    ("BRAINFLOW", "BrainFlow Board", "Any board that BrainFlow supports", "PLUGIN", 3),
+    ("LSL", "LSL Stream", "A biosignal stream on your network (Lab Streaming Layer)", "NETWORK_DRIVE", 4),
 )
-BOARD_LIBRARIES = {"BRAINFLOW": "brainflow", "LSL": "pylsl"}  # that Blender may lack
+BOARD_LIBRARIES = {"BRAINFLOW": "brainflow", "LSL": "pylsl"}  # which Blender may not have
 CAMERAS = (
     ("NONE", "None", "No camera", "X", 0),
     (
         "LIVELINKFACE",
         "Live Link Face",
-        "Epic's app on an iPhone, in its Live Link (ARKit) mode",
+        "Epic's iPhone app, in its Live Link (ARKit) mode",
         "OUTLINER_OB_CAMERA",
         1,
     ),
     ("IFACIALMOCAP", "iFacialMocap", "iFacialMocap or Facemotion3D on a phone", "OUTLINER_OB_CAMERA", 2),
-    ("VMC", "VMC Performer", "A program on this computer that sends VMC", "NETWORK_DRIVE", 3),
-    ("BRIDGE", "Another Bridge", "innerface serve, here or elsewhere: BrainFlow and LSL devices need it", "LINKED", 4),
+    ("VMC", "VMC Application", "An application on this computer that sends VMC", "NETWORK_DRIVE", 3),
+    (
+        "BRIDGE",
+        "Innerface Server",
+        "A running 'innerface serve', on this or another computer; needed for BrainFlow and LSL",
+        "LINKED",
+        4,
+    ),
 )
 RECORD_RANGES = (
-    ("FREE", "Until Stopped", "From the playhead on, until Stop is pressed", "PLAY", 0),
-    ("SCENE", "Scene Range", "From the scene's start to its end", "PREVIEW_RANGE", 1),
+    ("FREE", "Until Stopped", "From the playhead until Stop is pressed", "PLAY", 0),
+    ("SCENE", "Scene Range", "From the scene's start frame to its end frame", "PREVIEW_RANGE", 1),
     (
         "PUNCH",
         "Punch In",
-        "Only the preview range; what comes before it plays as pre-roll (set it with P in a timeline)",
+        "Only the preview range (press P in a timeline to set it); frames before it play as pre-roll",
         "ARROW_LEFTRIGHT",
         2,
     ),
@@ -80,8 +86,8 @@ def _interface_items(_self: Any, _context: Any) -> list[tuple[str, str, str]]:
     if not _addresses:
         from ...server.addresses import local_addresses
 
-        _addresses.extend((a, a, "This address of this computer") for a in local_addresses())
-        _addresses.append(("0.0.0.0", "All", "Every address of this computer"))
+        _addresses.extend((a, a, "An address of this computer") for a in local_addresses())
+        _addresses.append(("0.0.0.0", "All", "All addresses of this computer"))
     return _addresses
 
 
@@ -106,90 +112,102 @@ class InnerfacePreferences(bpy.types.AddonPreferences):
 
     bl_idname = ADDON_ID
 
-    sensors: EnumProperty(name="Sensors", items=SENSORS, default="VIRTUAL", description="What the performer wears")
-    camera: EnumProperty(name="Camera", items=CAMERAS, default="NONE", description="What sees the performer's face")
+    sensors: EnumProperty(
+        name="Sensors", items=SENSORS, default="VIRTUAL", description="Sensors on the performer's face"
+    )
+    camera: EnumProperty(
+        name="Camera", items=CAMERAS, default="NONE", description="Camera that captures the performer's face"
+    )
     electrodes: EnumProperty(
-        name="Electrodes", items=_electrode_items, description="What the performer wears at one ear"
+        name="Electrodes", items=_electrode_items, description="Electrodes around the performer's ear"
     )
     electrodes_port: StringProperty(
         name="USB Port",
-        description="Of the board or its dongle, such as COM3 or /dev/ttyUSB0; the first one found where empty",
+        description="Serial port of the board or its dongle, such as COM3 or /dev/ttyUSB0; the first port found if empty",
     )
     electrodes_board: StringProperty(
         name="Board",
-        description="BrainFlow's name or number of it, such as ganglion or 1; synthetic is none, to try with",
+        description="Name or ID of the board in BrainFlow, such as ganglion or 1; synthetic is a simulated board",
     )
     electrodes_stream: StringProperty(name="Stream", default="EMG", description="Name or type of the LSL stream")
     electrodes_inputs: StringProperty(
-        name="Inputs", description="The board's inputs that sit at the ear, such as 1+2; all of them where empty"
+        name="Inputs", description="Inputs of the board that are connected at the ear, such as 1+2; all inputs if empty"
     )
     device_port: IntProperty(name="Port", default=7645, min=1, max=65535, description="UDP port that devices send to")
     slimevr_port: IntProperty(name="Port", default=6969, min=1, max=65535, description="UDP port that trackers send to")
     serial_port: StringProperty(
-        name="USB Port", description="Such as COM3, /dev/ttyACM0 or /dev/cu.usbmodem1; the first one found where empty"
+        name="USB Port",
+        description="Serial port, such as COM3, /dev/ttyACM0 or /dev/cu.usbmodem1; the first port found if empty",
     )
-    take: StringProperty(name="Take", subtype="FILE_PATH", description="A take of sensors or weights")
+    take: StringProperty(name="Take", subtype="FILE_PATH", description="Take to play, with sensor data or weights")
     livelink_port: IntProperty(
         name="Port", default=11111, min=1, max=65535, description="UDP port that the app sends to"
     )
     phone: StringProperty(
         name="Phone",
-        description="The phone's address, as the app shows it; may stay empty where the app is told this computer's",
+        description="Address of the phone, as shown in the app; may be empty if the app is given this computer's address",
     )
     vmc_port: IntProperty(
-        name="Port", default=39539, min=1, max=65535, description="UDP port that the program sends to"
+        name="Port", default=39539, min=1, max=65535, description="UDP port that the application sends to"
     )
-    bridge: StringProperty(name="Address", default="ws://127.0.0.1:7646", description="As innerface serve prints it")
+    bridge: StringProperty(
+        name="Address", default="ws://127.0.0.1:7646", description="Address that innerface serve prints"
+    )
     bridge_token: StringProperty(
-        name="Token", subtype="PASSWORD", description="What that bridge was started with, if anything"
+        name="Token", subtype="PASSWORD", description="Token that the server was started with, if any"
     )
     interface: EnumProperty(
         name="Address",
         items=_interface_items,
-        description="Which of this computer's addresses phones and trackers are heard on",
+        description="Address of this computer at which Blender listens for phones and trackers",
     )
     network: BoolProperty(
-        name="Hear Other Devices",
+        name="Allow Network Devices",
         default=False,
-        description="Let phones and trackers in your network send to Blender; without it only this computer itself is heard",
+        description="Let phones and trackers on your network send to Blender; otherwise only this computer can",
     )
 
     layout_file: StringProperty(
-        name="Layout",
+        name="Sensor Layout",
         subtype="FILE_PATH",
-        description="Where sensors sit (.json); the eleven default sites where empty",
+        description="File with the sites of the sensors (.json); the eleven default sites if empty",
     )
     adapter: StringProperty(
-        name="Adapter", subtype="FILE_PATH", description="What innerface adapt learned of this performer (.npz)"
+        name="Adapter", subtype="FILE_PATH", description="Adapter that innerface adapt fitted to this performer (.npz)"
     )
     electrodes_network: StringProperty(
-        name="Electrodes",
+        name="Electrode Model",
         subtype="FILE_PATH",
-        description="The network that innerface train bio made of this performer (.onnx); without it, electrodes are recorded but make no face",
+        description="Model that innerface train bio made for this performer (.onnx); "
+        "without it, electrodes are recorded but drive no face",
     )
     lowest_delay: BoolProperty(
-        name="Lowest Delay",
+        name="Low Latency",
         default=False,
-        description="Show faces 33 ms earlier, a little less exactly; recordings are not changed by it",
+        description="Show the face 33 ms earlier, slightly less accurately; recordings are not affected",
     )
     loss: EnumProperty(
-        name="When Lost",
-        description="What the face does while nothing comes",
+        name="On Signal Loss",
+        description="What the face does while no data arrives",
         items=(
-            ("hold", "Hold", "The last face stays"),
-            ("fade", "Fade", "The face relaxes"),
-            ("gap", "Stop", "Nothing is sent"),
+            ("hold", "Hold", "Hold the last pose"),
+            ("fade", "Fade", "Fade to the relaxed face"),
+            ("gap", "Stop", "Stop sending"),
         ),
     )
 
-    send_vmc: BoolProperty(name="VMC", description="To VSeeFace, VNyan, Warudo and other programs that receive VMC")
-    vmc_target: StringProperty(name="To", default="127.0.0.1:39539", description="HOST:PORT")
-    send_livelink: BoolProperty(name="Live Link Face", description="To Unreal's Live Link, as an iPhone would")
-    livelink_target: StringProperty(name="To", default="127.0.0.1:11111", description="HOST:PORT")
-    send_vts: BoolProperty(
-        name="VTube Studio", description="To VTube Studio's plugin port; it asks for your permission once"
+    send_vmc: BoolProperty(
+        name="VMC", description="Send to VSeeFace, VNyan, Warudo and other applications that receive VMC"
     )
-    vts_target: StringProperty(name="To", default="127.0.0.1:8001", description="HOST:PORT")
+    vmc_target: StringProperty(name="Target", default="127.0.0.1:39539", description="Address to send to, as HOST:PORT")
+    send_livelink: BoolProperty(name="Live Link Face", description="Send to Unreal's Live Link, as the iPhone app does")
+    livelink_target: StringProperty(
+        name="Target", default="127.0.0.1:11111", description="Address to send to, as HOST:PORT"
+    )
+    send_vts: BoolProperty(
+        name="VTube Studio", description="Send to VTube Studio's plugin port; VTube Studio asks for permission once"
+    )
+    vts_target: StringProperty(name="Target", default="127.0.0.1:8001", description="Address to send to, as HOST:PORT")
 
     countdown: FloatProperty(
         name="Countdown",
@@ -199,7 +217,7 @@ class InnerfacePreferences(bpy.types.AddonPreferences):
         precision=0,
         step=100,
         subtype="TIME_ABSOLUTE",
-        description="Seconds before a recording",
+        description="Seconds before recording starts",
     )
     preroll: FloatProperty(
         name="Pre-Roll",
@@ -209,13 +227,15 @@ class InnerfacePreferences(bpy.types.AddonPreferences):
         precision=1,
         step=50,
         subtype="TIME_ABSOLUTE",
-        description="Seconds that the scene plays before the recording",
+        description="Seconds that the scene plays before recording starts",
     )
     playback: BoolProperty(
-        name="Play the Scene", default=True, description="Sound and animation of the scene play while recording"
+        name="Play Scene", default=True, description="Play the scene's animation and sound while recording"
     )
     takes_folder: StringProperty(
-        name="Takes", subtype="DIR_PATH", description="Where takes are kept; beside the .blend file where empty"
+        name="Takes Folder",
+        subtype="DIR_PATH",
+        description="Folder for recorded takes; beside the .blend file if empty",
     )
 
     def draw(self, _context: Any) -> None:
@@ -266,7 +286,7 @@ PART_ITEMS = tuple(
 )
 PART_NAMES = {name: label for name, label, *_ in PART_ITEMS}
 HIDDEN_PART_ITEMS = tuple(
-    (name, label, f"The {label.lower()} is hidden") for name, label in PART_NAMES.items() if name != "head"
+    (name, label, f"Occlusion of the {label.lower()}") for name, label in PART_NAMES.items() if name != "head"
 )
 
 
@@ -275,7 +295,7 @@ BAKE_OPTIONS: dict[
     str, dict[str, Any]
 ] = {  # of a take's keys: the import dialog has them, the scene for the next take, and an action for its own
     "fewer": {
-        "name": "Fewer Keys",
+        "name": "Reduce Keys",
         "default": True,
         "description": "Bezier keys that stay within the tolerance at every frame, instead of a key on every frame",
     },
@@ -285,30 +305,38 @@ BAKE_OPTIONS: dict[
         "min": 0.0005,
         "max": 0.2,
         "precision": 4,
-        "description": "Largest deviation from the take at any frame, in weights (0 to 1)",
+        "description": "Largest deviation from the take at any frame, in shape key values (0 to 1)",
     },
     "trim_from": _SECONDS_PROPERTY
-    | {"name": "Trim From", "description": "Seconds that are left out at the take's start"},
-    "trim_to": _SECONDS_PROPERTY | {"name": "To", "description": "Second at which the take is cut off; 0 is its end"},
+    | {"name": "Trim Start", "description": "Time in the take at which the animation starts, in seconds"},
+    "trim_to": _SECONDS_PROPERTY
+    | {
+        "name": "Trim End",
+        "description": "Time in the take at which the animation ends, in seconds; 0 is the end of the take",
+    },
     "neutral_from": _SECONDS_PROPERTY
     | {
-        "name": "Neutral From",
-        "description": "Second of the take at which the relaxed face begins that is taken out of it",
+        "name": "Neutral Start",
+        "description": "Time in the take at which the relaxed face to subtract starts, in seconds",
     },
     "neutral_to": _SECONDS_PROPERTY
-    | {"name": "To", "description": "Where it ends; nothing is taken out while this is 0"},
+    | {"name": "Neutral End", "description": "Time at which the relaxed face ends, in seconds; 0 subtracts nothing"},
     "calibrated": {
-        "name": "Live Link Face",
-        "description": "Which of the app's two files of a take",
+        "name": "Live Link Face File",
+        "description": "Which of the two files that the app writes for each take to import",
         "items": (
-            ("AUTO", "Calibrated", "The one with the performer's neutral taken out (_cal.csv), where there is one"),
-            ("RAW", "As Captured", "The other"),
+            ("AUTO", "Calibrated", "The file with the performer's neutral face subtracted (_cal.csv), if there is one"),
+            ("RAW", "As Captured", "The file without calibration"),
         ),
     },
-    "sound": {"name": "Sound", "default": True, "description": "Put the take's own sound into the sequencer, in sync"},
+    "sound": {
+        "name": "Import Sound",
+        "default": True,
+        "description": "Add the take's own sound to the sequencer, in sync",
+    },
     "widen": {
-        "name": "Widen Sliders",
-        "description": "Let shape keys go as far as the take does, beyond the ends of their sliders",
+        "name": "Extend Slider Ranges",
+        "description": "Extend the ranges of shape key sliders where the take goes beyond them",
     },
 }
 
@@ -323,7 +351,7 @@ class InnerfaceBake(bpy.types.PropertyGroup):
         options={"ENUM_FLAG"},
         items=PART_ITEMS,
         default={p[0] for p in PART_ITEMS},
-        description="What is keyed (Shift-click for several)",
+        description="Parts of the face to key (Shift-click to select several)",
     )
     widen: BoolProperty(**BAKE_OPTIONS["widen"], update=_on_option_changed)
     neutral_from: FloatProperty(**BAKE_OPTIONS["neutral_from"], update=_on_option_changed)
@@ -331,34 +359,46 @@ class InnerfaceBake(bpy.types.PropertyGroup):
     trim_from: FloatProperty(**BAKE_OPTIONS["trim_from"], update=_on_option_changed)
     trim_to: FloatProperty(**BAKE_OPTIONS["trim_to"], update=_on_option_changed)
     before: BoolProperty(
-        name="Before",
+        name="Show Unsmoothed",
         default=False,
         update=_on_option_changed,
-        description="Show the take without any smoothing, to compare",
+        description="Show the take without smoothing, for comparison",
     )
     smooth_mouth: FloatProperty(
-        name="Mouth", default=1.0, description="Smoothing of mouth and jaw: 0 is off, 1 usual", **_SMOOTHING_PROPERTY
+        name="Mouth",
+        default=1.0,
+        description="Smoothing of the mouth and jaw: 0 is off, 1 is the default",
+        **_SMOOTHING_PROPERTY,
     )
     smooth_cheek: FloatProperty(
-        name="Cheeks", default=1.0, description="Smoothing of cheeks and nose: 0 is off, 1 usual", **_SMOOTHING_PROPERTY
+        name="Cheeks",
+        default=1.0,
+        description="Smoothing of the cheeks and nose: 0 is off, 1 is the default",
+        **_SMOOTHING_PROPERTY,
     )
     smooth_brow: FloatProperty(
-        name="Brows", default=1.0, description="Smoothing of the brows: 0 is off, 1 usual", **_SMOOTHING_PROPERTY
+        name="Brows",
+        default=1.0,
+        description="Smoothing of the brows: 0 is off, 1 is the default",
+        **_SMOOTHING_PROPERTY,
     )
     smooth_eye_left: FloatProperty(
-        name="Left Eye", default=1.0, description="Smoothing of the left eye: 0 is off, 1 usual", **_SMOOTHING_PROPERTY
+        name="Left Eye",
+        default=1.0,
+        description="Smoothing of the left eye: 0 is off, 1 is the default",
+        **_SMOOTHING_PROPERTY,
     )
     smooth_eye_right: FloatProperty(
         name="Right Eye",
         default=1.0,
-        description="Smoothing of the right eye: 0 is off, 1 usual",
+        description="Smoothing of the right eye: 0 is off, 1 is the default",
         **_SMOOTHING_PROPERTY,
     )
     smooth_camera: BoolProperty(
-        name="Camera Takes, Too",
+        name="Smooth Camera Takes",
         default=False,
         update=_on_option_changed,
-        description="Smooth takes of cameras as well; they have mostly been smoothed already",
+        description="Also smooth camera takes, which are usually smoothed already",
     )
     calibrated: EnumProperty(**BAKE_OPTIONS["calibrated"])
     sound: BoolProperty(**BAKE_OPTIONS["sound"])
@@ -369,12 +409,12 @@ class InnerfaceTarget(bpy.types.PropertyGroup):
 
     channel: StringProperty(name="Channel", search=_search_channels, description="One of Apple's 52 channels")
     kind: EnumProperty(
-        name="Kind",
+        name="Type",
         description="What the channel drives",
         items=(
-            ("key", "Shape Key", "On every mesh of the face that has it", "SHAPEKEY_DATA", 0),
+            ("key", "Shape Key", "A shape key, on every mesh of the face that has it", "SHAPEKEY_DATA", 0),
             ("bone", "Bone", "A bone of the rig", "BONE_DATA", 1),
-            ("property", "Property", "A property of the rig, such as a control's", "RNA", 2),
+            ("property", "Property", "A property of the rig, such as that of a control", "RNA", 2),
         ),
     )
     to: StringProperty(
@@ -387,9 +427,9 @@ class InnerfaceTarget(bpy.types.PropertyGroup):
         name="Axis",
         description="How the bone moves, seen from the character",
         items=(
-            ("pitch", "Pitch", "Turn downwards (degrees)"),
-            ("yaw", "Yaw", "Turn to the character's left (degrees)"),
-            ("roll", "Roll", "Left side up (degrees)"),
+            ("pitch", "Pitch", "Rotate down (degrees)"),
+            ("yaw", "Yaw", "Rotate to the character's left (degrees)"),
+            ("roll", "Roll", "Tilt the left side up (degrees)"),
             ("left", "Left", "Move to the character's left (mm)"),
             ("up", "Up", "Move up (mm)"),
             ("forward", "Forward", "Move forward (mm)"),
@@ -401,24 +441,26 @@ class InnerfaceTarget(bpy.types.PropertyGroup):
         soft_min=-2.0,
         soft_max=2.0,
         precision=3,
-        description="What a full weight does; degrees or mm for bones",
+        description="Value at full weight; degrees or mm for bones",
     )
     offset: FloatProperty(
-        name="Offset", default=0.0, soft_min=-1.0, soft_max=1.0, precision=3, description="Added always"
+        name="Offset", default=0.0, soft_min=-1.0, soft_max=1.0, precision=3, description="Constant added to the value"
     )
     low: FloatProperty(
-        name="Clamp", default=-10.0, min=-10.0, max=10.0, precision=2, description="Weights below are cut"
+        name="Min", default=-10.0, min=-10.0, max=10.0, precision=2, description="Lower limit of the weight"
     )
-    high: FloatProperty(name="To", default=10.0, min=-10.0, max=10.0, precision=2, description="Weights above are cut")
+    high: FloatProperty(
+        name="Max", default=10.0, min=-10.0, max=10.0, precision=2, description="Upper limit of the weight"
+    )
     curve: FloatProperty(
         name="Curve",
         default=1.0,
         min=0.1,
         max=10.0,
         precision=2,
-        description="Below 1 small weights count for more, above 1 for less",
+        description="Exponent of the weight: below 1 strengthens small weights, above 1 weakens them",
     )
-    mute: BoolProperty(name="Mute", description="Leave this row out")
+    mute: BoolProperty(name="Mute", description="Ignore this row")
 
     def target(self) -> Any:
         """As a `core.mapping.Target`."""
@@ -447,14 +489,14 @@ class InnerfaceCharacter(bpy.types.PropertyGroup):
     """A character's own mapping, kept on its rig (or parent, or mesh); names decide while it is empty."""
 
     targets: CollectionProperty(type=InnerfaceTarget)
-    target: IntProperty(name="Row", description="The row that is chosen")
+    target: IntProperty(name="Row", description="The active row")
     preset: StringProperty()
 
 
 RANGE_STATES = (
-    ("OPEN", "Open", "Found or drawn, and mended; Detect may replace it if it found it", "QUESTION", 0),
-    ("ACCEPTED", "Accepted", "Mended; Detect leaves it as it is", "CHECKMARK", 1),
-    ("REJECTED", "Rejected", "The camera is right here: not mended, and Detect does not bring it back", "X", 2),
+    ("OPEN", "Pending", "Repaired; the next detection replaces it unless it was added by hand", "QUESTION", 0),
+    ("ACCEPTED", "Accepted", "Repaired; the next detection keeps it", "CHECKMARK", 1),
+    ("REJECTED", "Rejected", "The camera is correct: not repaired, and not detected again", "X", 2),
 )
 
 
@@ -468,77 +510,85 @@ class InnerfaceRange(bpy.types.PropertyGroup):
     """A stretch of a camera's take in which a part of the face is hidden."""
 
     start: FloatProperty(
-        name="From",
+        name="Start",
         **_SECONDS_PROPERTY,
-        description="Second of the camera's take at which it begins",
+        description="Time in the camera take at which the range starts, in seconds",
         update=_on_range_changed,
     )
-    end: FloatProperty(name="To", **_SECONDS_PROPERTY, description="Where it ends", update=_on_range_changed)
-    group: EnumProperty(
-        name="Part", items=HIDDEN_PART_ITEMS, update=_on_range_changed, description="What of the face is hidden"
+    end: FloatProperty(
+        name="End",
+        **_SECONDS_PROPERTY,
+        description="Time at which the range ends, in seconds",
+        update=_on_range_changed,
     )
-    state: EnumProperty(name="State", items=RANGE_STATES, description="What is done with it", update=_on_range_changed)
-    mute: BoolProperty(name="Mute", description="Leave it out of the next mix", update=_on_range_changed)
-    reason: StringProperty(name="Reason", description="Why the camera is not trusted here")
+    group: EnumProperty(
+        name="Part", items=HIDDEN_PART_ITEMS, update=_on_range_changed, description="Part of the face that is occluded"
+    )
+    state: EnumProperty(
+        name="State", items=RANGE_STATES, description="How the range is treated", update=_on_range_changed
+    )
+    mute: BoolProperty(name="Mute", description="Leave this range out of the next mix", update=_on_range_changed)
+    reason: StringProperty(name="Reason", description="Why the camera is not trusted in this range")
     confidence: FloatProperty(name="Confidence", default=1.0, min=0.0, max=1.0, subtype="FACTOR")
-    found: BoolProperty(description="By Detect, rather than drawn")
+    found: BoolProperty(description="Whether the range was detected rather than added by hand")
 
 
 class InnerfaceHybrid(bpy.types.PropertyGroup):
     """What mends a camera's take: kept in the action of the take."""
 
     helper: StringProperty(
-        name="Helper",
+        name="Second Take",
         subtype="FILE_PATH",
         options={"PATH_SUPPORTS_BLEND_RELATIVE"} if bpy.app.version >= (4, 5, 0) else set(),
-        description="A take of sensors, or any other take of the same performance (a second phone's, an audio-driven one); empty: the rest of the face",
+        description="Another take of the same performance, such as from sensors, a second phone or audio; "
+        "if empty, the rest of the face is used",
     )
     by_hand: BoolProperty(
-        name="Place by Hand",
-        description="Say where the helping take begins, instead of finding it by motion (hand animation)",
+        name="Manual Offset",
+        description="Set the start of the second take by hand instead of aligning it by motion",
     )
     offset: FloatProperty(
-        name="Begins At",
+        name="Start Time",
         precision=3,
         step=1,
         unit="TIME_ABSOLUTE",
-        description="Second of the camera's take at which the helper begins",
+        description="Time in the camera take at which the second take starts, in seconds",
     )
-    aligned: StringProperty(description="What Align found, and of which helper")
+    aligned: StringProperty(description="Result of the alignment, and the take that it applies to")
     ranges: CollectionProperty(type=InnerfaceRange)
-    active: IntProperty(name="Range", description="The range that is chosen")
-    camera: PointerProperty(type=bpy.types.Action, description="The camera's take that this mix was made of")
+    active: IntProperty(name="Range", description="The active range")
+    camera: PointerProperty(type=bpy.types.Action, description="The camera take that this mix was made from")
 
 
 class InnerfaceShot(bpy.types.PropertyGroup):
     """What belongs to the scene."""
 
     slate: StringProperty(
-        name="Slate", default="take", maxlen=60, description="The shot's name; takes are called by it"
+        name="Slate", default="take", maxlen=60, description="Name of the shot, which its takes are named after"
     )
     number: IntProperty(name="Take", default=1, min=1, max=9999, description="Number of the next take")
-    range: EnumProperty(name="Record", items=RECORD_RANGES, description="What is recorded of the timeline")
+    range: EnumProperty(name="Range", items=RECORD_RANGES, description="Part of the timeline to record")
     loop: BoolProperty(
-        name="Loop", description="At the end begin again, each time as a take of its own, until Stop is pressed"
+        name="Loop", description="At the end of the range start again with a new take, until Stop is pressed"
     )
     placed: EnumProperty(
-        name="Place",
-        description="Where on the timeline a take begins",
+        name="Start At",
+        description="Where on the timeline the take starts",
         items=(
-            ("RECORDED", "Where Recorded", "At the frames that played while it was recorded"),
-            ("PLAYHEAD", "At Playhead", "At the current frame"),
+            ("RECORDED", "As Recorded", "At the frame that played when it was recorded"),
+            ("PLAYHEAD", "Playhead", "At the current frame"),
         ),
     )
     onto: EnumProperty(
-        name="Onto",
-        description="Where a take's keys go",
+        name="Bake To",
+        description="Where the keys of the take go",
         items=(
-            ("ACTION", "Action of Its Own", "A new action, which plays", "ACTION", 0),
-            ("STRIP", "NLA Strip", "A strip in a track of its own", "NLA", 1),
+            ("ACTION", "New Action", "A new action, assigned to the face", "ACTION", 0),
+            ("STRIP", "NLA Strip", "A strip on an NLA track of its own", "NLA", 1),
             (
                 "OVER",
-                "What Plays",
-                "Over the action that plays, in the chosen range only: takes put together phrase by phrase",
+                "Current Action",
+                "Over the keys of the current action, within the chosen range: combines takes phrase by phrase",
                 "GREASEPENCIL",
                 2,
             ),
@@ -546,10 +596,10 @@ class InnerfaceShot(bpy.types.PropertyGroup):
     )
     within: EnumProperty(
         name="Range",
-        description="How much of the take is keyed over what plays",
+        description="How much of the take is baked over the current action",
         items=(
-            ("TAKE", "Whole Take", "All of it"),
-            ("PREVIEW", "Preview Range", "Only the preview range (set it with P in a timeline)"),
+            ("TAKE", "Whole Take", "The whole take"),
+            ("PREVIEW", "Preview Range", "Only the preview range (press P in a timeline to set it)"),
         ),
     )
     blend: IntProperty(
@@ -557,7 +607,7 @@ class InnerfaceShot(bpy.types.PropertyGroup):
         default=4,
         min=0,
         max=1000,
-        description="Frames over which a take fades in and out where it goes over what plays",
+        description="Frames over which the take fades in and out over the current action",
     )
     options: PointerProperty(type=InnerfaceBake)
 
@@ -609,7 +659,7 @@ def register() -> None:
     _register()
     bpy.types.Scene.innerface = PointerProperty(type=InnerfaceShot)
     bpy.types.WindowManager.innerface_takes = CollectionProperty(type=InnerfaceTake)
-    bpy.types.WindowManager.innerface_take = IntProperty(name="Take", description="The take that is chosen")
+    bpy.types.WindowManager.innerface_take = IntProperty(name="Take", description="The active take")
 
 
 def unregister() -> None:
