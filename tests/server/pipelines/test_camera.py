@@ -20,10 +20,10 @@ def test_the_neutral_that_was_set_is_taken_out_live_and_when_the_take_is_baked(b
         got = []
         hub.listeners.add(got.append)
         with pytest.raises(InnerfaceError, match="no camera sends a face"):
-            hub.relax()
+            hub.set_neutral()
         for k in range(40):
             hub.receive("x", FaceSample("phone", {"jawOpen": 0.1, "eyeLookDownLeft": 0.25}, k / 60))
-        hub.relax()
+        hub.set_neutral()
         path = hub.record("a")
         hub.receive("x", FaceSample("phone", {"jawOpen": 0.1, "eyeLookDownLeft": 1.0}, 1.0))
         relaxed = got[-1].values
@@ -62,7 +62,7 @@ def test_a_camera_that_falls_silent_holds_its_face_for_longer_than_it_counts_as_
 def test_sources_that_nobody_hears_are_told_with_likely_causes_after_five_seconds(bridge):
     async def work(hub):
         early = hub.status()["silent"]
-        hub.opened -= 6.0
+        hub.opened_at -= 6.0
         late = hub.status()["silent"]
         hub.receive("livelinkface", FaceSample("phone", {"jawOpen": 0.4}, 0.0))
         return early, late, hub.status()["silent"]

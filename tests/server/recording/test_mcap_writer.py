@@ -143,10 +143,10 @@ def test_what_does_not_fit_into_memory_either_is_counted(tmp_path, monkeypatch):
 CRASH = """
     import sys, time
     import numpy as np
-    from innerface.core.imu.signal import columns
-    from innerface.server.recorder import Recorder
-    names = columns(tuple(f"site{k}" for k in range(11)))
-    recorder, k = Recorder(sys.argv[1], "crash", 0.0), 0
+    from innerface.core.imu.signal import column_names
+    from innerface.server.recording.mcap_writer import McapWriter
+    names = column_names(tuple(f"site{k}" for k in range(11)))
+    recorder, k = McapWriter(sys.argv[1], "crash", 0.0), 0
     print("on", flush=True)
     while True:
         recorder.put("imu", "imu", names, {}, k * 0.01, np.full(len(names), float(k)), {})

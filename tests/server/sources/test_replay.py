@@ -68,6 +68,6 @@ def test_a_take_of_two_devices_plays_as_two(bridge, tmp_path):
 
     async def work(hub):
         await source.finished.wait()
-        return [s.counter.received for s in hub.streams.values()], [s.session for s in hub.streams.values()]
+        return [s.counter.received for s in hub.streams.values()], [s.session_device for s in hub.streams.values()]
 
     assert bridge(work, [source]) == ([100, 100], [0, 1])

@@ -144,7 +144,7 @@ def test_frames_of_text_and_vmc_become_faces_too(bridge, frames, vector):
             transport.sendto(data)
             await asyncio.sleep(0.05)
             transport.close()
-            hub.camera.filming = None  # each as if it were the only one
+            hub.camera.active_stream = None  # each as if it were the only one
         return got
 
     got = bridge(work, [text, osc])
@@ -170,7 +170,7 @@ def test_osc_commands_record_mark_and_recentre(bridge, tmp_path):
         client.send_message("/innerface/stop", [])
         await until(lambda: hub.recorder is None)
         await source.stop_task
-        return list(hub.notes), hub.marks
+        return list(hub.notes), hub.mark_count
 
     notes, marks = bridge(work, [source])
     assert "stop it first" in notes[0] and marks == 1 and (tmp_path / "by osc.mcap").exists()

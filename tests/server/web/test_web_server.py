@@ -171,11 +171,11 @@ def test_a_slow_client_gets_the_newest_face_and_costs_no_memory(at_the_door):
             while client.skipped == 0 and count < 60_000:  # it does not read
                 for _ in range(50):
                     count += 1
-                    door._face(Frame(count, count / 60, 0.0, np.full(55, count / 1e6), None, "sensors", True))
+                    door._publish_face(Frame(count, count / 60, 0.0, np.full(55, count / 1e6), None, "sensors", True))
                 await asyncio.sleep(0)
             held, skipped = len(client.faces), client.skipped
             last = 0
-            door._face(Frame(999_999, 1.0, 0.0, np.zeros(55), None, "sensors", True))
+            door._publish_face(Frame(999_999, 1.0, 0.0, np.zeros(55), None, "sensors", True))
             while last != 999_999:
                 message = await asyncio.wait_for(socket.recv(), 5)
                 if isinstance(message, bytes):
@@ -195,7 +195,7 @@ def test_strangers_need_the_token(at_the_door):
             refused.append(error.value.response.status_code)
         async with connect(link(door, "?token=right-token"), proxy=None) as socket:
             assert "hello" in json.loads(await socket.recv())
-        return refused, door.link()
+        return refused, door.page_url()
 
     refused, address = at_the_door(work, token="right-token")
     assert refused == [401, 401, 401] and address.endswith("?token=right-token")
