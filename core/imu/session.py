@@ -191,7 +191,7 @@ class ImuSession:
             number = self.frame_stream.add_device([self.layout.sites.index(s) for s in sites], step)
         except ValueError as error:
             raise InnerfaceError(f"{error}; assign this one another site, or take the other device away") from None
-        self.conventions[number] = (linear_model, up)
+        self.conventions[number] = (linear, up)
         return number
 
     def remove_device(self, device: int) -> None:

@@ -86,7 +86,7 @@ def _make_sample(number: int) -> TrainingSample | None:
     face = (
         _worker_state["head"]
         if _worker_state["faces"] is None or rng.uniform() < BUNDLED_HEAD_SHARE
-        else _worker_state["faces"].face(rng)
+        else _worker_state["faces"].sample(rng)
     )
     share = _REAL_SHARE if source.generated else 1.0
     track: Track = random_performance(rng, _worker_state["real"], share, _ADDED_ACTIONS_SHARE)

@@ -43,7 +43,7 @@ def later(signal, first):
 
 def test_a_recording_without_a_nod_is_inferred_by_the_calibration_it_was_begun_with(session, sites):
     signal, live = session
-    text = live.ready.live.worn(live.ready.level, np.zeros(3)).text()
+    text = live.active.stream.calibration_state(live.active.convention_fix, np.zeros(3)).to_json()
     cut = later(signal, 1900)
     track = to_track(cut)
     track.meta[calibration_state.META_KEY] = text
@@ -60,10 +60,10 @@ def test_a_recording_without_a_nod_is_inferred_by_the_calibration_it_was_begun_w
 
 def test_what_had_crept_until_then_is_taken_out_from_the_first_frame_on(session):
     signal, live = session
-    known = live.ready.live.worn(live.ready.level, np.zeros(3))
+    known = live.active.stream.calibration_state(live.active.convention_fix, np.zeros(3))
     crept = replace(known, heading=known.heading + np.radians(20.0) * (np.arange(len(known.heading)) == 3))
     a, b = (motion_from_state(later(signal, 1900), w, causal=True).rotation[:20] for w in (known, crept))
-    site = live.ready.live.calibrator.found.face.index(3)
+    site = live.active.stream.calibrator.calibration.face_indices.index(3)
     moved = np.abs(a - b).max(axis=(0, 2))
     assert moved[site] > 0.05 and np.delete(moved, site).max() < 1e-9
 
@@ -71,7 +71,9 @@ def test_what_had_crept_until_then_is_taken_out_from_the_first_frame_on(session)
 def test_a_recentred_head_is_straight_in_the_recording(session):
     signal, live = session
     plain, turned = (
-        motion_from_state(later(signal, 1900), live.ready.live.worn(live.ready.level, zero)).head
+        motion_from_state(
+            later(signal, 1900), live.active.stream.calibration_state(live.active.convention_fix, zero)
+        ).head
         for zero in (np.zeros(3), np.array([0.3, 0, 0]))
     )
     assert np.abs(plain - turned - [0.3, 0, 0]).max() < 1e-12
@@ -79,15 +81,15 @@ def test_a_recentred_head_is_straight_in_the_recording(session):
 
 def test_text_round_trip(session):
     _, live = session
-    known = live.ready.live.worn(live.ready.level, np.array([0.1, 0.2, 0.3]))
-    back = calibration_state.parse(known.text(), "x")
+    known = live.active.stream.calibration_state(live.active.convention_fix, np.array([0.1, 0.2, 0.3]))
+    back = calibration_state.parse(known.to_json(), "x")
     assert (
-        back.calibration.sites == known.found.sites
-        and back.calibration.reference == known.found.reference
-        and back.calibration.renamed == known.found.renamed
+        back.calibration.sites == known.calibration.sites
+        and back.calibration.reference == known.calibration.reference
+        and back.calibration.renamed == known.calibration.renamed
     )
     for name in calibration_state._ARRAY_FIELDS:
-        assert np.abs(getattr(back.calibration, name) - getattr(known.found, name)).max() < 1e-8
+        assert np.abs(getattr(back.calibration, name) - getattr(known.calibration, name)).max() < 1e-8
     assert (
         np.abs(back.heading - known.heading).max() < 1e-8
         and np.abs(back.zero - known.zero).max() < 1e-8
@@ -97,7 +99,7 @@ def test_text_round_trip(session):
 
 def test_a_take_that_lacks_a_calibrated_site_is_told(session):
     signal, live = session
-    known = live.ready.live.worn(live.ready.level, np.zeros(3))
+    known = live.active.stream.calibration_state(live.active.convention_fix, np.zeros(3))
     fewer = replace(later(signal, 1900), sites=("other", *signal.sites[1:]))
     with pytest.raises(InnerfaceError, match="lacks aux"):
         motion_from_state(fewer, known)
@@ -115,7 +117,9 @@ def test_hostile_texts_end_in_one_line(text):
 
 
 def test_damaged_values_end_in_one_line(session):
-    data = json.loads(session[1].ready.live.worn(session[1].ready.level, np.zeros(3)).text())
+    data = json.loads(
+        session[1].active.stream.calibration_state(session[1].active.convention_fix, np.zeros(3)).to_json()
+    )
     for key in set(data) - {"linear", "use_levers"}:  # those are true or not, whatever they are
         for wrong in (None, "x", 1e400, [[1]]):
             with pytest.raises(InnerfaceError, match="cannot be read"):

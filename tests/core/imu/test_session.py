@@ -70,10 +70,10 @@ def test_frames_without_any_sensor_hold_the_face(take, model):
 
 def streamed(session, signal, count):
     """The first samples of a recording pushed one by one into a session; what came out."""
-    number = session.device(signal.sites, float(np.median(np.diff(signal.time))), signal.linear, signal.up)
+    number = session.add_device(signal.sites, float(np.median(np.diff(signal.time))), signal.linear, signal.up)
     parts = []
     for k, now in enumerate(signal.time[:count]):
-        session.add(number, float(now), signal.rotation[k], signal.acceleration[k])
+        session.add_sample(number, float(now), signal.rotation[k], signal.acceleration[k])
         parts.append(session.advance(float(now)))
     return parts
 

@@ -74,8 +74,8 @@ def test_a_stream_in_torch_goes_on_where_a_chunk_ended():
     net = build(SHAPES["live"]).eval()
     motion = columns(noise(90, network.INPUT_COUNT, 0))
     with torch.no_grad():
-        whole = net(motion, net.state(1))
-        first = net(motion[:, :, :37], net.state(1))
+        whole = net(motion, net.initial_state(1))
+        first = net(motion[:, :, :37], net.initial_state(1))
         second = net(motion[:, :, 37:], first[2])
     assert torch.allclose(torch.cat([first[0], second[0]], 2), whole[0], atol=1e-5) and torch.allclose(
         second[2], whole[2], atol=1e-5
@@ -156,9 +156,9 @@ def test_workers_make_different_takes_and_renew_them(source):
 def test_workers_end_when_their_training_is_killed(source):
     code = (
         "import os, time\n"
-        "from innerface.models.training.example_supply import Source, Supply\n"
+        "from innerface.models.training.example_supply import ExampleSource, SampleSupply\n"
         "if __name__ == '__main__':\n"
-        "    with Supply(Source(None, None, 5), 2, 4.0, workers=1) as supply:\n"
+        "    with SampleSupply(ExampleSource(None, None, 5), 2, 4.0, workers=1) as supply:\n"
         "        supply.fill(1)\n"
         "        print(*supply.pool._processes, flush=True)\n"
         "        time.sleep(60)\n"
