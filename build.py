@@ -36,8 +36,10 @@ THREE_JS = "three@0.180.0"  # reads exports back in tests
 NUMPY_FOR_PYTHON = {(3, 11): "numpy==1.26.4", (3, 13): "numpy>=2.2,<3"}  # as those Blenders carry them
 
 # What the add-on's zip holds: only what runs inside Blender.
-PACKAGED = ("__init__.py", "__main__.py", "LICENSE", "core", "cli", "models", "server", "blender_addon")
-NOT_PACKAGED = re.compile(r"(^|/)(__pycache__|README\.md$|models/(training|ablation)/|server/device/|cli/dev/)")
+PACKAGED_FILES = ("__init__.py", "__main__.py", "LICENSE")
+PACKAGED_FOLDERS = ("core", "server", "blender_addon")  # with all below them
+PACKAGED_FLAT_FOLDERS = ("cli", "models")  # without the folders in them, which are for development
+PACKAGED_SUFFIXES = {".py", ".csv", ".json", ".npz", ".onnx", ".html", ".js", ".css", ".svg"}
 # No dependencies are resolved: MCAP's own are listed; NumPy is Blender's.
 BUNDLED_WHEELS = ("mcap", "lz4", "zstandard", "scipy", "onnxruntime", "websockets", "pyserial", "python-osc")
 PLATFORM_TAGS = {
@@ -318,21 +320,25 @@ def fetch_wheels(folder: Path, platform: str, pythons: list[str]) -> list[Path]:
     return sorted(folder.glob("*.whl"))
 
 
+def packaged_files() -> list[Path]:
+    """The files of the checkout that the zip holds."""
+    files = [file for name in PACKAGED_FOLDERS for file in (ROOT / name).rglob("*")]
+    files += [file for name in PACKAGED_FLAT_FOLDERS for file in (ROOT / name).iterdir()]
+    chosen = [file for file in files if file.is_file() and file.suffix in PACKAGED_SUFFIXES]
+    return [*(ROOT / name for name in PACKAGED_FILES), *sorted(chosen)]
+
+
 def lay_out_extension(folder: Path, wheels: list[Path], platform: str | None, symlink: bool = False) -> None:
     """Lay out the extension: what runs, the wheels and a manifest that lists them."""
     folder.mkdir(parents=True, exist_ok=True)
-    for name in PACKAGED:
-        source = ROOT / name
-        if symlink:
-            (folder / name).symlink_to(source)
-        elif source.is_dir():
-            for file in sorted(source.rglob("*")):
-                relative = file.relative_to(ROOT).as_posix()
-                if file.is_file() and not NOT_PACKAGED.search(relative):
-                    (folder / relative).parent.mkdir(parents=True, exist_ok=True)
-                    shutil.copy2(file, folder / relative)
-        else:
-            shutil.copy2(source, folder / name)
+    if symlink:
+        for name in (*PACKAGED_FILES, *PACKAGED_FOLDERS, *PACKAGED_FLAT_FOLDERS):
+            (folder / name).symlink_to(ROOT / name)
+    else:
+        for file in packaged_files():
+            destination = folder / file.relative_to(ROOT)
+            destination.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(file, destination)
     (folder / "wheels").mkdir(exist_ok=True)
     for wheel in wheels:
         shutil.copy2(wheel, folder / "wheels" / wheel.name)
@@ -434,7 +440,7 @@ def lock(_: list[str]) -> None:
 
 def head(_: list[str]) -> None:
     """Rebuild core/head/head.npz from its generator."""
-    run(environment(need_bpy=False), "-c", "from innerface.core.face.head import generate; generate.write()")
+    run(environment(need_bpy=False), "-c", "from innerface.cli.dev.head_generator import generate; generate.write()")
 
 
 def pictures(arguments: list[str]) -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import importlib.util
 import json
 import os
 import sys
 import traceback
 from collections.abc import Sequence
+from types import ModuleType
 
 from ..core.errors import InnerfaceError
 
@@ -30,7 +32,7 @@ COMMANDS = (
     "report",
     "bench",
 )
-DEVELOPER_COMMANDS = ("report", "bench")
+DEVELOPER_COMMANDS = ("train", "report", "bench")  # in cli/dev, which the Blender extension does not hold
 
 
 class _Parser(argparse.ArgumentParser):
@@ -43,13 +45,19 @@ def build_parser() -> argparse.ArgumentParser:
     top_parser = _Parser(prog="innerface", description="Facial performance capture without a camera, inside Blender.")
     commands = top_parser.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=_Parser)
     for name in COMMANDS:
-        room = ".dev" if name in DEVELOPER_COMMANDS else ""
-        module = importlib.import_module(f"{room}.{name.replace('-', '_')}", __package__)
+        module = _command_module(name)
         sub = commands.add_parser(name, help=(module.__doc__ or "").strip().splitlines()[0], description=module.__doc__)
         sub.add_argument("--json", action="store_true", help="print one JSON object instead of text")
         module.arguments(sub)
         sub.set_defaults(run=module.run)
     return top_parser
+
+
+def _command_module(name: str) -> ModuleType:
+    """Import the module of a command; `package_only` in place of one that the Blender extension leaves out."""
+    if name in DEVELOPER_COMMANDS:
+        name = f"dev.{name}" if importlib.util.find_spec(".dev", __package__) else "package_only"
+    return importlib.import_module(f".{name.replace('-', '_')}", __package__)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -1,5 +1,6 @@
 """What the repository promises about itself."""
 
+import os
 import re
 import subprocess
 import sys
@@ -77,28 +78,48 @@ def test_the_manifest_meets_what_the_extensions_platform_asks():
     assert manifest["blender_version_min"] == "4.2.0"
 
 
-def test_the_zip_holds_what_runs_and_nothing_else(tmp_path):
+def packaged_names(tmp_path):
     build.lay_out_extension(tmp_path / "innerface", [], "linux-x64")
-    names = {
+    return {
         p.relative_to(tmp_path / "innerface").as_posix() for p in (tmp_path / "innerface").rglob("*") if p.is_file()
     }
+
+
+def test_the_zip_holds_what_users_need_and_nothing_else(tmp_path):
+    names = packaged_names(tmp_path)
     assert {
         "__init__.py",
         "blender_manifest.toml",
         "LICENSE",
-        "core/head/head.npz",
-        "core/names/arkit52.csv",
-        "blender_addon/panels.py",
+        "core/face/head/head.npz",
+        "core/face/naming/schemes/arkit52.csv",
+        "core/imu/layouts/default.json",
+        "blender_addon/ui/live_panels.py",
+        "server/web/page/index.html",
+        "cli/infer.py",
+        "models/linear.npz",
+        "models/imu.onnx",
+        "models/imu-live.onnx",
     } <= names
-    assert not [
-        n
-        for n in names
-        if n.startswith(("tests", "docs", "build", "models/training")) or "numpy" in n or n.endswith((".md", ".pyc"))
-    ]
-    assert not [n for n in names if n.startswith("core/head") and n.endswith(("generate.py", "shapes.py"))]
-    assert {"models/linear.npz", "models/imu.onnx", "models/imu-live.onnx"} <= names and not [
-        n for n in names if n.startswith("models/ablation")
-    ]
+    folders = ("tests", "docs", "cli/dev", "models/training", "models/ablation", "server/device")
+    assert not [n for n in names if n.startswith(folders) or "numpy" in n or n == "build.py"]
+    suffixes = {".py", ".csv", ".json", ".npz", ".onnx", ".html", ".js", ".css", ".svg", ".toml", ""}
+    assert {Path(n).suffix for n in names} <= suffixes
+
+
+def test_commands_that_the_zip_leaves_out_say_so_in_one_line(tmp_path):
+    packaged_names(tmp_path)
+    for arguments in (["bench"], ["report", "--seeds", "1"], ["train", "imu", "--out", "M.onnx"]):
+        result = subprocess.run(
+            [sys.executable, "-m", "innerface", *arguments],
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": str(tmp_path)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert result.returncode == 2 and len(result.stderr.splitlines()) == 1, result.stderr
+        assert f"{arguments[0]} comes with the Python package" in result.stderr
 
 
 def test_no_numpy_in_a_built_zip():

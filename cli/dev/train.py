@@ -16,10 +16,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ..core import formats
-from ..core.errors import InnerfaceError
-from ..core.face.face_model import IdentityModel, find_ict, load_face_model
-from .progress import SequentialProgress, step
+from ...core import formats
+from ...core.errors import InnerfaceError
+from ...core.face.face_model import IdentityModel, find_ict, load_face_model
+from ..progress import SequentialProgress, step
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -107,7 +107,7 @@ def _training_data_paths(options: argparse.Namespace) -> tuple[Path | None, Path
 
 def _train_linear(options: argparse.Namespace) -> dict[str, str]:
     try:
-        from ..models.training import linear
+        from ...models.training import linear
     except ImportError as error:
         raise InnerfaceError(
             f"training is no part of this installation ({error}); pip install innerface from its sources"
@@ -127,7 +127,7 @@ def _train_linear(options: argparse.Namespace) -> dict[str, str]:
 
 def _train_occlusion(options: argparse.Namespace) -> dict[str, str]:
     try:
-        from ..models.training import linear, occlusion
+        from ...models.training import linear, occlusion
     except ImportError as error:
         raise InnerfaceError(
             f"training is no part of this installation ({error}); pip install innerface from its sources"
@@ -158,8 +158,8 @@ def _train_bio(options: argparse.Namespace) -> dict[str, str]:
         raise InnerfaceError(f"--minutes {minutes:g}: give a number of minutes above 0")
     take, camera = formats.read_take(options.bio), formats.read_take(options.arkit or options.landmarks)
     try:
-        from ..core.bio.paired_take import pair_takes
-        from ..models.training import bio
+        from ...core.bio.paired_take import pair_takes
+        from ...models.training import bio
     except ImportError as error:
         raise InnerfaceError(
             f"training a network needs torch, which does not load ({error}); pip install 'innerface[train]'"
@@ -190,12 +190,12 @@ def _train_imu(options: argparse.Namespace) -> dict[str, str]:
             "--real-only: the real takes are not at hand; set INNERFACE_DATA to the folder that has them"
         )
     try:
-        from ..core.imu import network
-        from ..core.imu.inference import imu_track
-        from ..core.imu.layout import load_layout
-        from ..core.imu.simulation import examples
-        from ..models.training import imu
-        from ..models.training.example_supply import ExampleSource, SampleStore, training_sample
+        from ...core.imu import network
+        from ...core.imu.inference import imu_track
+        from ...core.imu.layout import load_layout
+        from ...core.imu.simulation import examples
+        from ...models.training import imu
+        from ...models.training.example_supply import ExampleSource, SampleStore, training_sample
     except ImportError as error:
         raise InnerfaceError(
             f"training a network needs torch, which does not load ({error}); pip install 'innerface[train]'"
