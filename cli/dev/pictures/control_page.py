@@ -33,5 +33,5 @@ async def take_screenshot(path: Path) -> None:
 
 if __name__ == "__main__":
     if program() is None:
-        sys.exit("docs/page.py: no Chromium here; on Debian: apt-get install chromium")
+        sys.exit("no Chromium here; on Debian or Ubuntu: sudo apt-get install chromium")
     asyncio.run(take_screenshot(Path(__file__).resolve().parents[3] / "docs" / "images" / "page.png"))
