@@ -190,21 +190,21 @@ def bake_take(face: Face, loaded: LoadedTake, scene: Any, options: BakeOptions =
     observed, is_rebake = bakes[0]
     if not is_rebake or not _is_playing(observed):
         if options.onto == "STRIP":
-            for owner, action in observed.owners:
+            for owner, action in observed.owner_actions:
                 _add_strip(owner, action, observed.first_frame, mute=False)
         else:
             observed.notes += play(face, observed)
     for keyed, _ in bakes[1:]:
-        for owner, action in keyed.owners:
+        for owner, action in keyed.owner_actions:
             _add_strip(owner, action, keyed.first_frame, mute=True)
         observed.notes += keyed.notes
         observed.notes.append(
             f"no sensor sees {', '.join(sorted(unobserved))}; they were made up, and lie muted in the NLA track '{loaded.path.stem} (invented)'"
         )
-        observed.keys, observed.dense_keys, observed.hand_made = (
+        observed.keys, observed.dense_keys, observed.manual_keys = (
             observed.keys + keyed.keys,
             observed.dense_keys + keyed.dense_keys,
-            observed.hand_made + keyed.hand_made,
+            observed.manual_keys + keyed.manual_keys,
         )
     return _with_notes(observed, take)
 

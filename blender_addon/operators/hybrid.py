@@ -57,9 +57,9 @@ class INNERFACE_OT_hybrid_align(_NeedsCameraTake, BackgroundOperator, bpy.types.
     def finish(self, context: Any, aligned: Any) -> set[str]:
         settings = hybrid_take.camera_action(active_face(context)).innerface_hybrid
         placement = "placed by hand" if settings.by_hand else "recorded together"
-        if aligned.found is not None:
+        if aligned.alignment is not None:
             settings.offset = aligned.begins_s
-            placement = f"begins at {round(aligned.begins_s, 2) + 0.0:.2f} s, by {aligned.found.method}, confidence {aligned.found.confidence:.0%}"
+            placement = f"begins at {round(aligned.begins_s, 2) + 0.0:.2f} s, by {aligned.alignment.method}, confidence {aligned.alignment.confidence:.0%}"
         settings.aligned = f"{Path(settings.helper).name}: {placement}"
         redraw()
         return self.report_notes(aligned.notes, settings.aligned)

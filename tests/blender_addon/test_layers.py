@@ -264,7 +264,7 @@ def test_what_the_mapping_drives_no_more_leaves_the_action_at_the_next_bake(addo
     addon.ops.innerface.mapping_auto()
     who = face.active_face(addon.context)
     bake.bake_take(who, loaded(1), scene, bake.BakeOptions())
-    rows = who.holder.innerface.targets
+    rows = who.root_object.innerface.targets
     rows[[r.channel for r in rows].index("jawOpen")].mute = True
     bake.bake_take(face.active_face(addon.context), loaded(1), scene, bake.BakeOptions())
     assert curve(who, "jawOpen") is None and curve(who, "browInnerUp") is not None

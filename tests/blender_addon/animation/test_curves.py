@@ -23,9 +23,9 @@ def test_the_reduced_curve_is_the_one_that_blender_plays(fcurves):
     for k in range(8):
         x = np.cumsum(rng.integers(1, 25, 60)).astype(float)
         y = rng.uniform(0, 1, 60) if k % 2 else np.cumsum(rng.normal(0, 0.1, 60))
-        curve = curves.write_curve(fcurves, "location", x, y, index=0, bezier=True)
+        curve = curves.write_curve(fcurves, "location", x, y, index=0, use_bezier=True)
         frames = np.arange(x[0] - 2, x[-1] + 3)
-        assert np.abs(curves.sample(curve, frames) - reduction.evaluate(x, y, frames)).max() < 2e-5
+        assert np.abs(curves.sample_curve(curve, frames) - reduction.evaluate(x, y, frames)).max() < 2e-5
 
 
 def test_linear_keys_hold_every_value_and_replace_what_was_there(fcurves):

@@ -59,9 +59,9 @@ def action(shoot):
 
 def played(shoot, name, seconds):
     compat, curves, bpy = innerface.blender_addon.compat, innerface.blender_addon.animation.curves, shoot.bpy
-    curve = compat.fcurves_playing(shoot.face.meshes[0].key).find(curves.shape_key_path(name))
+    curve = compat.playing_fcurves(shoot.face.meshes[0].key).find(curves.shape_key_path(name))
     scene = bpy.context.scene
-    return curves.sample(curve, scene.frame_start + seconds * scene.render.fps)
+    return curves.sample_curve(curve, scene.frame_start + seconds * scene.render.fps)
 
 
 def test_detect_finds_the_hidden_mouth_and_bakes_nothing(shoot):
@@ -126,7 +126,7 @@ def test_rejected_ranges_are_not_mended_and_detect_does_not_bring_them_back(shoo
     count = len(ranges)
     bpy.ops.innerface.hybrid_detect()
     assert len(action(shoot).innerface_hybrid.ranges) == count
-    assert shoot.hybrid.wanted(action(shoot)) == []
+    assert shoot.hybrid.active_occlusions(action(shoot)) == []
     with pytest.raises(RuntimeError, match="no range to mend"):
         bpy.ops.innerface.hybrid_mix()
 
@@ -143,7 +143,7 @@ def test_drawn_and_accepted_ranges_survive_detect(shoot):
     bpy.ops.innerface.hybrid_detect()
     assert [(r.start, r.end, r.group) for r in action(shoot).innerface_hybrid.ranges] == accepted
     bpy.ops.innerface.range_set(what="MUTE", index=0)
-    assert all(r.group != "brow" for r in shoot.hybrid.wanted(action(shoot)))
+    assert all(r.group != "brow" for r in shoot.hybrid.active_occlusions(action(shoot)))
     bpy.ops.innerface.range_set(what="DELETE", index=0)
     assert len(action(shoot).innerface_hybrid.ranges) == len(accepted) - 1
 
@@ -172,7 +172,7 @@ def test_a_helper_that_moves_otherwise_can_be_placed_by_hand(shoot, tmp_path):
 def test_bars_lie_in_lanes_and_their_ends_can_be_grabbed(shoot):
     bars = innerface.blender_addon.ui.occlusion_bars
     for start, end, group in ((1.0, 3.0, "mouth"), (2.0, 2.5, "eye_left"), (5.0, 6.0, "mouth")):
-        shoot.hybrid.add(action(shoot), start, end, group)
+        shoot.hybrid.add_range(action(shoot), start, end, group)
     found = bars.range_bars(action(shoot).innerface_hybrid.ranges, lambda s: 100 * s, 1.0)
     assert found[0].bottom == found[2].bottom != found[1].bottom
     middle = (found[0].bottom + found[0].top) / 2

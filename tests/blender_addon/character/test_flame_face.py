@@ -193,7 +193,7 @@ def test_a_weights_take_moves_the_face_and_the_next_take_leaves_nothing_of_it(sc
     weights = innerface.core.performance.demo_performance(1).weights()
     keyed = key_and_play(flame, weights, "second", scene, 0.005)
     assert keyed.keys < keyed.dense_keys / 2
-    names = {name for _, name in flame.keys(flame.meshes[0])}
+    names = {name for _, name in flame.mapped_keys(flame.meshes[0])}
     jaw = innerface.core.animation.frames.resample_to_frames(weights, np.arange(100) / RATE + weights.time[0])[
         :, innerface.core.face.channels.ARKIT.index("jawOpen")
     ]
@@ -361,7 +361,7 @@ def test_a_flame_take_over_what_plays_changes_its_stretch_alone(scene, flame, pe
     after = innerface.blender_addon.animation.curves.sample_curve(
         fcurves.find(innerface.blender_addon.animation.curves.shape_key_path("expression0")), np.arange(100)
     )
-    size = flame.mapping.size(("key", "expression0", ""))
+    size = flame.mapping.max_gain(("key", "expression0", ""))
     assert (
         np.abs((after - before)[np.r_[0:20, 51:100]]).max() < 0.0051 * size
         and np.abs(after[25:45] - said["expression"][25:45, 0]).max() < 0.0051 * size

@@ -214,5 +214,5 @@ def test_the_live_head_turns_exactly_as_a_baked_one(head, mode):
     __import__("bpy").context.view_layer.update()
     turn = head.head_turn()
     for angles in np.random.default_rng(1).uniform(-0.6, 0.6, (20, 3)):
-        one, many = np.array(turn.value(angles)), turn.values(angles[None])[0]
+        one, many = np.array(turn.rotation_value(angles)), turn.rotation_values(angles[None])[0]
         assert min(np.abs(one - many).max(), np.abs(one + many).max()) < 1e-5
