@@ -36,8 +36,8 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
         from ..core.imu import adapter, linear_model, model
         from ..core.imu.inference import estimate, imu_track
         from ..core.imu.session import MotionToFace
-        from ..core.imu.signal import FRAME_RATE
         from ..core.imu.simulation import examples
+        from ..core.rates import FRAME_RATE
         from ..core.take import alignment
     except ImportError as error:
         raise InnerfaceError(f"adapting needs SciPy, which does not load ({error}); pip install scipy") from None

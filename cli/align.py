@@ -16,7 +16,7 @@ from ..core import formats
 from ..core.errors import InnerfaceError
 from ..core.formats import take_folder
 from ..core.imu.layout import load_layout
-from ..core.take import Take
+from ..core.take import Take, TrackKind
 from ..core.take.alignment import Alignment
 
 
@@ -84,8 +84,8 @@ def _alignment_json(alignment: Alignment) -> dict[str, Any]:
 
 
 def _is_electrode_take(take: Take) -> bool:
-    kinds = {t.kind for t in take.tracks.values()}
-    return "biosignal" in kinds and not kinds & {"imu", "weights", "landmarks"}
+    kinds = take.kinds
+    return TrackKind.BIOSIGNAL in kinds and not kinds & {TrackKind.IMU, TrackKind.WEIGHTS, TrackKind.LANDMARKS}
 
 
 def _align_with_electrodes(options: argparse.Namespace, a: Take, b: Take) -> dict[str, Any]:
@@ -102,7 +102,7 @@ def _align_with_electrodes(options: argparse.Namespace, a: Take, b: Take) -> dic
             f"{options.a} and {options.b}: are both of electrodes, which show no face to be compared; align each with the camera's take"
         )
     electrode_take, face_take = (a, b) if _is_electrode_take(a) else (b, a)
-    if not any(t.kind in ("weights", "landmarks") for t in face_take.tracks.values()):
+    if not any(t.kind in (TrackKind.WEIGHTS, TrackKind.LANDMARKS) for t in face_take.tracks.values()):
         face_take = solve_weights(face_take, PerformerSettings(options.layout)).take
         points = without_eyes(landmarks_of(face_take, load_bundled())[0])  # the eyes of IMUs are made up
     else:

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from ..core.errors import InnerfaceError
+from ..core.rates import parse_frame_rate
 from .progress import suppress_stdout
-from .rates import blender_rate
 
 
 def load_bpy() -> Any:
@@ -29,7 +29,7 @@ def load_bpy() -> Any:
 def empty_scene(fps: str) -> Any:
     """A fresh file with one empty scene at `fps`, whose first frame is 0: a frame number is a time."""
     bpy = load_bpy()
-    number, base = blender_rate(fps)
+    number, base = parse_frame_rate(fps)
     with suppress_stdout():
         bpy.ops.wm.read_homefile(use_factory_startup=True, use_empty=True)
     scene = bpy.context.scene
@@ -54,7 +54,7 @@ def open_character(path: str, fps: str | None) -> tuple[Any, list[str]]:
     scene = bpy.context.scene
     notes = []
     if fps is not None:
-        number, base = blender_rate(fps)
+        number, base = parse_frame_rate(fps)
         previous_rate = scene.render.fps / scene.render.fps_base
         if abs(previous_rate - number / base) > 1e-4:
             notes.append(

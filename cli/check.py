@@ -14,7 +14,7 @@ from ..core import formats
 from ..core.errors import InnerfaceError
 from ..core.face.face_model import load_bundled
 from ..core.imu.layout import load_layout
-from ..core.take import Take
+from ..core.take import Take, TrackKind
 from .spans import span
 
 
@@ -40,8 +40,8 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     except ImportError as error:
         raise InnerfaceError(f"checking needs SciPy, which does not load ({error}); pip install scipy") from None
     take = formats.read_take(options.take)
-    kinds = {t.kind for t in take.tracks.values()}
-    if "biosignal" in kinds and "imu" not in kinds:
+    kinds = take.kinds
+    if TrackKind.BIOSIGNAL in kinds and TrackKind.IMU not in kinds:
         return _check_electrodes(take, options)
     sites = load_layout(options.layout)
     action_spans = {a: span(getattr(options, a), f"--{a}") for a in quality.ACTIONS}

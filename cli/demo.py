@@ -19,11 +19,11 @@ from ..core import formats, performance
 from ..core.errors import InnerfaceError
 from ..core.files import atomic_write
 from ..core.pipeline import to_weights_take
-from ..core.take import Take, Track
+from ..core.rates import parse_frame_rate
+from ..core.take import Take, Track, TrackKind
 from . import blender
 from .key import key_takes
 from .progress import filter_display_errors, step, suppress_stdout
-from .rates import blender_rate
 
 FILES = {
     "take.mcap": "the take: the native, crash-safe recording format",
@@ -49,7 +49,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> dict[str, Any]:
     began = time.monotonic()
     out = Path(options.out)
-    blender_rate(options.fps)
+    parse_frame_rate(options.fps)
     if options.seed < 0:
         raise InnerfaceError(f"--seed {options.seed}: give a whole number from 0")
     if options.take:
@@ -121,7 +121,7 @@ def simulated_capture(seed: int) -> tuple[Take, Take, Take, dict[str, Any]]:
         track = inference.infer(take, sites, model.load()[0]).take.weights()
         in_performance = (track.time >= truth.weights().time[0]) & (track.time <= truth.weights().time[-1])
         track = Track(
-            "weights", track.time[in_performance], track.columns, track.values[in_performance]
+            TrackKind.WEIGHTS, track.time[in_performance], track.columns, track.values[in_performance]
         )  # the performance, without relaxing and nodding
         evaluation = metrics.evaluate(track, truth.weights(), face)
     figures = {
@@ -130,4 +130,4 @@ def simulated_capture(seed: int) -> tuple[Take, Take, Take, dict[str, Any]]:
         "neutral_mm": evaluation["neutral"]["pve_mm"]["mean"],
         "mean_face_mm": evaluation["mean_face"]["pve_mm"]["mean"],
     }
-    return take, truth, Take("from sensors", {"weights": track}), figures
+    return take, truth, Take("from sensors", {TrackKind.WEIGHTS: track}), figures

@@ -14,6 +14,7 @@ from typing import Any
 
 from ..core import formats
 from ..core.errors import InnerfaceError
+from ..core.take import TrackKind
 from .progress import step
 
 STAND_IN = "stand-in"
@@ -88,7 +89,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
         Take(
             take.name,
             {
-                flame_track.KIND: flame_track.build_flame_track(
+                TrackKind.FLAME: flame_track.build_flame_track(
                     track.time, fitted.expression, fitted.jaw, fitted.eyes, fitted.neck, fitted.shape, face.sha
                 )
             },

@@ -19,8 +19,8 @@ from ..core import formats
 from ..core.errors import InnerfaceError
 from ..core.face.channels import ARKIT
 from ..core.imu.layout import load_layout
-from ..core.imu.signal import FRAME_RATE
-from ..core.take import Take, Track
+from ..core.rates import FRAME_RATE
+from ..core.take import Take, Track, TrackKind
 from ..core.take.resample import resample_linear
 from .spans import span
 
@@ -76,10 +76,10 @@ _IMU_ONLY_OPTIONS = ("neutral", "turn", "adapter", "smooth", "minute")
 
 def run(options: argparse.Namespace) -> dict[str, Any]:
     take = formats.read_take(options.take)
-    kinds = {t.kind for t in take.tracks.values()}
-    if "biosignal" in kinds and "imu" not in kinds:
+    kinds = take.kinds
+    if TrackKind.BIOSIGNAL in kinds and TrackKind.IMU not in kinds:
         return _infer_electrodes(take, options)
-    if options.electrodes and "biosignal" not in kinds:
+    if options.electrodes and TrackKind.BIOSIGNAL not in kinds:
         raise InnerfaceError(f"--electrodes: {options.take} holds no electrodes; leave it away")
     return _infer_imus(take, options)
 
@@ -98,10 +98,14 @@ def _infer_electrodes(take: Take, options: argparse.Namespace) -> dict[str, Any]
     weights = inferred.weights()
     row_times = weights.time[0] + np.arange(int(weights.duration * FRAME_RATE + 1e-6) + 1) / FRAME_RATE
     track = Track(
-        "weights", row_times, weights.columns, resample_linear(weights.time, weights.values, row_times), weights.meta
+        TrackKind.WEIGHTS,
+        row_times,
+        weights.columns,
+        resample_linear(weights.time, weights.values, row_times),
+        weights.meta,
     )
     formats.write_take(
-        Take(inferred.name, inferred.tracks | {"weights": track}, inferred.notes, inferred.sound), options.out
+        Take(inferred.name, inferred.tracks | {TrackKind.WEIGHTS: track}, inferred.notes, inferred.sound), options.out
     )
     for note in inferred.notes:
         print(f"note: {note}", file=sys.stderr)
@@ -177,7 +181,7 @@ def _infer_imus(take: Take, options: argparse.Namespace) -> dict[str, Any]:
 
         electrode_take, electrode_quality = _weights_from_electrodes(take, options, options.electrodes)
         result = fuse(imu_result.take, electrode_take)
-    elif any(t.kind == "biosignal" for t in take.tracks.values()):
+    elif TrackKind.BIOSIGNAL in take.kinds:
         result.notes.append(
             "the take holds electrodes too, which need the performer's own network (--electrodes M.onnx); the IMUs alone are used"
         )

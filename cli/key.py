@@ -18,7 +18,7 @@ from ..core import formats
 from ..core.errors import InnerfaceError
 from ..core.files import atomic_write
 from ..core.pipeline import to_weights_take
-from ..core.take import Take
+from ..core.take import Take, TrackKind
 from . import blender
 from .progress import step, suppress_stdout
 
@@ -126,7 +126,7 @@ class FlameOptions(NamedTuple):
 
 def _is_flame_take(take: Take) -> bool:
     """Whether a take holds FLAME's parameters and no weights."""
-    return {t.kind for t in take.tracks.values()} & {"flame", "weights"} == {"flame"}
+    return take.kinds & {TrackKind.FLAME, TrackKind.WEIGHTS} == {TrackKind.FLAME}
 
 
 def key_takes(

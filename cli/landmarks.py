@@ -16,7 +16,7 @@ from ..core import formats
 from ..core.errors import InnerfaceError
 from ..core.face.face_model import load_face_model
 from ..core.landmarks import points as the_points
-from ..core.take import Take
+from ..core.take import Take, TrackKind
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -71,8 +71,8 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _to_landmarks(take: Take, options: argparse.Namespace) -> tuple[Take, dict[str, Any]]:
-    kinds = {t.kind for t in take.tracks.values()}
-    if "biosignal" in kinds and (options.model or not kinds & {"landmarks", "weights"}):
+    kinds = take.kinds
+    if TrackKind.BIOSIGNAL in kinds and (options.model or not kinds & {TrackKind.LANDMARKS, TrackKind.WEIGHTS}):
         try:
             from ..core.bio import inference, network, quality
             from ..core.bio.signal import bio_track, to_uniform_rate
@@ -88,9 +88,9 @@ def _to_landmarks(take: Take, options: argparse.Namespace) -> tuple[Take, dict[s
     from ..core.landmarks.sources import landmarks_of
     from ..core.pipeline import to_weights_take
 
-    if not kinds & {"landmarks", "weights"}:
+    if not kinds & {TrackKind.LANDMARKS, TrackKind.WEIGHTS}:
         take = to_weights_take(take)
     track, notes = landmarks_of(take, load_face_model(options.face))
-    return Take(take.name, {"landmarks": track}, notes, take.sound), {
-        "from": "landmarks" if "landmarks" in kinds else "weights"
+    return Take(take.name, {TrackKind.LANDMARKS: track}, notes, take.sound), {
+        "from": TrackKind.LANDMARKS if TrackKind.LANDMARKS in kinds else TrackKind.WEIGHTS
     }

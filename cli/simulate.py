@@ -18,7 +18,7 @@ from ..core.errors import InnerfaceError
 from ..core.face.face_model import FaceModel, IdentityModel, find_ict, load_face_model
 from ..core.imu.layout import load_layout
 from ..core.imu.simulation.effects import PRESETS
-from ..core.take import Take, Track
+from ..core.take import Take, Track, TrackKind
 
 PRESET_NAMES = ("clean", "cyton", "rough", "studio")
 
@@ -97,7 +97,7 @@ def _simulate_imu(options: argparse.Namespace, preset: str) -> dict[str, Any]:
     take = simulate(track, face, sites, effects, options.seed, options.linear)
     seconds = time.perf_counter() - began
     formats.write_take(take, options.out)
-    imu = take.tracks["imu"]
+    imu = take.tracks[TrackKind.IMU]
     return _report(options, preset, imu, len(imu.columns) // 7, "sites", imu.duration / seconds) | {
         "identity": options.identity
     }
@@ -125,8 +125,8 @@ def _simulate_bio(options: argparse.Namespace, preset: str) -> dict[str, Any]:
     seconds = time.perf_counter() - began
     formats.write_take(take, options.out)
     if options.weights_out:
-        formats.write_take(Take("posed", {"weights": track}), options.weights_out)
-    bio = take.tracks["biosignal"]
+        formats.write_take(Take("posed", {TrackKind.WEIGHTS: track}), options.weights_out)
+    bio = take.tracks[TrackKind.BIOSIGNAL]
     return _report(options, preset, bio, len(bio.columns), "electrodes", bio.duration / seconds) | {
         "ear": options.ear,
         "mount": options.mount,

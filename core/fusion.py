@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from .face.channels import ARKIT
-from .take import Take, Track
+from .take import Take, Track, TrackKind
 from .take.resample import resample_linear
 
 _MIN_UNEXPLAINED = 0.03  # left unexplained by the surest
@@ -45,11 +45,13 @@ def fuse(imu: Take, electrodes: Take) -> Take:
     """The IMUs' take with each of the 52 channels as far from the electrodes as they are the surer of the two; both with `weights` and `confidence` on one
     clock. Where the electrodes' take does not reach, and without the IMUs' confidence, the IMUs' stands."""
     imu_track, electrode_track = imu.weights(), electrodes.weights()
-    imu_confidence = imu.tracks.get("confidence")
+    imu_confidence = imu.tracks.get(TrackKind.CONFIDENCE)
     if imu_confidence is None:
         return imu
     time = imu_track.time
-    electrode_confidence = resample_linear(electrode_track.time, electrodes.tracks["confidence"].select(ARKIT), time)
+    electrode_confidence = resample_linear(
+        electrode_track.time, electrodes.tracks[TrackKind.CONFIDENCE].select(ARKIT), time
+    )
     electrode_confidence[(time < electrode_track.time[0]) | (time > electrode_track.time[-1])] = 0.0
     electrode_values = resample_linear(electrode_track.time, np.nan_to_num(electrode_track.select(ARKIT)), time)
     fused, confidence = fuse_estimates(
@@ -59,8 +61,8 @@ def fuse(imu: Take, electrodes: Take) -> Take:
         electrode_confidence,
     )
     tracks = dict(imu.tracks) | {
-        "weights": imu_track.replace_columns(ARKIT, fused),
-        "confidence": Track("confidence", time, ARKIT, confidence),
-        "landmarks": electrodes.tracks["landmarks"],
+        TrackKind.WEIGHTS: imu_track.replace_columns(ARKIT, fused),
+        TrackKind.CONFIDENCE: Track(TrackKind.CONFIDENCE, time, ARKIT, confidence),
+        TrackKind.LANDMARKS: electrodes.tracks[TrackKind.LANDMARKS],
     }
     return Take(imu.name, tracks, [*imu.notes, *(n for n in electrodes.notes if n not in imu.notes)], imu.sound)

@@ -9,7 +9,7 @@ import numpy as np
 from .errors import InnerfaceError
 from .face.channels import ARKIT
 from .face.neutral import Neutral
-from .take import Take
+from .take import Take, TrackKind
 
 
 @dataclass(frozen=True)
@@ -39,15 +39,17 @@ def to_weights_take(take: Take) -> Take:
 def solve_weights(take: Take, performer: PerformerSettings | None = None) -> SolvedWeights:
     """The take if it holds weights (less the neutral that was set while it was recorded); an IMU take through the shipped network, or the linear model
     where ONNX Runtime does not load; electrodes through the performer's network; both of them together; landmarks by least squares. Raises InnerfaceError."""
-    kinds = {t.kind for t in take.tracks.values()}
-    if "weights" in kinds or not kinds & {"imu", "biosignal", "landmarks"}:
+    kinds = take.kinds
+    if TrackKind.WEIGHTS in kinds or not kinds & {TrackKind.IMU, TrackKind.BIOSIGNAL, TrackKind.LANDMARKS}:
         return SolvedWeights(_remove_neutral(take))
     performer = performer or PerformerSettings()
     try:  # takes of weights work where SciPy does not load
-        if "imu" in kinds:
+        if TrackKind.IMU in kinds:
             imu_weights = _solve_imu(take, performer)
-            return _fuse_electrodes(take, imu_weights, performer) if "biosignal" in kinds else imu_weights
-        return SolvedWeights(_solve_electrodes(take, performer) if "biosignal" in kinds else _solve_landmarks(take))
+            return _fuse_electrodes(take, imu_weights, performer) if TrackKind.BIOSIGNAL in kinds else imu_weights
+        return SolvedWeights(
+            _solve_electrodes(take, performer) if TrackKind.BIOSIGNAL in kinds else _solve_landmarks(take)
+        )
     except ImportError as error:
         raise InnerfaceError(
             f"{take.name}: is a sensor take, and inference needs SciPy, which does not load ({error})"
@@ -81,7 +83,9 @@ def _solve_landmarks(take: Take) -> Take:
     from .landmarks import channel_solver, sources
 
     track, notes = sources.landmarks_of(take, load_bundled())
-    return Take(take.name, {"weights": channel_solver.to_weights(track), "landmarks": track}, notes, take.sound)
+    return Take(
+        take.name, {TrackKind.WEIGHTS: channel_solver.to_weights(track), TrackKind.LANDMARKS: track}, notes, take.sound
+    )
 
 
 def _fuse_electrodes(take: Take, imu_weights: SolvedWeights, performer: PerformerSettings) -> SolvedWeights:
@@ -98,17 +102,17 @@ def _fuse_electrodes(take: Take, imu_weights: SolvedWeights, performer: Performe
     except InnerfaceError as error:  # an electrode that came off does not end a take of IMUs
         imu_weights.take.notes.append(f"{error}; the IMUs alone are used")
         return imu_weights
-    mean_confidence = fused.tracks["confidence"].select(ARKIT).mean(axis=0)
+    mean_confidence = fused.tracks[TrackKind.CONFIDENCE].select(ARKIT).mean(axis=0)
     return SolvedWeights(fused, frozenset(c for c in imu_weights.unobserved if mean_confidence[ARKIT.index(c)] < 0.2))
 
 
 def _remove_neutral(take: Take) -> Take:
     """The take with the last neutral that was set in it taken out of all its rows."""
-    neutral_track = next((t for t in take.tracks.values() if t.kind == "neutral" and len(t.time)), None)
+    neutral_track = next((t for t in take.tracks.values() if t.kind == TrackKind.NEUTRAL and len(t.time)), None)
     if neutral_track is None:
         return take
     neutral, tracks = Neutral(neutral_track.select(ARKIT)[-1]), dict(take.tracks)
     for name, track in take.tracks.items():
-        if track.kind == "weights":
+        if track.kind == TrackKind.WEIGHTS:
             tracks[name] = track.replace_columns(ARKIT, np.clip(neutral.remove(track.select(ARKIT)), 0.0, None))
     return Take(take.name, tracks, [*take.notes, "the neutral that was set while recording was taken out"], take.sound)

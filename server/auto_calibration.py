@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from ..core.errors import InnerfaceError
 from ..core.imu.session import ImuSession
-from ..core.imu.signal import FRAME_RATE
 from ..core.imu.spans import NoTurnError
+from ..core.rates import FRAME_RATE
 
 if TYPE_CHECKING:
     from .hub import Hub

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..core.face.channels import OUTPUT_CHANNELS
 from ..core.formats.live_link_face import complete_values
-from ..core.take import Track
+from ..core.take import Track, TrackKind
 
 VERSION = 1
 FACE, SENSORS = 1, 2
@@ -32,7 +32,7 @@ class Frame:
 
 def live_link_values(frame: Frame) -> np.ndarray:
     """(61,) in LIVE_LINK_FACE's order; the eyes' angles follow the gaze channels."""
-    return complete_values(Track("weights", np.zeros(1), OUTPUT_CHANNELS, frame.values[None]))[0]
+    return complete_values(Track(TrackKind.WEIGHTS, np.zeros(1), OUTPUT_CHANNELS, frame.values[None]))[0]
 
 
 def encode_face(frame: Frame) -> bytes:

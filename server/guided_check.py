@@ -13,8 +13,8 @@ from ..core.face.face_model import load_bundled
 from ..core.imu import quality
 from ..core.imu.calibration_state import calm_span
 from ..core.imu.session import ImuSession
-from ..core.imu.signal import FRAME_RATE
 from ..core.imu.spans import Span
+from ..core.rates import FRAME_RATE
 
 if TYPE_CHECKING:
     from .hub import Hub

@@ -28,8 +28,10 @@ from ..core.imu.calibration_state import CalibrationState
 from ..core.imu.layout import Layout, load_layout
 from ..core.imu.network import Network
 from ..core.imu.session import FaceFrames, ImuSession
-from ..core.imu.signal import FRAME_RATE, LOOKAHEAD
+from ..core.imu.signal import LOOKAHEAD
 from ..core.numerics import quaternion as quat
+from ..core.rates import FRAME_RATE
+from ..core.take import TrackKind
 from .auto_calibration import AutoCalibration
 from .frame import Frame
 from .guided_check import GuidedCheck, loss_notes
@@ -569,7 +571,13 @@ class Hub:
         self.mark_count += 1
         if self.recorder is not None:
             self.recorder.put(
-                "events", "events", ("mark",), {}, self.now(), np.array([float(self.mark_count)]), {"text": text[:500]}
+                TrackKind.EVENTS,
+                TrackKind.EVENTS,
+                ("mark",),
+                {},
+                self.now(),
+                np.array([float(self.mark_count)]),
+                {"text": text[:500]},
             )
         return self.mark_count
 

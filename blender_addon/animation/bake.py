@@ -15,7 +15,7 @@ from ...core.animation.treatment import Treatment, apply_treatment
 from ...core.errors import InnerfaceError
 from ...core.face.channels import ARKIT, GROUPS, HEAD_ANGLES
 from ...core.pipeline import PerformerSettings, SolvedWeights
-from ...core.take import Take, Track
+from ...core.take import Take, Track, TrackKind
 from .. import compat
 from ..character.face import Face, faces
 from . import baked_keys
@@ -72,7 +72,7 @@ def load_take(path: Path, performer: PerformerSettings, flame: FlameSource | Non
     from ...core.pipeline import solve_weights
 
     take = formats.read_take(path)
-    from_sensors = not {"weights", "flame"} & {t.kind for t in take.tracks.values()}
+    from_sensors = not {TrackKind.WEIGHTS, TrackKind.FLAME} & take.kinds
     weights = solve_weights(take, replace(performer, smooth=0.0))
     if flame is not None:
         from ...core.flame.source import drop_redundant_landmarks, fit_take
@@ -138,7 +138,7 @@ def bake_take(face: Face, loaded: LoadedTake, scene: Any, options: BakeOptions =
     take: Take = loaded.weights.take
     source_track, unobserved = track_to_key(face, take), loaded.weights.unobserved & frozenset(ARKIT)
     treatment = (
-        options.treatment if source_track.kind == "weights" else Treatment(options.treatment.trim)
+        options.treatment if source_track.kind == TrackKind.WEIGHTS else Treatment(options.treatment.trim)
     )  # neutral and smoothing are of channels
     track, rate = apply_treatment(source_track, treatment, take.name), scene_rate(scene)
     trimmed_frames = float(track.time[0] - source_track.time[0]) * rate

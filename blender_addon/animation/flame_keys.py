@@ -12,7 +12,7 @@ from ...core.face.channels import ARKIT, GROUPS, HEAD_ANGLES
 from ...core.flame import flame_track
 from ...core.flame.channel_map import expression_key
 from ...core.flame.skinning import rotations
-from ...core.take import Take, Track
+from ...core.take import Take, Track, TrackKind
 from ...core.take.resample import fill_gaps
 from ..character.face import Face
 from ..character.flame_face import BONES, JOINT_DIRS_PROP, MODEL_SHA_PROP, eulers_from_matrices, flame_source_of
@@ -39,7 +39,7 @@ def track_to_key(face: Face, take: Take) -> Track:
     track = flame_track.find_flame(take)
     if track is not None and flame_source_of(face) is not None:
         return track
-    if track is not None and not any(t.kind == "weights" for t in take.tracks.values()):
+    if track is not None and TrackKind.WEIGHTS not in take.kinds:
         raise InnerfaceError(
             f"{take.name}: is a FLAME take, which needs a FLAME face: Add > Mesh > FLAME Face from File; {face.name} is none"
         )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import bpy
 
 from ...core.errors import InnerfaceError
+from ...core.take import TrackKind
 from ..operators.import_takes import performer
 from . import bake
 from .keying import START, scene_rate
@@ -140,7 +141,7 @@ def read_camera_take(path: Path) -> Take:
     from ...core import formats
 
     take = formats.read_take(path)
-    if not any(t.kind == "weights" for t in take.tracks.values()):
+    if TrackKind.WEIGHTS not in take.kinds:
         raise InnerfaceError(
             f"{path.name}: is a take of sensors; mending begins with a camera's take, and this one can help it: key the camera's take"
         )

@@ -14,8 +14,7 @@ from ...core.animation.frames import resample_to_frames
 from ...core.animation.manual_edits import find_manual_edits, outside_ranges
 from ...core.errors import InnerfaceError
 from ...core.face.channels import ARKIT, HEAD_ANGLES
-from ...core.flame.flame_track import KIND as FLAME
-from ...core.take import Track
+from ...core.take import Track, TrackKind
 from ...core.take.resample import frame_times, resample_linear
 from .. import compat
 from ..character import drivers
@@ -108,7 +107,7 @@ def key_track(
     """
     rate = scene_rate(scene)
     start_frame = scene.frame_start if options.start_frame is None else options.start_frame
-    flame = track.kind == FLAME
+    flame = track.kind == TrackKind.FLAME
     if not flame and not any(c in track.columns for c in ARKIT):
         raise InnerfaceError(f"{name}: has none of Apple's 52 channels; give a weights take")
     if abs(start_frame) + track.duration * rate > MAX_FRAME:

@@ -10,7 +10,7 @@ import numpy as np
 from ...core.errors import InnerfaceError
 from ...core.face.channels import ARKIT, HEAD_ANGLES
 from ...core.numerics.quaternion import from_matrix
-from ...core.take import Take, Track
+from ...core.take import Take, Track, TrackKind
 from ..animation.keying import CLOCK, START, scene_rate
 from ..character.face import Face
 from ..character.lanes import destination_values, driven_bones
@@ -65,7 +65,9 @@ def export_take(face: Face, scene: Any, progress: Progress | None = None) -> Exp
             f"nothing moves on {face.name} from frame {evaluated.frames[0]} to {evaluated.frames[-1]}; key a take, or set the scene's range"
         )
     return ExportedTake(
-        Take(clip_name(face), {"weights": Track("weights", time, (*ARKIT, *HEAD_ANGLES), columns)}, notes),
+        Take(
+            clip_name(face), {TrackKind.WEIGHTS: Track(TrackKind.WEIGHTS, time, (*ARKIT, *HEAD_ANGLES), columns)}, notes
+        ),
         residual,
         notes,
     )

@@ -6,7 +6,7 @@ import numpy as np
 
 from ..errors import InnerfaceError
 from ..face.channels import ARKIT, GROUPS
-from ..imu.signal import FRAME_RATE
+from ..rates import FRAME_RATE
 
 _MIN_CUTOFF_HZ, _BETA, _RATE_CUTOFF_HZ = 6.0, 8.0, 2.0  # 1 Euro filter: at rest, per weight/s, and of the speed itself
 _HALF_WINDOW, _POLYNOMIAL_ORDER = 4, 3  # Savitzky-Golay over 9 frames at strength 1: half an eye blink, peaks kept

@@ -9,7 +9,7 @@ import numpy as np
 from ..errors import InnerfaceError
 from ..face.channels import ARKIT, GROUPS
 from ..face.neutral import Neutral
-from ..imu.signal import FRAME_RATE
+from ..rates import FRAME_RATE
 from ..take import Track
 from ..take.resample import fill_gaps
 from .smoothing import channel_strengths, zero_phase

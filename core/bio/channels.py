@@ -13,7 +13,7 @@ from ..face.face_model import load_bundled
 from ..landmarks import channel_solver
 from ..landmarks.camera import point_model
 from ..landmarks.points import IBUG_COUNT, POINT_COUNT
-from ..take import Take, Track
+from ..take import Take, Track, TrackKind
 from ..take.resample import fill_gaps
 from . import inference
 from .network import BioNetwork
@@ -39,7 +39,7 @@ class ChannelDecoder:
         if self.solver is not None:
             return channel_solver.to_weights(track, rest=self.network.rest, causal=causal)
         return Track(
-            "weights",
+            TrackKind.WEIGHTS,
             track.time,
             ARKIT,
             self._apply_linear_map(fill_gaps(track.time, track.values).reshape(-1, POINT_COUNT, 2)),
@@ -71,9 +71,9 @@ def channel_confidence(network: BioNetwork) -> np.ndarray:
 def infer_weights(take: Take, network: BioNetwork, causal: bool = False, raw: bool = False) -> Take:
     """A biosignal take as weights at the network's frame rate, with `landmarks` and `confidence` beside them. Raises InnerfaceError."""
     landmark_take = inference.infer(take, network, causal, raw)
-    points = landmark_take.tracks["landmarks"]
+    points = landmark_take.tracks[TrackKind.LANDMARKS]
     confidence_track = Track(
-        "confidence",
+        TrackKind.CONFIDENCE,
         points.time,
         ARKIT,
         np.broadcast_to(channel_confidence(network), (len(points.time), len(ARKIT))).copy(),
@@ -81,9 +81,9 @@ def infer_weights(take: Take, network: BioNetwork, causal: bool = False, raw: bo
     return Take(
         take.name,
         {
-            "weights": ChannelDecoder(network).process(points, causal),
-            "landmarks": points,
-            "confidence": confidence_track,
+            TrackKind.WEIGHTS: ChannelDecoder(network).process(points, causal),
+            TrackKind.LANDMARKS: points,
+            TrackKind.CONFIDENCE: confidence_track,
         },
         landmark_take.notes,
         take.sound,

@@ -7,7 +7,7 @@ import numpy as np
 from ..errors import InnerfaceError
 from ..landmarks.points import POINT_COUNT, landmark_track
 from ..numerics import point_kalman
-from ..take import Take, Track
+from ..take import Take, Track, TrackKind
 from . import features, quality
 from .filters import detect_mains
 from .network import BioNetwork
@@ -68,12 +68,17 @@ def infer(take: Take, network: BioNetwork, causal: bool = False, raw: bool = Fal
         notes.append("the network was trained on a simulated performer; train one of your own with innerface train bio")
     track = landmark_track(time, points.reshape(-1, POINT_COUNT, 2), network.interocular_mm, {"from": "electrodes"})
     confidence = Track(
-        "point confidence",
+        TrackKind.POINT_CONFIDENCE,
         time,
         tuple(f"p{k}" for k in range(POINT_COUNT)),
         np.broadcast_to(network.explained, (len(time), POINT_COUNT)).copy(),
     )
-    return Take(take.name, {"landmarks": track, "point confidence": confidence}, [*take.notes, *notes], take.sound)
+    return Take(
+        take.name,
+        {TrackKind.LANDMARKS: track, TrackKind.POINT_CONFIDENCE: confidence},
+        [*take.notes, *notes],
+        take.sound,
+    )
 
 
 def _frames_without_electrodes(signal: BioSignal, time: np.ndarray) -> np.ndarray:

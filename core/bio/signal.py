@@ -7,10 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import InnerfaceError
-from ..take import Take, Track
+from ..take import Take, Track, TrackKind
 from ..take.resample import fill_gaps, resample_linear
 
-KIND = "biosignal"
 _MAX_BRIDGED_S = 0.03  # longer holes count as missing; a few lost samples are bridged without a word
 _MIN_HZ, _MAX_HZ = 60.0, 20_000.0
 _BOARD_RATES_HZ = (
@@ -68,13 +67,13 @@ def hold_last(values: np.ndarray, initial: np.ndarray) -> np.ndarray:
 
 def bio_track(take: Take) -> Track:
     """The take's biosignal track (the one with most samples). Raises InnerfaceError."""
-    tracks = [t for t in take.tracks.values() if t.kind == KIND and len(t.time) > 1]
+    tracks = [t for t in take.tracks.values() if t.kind == TrackKind.BIOSIGNAL and len(t.time) > 1]
     if not tracks:
-        if any(t.kind == KIND for t in take.tracks.values()):
+        if TrackKind.BIOSIGNAL in take.kinds:
             raise InnerfaceError(
                 f"{take.name}: holds one sample of its electrodes, or the same time again and again; record it again"
             )
-        kinds = ", ".join(sorted({t.kind for t in take.tracks.values()})) or "nothing"
+        kinds = take.kinds_text
         raise InnerfaceError(
             f"{take.name}: holds {kinds} but no biosignals; give a .bio.csv, a BrainFlow, XDF or EDF file, or a recording of electrodes"
         )

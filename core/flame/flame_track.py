@@ -7,9 +7,8 @@ import json
 import numpy as np
 
 from ..errors import InnerfaceError
-from ..take import Take, Track
+from ..take import Take, Track, TrackKind
 
-KIND = "flame"
 POSE_COLUMNS = tuple(f"{part}{axis}" for part in ("jaw", "eyeLeft", "eyeRight", "neck") for axis in "XYZ")
 
 
@@ -28,7 +27,7 @@ def build_flame_track(
     """
     columns = tuple(f"expression{k}" for k in range(np.shape(expression)[1])) + POSE_COLUMNS
     meta = {"shape": json.dumps(np.asarray(shape, dtype=np.float64).tolist())} | ({"model": model} if model else {})
-    return Track(KIND, time, columns, np.concatenate([expression, jaw, eyes, neck], axis=1), meta)
+    return Track(TrackKind.FLAME, time, columns, np.concatenate([expression, jaw, eyes, neck], axis=1), meta)
 
 
 def arrays_of(track: Track) -> dict[str, np.ndarray]:
@@ -47,14 +46,16 @@ def arrays_of(track: Track) -> dict[str, np.ndarray]:
 
 def find_flame(take: Take) -> Track | None:
     """The take's FLAME track with anything in it, or None."""
-    return next((t for t in take.tracks.values() if t.kind == KIND and len(t.time) and not t.lost_rows().all()), None)
+    return next(
+        (t for t in take.tracks.values() if t.kind == TrackKind.FLAME and len(t.time) and not t.lost_rows().all()), None
+    )
 
 
 def require_flame(take: Take) -> Track:
     """As `find`. Raises InnerfaceError."""
     track = find_flame(take)
     if track is None:
-        kinds = ", ".join(sorted({t.kind for t in take.tracks.values()})) or "nothing"
+        kinds = take.kinds_text
         raise InnerfaceError(
             f"{take.name}: holds {kinds} but no FLAME parameters; give a .flame.npz, or make one with innerface flame-fit"
         )

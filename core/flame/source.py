@@ -10,7 +10,7 @@ import numpy as np
 
 from ..errors import InnerfaceError
 from ..landmarks import points, procrustes
-from ..take import Take
+from ..take import Take, TrackKind
 from . import flame_track, stand_in
 from .embedding import Embedding, load_embedding
 from .fit import FlameFitter
@@ -51,10 +51,10 @@ def pad_shape(shape: np.ndarray, model: FlameModel, label: str) -> np.ndarray:
 
 def drop_redundant_landmarks(original: Take, take: Take) -> Take:
     """`take`, as which the take `read` was understood, for `fitted`: its landmarks are left out where a camera's weights or IMUs told more than they do."""
-    if not {"weights", "imu"} & {t.kind for t in original.tracks.values()}:
+    if not {TrackKind.WEIGHTS, TrackKind.IMU} & original.kinds:
         return take
     return Take(
-        take.name, {name: t for name, t in take.tracks.items() if t.kind != points.KIND}, take.notes, take.sound
+        take.name, {name: t for name, t in take.tracks.items() if t.kind != TrackKind.LANDMARKS}, take.notes, take.sound
     )
 
 
@@ -72,7 +72,7 @@ def fit_take(take: Take, source: FlameSource, progress: Callable[[float], None] 
     )
     return Take(
         take.name,
-        take.tracks | {flame_track.KIND: fitted_track},
+        take.tracks | {TrackKind.FLAME: fitted_track},
         [*take.notes, f"its landmarks were fitted with {model.name}"],
         take.sound,
     )

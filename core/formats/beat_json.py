@@ -11,7 +11,7 @@ import numpy as np
 
 from ..errors import InnerfaceError
 from ..files import atomic_write
-from ..take import Take, Track
+from ..take import Take, Track, TrackKind
 from .table import check_increasing, check_weights
 from .weights_csv import channel_spellings
 
@@ -60,7 +60,7 @@ def parse(text: str, path: Path) -> Take:
     check_weights(values, names, list(range(len(frames))), path)
     keep, repeats = check_increasing(time, list(range(len(frames))), path)
     notes = [f"{repeats} frames repeat the time of the frame before; the first of each is kept"] if repeats else []
-    return Take(path.stem, {"weights": Track("weights", time[keep], tuple(names), values[keep])}, notes)
+    return Take(path.stem, {TrackKind.WEIGHTS: Track(TrackKind.WEIGHTS, time[keep], tuple(names), values[keep])}, notes)
 
 
 def _number(value: Any, path: Path, frame: int, name: str) -> float:

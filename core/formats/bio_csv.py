@@ -12,8 +12,8 @@ import numpy as np
 
 from ..errors import InnerfaceError
 from ..files import atomic_write
-from ..take import Take, Track
-from .biosignals import KIND, unit_scale
+from ..take import Take, Track, TrackKind
+from .biosignals import unit_scale
 from .table import check_increasing, parse_header, parse_lines
 
 SIGNATURE = "# innerface-biosignal"
@@ -48,8 +48,8 @@ def parse(text: str, path: Path) -> Take:
     if scale != 1:
         values *= scale
         notes.append(f"values in {unit} were converted to uV")
-    track = Track(KIND, time, tuple(c for c in header if c != "time"), values, meta)
-    return Take(path.name.removesuffix(".csv").removesuffix(".bio"), {KIND: track}, notes)
+    track = Track(TrackKind.BIOSIGNAL, time, tuple(c for c in header if c != "time"), values, meta)
+    return Take(path.name.removesuffix(".csv").removesuffix(".bio"), {TrackKind.BIOSIGNAL: track}, notes)
 
 
 def _parse_first_line(line: str, path: Path) -> tuple[dict[str, str], str]:
@@ -85,9 +85,9 @@ def _is_rate(text: str) -> bool:
 
 def write(take: Take, path: Path) -> None:
     """Write the take's biosignals, exactly (shortest text that reads back the same); missing cells are empty. Raises InnerfaceError."""
-    tracks = {name: t for name, t in take.tracks.items() if t.kind == KIND and len(t.time)}
+    tracks = take.tracks_of(TrackKind.BIOSIGNAL)
     if not tracks:
-        kinds = ", ".join(sorted({t.kind for t in take.tracks.values()})) or "nothing"
+        kinds = take.kinds_text
         raise InnerfaceError(f"{take.name}: holds {kinds} but no biosignals; give a take of electrodes")
     name, track = next(iter(tracks.items()))
     if len(tracks) > 1:

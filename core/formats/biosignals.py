@@ -11,9 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import InnerfaceError
-from ..take import Take, Track
+from ..take import Take, Track, TrackKind
 
-KIND, EVENTS = "biosignal", "events"
 MICROVOLTS_PER_UNIT = {
     "nv": 1e-3,
     "uv": 1.0,
@@ -73,12 +72,12 @@ def build_take(groups: list[Signals], markers: Track | None, path: Path, notes: 
     for signals, picks in zip(groups, selected):
         track = _build_track(signals, [k for k, pick in enumerate(picks) if pick], notes)
         if track is not None:
-            name = KIND if not tracks else f"{KIND} {signals.name}".rstrip()
+            name = TrackKind.BIOSIGNAL if not tracks else f"{TrackKind.BIOSIGNAL} {signals.name}".rstrip()
             tracks[name if name not in tracks else f"{name} {len(tracks) + 1}"] = track
     if not tracks:
         raise InnerfaceError(f"{path}: its biosignals have no unit of voltage; record them in uV, mV or V")
     if markers is not None:
-        tracks[EVENTS] = markers
+        tracks[TrackKind.EVENTS] = markers
     return Take(path.stem, tracks, notes)
 
 
@@ -103,7 +102,7 @@ def _build_track(signals: Signals, picks: list[int], notes: list[str]) -> Track 
         | ({"device": signals.name} if signals.name else {})
     )
     time, values = _sorted_samples(signals.time, np.asarray(signals.values[:, picks], dtype=np.float64) * scale)
-    return Track(KIND, time, column_names([signals.labels[k] for k in picks]), values, meta)
+    return Track(TrackKind.BIOSIGNAL, time, column_names([signals.labels[k] for k in picks]), values, meta)
 
 
 def _abbreviate(labels: list[str]) -> str:
@@ -139,4 +138,4 @@ def build_marker_track(time: np.ndarray, numbers: np.ndarray, texts: Sequence[st
     for k in range(1, len(times)):  # marks of one moment are all kept
         times[k] = max(times[k], np.nextafter(times[k - 1], np.inf))
     meta = {} if texts is None else {"texts": json.dumps([texts[k] for k in order], ensure_ascii=False)}
-    return Track(EVENTS, times, ("mark",), numbers[order].astype(np.float64)[:, None], meta)
+    return Track(TrackKind.EVENTS, times, ("mark",), numbers[order].astype(np.float64)[:, None], meta)

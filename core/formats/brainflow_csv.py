@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import InnerfaceError
-from ..take import Take, Track
-from .biosignals import KIND, build_marker_track
+from ..take import Take, Track, TrackKind
+from .biosignals import build_marker_track
 from .table import parse_lines
 
 
@@ -71,8 +71,8 @@ def parse(text: str, path: Path) -> Take:
     columns = tuple(f"exg{k + 1}" for k in range(board.exg_count))
     name = board.names[min(board.rates.index(rate) if rate in board.rates else 0, len(board.names) - 1)]
     tracks = {
-        KIND: Track(
-            KIND,
+        TrackKind.BIOSIGNAL: Track(
+            TrackKind.BIOSIGNAL,
             time,
             columns,
             values[:, 1 : 1 + board.exg_count],
@@ -82,7 +82,7 @@ def parse(text: str, path: Path) -> Take:
     markers = np.nan_to_num(values[:, board.time_column + 1])
     marker_track = build_marker_track(time[markers != 0], markers[markers != 0])
     if marker_track is not None:
-        tracks["events"] = marker_track
+        tracks[TrackKind.EVENTS] = marker_track
     return Take(path.stem, tracks, notes)
 
 

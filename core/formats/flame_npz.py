@@ -12,8 +12,8 @@ import numpy as np
 from ..errors import InnerfaceError
 from ..files import atomic_write
 from ..flame.arrays import read_npz
-from ..flame.flame_track import KIND, arrays_of, build_flame_track, require_flame
-from ..take import Take
+from ..flame.flame_track import arrays_of, build_flame_track, require_flame
+from ..take import Take, TrackKind
 
 _WIDTHS = {"expression": None, "jaw": 3, "eyes": 6, "neck": 3}
 _KEYS = ("time", *_WIDTHS, "shape")
@@ -63,7 +63,7 @@ def read(path: Path) -> Take:
     )
     return Take(
         path.name.removesuffix(".npz").removesuffix(".flame"),
-        {KIND: build_flame_track(*(data[key] for key in _KEYS), model=model[:64])},
+        {TrackKind.FLAME: build_flame_track(*(data[key] for key in _KEYS), model=model[:64])},
     )
 
 

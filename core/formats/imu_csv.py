@@ -15,7 +15,7 @@ import numpy as np
 from ..errors import InnerfaceError
 from ..files import atomic_write
 from ..imu.signal import COMPONENTS, RAW_COMPONENTS
-from ..take import Take, Track
+from ..take import Take, Track, TrackKind
 from .table import check_increasing, parse_cells
 
 SIGNATURE = "# innerface-imu"
@@ -56,7 +56,11 @@ def parse(text: str, path: Path) -> Take:
         notes += _normalise_quaternions(samples, sites)
     return Take(
         path.name.removesuffix(".csv").removesuffix(".imu"),
-        {"imu": Track("imu", values[keep, time_column], columns, samples.reshape(len(samples), -1), meta)},
+        {
+            TrackKind.IMU: Track(
+                TrackKind.IMU, values[keep, time_column], columns, samples.reshape(len(samples), -1), meta
+            )
+        },
         notes,
     )
 
@@ -122,7 +126,7 @@ def _normalise_quaternions(samples: np.ndarray, sites: tuple[str, ...]) -> list[
 
 def write(take: Take, path: Path) -> None:
     """Write the take's IMU track, exactly (shortest text that reads back the same); missing cells are empty."""
-    track = take.tracks.get("imu") or next((t for t in take.tracks.values() if t.kind == "imu"), None)
+    track = take.tracks.get(TrackKind.IMU) or next((t for t in take.tracks.values() if t.kind == TrackKind.IMU), None)
     if track is None:
         raise InnerfaceError(f"{take.name}: holds no IMU track; give an IMU take")
     up = f" up={track.meta['up']}" if track.meta.get("up") else ""

@@ -13,7 +13,7 @@ import numpy as np
 from ..errors import InnerfaceError
 from ..files import atomic_write
 from ..landmarks import points
-from ..take import Take, Track
+from ..take import Take, Track, TrackKind
 from .table import check_increasing, parse_header, parse_lines
 
 SIGNATURE = "# innerface-landmarks"
@@ -49,7 +49,7 @@ def parse(text: str, path: Path) -> Take:
     notes += missing_face_notes(ordered)
     return Take(
         path.name.removesuffix(".csv").removesuffix(".landmarks"),
-        {points.KIND: Track(points.KIND, time, points.COLUMNS, ordered, meta)},
+        {TrackKind.LANDMARKS: Track(TrackKind.LANDMARKS, time, points.COLUMNS, ordered, meta)},
         notes,
     )
 

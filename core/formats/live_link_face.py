@@ -13,7 +13,7 @@ import numpy as np
 from ..errors import InnerfaceError
 from ..face.channels import ARKIT, LIVE_LINK_FACE, pascal_case
 from ..files import atomic_write
-from ..take import Take, Track, timecode
+from ..take import Take, Track, TrackKind, timecode
 from ..take.resample import fill_gaps
 from .table import check_increasing, check_weights, parse_cells
 
@@ -78,9 +78,13 @@ def parse(text: str, path: Path) -> Take:
     if repeats:
         notes.append(f"{repeats} rows repeat the timecode of the row before; the first of each is kept")
     track = Track(
-        "weights", time[keep], tuple(names), values[keep], {"llf_header": lines[0].rstrip("\r"), "newline": newline}
+        TrackKind.WEIGHTS,
+        time[keep],
+        tuple(names),
+        values[keep],
+        {"llf_header": lines[0].rstrip("\r"), "newline": newline},
     )
-    return Take(path.stem, {"weights": track}, notes)
+    return Take(path.stem, {TrackKind.WEIGHTS: track}, notes)
 
 
 def eye_angles(track: Track) -> dict[str, np.ndarray]:

@@ -13,7 +13,7 @@ import numpy as np
 
 from ..errors import InnerfaceError
 from ..landmarks import points
-from ..take import Take, Track
+from ..take import Take, Track, TrackKind
 from .landmarks_csv import extract_time, missing_face_notes
 from .table import parse_header, parse_lines
 from .weights_csv import TIME_COLUMNS
@@ -67,13 +67,13 @@ def parse(text: str, path: Path) -> Take:
         out[values[:, header.index("success")] == 0] = np.nan
     out[..., 1] *= -1
     track = Track(
-        points.KIND,
+        TrackKind.LANDMARKS,
         time * TIME_COLUMNS[header[time_column].lower()],
         points.COLUMNS,
         out.reshape(len(out), -1),
         {"space": "image"},
     )
-    return Take(path.stem, {points.KIND: track}, notes + time_notes + missing_face_notes(track.values))
+    return Take(path.stem, {TrackKind.LANDMARKS: track}, notes + time_notes + missing_face_notes(track.values))
 
 
 def _longest_seen_face(

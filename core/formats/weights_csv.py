@@ -11,7 +11,7 @@ import numpy as np
 from ..errors import InnerfaceError
 from ..face.channels import LIVE_LINK_FACE
 from ..files import atomic_write
-from ..take import Take, Track, timecode
+from ..take import Take, Track, TrackKind, timecode
 from .table import check_increasing, check_weights, parse_cells
 
 # header (lower case) -> seconds per unit
@@ -88,7 +88,7 @@ def parse(text: str, path: Path) -> Take:
         notes.append(
             f"columns that are no face channels were left out: {', '.join(ignored[:8])}{' ...' if len(ignored) > 8 else ''}"
         )
-    return Take(path.stem, {"weights": Track("weights", time[keep], tuple(names), values[keep])}, notes)
+    return Take(path.stem, {TrackKind.WEIGHTS: Track(TrackKind.WEIGHTS, time[keep], tuple(names), values[keep])}, notes)
 
 
 def _parse_times(

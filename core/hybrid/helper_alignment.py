@@ -14,7 +14,7 @@ from ..imu.inference import ImuInference, infer
 from ..imu.layout import Layout, load_layout
 from ..imu.linear_model import load as load_linear_model
 from ..imu.model import Model
-from ..take import Take, Track, alignment
+from ..take import Take, Track, TrackKind, alignment
 from .detect import detect
 from .helper import Helper
 from .occlusion_features import helper_channels, ridge
@@ -67,7 +67,7 @@ class _HelperWeights:
 
 def sensor_take(take: Take) -> Take | None:
     """The IMU tracks of a take that may hold a camera as well; None where there are none."""
-    tracks = {name: t for name, t in take.tracks.items() if t.kind == "imu" and len(t.time)}
+    tracks = take.tracks_of(TrackKind.IMU)
     return Take(take.name, tracks, take.notes, take.sound) if tracks else None
 
 
@@ -117,7 +117,7 @@ def align_helper(
     if offset_s is None:
         linear = load_linear_model()
         try:
-            camera_motion = alignment.motion_signal(Take(camera.name, {"weights": visible}), sites, linear)
+            camera_motion = alignment.motion_signal(Take(camera.name, {TrackKind.WEIGHTS: visible}), sites, linear)
             helper_motion = (
                 alignment.motion_signal(other, sites, linear)
                 if known.inference is None
@@ -159,7 +159,7 @@ def align_helper(
 
 
 def _helper_weights(take: Take, sites: Layout, model: Model | None, adapter: Adapter | None) -> _HelperWeights:
-    if any(t.kind == "weights" for t in take.tracks.values()):
+    if TrackKind.WEIGHTS in take.kinds:
         weights = take.weights()
         return _HelperWeights(weights, frozenset(c for c in ARKIT if c not in weights.columns), None, [])
     notes: list[str] = []

@@ -16,9 +16,9 @@ import numpy as np
 from ..errors import InnerfaceError
 from ..face.channels import ARKIT
 from ..files import atomic_write, read_bytes
+from ..rates import FRAME_RATE
 from .kinematics import Motion
 from .layout import load_layout
-from .signal import FRAME_RATE
 
 KIND = "innerface-adapter 1"
 _RIDGES = (3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3, 1.0)

@@ -13,10 +13,11 @@ from scipy.optimize import linear_sum_assignment
 
 from ..errors import InnerfaceError
 from ..numerics import quaternion as quat
+from ..rates import FRAME_RATE
 from . import drift, spans
 from .kinematics import GRAVITY_UP, Calibration, head_acceleration_tensor, head_rotation, relative_acceleration
 from .layout import Layout
-from .signal import FRAME_RATE, ImuSignal, select_sites
+from .signal import ImuSignal, select_sites
 from .spans import Span
 
 _UPPER_FACE_M = 0.0  # sites above this height move little with the face: they stand in for a lost ear sensor

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from ..errors import InnerfaceError
+from ..rates import FRAME_RATE
 from .convention import ConventionFix
 from .kinematics import Calibration, Motion
 from .layout import MAX_SITES
-from .signal import FRAME_RATE
 
 META_KEY = "calibration"  # of an IMU track
 _VERSION = 1

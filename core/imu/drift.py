@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from ..numerics import quaternion as quat
-from .signal import FRAME_RATE
+from ..rates import FRAME_RATE
 
 BLOCK_FRAMES = 30  # frames
 SPAN_FRAMES = 24  # frames between the two ends of a turn that are compared

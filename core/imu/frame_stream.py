@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from .signal import FRAME_RATE, LOOKAHEAD, MAX_GAP_S, ImuSignal, resample
+from ..rates import FRAME_RATE
+from .signal import LOOKAHEAD, MAX_GAP_S, ImuSignal, resample
 
 _HISTORY_S = MAX_GAP_S + 4 * LOOKAHEAD / FRAME_RATE + 0.1  # of the past: what a sample can still be seen in
 _PATIENCE_INTERVALS, _MAX_WAIT_S = (

@@ -9,7 +9,7 @@ import numpy as np
 from ..animation.smoothing import NO_SMOOTHING, channel_strengths, zero_phase
 from ..errors import InnerfaceError
 from ..face.channels import ARKIT, OUTPUT_CHANNELS
-from ..take import Take, Track
+from ..take import Take, Track, TrackKind
 from ..take.resample import fill_gaps
 from . import adapter as adapt
 from . import calibration_state, quality, site_driven_channel
@@ -49,10 +49,10 @@ class SiteDriveExample:
 
 def imu_track(take: Take) -> Track:
     """The take's IMU track, of all its devices together. Raises InnerfaceError where there is none, or nothing in it."""
-    tracks = [t for t in take.tracks.values() if t.kind == "imu" and len(t.time)]
+    tracks = list(take.tracks_of(TrackKind.IMU).values())
     track = to_track(merge_tracks(tracks)) if len(tracks) > 1 else tracks[0] if tracks else None
     if track is None:
-        kinds = ", ".join(sorted({t.kind for t in take.tracks.values()})) or "nothing"
+        kinds = take.kinds_text
         raise InnerfaceError(f"{take.name}: holds {kinds} but no IMU track; give an IMU take")
     if len(track.time) < 2:
         raise InnerfaceError(f"{take.name}: has {len(track.time)} rows; record the take again")
@@ -112,10 +112,10 @@ def infer(
     notes += reference_loss_notes(signal, layout.reference)
     site_quality = quality.report(signal, calibration, motion)
     notes += quality.merge_messages(site_quality)
-    tracks = {"weights": Track("weights", motion.time, OUTPUT_CHANNELS, values)}
+    tracks = {TrackKind.WEIGHTS: Track(TrackKind.WEIGHTS, motion.time, OUTPUT_CHANNELS, values)}
     unobserved: tuple[str, ...] = ()
     if confidence is not None:
-        tracks["confidence"] = Track("confidence", motion.time, ARKIT, np.nan_to_num(confidence))
+        tracks[TrackKind.CONFIDENCE] = Track(TrackKind.CONFIDENCE, motion.time, ARKIT, np.nan_to_num(confidence))
         driven_names = {m.channel for m in driven_channels}
         if not isinstance(model, LinearModel):
             unobserved = tuple(c for c, i in zip(ARKIT, model.unobserved) if i and c not in driven_names)

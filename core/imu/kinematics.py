@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ..numerics import quaternion as quat
-from .signal import FRAME_RATE, GRAVITY, LOOKAHEAD
+from ..rates import FRAME_RATE
+from .signal import GRAVITY, LOOKAHEAD
 from .spans import Span
 
 GRAVITY_UP = np.array([0.0, GRAVITY, 0.0])

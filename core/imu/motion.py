@@ -12,6 +12,7 @@ from scipy.signal import lfilter
 
 from ..errors import InnerfaceError
 from ..numerics import quaternion as quat
+from ..rates import FRAME_RATE
 from . import drift
 from .calibration import calibrate
 from .calibration_state import CalibrationState
@@ -29,7 +30,7 @@ from .kinematics import (
     second_difference,
 )
 from .layout import Layout
-from .signal import FRAME_RATE, LOOKAHEAD, ImuSignal, frame_times, resample, select_sites
+from .signal import LOOKAHEAD, ImuSignal, frame_times, resample, select_sites
 from .spans import Span
 
 _HIGH_PASS_S = 1.0  # time constant: slower accelerations are gravity that leaks through tilt errors

@@ -13,8 +13,8 @@ import numpy as np
 from ..errors import InnerfaceError
 from ..face.channels import ARKIT
 from ..files import read_bytes
+from ..rates import FRAME_RATE
 from .kinematics import Motion
-from .signal import FRAME_RATE
 
 SHIPPED = Path(__file__).resolve().parents[2] / "models" / "imu.onnx"
 LIVE = SHIPPED.with_name("imu-live.onnx")

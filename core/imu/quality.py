@@ -17,9 +17,10 @@ from ..errors import InnerfaceError
 from ..face.channels import ARKIT
 from ..face.face_model import FaceModel
 from ..numerics import quaternion as quat
+from ..rates import FRAME_RATE
 from .kinematics import Calibration, Motion
 from .layout import Layout
-from .signal import FRAME_RATE, ImuSignal
+from .signal import ImuSignal
 from .skin import skin_motion, skin_patches
 from .spans import Span
 

@@ -15,6 +15,7 @@ import numpy as np
 from ..animation.smoothing import NO_SMOOTHING, OneEuroFilter, channel_strengths
 from ..errors import InnerfaceError
 from ..face.channels import OUTPUT_CHANNELS
+from ..rates import FRAME_RATE
 from . import linear_model
 from .adapter import Adapter
 from .calibration import calibrate
@@ -27,7 +28,7 @@ from .linear_model import LinearModel
 from .model import Model
 from .motion import Calibrator
 from .network import network_inputs
-from .signal import FRAME_RATE, LOOKAHEAD, ImuSignal, make_continuous, to_specific_force_y_up
+from .signal import LOOKAHEAD, ImuSignal, make_continuous, to_specific_force_y_up
 
 HISTORY_FRAMES = 3600  # frames that a calibration can be found in
 _LOOKBACK_FRAMES = -min(linear_model.CAUSAL_LAGS)  # frames that the linear model looks back

@@ -9,11 +9,11 @@ import numpy as np
 
 from ..errors import InnerfaceError
 from ..numerics import quaternion as quat
-from ..take import Track
+from ..rates import FRAME_RATE
+from ..take import Track, TrackKind
 
 MAX_TAKE_S, MIN_RATE_HZ = 3 * 3600.0, 5.0  # of a take: what is beyond is a mistake in its times, or too much for memory
 _MAX_VALUE = 1e6  # no rotation or acceleration is that large: such numbers are lost samples
-FRAME_RATE = 60.0  # frames a second that everything after resampling runs at
 LOOKAHEAD = 2  # frames: the triangle's half width, c = 2 of eq 5
 MAX_GAP_S = 0.25  # without a sample, and a site counts as lost
 _EPSILON_S = 1e-6
@@ -52,13 +52,13 @@ def to_track(signal: ImuSignal) -> Track:
     meta = {"acceleration": "linear" if signal.linear else "specific_force"}
     if signal.up:
         meta["up"] = signal.up
-    return Track("imu", signal.time, column_names(signal.sites), values, meta)
+    return Track(TrackKind.IMU, signal.time, column_names(signal.sites), values, meta)
 
 
 def from_track(track: Track) -> ImuSignal:
     """An IMU track as arrays, by column name; raw gyroscopes are fused on the way (`fusion`). Raises InnerfaceError for a track of
     another kind or with incomplete sites."""
-    if track.kind != "imu":
+    if track.kind != TrackKind.IMU:
         raise InnerfaceError(f"a track of {track.kind} is no IMU track; give an IMU take")
     sites = tuple(dict.fromkeys(c.rsplit(".", 1)[0] for c in track.columns))
     components = RAW_COMPONENTS if any(c.endswith(".gx") for c in track.columns) else COMPONENTS

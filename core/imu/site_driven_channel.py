@@ -12,8 +12,8 @@ import numpy as np
 
 from ..errors import InnerfaceError
 from ..face.channels import ARKIT
+from ..rates import FRAME_RATE
 from .kinematics import Motion
-from .signal import FRAME_RATE
 from .spans import Span
 
 _NOISE_FACTOR = 3.0  # the dead zone is so many times the site's restlessness

@@ -13,7 +13,7 @@ from scipy.ndimage import uniform_filter1d
 
 from ..errors import InnerfaceError
 from ..numerics import quaternion as quat
-from .signal import FRAME_RATE
+from ..rates import FRAME_RATE
 
 Span = tuple[float, float]  # seconds from the take's first row
 

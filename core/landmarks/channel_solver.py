@@ -13,7 +13,7 @@ import numpy as np
 
 from ..face.channels import ARKIT
 from ..face.face_model import FaceModel, load_bundled
-from ..take import Track
+from ..take import Track, TrackKind
 from ..take.resample import fill_gaps
 from .camera import PointModel, point_model
 from .points import IBUG_COUNT, POINT_COUNT
@@ -118,4 +118,4 @@ def to_weights(
     weights = (
         np.array([solver.push(row) for row in points]).reshape(-1, len(ARKIT)) if causal else solver.process(points)
     )
-    return Track("weights", track.time, ARKIT, weights)
+    return Track(TrackKind.WEIGHTS, track.time, ARKIT, weights)

@@ -12,13 +12,12 @@ from dataclasses import replace
 import numpy as np
 
 from ..errors import InnerfaceError
-from ..take import Take, Track
+from ..take import Take, Track, TrackKind
 
 POINT_COUNT = 53
 IBUG_COUNT = 51  # iBUG 17 to 67; then the left and the right pupil
 LEFT_PUPIL, RIGHT_PUPIL = 51, 52
 COLUMNS = tuple(f"{axis}{k}" for k in range(POINT_COUNT) for axis in "xy")
-KIND = "landmarks"
 INTEROCULAR_MM = 63.9  # ICT-FaceKit's mean face; what a file that does not say its own is taken for
 
 # Positions among the 53. iBUG counts from the right brow (of the performer) to the left.
@@ -47,7 +46,11 @@ def landmark_track(
     """A track of points (T, 53, 2)."""
     track_meta = {"interocular_mm": f"{interocular_mm:.6g}"} | (meta or {})
     return Track(
-        KIND, time, COLUMNS, np.asarray(points, dtype=np.float64).reshape(len(time), 2 * POINT_COUNT), track_meta
+        TrackKind.LANDMARKS,
+        time,
+        COLUMNS,
+        np.asarray(points, dtype=np.float64).reshape(len(time), 2 * POINT_COUNT),
+        track_meta,
     )
 
 
@@ -70,16 +73,19 @@ def interocular_mm(track: Track) -> float:
 
 def find_landmarks(take: Take) -> Track | None:
     """The take's landmark track with anything in it, or None."""
-    return next((t for t in take.tracks.values() if t.kind == KIND and len(t.time) and not t.lost_rows().all()), None)
+    return next(
+        (t for t in take.tracks.values() if t.kind == TrackKind.LANDMARKS and len(t.time) and not t.lost_rows().all()),
+        None,
+    )
 
 
 def require_landmarks(take: Take) -> Track:
     """As `find`. Raises InnerfaceError."""
     track = find_landmarks(take)
     if track is None:
-        if any(t.kind == KIND for t in take.tracks.values()):
+        if TrackKind.LANDMARKS in take.kinds:
             raise InnerfaceError(f"{take.name}: no row of its landmarks has a point in it; track the face again")
-        kinds = ", ".join(sorted({t.kind for t in take.tracks.values()})) or "nothing"
+        kinds = take.kinds_text
         raise InnerfaceError(
             f"{take.name}: holds {kinds} but no landmarks; give a .landmarks.csv, or make one with innerface landmarks"
         )

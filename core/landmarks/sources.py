@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..errors import InnerfaceError
 from ..face.face_model import FaceModel
-from ..take import Take, Track
+from ..take import Take, Track, TrackKind
 from . import camera, procrustes
 from .points import find_landmarks, points_of
 
@@ -13,8 +13,8 @@ def landmarks_of(take: Take, face: FaceModel) -> tuple[Track, list[str]]:
     """The points of a take that holds landmarks or weights, and what a user should know. Raises InnerfaceError."""
     track = find_landmarks(take)
     if track is None:
-        if not any(t.kind == "weights" for t in take.tracks.values()):
-            kinds = ", ".join(sorted({t.kind for t in take.tracks.values()})) or "nothing"
+        if TrackKind.WEIGHTS not in take.kinds:
+            kinds = take.kinds_text
             raise InnerfaceError(f"{take.name}: holds {kinds} but no face; give a weights take or landmarks")
         return camera.landmarks_from_weights(take.weights(), face), list(take.notes)
     notes = list(take.notes)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..face.channels import ARKIT, GROUPS, HEAD_ANGLES, OUTPUT_CHANNELS, mirrored
-from ..take import Track
+from ..take import Track, TrackKind
 from ..take.resample import resample_linear
 from .actions import single_channels
 from .generate import MOUTH_CLOSE_TOLERANCE
@@ -29,13 +29,13 @@ def at_rate(track: Track, rate: float = 60.0) -> Track:
     """The track's 55 channels (OUTPUT) at an even rate, time from 0, gaps bridged, absent channels 0."""
     time = np.arange(max(int(track.duration * rate), 1) + 1) / rate
     values = np.nan_to_num(resample_linear(track.time - track.time[0], track.select(OUTPUT_CHANNELS), time))
-    return Track("weights", time, OUTPUT_CHANNELS, values)
+    return Track(TrackKind.WEIGHTS, time, OUTPUT_CHANNELS, values)
 
 
 def mirror(track: Track) -> Track:
     """Left for right; the head turns and leans the other way."""
     resampled = at_rate(track)
-    return Track("weights", resampled.time, OUTPUT_CHANNELS, resampled.values[:, _MIRROR_INDEX] * _MIRROR_SIGN)
+    return Track(TrackKind.WEIGHTS, resampled.time, OUTPUT_CHANNELS, resampled.values[:, _MIRROR_INDEX] * _MIRROR_SIGN)
 
 
 def time_warp(track: Track, rng: np.random.Generator, min_speed: float = 0.7, max_speed: float = 1.5) -> Track:
@@ -48,7 +48,7 @@ def time_warp(track: Track, rng: np.random.Generator, min_speed: float = 0.7, ma
         [[0.0], np.cumsum(2 / (frame_speed[1:] + frame_speed[:-1]) * np.diff(resampled.time))]
     )  # each original moment comes at
     time = np.arange(int(warped_time[-1] * 60) + 1) / 60
-    return Track("weights", time, OUTPUT_CHANNELS, resample_linear(warped_time, resampled.values, time))
+    return Track(TrackKind.WEIGHTS, time, OUTPUT_CHANNELS, resample_linear(warped_time, resampled.values, time))
 
 
 def random_gains(track: Track, rng: np.random.Generator, min_gain: float = 0.6, max_gain: float = 1.4) -> Track:
@@ -59,14 +59,14 @@ def random_gains(track: Track, rng: np.random.Generator, min_gain: float = 0.6, 
     gain[OUTPUT_CHANNELS.index("mouthClose")] = gain[OUTPUT_CHANNELS.index("jawOpen")]
     values = resampled.values * gain
     values[:, : len(ARKIT)] = np.minimum(values[:, : len(ARKIT)], np.maximum(1.08, resampled.values[:, : len(ARKIT)]))
-    return Track("weights", resampled.time, OUTPUT_CHANNELS, values)
+    return Track(TrackKind.WEIGHTS, resampled.time, OUTPUT_CHANNELS, values)
 
 
 def offset_rest(track: Track, rng: np.random.Generator) -> Track:
     """Another resting face below the same motion: w -> rest + (1 - rest) w."""
     resampled = at_rate(track)
     rest = np.concatenate([random_style(rng).rest, np.zeros(len(HEAD_ANGLES))])
-    return Track("weights", resampled.time, OUTPUT_CHANNELS, rest + (1 - rest) * resampled.values)
+    return Track(TrackKind.WEIGHTS, resampled.time, OUTPUT_CHANNELS, rest + (1 - rest) * resampled.values)
 
 
 def add_actions(track: Track, rng: np.random.Generator) -> Track:
@@ -81,7 +81,7 @@ def add_actions(track: Track, rng: np.random.Generator) -> Track:
     weights = values[:, : len(ARKIT)]
     weights = np.maximum(weights, added) if rng.uniform() < 0.3 else weights + added
     values[:, : len(ARKIT)] = _clip_to_plausible(weights, resampled.values[:, : len(ARKIT)])
-    return Track("weights", resampled.time, OUTPUT_CHANNELS, values)
+    return Track(TrackKind.WEIGHTS, resampled.time, OUTPUT_CHANNELS, values)
 
 
 def vary_style(track: Track, rng: np.random.Generator) -> Track:
@@ -109,7 +109,7 @@ def vary_style(track: Track, rng: np.random.Generator) -> Track:
     out = rest + (motion + np.clip(motion, 0, None) @ coupling) * gain
     values = resampled.values.copy()
     values[:, :n] = _clip_to_plausible(out, weights)
-    return Track("weights", resampled.time, OUTPUT_CHANNELS, values)
+    return Track(TrackKind.WEIGHTS, resampled.time, OUTPUT_CHANNELS, values)
 
 
 def _clip_to_plausible(weights: np.ndarray, reference: np.ndarray) -> np.ndarray:
@@ -141,4 +141,4 @@ def splice(tracks: list[Track], rng: np.random.Generator, seconds: float) -> Tra
             end = at + len(piece)
             out[end:, columns] = out[end - 1, columns]  # held, for the next piece to fade from
             at = max(end - _FADE_FRAMES, at + 1) if end < len(time) else end
-    return Track("weights", time, OUTPUT_CHANNELS, out)
+    return Track(TrackKind.WEIGHTS, time, OUTPUT_CHANNELS, out)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..face.channels import OUTPUT_CHANNELS
-from ..take import Take, Track
+from ..take import Take, Track, TrackKind
 
 DEFAULT_RATE = 60.0
 
@@ -110,7 +110,7 @@ def demo_performance(seed: int = 0, rate: float = DEFAULT_RATE) -> Take:
         channels[name] = amplitude * sway / 1.8 * _minimum_jerk_pulse(time, 0.2, 1.0, length - 2.4, 1.0)
     values = np.stack([channels[name] for name in OUTPUT_CHANNELS], axis=1)
     values[:, :52] = np.clip(values[:, :52], 0.0, 1.0)
-    return Take("performance", {"weights": Track("weights", time, OUTPUT_CHANNELS, values)})
+    return Take("performance", {TrackKind.WEIGHTS: Track(TrackKind.WEIGHTS, time, OUTPUT_CHANNELS, values)})
 
 
 def _add_speech(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..face.channels import ARKIT, OUTPUT_CHANNELS
-from ..take import Track
+from ..take import Track, TrackKind
 from .actions import ACTIONS, single_channels
 from .eyes import add_blinks, add_gaze
 from .style import PerformerStyle, random_style
@@ -32,7 +32,10 @@ def generate(seconds: float, rng: np.random.Generator, rate: float = 60.0) -> Tr
     add_blinks(timeline, who, rng)
     weights = apply_style(timeline, who, rng)
     return Track(
-        "weights", timeline.time, OUTPUT_CHANNELS, np.concatenate([weights, _head_angles(timeline, rng)], axis=1)
+        TrackKind.WEIGHTS,
+        timeline.time,
+        OUTPUT_CHANNELS,
+        np.concatenate([weights, _head_angles(timeline, rng)], axis=1),
     )
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..face.channels import ARKIT
-from ..take import Track
+from ..take import Track, TrackKind
 from .demo import both_sides
 from .eyes import add_blinks, add_gaze
 from .style import random_style
@@ -58,4 +58,4 @@ def pose_sequence(seconds: float, performer: int, take: int = 0, rate: float = 3
         at += onset + hold + offset + rng.uniform(0.5, 2.0)
     add_gaze(timeline, who, rng, gaze_spread)
     add_blinks(timeline, who, rng)
-    return Track("weights", timeline.time, ARKIT, np.clip(timeline.values, 0, 1))
+    return Track(TrackKind.WEIGHTS, timeline.time, ARKIT, np.clip(timeline.values, 0, 1))

@@ -1,5 +1,5 @@
-"""Takes: named, timestamped tracks on one clock; their timecode, resampling and alignment."""
+"""Takes: named, timestamped tracks on one clock; their timecode, resampling and sound."""
 
-from .track import Take, Track
+from .track import Take, Track, TrackKind
 
-__all__ = ["Take", "Track"]
+__all__ = ["Take", "Track", "TrackKind"]

@@ -19,7 +19,9 @@ from ..face.channels import ARKIT, GROUPS
 from ..imu.inference import ImuInference, imu_track, infer
 from ..imu.layout import Layout
 from ..imu.linear_model import LinearModel
-from ..imu.signal import FRAME_RATE, from_track
+from ..imu.signal import from_track
+from ..rates import FRAME_RATE
+from ..take import TrackKind
 from .resample import fill_gaps, resample_linear
 from .track import Take
 
@@ -72,7 +74,7 @@ class MotionSignal:
 
 def motion_signal(take: Take, layout: Layout, model: LinearModel) -> MotionSignal:
     """A weights take, or an IMU take by way of its inference. Raises InnerfaceError for a take with neither."""
-    if any(t.kind == "weights" for t in take.tracks.values()):
+    if TrackKind.WEIGHTS in take.kinds:
         track = take.weights()
         times = track.time[0] + np.arange(int(track.duration * FRAME_RATE) + 1) / FRAME_RATE
         values = np.nan_to_num(resample_linear(track.time, track.select(ARKIT), times))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from enum import StrEnum
 from pathlib import Path
 
 import numpy as np
@@ -10,14 +11,35 @@ import numpy as np
 from ..errors import InnerfaceError
 
 
+class TrackKind(StrEnum):
+    """Kinds of tracks; the values are what takes hold on disk. A take's only track of a kind usually bears the kind's name."""
+
+    WEIGHTS = "weights"
+    IMU = "imu"
+    BIOSIGNAL = "biosignal"
+    LANDMARKS = "landmarks"
+    FLAME = "flame"
+    CONFIDENCE = "confidence"
+    POINT_CONFIDENCE = "point confidence"
+    NEUTRAL = "neutral"
+    EVENTS = "events"
+
+
 @dataclass
 class Track:
     """Samples of one kind.
 
-    `kind`: "weights", "imu", ...; `time` (T,) float64 seconds on the source's own clock, strictly increasing;
-    `columns`: C names (Apple's camelCase for weights); `values` (T, C) float64, NaN where missing (a whole row of NaN
-    is a sample in which the face was lost); `meta`: texts that a lossless writer of the source's format needs.
-    Raises ValueError if the arrays do not fit together.
+    Attributes
+    ----------
+    kind : a TrackKind; files of newer versions may hold others.
+    time : (T,) float64 s on the source's own clock, strictly increasing.
+    columns : C names (Apple's camelCase for weights).
+    values : (T, C) float64, NaN where missing; a row of NaN is a sample in which tracking was lost.
+    meta : texts that a lossless writer of the source's format needs.
+
+    Raises
+    ------
+    ValueError : the arrays do not fit together.
     """
 
     kind: str
@@ -79,22 +101,42 @@ class Track:
 
 @dataclass
 class Take:
-    """One recording: tracks by name on one clock. `notes` are sentences for the user about what reading it met; `sound`: the file that holds its sound, which
-    begins with its first row."""
+    """One recording: tracks by name on one clock.
+
+    Attributes
+    ----------
+    name : what the take is called in messages, usually its file's stem.
+    tracks : tracks by name.
+    notes : sentences for the user about what was met on reading.
+    sound : file that holds the take's sound, which begins with its first row.
+    """
 
     name: str
     tracks: dict[str, Track]
     notes: list[str] = field(default_factory=list)
     sound: Path | None = None
 
+    @property
+    def kinds(self) -> set[str]:
+        """Kinds of the take's tracks."""
+        return {track.kind for track in self.tracks.values()}
+
+    @property
+    def kinds_text(self) -> str:
+        """Kinds of the take's tracks for a message: `imu, weights`, or `nothing`."""
+        return ", ".join(sorted(self.kinds)) or "nothing"
+
+    def tracks_of(self, kind: str) -> dict[str, Track]:
+        """Tracks of a kind that have rows, by name."""
+        return {name: track for name, track in self.tracks.items() if track.kind == kind and len(track.time)}
+
     def weights(self) -> Track:
         """The track of blendshape weights. Raises InnerfaceError if there is none, or none with a face in it."""
         for track in self.tracks.values():
-            if track.kind == "weights":
+            if track.kind == TrackKind.WEIGHTS:
                 if not len(track.time) or track.lost_rows().all():
                     raise InnerfaceError(
                         f"{self.name}: no row has a face in it; the camera never saw one: record again"
                     )
                 return track
-        kinds = ", ".join(sorted({t.kind for t in self.tracks.values()})) or "nothing"
-        raise InnerfaceError(f"{self.name}: holds {kinds} but no blendshape weights; give a weights take")
+        raise InnerfaceError(f"{self.name}: holds {self.kinds_text} but no blendshape weights; give a weights take")

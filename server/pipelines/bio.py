@@ -15,7 +15,7 @@ from ...core.bio.session import BioSession as Wearing
 from ...core.bio.signal import BioSignal, hold_last
 from ...core.errors import InnerfaceError
 from ...core.face.channels import ARKIT, OUTPUT_CHANNELS
-from ...core.imu.signal import FRAME_RATE
+from ...core.rates import FRAME_RATE
 from ..messages import BioSample
 from ..streams import AWAY_AFTER_S, Stream
 

@@ -11,7 +11,7 @@ from ...core.errors import InnerfaceError
 from ...core.face.channels import ARKIT, OUTPUT_CHANNELS
 from ...core.face.head_pose import HeadRecentrer
 from ...core.face.neutral import Neutral
-from ...core.imu.signal import FRAME_RATE
+from ...core.rates import FRAME_RATE
 from ..loss_policy import LossPolicy
 from ..messages import FaceSample
 from ..streams import AWAY_AFTER_S, Stream

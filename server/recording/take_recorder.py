@@ -12,6 +12,7 @@ from ...core.face.channels import ARKIT, LIVE_LINK_FACE
 from ...core.face.neutral import Neutral
 from ...core.imu.calibration_state import META_KEY, CalibrationState
 from ...core.imu.signal import column_names
+from ...core.take import TrackKind
 from ..messages import BioSample, FaceSample, ImuSample
 from ..streams import Stream
 from .mcap_writer import McapWriter
@@ -51,7 +52,7 @@ class TakeRecorder(McapWriter):
 
     def put_neutral(self, neutral: Neutral, at: float) -> None:
         """The camera's neutral was set."""
-        self.put("neutral", "neutral", ARKIT, {}, at, neutral.rest, {})
+        self.put(TrackKind.NEUTRAL, TrackKind.NEUTRAL, ARKIT, {}, at, neutral.rest, {})
 
     def put_imu(self, stream: Stream, message: ImuSample, at: float, arrival: float) -> None:
         """A sample of a device's sensors, under the sites that they sit at."""
@@ -70,8 +71,8 @@ class TakeRecorder(McapWriter):
         if message.gyro is not None:
             extra["gyro"] = np.round(message.gyro, 4).tolist()
         self.put(
-            self._track_name(stream, "imu", message.substream),
-            "imu",
+            self._track_name(stream, TrackKind.IMU, message.substream),
+            TrackKind.IMU,
             column_names(stream.sites),
             meta,
             at,
@@ -84,15 +85,29 @@ class TakeRecorder(McapWriter):
         values = np.array([message.values.get(c, np.nan) for c in LIVE_LINK_FACE])
         extra = self._arrival_fields(arrival, device_time=message.time)
         self.put(
-            self._track_name(stream, "weights"), "weights", LIVE_LINK_FACE, {"device": stream.device}, at, values, extra
+            self._track_name(stream, TrackKind.WEIGHTS),
+            TrackKind.WEIGHTS,
+            LIVE_LINK_FACE,
+            {"device": stream.device},
+            at,
+            values,
+            extra,
         )
 
     def put_bio(self, stream: Stream, message: BioSample, at: float) -> None:
         """Samples of biosignals, the last one taken at `at` (`Stream.steady`)."""
-        track, count = self._track_name(stream, "biosignal"), len(message.values)
+        track, count = self._track_name(stream, TrackKind.BIOSIGNAL), len(message.values)
         for k, row in enumerate(message.values):
             when = at - (count - 1 - k) / message.rate
-            self.put(track, "biosignal", message.columns, {"unit": "uV", "rate_hz": repr(message.rate)}, when, row, {})
+            self.put(
+                track,
+                TrackKind.BIOSIGNAL,
+                message.columns,
+                {"unit": "uV", "rate_hz": repr(message.rate)},
+                when,
+                row,
+                {},
+            )
 
     def _arrival_fields(self, arrival: float, **fields: Any) -> dict[str, Any]:
         return {"arrival": round(arrival - self.start_time, 6)} | {k: v for k, v in fields.items() if v is not None}

@@ -11,7 +11,7 @@ from ...core import formats
 from ...core.bio.signal import sample_rate
 from ...core.errors import InnerfaceError
 from ...core.imu.signal import from_track
-from ...core.take import Track
+from ...core.take import Track, TrackKind
 from ..hub import Hub
 from ..messages import BioSample, FaceSample, ImuSample
 
@@ -34,12 +34,16 @@ class ReplaySource:
     async def start(self, hub: Hub) -> None:
         """Read the take and begin. Raises InnerfaceError."""
         take = await asyncio.to_thread(formats.read_take, self.path)
-        tracks = [t for t in take.tracks.values() if t.kind in ("imu", "weights", "biosignal") and len(t.time)]
+        tracks = [
+            t
+            for t in take.tracks.values()
+            if t.kind in (TrackKind.IMU, TrackKind.WEIGHTS, TrackKind.BIOSIGNAL) and len(t.time)
+        ]
         if not tracks:
             raise InnerfaceError(f"{self.path}: holds nothing to play; give a take of sensors, weights or biosignals")
         for note in take.notes:
             hub.note(note)
-        if self.speed != 1 and any(t.kind == "biosignal" for t in tracks):
+        if self.speed != 1 and any(t.kind == TrackKind.BIOSIGNAL for t in tracks):
             hub.note(f"{self.path.name}: electrodes make a face at speed=1 only")
         self.task = hub.loop.create_task(self._play(hub, tracks))
         self.task.add_done_callback(hub.on_task_done)
@@ -50,8 +54,12 @@ class ReplaySource:
             self.task.cancel()
 
     async def _play(self, hub: Hub, tracks: list[Track]) -> None:
-        count_by_kind = {kind: sum(t.kind == kind for t in tracks) for kind in ("imu", "weights", "biosignal")}
-        reader_types = {"imu": _ImuReader, "weights": _FaceReader, "biosignal": _BioReader}
+        reader_types = {
+            TrackKind.IMU: _ImuReader,
+            TrackKind.WEIGHTS: _FaceReader,
+            TrackKind.BIOSIGNAL: _BioReader,
+        }
+        count_by_kind = {kind: sum(t.kind == kind for t in tracks) for kind in reader_types}
         readers = [reader_types[t.kind](t, f" {k}" if count_by_kind[t.kind] > 1 else "") for k, t in enumerate(tracks)]
         first_time = min(float(t.time[0]) for t in tracks)
         schedule = sorted(

@@ -15,7 +15,7 @@ from ...core.bio.simulation.simulate import BITE_TIMES_S, BLINK_TIMES_S, LEAD_IN
 from ...core.errors import InnerfaceError
 from ...core.face.channels import ARKIT
 from ...core.performance.pose_sequence import pose_sequence
-from ...core.take import Take, Track
+from ...core.take import Take, Track, TrackKind
 from ..hub import Hub
 from ..messages import BioSample
 
@@ -83,15 +83,15 @@ class VirtualBio:
     def _simulate(self) -> signal.BioSignal:
         w = self.options
         take = (
-            Take("posed", {"weights": pose_sequence(_POSED_S, w.seed, _POSED_TAKE)})
+            Take("posed", {TrackKind.WEIGHTS: pose_sequence(_POSED_S, w.seed, _POSED_TAKE)})
             if self.take is None
             else formats.read_take(self.take)
         )
-        if any(t.kind == signal.KIND for t in take.tracks.values()):
+        if TrackKind.BIOSIGNAL in take.kinds:
             return signal.to_uniform_rate(signal.bio_track(take))
         performed = _prepend_calm(take.weights())
         bio_signal = signal.to_uniform_rate(
-            simulate(performed, PRESETS[w.preset], w.seed, w.mount, w.ear).tracks["biosignal"]
+            simulate(performed, PRESETS[w.preset], w.seed, w.mount, w.ear).tracks[TrackKind.BIOSIGNAL]
         )
 
         def row(at: float) -> int:
@@ -159,4 +159,4 @@ def _prepend_calm(truth: Track) -> Track:
     calm = weights[weights.sum(axis=1).argmin()]
     count = round(_CALM_S * rate)
     time = np.concatenate([np.arange(count) / rate, truth.time - truth.time[0] + count / rate])
-    return Track("weights", time, ARKIT, np.concatenate([np.repeat(calm[None], count, axis=0), weights]))
+    return Track(TrackKind.WEIGHTS, time, ARKIT, np.concatenate([np.repeat(calm[None], count, axis=0), weights]))

@@ -22,7 +22,7 @@ from ...core.imu.quality import ACTIONS
 from ...core.imu.signal import ImuSignal, from_track, merge_tracks
 from ...core.imu.simulation.effects import PRESETS
 from ...core.imu.simulation.simulate import simulate
-from ...core.take import Track
+from ...core.take import Track, TrackKind
 from ..addresses import LOOPBACK
 from ..hub import Hub
 from ..messages import ImuSample
@@ -106,13 +106,13 @@ class VirtualImu:
             truth: Track = performance.demo_performance(h.seed).weights()
         else:
             take = formats.read_take(self.take)
-            sensors = [t for t in take.tracks.values() if t.kind == "imu" and len(t.time)]
+            sensors = list(take.tracks_of(TrackKind.IMU).values())
             if sensors:
                 return merge_tracks(sensors), 0, {}
             truth = take.weights()
         effects = replace(PRESETS[h.preset], rate_hz=h.rate)
         extended, times = _prepend_actions(truth)
-        signal = from_track(simulate(extended, load_bundled(), self._layout(), effects, h.seed).tracks["imu"])
+        signal = from_track(simulate(extended, load_bundled(), self._layout(), effects, h.seed).tracks[TrackKind.IMU])
         rows = {action: int(np.searchsorted(signal.time, at)) for action, at in times.items()}
         return signal, int(np.searchsorted(signal.time, truth.time[0])), {"calibrate": 0} | rows
 
@@ -235,7 +235,11 @@ def _prepend_actions(truth: Track) -> tuple[Track, dict[str, float]]:
         rows.append(rest + envelope[:, None] * (target - rest))
     time = begin + np.arange(len(ACTIONS) * len(envelope)) / rate
     return Track(
-        "weights", np.concatenate([time, truth.time]), truth.columns, np.concatenate([*rows, truth.values]), truth.meta
+        TrackKind.WEIGHTS,
+        np.concatenate([time, truth.time]),
+        truth.columns,
+        np.concatenate([*rows, truth.values]),
+        truth.meta,
     ), times
 
 

@@ -21,9 +21,9 @@ from .conftest import outputs, told
     ],
 )
 def test_rates_become_blenders_fps_and_base(text, rate):
-    from innerface.cli.rates import blender_rate
+    from innerface.core.rates import parse_frame_rate
 
-    assert blender_rate(text) == pytest.approx(rate)
+    assert parse_frame_rate(text) == pytest.approx(rate)
 
 
 def test_key_writes_a_blend_that_plays_the_take(song, tmp_path, capsys):

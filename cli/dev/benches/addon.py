@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from ....core.take import TrackKind
 from ... import blender
 from ...progress import step, suppress_stdout
 from .memory import resident_mb
@@ -124,17 +125,17 @@ def _measure_take(bpy: Any, scene: Any) -> dict[str, Any]:
                 load_layout(),
                 replace(PRESETS["studio"], rate_hz=60.0),
                 1,
-            ).tracks["imu"]
+            ).tracks[TrackKind.IMU]
             count = int(_TAKE_MINUTES * 60 * minute_track.rate)
             rows = np.arange(count) % len(minute_track.time)
             long_track = Track(
-                "imu",
+                TrackKind.IMU,
                 np.arange(count) / minute_track.rate,
                 minute_track.columns,
                 minute_track.values[rows],
                 minute_track.meta,
             )
-            formats.write_take(Take("ten minutes", {"imu": long_track}), path)
+            formats.write_take(Take("ten minutes", {TrackKind.IMU: long_track}), path)
         target_face = face.find_face(list(scene.objects))
         with step("import, infer, key"), suppress_stdout():
             began = time.perf_counter()

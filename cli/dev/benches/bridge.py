@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from ....core.take import TrackKind
 from ...progress import step
 from .memory import resident_mb
 
@@ -206,7 +207,7 @@ async def _record_soak(seconds: float) -> dict[str, Any]:
         received = stream.counter.received
         await hub.stop()
         size = Path(summary["path"]).stat().st_size
-        rows = len(formats.read_take(summary["path"]).tracks["imu"].time)
+        rows = len(formats.read_take(summary["path"]).tracks[TrackKind.IMU].time)
     return {
         "recording": f"{SOAK_SITES} sites at {SOAK_HZ:.0f} Hz for {seconds:.0f} s by UDP, {size / 1e6:.1f} MB",
         "recorded_sent": count,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
+from ....core.take import TrackKind
 from ...progress import step
 
 SECONDS, LIVE_S, BATCH_S = 90.0, 40.0, 0.02
@@ -44,8 +45,8 @@ def electrodes() -> dict[str, Any]:
             if frames:
                 frame_s.append((time.perf_counter() - began) / len(frames))
             bar(start / len(values))
-    evaluation = metrics.evaluate(inferred.tracks["landmarks"], truth)
-    causal_evaluation = metrics.evaluate(inference.infer(take, net, causal=True).tracks["landmarks"], truth)
+    evaluation = metrics.evaluate(inferred.tracks[TrackKind.LANDMARKS], truth)
+    causal_evaluation = metrics.evaluate(inference.infer(take, net, causal=True).tracks[TrackKind.LANDMARKS], truth)
     lag = round(truth.rate)
     held_track = landmark_track(truth.time[lag:], points_of(truth)[:-lag])
     return {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ....core.take import TrackKind
 from ...progress import step
 
 TAKES = ("alex_rom_3.csv", "alex_rom_4.csv", "S07-001.csv", "apfel.csv")
@@ -33,7 +34,7 @@ def hybrid() -> dict[str, Any]:
     else:
         takes = {
             f"made up {k}": Take(
-                f"made up {k}", {"weights": augment.at_rate(generate(90.0, np.random.default_rng(k)), 30.0)}
+                f"made up {k}", {TrackKind.WEIGHTS: augment.at_rate(generate(90.0, np.random.default_rng(k)), 30.0)}
             )
             for k in range(3)
         }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from ....core.take import Track
+from ....core.take import Track, TrackKind
 from ...progress import step
 
 
@@ -29,7 +29,7 @@ def imu(seconds: float = 120.0) -> dict[str, Any]:
     with step("three runs") as bar:
         for k in range(3):
             began = cpu_time()
-            take = simulate(track, face, sites, PRESETS["studio"], k).tracks["imu"]
+            take = simulate(track, face, sites, PRESETS["studio"], k).tracks[TrackKind.IMU]
             run_times["simulate"].append(cpu_time() - began)
             for causal in (False, True):
                 began = cpu_time()
@@ -37,7 +37,7 @@ def imu(seconds: float = 120.0) -> dict[str, Any]:
                 weights = model.infer(face_motion, causal)
                 run_times["causal" if causal else "calibrate_infer"].append(cpu_time() - began)
                 if not causal:
-                    inferred = Track("weights", face_motion.time, linear_model.ARKIT, np.nan_to_num(weights))
+                    inferred = Track(TrackKind.WEIGHTS, face_motion.time, linear_model.ARKIT, np.nan_to_num(weights))
             bar((k + 1) / 3)
     evaluation = metrics.evaluate(inferred, track, face)
     duration = take.duration

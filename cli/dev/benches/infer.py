@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from ....core.take import Track
+from ....core.take import Track, TrackKind
 from ...progress import step
 from .memory import resident_mb
 
@@ -21,10 +21,11 @@ def infer(seconds: float = 120.0, live_frames: int = 3600, soak: bool = False) -
     from ....core.imu.layout import load_layout
     from ....core.imu.motion import calibrate_frames
     from ....core.imu.session import CalibratedStream
-    from ....core.imu.signal import FRAME_RATE, LOOKAHEAD, from_track, select_sites
+    from ....core.imu.signal import LOOKAHEAD, from_track, select_sites
     from ....core.imu.simulation.effects import PRESETS
     from ....core.imu.simulation.simulate import simulate
     from ....core.performance.generate import generate
+    from ....core.rates import FRAME_RATE
 
     face, sites = load_face_model(), load_layout()
     offline, live_net = network.load(network.SHIPPED), network.load(network.LIVE)
@@ -37,8 +38,8 @@ def infer(seconds: float = 120.0, live_frames: int = 3600, soak: bool = False) -
             inferred = inference.infer(take, sites, offline)
             run_times.append(time.perf_counter() - began)
             bar((k + 1) / 3)
-    duration = take.tracks["imu"].duration
-    calibration, frames = calibrate_frames(from_track(take.tracks["imu"]), sites, causal=True)
+    duration = take.tracks[TrackKind.IMU].duration
+    calibration, frames = calibrate_frames(from_track(take.tracks[TrackKind.IMU]), sites, causal=True)
     frames = select_sites(frames, [frames.sites.index(s) for s in calibration.sites])
     count = 216_000 if soak else live_frames
     frame_s, early_mb = np.zeros(count), 0.0
@@ -58,7 +59,7 @@ def infer(seconds: float = 120.0, live_frames: int = 3600, soak: bool = False) -
         return metrics.evaluate(track, truth, face)["pve_mm"]["mean"]
 
     evaluation = metrics.evaluate(inferred.take.weights(), truth, face)
-    held_track = Track("weights", truth.time[60:], truth.columns, truth.values[:-60])
+    held_track = Track(TrackKind.WEIGHTS, truth.time[60:], truth.columns, truth.values[:-60])
     return {
         "input": f"generated performance of {seconds:.0f} s, {duration:.0f} s with its preamble, {len(sites.sites)} sites at 100 Hz, preset studio; "
         f"{count} frames live; {offline.card['parameters']} and {live_net.card['parameters']} parameters; {face.name} of {len(face.neutral)} vertices",

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from ....core.take import Track
+from ....core.take import Track, TrackKind
 from ... import blender
 from ...progress import step, suppress_stdout
 
@@ -31,7 +31,7 @@ def keying(frames: int = 2000, long_frames: int = 36000) -> dict[str, Any]:
         """The made-up performance, looped to `count` frames."""
         times = np.arange(count) / rate
         values = resample_linear(source.time, source.select(ARKIT), times % source.duration)
-        return Track("weights", times, ARKIT, values)
+        return Track(TrackKind.WEIGHTS, times, ARKIT, values)
 
     def new_scene() -> Any:
         scene = blender.empty_scene("60")

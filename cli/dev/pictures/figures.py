@@ -24,7 +24,7 @@ from ....core.imu.signal import from_track
 from ....core.imu.simulation.effects import PRESETS
 from ....core.imu.simulation.simulate import simulate
 from ....core.performance.pose_sequence import pose_sequence
-from ....core.take import Track
+from ....core.take import Track, TrackKind
 
 IMAGES = Path(__file__).resolve().parents[3] / "docs" / "images"
 ACTIONS = {
@@ -52,14 +52,15 @@ def action_performance() -> tuple[Track, list[float]]:
         shape = rise**3 * (10 - 15 * rise + 6 * rise**2) * (1 - fall**3 * (10 - 15 * fall + 6 * fall**2))
         for channel, value in apex.items():
             weights[:, ARKIT.index(channel)] += value * shape
-    return Track("weights", time, ARKIT, weights), starts
+    return Track(TrackKind.WEIGHTS, time, ARKIT, weights), starts
 
 
 def plot_traces(path: Path) -> None:
     """Calibrated rotations and accelerations of ten face sites for four actions, sensors simulated as in a studio."""
     track, starts = action_performance()
     motion = calibrate_take(
-        from_track(simulate(track, load_bundled(), load_layout(), PRESETS["studio"], 4).tracks["imu"]), load_layout()
+        from_track(simulate(track, load_bundled(), load_layout(), PRESETS["studio"], 4).tracks[TrackKind.IMU]),
+        load_layout(),
     )[1]
     rows, columns = len(motion.sites), len(ACTIONS)
     plt.rcParams.update(

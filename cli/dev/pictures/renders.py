@@ -19,7 +19,7 @@ from ....core.flame.source import STAND_IN
 from ....core.numerics.quaternion import from_rotvec
 from ....core.performance import EXPRESSIONS, VISEMES
 from ....core.performance.pose_sequence import pose_sequence
-from ....core.take import Take
+from ....core.take import Take, TrackKind
 from ....core.take.resample import resample_linear
 
 IMAGES = Path(__file__).resolve().parents[3] / "docs" / "images"
@@ -110,10 +110,10 @@ def render_electrodes() -> None:
     bpy.ops.wm.read_homefile(use_factory_startup=True, use_empty=True)
     scene = bpy.context.scene
     truth = pose_sequence(60, 0, 5)
-    points = infer(simulate(truth, PRESETS["studio"], 0), network.load()).tracks["landmarks"]
+    points = infer(simulate(truth, PRESETS["studio"], 0), network.load()).tracks[TrackKind.LANDMARKS]
     flame = flame_face.prepare_flame(STAND_IN)
     fitted = flame_track.arrays_of(
-        flame_track.require_flame(source.fit_take(Take("posed", {"landmarks": points}), flame.source))
+        flame_track.require_flame(source.fit_take(Take("posed", {TrackKind.LANDMARKS: points}), flame.source))
     )
     moments = [
         truth.time[truth.column(channel).argmax()]

@@ -23,7 +23,7 @@ from ....core.landmarks import camera
 from ....core.landmarks.metrics import SHARE_MM, distances, evaluate
 from ....core.landmarks.points import interocular_mm, points_of
 from ....core.performance.pose_sequence import POSED_EXPRESSIONS, pose_sequence
-from ....core.take import Take, Track
+from ....core.take import Take, Track, TrackKind
 from ....core.take.resample import resample_linear
 from . import ProgressCallback, Section, markdown_table
 
@@ -83,13 +83,13 @@ def electrode_section(
     for k in range(users):
         performer = simulate_user(k, identities)
         own_network = user_network(performer, networks_folder)
-        predicted = inference.infer(performer.signal, own_network).tracks["landmarks"]
+        predicted = inference.infer(performer.signal, own_network).tracks[TrackKind.LANDMARKS]
         evaluation = evaluate(predicted, performer.truth)
         groups = evaluation["mae_mm_by_group"]
         best_constant = min(("mean_face", "rest_face"), key=lambda f: evaluation[f]["mae_mm"])
         ratio = evaluation["mae_mm"] / evaluation[best_constant]["mae_mm"]
         remounted_error = evaluate(
-            inference.infer(performer.remounted, own_network).tracks["landmarks"], performer.truth
+            inference.infer(performer.remounted, own_network).tracks[TrackKind.LANDMARKS], performer.truth
         )["mae_mm"]
         crossed_error = _crossed_error(performer, previous_network) if previous_network is not None else None
         figures[f"user {k}"] = {key: evaluation[key] for key in _PAPER_FIGURES} | {
@@ -157,7 +157,9 @@ def preset_section(
         for k in range(users):
             performer = simulate_user(k, identities, preset)
             evaluation = evaluate(
-                inference.infer(performer.signal, user_network(performer, networks_folder, preset)).tracks["landmarks"],
+                inference.infer(performer.signal, user_network(performer, networks_folder, preset)).tracks[
+                    TrackKind.LANDMARKS
+                ],
                 performer.truth,
             )
             user_errors.append(
@@ -209,7 +211,7 @@ def combined_section(
         electrode_take = channels.infer_weights(simulate(test_track, PRESETS["studio"], seed), own_network)
         if seed == _REAL_SEED:
             real_evaluation = evaluate(
-                electrode_take.tracks["landmarks"], camera.landmarks_from_weights(test_track, face)
+                electrode_take.tracks[TrackKind.LANDMARKS], camera.landmarks_from_weights(test_track, face)
             )
         imu_take = infer_imu(
             simulate_imu(test_track, face, load_layout(), IMU_PRESETS["studio"], seed),
@@ -265,7 +267,7 @@ def _channel_groups() -> dict[str, np.ndarray]:
 
 def _crossed_error(performer: SimulatedUser, other_network: network.BioNetwork) -> float:
     """MAE (mm) with the network of another person, whose calm face is replaced by this one's."""
-    predicted = inference.infer(performer.signal, other_network).tracks["landmarks"]
+    predicted = inference.infer(performer.signal, other_network).tracks[TrackKind.LANDMARKS]
     rest_face = np.nanmedian(points_of(performer.truth), axis=0)
     shifted = Track(
         predicted.kind,

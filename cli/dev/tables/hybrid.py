@@ -19,7 +19,7 @@ from ....core.imu.kinematics import Motion
 from ....core.imu.layout import load_layout
 from ....core.imu.motion import calibrate_take
 from ....core.imu.signal import from_track
-from ....core.take import Take, Track
+from ....core.take import Take, Track, TrackKind
 from ....core.take.resample import resample_linear
 from . import ProgressCallback, Section, ablation, markdown_table, occlusion
 
@@ -64,7 +64,7 @@ def hybrid_section(
             ):
                 score = occlusion.RepairScore()
                 for k, name in enumerate(names):
-                    take = Take(name, {"weights": long_takes[name]})
+                    take = Take(name, {TrackKind.WEIGHTS: long_takes[name]})
                     imu = occlusion.simulate_sensors(long_takes[name], identities.sample(60 + k), preset, 60 + k)
                     occlusion.score_repair(score, take, imu, (damage,), np.random.default_rng(80 + k))
                     finished += 1
@@ -121,7 +121,7 @@ def _detection_section(
                 helper = None
                 if with_sensors:
                     imu = occlusion.simulate_sensors(track, identities.sample(90 + k), "studio", 90 + k)
-                    helper = align_helper(Take(name, {"weights": track}), imu).helper.features()
+                    helper = align_helper(Take(name, {TrackKind.WEIGHTS: track}), imu).helper.features()
                 occlusion.score_undamaged(detection, track, helper)
                 for _ in range(2):
                     occlusion.score_damaged(detection, track, helper, rng)
@@ -162,7 +162,9 @@ def _conditioning_section(held_out_takes: dict[str, Track], identities: Identity
     samples = 0
     for k, track in enumerate(held_out_takes.values()):
         motion = calibrate_take(
-            from_track(occlusion.simulate_sensors(track, identities.sample(70 + k), "studio", 70 + k).tracks["imu"]),
+            from_track(
+                occlusion.simulate_sensors(track, identities.sample(70 + k), "studio", 70 + k).tracks[TrackKind.IMU]
+            ),
             load_layout(),
         )[1]
         occluded = occlusion_simulation.occlude(
@@ -244,7 +246,7 @@ def _plot_gallery(track: Track, identities: IdentityModel, image_path: Path) -> 
         if damage not in results_by_damage:
             occlusion.score_repair(
                 occlusion.RepairScore(),
-                Take("alex_rom_3", {"weights": track}),
+                Take("alex_rom_3", {TrackKind.WEIGHTS: track}),
                 imu,
                 (damage,),
                 np.random.default_rng(80),

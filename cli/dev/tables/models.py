@@ -19,7 +19,7 @@ from ....core.imu.model import Model
 from ....core.imu.signal import from_track, select_sites, to_track
 from ....core.imu.simulation.effects import PRESETS
 from ....core.imu.simulation.simulate import simulate
-from ....core.take import Take, Track
+from ....core.take import Take, Track, TrackKind
 from . import ProgressCallback, Section, markdown_table
 
 COLUMNS = (
@@ -112,8 +112,8 @@ def scores_section(
         rows.setdefault((case.name, case.preset), []).append(row)
         if case.preset == "studio" and case.name not in trained_names:
             correlations.append(evaluation["correlation"])
-            if "confidence" in inferred.take.tracks:
-                confidences.append(np.median(inferred.take.tracks["confidence"].values, axis=0))
+            if TrackKind.CONFIDENCE in inferred.take.tracks:
+                confidences.append(np.median(inferred.take.tracks[TrackKind.CONFIDENCE].values, axis=0))
         progress((k + 1) / len(cases))
     figures: dict[str, Any] = {}
     table_rows = []
@@ -271,9 +271,10 @@ def smoothing_section(
 
 def with_sites(take: Take, sites: set[str]) -> Take:
     """A sensor take of some of its sites."""
-    signal = from_track(take.tracks["imu"])
+    signal = from_track(take.tracks[TrackKind.IMU])
     return Take(
-        take.name, {"imu": to_track(select_sites(signal, [k for k, s in enumerate(signal.sites) if s in sites]))}
+        take.name,
+        {TrackKind.IMU: to_track(select_sites(signal, [k for k, s in enumerate(signal.sites) if s in sites]))},
     )
 
 
@@ -283,10 +284,14 @@ def broken_sensors_section(track: Track, face: FaceModel, seeds: int, progress: 
     names = sites.sites
 
     def swap_sites(take: Take, a: str, b: str) -> Take:
-        signal = from_track(take.tracks["imu"])
+        signal = from_track(take.tracks[TrackKind.IMU])
         return Take(
             take.name,
-            {"imu": to_track(replace(signal, sites=tuple(b if s == a else a if s == b else s for s in signal.sites)))},
+            {
+                TrackKind.IMU: to_track(
+                    replace(signal, sites=tuple(b if s == a else a if s == b else s for s in signal.sites))
+                )
+            },
         )
 
     conditions: dict[str, tuple[Any, dict[str, Any], Callable[[Take], Take], bool]] = {

@@ -19,7 +19,7 @@ from ....core.hybrid.ranges import row_mask as rows_of
 from ....core.imu.layout import load_layout
 from ....core.imu.simulation.effects import PRESETS
 from ....core.imu.simulation.simulate import simulate
-from ....core.take import Take, Track
+from ....core.take import Take, Track, TrackKind
 from ....core.take.resample import resample_linear
 
 TOLERANCE_S = 0.1  # so near to an edge a row is neither right nor wrong
@@ -109,7 +109,9 @@ def simulate_second_phone(track: Track, rng: np.random.Generator) -> Take:
     values = np.clip(
         values @ mixing + np.abs(rng.normal(0, 0.03, len(ARKIT))) + rng.normal(0, 0.01, values.shape), 0.0, 1.0
     )
-    return Take("second phone", {"weights": Track("weights", track.time - track.time[0] + 3.21, ARKIT, values)})
+    return Take(
+        "second phone", {TrackKind.WEIGHTS: Track(TrackKind.WEIGHTS, track.time - track.time[0] + 3.21, ARKIT, values)}
+    )
 
 
 @dataclass
@@ -142,7 +144,7 @@ def score_repair(
     pictures are made of."""
     track = take.weights()
     occluded = occlusion_simulation.occlude(track, damages, DAMAGED_SHARE, rng)
-    camera, truth = Take(take.name, {"weights": occluded.track}), track.select(ARKIT)
+    camera, truth = Take(take.name, {TrackKind.WEIGHTS: occluded.track}), track.select(ARKIT)
     hidden = sample_mask(occluded.ranges, track.time) & np.isfinite(truth)
     began = time.perf_counter()
     aligned = align_helper(camera, imu, occluded.ranges)

@@ -15,7 +15,7 @@ from ....core.imu.layout import load_layout
 from ....core.imu.simulation.effects import PRESETS
 from ....core.imu.simulation.examples import TrainingExample, paired_example
 from ....core.imu.simulation.simulate import simulate
-from ....core.take import Take, Track
+from ....core.take import Take, Track, TrackKind
 from . import ProgressCallback, Section, markdown_table
 from .models import evaluate_columns, nan_mean
 
@@ -117,8 +117,8 @@ def _paired_capture(take: Take, track: Track, split_time: float) -> TrainingExam
     """The paired capture: sensors over the whole take, the camera until `cut`."""
     in_capture = track.time < split_time
     return paired_example(
-        take.tracks["imu"],
-        Track("weights", track.time[in_capture], track.columns, track.values[in_capture]),
+        take.tracks[TrackKind.IMU],
+        Track(TrackKind.WEIGHTS, track.time[in_capture], track.columns, track.values[in_capture]),
         load_layout(),
     )
 
@@ -137,7 +137,7 @@ def _errors_after(
     predicted = infer(take, load_layout(), model, adapter=personal_adapter).take.weights()
     predicted_rows, truth_rows = predicted.time >= split_time, track.time >= split_time
     return evaluate_columns(
-        Track("weights", predicted.time[predicted_rows], predicted.columns, predicted.values[predicted_rows]),
-        Track("weights", track.time[truth_rows], track.columns, track.values[truth_rows]),
+        Track(TrackKind.WEIGHTS, predicted.time[predicted_rows], predicted.columns, predicted.values[predicted_rows]),
+        Track(TrackKind.WEIGHTS, track.time[truth_rows], track.columns, track.values[truth_rows]),
         face,
     )[0]

@@ -16,7 +16,7 @@ from scipy.signal import butter, firwin, lfilter, sosfilt, sosfiltfilt
 from ...errors import InnerfaceError
 from ...face.channels import ARKIT
 from ...landmarks.camera import gaze
-from ...take import Take, Track
+from ...take import Take, Track, TrackKind
 from ...take.resample import fill_gaps, resample_linear
 from . import muscles
 
@@ -219,7 +219,10 @@ def simulate(track: Track, effects: Effects, seed: int = 0, mount: int = 0, ear:
         gap_start, gap_s = rng.uniform(time[0], time[-1]), rng.uniform(0.02, 0.2)
         values[(time >= gap_start) & (time < gap_start + gap_s)] = np.nan
     meta = {"unit": "uV", "rate_hz": f"{effects.rate_hz:g}", "simulated": "yes"}
-    return Take("simulated electrodes", {"biosignal": Track("biosignal", time, tuple(_ELECTRODES_MM), values, meta)})
+    return Take(
+        "simulated electrodes",
+        {TrackKind.BIOSIGNAL: Track(TrackKind.BIOSIGNAL, time, tuple(_ELECTRODES_MM), values, meta)},
+    )
 
 
 def _performance_weights(track: Track, t: np.ndarray, delay_s: float, rate: float) -> dict[str, np.ndarray]:

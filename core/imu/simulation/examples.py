@@ -12,7 +12,7 @@ import numpy as np
 from ...errors import InnerfaceError
 from ...face.channels import OUTPUT_CHANNELS
 from ...face.face_model import FaceModel
-from ...take import Track
+from ...take import Track, TrackKind
 from ...take.resample import resample_linear
 from ..kinematics import Motion
 from ..layout import Layout
@@ -57,7 +57,7 @@ def simulated_example(
     track: Track, face: FaceModel, layout: Layout, effects: Effects, rng: np.random.Generator, causal: bool = False
 ) -> TrainingExample | None:
     """One take through the simulator and the calibration; None where the calibration refuses it (a sensor or two too many are lost)."""
-    signal = from_track(simulate(track, face, layout, effects, rng).tracks["imu"])
+    signal = from_track(simulate(track, face, layout, effects, rng).tracks[TrackKind.IMU])
     try:
         motion = calibrate_take(signal, layout, causal=causal)[1]
     except InnerfaceError:

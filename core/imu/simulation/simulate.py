@@ -13,7 +13,7 @@ from ...errors import InnerfaceError
 from ...face.channels import ARKIT, HEAD_ANGLES
 from ...face.face_model import FaceModel
 from ...numerics import quaternion as quat
-from ...take import Take, Track
+from ...take import Take, Track, TrackKind
 from ...take.resample import fill_gaps
 from ..layout import Layout
 from ..signal import GRAVITY, ImuSignal, to_track
@@ -88,7 +88,7 @@ def simulate(
             quat.conjugate(sent_rotation), np.broadcast_to([0.0, GRAVITY, 0.0], measured_force.shape)
         )
     signal = _transmit(t, float(track.time[0]), layout, sent_rotation, measured_force, effects, rng, linear)
-    return Take("simulated imu", {"imu": to_track(signal)})
+    return Take("simulated imu", {TrackKind.IMU: to_track(signal)})
 
 
 def _skin_trajectories(

@@ -13,7 +13,8 @@ from innerface.core.imu.inference import infer
 from innerface.core.imu.kinematics import Motion
 from innerface.core.imu.motion import motion_from_state
 from innerface.core.imu.session import ImuSession
-from innerface.core.imu.signal import FRAME_RATE, to_track
+from innerface.core.imu.signal import to_track
+from innerface.core.rates import FRAME_RATE
 from innerface.core.take import Take
 
 

@@ -1,13 +1,15 @@
-"""Frame rates as people write them."""
+"""Frame rates: the one that everything runs at inside, and those of scenes as people write them."""
 
 from __future__ import annotations
 
 import math
 
-from ..core.errors import InnerfaceError
+from .errors import InnerfaceError
+
+FRAME_RATE = 60.0  # Hz: of everything after resampling
 
 
-def blender_rate(text: str) -> tuple[int, float]:
+def parse_frame_rate(text: str) -> tuple[int, float]:
     """`23.976`, `24`, `30000/1001` or `12.5` as Blender's (fps, fps_base). Raises InnerfaceError."""
     try:
         numerator, _, denominator = text.partition("/")
@@ -15,7 +17,7 @@ def blender_rate(text: str) -> tuple[int, float]:
     except (ValueError, ZeroDivisionError):
         rate = math.nan
     if not 1.0 <= rate <= 1000.0:
-        raise InnerfaceError(f"--fps {text}: is no frame rate; give a number from 1 to 1000, such as 24 or 23.976")
+        raise InnerfaceError(f"frame rate {text}: give a number from 1 to 1000, such as 24 or 23.976")
     nearest = round(rate)
     if abs(rate - nearest) < 1e-9:
         return nearest, 1.0
