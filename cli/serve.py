@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from ..core.errors import InnerfaceError
-from ..server.kinds import FACE_STREAMS, LOSS_POLICIES, SINKS, SOURCES
+from ..core.pipeline import FACE_STREAMS, LOSS_POLICIES
+from ..server.kinds import SINKS, SOURCES
 
 _STATUS_INTERVAL_S, _LOG_INTERVAL_S = 1.0, 10.0
 _TYPED_COMMANDS = ("recentre", "calibrate", "record [name]", "stop", "mark [text]", "end")
@@ -149,7 +150,7 @@ async def _serve(options: argparse.Namespace, sources: list[Any], sinks: list[An
     )
     for text in options.assign:
         sensor, _, site = text.partition("=")
-        hub.assign(sensor, site)
+        hub.commands.assign(sensor, site)
     web_server = WebServer(hub, options.host, options.port, options.token)
     stop_event = asyncio.Event()
     for signal_number in (signal.SIGINT, signal.SIGTERM):
@@ -158,11 +159,11 @@ async def _serve(options: argparse.Namespace, sources: list[Any], sinks: list[An
     try:
         await web_server.start()
         if options.record:
-            hub.record(path=Path(options.record))
+            hub.commands.record(path=Path(options.record))
         await hub.start(sources, sinks)
         url = web_server.page_url()
         if not options.json:
-            for component in (*hub.sources, *hub.sinks):
+            for component in (*hub.sources, *hub.outputs.sinks):
                 print(f"{component.name}: {component.describe()}")
             print(f"control page: {url}", flush=True)
         if options.open:
@@ -171,7 +172,7 @@ async def _serve(options: argparse.Namespace, sources: list[Any], sinks: list[An
             print(f"type {', '.join(_TYPED_COMMANDS)} and Enter; Ctrl-C ends", flush=True)
             threading.Thread(target=_read_commands, args=(hub, stop_event), daemon=True).start()
         await _show_status_until(stop_event, hub, options)
-        recorded = await hub.stop_recording() if hub.recorder is not None else None
+        recorded = await hub.commands.stop_recording() if hub.recording.recorder is not None else None
         summary: dict[str, Any] = hub.status() | {"link": url} | ({"recorded": recorded} if recorded else {})
     finally:
         await web_server.stop()
@@ -197,15 +198,15 @@ def run_typed_command(hub: Any, stop_event: asyncio.Event, line: str) -> None:
     try:
         match command:
             case "recentre":
-                hub.recentre()
+                hub.commands.recentre()
             case "calibrate":
-                print(f"\n{hub.calibrate()}", file=sys.stderr)
+                print(f"\n{hub.commands.calibrate()}", file=sys.stderr)
             case "record":
-                print(f"\n{hub.record(rest)}", file=sys.stderr)
+                print(f"\n{hub.commands.record(rest)}", file=sys.stderr)
             case "stop":
-                hub.tasks.append(hub.schedule_stop())
+                hub.commands.schedule_stop()
             case "mark":
-                hub.mark(rest)
+                hub.commands.mark(rest)
             case "end":
                 stop_event.set()
             case _:

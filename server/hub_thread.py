@@ -124,7 +124,7 @@ class HubThread:
         adapter = adapt.load(self.adapter) if self.adapter else None
         options: dict[str, Any] = {"adapter": adapter} | self.settings
         hub = Hub(Options(**options))
-        hub.listeners.add(self.frames.append)
+        hub.outputs.listeners.add(self.frames.append)
         await hub.start(sources, sinks)
         self.hub, self.state = hub, "running"
         try:

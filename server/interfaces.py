@@ -1,13 +1,35 @@
-"""What a hub is put together of: sources and sinks."""
+"""What the parts of a hub see of one another: sources and sinks, and what each of them is told of the hub."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
+import numpy as np
+
+from ..core.pipeline import FaceFrame
 from .frame import Frame
 
 if TYPE_CHECKING:
     from .hub import Hub
+
+
+SensorListener = Callable[[float, float, np.ndarray, np.ndarray], object]
+"""Gets the time, the arrival of the newest sample, and per site of the layout rad turned so far and m/s^2."""
+
+
+class PipelineHost(Protocol):
+    """What a pipeline sees of the hub."""
+
+    def now(self) -> float:
+        """Seconds on the hub's clock."""
+        ...
+
+    def note(self, text: str) -> None:
+        """A sentence for the user."""
+
+    def emit(self, faces: list[FaceFrame]) -> None:
+        """Faces go out."""
 
 
 class Source(Protocol):
@@ -31,7 +53,7 @@ class Promptable(Protocol):
     """A source whose performer does as asked: a simulated one, or another bridge."""
 
     def prompt(self, action: str) -> None:
-        """`calibrate`, or an action of the check: smile, brows, jaw."""
+        """`calibrate`, `recentre`, or an action of the check: smile, brows, jaw, relax, bite, blink."""
 
 
 class Sink(Protocol):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-LOSS_POLICIES = ("hold", "fade", "gap")
-FACE_STREAMS = ("sensors", "camera")
 SOURCES = {
     "virtual": "[TAKE][,loss=SHARE,jitter=MS,disconnect=EVERY:FOR,rate=HZ,drift=PPM,gyro,serial,seed=N,preset=P]: a simulated performer",
     "virtual-bio": "[TAKE|posed][,loss=SHARE,disconnect=EVERY:FOR,seed=N,preset=P,ear=SIDE,mount=K,flat=CHANNEL]: a simulated performer's electrodes",

@@ -57,10 +57,9 @@ class SiteAssignments:
         assigned = self.assigned.get(f"{device}/{key}")
         if assigned is not None:
             return assigned
+        default = key if key in self.layout.sites else ""
         if key.isdecimal() and int(key) < len(self.layout.sites) and ":" not in device:
             default = self.layout.sites[int(key)]
-        else:
-            default = key if key in self.layout.sites else ""
         return "" if default in self.assigned.values() else default
 
 

@@ -1,79 +1,200 @@
-"""All that a user wants to know of a hub, as JSON-ready values: for the command line, clients and the control page (docs/protocol.md)."""
+"""What a hub tells of itself, in one definition for panels, the command line, clients and the control page (docs/protocol.md).
+
+Fields are in the order of the JSON object; `json_keys` names those whose key is another word.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
-
-from .silence_hints import silence_hints
-from .streams import AWAY_AFTER_S
-
-if TYPE_CHECKING:
-    from .hub import Hub
+from dataclasses import dataclass, fields, is_dataclass
+from typing import Any, ClassVar
 
 
-def status(hub: Hub) -> dict[str, Any]:
-    """All that a user wants to know, as JSON-ready values."""
-    now = hub.now()
-    latencies_ms = np.array(hub.latencies) * 1000 if hub.latencies else np.zeros(1)
-    recorder = hub.recorder
-    recent = [t for t in hub.frame_times if now - t < 2.0]
-    site_states: dict[str, dict[str, Any]] = {site: {"state": "none"} for site in hub.layout.sites}
-    for s in hub.streams.values():
-        for key, present in zip(s.keys, s.presence):
-            site = hub.sites.site_of(s.device, key)
-            if site in site_states:
-                away = now - s.last_received > AWAY_AFTER_S
-                state = "away" if away or present < 0.2 else "poor" if present < 0.95 else "ok"
-                site_states[site] = {
-                    "state": state,
-                    "loss": round(1 - float(present), 3),
-                    "sensor": f"{s.device}/{key}",
-                }
-    return {
-        "time": round(now, 3),
-        "sources": [{"name": s.name, "about": s.describe()} for s in hub.sources],
-        "sinks": [{"name": s.name, "about": s.describe()} for s in hub.sinks],
-        "streams": [s.report(now) for s in hub.streams.values()],
-        "sites": site_states,
-        "positions_mm": (hub.layout.positions * 1000).round(1).tolist(),
-        "touching": hub.tap_detector.site if hub.tap_detector is not None else "",
-        "calibrated": hub.session is not None and hub.session.active is not None,
-        "calibrating": hub.auto_calibration.requested,
-        "calibration": "" if hub.session is None and hub.electrodes.receiving else hub.auto_calibration.message,
-        "calibrating_s": round(hub.auto_calibration.searching_s, 1),
-        "check": {
-            "step": hub.guided_check.step,
-            "left_s": round(max(hub.guided_check.deadline - now, 0.0), 1),
-            "done": round(hub.guided_check.progress, 2),
-            "places": hub.guided_check.placement_notes,
-            "electrodes": hub.guided_check.electrode_notes,
-        },
-        "quality": hub.guided_check.sensor_notes,
-        "electrodes": hub.electrodes.report(),
-        "silent": silence_hints(hub),
-        "invented": hub.unobserved,
-        "output": ("hybrid" if hub.is_mixing else "sensors" if hub.imus_live else "electrodes")
-        if hub.sensors_live
-        else "camera"
-        if hub.camera.live
-        else "none",
-        "from_sensors": list(hub.mixer.from_sensors) if hub.is_mixing and hub.sensors_live else [],
-        "output_hz": round(len(recent) / 2.0, 1),
-        "latency_ms": {f"p{p}": round(float(np.percentile(latencies_ms, p)), 2) for p in (50, 99)},
-        "delay_ms": round(hub.delay_ms(), 1),
-        "lookahead_ms": round(hub.lookahead_s * 1000, 1),
-        "recording": None
-        if recorder is None
-        else {
-            "path": str(recorder.path),
-            "seconds": round(now - recorder.start_time, 1),
-            "rows": recorder.rows,
-            "bytes": recorder.bytes_written,
-            "dropped": recorder.dropped,
-            "problem": recorder.problem,
-            "marks": hub.mark_count,
-        },
-        "notes": list(hub.notes),
+@dataclass(frozen=True)
+class ComponentStatus:
+    """A source or a sink: its kind, and one line on what it waits for or where it sends."""
+
+    json_keys: ClassVar[dict[str, str]] = {"description": "about"}
+
+    name: str
+    description: str
+
+
+@dataclass(frozen=True)
+class StreamStatus:
+    """One device of one source.
+
+    Attributes:
+        source, device, name, kind: where it comes from, what it calls itself, what it may be called, "imu", "face", "bio" or "device".
+        state: "ok", "poor" (loses more than a twentieth, or has a problem) or "away".
+        rate_hz: samples per second, lately.
+        received, lost, late, repeated: packets.
+        drift_ppm, restarts: of the device's clock.
+        battery_v: None where unknown.
+        silent_s: since its last packet.
+        problem: a sentence, "" where there is none.
+        sensors: per sensor, the share of recent samples that lacked it.
+    """
+
+    source: str
+    device: str
+    name: str
+    kind: str
+    state: str
+    rate_hz: float
+    received: int
+    lost: int
+    late: int
+    repeated: int
+    drift_ppm: float
+    restarts: int
+    battery_v: float | None
+    silent_s: float
+    problem: str
+    sensors: dict[str, float]
+
+
+@dataclass(frozen=True)
+class SiteStatus:
+    """A site of the layout: "none", "ok", "poor" or "away"; its losses (0..1) and its sensor ("device/key"), where it has one."""
+
+    state: str
+    loss: float | None = None
+    sensor: str | None = None
+
+
+@dataclass(frozen=True)
+class CheckStatus:
+    """The guided check: what is asked for now, s until it ends, the share that is done, and what was found of the sensors'
+    places and of the electrodes (None: not checked yet; empty: all is well)."""
+
+    json_keys: ClassVar[dict[str, str]] = {
+        "progress": "done",
+        "placement_notes": "places",
+        "electrode_notes": "electrodes",
     }
+
+    step: str
+    left_s: float
+    progress: float
+    placement_notes: list[str] | None
+    electrode_notes: list[str] | None
+
+
+@dataclass(frozen=True)
+class ElectrodeStatus:
+    """One electrode: "none", "ok", "poor" or "away"; a sentence on what is wrong; µV at rest and of mains hum."""
+
+    json_keys: ClassVar[dict[str, str]] = {"message": "words"}
+
+    name: str
+    state: str
+    message: str
+    rest_uv: float
+    mains_uv: float
+
+
+@dataclass(frozen=True)
+class BoardStatus:
+    """The board whose electrodes make the face: whether there is a network, whether faces come, and what the user should know."""
+
+    json_keys: ClassVar[dict[str, str]] = {"message": "say"}
+
+    device: str
+    network: bool
+    live: bool
+    message: str
+    channels: list[ElectrodeStatus]
+
+
+@dataclass(frozen=True)
+class LatencyStatus:
+    """From a sample's arrival until its face goes out, ms: percentiles."""
+
+    p50: float
+    p99: float
+
+
+@dataclass(frozen=True)
+class RecordingStatus:
+    """The take that is being recorded. `dropped`: samples that neither disk nor memory took; `problem`: a sentence, or ""."""
+
+    path: str
+    seconds: float
+    rows: int
+    bytes: int
+    dropped: int
+    problem: str
+    marks: int
+
+
+@dataclass(frozen=True)
+class HubStatus:
+    """All that a user wants to know of a hub.
+
+    Attributes:
+        time: s since the hub was made.
+        sources, sinks, streams: what it is connected to, and what is received.
+        sites, positions_mm: the layout's sites, and where they lie on the head, (S, 3).
+        touching: the site whose sensor is to be tapped, "" where none is.
+        calibrated, calibrating: whether there is a calibration, and whether someone waits for one.
+        calibration_message: what to tell the performer.
+        calibrating_s: how long a calibration has been sought.
+        check: the guided check.
+        sensor_notes: how good sensors are; None before it is known, empty when all is well.
+        electrodes: None without a board.
+        silent: sources that have been silent, with likely causes.
+        unobserved: channels that no sensor shows, which the model makes up.
+        output: where faces come from: "hybrid", "sensors", "electrodes", "camera" or "none".
+        from_sensors: channel groups that come from sensors while a camera is there.
+        output_hz: faces per second.
+        latency_ms, delay_ms, lookahead_ms: from arrival to output; the age of faces, which audio is to be delayed by;
+            the part of it that is by design.
+        recording: None between takes.
+        notes: the latest sentences for the user.
+    """
+
+    json_keys: ClassVar[dict[str, str]] = {
+        "calibration_message": "calibration",
+        "sensor_notes": "quality",
+        "unobserved": "invented",
+    }
+
+    time: float
+    sources: list[ComponentStatus]
+    sinks: list[ComponentStatus]
+    streams: list[StreamStatus]
+    sites: dict[str, SiteStatus]
+    positions_mm: list[list[float]]
+    touching: str
+    calibrated: bool
+    calibrating: bool
+    calibration_message: str
+    calibrating_s: float
+    check: CheckStatus
+    sensor_notes: list[str] | None
+    electrodes: BoardStatus | None
+    silent: list[dict[str, Any]]
+    unobserved: list[str]
+    output: str
+    from_sensors: list[str]
+    output_hz: float
+    latency_ms: LatencyStatus
+    delay_ms: float
+    lookahead_ms: float
+    recording: RecordingStatus | None
+    notes: list[str]
+
+    def to_json(self) -> dict[str, Any]:
+        """The JSON object."""
+        return _to_json(self)
+
+
+def _to_json(value: Any) -> Any:
+    if isinstance(value, SiteStatus) and value.sensor is None:
+        return {"state": value.state}
+    if is_dataclass(value) and not isinstance(value, type):
+        keys: dict[str, str] = getattr(value, "json_keys", {})
+        return {keys.get(f.name, f.name): _to_json(getattr(value, f.name)) for f in fields(value)}
+    if isinstance(value, dict):
+        return {k: _to_json(v) for k, v in value.items()}
+    return [_to_json(v) for v in value] if isinstance(value, list) else value

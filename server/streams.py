@@ -7,12 +7,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from ..core.pipeline.camera import AWAY_AFTER_S
 from .clock import DeviceClock, SequenceCounter
-from .messages import BioSample, FaceSample, ImuSample
+from .messages import BioSample, DeviceInfo, FaceSample, ImuSample
+from .status import StreamStatus
 
 _WINDOW = 400  # samples that rates and losses are told from
 _MIN_SAMPLES = 8  # samples after which the interval is believed
-AWAY_AFTER_S = 1.5  # silence after which a device counts as away
 _BATCH_JITTER_S, _BATCH_GAIN, _MAX_BATCH_SHIFT = (
     0.1,
     0.01,
@@ -43,6 +44,12 @@ class Stream:
     last_message: ImuSample | None = None
     last_bio_time: float | None = None  # when the last biosignal was taken
     batch_size: float = 0.0  # biosignals that come together
+
+    def describe(self, info: DeviceInfo, arrival: float) -> None:
+        """What the device tells of itself."""
+        self.last_received = arrival
+        self.name, self.problem = info.name or self.name, info.problem
+        self.battery = info.battery if info.battery == info.battery else self.battery
 
     def timestamp(self, message: ImuSample | FaceSample | BioSample, arrival: float) -> float | None:
         """The sample's time on the hub's clock; None for one that was received before."""
@@ -108,23 +115,23 @@ class Stream:
             return "away"
         return "poor" if self.problem or (len(self.presence) and float(self.presence.min()) < 0.95) else "ok"
 
-    def report(self, now: float) -> dict:
+    def report(self, now: float) -> StreamStatus:
         """For status and the control page."""
-        return {
-            "source": self.source,
-            "device": self.device,
-            "name": self.name,
-            "kind": self.kind,
-            "state": self.state(now),
-            "rate_hz": round(self.rate(now), 1),
-            "received": self.counter.received,
-            "lost": self.counter.lost,
-            "late": self.counter.late,
-            "repeated": self.counter.repeated,
-            "drift_ppm": round(self.clock.drift_ppm, 1),
-            "restarts": self.clock.restarts,
-            "battery_v": None if self.battery != self.battery else round(self.battery, 2),
-            "silent_s": round(now - self.last_received, 1),
-            "problem": self.problem,
-            "sensors": {key: round(1 - float(p), 3) for key, p in zip(self.keys, self.presence)},
-        }
+        return StreamStatus(
+            source=self.source,
+            device=self.device,
+            name=self.name,
+            kind=self.kind,
+            state=self.state(now),
+            rate_hz=round(self.rate(now), 1),
+            received=self.counter.received,
+            lost=self.counter.lost,
+            late=self.counter.late,
+            repeated=self.counter.repeated,
+            drift_ppm=round(self.clock.drift_ppm, 1),
+            restarts=self.clock.restarts,
+            battery_v=None if self.battery != self.battery else round(self.battery, 2),
+            silent_s=round(now - self.last_received, 1),
+            problem=self.problem,
+            sensors={key: round(1 - float(p), 3) for key, p in zip(self.keys, self.presence)},
+        )

@@ -154,8 +154,8 @@ class TakeRecording:
         folder = take_list.folder()
 
         def begin(hub: Any) -> str:
-            hub.options.folder = folder
-            return hub.record(name, about=metadata)
+            hub.recording.folder = folder
+            return hub.commands.record(name, metadata=metadata)
 
         self.pending, self.placements = self.ask(begin), []
         self.phase, self.recording_started = "recording", time.monotonic()
@@ -188,7 +188,7 @@ class TakeRecording:
         )
         if self.path is not None and (self.stop_requested or ended):
             end_metadata = frame_zero(self.placements, self.rate)
-            self.pending = self.ask(lambda hub: hub.stop_recording(end_metadata))
+            self.pending = self.ask(lambda hub: hub.commands.stop_recording(end_metadata))
             self.phase = "stopping"
             self._set_playing(False)
         return False

@@ -119,7 +119,7 @@ class INNERFACE_OT_calibrate(_NeedsConnection, ReportsErrors, bpy.types.Operator
     bl_label = "Calibrate"
 
     def work(self, _context: Any) -> set[str]:
-        session.ask(lambda hub: hub.calibrate())
+        session.ask(lambda hub: hub.commands.calibrate())
         return {"FINISHED"}
 
 
@@ -130,11 +130,7 @@ class INNERFACE_OT_calibrate_cancel(_NeedsConnection, ReportsErrors, bpy.types.O
     bl_label = "Cancel"
 
     def work(self, _context: Any) -> set[str]:
-        def cancel(hub: Any) -> None:
-            hub.auto_calibration.cancel()
-            hub.check.cancel()
-
-        session.ask(cancel)
+        session.ask(lambda hub: hub.commands.cancel())
         return {"FINISHED"}
 
 
@@ -154,7 +150,7 @@ class INNERFACE_OT_check(_NeedsConnection, ReportsErrors, bpy.types.Operator):
         return True
 
     def work(self, _context: Any) -> set[str]:
-        session.ask(lambda hub: hub.check.ask())
+        session.ask(lambda hub: hub.commands.check())
         return {"FINISHED"}
 
 
@@ -168,7 +164,7 @@ class INNERFACE_OT_touch(_NeedsConnection, ReportsErrors, bpy.types.Operator):
 
     def work(self, _context: Any) -> set[str]:
         site = self.site
-        session.ask(lambda hub: hub.touch(site))
+        session.ask(lambda hub: hub.commands.touch(site))
         return {"FINISHED"}
 
 
@@ -179,7 +175,7 @@ class INNERFACE_OT_recentre(_NeedsConnection, ReportsErrors, bpy.types.Operator)
     bl_label = "Recentre"
 
     def work(self, _context: Any) -> set[str]:
-        session.ask(lambda hub: hub.recentre())
+        session.ask(lambda hub: hub.commands.recentre())
         return {"FINISHED"}
 
 
@@ -190,7 +186,7 @@ class INNERFACE_OT_neutral(_NeedsConnection, ReportsErrors, bpy.types.Operator):
     bl_label = "Set Neutral"
 
     def work(self, _context: Any) -> set[str]:
-        session.ask(lambda hub: hub.set_neutral())
+        session.ask(lambda hub: hub.commands.set_neutral())
         return {"FINISHED"}
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import numpy as np
 
 from ..face.channels import ARKIT, GROUPS, HEAD_ANGLES, OUTPUT_CHANNELS
-from .occlusion_features import COLUMNS
 
 _FADE_S = 0.12  # a jump is halved in 1.7 times this
 _MEMORY_S = 40.0  # of what gain and offset are learned from
@@ -18,6 +17,7 @@ _GAIN_PRIOR_VARIANCE = (
 )  # variance that a channel must have before its gain is believed: less, and the gain stays near its prior
 _FROZEN_S = 0.2
 _MAX_GAIN = 2.5
+_GROUP_COLUMNS = {g: np.array([ARKIT.index(c) for c in channels]) for g, channels in GROUPS.items()}
 _HEAD_COLUMNS = [OUTPUT_CHANNELS.index(c) for c in HEAD_ANGLES]
 
 
@@ -42,9 +42,21 @@ class LiveRepair:
     @property
     def from_sensors(self) -> tuple[str, ...]:
         """Groups whose channels come from sensors now."""
-        return tuple(g for g, c in COLUMNS.items() if self.sensor_driven[c].any()) + (
+        return tuple(g for g, c in _GROUP_COLUMNS.items() if self.sensor_driven[c].any()) + (
             ("head",) if self.sensor_driven[_HEAD_COLUMNS].any() else ()
         )
+
+    def forget_output(self) -> None:
+        """The next frame follows no other: nothing fades into it."""
+        self.last_output = None
+
+    def restart(self) -> LiveRepair:
+        """A new one at its first frame, with the gains and offsets that this one has learned."""
+        other = LiveRepair()
+        other.learned_s, other.has_moved = self.learned_s, self.has_moved.copy()
+        other.mean_x, other.mean_y = self.mean_x.copy(), self.mean_y.copy()
+        other.variance_x, other.covariance_xy = self.variance_x.copy(), self.covariance_xy.copy()
+        return other
 
     def push(self, camera: np.ndarray | None, sensors: np.ndarray, dt: float, fresh: bool = True) -> np.ndarray:
         """One frame (55,; OUTPUT). `camera`: None where it sees no face, or nothing came for too long; `fresh`: it is a new row of the camera's; `step`: s
@@ -53,7 +65,7 @@ class LiveRepair:
         if camera is not None:
             hidden[:] = False
             self._update_frozen(camera, dt, fresh)
-            for k, columns in enumerate(COLUMNS.values()):
+            for k, columns in enumerate(_GROUP_COLUMNS.values()):
                 hidden[columns] = self.frozen_s[k] > _FROZEN_S
             if fresh:
                 self._learn(camera, sensors, dt, ~hidden)
@@ -84,7 +96,7 @@ class LiveRepair:
         if fresh and self.last_camera is not None:
             repeated = np.abs(camera - self.last_camera) <= 1e-6
             self.has_moved |= ~repeated
-            for k, columns in enumerate(COLUMNS.values()):
+            for k, columns in enumerate(_GROUP_COLUMNS.values()):
                 moving = self.has_moved[columns]
                 self.frozen_s[k] = self.frozen_s[k] + dt if moving.any() and repeated[columns][moving].all() else 0.0
         if fresh:

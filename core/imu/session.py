@@ -34,6 +34,10 @@ HISTORY_FRAMES = 3600  # frames that a calibration can be found in
 _LOOKBACK_FRAMES = -min(linear_model.CAUSAL_LAGS)  # frames that the linear model looks back
 
 
+Snapshot = tuple[np.ndarray, np.ndarray, int]
+"""The last n frames: rotations (n, S, 4), accelerations (n, S, 3) of the frames LOOKAHEAD before, the number of the next frame."""
+
+
 class MotionToFace:
     """From motion to weights, causally. `raw`: not smoothed; `smooth`: how strongly per channel group (`smooth.strengths`)."""
 
@@ -93,7 +97,10 @@ class MotionToFace:
 
 
 class CalibratedStream:
-    """A calibrated performer, live: sensors in, weights and the head out. Chunks as `Calibrator` takes them."""
+    """A calibrated performer, live: sensors in, weights and the head out. Chunks as `Calibrator` takes them.
+
+    `initial_state`: drifts as they were when the calibration was saved.
+    """
 
     def __init__(
         self,
@@ -102,8 +109,10 @@ class CalibratedStream:
         adapter: Adapter | None = None,
         raw: bool = False,
         smooth: dict[str, float] | None = None,
+        initial_state: CalibrationState | None = None,
     ) -> None:
-        self.calibrator, self.motion_to_face = Calibrator(calibration), MotionToFace(model, adapter, raw, smooth)
+        self.calibrator = Calibrator(calibration, initial_state)
+        self.motion_to_face = MotionToFace(model, adapter, raw, smooth)
 
     def push(self, rotation: np.ndarray, acceleration: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
         """Values (m, 55; OUTPUT) and confidence (m, 52) or None, for the frames that have become known."""
@@ -260,7 +269,7 @@ class ImuSession:
         columns = [self.layout.sites.index(sent_names.get(s, s)) for s in calibration.sites]
         return [columns[s] for s in calibration.face_indices] if face_only else columns
 
-    def snapshot(self, seconds: float = float("inf")) -> tuple[np.ndarray, np.ndarray, int]:
+    def snapshot(self, seconds: float = float("inf")) -> Snapshot:
         """The last frames: rotations (n, S, 4), accelerations (n, S, 3) of the frames LOOKAHEAD before, and the number of the frame after them."""
         count = min(len(self.history), int(min(seconds, HISTORY_FRAMES) * FRAME_RATE))
         rows = list(self.history)[len(self.history) - count :]
@@ -268,9 +277,7 @@ class ImuSession:
         rotation = np.array([r for r, _ in rows]).reshape(count, s, 4)
         return rotation, np.array([a for _, a in rows]).reshape(count, s, 3), self.frame_stream.next_frame
 
-    def calibrate(
-        self, snapshot: tuple[np.ndarray, np.ndarray, int], min_settled_s: float = 0.0
-    ) -> ActiveCalibration | None:
+    def calibrate(self, snapshot: Snapshot, min_settled_s: float = 0.0) -> ActiveCalibration | None:
         """A calibration from a snapshot, and the stage that has seen all of it. None where the nod and shake it finds ended less than `settled_s`
         before the end: they may go on. Raises InnerfaceError for what cannot be calibrated."""
         rotation, acceleration, end_frame = snapshot
@@ -296,7 +303,7 @@ class ImuSession:
             np.arange(len(rotation)) / FRAME_RATE, self.layout.sites, make_continuous(rotation), aligned, False, ""
         )
 
-    def snapshot_motion(self, snapshot: tuple[np.ndarray, np.ndarray, int]) -> tuple[ImuSignal, Motion]:
+    def snapshot_motion(self, snapshot: Snapshot) -> tuple[ImuSignal, Motion]:
         """What a snapshot holds, as a signal and as motion by the present calibration, with drifts as far as they had crept at its end. Pure: for
         other threads. Raises InnerfaceError before there is a calibration."""
         if self.active is None:

@@ -12,10 +12,37 @@ from ...core.face.channels import ARKIT, LIVE_LINK_FACE
 from ...core.face.neutral import Neutral
 from ...core.imu.calibration_state import META_KEY, CalibrationState
 from ...core.imu.signal import column_names
+from ...core.pipeline.replay import FRAME_START_KEY, LOOKAHEAD_KEY, RECENTRE_KEY
 from ...core.take import TrackKind
 from ..messages import BioSample, FaceSample, ImuSample
 from ..streams import Stream
 from .mcap_writer import McapWriter
+
+
+@dataclass(frozen=True)
+class RecordedCalibration:
+    """What the sensors of a take begin with, and how their faces are shown live.
+
+    Attributes:
+        state: the calibration.
+        frame_start: time of the session's first frame on the hub's clock.
+        recentre: the head recentres by itself.
+        lookahead: faces wait for what makes them exact.
+    """
+
+    state: CalibrationState
+    frame_start: float
+    recentre: bool
+    lookahead: bool
+
+    def to_meta(self, start_time: float) -> dict[str, str]:
+        """Texts of an IMU track in a take that starts at `start_time`."""
+        return {
+            META_KEY: self.state.to_json(),
+            FRAME_START_KEY: repr(round(self.frame_start - start_time, 9)),
+            RECENTRE_KEY: "yes" if self.recentre else "no",
+            LOOKAHEAD_KEY: "yes" if self.lookahead else "no",
+        }
 
 
 @dataclass
@@ -32,18 +59,18 @@ class _StreamTally:
 
 
 class TakeRecorder(McapWriter):
-    """A take of a hub's streams. Times are on the hub's clock; `started`: the take's zero there; `worn`: the calibration that its sensors begin with."""
+    """A take of a hub's streams. Times are on the hub's clock; `start_time`: the take's zero there."""
 
     def __init__(
         self,
         path: Path,
         start_time: float,
         metadata: dict[str, str] | None = None,
-        calibration: CalibrationState | None = None,
+        calibration: RecordedCalibration | None = None,
     ) -> None:
         super().__init__(path, path.stem, start_time, metadata)
         self.track_names: dict[tuple[str, str, str], str] = {}
-        self.calibration_meta = {} if calibration is None else {META_KEY: calibration.to_json()}
+        self.calibration_meta = {} if calibration is None else calibration.to_meta(start_time)
         self.tallies: dict[tuple[str, ...], _StreamTally] = {}  # by the sites that come together
 
     def loss_by_site(self) -> dict[str, float]:
@@ -95,7 +122,7 @@ class TakeRecorder(McapWriter):
         )
 
     def put_bio(self, stream: Stream, message: BioSample, at: float) -> None:
-        """Samples of biosignals, the last one taken at `at` (`Stream.steady`)."""
+        """Samples of biosignals, the last one taken at `at` (`Stream.smooth_batch_time`)."""
         track, count = self._track_name(stream, TrackKind.BIOSIGNAL), len(message.values)
         for k, row in enumerate(message.values):
             when = at - (count - 1 - k) / message.rate

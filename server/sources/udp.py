@@ -331,15 +331,15 @@ class OscControlSource(UdpSource):
         try:
             match address:
                 case "/innerface/recentre":
-                    hub.recentre()
+                    hub.commands.recentre()
                 case "/innerface/calibrate":
-                    hub.calibrate()
+                    hub.commands.calibrate()
                 case "/innerface/record":
-                    hub.record(text)
+                    hub.commands.record(text)
                 case "/innerface/stop":
-                    self.stop_task = hub.schedule_stop()
+                    self.stop_task = hub.commands.schedule_stop()
                 case "/innerface/mark":
-                    hub.mark(text)
+                    hub.commands.mark(text)
                 case _:
                     return False
         except InnerfaceError as error:

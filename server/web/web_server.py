@@ -97,14 +97,14 @@ class WebServer:
                 f"port {self.port} on {self.host} cannot be opened ({error.strerror or error}); end the other program that has it, or give --port"
             ) from None
         self.port = self.server.sockets[0].getsockname()[1]
-        self.hub.listeners.add(self._publish_face)
-        self.hub.sensor_listeners.add(self._publish_sensors)
+        self.hub.outputs.listeners.add(self._publish_face)
+        self.hub.imu.sensor_listeners.add(self._publish_sensors)
         self.task = self.hub.loop.create_task(self._publish_status())
 
     async def stop(self) -> None:
         """Close all connections."""
-        self.hub.listeners.discard(self._publish_face)
-        self.hub.sensor_listeners.discard(self._publish_sensors)
+        self.hub.outputs.listeners.discard(self._publish_face)
+        self.hub.imu.sensor_listeners.discard(self._publish_sensors)
         if self.task is not None:
             self.task.cancel()
         if self.server is not None:
@@ -176,7 +176,7 @@ class WebServer:
         data = None
         for client in self.clients:
             if "sensors" in client.streams:
-                data = data or encode_sensors(self.hub.sequence, now, arrival, angle, acceleration)
+                data = data or encode_sensors(self.hub.outputs.sequence, now, arrival, angle, acceleration)
                 client.sensors = data
                 client.wake.set()
 
@@ -279,31 +279,31 @@ class WebServer:
         return {"sources": status["sources"], "streams": status["streams"]}
 
     async def _calibrate(self, client: _Client, request: dict[str, Any]) -> dict[str, Any]:
-        return {"say": self.hub.calibrate()}
+        return {"say": self.hub.commands.calibrate()}
 
     async def _record(self, client: _Client, request: dict[str, Any]) -> dict[str, Any]:
-        return {"path": self.hub.record(str(request.get("name", "")))}
+        return {"path": self.hub.commands.record(str(request.get("name", "")))}
 
     async def _stop(self, client: _Client, request: dict[str, Any]) -> dict[str, Any]:
-        return await self.hub.stop_recording()
+        return await self.hub.commands.stop_recording()
 
     async def _mark(self, client: _Client, request: dict[str, Any]) -> dict[str, Any]:
-        return {"mark": self.hub.mark(str(request.get("text", "")))}
+        return {"mark": self.hub.commands.mark(str(request.get("text", "")))}
 
     async def _recentre(self, client: _Client, request: dict[str, Any]) -> None:
-        self.hub.recentre()
+        self.hub.commands.recentre()
 
     async def _neutral(self, client: _Client, request: dict[str, Any]) -> None:
-        self.hub.set_neutral()
+        self.hub.commands.set_neutral()
 
     async def _check(self, client: _Client, request: dict[str, Any]) -> None:
-        self.hub.guided_check.start()
+        self.hub.commands.check()
 
     async def _assign(self, client: _Client, request: dict[str, Any]) -> None:
-        self.hub.assign(str(request.get("sensor", "")), str(request.get("site", "")))
+        self.hub.commands.assign(str(request.get("sensor", "")), str(request.get("site", "")))
 
     async def _touch(self, client: _Client, request: dict[str, Any]) -> dict[str, Any]:
-        return {"seconds": self.hub.touch(str(request.get("site", "")))}
+        return {"seconds": self.hub.commands.touch(str(request.get("site", "")))}
 
 
 _COMMANDS: dict[str, Any] = {

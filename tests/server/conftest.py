@@ -26,13 +26,28 @@ def sample(k, time=None, sites=3, device_name="7a3f"):
     )
 
 
+class ManualClock:
+    """A hub's clock that stands until a test sets it."""
+
+    def __init__(self):
+        self.time = 0.0
+
+    def __call__(self):
+        return self.time
+
+
+@pytest.fixture
+def clock():
+    return ManualClock()
+
+
 @pytest.fixture
 def bridge(tmp_path):
     """`bridge(work, sources, sinks, **options)`: runs `await work(hub)` beside a hub and gives what it gives."""
 
-    def run(work, sources=(), sinks=(), **options):
+    def run(work, sources=(), sinks=(), clock=None, **options):
         async def whole():
-            hub = Hub(Options(**({"folder": tmp_path, "model": "linear"} | options)))
+            hub = Hub(Options(**({"folder": tmp_path, "model": "linear"} | options)), clock)
             await hub.start(list(sources), list(sinks))
             try:
                 return await asyncio.wait_for(work(hub), 60)

@@ -37,11 +37,11 @@ def performed(tmp_path_factory):
         out = SimpleNamespace(frames=[], faces=[], sensors=0, statuses=[], folder=folder)
         async with listening() as (vmc_port, out.vmc), listening() as (llf_port, out.llf):
             hub = Hub(Options(folder=folder))
-            hub.listeners.add(out.frames.append)
+            hub.outputs.listeners.add(out.frames.append)
             source = VirtualImu(None, VirtualImuOptions(loss=0.02, jitter_ms=2.0, seed=SEED))
             door = WebServer(hub, port=0)
             await door.start()
-            out.path, out.started = hub.record("performed"), hub.recorder.start_time
+            out.path, out.started = hub.commands.record("performed"), hub.recording.recorder.start_time
             await hub.start(
                 [source], [VmcSink(port=vmc_port), LiveLinkSink(port=llf_port), CsvSink(folder / "out.csv")]
             )
@@ -61,12 +61,12 @@ def performed(tmp_path_factory):
                             out.sensors += 1
 
                 listener = asyncio.ensure_future(listen())
-                await until(lambda: hub.session is not None and hub.session.active is not None, 25)
+                await until(lambda: hub.imu.session is not None and hub.imu.session.active is not None, 25)
                 first = len(out.frames)
                 await until(lambda: len(out.frames) > first + 420, 20)
-                hub.mark("end")
+                hub.commands.mark("end")
                 out.status = hub.status()
-                out.recorded = await hub.stop_recording()
+                out.recorded = await hub.commands.stop_recording()
                 listener.cancel()
             out.sent, out.dropped = source.sent, source.dropped
             await door.stop()

@@ -21,7 +21,7 @@ def hasty(work):
 
 
 async def calibrated(hub):
-    while hub.session is None or hub.session.ready is None:
+    while hub.imu.session is None or hub.imu.session.active is None:
         await asyncio.sleep(0.1)
         assert hub.now() < 60
 
@@ -49,15 +49,15 @@ def session(tmp_path_factory):
             hub.guided_check.placement_notes,
             hub.guided_check.sensor_notes,
         )
-        first = hub.session.active
-        hub.calibrate()
-        while hub.session.active is first:
+        first = hub.imu.session.active
+        hub.commands.calibrate()
+        while hub.imu.session.active is first:
             await asyncio.sleep(0.1)
             assert hub.now() < 150
         said["again"] = True
-        path = hub.record("later", metadata={"slate": "a"})
+        path = hub.commands.record("later", metadata={"slate": "a"})
         await asyncio.sleep(6.0)
-        said["recorded"] = await hub.stop_recording({"frame_zero": "3"})
+        said["recorded"] = await hub.commands.stop_recording({"frame_zero": "3"})
         await hub.stop()
         return path
 
@@ -109,7 +109,7 @@ def test_a_recording_that_was_cut_off_is_summed_up_as_far_as_it_goes(session, tm
 def test_swapped_sensors_are_named():
     async def work():
         hub = Hub(Options(model="linear"))
-        hub.sites.assigned = {
+        hub.imu.sites.assigned = {
             "51ce/3": "oculi_right",
             "51ce/4": "oculi_left",
             "51ce/7": "zygomaticus_left",
@@ -120,7 +120,7 @@ def test_swapped_sensors_are_named():
         hub.guided_check.start()
         while hub.guided_check.step:
             await asyncio.sleep(0.05)
-        renamed, places = hub.session.active.stream.calibrator.calibration.renamed, hub.guided_check.placement_notes
+        renamed, places = hub.imu.session.active.stream.calibrator.calibration.renamed, hub.guided_check.placement_notes
         await hub.stop()
         return renamed, places
 
@@ -138,9 +138,9 @@ def test_lost_samples_are_told_with_the_recording(tmp_path):
         hub = Hub(Options(model="linear", folder=tmp_path))
         await hub.start([VirtualImu(None, VirtualImuOptions(loss=0.2))], [])
         await asyncio.sleep(2)
-        hub.record("lossy")
+        hub.commands.record("lossy")
         await asyncio.sleep(5)
-        said = await hub.stop_recording()
+        said = await hub.commands.stop_recording()
         await hub.stop()
         return said
 
@@ -154,9 +154,9 @@ def test_a_device_that_vanishes_while_recording_leaves_a_gap_and_is_picked_up_ag
         hub = Hub(Options(model="linear", folder=tmp_path))
         await hub.start([VirtualImu(None, VirtualImuOptions(disconnect=(6.0, 3.0)))], [])
         await asyncio.sleep(2)
-        hub.record("gone")
+        hub.commands.record("gone")
         await asyncio.sleep(8)
-        said, notes = await hub.stop_recording(), list(hub.notes)
+        said, notes = await hub.commands.stop_recording(), list(hub.notes)
         await hub.stop()
         return said, notes
 

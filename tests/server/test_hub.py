@@ -18,9 +18,9 @@ def test_sensors_get_their_sites_by_touch(bridge, tmp_path):
     source = udp.SlimeVrSource(port=0)
 
     async def work(hub):
-        said = hub.touch("oculi_left")
+        said = hub.commands.touch("oculi_left")
         assert said > 1
-        hub.touching.until = hub.now() + 0.6
+        hub.imu.tap_detector.until = hub.now() + 0.6
         for k in range(60):
             for name, push in (("aa:aa", 9.0 if k == 30 else 0.0), ("bb:bb", 0.0)):
                 hub.receive(
@@ -36,13 +36,13 @@ def test_sensors_get_their_sites_by_touch(bridge, tmp_path):
                     ),
                 )
             await asyncio.sleep(0.005)
-        await until(lambda: hub.touching is None)
+        await until(lambda: hub.imu.tap_detector is None)
         with pytest.raises(InnerfaceError, match="has aux"):
-            hub.touch("elbow")
-        hub.touch("aux")
-        hub.touching.until = hub.now()
-        await until(lambda: hub.touching is None)
-        return hub.sites.assigned, hub.notes[-1]
+            hub.commands.touch("elbow")
+        hub.commands.touch("aux")
+        hub.imu.tap_detector.until = hub.now()
+        await until(lambda: hub.imu.tap_detector is None)
+        return hub.imu.sites.assigned, hub.notes[-1]
 
     assigned, note = bridge(work, [source], sites=tmp_path / "sites.json")
     assert (
@@ -55,8 +55,8 @@ def test_a_device_whose_sensors_come_and_go_with_every_packet_costs_no_memory(br
         for k in range(400):
             sites = 3 + k % 2
             hub.receive("device", sample(k, sites=sites))
-        session = hub.session
-        return len(session.frames.devices), len(session.habits), len(hub.streams)
+        session = hub.imu.session
+        return len(session.frame_stream.devices), len(session.conventions), len(hub.streams)
 
     assert bridge(work) == (1, 1, 1)
 
@@ -80,25 +80,29 @@ def test_a_part_that_ends_by_mistake_is_told(bridge, caplog):
             raise RuntimeError("oh")
 
         task = hub.loop.create_task(broken())
-        task.add_done_callback(hub._broken)
+        task.add_done_callback(hub.on_task_done)
         await asyncio.sleep(0.05)
         return list(hub.notes)
 
     assert "mistake of its own (RuntimeError: oh)" in bridge(work)[-1]
 
 
-def test_a_device_that_is_exchanged_for_another_leaves_its_sites_to_it(bridge):
+def test_a_device_that_is_exchanged_for_another_leaves_its_sites_to_it(bridge, clock):
     async def work(hub):
         for k in range(30):
             hub.receive("device", sample(k))
         for k in range(30):
             hub.receive("device", sample(k, device_name="beef"))
         problem = next(s for s in hub.streams.values() if s.device == "beef").problem
-        next(s for s in hub.streams.values() if s.device == "7a3f").heard -= 10.0
+        clock.time += 10.0
         hub.receive("device", sample(31, device_name="beef"))
-        return problem, {s.device: s.session for s in hub.streams.values()}, [s.problem for s in hub.streams.values()]
+        return (
+            problem,
+            {s.device: s.session_device for s in hub.streams.values()},
+            [s.problem for s in hub.streams.values()],
+        )
 
-    problem, seats, problems = bridge(work)
+    problem, seats, problems = bridge(work, clock=clock)
     assert (
         "aux has a device already" in problem
         and seats["beef"] is not None
@@ -107,22 +111,22 @@ def test_a_device_that_is_exchanged_for_another_leaves_its_sites_to_it(bridge):
     )
 
 
-def test_one_camera_is_the_face_and_others_are_recorded_beside_it(bridge):
+def test_one_camera_is_the_face_and_others_are_recorded_beside_it(bridge, clock):
     async def work(hub):
         got = []
-        hub.listeners.add(got.append)
-        hub.record("two")
+        hub.outputs.listeners.add(got.append)
+        hub.commands.record("two")
         for _ in range(20):
             hub.receive("vmc", FaceSample("192.168.178.20", {"jawOpen": 0.25}))
             hub.receive("vmc", FaceSample("192.168.178.21", {"jawOpen": 3.0}))
-            await asyncio.sleep(0.005)
-        hub.camera.filming.heard -= 10  # the first is gone: the second takes over, within range
+            clock.time += 0.005
+        clock.time += 10  # the first is gone: the second takes over, with what it sent
         hub.receive("vmc", FaceSample("192.168.178.21", {"jawOpen": 3.0}))
-        return got, await hub.stop_recording()
+        return got, await hub.commands.stop_recording()
 
-    got, said = bridge(work)
+    got, said = bridge(work, clock=clock)
     jaw = OUTPUT_CHANNELS.index("jawOpen")
-    assert [f.values[jaw] for f in got] == [0.25] * 20 + [1.0]
+    assert [f.values[jaw] for f in got] == [0.25] * 20 + [3.0]
     tracks = formats.read_take(said["path"]).tracks
     assert {n: set(t.column("jawOpen")) for n, t in tracks.items()} == {
         "weights": {0.25},
@@ -133,7 +137,7 @@ def test_one_camera_is_the_face_and_others_are_recorded_beside_it(bridge):
 def test_a_face_that_was_overtaken_is_recorded_and_not_shown(bridge):
     async def work(hub):
         got = []
-        hub.listeners.add(got.append)
+        hub.outputs.listeners.add(got.append)
         for at, jaw in ((1.0, 0.1), (1.05, 0.3), (1.033, 0.2), (1.066, 0.4)):
             hub.receive("phone", FaceSample("phone", {"jawOpen": jaw}, at))
         return [round(float(f.values[OUTPUT_CHANNELS.index("jawOpen")]), 6) for f in got]
@@ -149,25 +153,25 @@ def test_an_assignment_that_cannot_be_kept_changes_nothing(bridge, tmp_path):
         for k in range(12):
             hub.receive("device", sample(k))
         with pytest.raises(InnerfaceError):
-            hub.assign("7a3f/0", "oculi_left")
+            hub.commands.assign("7a3f/0", "oculi_left")
         for k in range(12, 20):
             hub.receive("device", sample(k))
-        return hub.sites.assigned
+        return hub.imu.sites.assigned
 
     assert bridge(work, sites=blocked / "sites.json") == {}
 
 
-def test_camera_and_sensors_together_are_the_camera_until_it_is_lost_and_no_step_between(bridge):
+def test_camera_and_sensors_together_are_the_camera_until_it_is_lost_and_no_step_between(bridge, clock):
     """Sensors at 60 Hz, a camera at 30 that loses the face in the middle: the sensors' scale is another."""
 
     async def work(hub):
         got = []
-        hub.listeners.add(got.append)
+        hub.outputs.listeners.add(got.append)
         step = 1 / 60
         truth = []
         for k in range(1200):
             at = 1.0 + k * step
-            hub.began = hub.loop.time() - at  # the hub's clock, without waiting
+            clock.time = at
             jaw = 0.4 + 0.3 * np.sin(2.0 * at)
             if k % 2 == 0:
                 hub.receive(
@@ -180,11 +184,11 @@ def test_camera_and_sensors_together_are_the_camera_until_it_is_lost_and_no_step
                 )
             values = np.zeros((1, len(OUTPUT_CHANNELS)))
             values[0, OUTPUT_CHANNELS.index("jawOpen")] = 0.5 * jaw + 0.1
-            hub._sensors_out(FaceFrames(np.array([at]), values, None, np.array([True])), at)
+            hub.emit(hub.face.show_imu_frames(FaceFrames(np.array([at]), values, None, np.array([True])), at, at))
             truth.append(jaw)
-        return got, np.array(truth), list(hub.mix.from_sensors)
+        return got, np.array(truth), list(hub.face.mixer.from_sensors)
 
-    got, truth, left = bridge(work)
+    got, truth, left = bridge(work, clock=clock)
     mixed = [f for f in got if f.source == "hybrid"]
     jaw = np.array([f.values[OUTPUT_CHANNELS.index("jawOpen")] for f in mixed])
     assert len(mixed) == 1200 and all(f.seen for f in mixed) and left == []
@@ -196,8 +200,7 @@ def test_camera_and_sensors_together_are_the_camera_until_it_is_lost_and_no_step
 @pytest.mark.parametrize("output", ["sensors", "camera"])
 def test_who_asks_for_one_of_the_two_gets_no_mixture(bridge, output):
     async def work(hub):
-        hub.options.output = output
         hub.receive("vmc", FaceSample("phone", {"jawOpen": 0.5}, 1.0))
-        return hub.mixes
+        return hub.face.mixes
 
-    assert bridge(work) is False
+    assert bridge(work, output=output) is False

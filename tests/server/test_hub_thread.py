@@ -34,9 +34,9 @@ def test_faces_come_out_in_order_and_all_at_once(threads):
         for k in range(5):
             hub.receive("x", FaceSample("phone", {"jawOpen": k / 10}, k * 0.02))
 
-    assert wait([thread.ask(send)], 5).done
-    frames = thread.take()
-    assert [f.sequence for f in frames] == [1, 2, 3, 4, 5] and thread.take() == []
+    assert wait([thread.submit(send)], 5).done
+    frames = thread.pop_frames()
+    assert [f.sequence for f in frames] == [1, 2, 3, 4, 5] and thread.pop_frames() == []
     time.sleep(0.5)
     assert thread.status["output"] == "camera" and thread.now() > 0
 
@@ -53,33 +53,34 @@ def test_the_next_thread_gets_the_ports_of_the_one_before(threads):
     port = first.hub.sources[0].port
     first.stop()
     assert (
-        running(threads(lambda: [DeviceSource(port=port)], list, {"model": "linear"}, after=first)).state == "running"
+        running(threads(lambda: [DeviceSource(port=port)], list, {"model": "linear"}, predecessor=first)).state
+        == "running"
     )
 
 
 def test_a_refused_command_is_in_its_future_and_a_note(threads):
     thread = running(threads(lambda: [DeviceSource(port=0)], list, {"model": "linear"}))
-    done = thread.ask(lambda hub: hub.calibrate())
+    done = thread.submit(lambda hub: hub.commands.calibrate())
     with pytest.raises(InnerfaceError, match="connect one first"):
         done.result(5)
     assert "connect one first" in thread.hub.notes[-1]
     with pytest.raises(ZeroDivisionError):
-        thread.ask(lambda hub: 1 / 0).result(5)
+        thread.submit(lambda hub: 1 / 0).result(5)
     assert thread.state == "running"
 
 
 def test_nothing_can_be_asked_of_one_that_does_not_run(threads):
     with pytest.raises(InnerfaceError, match="connect first"):
-        threads(list, list).ask(lambda hub: None).result(1)
+        threads(list, list).submit(lambda hub: None).result(1)
 
 
 def test_a_recording_is_whole_when_the_thread_was_told_to_end(threads, tmp_path):
     from innerface.core.formats import mcap_take
 
     thread = running(threads(lambda: [LiveLinkFaceSource(port=0)], list, {"model": "linear", "folder": tmp_path}))
-    thread.ask(lambda hub: hub.record("a")).result(5)
+    thread.submit(lambda hub: hub.commands.record("a")).result(5)
     for k in range(30):
-        thread.ask(lambda hub, k=k: hub.receive("x", FaceSample("phone", {"jawOpen": 0.5}, k * 0.02))).result(5)
+        thread.submit(lambda hub, k=k: hub.receive("x", FaceSample("phone", {"jawOpen": 0.5}, k * 0.02))).result(5)
     thread.stop(10)
     assert not thread.thread.is_alive() and mcap_take.read_summary(tmp_path / "a.mcap").complete
 
@@ -88,7 +89,7 @@ def test_sinks_change_while_it_runs(threads, tmp_path):
     from innerface.server.sinks.csv_file import CsvSink
 
     thread = running(threads(lambda: [LiveLinkFaceSource(port=0)], list, {"model": "linear"}))
-    thread.ask(lambda hub: hub.send_to([CsvSink(str(tmp_path / "a.csv"))])).result(5)
-    assert len(thread.hub.sinks) == 1
-    thread.ask(lambda hub: hub.send_to([])).result(5)
-    assert thread.hub.sinks == []
+    thread.submit(lambda hub: hub.set_sinks([CsvSink(str(tmp_path / "a.csv"))])).result(5)
+    assert len(thread.hub.outputs.sinks) == 1
+    thread.submit(lambda hub: hub.set_sinks([])).result(5)
+    assert thread.hub.outputs.sinks == []

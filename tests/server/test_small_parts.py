@@ -7,10 +7,10 @@ from hypothesis import strategies as st
 from innerface.core.errors import InnerfaceError
 from innerface.core.face.head_pose import HeadRecentrer
 from innerface.core.imu.layout import load_layout
+from innerface.core.pipeline import LossPolicy
 from innerface.server import options
 from innerface.server.frame import Frame, decode_face, encode_face
 from innerface.server.kinds import SINKS, SOURCES
-from innerface.server.loss_policy import LossPolicy
 from innerface.server.messages import ImuSample
 from innerface.server.sites import SiteAssignments, TapDetector
 

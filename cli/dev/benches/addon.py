@@ -84,7 +84,7 @@ def _measure_live(bpy: Any, seconds: float) -> dict[str, Any]:
                 "frames": session.latest_frame.sequence,
             }
         else:
-            session.ask(lambda hub: setattr(hub.session, "ahead", False))
+            session.ask(lambda hub: setattr(hub.imu.session, "ahead", False))
             measure(_NO_LOOKAHEAD_S)
             figures |= _latency_figures(session, "lowest_delay_")
         session.disconnect(wait=True)

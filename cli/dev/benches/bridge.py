@@ -59,7 +59,7 @@ async def _measure_latency(seconds: float) -> dict[str, Any]:
         await hub.start([source], [])
         with step(f"live, {'the network' if model is None else model}") as bar:
             began = hub.now()
-            while hub.session is None or hub.session.active is None:
+            while hub.imu.session is None or hub.imu.session.active is None:
                 await asyncio.sleep(0.1)
                 bar(min((hub.now() - began) / 16, 1.0) * 0.4)
                 if hub.now() - began > 40:
@@ -81,7 +81,7 @@ async def _measure_latency(seconds: float) -> dict[str, Any]:
                     "lookahead_ms": hub.lookahead_s * 1000,
                     "output_hz": client_report["frames"] / duration,
                     "lost": client_report["lost"],
-                    "computing_ms": float(np.median(hub.compute_times)) * 1000,
+                    "computing_ms": float(np.median(hub.imu.compute_times)) * 1000,
                 }
         await web_server.stop()
         await hub.stop()
@@ -190,7 +190,7 @@ async def _record_soak(seconds: float) -> dict[str, Any]:
         hub = Hub(Options(layout=str(layout_path), folder=Path(folder), model="linear", calibrate=False))
         source = DeviceSource(port=0)
         await hub.start([source], [])
-        hub.record("soak")
+        hub.commands.record("soak")
         count = int(seconds * SOAK_HZ)
         sender = threading.Thread(target=_send_packets, args=(source.port, count), daemon=True)
         peak_mb = settled_mb = 0.0
@@ -203,7 +203,7 @@ async def _record_soak(seconds: float) -> dict[str, Any]:
                 settled_mb = resident_mb()
         await asyncio.sleep(0.5)
         stream = next(iter(hub.streams.values()))
-        summary = await hub.stop_recording()
+        summary = await hub.commands.stop_recording()
         received = stream.counter.received
         await hub.stop()
         size = Path(summary["path"]).stat().st_size

@@ -28,11 +28,11 @@ def take(tmp_path_factory):
         await hub.start([virtual.VirtualImu(None, virtual.VirtualImuOptions())], [])
         for _ in range(600):
             await asyncio.sleep(0.1)
-            if hub.session is not None and hub.session.active is not None:
+            if hub.imu.session is not None and hub.imu.session.active is not None:
                 break
-        path = hub.record("shot_007", metadata={"frame": "11.0", "slate": "shot"})
+        path = hub.commands.record("shot_007", metadata={"frame": "11.0", "slate": "shot"})
         await asyncio.sleep(6.0)
-        await hub.stop_recording({"frame_zero": "10.5"})
+        await hub.commands.stop_recording({"frame_zero": "10.5"})
         await hub.stop()
         return Path(path)
 

@@ -8,9 +8,17 @@ from innerface.core import formats
 from innerface.core.bio.simulation.simulate import PRESETS, simulate
 from innerface.core.errors import InnerfaceError
 from innerface.core.face.channels import ARKIT, OUTPUT_CHANNELS
-from innerface.core.imu.session import FaceFrames
+from innerface.core.face.face_model import load_bundled
+from innerface.core.imu.convention import find_convention_fix
+from innerface.core.imu.layout import load_layout
+from innerface.core.imu.motion import calibrate_frames
+from innerface.core.imu.session import ActiveCalibration, CalibratedStream, FaceFrames
+from innerface.core.imu.signal import from_track
+from innerface.core.imu.simulation.effects import PRESETS as IMU_PRESETS
+from innerface.core.imu.simulation.simulate import simulate as simulate_imu
+from innerface.core.performance import demo_performance
 from innerface.core.performance.pose_sequence import pose_sequence
-from innerface.core.pipeline import PerformerSettings, solve_weights
+from innerface.core.pipeline import ImuChunk, PerformerSettings, solve_weights
 from innerface.server import options
 from innerface.server.hub import Hub, Options
 from innerface.server.messages import BioSample, FaceSample
@@ -35,14 +43,13 @@ def wearing():
 def hasty(tmp_path, electrodes_network):
     """`hasty(work, sources, **options)`: as `bridge`, on a clock that jumps; with the network, unless `electrodes` says otherwise."""
 
-    def run(work, sources=(), **more):
+    def run(work, sources=(), clock=None, **more):
         async def whole():
-            hub = Hub(
-                Options(**({"folder": tmp_path, "model": "linear", "electrodes": str(electrodes_network)} | more))
-            )
+            options = {"folder": tmp_path, "model": "linear", "electrodes": str(electrodes_network)} | more
+            hub = Hub(Options(**options), clock)
             await hub.start(list(sources), [])
             got = []
-            hub.listeners.add(got.append)
+            hub.outputs.listeners.add(got.append)
             try:
                 return await work(hub, got)
             finally:
@@ -54,13 +61,13 @@ def hasty(tmp_path, electrodes_network):
     return run
 
 
-def send(hub, track, seconds, begin=0.0, device="board", batch=0.032, columns=None, rate=None, source="x"):
+def send(hub, clock, track, seconds, begin=0.0, device="board", batch=0.032, columns=None, rate=None, source="x"):
     """A board's batches, all at once on a clock that is set for each; the device's own times."""
     rate = rate or 1000.0
     size = round(batch * rate)
     for k in range(round(begin * rate), round((begin + seconds) * rate) - size + 1, size):
         at = 5.0 + (k + size) / rate
-        hub.began = hub.loop.time() - at  # the hub's clock, without waiting
+        clock.time = at
         hub.receive(source, BioSample(device, columns or track.columns, track.values[k : k + size].copy(), rate, at))
 
 
@@ -85,15 +92,15 @@ def test_a_face_comes_of_electrodes_at_the_networks_rate_and_says_how_late_it_is
     assert all(0.5 < c["rest_uv"] < 20 for c in worn["channels"]) and status["calibration"] == ""
 
 
-def test_what_goes_out_live_is_what_the_recording_gives_as_live(hasty, wearing, electrodes_network):
+def test_what_goes_out_live_is_what_the_recording_gives_as_live(hasty, clock, wearing, electrodes_network):
     from innerface.core.bio import channels, network
     from innerface.core.take import Take, Track
 
     async def work(hub, got):
-        send(hub, wearing, 12.0)
+        send(hub, clock, wearing, 12.0)
         return np.array([f.values[: len(ARKIT)] for f in got]), np.array([f.time for f in got])
 
-    live, time = hasty(work)
+    live, time = hasty(work, clock=clock)
     short = Track(wearing.kind, wearing.time[:12_000], wearing.columns, wearing.values[:12_000], wearing.meta)
     batch = channels.infer_weights(
         Take("t", {"biosignal": short}), network.load(electrodes_network), causal=True
@@ -104,28 +111,38 @@ def test_what_goes_out_live_is_what_the_recording_gives_as_live(hasty, wearing, 
     )
 
 
-def test_imus_and_electrodes_become_one_face_each_channel_from_the_surer(hasty, wearing):
-    async def work(hub, got):
-        send(hub, wearing, 4.0)
-        del got[:]
-        hub.session = type("Calibrated", (), {"ready": True})()
-        hub.receive("x", BioSample("board", wearing.columns, wearing.values[4000:4032], 1000.0, 9.032))
-        hub.streams["imu", "imu", "imu"] = type("Heard", (), {"session": 0, "heard": hub.now()})()
-        assert hub.imus_live
-        hub.receive("x", BioSample("board", wearing.columns, wearing.values[4032:4100], 1000.0, 9.1))
-        alone = len([f for f in got if f.time > 8.95])
-        sure = np.full((1, len(ARKIT)), 0.0)
-        hub._sensors_out(
-            FaceFrames(np.array([9.0]), np.full((1, len(OUTPUT_CHANNELS)), 0.9), sure, np.array([True])), 9.0
-        )
-        hub._sensors_out(
-            FaceFrames(np.array([9.02]), np.full((1, len(OUTPUT_CHANNELS)), 0.9), None, np.array([True])), 9.02
-        )
-        hub.session, mine = None, hub.electrodes.last[2]
-        del hub.streams["imu", "imu", "imu"]
-        return alone, got[-2:], mine, hub.electrodes.worn.sure
+def calibrated_session(hub):
+    """The number of a device of one sensor, in a session that has a calibration."""
+    take = simulate_imu(demo_performance(2).weights(), load_bundled(), load_layout(), IMU_PRESETS["clean"], 2)
+    signal = from_track(take.tracks["imu"])
+    calibration = calibrate_frames(signal, load_layout())[0]
+    session = hub.imu.start_session()
+    stream = CalibratedStream(calibration, session.model)
+    session.activate(ActiveCalibration(find_convention_fix(signal)[0], stream, 0, ()))
+    return session.add_device(("aux",), 0.01, False, "y")
 
-    alone, (both, imus), mine, sure = hasty(work)
+
+def test_imus_and_electrodes_become_one_face_each_channel_from_the_surer(hasty, clock, wearing):
+    async def work(hub, got):
+        send(hub, clock, wearing, 4.0)
+        del got[:]
+        session = calibrated_session(hub)
+        clock.time = 9.032
+        hub.receive("x", BioSample("board", wearing.columns, wearing.values[4000:4032], 1000.0, 9.032))
+        hub.face.push(ImuChunk(session, 9.032, 9.032, np.array([[1.0, 0, 0, 0]]), np.zeros((1, 3))))
+        assert hub.face.imus_active(hub.now())
+        clock.time = 9.1
+        hub.receive("x", BioSample("board", wearing.columns, wearing.values[4032:4100], 1000.0, 9.1))
+        alone = len([f for f in got if f.source == "electrodes" and f.time > 8.95])
+        del got[:]
+        for at, confidence in ((9.0, np.zeros((1, len(ARKIT)))), (9.02, None)):
+            values = np.full((1, len(OUTPUT_CHANNELS)), 0.9)
+            hub.emit(
+                hub.face.show_imu_frames(FaceFrames(np.array([at]), values, confidence, np.array([True])), 9.1, at)
+            )
+        return alone, got, hub.face.electrodes.last.weights, hub.face.electrodes.session.confidence
+
+    alone, (both, imus), mine, sure = hasty(work, clock=clock)
     assert alone == 0, "the electrodes' face waits for the IMUs'"
     clear, blank = sure > 0.5, sure < 1e-9
     assert clear.any() and blank.any() and both.source == "sensors"
@@ -140,13 +157,13 @@ def test_imus_and_electrodes_become_one_face_each_channel_from_the_surer(hasty, 
 
 def test_a_simulated_performer_with_both_is_fused_end_to_end_and_the_take_infers_again(hasty, electrodes_network):
     async def work(hub, got):
-        path = hub.record("both")
-        while not hub.imus_live:
+        path = hub.commands.record("both")
+        while not hub.face.imus_active(hub.now()):
             await asyncio.sleep(0.1)
             assert hub.now() < 60
         del got[:]
         await asyncio.sleep(3)
-        await hub.stop_recording()
+        await hub.commands.stop_recording()
         return got[10:], path, hub.status()
 
     got, path, status = hasty(work, [VirtualImu(), VirtualBio()], model=None)
@@ -163,12 +180,12 @@ def test_a_simulated_performer_with_both_is_fused_end_to_end_and_the_take_infers
 
 def test_an_electrode_that_came_off_does_not_end_a_take_of_imus(hasty, electrodes_network):
     async def work(hub, got):
-        while not hub.imus_live:
+        while not hub.face.imus_active(hub.now()):
             await asyncio.sleep(0.1)
             assert hub.now() < 60
-        path = hub.record("flat")
+        path = hub.commands.record("flat")
         await asyncio.sleep(4)
-        return path, (await hub.stop_recording())["quality"]
+        return path, (await hub.commands.stop_recording())["quality"]
 
     path, words = hasty(work, [VirtualImu(), VirtualBio(None, VirtualBioOptions(flat="front"))], model=None)
     done = solve_weights(formats.read_take(path), PerformerSettings(electrodes=str(electrodes_network))).take
@@ -177,16 +194,16 @@ def test_an_electrode_that_came_off_does_not_end_a_take_of_imus(hasty, electrode
     )
 
 
-def test_with_a_camera_electrodes_count_as_sensors(hasty, wearing):
+def test_with_a_camera_electrodes_count_as_sensors(hasty, clock, wearing):
     async def work(hub, got):
         for k in range(240):  # 8 s of both, and the camera loses the face in the last second
             values = {"jawOpen": 0.25} if k < 210 else {}
-            hub.began = hub.loop.time() - (5.0 + k / 30)
+            clock.time = 5.0 + k / 30
             hub.receive("phone", FaceSample("phone", values, 5.0 + k / 30))
-            send(hub, wearing, 1 / 30, k / 30, batch=1 / 30)
+            send(hub, clock, wearing, 1 / 30, k / 30, batch=1 / 30)
         return got, hub.status()
 
-    got, status = hasty(work)
+    got, status = hasty(work, clock=clock)
     mixed = [f for f in got if f.source == "hybrid"]
     assert status["output"] == "hybrid" and len(mixed) > 200
     seen = [f.values[JAW] for f in mixed if 6.0 < f.time < 11.8]
@@ -196,9 +213,9 @@ def test_with_a_camera_electrodes_count_as_sensors(hasty, wearing):
 
 def test_without_a_network_they_are_heard_judged_and_recorded_and_it_is_said_what_is_missing(hasty):
     async def work(hub, got):
-        hub.record("bare")
+        hub.commands.record("bare")
         await asyncio.sleep(8)
-        return got, hub.status(), await hub.stop_recording()
+        return got, hub.status(), await hub.commands.stop_recording()
 
     got, status, said = hasty(work, [VirtualBio()], electrodes=None)
     assert (
@@ -214,17 +231,19 @@ def test_without_a_network_they_are_heard_judged_and_recorded_and_it_is_said_wha
 @pytest.mark.parametrize(
     ("change", "words"), [({"rate": 250.0}, "hold 112 Hz at most"), ({"columns": ("ear",)}, "needs 2 electrodes")]
 )
-def test_a_board_that_the_network_does_not_fit_is_told_in_one_line_and_nothing_breaks(hasty, wearing, change, words):
+def test_a_board_that_the_network_does_not_fit_is_told_in_one_line_and_nothing_breaks(
+    hasty, clock, wearing, change, words
+):
     async def work(hub, got):
         track = (
             wearing
             if "columns" not in change
             else type(wearing)(wearing.kind, wearing.time, ("ear",), wearing.values[:, :1], {})
         )
-        send(hub, track, 3.0, **change)
+        send(hub, clock, track, 3.0, **change)
         return got, hub.status()
 
-    got, status = hasty(work)
+    got, status = hasty(work, clock=clock)
     (stream,) = status["streams"]
     assert (
         got == []
@@ -283,28 +302,27 @@ def test_a_broken_electrode_holds_the_face_instead_of_moving_it(hasty):
     assert light["state"] == "away" and "flat" in light["words"]
 
 
-def test_one_board_is_the_face_and_another_takes_over_when_it_is_gone(hasty, wearing):
+def test_one_board_is_the_face_and_another_takes_over_when_it_is_gone(hasty, clock, wearing):
     async def work(hub, got):
-        send(hub, wearing, 3.0)
-        send(hub, wearing, 3.0, device="other")
-        first = hub.electrodes.stream.device
-        next(s for s in hub.streams.values() if s.device == "board").heard -= 10
-        send(hub, wearing, 3.0, begin=3.0, device="other")
-        return first, hub.electrodes.stream.device, got[-1].time
+        send(hub, clock, wearing, 3.0)
+        send(hub, clock, wearing, 3.0, device="other")
+        first = hub.electrodes.active_stream.device
+        send(hub, clock, wearing, 3.0, begin=13.0, device="other")
+        return first, hub.electrodes.active_stream.device, got[-1].time
 
-    first, later, at = hasty(work)
+    first, later, at = hasty(work, clock=clock)
     assert (first, later) == ("board", "other") and at > 10.0
 
 
 def test_calibrating_electrodes_is_checking_them_and_good_ones_are_said_to_be_good(hasty):
     async def work(hub, got):
         await asyncio.sleep(4)
-        hub.calibrate()
+        hub.commands.calibrate()
         steps = set()
-        while hub.check.step:
-            steps.add(hub.check.step)
+        while hub.guided_check.step:
+            steps.add(hub.guided_check.step)
             await asyncio.sleep(0.1)
-        return steps, hub.check.electrodes, hub.status()
+        return steps, hub.guided_check.electrode_notes, hub.status()
 
     steps, words, status = hasty(work, [VirtualBio()])
     assert (
@@ -318,10 +336,10 @@ def test_calibrating_electrodes_is_checking_them_and_good_ones_are_said_to_be_go
 def test_the_check_names_the_electrode_that_hears_nothing(hasty):
     async def work(hub, got):
         await asyncio.sleep(4)
-        hub.check.ask()
-        while hub.check.step:
+        hub.commands.check()
+        while hub.guided_check.step:
             await asyncio.sleep(0.1)
-        return hub.check.electrodes
+        return hub.guided_check.electrode_notes
 
     words = hasty(work, [VirtualBio(None, VirtualBioOptions(flat="front"))])
     assert len(words) == 1 and words[0].startswith("electrode front")

@@ -18,17 +18,17 @@ JAW, DOWN = OUTPUT_CHANNELS.index("jawOpen"), OUTPUT_CHANNELS.index("eyeLookDown
 def test_the_neutral_that_was_set_is_taken_out_live_and_when_the_take_is_baked(bridge, tmp_path):
     async def work(hub):
         got = []
-        hub.listeners.add(got.append)
+        hub.outputs.listeners.add(got.append)
         with pytest.raises(InnerfaceError, match="no camera sends a face"):
-            hub.set_neutral()
+            hub.commands.set_neutral()
         for k in range(40):
             hub.receive("x", FaceSample("phone", {"jawOpen": 0.1, "eyeLookDownLeft": 0.25}, k / 60))
-        hub.set_neutral()
-        path = hub.record("a")
+        hub.commands.set_neutral()
+        path = hub.commands.record("a")
         hub.receive("x", FaceSample("phone", {"jawOpen": 0.1, "eyeLookDownLeft": 1.0}, 1.0))
         relaxed = got[-1].values
         hub.receive("x", FaceSample("phone", {"jawOpen": 0.55, "eyeLookDownLeft": 0.25}, 1.02))
-        await hub.stop_recording()
+        await hub.commands.stop_recording()
         return relaxed, got[-1].values, path
 
     relaxed, open_, path = bridge(work)
@@ -49,7 +49,7 @@ def test_the_neutral_that_was_set_is_taken_out_live_and_when_the_take_is_baked(b
 def test_a_camera_that_falls_silent_holds_its_face_for_longer_than_it_counts_as_live(bridge):
     async def work(hub):
         got = []
-        hub.listeners.add(got.append)
+        hub.outputs.listeners.add(got.append)
         for k in range(10):
             hub.receive("x", FaceSample("phone", {"jawOpen": 0.4}, k / 60))
         await asyncio.sleep(2.0)
@@ -59,15 +59,15 @@ def test_a_camera_that_falls_silent_holds_its_face_for_longer_than_it_counts_as_
     assert len(got) > 60 and got[-1].values[JAW] == pytest.approx(0.4) and not got[-1].seen
 
 
-def test_sources_that_nobody_hears_are_told_with_likely_causes_after_five_seconds(bridge):
+def test_sources_that_nobody_hears_are_told_with_likely_causes_after_five_seconds(bridge, clock):
     async def work(hub):
         early = hub.status()["silent"]
-        hub.opened_at -= 6.0
+        clock.time += 6.0
         late = hub.status()["silent"]
         hub.receive("livelinkface", FaceSample("phone", {"jawOpen": 0.4}, 0.0))
         return early, late, hub.status()["silent"]
 
-    early, late, heard = bridge(work, [udp.LiveLinkFaceSource(port=0)])
+    early, late, heard = bridge(work, [udp.LiveLinkFaceSource(port=0)], clock=clock)
     assert (
         early == []
         and heard == []

@@ -15,9 +15,9 @@ def test_brainflows_synthetic_board_becomes_a_biosignal_track(bridge):
     pytest.importorskip("brainflow", reason="brainflow is an extra (boards) that is not installed")
 
     async def work(hub):
-        hub.record("bio")
-        await until(lambda: hub.recorder.rows > 200)
-        return await hub.stop_recording()
+        hub.commands.record("bio")
+        await until(lambda: hub.recording.recorder.rows > 200)
+        return await hub.commands.stop_recording()
 
     said = bridge(work, [BrainFlowSource("-1")])
     track = next(t for t in formats.read_take(said["path"]).tracks.values() if t.kind == "biosignal")
@@ -35,13 +35,13 @@ def test_an_lsl_stream_becomes_a_biosignal_track(bridge):
     outlet = pylsl.StreamOutlet(pylsl.StreamInfo("Innerface test", "EMG", 2, 250, "float32", "innerface-test"))
 
     async def work(hub):
-        hub.record("bio")
+        hub.commands.record("bio")
         for k in range(1000):
             outlet.push_sample([float(k), -float(k)])
             await asyncio.sleep(0.004)
-            if hub.recorder.rows > 100:
+            if hub.recording.recorder.rows > 100:
                 break
-        return await hub.stop_recording()
+        return await hub.commands.stop_recording()
 
     said = bridge(work, [LslSource("Innerface test")])
     track = next(t for t in formats.read_take(said["path"]).tracks.values() if t.kind == "biosignal")

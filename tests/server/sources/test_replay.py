@@ -22,11 +22,11 @@ def test_a_recording_plays_in_real_time_or_faster_and_is_told_when_it_holds_noth
     source = ReplaySource(path, speed=3.0)
 
     async def work(hub):
-        hub.record("again")
+        hub.commands.record("again")
         began = hub.now()
         await source.finished.wait()
         seconds = hub.now() - began
-        return seconds, await hub.stop_recording()
+        return seconds, await hub.commands.stop_recording()
 
     seconds, said = bridge(work, [source])
     again = formats.read_take(said["path"])

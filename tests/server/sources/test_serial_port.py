@@ -92,11 +92,11 @@ def test_a_cyton_is_reset_begun_and_its_lost_samples_are_gaps(bridge, vector):
     source = CytonSource(os.ttyname(slave))
 
     async def work(hub):
-        hub.record("bio")
+        hub.commands.record("bio")
         recording.set()
         await until(lambda: source.sample_count >= 12)
         await asyncio.sleep(0.1)
-        return await hub.stop_recording()
+        return await hub.commands.stop_recording()
 
     said = bridge(work, [source])
     track = next(t for t in formats.read_take(said["path"]).tracks.values() if t.kind == "biosignal")

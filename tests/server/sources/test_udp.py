@@ -74,7 +74,7 @@ def test_a_tracker_is_greeted_kept_company_and_repeated_while_it_is_still(bridge
     named = {k.split("_")[1]: v for k, v in vectors.items() if k.startswith("slimevr")}
 
     async def work(hub):
-        hub.record("trackers")
+        hub.commands.record("trackers")
         transport, answers = await speaking(source.port)
         for kind in ("handshake", "sensorinfo", "accel", "rotation"):
             transport.sendto(named[kind])
@@ -85,7 +85,7 @@ def test_a_tracker_is_greeted_kept_company_and_repeated_while_it_is_still(bridge
             await asyncio.sleep(0.1)
         streams = [s for s in hub.streams.values() if s.kind == "imu" and s.counter.received]
         transport.close()
-        said = await hub.stop_recording()
+        said = await hub.commands.stop_recording()
         return answers, streams, said["path"]
 
     answers, (stream,), path = bridge(work, [source])
@@ -109,8 +109,8 @@ def test_a_phone_becomes_the_face_and_a_lost_one_fades(bridge, capture):
 
     async def work(hub):
         got = []
-        hub.listeners.add(got.append)
-        hub.record("phone")
+        hub.outputs.listeners.add(got.append)
+        hub.commands.record("phone")
         transport, _ = await speaking(source.port)
         for data in capture[:60]:
             transport.sendto(data)
@@ -118,7 +118,7 @@ def test_a_phone_becomes_the_face_and_a_lost_one_fades(bridge, capture):
         sent = len(got)
         await asyncio.sleep(1.6)  # the phone is gone
         transport.close()
-        return got, sent, await hub.stop_recording()
+        return got, sent, await hub.commands.stop_recording()
 
     got, sent, said = bridge(work, [source], loss={"camera": "fade"})
     assert sent == 60 and all(f.source == "camera" and f.seen for f in got[:60]) and not got[-1].seen
@@ -133,7 +133,7 @@ def test_frames_of_text_and_vmc_become_faces_too(bridge, frames, vector):
 
     async def work(hub):
         got = []
-        hub.listeners.add(got.append)
+        hub.outputs.listeners.add(got.append)
         for port, data in (
             (text.port, frames[0]),
             (osc.port, vector("osc_vmc_bundle")),
@@ -168,7 +168,7 @@ def test_osc_commands_record_mark_and_recentre(bridge, tmp_path):
         client.send_message("/innerface/record", "twice")
         await until(lambda: hub.notes)
         client.send_message("/innerface/stop", [])
-        await until(lambda: hub.recorder is None)
+        await until(lambda: hub.recording.recorder is None)
         await source.stop_task
         return list(hub.notes), hub.mark_count
 
@@ -180,13 +180,13 @@ def test_names_that_are_no_text_do_not_end_a_recording(bridge, capture):
     source = udp.LiveLinkFaceSource(port=0)
 
     async def work(hub):
-        hub.record("names")
+        hub.commands.record("names")
         transport, _ = await speaking(source.port)
         for k, data in enumerate(capture[:40]):
             transport.sendto(data.replace(data[5:9], b"\xff\xfe\xff\xfe", 1) if k == 5 else data)
             await asyncio.sleep(0.01)
         transport.close()
-        return await hub.stop_recording()
+        return await hub.commands.stop_recording()
 
     said = bridge(work, [source])
     assert said["rows"] == 40 and said["dropped"] == 0 and said["problem"] == ""

@@ -124,9 +124,9 @@ def test_any_request_is_answered_in_one_line(text):
 
         answer = await door._handle_request(SimpleNamespace(streams=set()), text)
         json.dumps(answer)
-        if hub.recorder is not None:
-            path = hub.recorder.path
-            await hub.stop_recording()
+        if hub.recording.recorder is not None:
+            path = hub.recording.recorder.path
+            await hub.commands.stop_recording()
             path.unlink()
         return answer
 

@@ -1,0 +1,216 @@
+"""A recorded take once more through the live pipeline, sample by sample in the order of their times.
+
+It equals what was shown live where the recording begins with the first samples. Where it begins later, filters that
+remember (the network's state, drifts, the learned scale of the sensors) start from the saved calibration and settle within
+seconds; samples count as received when they were taken.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+from ..errors import InnerfaceError
+from ..face.channels import ARKIT, OUTPUT_CHANNELS
+from ..face.neutral import Neutral
+from ..imu.signal import from_track
+from ..take import Take, Track, TrackKind
+from .frames import BioChunk, CameraChunk, Chunk, FaceFrame, ImuChunk
+from .settings import PerformerSettings, TakeOptions
+from .take_solver import has_camera, neutral_track
+
+if TYPE_CHECKING:
+    from ..face.head_pose import HeadRecentrer
+    from ..imu.session import ActiveCalibration, ImuSession
+    from .camera import CameraStage
+    from .electrodes import BioStage
+
+FRAME_START_KEY, RECENTRE_KEY, LOOKAHEAD_KEY = (
+    "frame_start",
+    "recentre",
+    "lookahead",
+)  # meta of IMU tracks: how they were shown
+_TICK_S = 1 / 120
+_BIO_BATCH_S = 1 / 120
+
+
+class LivePipeline(Protocol):
+    """What a take is replayed through."""
+
+    camera: CameraStage
+    electrodes: BioStage
+    imu: ImuSession | None
+    recentrer: HeadRecentrer
+
+    def push(self, chunk: Chunk) -> list[FaceFrame]:
+        """The faces that a sample completes."""
+        ...
+
+    def advance(self, now: float) -> list[FaceFrame]:
+        """The faces that need not wait any longer."""
+        ...
+
+
+@dataclass(frozen=True)
+class _Event:
+    """Something that was received at a time: a sample, or a neutral that was set."""
+
+    time: float
+    order: int
+    item: Chunk | Neutral
+
+
+def was_live(take: Take) -> bool:
+    """Whether a take is to be replayed: it was recorded from a running pipeline, or a camera is in it."""
+    return has_camera(take) or any(FRAME_START_KEY in t.meta for t in take.tracks.values())
+
+
+def replay(take: Take, pipeline: LivePipeline, performer: PerformerSettings, options: TakeOptions) -> Take:
+    """The faces that the pipeline shows of a take's samples. Raises InnerfaceError."""
+    events = [*_camera_events(take), *_neutral_events(take)]
+    imu_tracks = [t for t in take.tracks_of(TrackKind.IMU).values() if len(t.time) > 1]
+    bio = max(
+        (t for t in take.tracks_of(TrackKind.BIOSIGNAL).values() if len(t.time) > 1),
+        key=lambda t: len(t.time),
+        default=None,
+    )
+    if imu_tracks:
+        events += _start_imus(take, imu_tracks, pipeline, performer, options)
+    if bio is not None and (performer.electrodes or not (imu_tracks or has_camera(take))):
+        from ..bio import network
+
+        pipeline.electrodes.network = network.load(performer.electrodes or None)
+        events += _bio_events(bio)
+    frames: list[FaceFrame] = []
+    for event in _with_ticks(sorted(events, key=lambda e: (e.time, e.order))):
+        if isinstance(event, float):
+            frames += pipeline.advance(event)
+        elif isinstance(event.item, Neutral):
+            pipeline.camera.neutral = event.item
+        else:
+            frames += pipeline.push(event.item)
+    return _to_take(take, frames)
+
+
+def _with_ticks(events: list[_Event]) -> Iterator[_Event | float]:
+    """The events, with the moments between them in which the pipeline looks for what need not wait any longer."""
+    for k, event in enumerate(events):
+        if k:
+            gap = event.time - events[k - 1].time
+            yield from (events[k - 1].time + (i + 1) * _TICK_S for i in range(int(gap / _TICK_S)))
+        yield event
+
+
+def _camera_events(take: Take) -> list[_Event]:
+    track = next(iter(take.tracks_of(TrackKind.WEIGHTS).values()), None)
+    if track is None:
+        return []
+    values, lost = np.nan_to_num(track.select(OUTPUT_CHANNELS)), track.lost_rows()
+    return [_Event(t, 1, CameraChunk(t, t, None if lost[k] else values[k])) for k, t in enumerate(track.time.tolist())]
+
+
+def _neutral_events(take: Take) -> list[_Event]:
+    track = neutral_track(take)
+    if track is None:
+        return []
+    return [_Event(t, 0, Neutral(row)) for t, row in zip(track.time.tolist(), track.select(ARKIT))]
+
+
+def _bio_events(track: Track) -> list[_Event]:
+    from ..bio.signal import sample_rate
+
+    rate = sample_rate(track)
+    ends = np.searchsorted(track.time, np.arange(track.time[0], track.time[-1] + _BIO_BATCH_S, _BIO_BATCH_S), "right")
+    bounds = np.unique(np.concatenate([[0], ends, [len(track.time)]]))
+    events = []
+    for first, end in zip(bounds[:-1].tolist(), bounds[1:].tolist()):
+        time = float(track.time[end - 1])
+        events.append(_Event(time, 0, BioChunk(time, time, track.columns, rate, track.values[first:end])))
+    return events
+
+
+def _start_imus(
+    take: Take, tracks: list[Track], pipeline: LivePipeline, performer: PerformerSettings, options: TakeOptions
+) -> list[_Event]:
+    """Give the pipeline a calibrated session, and the samples of its devices."""
+    from ..imu import adapter as adapt
+    from ..imu import model as models
+    from ..imu.layout import load_layout
+    from ..imu.session import ImuSession
+
+    layout = load_layout(performer.layout)
+    start = min(float(t.meta.get(FRAME_START_KEY, t.time[0])) for t in tracks)
+    session = ImuSession(
+        models.load(performer.model, causal=True)[0],
+        layout,
+        adapt.load(performer.adapter) if performer.adapter else None,
+        performer.raw,
+        performer.smoothing_by_group(),
+        start=start,
+        ahead=all(t.meta.get(LOOKAHEAD_KEY) != "no" for t in tracks),
+    )
+    calibration, head_zero = _calibration(take, tracks, session, options)
+    session.activate(calibration)
+    pipeline.imu = session
+    pipeline.recentrer.auto = any(t.meta.get(RECENTRE_KEY) == "yes" for t in tracks)
+    pipeline.recentrer.zero = head_zero
+    events = []
+    for track in tracks:
+        signal = from_track(track)
+        columns = [k for k, site in enumerate(signal.sites) if site in layout.sites]
+        if not columns:
+            continue
+        sites = tuple(signal.sites[k] for k in columns)
+        device = session.add_device(sites, float(np.median(np.diff(track.time))), signal.linear, signal.up)
+        events += [
+            _Event(t, 2, ImuChunk(device, t, t, signal.rotation[k, columns], signal.acceleration[k, columns]))
+            for k, t in enumerate(track.time.tolist())
+            if t >= start - _TICK_S
+        ]
+    return events
+
+
+def _calibration(
+    take: Take, tracks: list[Track], session: ImuSession, options: TakeOptions
+) -> tuple[ActiveCalibration, np.ndarray]:
+    """The calibration that the take was recorded with, or else the one that is found in it; and the head's zero."""
+    from ..imu import calibration_state
+    from ..imu.convention import find_convention_fix
+    from ..imu.motion import calibrate_frames
+    from ..imu.session import ActiveCalibration, CalibratedStream
+    from ..imu.signal import merge_tracks
+
+    text = next((t.meta[calibration_state.META_KEY] for t in tracks if calibration_state.META_KEY in t.meta), None)
+    try:
+        if text is None or options.neutral is not None or options.turn is not None:
+            signal = merge_tracks(tracks)
+            fix, state = find_convention_fix(signal)[0], None
+            calibration = calibrate_frames(signal, session.layout, options.neutral, options.turn, causal=True)[0]
+        else:
+            state = calibration_state.parse(text, take.name)
+            fix, calibration = state.convention_fix, state.calibration
+    except InnerfaceError as error:
+        raise InnerfaceError(str(error) if str(error).startswith(take.name) else f"{take.name}: {error}") from None
+    stream = CalibratedStream(
+        calibration, session.model, session.adapter, session.raw, session.smooth, initial_state=state
+    )
+    return ActiveCalibration(fix, stream, 0, ()), np.zeros(3) if state is None else state.head_zero.copy()
+
+
+def _to_take(take: Take, frames: list[FaceFrame]) -> Take:
+    """Frames as a take, in the order of their times; a face that another source has overtaken is left out."""
+    kept: list[FaceFrame] = []
+    for frame in frames:
+        if not kept or frame.time > kept[-1].time:
+            kept.append(frame)
+    if not kept:
+        raise InnerfaceError(f"{take.name}: no face comes of it; record the take again")
+    time = np.array([f.time for f in kept])
+    tracks = {TrackKind.WEIGHTS: Track(TrackKind.WEIGHTS, time, OUTPUT_CHANNELS, np.stack([f.values for f in kept]))}
+    confidence = [f.confidence if f.confidence is not None else np.full(len(ARKIT), np.nan) for f in kept]
+    if any(f.confidence is not None for f in kept):
+        tracks[TrackKind.CONFIDENCE] = Track(TrackKind.CONFIDENCE, time, ARKIT, np.stack(confidence))
+    return Take(take.name, tracks, list(take.notes), take.sound)

@@ -1,0 +1,59 @@
+"""Where faces go: sinks, and listeners in this program; and how late they are."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..core.pipeline import FaceFrame
+from .frame import Frame
+
+if TYPE_CHECKING:
+    from .interfaces import Sink
+
+FaceListener = Callable[[Frame], object]
+_RECENT_FRAMES, _RATE_WINDOW_S = 1200, 2.0
+
+
+class Outputs:
+    """Sinks and listeners: both get every face."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self.sinks: list[Sink] = []
+        self.listeners: set[FaceListener] = set()
+        self.sequence = 0
+        self._clock = clock
+        self._frame_times: deque[float] = deque(maxlen=300)
+        self._latencies: deque[float] = deque(maxlen=_RECENT_FRAMES)
+        self._delays: deque[float] = deque(maxlen=_RECENT_FRAMES)
+
+    def emit(self, faces: list[FaceFrame]) -> None:
+        """Faces go to all sinks and listeners."""
+        for face in faces:
+            self.sequence += 1
+            frame = Frame(
+                self.sequence, face.time, face.arrival, face.values, face.confidence, face.source, face.observed
+            )
+            for sink in self.sinks:
+                sink.put(frame)
+            for listener in list(self.listeners):
+                listener(frame)
+            now = self._clock()
+            self._frame_times.append(now)
+            self._latencies.append(now - face.arrival)
+            self._delays.append(now - face.time)
+
+    def rate(self, now: float) -> float:
+        """Faces per second, lately."""
+        return sum(now - t < _RATE_WINDOW_S for t in self._frame_times) / _RATE_WINDOW_S
+
+    def latency_ms(self, percentile: float) -> float:
+        """From the arrival of the sample that completed a face until it went out."""
+        return 1000 * float(np.percentile(np.array(self._latencies), percentile)) if self._latencies else 0.0
+
+    def delay_ms(self) -> float:
+        """How old faces are when they go out (look-ahead, waiting for samples, computing and queueing): what audio must be delayed by."""
+        return 1000 * float(np.median(self._delays)) if self._delays else 0.0
