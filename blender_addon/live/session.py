@@ -206,7 +206,9 @@ class LiveSession:
             self.shoot.abandon()
             self.shoot = None
             if self.thread is not None and self.thread.state == "running":
-                self.thread.ask(lambda hub: hub.commands.stop_recording() if hub.recording.recorder is not None else None)
+                self.thread.ask(
+                    lambda hub: hub.commands.stop_recording() if hub.recording.recorder is not None else None
+                )
         if self.preview is not None:
             self.preview.release()
         self.preview = self.lost_preview = None

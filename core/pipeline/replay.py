@@ -56,11 +56,11 @@ class LivePipeline(Protocol):
 
 @dataclass(frozen=True)
 class _Event:
-    """Something that was received at a time: a sample, or a neutral that was set."""
+    """What happens at a time: a sample is received, a neutral is set, or nothing (None); `order`: of events at one time."""
 
     time: float
     order: int
-    item: Chunk | Neutral
+    item: Chunk | Neutral | None
 
 
 def was_live(take: Take) -> bool:
@@ -86,8 +86,8 @@ def replay(take: Take, pipeline: LivePipeline, performer: PerformerSettings, opt
         events += _bio_events(bio)
     frames: list[FaceFrame] = []
     for event in _with_ticks(sorted(events, key=lambda e: (e.time, e.order))):
-        if isinstance(event, float):
-            frames += pipeline.advance(event)
+        if event.item is None:
+            frames += pipeline.advance(event.time)
         elif isinstance(event.item, Neutral):
             pipeline.camera.neutral = event.item
         else:
@@ -95,12 +95,12 @@ def replay(take: Take, pipeline: LivePipeline, performer: PerformerSettings, opt
     return _to_take(take, frames)
 
 
-def _with_ticks(events: list[_Event]) -> Iterator[_Event | float]:
+def _with_ticks(events: list[_Event]) -> Iterator[_Event]:
     """The events, with the moments between them in which the pipeline looks for what need not wait any longer."""
     for k, event in enumerate(events):
         if k:
-            gap = event.time - events[k - 1].time
-            yield from (events[k - 1].time + (i + 1) * _TICK_S for i in range(int(gap / _TICK_S)))
+            last = events[k - 1].time
+            yield from (_Event(last + (i + 1) * _TICK_S, 0, None) for i in range(int((event.time - last) / _TICK_S)))
         yield event
 
 
@@ -142,7 +142,7 @@ def _start_imus(
     from ..imu.session import ImuSession
 
     layout = load_layout(performer.layout)
-    start = min(float(t.meta.get(FRAME_START_KEY, t.time[0])) for t in tracks)
+    start = min(float(t.meta.get(FRAME_START_KEY) or t.time[0]) for t in tracks)
     session = ImuSession(
         models.load(performer.model, causal=True)[0],
         layout,
