@@ -35,6 +35,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     try:
         from ..core.imu import adapter, linear_model, model
         from ..core.imu.inference import estimate, imu_track
+        from ..core.imu.motion_signal import motion_signal
         from ..core.imu.session import MotionToFace
         from ..core.imu.simulation import examples
         from ..core.rates import FRAME_RATE
@@ -50,7 +51,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     if options.align:
         motion_model = linear_model.load()
         clock_alignment = alignment.align(
-            alignment.motion_signal(imu, sites, motion_model), alignment.motion_signal(camera, sites, motion_model)
+            motion_signal(imu, sites, motion_model), motion_signal(camera, sites, motion_model)
         )
         track = replace(track, time=clock_alignment.a_time(track.time))
     corrections, scores, seconds = {}, {}, 0.0

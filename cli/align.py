@@ -31,6 +31,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> dict[str, Any]:
     try:
         from ..core.imu import linear_model
+        from ..core.imu.motion_signal import motion_signal
         from ..core.take import alignment as align
     except ImportError as error:
         raise InnerfaceError(f"aligning needs SciPy, which does not load ({error}); pip install scipy") from None
@@ -42,7 +43,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     if any(map(_is_electrode_take, both_takes)):
         return _align_with_electrodes(options, *both_takes)
     sites, model = load_layout(options.layout), linear_model.load()
-    a, b = (align.motion_signal(take, sites, model) for take in both_takes)
+    a, b = (motion_signal(take, sites, model) for take in both_takes)
     sound_result = None
     try:
         clock_alignment = align.prefer_timecode(align.align(a, b), *both_takes)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from ..formats.live_link_face import EYE_DOWN, EYE_UP, EYE_YAW
+from . import gaze
 from .channels import ARKIT
 from .mapping import Target
 
@@ -30,7 +30,7 @@ _JAW_TARGETS = (
     ("jawRight", "yaw", -6.0),
     ("jawForward", "forward", 6.0),
 )
-_YAW_DEGREES, _DOWN_DEGREES, _UP_DEGREES = EYE_YAW * _DEGREES, EYE_DOWN * _DEGREES, EYE_UP * _DEGREES
+_YAW_DEGREES, _DOWN_DEGREES, _UP_DEGREES = gaze.YAW_RAD * _DEGREES, gaze.DOWN_RAD * _DEGREES, gaze.UP_RAD * _DEGREES
 _EYE_TARGETS = {
     "eye_left": (
         ("Down", "pitch", _DOWN_DEGREES),

@@ -12,6 +12,7 @@ import numpy as np
 
 from ..errors import InnerfaceError
 from ..face.channels import ARKIT, LIVE_LINK_FACE, pascal_case
+from ..face.gaze import DOWN_RAD, UP_RAD, YAW_RAD
 from ..files import atomic_write
 from ..take import Take, Track, TrackKind, timecode
 from ..take.resample import fill_gaps
@@ -20,8 +21,7 @@ from .table import check_increasing, check_weights, parse_cells
 HEADER = "Timecode,BlendshapeCount," + ",".join(pascal_case(c) for c in LIVE_LINK_FACE)
 _BY_LOWER = {c.lower(): c for c in LIVE_LINK_FACE}
 
-# Eye angles (rad) from gaze channels, least squares on the app's own takes: yaw > 0 to the performer's right, pitch > 0 down.
-EYE_YAW, _YAW_REST, EYE_DOWN, EYE_UP = 0.60, 0.066, 0.615, 0.445
+_YAW_AT_REST_RAD = 0.066  # of each eye, outwards
 
 
 def parse(text: str, path: Path) -> Take:
@@ -88,15 +88,15 @@ def parse(text: str, path: Path) -> Take:
 
 
 def eye_angles(track: Track) -> dict[str, np.ndarray]:
-    """The six eye angles (rad) as the app derives them from the gaze channels."""
+    """Six eye angles (rad) as the app derives them from the gaze channels: yaw > 0 to the performer's right, pitch > 0 down."""
     weights = {c: np.nan_to_num(v) for c, v in zip(ARKIT, track.select(ARKIT).T)}
     out = {}
     for side, sign in (("left", 1.0), ("right", -1.0)):
         gaze = {
             direction: weights[f"eyeLook{direction}{side.capitalize()}"] for direction in ("In", "Out", "Up", "Down")
         }
-        out[f"{side}EyeYaw"] = sign * (EYE_YAW * (gaze["In"] - gaze["Out"]) - _YAW_REST)
-        out[f"{side}EyePitch"] = EYE_DOWN * gaze["Down"] - EYE_UP * gaze["Up"]
+        out[f"{side}EyeYaw"] = sign * (YAW_RAD * (gaze["In"] - gaze["Out"]) - _YAW_AT_REST_RAD)
+        out[f"{side}EyePitch"] = DOWN_RAD * gaze["Down"] - UP_RAD * gaze["Up"]
         out[f"{side}EyeRoll"] = np.zeros(len(track.time))
     return out
 

@@ -14,6 +14,7 @@ from ..imu.inference import ImuInference, infer
 from ..imu.layout import Layout, load_layout
 from ..imu.linear_model import load as load_linear_model
 from ..imu.model import Model
+from ..imu.motion_signal import inferred_motion_signal, motion_signal
 from ..take import Take, Track, TrackKind, alignment
 from .detect import detect
 from .helper import Helper
@@ -117,11 +118,11 @@ def align_helper(
     if offset_s is None:
         linear = load_linear_model()
         try:
-            camera_motion = alignment.motion_signal(Take(camera.name, {TrackKind.WEIGHTS: visible}), sites, linear)
+            camera_motion = motion_signal(Take(camera.name, {TrackKind.WEIGHTS: visible}), sites, linear)
             helper_motion = (
-                alignment.motion_signal(other, sites, linear)
+                motion_signal(other, sites, linear)
                 if known.inference is None
-                else alignment.inferred_motion_signal(known.inference, other)
+                else inferred_motion_signal(known.inference, other)
             )
             clock = alignment.align(camera_motion, helper_motion)
         except InnerfaceError as error:

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..face.channels import ARKIT
 from ..face.face_model import FaceModel
-from ..formats.live_link_face import EYE_DOWN, EYE_UP, EYE_YAW
+from ..face.gaze import DOWN_RAD, UP_RAD, YAW_RAD
 from ..take import Track
 from .points import IBUG_COUNT, POINT_COUNT, landmark_track
 
@@ -44,8 +44,8 @@ def gaze(weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     yaw, pitch = [], []
     for side, outward in (("Left", 1.0), ("Right", -1.0)):
         look = {direction: weights[:, ARKIT.index(f"eyeLook{direction}{side}")] for direction in _LOOK_DIRECTIONS}
-        yaw.append(outward * EYE_YAW * (look["Out"] - look["In"]))
-        pitch.append(EYE_DOWN * look["Down"] - EYE_UP * look["Up"])
+        yaw.append(outward * YAW_RAD * (look["Out"] - look["In"]))
+        pitch.append(DOWN_RAD * look["Down"] - UP_RAD * look["Up"])
     return np.stack(yaw, axis=1), np.stack(pitch, axis=1)
 
 

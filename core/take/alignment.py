@@ -1,9 +1,8 @@
-"""Which moment of one take is which of another: offset and clock drift between two recordings of one performance.
+"""Offset and clock drift between two recordings of one performance, found by how the face moves in both.
 
-Faces moving alike are the clock: both takes become channels at 60 frames a second (an IMU take through calibration and the
-linear model), a normalised cross-correlation over all offsets finds the rough place and says whether the takes belong
-together, and Gauss-Newton steps on the channels' own slopes find offset and drift to milliseconds. Three taps on the
-chin, where both takes show them, are found as well and serve where the motion does not.
+A normalised cross-correlation over all offsets finds the rough place and says whether the takes belong together;
+Gauss-Newton steps on the channels' slopes then find offset and drift to milliseconds. Three taps on the chin serve
+where the motion does not. `imu.motion_signal` makes the signals that are aligned.
 """
 
 from __future__ import annotations
@@ -15,39 +14,35 @@ from scipy.ndimage import median_filter, uniform_filter1d
 from scipy.signal import fftconvolve, find_peaks
 
 from ..errors import InnerfaceError
-from ..face.channels import ARKIT, GROUPS
-from ..imu.inference import ImuInference, imu_track, infer
-from ..imu.layout import Layout
-from ..imu.linear_model import LinearModel
-from ..imu.signal import from_track
 from ..rates import FRAME_RATE
-from ..take import TrackKind
-from .resample import fill_gaps, resample_linear
 from .track import Take
 
-_OBSERVED_CHANNELS = tuple(
-    c for g in ("mouth", "brow", "cheek") for c in GROUPS[g] if c not in ("tongueOut", "mouthShrugUpper")
-)
-_DETREND_WINDOW_S = 2.0  # motion slower than this is pose, not timing
-_MIN_OVERLAP_S, _MIN_OVERLAP_SHARE = 2.0, 0.25  # of the shorter take
-_CHANCE_CORRELATION, _CHANCE_PER_ROOT_S = (
-    0.25,
-    0.6,
-)  # chance gives a correlation of so much, and so much / sqrt(s of overlap) more
-_CONFIDENCE_RANGE = 0.2  # beyond doubt so much above chance
-_PEAK_MARGIN = 1.15  # the best offset must beat every other one, 1.5 s or more away, by this
-_DRIFT_SD = 200e-6  # clocks of phones and boards differ by so much
-_MIN_DRIFT_EFFECT_S = 2.5e-3  # at the ends of the overlap; skin that follows late or early does as much
+_DETREND_WINDOW_S = 2.0  # slower motion is pose, not timing
+_MIN_OVERLAP_S, _MIN_OVERLAP_SHARE = 2.0, 0.25  # share of the shorter take
+# Unrelated takes correlate by up to the first, plus the second / sqrt(s of overlap).
+_CHANCE_CORRELATION, _CHANCE_PER_ROOT_S = 0.25, 0.6
+_CONFIDENCE_RANGE = 0.2  # correlation above chance at which confidence is full
+_PEAK_MARGIN = 1.15  # by this the best offset must beat every other one that is 1.5 s or more away
+_DRIFT_SD = 200e-6  # standard deviation between clocks of phones and boards
+_MIN_DRIFT_EFFECT_S = 2.5e-3  # at the ends of the overlap; skin that lags or leads has as much effect
 _MAX_ITERATIONS, _RIDGE = 12, 0.02
-_SAMPLES_PER_INDEPENDENT = 30.0  # errors of neighbouring frames and channels are alike: this many count as one
-_TIMECODE_TOLERANCE_S = 0.004  # motion cannot tell less
+_SAMPLES_PER_INDEPENDENT = 30.0  # errors of neighbouring frames and channels are alike: so many count as one
+_TIMECODE_TOLERANCE_S = 0.004  # resolution of alignment by motion
 _TAP_GAP_S = (0.18, 0.9)
-_TAP_CONTRAST = 8.0  # a tap is so many times what happens around it
+_TAP_CONTRAST = 8.0  # ratio of a tap to the motion around it
 
 
 @dataclass(frozen=True)
 class Alignment:
-    """time in A = (1 + drift_ppm 1e-6) time in B + offset_s, on the takes' own clocks. `confidence` 0..1; `method` "motion", "taps" or "timecode"."""
+    """Where one take's clock lies on another's: time in A = (1 + drift_ppm 1e-6) time in B + offset_s.
+
+    Attributes
+    ----------
+    offset_s, drift_ppm : of the takes' own clocks.
+    confidence : 0..1.
+    method : "motion", "taps" or "timecode".
+    correlation : of the two motions at the best offset, -1..1.
+    """
 
     offset_s: float
     drift_ppm: float
@@ -62,42 +57,28 @@ class Alignment:
 
 @dataclass(frozen=True)
 class MotionSignal:
-    """A take as channels: `start` s of its first frame at FRAME_RATE, `values` (T, 52), `names` that can be trusted, `taps` (3,) s or None;
-    `signals` (T, C): what was measured, weights or rotations of sites, for fine timing."""
+    """A take's facial motion on frames at FRAME_RATE.
+
+    Attributes
+    ----------
+    start_s : time of the first frame on the take's clock.
+    channels : C names.
+    values : (T, C) weights.
+    reliable : channels that the take's device observes.
+    tap_times : (3,) s of a triple tap on the chin, or None.
+    signals : (T, D) what was measured (weights, or rotations of sites), for fine timing.
+    """
 
     start_s: float
-    values: np.ndarray
     channels: tuple[str, ...]
+    values: np.ndarray
+    reliable: frozenset[str]
     tap_times: np.ndarray | None
     signals: np.ndarray
 
 
-def motion_signal(take: Take, layout: Layout, model: LinearModel) -> MotionSignal:
-    """A weights take, or an IMU take by way of its inference. Raises InnerfaceError for a take with neither."""
-    if TrackKind.WEIGHTS in take.kinds:
-        track = take.weights()
-        times = track.time[0] + np.arange(int(track.duration * FRAME_RATE) + 1) / FRAME_RATE
-        values = np.nan_to_num(resample_linear(track.time, track.select(ARKIT), times))
-        jaw_speed = np.abs(np.gradient(values[:, [ARKIT.index("jawOpen"), ARKIT.index("jawForward")]], axis=0)).sum(1)
-        return MotionSignal(float(times[0]), values, ARKIT, find_triple_tap(times, jaw_speed), values)
-    return inferred_motion_signal(infer(take, layout, model), take)
-
-
-def inferred_motion_signal(inference: ImuInference, take: Take) -> MotionSignal:
-    """An IMU take that is inferred already."""
-    track = inference.take.weights()
-    rotation = inference.motion.rotation.reshape(len(track.time), -1)
-    return MotionSignal(
-        float(track.time[0]),
-        track.select(ARKIT),
-        _OBSERVED_CHANNELS,
-        chin_taps(take),
-        np.nan_to_num(fill_gaps(track.time, rotation)),
-    )
-
-
 def prefer_timecode(alignment: Alignment, a: Take, b: Take) -> Alignment:
-    """Timecode where both takes have it and the motion does not contradict: it is exact where cameras are locked to one clock."""
+    """Alignment by timecode where both takes have it and the motion agrees: it is exact for genlocked cameras."""
     both_have_timecode = all(any("llf_header" in track.meta for track in take.tracks.values()) for take in (a, b))
     if (
         not both_have_timecode
@@ -109,26 +90,8 @@ def prefer_timecode(alignment: Alignment, a: Take, b: Take) -> Alignment:
     return replace(alignment, offset_s=0.0, method="timecode")
 
 
-def chin_taps(take: Take) -> np.ndarray | None:
-    """Times (3,) of a triple tap on the chin in an IMU take, or None: sharp pushes that the chin feels more than the rest of the face."""
-    signal = from_track(imu_track(take))
-    chin_sites = [k for k, s in enumerate(signal.sites) if s.startswith("mentalis")]
-    other_sites = [k for k in range(len(signal.sites)) if k not in chin_sites]
-    if not chin_sites or len(signal.time) < 16:
-        return None
-    acceleration = fill_gaps(signal.time, signal.acceleration.reshape(len(signal.time), -1)).reshape(
-        signal.acceleration.shape
-    )
-    width = max(int(0.15 * len(signal.time) / max(signal.time[-1] - signal.time[0], 1e-6)), 3)
-    transient = np.linalg.norm(np.nan_to_num(acceleration - uniform_filter1d(acceleration, width, axis=0)), axis=-1)
-    return find_triple_tap(
-        signal.time,
-        np.clip(transient[:, chin_sites].max(1) - (transient[:, other_sites].mean(1) if other_sites else 0.0), 0, None),
-    )
-
-
 def find_triple_tap(time: np.ndarray, energy: np.ndarray) -> np.ndarray | None:
-    """Times (3,) of the first three evenly spaced sharp peaks of like height that stand alone in a quiet moment, or None."""
+    """Times (3,) of the first three evenly spaced, isolated sharp peaks of similar height, or None."""
     if len(time) < 16 or not energy.any():
         return None
     step = float(np.median(np.diff(time)))
@@ -153,14 +116,14 @@ def find_triple_tap(time: np.ndarray, energy: np.ndarray) -> np.ndarray | None:
 
 
 def _band_pass(values: np.ndarray) -> np.ndarray:
-    """Channels (T, C) without slow pose."""
+    """Channels (T, C) without slow changes of pose and frame noise."""
     width = int(_DETREND_WINDOW_S * FRAME_RATE) | 1
     detrended = values - uniform_filter1d(values, width, axis=0, mode="nearest")
     return uniform_filter1d(detrended, 3, axis=0, mode="nearest")
 
 
 def _cross_correlate(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Normalised correlation at every lag with enough overlap, and the lags: frame k of b beside frame k + lag of a."""
+    """Normalised correlation at every lag (0 where the overlap is too short), and the lags: frame k of b at k + lag of a."""
     lags = np.arange(-(len(b) - 1), len(a))
     product = sum(fftconvolve(a[:, c], b[::-1, c]) for c in range(a.shape[1]))
     power_a = np.concatenate([[0.0], np.cumsum((a**2).sum(1))])
@@ -176,10 +139,10 @@ def _cross_correlate(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarr
 
 
 def align(a: MotionSignal, b: MotionSignal) -> Alignment:
-    """Raises InnerfaceError where the two do not match."""
-    common = tuple(c for c in ARKIT if c in a.channels and c in b.channels)
-    index = [ARKIT.index(c) for c in common]
-    x, y = _band_pass(a.values[:, index]), _band_pass(b.values[:, index])
+    """Align two takes by their motion, else by taps. Raises InnerfaceError where they do not match."""
+    common = [c for c in a.channels if c in a.reliable and c in b.reliable]
+    x = _band_pass(a.values[:, [a.channels.index(c) for c in common]])
+    y = _band_pass(b.values[:, [b.channels.index(c) for c in common]])
     if min(len(x), len(y)) < _MIN_OVERLAP_S * FRAME_RATE:
         raise InnerfaceError(
             f"a take of less than {_MIN_OVERLAP_S:g} s cannot be aligned; give longer takes of one performance"
@@ -188,7 +151,7 @@ def align(a: MotionSignal, b: MotionSignal) -> Alignment:
     active = spread > 0.01
     if not active.any():
         raise InnerfaceError("no channel moves in both takes; give takes of the same performance")
-    scale = np.minimum(spread, 0.1)  # a channel counts by how it moves, large ones no more than others
+    scale = np.minimum(spread, 0.1)  # small motion counts by its size, large motion all the same
     x, y = (m[:, active] / m[:, active].std(0) * scale[active] for m in (x, y))
     correlations, lags = _cross_correlate(x, y)
     best = int(correlations.argmax())
@@ -223,10 +186,13 @@ def align(a: MotionSignal, b: MotionSignal) -> Alignment:
 def _refine(
     start_a: float, a: np.ndarray, start_b: float, b: np.ndarray, offset: float, fit_drift: bool = True
 ) -> tuple[float, float]:
-    """Offset and drift by Gauss-Newton: what a's channels (T, C) differ from their ridge regression on b's signals (T', D) is explained by
-    the regression's slope times (offset, drift); residuals far off count less. The regression has no lags, so it cannot take up a
-    shift in time itself. Time is counted from the middle of the overlap, so that the two are independent. A drift too small to be told is
-    0: on clocks that count from midnight it would only falsify the offset."""
+    """Offset (s) and drift by Gauss-Newton.
+
+    What a's channels (T, C) differ from their ridge regression on b's signals (T', D) is explained by the regression's
+    slope times (offset, drift), with less weight on outliers. The regression has no lags, so it cannot absorb a shift in
+    time. Time is counted from the middle of the overlap, so that offset and drift are independent. A drift too small to
+    measure is 0: on clocks that count from midnight it would only falsify the offset.
+    """
     time = start_b + np.arange(len(b)) / FRAME_RATE
     first, last = max(start_a, time[0] + offset), min(start_a + (len(a) - 1) / FRAME_RATE, time[-1] + offset)
     middle = (first + last) / 2 - offset  # on b's clock
@@ -247,8 +213,10 @@ def _refine(
         )
         residual, slope = predictors @ coefficients - observed, speed[inside] @ coefficients
         spread = np.sqrt((residual**2).mean(0)) + 1e-9
-        weight = 1 / (1 + (residual / (2 * spread)) ** 2) / spread**2  # a channel that is badly explained tells little
-        # rest = (slope of b at its own time) x (how much later b's clock must be read)
+        weight = (
+            1 / (1 + (residual / (2 * spread)) ** 2) / spread**2
+        )  # channels with large residuals carry little information
+        # residual = (slope of b) x (time by which b lags)
         elapsed = (time[inside] - middle)[:, None]
         slope_weight = weight * slope * slope
         normal_matrix = (

@@ -10,6 +10,7 @@ import numpy as np
 from ....core.face.face_model import load_bundled
 from ....core.imu import linear_model
 from ....core.imu.layout import load_layout
+from ....core.imu.motion_signal import motion_signal
 from ....core.imu.simulation.effects import PRESETS
 from ....core.imu.simulation.simulate import simulate
 from ....core.take import Take, Track, TrackKind, alignment
@@ -29,7 +30,7 @@ def alignment_section(takes: dict[str, Track], seeds: int, progress: ProgressCal
     figures: dict[str, Any] = {}
     finished = 0
     for name, track in takes.items():
-        camera = alignment.motion_signal(Take(name, {TrackKind.WEIGHTS: track}), sites, model)
+        camera = motion_signal(Take(name, {TrackKind.WEIGHTS: track}), sites, model)
         for preset in ("studio", "rough"):
             errors, confidences = [], []
             for seed in range(seeds):
@@ -37,7 +38,7 @@ def alignment_section(takes: dict[str, Track], seeds: int, progress: ProgressCal
                 for ppm in (200.0, -200.0):
                     shifted = replace(imu, time=(imu.time - track.time[0] + 17.0) / (1 + ppm * 1e-6))
                     clock_alignment = alignment.align(
-                        camera, alignment.motion_signal(Take(name, {TrackKind.IMU: shifted}), sites, model)
+                        camera, motion_signal(Take(name, {TrackKind.IMU: shifted}), sites, model)
                     )
                     sample_times = np.linspace(track.time[0], track.time[-1], 9)
                     errors.append(
@@ -55,7 +56,7 @@ def alignment_section(takes: dict[str, Track], seeds: int, progress: ProgressCal
             finished += 1
             progress(finished / (2 * len(takes)))
     refused = pairs = 0
-    motions = {n: alignment.motion_signal(Take(n, {TrackKind.WEIGHTS: t}), sites, model) for n, t in takes.items()}
+    motions = {n: motion_signal(Take(n, {TrackKind.WEIGHTS: t}), sites, model) for n, t in takes.items()}
     for a in takes:
         for b in takes:
             if a != b:

@@ -7,12 +7,13 @@ from innerface.core.errors import InnerfaceError
 from innerface.core.face.face_model import load_bundled
 from innerface.core.imu import linear_model
 from innerface.core.imu.layout import load_layout
+from innerface.core.imu.motion_signal import find_chin_taps, motion_signal
 from innerface.core.imu.simulation.effects import PRESETS
 from innerface.core.imu.simulation.head_motion import TAPS
 from innerface.core.imu.simulation.simulate import simulate
 from innerface.core.performance import demo_performance
 from innerface.core.take import Take, Track
-from innerface.core.take.alignment import align, chin_taps, find_triple_tap, motion_signal
+from innerface.core.take.alignment import align, find_triple_tap
 
 
 @pytest.fixture(scope="module")
@@ -91,7 +92,7 @@ def test_a_part_of_a_take_finds_its_place_in_the_whole(model):
 def test_three_taps_on_the_chin_are_found_and_nothing_else_is(model):
     for preset in ("clean", "studio", "rough"):
         for seed in (1, 2, 3):
-            taps = chin_taps(
+            taps = find_chin_taps(
                 simulate(demo_performance(seed).weights(), load_bundled(), load_layout(), PRESETS[preset], seed)
             )
             assert taps is not None and np.abs(taps - TAPS).max() < 0.02, (preset, seed)
