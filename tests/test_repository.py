@@ -9,17 +9,19 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from innerface import build
+from innerface.cli.dev.build import extension, licenses, requirements, system_libraries
+from innerface.cli.dev.build.wheels import BUNDLED_WHEELS
+from innerface.core.errors import InnerfaceError
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
-import build  # noqa: E402
 
 
 def tracked():
-    said = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False)
-    if said.returncode:
+    result = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False)
+    if result.returncode:
         pytest.skip("not a git checkout")
-    return [ROOT / line for line in said.stdout.splitlines()]
+    return [ROOT / line for line in result.stdout.splitlines()]
 
 
 def test_every_package_is_named_for_a_wheel():
@@ -45,30 +47,31 @@ def test_every_folder_says_what_lives_there():
             assert (ROOT / folder / "README.md").exists(), folder
 
 
-def test_the_lock_pins_everything_exactly_and_names_no_host():
-    for lock in (build.LOCK, build.TRAIN_LOCK):
-        text = lock.read_text()
-        for line in text.splitlines():
-            if line and not line.startswith("#"):
-                assert re.match(r"^[A-Za-z0-9_.-]+==[^ ]+( ; .+)?$", line), line
-        assert "://" not in text
-    assert (
-        build.locked_requirement("bpy", "3.11") == "bpy==4.5.15"
-        and build.locked_requirement("bpy", "3.13") == "bpy==5.2.3"
+def test_the_locks_pin_everything_by_version_and_hash_and_name_no_host():
+    for lock in (requirements.LOCK, requirements.TRAIN_LOCK, requirements.UV_LOCK):
+        entries = requirements.entries(lock)
+        assert entries
+        for entry in entries:
+            assert re.match(r"^[A-Za-z0-9_.-]+==[^ ]+( ; [^\n]+)?( \\\n    --hash=sha256:[0-9a-f]{64})+\n$", entry), (
+                entry
+            )
+        assert "://" not in lock.read_text()
+    assert requirements.locked_entry("bpy", "3.11").startswith("bpy==4.5.15 ")
+    assert requirements.locked_entry("bpy", "3.13").startswith("bpy==5.2.3 ")
+    assert requirements.locked_entry("scipy", "3.11").startswith("scipy==1.15.")  # no later one runs in Blender 4.2
+    with pytest.raises(InnerfaceError, match="does not pin nothing"):
+        requirements.locked_entry("nothing", "3.11")
+
+
+def test_torch_is_pinned_for_training_alone_and_brings_no_cuda_by_name():
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    assert [name for name, listed in extras.items() if "torch==2.13.0" in listed] == ["train"]
+    locked, trained = (
+        {(r.name, str(r.marker)): str(r.specifier) for r in map(requirements.requirement, requirements.entries(lock))}
+        for lock in (requirements.LOCK, requirements.TRAIN_LOCK)
     )
-    assert build.locked_requirement("scipy", "3.11").startswith(
-        "scipy==1.15."
-    )  # Blender 4.2's NumPy knows no later one
-    with pytest.raises(build.BuildError, match="does not pin nothing"):
-        build.locked_requirement("nothing", "3.11")
-
-
-def test_torch_is_in_the_training_lock_alone_and_brings_no_cuda_by_name():
-    assert "torch" not in build.LOCK.read_text() and "\ntorch==2.13.0\n" in build.TRAIN_LOCK.read_text()
-    assert not re.search(r"^(nvidia|cuda|triton)", build.TRAIN_LOCK.read_text(), re.MULTILINE)
-    shared = dict(x.split("==", 1) for x in build.LOCK.read_text().splitlines() if "==" in x and " ; " not in x)
-    trained = dict(x.split("==", 1) for x in build.TRAIN_LOCK.read_text().splitlines() if "==" in x and " ; " not in x)
-    assert {name: v for name, v in trained.items() if name in shared and shared[name] != v} == {}
+    assert not [name for name, _ in {**locked, **trained} if name.startswith(("torch", "nvidia", "cuda", "triton"))]
+    assert {name: v for name, v in trained.items() if name in locked and locked[name] != v} == {}
 
 
 def test_the_manifest_meets_what_the_extensions_platform_asks():
@@ -76,20 +79,21 @@ def test_the_manifest_meets_what_the_extensions_platform_asks():
     assert len(manifest["tagline"]) <= 64 and not manifest["tagline"].endswith(".")
     assert "Blender" not in manifest["name"]
     assert manifest["blender_version_min"] == "4.2.0"
+    for line in manifest["copyright"]:
+        assert re.match(r"^\d{4}(-\d{4})? \S", line), line
+    named = set(re.findall(r"\(([a-z0-9-]+)\)", " ".join(manifest["copyright"])))
+    assert named == set(BUNDLED_WHEELS) - {"python-osc"}  # which is in the public domain
 
 
-def packaged_names(tmp_path):
-    build.lay_out_extension(tmp_path / "innerface", [], "linux-x64")
-    return {
-        p.relative_to(tmp_path / "innerface").as_posix() for p in (tmp_path / "innerface").rglob("*") if p.is_file()
-    }
+def packaged_names(folder):
+    extension.copy_files(folder)
+    return {p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()}
 
 
 def test_the_zip_holds_what_users_need_and_nothing_else(tmp_path):
-    names = packaged_names(tmp_path)
+    names = packaged_names(tmp_path / "innerface")
     assert {
         "__init__.py",
-        "blender_manifest.toml",
         "LICENSE",
         "core/face/head/head.npz",
         "core/face/naming/schemes/arkit52.csv",
@@ -103,12 +107,35 @@ def test_the_zip_holds_what_users_need_and_nothing_else(tmp_path):
     } <= names
     folders = ("tests", "docs", "cli/dev", "models/training", "models/ablation", "server/device")
     assert not [n for n in names if n.startswith(folders) or "numpy" in n or n == "build.py"]
-    suffixes = {".py", ".csv", ".json", ".npz", ".onnx", ".html", ".js", ".css", ".svg", ".toml", ""}
-    assert {Path(n).suffix for n in names} <= suffixes
+    suffixes = {".py", ".csv", ".json", ".npz", ".onnx", ".html", ".js", ".css", ".svg"}
+    assert {Path(n).suffix for n in names - {"LICENSE"}} == suffixes
+
+
+def test_the_packaged_manifest_lists_its_wheels_and_keeps_the_rest(tmp_path):
+    extension.write_manifest(tmp_path, [Path("a-1-py3-none-any.whl"), Path("b-2-py3-none-any.whl")], "linux-x64")
+    packaged = tomllib.loads((tmp_path / "blender_manifest.toml").read_text())
+    assert packaged.pop("wheels") == ["./wheels/a-1-py3-none-any.whl", "./wheels/b-2-py3-none-any.whl"]
+    assert packaged.pop("platforms") == ["linux-x64"]
+    assert packaged == tomllib.loads((ROOT / "blender_manifest.toml").read_text())
+
+
+def test_licences_of_bundled_wheels_are_collected_once_per_version(tmp_path):
+    wheels = []
+    for tag in ("cp311", "cp313"):
+        wheels.append(tmp_path / f"lz4-1.0-{tag}-any.whl")
+        with zipfile.ZipFile(wheels[-1], "w") as archive:
+            archive.writestr("lz4-1.0.dist-info/METADATA", "Name: lz4\nLicense-Expression: BSD-3-Clause\n")
+            archive.writestr("lz4-1.0.dist-info/licenses/LICENSE", "Copyright Somebody")
+    wheels.append(tmp_path / "mcap-2.0-py3-none-any.whl")
+    with zipfile.ZipFile(wheels[-1], "w") as archive:
+        archive.writestr("mcap-2.0.dist-info/METADATA", "Classifier: License :: OSI Approved :: MIT License\n")
+    text = licenses.third_party_licenses(wheels)
+    assert text.count("Copyright Somebody") == 1 and "Licence: BSD-3-Clause" in text
+    assert "Licence: MIT License" in text and "Foxglove" in text
 
 
 def test_commands_that_the_zip_leaves_out_say_so_in_one_line(tmp_path):
-    packaged_names(tmp_path)
+    extension.copy_files(tmp_path / "innerface")
     for arguments in (["bench"], ["report", "--seeds", "1"], ["train", "imu", "--out", "M.onnx"]):
         result = subprocess.run(
             [sys.executable, "-m", "innerface", *arguments],
@@ -134,18 +161,21 @@ def test_another_python_gets_one_clear_line(monkeypatch):
         build.environment()
 
 
-def test_missing_system_libraries_are_named_with_the_mend(tmp_path, monkeypatch):
-    library = tmp_path / "lib" / "python3.11" / "site-packages" / "bpy" / "__init__.so"
-    library.parent.mkdir(parents=True)
+def test_missing_system_libraries_are_named_with_the_line_that_installs_them(tmp_path, monkeypatch):
+    library = tmp_path / "bpy" / "__init__.so"
+    library.parent.mkdir()
     library.touch()
 
-    class Said:
+    class Result:
         stdout = "\tlibXi.so.6 => not found\n\tlibSM.so.6 => not found\n\tlibc.so.6 => /lib/libc.so.6 (0x0)\n"
 
-    monkeypatch.setattr(build.subprocess, "run", lambda *_, **__: Said)
-    if build.sys.platform.startswith("linux"):
-        with pytest.raises(build.BuildError, match=r"apt-get install.*libsm6 libxi6"):
-            build.check_libraries(tmp_path)
+    monkeypatch.setattr(system_libraries.shutil, "which", lambda name: name)
+    monkeypatch.setattr(system_libraries.subprocess, "run", lambda *_, **__: Result)
+    monkeypatch.setattr(system_libraries.sysconfig, "get_path", lambda _: str(tmp_path))
+    monkeypatch.setattr(system_libraries.sys, "prefix", str(tmp_path))
+    monkeypatch.setattr(system_libraries.sys, "platform", "linux")
+    with pytest.raises(InnerfaceError, match=r"apt-get install.*libsm6 libxi6"):
+        system_libraries.main([])
 
 
 def test_the_readme_claims_what_the_results_show():

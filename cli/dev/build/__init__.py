@@ -1,0 +1,1 @@
+"""Development commands that `build.py` starts: test, lint, package, link, lock, head, pictures, screenshots."""

@@ -1,0 +1,72 @@
+"""Run the tests; with --blender also the add-on's tests inside that Blender, with the packaged zip."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import sys
+from pathlib import Path
+
+from .blender import fresh_blender, windowed_blender
+from .processes import ROOT, run, run_module
+
+THREE_JS = "three@0.180.0"  # reads exports back
+
+
+def main(arguments: list[str]) -> None:
+    """`build.py test`; build.py itself has chosen the environment by --bpy and --train."""
+    parser = argparse.ArgumentParser(prog="build.py test", description=__doc__)
+    parser.add_argument(
+        "--blender",
+        default=os.environ.get("INNERFACE_BLENDER"),
+        metavar="LAUNCHER",
+        help="also test inside this Blender",
+    )
+    parser.add_argument("--only-blender", action="store_true", help="leave the tests outside Blender out")
+    parser.add_argument(
+        "--train", action="store_true", help="install torch, and run the tests of training (marked train) instead"
+    )
+    parser.add_argument(
+        "--gui", action="store_true", help="operate the add-on in a windowed Blender (--blender) by mouse instead"
+    )
+    parser.add_argument("--bpy", metavar="VERSION", help="test against this bpy wheel instead")
+    parser.add_argument("pytest", nargs="*", help="arguments for pytest, after --")
+    options = parser.parse_args(arguments)
+    outside = ("pytest", "-p", "no:pytest-blender", "-m")
+    if options.train:
+        run_module(*outside, "train", *options.pytest)
+    elif options.gui:
+        with windowed_blender(options.blender) as env:
+            run_module(*outside, "gui", "tests/gui", *options.pytest, env=env)
+    else:
+        env = {"INNERFACE_THREE": node_modules()}
+        if not options.only_blender:
+            markers = "not slow and not train and not gui"
+            run_module(*outside, markers, *options.pytest, env={**env, "INNERFACE_PYTHON": sys.executable})
+        if options.blender:
+            run_inside_blender(options.blender, options.pytest, env)
+
+
+def run_inside_blender(launcher: str, arguments: list[str], env: dict[str, str]) -> None:
+    """Install the packaged zip into a fresh user folder of a Blender and run the add-on's tests there."""
+    with fresh_blender(launcher) as blender_env:
+        env = {**env, **blender_env}
+        node = shutil.which("node")
+        if node:  # a Blender in a root of its own sees only temporary files
+            env["INNERFACE_NODE"] = shutil.copy(Path(node).resolve(), env["BLENDER_HOME"])
+        options = ["-m", "blender and not slow", "-p", "no:cacheprovider", "--blender-executable", launcher]
+        run_module("pytest", *options, ROOT / "tests" / "blender_addon", *arguments, env=env)
+
+
+def node_modules() -> str:
+    """A folder with npm's three in it, or an empty text where there is no npm."""
+    folder = ROOT / ".venv-node"
+    if shutil.which("npm") is None or shutil.which("node") is None:
+        return ""
+    if not (folder / "node_modules" / "three").exists():
+        folder.mkdir(exist_ok=True)
+        (folder / "package.json").write_text('{"private": true, "type": "module"}\n')
+        options = ["--silent", "--no-package-lock", "--no-audit", "--no-fund"]
+        run("npm", "install", "--prefix", folder, *options, THREE_JS, quiet=True)
+    return str(folder / "node_modules")
