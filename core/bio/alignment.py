@@ -1,9 +1,9 @@
-"""Which moment of a camera's take is which of the electrodes': eyes that turn and lids that close show in both, and so do muscles at work.
+"""Align a camera take with electrodes by eyes, eyelids and muscles, which show in both.
 
-Eyes and lids are the clock: their potentials reach the ear at once, while muscles work some 20 to 80 ms before the face moves, nobody knows how much;
-without eyes the place is known to a tenth of a second. For every shift of the two takes the share of what is seen that what is heard explains (the sum of
-squared correlations of whitened channels) is compared with what chance gives: its median over all shifts. The place is where it stands out; takes in which
-it does not are refused. In a long overlap, windows tell the drift.
+Eye and eyelid potentials reach the ear without delay, so they give the exact offset. Muscles act some 20 to 80 ms before
+the face moves; without eyes the offset is known to about a tenth of a second. For every lag the score is the sum of
+squared correlations of whitened channels, relative to its median over all lags. Takes without an outstanding peak are
+refused. In a long overlap the drift is fitted to the lags of windows.
 """
 
 from __future__ import annotations
@@ -22,52 +22,46 @@ from ..take.resample import fill_gaps
 from .filters import detect_mains, mains_sos, max_emg_hz, zero_phase
 from .signal import BioSignal
 
-_HZ = 100.0
-_MIN_OVERLAP_S, _MIN_OVERLAP_SHARE = 8.0, 0.35  # of overlap, and of the shorter take
-_EYES_BAND_HZ, _MUSCLES_BAND_HZ = (0.8, 12.0), (0.3, 6.0)  # what moves, without what drifts
+_HZ = 100.0  # common rate of all components
+_MIN_OVERLAP_S, _MIN_OVERLAP_SHARE = 8.0, 0.35  # the share is of the shorter take
+_EYES_BAND_HZ, _MUSCLES_BAND_HZ = (0.8, 12.0), (0.3, 6.0)  # motion without drift
 _EMG_BAND_EDGES_HZ = (20.0, 60.0, 120.0, 300.0)
 _ENVELOPE_S, _FLOOR_UV2 = 0.04, 0.05
-_MUSCLE_WEIGHT = 0.5  # what they count for beside the eyes
-_MUSCLE_LEAD_S, _MUSCLE_CONFIDENCE = (
-    0.03,
-    0.5,
-)  # by which muscles lead the face, more or less; they tell the place to a tenth of a second only
-_MAX_EYE_COMPONENTS, _MAX_FACE_COMPONENTS, _MAX_EOG_COMPONENTS, _MAX_EMG_COMPONENTS = (
-    4,
-    8,
-    4,
-    5,
-)  # at most so many directions are compared
-_RIVAL_DISTANCE_S = 1.5  # another place
-_MIN_PEAK_RATIO, _CONFIDENT_PEAK_RATIO = (
-    1.55,
-    2.3,
-)  # so many times the best other place: of takes that do not belong together, one in a hundred gives 1.5
-_MIN_EYE_SCORE, _REFINE_RADIUS_S = 3.0, 0.08  # times chance, from which on the eyes alone say the exact place
+_MUSCLE_WEIGHT = 0.5  # relative to the eyes'
+_MUSCLE_LEAD_S = 0.03  # by which muscles lead the face, roughly
+_MUSCLE_CONFIDENCE = 0.5  # factor where only muscles give the offset
+_MAX_EYE_COMPONENTS, _MAX_FACE_COMPONENTS, _MAX_EOG_COMPONENTS, _MAX_EMG_COMPONENTS = 4, 8, 4, 5
+_RIVAL_DISTANCE_S = 1.5  # lags farther from the best one are rivals
+# Score of the best lag over the best rival: 1 in 100 pairs of unrelated takes reaches 1.5.
+_MIN_PEAK_RATIO, _CONFIDENT_PEAK_RATIO = 1.55, 2.3
+_MIN_EYE_SCORE = 3.0  # times chance, from which on the eyes alone give the offset
+_REFINE_RADIUS_S = 0.08
 _WINDOW_S, _MAX_WINDOWS, _WINDOW_SEARCH_S = 40.0, 12, 0.2
-_MIN_DRIFT_S = 4e-3  # of drift, at the ends of the overlap
+_MIN_DRIFT_S = 4e-3  # at the ends of the overlap
 
 
 def align(signal: BioSignal, landmarks: Track) -> Alignment:
-    """time of the camera = (1 + drift) time of the electrodes + offset; `method` "eyes", or "muscles" where the eyes say nothing. Raises InnerfaceError where
-    the two do not match."""
+    """Find offset and drift: camera time = (1 + drift) electrode time + offset.
+
+    The method is "eyes", or "muscles" where the eyes show nothing. Raises InnerfaceError if the two do not match.
+    """
     shorter_s = min(signal.duration, landmarks.duration)
     if shorter_s < _MIN_OVERLAP_S:
-        raise InnerfaceError(f"less than {_MIN_OVERLAP_S:g} s cannot be aligned; give longer takes of one performance")
+        raise InnerfaceError(f"takes of less than {_MIN_OVERLAP_S:g} s cannot be aligned; give longer ones")
     eog, emg = _electrode_components(signal)
     eyes, face = _landmark_components(landmarks)
     min_overlap_s = max(_MIN_OVERLAP_S, _MIN_OVERLAP_SHARE * shorter_s)
     eye_scores, muscle_scores = (_lag_scores(*pair, min_overlap_s) for pair in ((eog, eyes), (emg, face)))
     lead = round(_MUSCLE_LEAD_S * _HZ)
     scores = eye_scores + _MUSCLE_WEIGHT * np.concatenate([np.zeros(lead), muscle_scores[:-lead]])
-    lags = np.arange(-(len(eyes) - 1), len(eog))  # row k of what is seen beside row k + lag of what is heard
+    lags = np.arange(-(len(eyes) - 1), len(eog))  # row k of the camera goes with row k + lag of the electrodes
     best = int(scores.argmax())
     rival = float(scores[np.abs(lags - lags[best]) > _RIVAL_DISTANCE_S * _HZ].max(initial=0.0))
     ratio = float(scores[best]) / max(rival, 1e-9)
     if ratio < _MIN_PEAK_RATIO:
         raise InnerfaceError(
-            f"the electrodes and the camera do not match (the best place stands out {ratio:.2f} times, {_MIN_PEAK_RATIO} are needed); give takes of one performance, "
-            "longer ones, best with three blinks at their start"
+            f"the electrodes and the camera do not match (peak ratio {ratio:.2f}, at least {_MIN_PEAK_RATIO} is needed); "
+            "give takes of one performance, longer ones, best with three blinks at the start"
         )
     nearby = np.flatnonzero(np.abs(lags - lags[best]) <= _REFINE_RADIUS_S * _HZ)
     eye_peak = nearby[eye_scores[nearby].argmax()]
@@ -80,7 +74,7 @@ def align(signal: BioSignal, landmarks: Track) -> Alignment:
         np.sqrt(_shared_variance(*((eog, eyes) if method == "eyes" else (emg, face)), int(lags[peak_index])))
     )
     offset, drift = _fit_drift(eog, eyes, lag) if method == "eyes" else (lag, 0.0)
-    # the camera's row k, at start + k / HZ, lies beside the electrodes' row (1 + drift) k + offset
+    # camera row k, at start + k / _HZ, goes with electrode row (1 + drift) k + offset
     slope = 1 / (1 + drift)
     offset_s = float(landmarks.time[0]) - slope * (signal.start + offset / _HZ)
     confidence = float(np.clip((ratio - _MIN_PEAK_RATIO) / (_CONFIDENT_PEAK_RATIO - _MIN_PEAK_RATIO), 0.05, 1)) * (
@@ -90,7 +84,7 @@ def align(signal: BioSignal, landmarks: Track) -> Alignment:
 
 
 def invert(alignment: Alignment) -> Alignment:
-    """The same, seen from the other take: time of the electrodes of time of the camera."""
+    """The alignment the other way round: electrode time from camera time."""
     slope = 1 / (1 + alignment.drift_ppm * 1e-6)
     return Alignment(
         -alignment.offset_s * slope, (slope - 1) * 1e6, alignment.confidence, alignment.method, alignment.correlation
@@ -98,7 +92,7 @@ def invert(alignment: Alignment) -> Alignment:
 
 
 def _electrode_components(signal: BioSignal) -> tuple[np.ndarray, np.ndarray]:
-    """Whitened at _HZ: slow potentials (T, 2 or more), and how loud muscles are (T, 5)."""
+    """Whitened components at _HZ: slow potentials (T, up to 4) and log power of EMG (T, up to 5)."""
     rate, values = signal.rate, signal.values - np.median(signal.values, axis=0)
     clean = zero_phase(mains_sos(rate, detect_mains(values, rate)), values)
     bands = [
@@ -117,7 +111,10 @@ def _electrode_components(signal: BioSignal) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _landmark_components(landmarks: Track) -> tuple[np.ndarray, np.ndarray]:
-    """Whitened at _HZ: pupils, lids and mouth (T, 4), and the face without eyes (T, 8). What is never seen is left out; without any eye, the first is empty."""
+    """Whitened components at _HZ: pupils, eyelids and mouth (T, up to 4) and the face without eyes (T, up to 8).
+
+    Points without any value are left out; without eyes the first array has no columns.
+    """
     known = np.isfinite(landmarks.values).any(axis=0).reshape(POINT_COUNT, 2).all(axis=1)
     points = _resample(
         landmarks.time - landmarks.time[0], np.nan_to_num(fill_gaps(landmarks.time, landmarks.values))
@@ -143,7 +140,7 @@ def _bandpass(values: np.ndarray, band: tuple[float, float], rate: float) -> np.
 
 
 def _whiten(values: np.ndarray, max_components: int) -> np.ndarray:
-    """The main directions (T, up to `most`), uncorrelated and of power 1; outliers, such as an electrode's pops, are bent."""
+    """Principal components (T, up to `max_components`) of power 1; outliers, such as electrode pops, are compressed."""
     spread = np.median(np.abs(values), axis=0) / 0.6745
     values = values[:, spread > 1e-9]
     if not values.shape[1]:
@@ -157,7 +154,7 @@ def _whiten(values: np.ndarray, max_components: int) -> np.ndarray:
 
 
 def _lag_scores(a: np.ndarray, b: np.ndarray, min_overlap_s: float) -> np.ndarray:
-    """For every lag how many times what chance gives a (T, C) and b (T', D) have in common there: row k of b beside row k + lag of a, from 1 - T' on."""
+    """Score of every lag from 1 - T' on, relative to chance, for row k of b (T', D) with row k + lag of a (T, C)."""
     n, m = len(a), len(b)
     lags = np.arange(-(m - 1), n)
     if not a.shape[1] or not b.shape[1]:
@@ -174,7 +171,7 @@ def _lag_scores(a: np.ndarray, b: np.ndarray, min_overlap_s: float) -> np.ndarra
             squared_correlation += np.concatenate([product[fft_size - (m - 1) :], product[:n]]) ** 2 / np.maximum(
                 energy_a[:, i] * energy_b[:, j], 1e-9
             )
-    scores = squared_correlation * (last - first)  # by chance it is the same for all overlaps
+    scores = squared_correlation * (last - first)  # chance gives the same for all overlaps
     enough = last - first >= min_overlap_s * _HZ
     return (
         np.where(enough, scores / max(float(np.median(scores[enough])), 1e-12), 0.0)
@@ -184,7 +181,7 @@ def _lag_scores(a: np.ndarray, b: np.ndarray, min_overlap_s: float) -> np.ndarra
 
 
 def _shared_variance(a: np.ndarray, b: np.ndarray, lag: int) -> float:
-    """Mean squared correlation of the directions that a and b have in common at a lag."""
+    """Mean squared correlation of the components of a and b at a lag."""
     first, last = max(lag, 0), min(lag + len(b), len(a))
     x, y = a[first:last], b[first - lag : last - lag]
     correlation = x.T @ y / np.sqrt(np.maximum(np.outer((x**2).sum(axis=0), (y**2).sum(axis=0)), 1e-9))
@@ -192,7 +189,7 @@ def _shared_variance(a: np.ndarray, b: np.ndarray, lag: int) -> float:
 
 
 def _parabola_peak(neighbours: np.ndarray) -> float:
-    """Where the parabola through three neighbours has its top, from the middle one."""
+    """Position of the vertex of the parabola through three values, relative to the middle one."""
     if len(neighbours) < 3:
         return 0.0
     curvature = neighbours[0] - 2 * neighbours[1] + neighbours[2]
@@ -200,7 +197,10 @@ def _parabola_peak(neighbours: np.ndarray) -> float:
 
 
 def _fit_drift(a: np.ndarray, b: np.ndarray, lag: float) -> tuple[float, float]:
-    """Row k of b lies beside row (1 + drift) k + offset of a: found in windows around `lag`; without drift where they do not tell it."""
+    """Offset and drift, so that row k of b goes with row (1 + drift) k + offset of a, from windows around `lag`.
+
+    The drift is 0 where the windows do not show one.
+    """
     first, last = max(-round(lag), 0), min(len(b), len(a) - round(lag))
     count = min(int((last - first) / (_WINDOW_S * _HZ)), _MAX_WINDOWS)
     if count < 3:

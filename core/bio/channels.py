@@ -1,7 +1,7 @@
-"""From the points that electrodes give to Apple's 52 channels, and how sure each channel is.
+"""From the points that the electrodes' network gives to the 52 ARKit channels, with a confidence per channel.
 
-Where the performer was trained with a camera's channels, the map is their own, learned from their points (it knows how they rest and what they do together);
-else it is least squares on the bundled head.
+A network trained with a camera's channels holds a linear map of its own, learned from the performer's points. Otherwise
+the channels are the least squares solution on the bundled head.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from .network import BioNetwork
 
 
 class ChannelDecoder:
-    """The 52 channels of one performer's points, for recordings and frame by frame."""
+    """Map one performer's points to the 52 channels, for recordings and frame by frame."""
 
     def __init__(self, network: BioNetwork) -> None:
         self.network = network
@@ -35,7 +35,7 @@ class ChannelDecoder:
         return self._apply_linear_map(points[None])[0] if self.solver is None else self.solver.push(points)
 
     def process(self, track: Track, causal: bool = False) -> Track:
-        """A landmark track as weights; `causal`: as live."""
+        """Weights of a landmark track; `causal` gives what `push` would."""
         if self.solver is not None:
             return channel_solver.to_weights(track, rest=self.network.rest, causal=causal)
         return Track(
@@ -53,8 +53,11 @@ class ChannelDecoder:
 
 
 def channel_confidence(network: BioNetwork) -> np.ndarray:
-    """(52,) 0..1: the share of each channel's variance that was explained on frames kept from training. Where the performer was trained with points alone:
-    what was explained of the points that a channel moves, weighted by how far it moves them, times how far points tell the channel from all others."""
+    """Confidence (52,) in 0..1: share of each channel's variance that was explained on held-out frames.
+
+    For a network trained with points alone: the explained share of the points that a channel moves, weighted by squared
+    displacement, times how far points distinguish the channel from all others.
+    """
     if network.channels_explained is not None:
         return np.clip(network.channels_explained, 0.0, 1.0)
     model = point_model(load_bundled())
@@ -69,7 +72,10 @@ def channel_confidence(network: BioNetwork) -> np.ndarray:
 
 
 def infer_weights(take: Take, network: BioNetwork, causal: bool = False, raw: bool = False) -> Take:
-    """A biosignal take as weights at the network's frame rate, with `landmarks` and `confidence` beside them. Raises InnerfaceError."""
+    """Infer weights at the network's frame rate from a biosignal take; the result also has landmarks and confidence.
+
+    `causal` gives what the live session would, `raw` omits smoothing. Raises InnerfaceError as `inference.infer`.
+    """
     landmark_take = inference.infer(take, network, causal, raw)
     points = landmark_take.tracks[TrackKind.LANDMARKS]
     confidence_track = Track(

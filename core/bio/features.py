@@ -1,7 +1,7 @@
-"""From samples to what the network sees, 100 times a second: how loud each electrode is in bands of EMG, how alike electrodes are there, and slow EOG.
+"""Features of the network, 100 per second: log power and coherence of the electrodes in EMG bands, and slow EOG.
 
-One muscle is heard by both electrodes at once, louder by the nearer: ratio and likeness of the two say where it lies. Everything is causal; a chunk of any
-length goes on where the last one ended.
+Both electrodes pick up a muscle at the same time, the nearer one with more power: power ratio and coherence locate it.
+All filters are causal, and chunks of any length give the same features as the whole signal.
 """
 
 from __future__ import annotations
@@ -14,34 +14,46 @@ from scipy.signal import get_window
 from ..errors import InnerfaceError
 from .filters import CausalFilter, emg_sos, eog_sos, mains_sos, max_emg_hz
 
-FEATURE_HZ = 100.0  # of the features' clock
+FEATURE_HZ = 100.0
 _WINDOW_S = 0.1
 _BAND_EDGES_HZ = (20.0, 45.0, 75.0, 120.0, 200.0, 320.0, 450.0)
-_FLOOR_UV2 = 0.02  # less power in a band than this is an amplifier's own noise
+_FLOOR_UV2 = 0.02  # less power in a band is noise of the amplifier
 _EOG_LOW_HZ = (0.05, 0.5)
 _EOG_SCALE_UV = 50.0
 
 
 def emg_bands(top_hz: float) -> list[tuple[float, float]]:
-    """Bands of EMG up to `top_hz`."""
+    """EMG bands (low, high) up to `top_hz`."""
     return [(a, min(b, top_hz)) for a, b in itertools.pairwise(_BAND_EDGES_HZ) if min(b, top_hz) - a > 8.0]
 
 
 def feature_counts(count: int, top_hz: float) -> tuple[int, int]:
-    """How many features of EMG and of EOG `count` electrodes have."""
+    """Number of EMG features and of EOG features of `count` electrodes."""
     return len(emg_bands(top_hz)) * (count + count * (count - 1) // 2), count * len(_EOG_LOW_HZ)
 
 
 class FeatureExtractor:
-    """`push` samples (n, C) uV at `rate`; features come for every 1 / HZ s since the first sample. `top_hz`: the highest that is looked at, what the rate
-    allows if not given. Raises InnerfaceError for a rate that does not hold it."""
+    """Causal feature extraction: `push` samples, get a feature row for every 1 / FEATURE_HZ s since the first sample.
+
+    Parameters
+    ----------
+    count : number of electrodes
+    rate : sample rate, Hz
+    mains_hz : 50 or 60; 0 for no notch filter
+    top_hz : upper limit of the EMG bands; by default what the rate allows
+
+    Raises
+    ------
+    InnerfaceError
+        if the rate is too low for `top_hz`
+    """
 
     def __init__(self, count: int, rate: float, mains_hz: float, top_hz: float | None = None) -> None:
         top_hz = max_emg_hz(rate) if top_hz is None else top_hz
         if top_hz > max_emg_hz(rate) * 1.02:
             raise InnerfaceError(
-                f"{rate:.4g} samples a second hold {max_emg_hz(rate):.0f} Hz at most, and the network listens up to {top_hz:.0f} Hz: "
-                f"record at {top_hz / 0.45:.0f} or more, or train on a take like this one"
+                f"a sample rate of {rate:.4g} Hz holds at most {max_emg_hz(rate):.0f} Hz, and the network uses up to "
+                f"{top_hz:.0f} Hz; record at {top_hz / 0.45:.0f} Hz or more, or train on a take like this one"
             )
         self.rate, self.count, self.top_hz = rate, count, top_hz
         self.notch_filter, self.emg_filter = CausalFilter(mains_sos(rate, mains_hz)), CausalFilter(emg_sos(rate))
@@ -57,7 +69,10 @@ class FeatureExtractor:
         self.sample_count, self.feature_count = 0, 0
 
     def push(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Features of EMG (m, E) and of EOG (m, O) that have become known; the k-th of all belongs to the first sample from k / HZ on."""
+        """EMG features (m, E) and EOG features (m, O) that the next samples (n, C) µV complete.
+
+        Feature k since the start belongs to the first sample at or after k / FEATURE_HZ s.
+        """
         clean = self.notch_filter.push(values)
         emg_signal = np.concatenate([self.history, self.emg_filter.push(clean)])
         eog_signal = np.concatenate([f.push(values)[:, :, None] for f in self.eog_filters], axis=2)
@@ -88,7 +103,7 @@ class FeatureExtractor:
 def extract_features(
     values: np.ndarray, rate: float, mains_hz: float, top_hz: float | None = None, chunk: int = 20_000
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Features of a whole recording (T, C), in pieces that fit into memory."""
+    """EMG and EOG features of a recording (T, C) µV, computed in chunks to bound memory."""
     extractor = FeatureExtractor(values.shape[1], rate, mains_hz, top_hz)
     chunks = [extractor.push(values[i : i + chunk]) for i in range(0, len(values), chunk)]
     return np.concatenate([e for e, _ in chunks]), np.concatenate([o for _, o in chunks])

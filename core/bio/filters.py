@@ -1,7 +1,7 @@
-"""Bands of biosignals: as they run live (causal, with their state), and as recordings are looked at (zero phase).
+"""Filters for biosignals: causal ones with state for live use, zero-phase ones for recordings.
 
-EMG 20-450 Hz (van Boxtel 2001: facial EMG has its energy between 15-25 and 400-500 Hz), as far as the rate allows; EOG 0.05-35 Hz; mains and its harmonics
-taken out by notches.
+EMG 20-450 Hz (van Boxtel 2001: facial EMG has its energy between 15-25 and 400-500 Hz) as far as the rate allows, EOG
+0.05-35 Hz, and notches at mains and its harmonics.
 """
 
 from __future__ import annotations
@@ -14,26 +14,27 @@ from ..errors import InnerfaceError
 EMG_HZ = (20.0, 450.0)
 EOG_HZ = (0.05, 35.0)
 _NOTCH_Q, _MAINS_BAND_HZ = 25.0, 1.5
-_USABLE_BANDWIDTH = 0.45  # of the rate: nearer to half of it boards' own filters have taken most away
+_USABLE_BANDWIDTH = 0.45  # of the sample rate: the boards' anti-aliasing filters attenuate above
 
 
 def max_emg_hz(rate: float) -> float:
-    """Hz up to which a rate holds muscle activity."""
+    """Highest EMG frequency (Hz) that a sample rate holds."""
     return min(EMG_HZ[1], _USABLE_BANDWIDTH * rate)
 
 
 def emg_sos(rate: float) -> np.ndarray:
-    """Band-pass of EMG at this rate, up to what the rate allows. Raises InnerfaceError where that is nothing."""
+    """Band-pass for EMG, as second-order sections. Raises InnerfaceError if the rate is too low for any EMG."""
     top = max_emg_hz(rate)
     if top < 2 * EMG_HZ[0]:
         raise InnerfaceError(
-            f"{rate:.3g} samples a second hold no muscle activity ({EMG_HZ[0]:g} Hz and above); record at 200 or more, best 1,000"
+            f"a sample rate of {rate:.3g} Hz holds no muscle activity ({EMG_HZ[0]:g} Hz and above); "
+            "record at 200 Hz or more, best 1,000 Hz"
         )
     return np.asarray(butter(2, [EMG_HZ[0], top], btype="band", fs=rate, output="sos"))
 
 
 def eog_sos(rate: float, low: float = EOG_HZ[0]) -> np.ndarray:
-    """Band-pass of EOG at this rate."""
+    """Band-pass for EOG from `low` Hz on, as second-order sections."""
     high_pass = np.asarray(butter(1, low, btype="high", fs=rate, output="sos"))
     return np.concatenate(
         [high_pass, np.asarray(butter(2, min(EOG_HZ[1], _USABLE_BANDWIDTH * rate), btype="low", fs=rate, output="sos"))]
@@ -41,7 +42,7 @@ def eog_sos(rate: float, low: float = EOG_HZ[0]) -> np.ndarray:
 
 
 def mains_sos(rate: float, mains_hz: float) -> np.ndarray:
-    """Notches at mains and its harmonics, (N, 6); none for mains_hz 0."""
+    """Notches at mains and its harmonics, as second-order sections (N, 6); a pass-through for mains_hz 0."""
     if not mains_hz:
         return np.array([[1.0, 0, 0, 1.0, 0, 0]])
     count = min(int(_USABLE_BANDWIDTH * rate / mains_hz), 5)
@@ -52,20 +53,24 @@ def mains_sos(rate: float, mains_hz: float) -> np.ndarray:
 
 
 def zero_phase(sos: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """Values (T, C) both ways through a filter: no lag."""
+    """Filter values (T, C) forwards and backwards, without phase lag."""
     if len(values) < 32:
         return np.zeros_like(values)
     return np.asarray(sosfiltfilt(sos, values, axis=0, padlen=min(3 * (2 * len(sos) + 1), len(values) - 1)))
 
 
 class CausalFilter:
-    """A filter that goes on where it was: chunks (n, C) of any length give what the whole would. Begins as if the first sample had always been there."""
+    """Causal filter with state: chunks (n, C) of any length give the same output as the whole signal.
+
+    The initial state is that of a constant input equal to the first sample.
+    """
 
     def __init__(self, sos: np.ndarray) -> None:
-        self.sos, self.state = sos, None
+        self.sos = sos
+        self.state: np.ndarray | None = None
 
     def push(self, values: np.ndarray) -> np.ndarray:
-        """The next samples, filtered."""
+        """Filter the next samples (n, C)."""
         if not len(values):
             return values
         if self.state is None:
@@ -75,23 +80,22 @@ class CausalFilter:
 
 
 def detect_mains(values: np.ndarray, rate: float) -> float:
-    """50 or 60, whichever stands out of the spectrum of values (T, C); 0 where neither does."""
+    """Mains frequency, 50 or 60 Hz, if it stands out in the spectrum of values (T, C); otherwise 0."""
     size = int(2 ** np.ceil(np.log2(2 * rate)))
     if len(values) < size:
         return 0.0
     windows = np.lib.stride_tricks.sliding_window_view(values, size, axis=0)[:: size // 2]
     power = np.abs(np.fft.rfft(windows * np.hanning(size), axis=-1)) ** 2
-    power = np.quantile(power, 0.15, axis=0).mean(axis=0)  # of quiet moments: muscles would hide it
+    power = np.quantile(power, 0.15, axis=0).mean(axis=0)  # of quiet moments: muscle activity would mask mains
     hz = np.fft.rfftfreq(size, 1 / rate)
 
     def contrast(f: float) -> float:
-        in_band, around = (
-            np.abs(hz - f) < _MAINS_BAND_HZ,
-            (np.abs(hz - f) > 2 * _MAINS_BAND_HZ) & (np.abs(hz - f) < 6 * _MAINS_BAND_HZ),
-        )
-        return (
-            float(power[in_band].max() / (np.median(power[around]) + 1e-12)) if in_band.any() and around.any() else 0.0
-        )
+        distance = np.abs(hz - f)
+        in_band = distance < _MAINS_BAND_HZ
+        around = (distance > 2 * _MAINS_BAND_HZ) & (distance < 6 * _MAINS_BAND_HZ)
+        if not (in_band.any() and around.any()):
+            return 0.0
+        return float(power[in_band].max() / (np.median(power[around]) + 1e-12))
 
     best = max((50.0, 60.0), key=contrast)
     return best if contrast(best) > 5.0 else 0.0

@@ -1,4 +1,4 @@
-"""From a biosignal take to a landmark take: features, network, Kalman. One way for the command line, the add-on and the report."""
+"""Infer landmarks from a biosignal take: features, network, Kalman filter."""
 
 from __future__ import annotations
 
@@ -16,19 +16,22 @@ from .signal import BioSignal, bio_track, to_uniform_rate
 
 
 def select_electrodes(signal: BioSignal, network: BioNetwork) -> tuple[BioSignal, list[str]]:
-    """The network's channels of a signal, by name, and what a user should know; of other names the first ones are taken, in their order. Raises
-    InnerfaceError."""
+    """Select the network's channels of a signal, with notes for the user.
+
+    Channels are matched by name; if a name is missing, the first ones are taken in order. Raises InnerfaceError if there
+    are too few.
+    """
     index = network.column_indices(signal.channels)
     if not index:
         raise InnerfaceError(
-            f"the network needs the electrodes {', '.join(network.channels)}, and the take has {', '.join(signal.channels)}; rename its columns, "
-            "or train on a take like it"
+            f"the network needs the electrodes {', '.join(network.channels)}, but the take has "
+            f"{', '.join(signal.channels)}; rename its columns, or train on a take like it"
         )
     chosen = tuple(signal.channels[i] for i in index)
     notes = []
     if chosen != network.channels:
         notes.append(
-            f"the network knows electrodes called {', '.join(network.channels)}; {', '.join(chosen)} are taken in that order"
+            f"the network's electrodes are {', '.join(network.channels)}; {', '.join(chosen)} are used in that order"
         )
     return BioSignal(
         signal.start, signal.rate, chosen, signal.values[:, index], signal.missing[:, index], signal.simulated
@@ -36,8 +39,11 @@ def select_electrodes(signal: BioSignal, network: BioNetwork) -> tuple[BioSignal
 
 
 def infer(take: Take, network: BioNetwork, causal: bool = False, raw: bool = False) -> Take:
-    """A take with a landmark track at the network's frame rate over the whole take, on its clock, and notes on the electrodes. `causal`: smoothed as live;
-    `raw`: not at all. Raises InnerfaceError for what the network cannot take."""
+    """Infer a landmark track at the network's frame rate, on the take's clock, with notes on the electrodes.
+
+    `causal` smooths as the live session does, `raw` does not smooth. Raises InnerfaceError for takes that the network
+    cannot process.
+    """
     try:
         signal, notes = select_electrodes(to_uniform_rate(bio_track(take)), network)
         notes += quality.check_usable(signal)
@@ -49,7 +55,7 @@ def infer(take: Take, network: BioNetwork, causal: bool = False, raw: bool = Fal
     time = signal.start + np.arange(max(int(signal.duration * network.frame_hz + 1e-6), 1)) / network.frame_hz
     last = last_feature(time, signal.start, network.ahead)
     points = np.empty((len(time), 2 * POINT_COUNT))
-    for i in range(0, len(time), 4096):  # segments of a long take do not fit into memory at once
+    for i in range(0, len(time), 4096):  # all segments of a long take would not fit into memory
         chunk = slice(i, i + 4096)
         points[chunk] = network.run(
             gather_segments(emg, last[chunk], network.length), gather_segments(eog, last[chunk], network.length)
@@ -63,9 +69,9 @@ def infer(take: Take, network: BioNetwork, causal: bool = False, raw: bool = Fal
             else point_kalman.smooth(time, points, network.tightness)
         )
     if missing.any():
-        notes.append(f"{missing.mean():.1%} of the frames have no electrode at all; they are bridged")
+        notes.append(f"{missing.mean():.1%} of the frames have no electrode signal; they are interpolated")
     if network.simulated:
-        notes.append("the network was trained on a simulated performer; train one of your own with innerface train bio")
+        notes.append("the network was trained on a simulated performer; train your own with innerface train bio")
     track = landmark_track(time, points.reshape(-1, POINT_COUNT, 2), network.interocular_mm, {"from": "electrodes"})
     confidence = Track(
         TrackKind.POINT_CONFIDENCE,

@@ -1,4 +1,4 @@
-"""A trained network at work (ONNX Runtime): segments of features in, the 53 points out."""
+"""The trained network (ONNX Runtime): segments of features in, the 53 points out."""
 
 from __future__ import annotations
 
@@ -15,19 +15,34 @@ from ..face.channels import ARKIT
 from ..files import read_bytes
 from ..landmarks.points import COLUMNS, POINT_COUNT
 
-SIMULATED = "simulated"  # in the place of a file: the shipped one
+SIMULATED = "simulated"  # name of the shipped network in place of a file
 SHIPPED = Path(__file__).resolve().parents[2] / "models" / "bio.onnx"
 KIND = "innerface-bio 1"
-_CHUNK, _THREADS = 512, 1  # it is small: a second thread costs more than it gives, most where others work too
+_CHUNK, _THREADS = 512, 1  # so small a network is slower with a second thread
 
 
 @dataclass
 class BioNetwork:
-    """A performer's network. `channels`: of the electrodes, in order; `top_hz`: the highest that it listens to; `mains_hz` of the place; `frame_hz`: of the
-    video that it was paired with; `length`, `ahead`: of its segments, in features; `interocular_mm`; `rest` (53, 2): the performer's calm face; `explained`
-    (53,): share of each point's variance that it explained on frames kept from training; `follow_live`, `follow` (106,): tightness of the Kalman filter, live
-    and of recordings; `to_channels` (107, 52): from points to Apple's channels, the last row the constant, and `channels_explained` (52,) of them, where a
-    camera gave channels; `simulated`: trained on a simulated performer; `card`: what it was trained on; `id`: the start of its file's SHA-256."""
+    """A performer's personal network.
+
+    Attributes
+    ----------
+    session : ONNX Runtime session
+    channels : names of the electrodes, in order
+    top_hz : upper limit of its EMG bands
+    mains_hz : mains frequency where it was trained
+    frame_hz : frame rate of the video that it was trained with
+    length, ahead : features in a segment, and how many of them follow the frame
+    interocular_mm : distance between the pupils, mm
+    rest : (53, 2), the performer's neutral face
+    explained : (53,), share of each point's variance that was explained on held-out frames
+    tightness_live, tightness : (106,), how tightly the Kalman filter follows, live and in recordings
+    simulated : trained on a simulated performer
+    to_channels : (107, 52), linear map from points to channels with the intercept last, where a camera gave channels
+    channels_explained : (52,), share of each channel's variance that the map explained
+    card : what it was trained on
+    id : first 16 digits of the file's SHA-256
+    """
 
     session: Any
     channels: tuple[str, ...]
@@ -44,11 +59,14 @@ class BioNetwork:
     simulated: bool
     to_channels: np.ndarray | None = None
     channels_explained: np.ndarray | None = None
-    card: dict[str, str] = field(default_factory=dict)
+    card: dict[str, str] = field(default_factory=dict[str, str])
     id: str = ""
 
     def column_indices(self, channels: tuple[str, ...]) -> list[int]:
-        """Which of a device's channels the network hears: by name, else the first ones, since boards have more inputs; [] where they are too few."""
+        """Indices of the network's electrodes among a device's channels; [] if there are too few.
+
+        Matched by name, else the first ones, since boards have more inputs.
+        """
         if all(c in channels for c in self.channels):
             return [channels.index(c) for c in self.channels]
         return list(range(len(self.channels))) if len(channels) >= len(self.channels) else []
@@ -66,7 +84,7 @@ class BioNetwork:
 
 
 def load(path: str | Path | None = None) -> BioNetwork:
-    """A network from its file; None or "simulated" is the shipped one, of a simulated performer. Raises InnerfaceError."""
+    """Read a network from its file; None or "simulated" is the shipped one. Raises InnerfaceError."""
     path = SHIPPED if path in (None, SIMULATED) else Path(str(path))
     data = read_bytes(path)
     try:
@@ -80,15 +98,15 @@ def load(path: str | Path | None = None) -> BioNetwork:
         metadata = dict(session.get_modelmeta().custom_metadata_map)
     except Exception as error:  # ONNX Runtime's errors share no base class
         raise InnerfaceError(
-            f"{path}: is not a network that ONNX Runtime can read ({str(error).splitlines()[0][:100]}); give a bio.onnx"
+            f"{path}: not a network that ONNX Runtime can read ({str(error).splitlines()[0][:100]}); give a bio.onnx"
         ) from None
     if metadata.get("kind") != KIND:
         description = (
             "a network of face-worn IMUs"
             if metadata.get("kind", "").startswith("innerface-imu")
-            else "no network of electrodes"
+            else "not a network of electrodes"
         )
-        raise InnerfaceError(f"{path}: is {description}; give one that innerface train bio has written")
+        raise InnerfaceError(f"{path}: {description}; give one written by innerface train bio")
     channel_map: dict[str, np.ndarray] = {}
     try:
         channels = tuple(str(c) for c in json.loads(metadata["channels"]))
@@ -107,7 +125,7 @@ def load(path: str | Path | None = None) -> BioNetwork:
             if channel_map["to_channels"].shape != (len(COLUMNS) + 1, len(ARKIT)) or channel_map[
                 "channels_explained"
             ].shape != (len(ARKIT),):
-                raise ValueError("its map to channels has another size")
+                raise ValueError("the map to channels has a wrong shape")
         length, ahead = int(metadata["length"]), int(metadata["ahead"])
         if [a.shape for a in arrays.values()] != [
             (POINT_COUNT, 2),
@@ -115,9 +133,9 @@ def load(path: str | Path | None = None) -> BioNetwork:
             (len(COLUMNS),),
             (len(COLUMNS),),
         ] or not 1 <= ahead < length <= 1000:
-            raise ValueError("sizes do not fit together")
+            raise ValueError("array shapes do not match")
     except (KeyError, ValueError, TypeError) as error:
-        raise InnerfaceError(f"{path}: its card is damaged ({error}); train it again") from None
+        raise InnerfaceError(f"{path}: damaged metadata ({error}); train it again") from None
     card = {k.removeprefix("card."): v for k, v in metadata.items() if k.startswith("card.")}
     return BioNetwork(
         session,

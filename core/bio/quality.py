@@ -1,4 +1,4 @@
-"""Whether electrodes can be believed: flat, at the amplifier's end, off the skin, only mains. In words for the user, per channel."""
+"""Signal quality per electrode: flat, saturated, off the skin, or mains hum only, with messages for the user."""
 
 from __future__ import annotations
 
@@ -13,24 +13,31 @@ from .filters import detect_mains, emg_sos, mains_sos, zero_phase
 from .signal import BioSignal
 
 _SEGMENT_S = 1.0
-_FLAT_UV = 0.05  # an amplifier's own noise is more
-_MAX_CLIPPED_SHARE = 0.02  # share of samples that stand at the largest or the smallest value of all
-_FLOATING_UV = 2_000.0  # off the skin the input floats
-_MAINS_SHARE = (
-    0.96  # of the amplitude between 20 Hz and the top: hum of 25 times all else; less of it a notch takes out
-)
+_FLAT_UV = 0.05  # less than any amplifier's noise
+_MAX_CLIPPED_SHARE = 0.02  # share of samples at the largest or the smallest value
+_FLOATING_UV = 2_000.0  # an input off the skin floats
+_MAINS_SHARE = 0.96  # of the EMG band's amplitude: 25 times all else; a notch removes weaker hum
 _MAX_BAD_SHARE = 0.5  # of a recording
-_HUM_WARNING_UV = 50.0  # that does no harm yet
-_MIN_BITE_RATIO, _MIN_BITE_RISE_UV = 2.5, 1.0  # a bite than a calm face
-_MIN_BLINK_RATIO, _MIN_BLINK_RISE_UV = 1.6, 4.0  # a blink than a calm face
+_HUM_WARNING_UV = 50.0
+_MIN_NOTE_SHARE, _MIN_MISSING_SHARE = 0.05, 0.01
+_MIN_BITE_RATIO, _MIN_BITE_RISE_UV = 2.5, 1.0  # relative to a calm face
+_MIN_BLINK_RATIO, _MIN_BLINK_RISE_UV = 1.6, 4.0  # relative to a calm face
 _BLINK_HZ = (0.7, 12.0)
 _ENVELOPE_S = 0.1
 
 
 @dataclass(frozen=True)
 class ElectrodeQuality:
-    """One channel over the whole recording; shares of its seconds that are `flat`, `saturated`, `off` the skin, and only `mains`; `missing` samples;
-    `rest_uv`: rms of EMG in its quietest tenth, `peak_uv` in its loudest hundredth; `mains_uv`."""
+    """Quality of one channel over a recording.
+
+    Attributes
+    ----------
+    channel : name
+    flat, saturated, off, mains : share of its seconds that are flat, saturated, off the skin, mains hum only
+    missing : share of its samples
+    rest_uv, peak_uv : rms of EMG, its 10th and its 99th percentile
+    mains_uv : amplitude of mains hum
+    """
 
     channel: str
     flat: float
@@ -44,82 +51,88 @@ class ElectrodeQuality:
 
     @property
     def fault(self) -> str:
-        """What is wrong with it, or ""."""
+        """What makes the channel unusable, or ""."""
         if self.missing > _MAX_BAD_SHARE:
-            return f"{self.missing:.0%} of its samples are missing: check the radio and the board"
+            return f"{self.missing:.0%} of its samples are missing: check the radio link and the board"
         if self.flat > _MAX_BAD_SHARE:
-            return "it is flat: the electrode or its wire is broken, or the channel is off"
+            return "no signal: the electrode or its wire is broken, or the channel is off"
         if self.mains > _MAX_BAD_SHARE:
-            return "it holds mains hum and nothing else: the electrode or the reference is off the skin"
+            return "mains hum only: the electrode or the reference is off the skin"
         if self.saturated > _MAX_BAD_SHARE:
-            return "it stands at the amplifier's end: lower the gain, or the reference has come off"
+            return "saturated: lower the gain, or attach the reference again"
         if self.off > _MAX_BAD_SHARE:
-            return "it floats: the electrode is off the skin"
+            return "floating: the electrode is off the skin"
         return ""
 
     @property
     def warning(self) -> str:
-        """What should be mended though it can be used, or ""."""
+        """What should be fixed although the channel can be used, or ""."""
         if self.mains_uv > _HUM_WARNING_UV:
-            return f"it hums ({self.mains_uv:.0f} uV): press it and the reference on, and keep away from chargers"
-        return f"it is off the skin now and then ({self.off:.0%} of the time)" if self.off > 0 else ""
+            return f"mains hum ({self.mains_uv:.0f} µV): press it and the reference on, and keep away from chargers"
+        return f"sometimes off the skin ({self.off:.0%} of the time)" if self.off > 0 else ""
 
 
 def assess_electrodes(signal: BioSignal) -> list[ElectrodeQuality]:
-    """Every channel judged."""
+    """Assess the quality of every channel."""
     return [_assess(signal, k) for k in range(len(signal.channels))]
 
 
 def check_usable(signal: BioSignal) -> list[str]:
-    """Sentences on channels that are bad for part of the take. Raises InnerfaceError where no channel can be believed, or one is bad throughout."""
-    notes = []
+    """Notes on channels that are bad for part of the take. Raises InnerfaceError if a channel is bad for most of it."""
+    notes: list[str] = []
     for e in assess_electrodes(signal):
         if e.fault:
-            raise InnerfaceError(f"electrode {e.channel}: {e.fault}; mend it and record again")
+            raise InnerfaceError(f"electrode {e.channel}: {e.fault}; then record again")
         for share, condition in (
             (e.flat, "flat"),
-            (e.saturated, "at the amplifier's end"),
+            (e.saturated, "saturated"),
             (e.off, "off the skin"),
-            (e.mains, "nothing but mains hum"),
+            (e.mains, "mains hum only"),
         ):
-            if share > 0.05:
+            if share > _MIN_NOTE_SHARE:
                 notes.append(f"electrode {e.channel} is {condition} for {share:.0%} of the take")
-        if e.missing > 0.01:
-            notes.append(f"electrode {e.channel} lacks {e.missing:.1%} of its samples")
+        if e.missing > _MIN_MISSING_SHARE:
+            notes.append(f"electrode {e.channel} has lost {e.missing:.1%} of its samples")
     return notes
 
 
 def check_reactions(calm: BioSignal, bites: BioSignal, blinks: BioSignal) -> list[str]:
-    """Sentences on electrodes that do not hear three bites, or blinks that none shows, beside a calm face; each a few seconds of the same electrodes."""
-    messages, deflections = [], []
+    """Messages on electrodes that do not react to three bites, and on blinks that no electrode shows.
+
+    Each signal is a few seconds of the same electrodes.
+    """
+    messages: list[str] = []
+    deflections: list[tuple[float, float]] = []
     for k, e in enumerate(assess_electrodes(bites)):
         if e.fault:
             messages.append(f"electrode {e.channel}: {e.fault}")
             continue
         calm_uv, bite_uv = float(np.median(_emg_envelope(calm, k))), float(np.quantile(_emg_envelope(bites, k), 0.97))
         if bite_uv < _MIN_BITE_RATIO * calm_uv + _MIN_BITE_RISE_UV:
-            levels = f"{calm_uv:.1f} uV calm, {bite_uv:.1f} biting"
+            levels = f"{calm_uv:.1f} µV calm, {bite_uv:.1f} µV biting"
             messages.append(
-                f"electrode {e.channel} does not hear the bite ({levels}): press it on, or stick it where the jaw's muscle swells"
+                f"electrode {e.channel} does not react to the bite ({levels}): "
+                "press it on, or place it where the jaw muscle swells"
             )
         deflections.append((_slow_deflection(blinks, k), _slow_deflection(calm, k)))
     if deflections and not any(high > _MIN_BLINK_RATIO * low + _MIN_BLINK_RISE_UV for high, low in deflections):
         high, low = max(deflections)
         messages.append(
-            f"no electrode shows the blinks ({high:.0f} uV, {low:.0f} without): lids and gaze will be guessed; press the one below the ear on"
+            f"no electrode shows the blinks ({high:.0f} µV, {low:.0f} µV without): "
+            "eyelids and gaze will be guessed; press on the electrode below the ear"
         )
     return messages
 
 
 def _emg_envelope(signal: BioSignal, k: int) -> np.ndarray:
-    """EMG's rms (T,) uV around each sample, mains taken out."""
+    """Envelope (T,) µV of EMG: its rms around each sample, without mains."""
     mains_hz = detect_mains(signal.values[:, [k]], signal.rate)
     fast = zero_phase(mains_sos(signal.rate, mains_hz), zero_phase(emg_sos(signal.rate), signal.values[:, [k]]))[:, 0]
     return np.sqrt(uniform_filter1d(fast**2, max(int(_ENVELOPE_S * signal.rate), 3)))
 
 
 def _slow_deflection(signal: BioSignal, k: int) -> float:
-    """How far the slow part reaches from end to end, uV; the ends of the filter left out."""
+    """Peak-to-peak amplitude (µV) in the band of blinks, without the filter's transients."""
     slow = zero_phase(
         np.asarray(butter(2, _BLINK_HZ, btype="band", fs=signal.rate, output="sos")), signal.values[:, [k]]
     )[:, 0]

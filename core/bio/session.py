@@ -1,4 +1,4 @@
-"""Electrodes as they run live: samples in, points and Apple's channels out, frame by frame, with all that it remembers in one object."""
+"""Live electrodes: samples in, points and weights out, frame by frame."""
 
 from __future__ import annotations
 
@@ -14,12 +14,20 @@ from .features import FEATURE_HZ, FeatureExtractor
 from .network import BioNetwork
 from .signal import hold_last
 
-_MAX_SILENCE_S = 0.2  # without a sample
+_MAX_SILENCE_S = 0.2  # without a sample, for a frame to count as observed
 
 
 @dataclass(frozen=True)
 class BioFrame:
-    """`time` s on the samples' clock (0: the first one), `points` (53, 2), `weights` (52,) in 0..1, `seen`: an electrode was heard."""
+    """One frame of a live session.
+
+    Attributes
+    ----------
+    time : s since the first sample
+    points : (53, 2)
+    weights : (52,) in 0..1
+    observed : an electrode delivered samples
+    """
 
     time: float
     points: np.ndarray
@@ -28,15 +36,27 @@ class BioFrame:
 
 
 class BioSession:
-    """One performer's electrodes at `rate` samples a second; `channels`: what the samples' columns are called, or their numbers. A frame comes when its
-    segment is whole, `delay_s` after its moment. Raises InnerfaceError for a rate or channels that the network does not fit."""
+    """Live inference of one performer; a frame is complete `delay_s` after its moment, with its segment.
+
+    Parameters
+    ----------
+    network : the performer's network
+    rate : sample rate, Hz
+    channels : names of the samples' columns
+
+    Raises
+    ------
+    InnerfaceError
+        if the network does not fit the rate or the channels
+    """
 
     def __init__(self, network: BioNetwork, rate: float, channels: tuple[str, ...]) -> None:
         self.network, self.rate = network, rate
         self.columns = network.column_indices(channels)
         if not self.columns:
             raise InnerfaceError(
-                f"the network needs {len(network.channels)} electrodes ({', '.join(network.channels)}); the device sends {len(channels)}"
+                f"the network needs {len(network.channels)} electrodes ({', '.join(network.channels)}), "
+                f"but the device sends {len(channels)}; connect the others, or train on this device"
             )
         self.confidence = channel_confidence(network)
         n = network
@@ -44,16 +64,16 @@ class BioSession:
         self.emg_history: np.ndarray | None = None  # the last `length` features
         self.eog_history: np.ndarray | None = None
         self.feature_count, self.frame_index, self.missing_samples = 0, 0, 0
-        self.last_values: np.ndarray | None = None  # measured last
+        self.last_values: np.ndarray | None = None  # last measured
         self.point_filter, self.channel_decoder = PointFilter(n.tightness_live), ChannelDecoder(n)
 
     @property
     def delay_s(self) -> float:
-        """How long after its moment a frame can be known."""
+        """Delay (s) from a frame's moment to its completion."""
         return self.network.ahead / FEATURE_HZ
 
     def push(self, values: np.ndarray) -> list[BioFrame]:
-        """The next samples (n, C) uV of all channels, NaN where lost; the frames that they complete."""
+        """Frames completed by the next samples (n, C) µV of all channels, NaN where lost."""
         values = values[:, self.columns]
         missing = np.isnan(values).all(axis=1)
         values = hold_last(values, _first_values(values) if self.last_values is None else self.last_values)
@@ -89,7 +109,7 @@ class BioSession:
 
 
 def _first_values(values: np.ndarray) -> np.ndarray:
-    """What each column (n, C) holds first; 0 where nothing: filters begin there, and boards' inputs stand far from 0."""
+    """First finite value of each column (n, C), 0 without any: filters start there, as inputs have large offsets."""
     known = np.isfinite(values)
     return (
         np.where(known.any(axis=0), values[known.argmax(axis=0), np.arange(values.shape[1])], 0.0)
@@ -99,7 +119,7 @@ def _first_values(values: np.ndarray) -> np.ndarray:
 
 
 def _append_row(past: np.ndarray | None, row: np.ndarray, length: int) -> np.ndarray:
-    """The last `length` features with one more; what lies before the first is held."""
+    """Append a feature row to the last `length` ones; the first row is held before the start."""
     if past is None:
         return np.repeat(row[None], length, axis=0)
     return np.concatenate([past[1:], row[None]])

@@ -1,4 +1,4 @@
-"""Biosignals on an even clock: what boards send arrives in batches, jitters and has gaps; filters and networks need samples at one rate."""
+"""Biosignals at a uniform sample rate: boards send in batches, with jitter and gaps; filters need one rate."""
 
 from __future__ import annotations
 
@@ -10,33 +10,28 @@ from ..errors import InnerfaceError
 from ..take import Take, Track, TrackKind
 from ..take.resample import fill_gaps, resample_linear
 
-_MAX_BRIDGED_S = 0.03  # longer holes count as missing; a few lost samples are bridged without a word
+_MAX_BRIDGED_S = 0.03  # longer gaps count as missing; shorter ones are interpolated
 _MIN_HZ, _MAX_HZ = 60.0, 20_000.0
-_BOARD_RATES_HZ = (
-    100,
-    125,
-    128,
-    200,
-    250,
-    256,
-    500,
-    512,
-    1000,
-    1024,
-    2000,
-    2048,
-)  # boards' own; a measured rate within 1 % is one of these
+_BOARD_RATES_HZ = (100, 125, 128, 200, 250, 256, 500, 512, 1000, 1024, 2000, 2048)  # nominal rates of boards
 _MAX_SAMPLES = 200_000_000
-_STEP_TOLERANCE, _MAX_BATCH_GAP_S, _MAX_CLOCK_DEVIATION_S = (
-    0.25,
-    0.06,
-    0.04,
-)  # steps that differ by less are alike; batches come oftener; so far from an even clock times may lie
+_STEP_TOLERANCE = 0.25  # relative deviation of a regular step from the median step
+_MAX_BATCH_GAP_S = 0.06  # between two batches
+_MAX_CLOCK_DEVIATION_S = 0.04  # of times from a uniform clock
 
 
 @dataclass(frozen=True)
 class BioSignal:
-    """`values` (T, C) uV at `rate` samples a second from `start` s on, without NaN; `missing` (T, C) bool: bridged over; `simulated`: no board sent it."""
+    """A biosignal at a uniform rate.
+
+    Attributes
+    ----------
+    start : time of the first sample, s
+    rate : sample rate, Hz
+    channels : C names
+    values : (T, C) µV, finite
+    missing : (T, C) bool, interpolated over a long gap
+    simulated : made by simulation
+    """
 
     start: float
     rate: float
@@ -47,17 +42,17 @@ class BioSignal:
 
     @property
     def time(self) -> np.ndarray:
-        """(T,) s."""
+        """Sample times (T,) s."""
         return self.start + np.arange(len(self.values)) / self.rate
 
     @property
     def duration(self) -> float:
-        """Seconds."""
+        """Duration in seconds."""
         return len(self.values) / self.rate
 
 
 def hold_last(values: np.ndarray, initial: np.ndarray) -> np.ndarray:
-    """Values (n, C) in which NaN are what was measured last; `before` (C,): what was before the first."""
+    """Replace NaN in values (n, C) by the last measured value, before the first one by `initial` (C,)."""
     missing = np.isnan(values)
     if not missing.any():
         return values
@@ -66,37 +61,42 @@ def hold_last(values: np.ndarray, initial: np.ndarray) -> np.ndarray:
 
 
 def bio_track(take: Take) -> Track:
-    """The take's biosignal track (the one with most samples). Raises InnerfaceError."""
+    """The take's biosignal track, the longest if there are several. Raises InnerfaceError if there is none."""
     tracks = [t for t in take.tracks.values() if t.kind == TrackKind.BIOSIGNAL and len(t.time) > 1]
     if not tracks:
         if TrackKind.BIOSIGNAL in take.kinds:
             raise InnerfaceError(
-                f"{take.name}: holds one sample of its electrodes, or the same time again and again; record it again"
+                f"{take.name}: has only one sample of its electrodes, or one repeated time; record it again"
             )
         kinds = take.kinds_text
         raise InnerfaceError(
-            f"{take.name}: holds {kinds} but no biosignals; give a .bio.csv, a BrainFlow, XDF or EDF file, or a recording of electrodes"
+            f"{take.name}: has {kinds} but no biosignals; "
+            "give a .bio.csv, a BrainFlow, XDF or EDF file, or a recording of electrodes"
         )
     return max(tracks, key=lambda t: len(t.time))
 
 
 def sample_rate(track: Track) -> float:
-    """Samples a second, as `even` finds it. Raises InnerfaceError."""
+    """Sample rate (Hz), as `to_uniform_rate` finds it. Raises InnerfaceError."""
     return _fit_clock(track)[1]
 
 
 def to_uniform_rate(track: Track) -> BioSignal:
-    """The track on an even clock: samples stay what they are and are counted, wherever their times allow it, for interpolating between them would take high
-    frequencies away. Raises InnerfaceError for rates and lengths that no electrode has."""
+    """Put a track on a uniform clock.
+
+    Samples are counted and keep their values wherever their times allow it, since interpolation attenuates high
+    frequencies. Raises InnerfaceError for sample rates and durations out of range.
+    """
     start, rate, index = _fit_clock(track)
     if not _MIN_HZ <= rate <= _MAX_HZ:
         raise InnerfaceError(
-            f"biosignals at {rate:.3g} samples a second; muscles need {_MIN_HZ:g} at least (1,000 is good): set the board's rate"
+            f"biosignals have a sample rate of {rate:.3g} Hz, but muscles need at least {_MIN_HZ:g} Hz (1,000 Hz is good); "
+            "set the board's sample rate"
         )
     count = round(track.duration * rate) + 1 if index is None else int(index[-1]) + 1
     if count * len(track.columns) > _MAX_SAMPLES:
         raise InnerfaceError(
-            f"{track.duration:.0f} s between the first and the last sample at {rate:.0f} Hz is more than fits; cut the take"
+            f"{track.duration:.0f} s of biosignals at {rate:.0f} Hz do not fit into memory; cut the take"
         )
     if index is None:
         grid = start + np.arange(count) / rate
@@ -121,15 +121,13 @@ def to_uniform_rate(track: Track) -> BioSignal:
 
 
 def _fit_clock(track: Track) -> tuple[float, float, np.ndarray | None]:
-    """The first sample's time, samples a second, and each sample's number (T,) on that clock; None where times wander too far from any clock."""
+    """Time of the first sample, sample rate, and index (T,) of each sample; None if times fit no uniform clock."""
     time, steps = track.time, np.diff(track.time)
     median_step = float(np.median(steps))
     regular = np.abs(steps / median_step - 1) < _STEP_TOLERANCE
-    if (
-        regular.mean() > 0.9 and steps[regular].sum() > 0.2 * track.duration
-    ):  # times as samples were taken, with some lost
+    if regular.mean() > 0.9 and steps[regular].sum() > 0.2 * track.duration:  # times of sampling, with some lost
         nominal, max_step = 1.0 / steps[regular].mean(), 1.5 * median_step
-    else:  # times as batches arrived: only long silence is loss
+    else:  # times of arrival of batches: only long gaps are losses
         max_step = _MAX_BATCH_GAP_S
         nominal = float((steps < max_step).sum() / max(steps[steps < max_step].sum(), 1e-9))
     index_steps = np.ones(len(steps))
@@ -137,13 +135,13 @@ def _fit_clock(track: Track) -> tuple[float, float, np.ndarray | None]:
     index_steps[is_gap] = np.maximum(np.round(steps[is_gap] * nominal), 1)
     if index_steps.sum() > _MAX_SAMPLES:
         raise InnerfaceError(
-            f"{track.duration:.0f} s between the first and the last sample at {nominal:.0f} Hz is more than fits; cut the take"
+            f"{track.duration:.0f} s of biosignals at {nominal:.0f} Hz do not fit into memory; cut the take"
         )
     index = np.concatenate([[0.0], np.cumsum(index_steps)])
     centred_index, centred_time = index - index.mean(), time - time.mean()
     rate = float((centred_index @ centred_index) / (centred_index @ centred_time))
     declared = _parse_float(track.meta.get("rate_hz", ""))
-    for candidate in (declared, *_BOARD_RATES_HZ):  # a clock that fits a board's own to within half a sample is that
+    for candidate in (declared, *_BOARD_RATES_HZ):  # deviates by less than half a sample over the take
         if candidate and abs(candidate / rate - 1) * index[-1] < 0.5:
             rate = float(candidate)
             break
@@ -163,7 +161,7 @@ def _parse_float(text: str) -> float:
 
 
 def _long_gaps(missing: np.ndarray, min_samples: int) -> np.ndarray:
-    """Of samples (T, C) that were lost, those in holes of more than `least`, or at an end."""
+    """Missing samples (T, C) bool in gaps of more than `min_samples`, or at an end."""
     out = np.zeros_like(missing)
     for k in np.flatnonzero(missing.any(axis=0)):
         edges = np.flatnonzero(np.diff(np.concatenate([[False], missing[:, k], [False]])))
