@@ -43,7 +43,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="NAME=SIZE",
-        help="one disturbance of another size than the preset's, LOW:HIGH for a range (names and sources: core/imu/effects.py, core/bio/simulate.py); "
+        help="one disturbance of another size than the preset's, LOW:HIGH for a range (names and sources: core/imu/simulation/effects.py, core/bio/simulation/effects.py); "
         "repeat for several",
     )
     parser.add_argument(
@@ -104,7 +104,8 @@ def _simulate_imu(options: argparse.Namespace, preset: str) -> dict[str, Any]:
 
 
 def _simulate_bio(options: argparse.Namespace, preset: str) -> dict[str, Any]:
-    from ..core.bio.simulation import simulate
+    from ..core.bio.simulation.effects import PRESETS
+    from ..core.bio.simulation.simulate import simulate
 
     for flag, value in (("--face", options.face), ("--identity", options.identity), ("--linear", options.linear)):
         if value:
@@ -116,12 +117,12 @@ def _simulate_bio(options: argparse.Namespace, preset: str) -> dict[str, Any]:
         raise InnerfaceError("--weights-out: is for performances that are made up; give posed:SECONDS")
     track = _pose_sequence(options) if is_posed else formats.read_take(options.weights).weights()
     effects = _apply_effect_changes(
-        simulate.PRESETS[preset],
+        PRESETS[preset],
         options.effect,
         {"rate_hz": (60, 8000), "mains_hz": (0, 1000), "high_pass_hz": (1e-4, 5)},
     )
     began = time.perf_counter()
-    take = simulate.simulate(track, effects, options.seed, options.mount, options.ear)
+    take = simulate(track, effects, options.seed, options.mount, options.ear)
     seconds = time.perf_counter() - began
     formats.write_take(take, options.out)
     if options.weights_out:

@@ -1,7 +1,8 @@
-"""Face-worn IMUs and electrodes on one performer: EOG shows gaze and blinks, which IMUs hardly see; the IMUs see the rest better. Neither paper has this.
+"""Fuse face-worn IMUs and electrodes on one performer. Neither paper has this.
 
-Per channel and frame both say how sure they are, as the share of the variance that they explain. Of variance 1, what leaves l of it unexplained tells 1 / l -
-1 more than a guess does; two estimates with independent errors are best averaged by what they tell.
+EOG shows gaze and blinks, which IMUs hardly observe; IMUs observe the rest better. Both give a confidence per channel
+and frame: the share of variance that they explain. An estimate that leaves a share u of unit variance unexplained has
+the information 1 / u - 1 beyond the prior; two estimates with independent errors are best averaged by information.
 """
 
 from __future__ import annotations
@@ -12,29 +13,24 @@ from .face.channels import ARKIT
 from .take import Take, Track, TrackKind
 from .take.resample import resample_linear
 
-_MIN_UNEXPLAINED = 0.03  # left unexplained by the surest
-_PRIOR_INFORMATION = (
-    0.05  # what the first one's guess counts for where it knows nothing: it is better than what tells next to nothing
-)
+_MIN_UNEXPLAINED = 0.03  # of variance, at full confidence
+_PRIOR_INFORMATION = 0.05  # of the first estimate at confidence 0: its guess is better than next to no information
 
 
 def fusion_weight(first_unexplained: np.ndarray, second_unexplained: np.ndarray) -> np.ndarray:
-    """How far, 0..1, the fused estimate lies from the one to the other, by what each leaves unexplained (0..1, of any shape). Who says nothing has no vote."""
-    first_information, second_information = (
-        np.maximum(_information(first_unexplained), _PRIOR_INFORMATION),
-        _information(second_unexplained),
-    )
+    """Weight (0..1) of the second estimate in the average, from both unexplained shares (0..1, of any shape)."""
+    first_information = np.maximum(_information(first_unexplained), _PRIOR_INFORMATION)
+    second_information = _information(second_unexplained)
     return second_information / (first_information + second_information)
 
 
 def fuse_estimates(
     first: np.ndarray, first_confidence: np.ndarray, second: np.ndarray, second_confidence: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The fused estimate and how sure it is, of one frame or of many: values and confidences (..., C) of both. Live and recordings share it."""
+    """Fused values and confidences (..., C) from those of both estimates, for one frame or many."""
+    weight = fusion_weight(1 - first_confidence, 1 - second_confidence)
     information = _information(1 - first_confidence) + _information(1 - second_confidence)
-    return first + fusion_weight(1 - first_confidence, 1 - second_confidence) * (second - first), information / (
-        1 + information
-    )
+    return first + weight * (second - first), information / (1 + information)
 
 
 def _information(unexplained: np.ndarray) -> np.ndarray:
@@ -42,8 +38,10 @@ def _information(unexplained: np.ndarray) -> np.ndarray:
 
 
 def fuse(imu: Take, electrodes: Take) -> Take:
-    """The IMUs' take with each of the 52 channels as far from the electrodes as they are the surer of the two; both with `weights` and `confidence` on one
-    clock. Where the electrodes' take does not reach, and without the IMUs' confidence, the IMUs' stands."""
+    """Fuse the 52 channels of two takes on one clock, both with weights and confidence.
+
+    Outside of the electrodes' take, and without a confidence of the IMUs, the IMUs' values stay.
+    """
     imu_track, electrode_track = imu.weights(), electrodes.weights()
     imu_confidence = imu.tracks.get(TrackKind.CONFIDENCE)
     if imu_confidence is None:

@@ -1,9 +1,9 @@
 """Align a camera take with electrodes by eyes, eyelids and muscles, which show in both.
 
-Eye and eyelid potentials reach the ear without delay, so they give the exact offset. Muscles act some 20 to 80 ms before
-the face moves; without eyes the offset is known to about a tenth of a second. For every lag the score is the sum of
-squared correlations of whitened channels, relative to its median over all lags. Takes without an outstanding peak are
-refused. In a long overlap the drift is fitted to the lags of windows.
+Eye and eyelid potentials reach the ear without delay, so they give the exact offset. Muscles act some 20 to 80 ms
+before the face moves; without eyes the offset is known to about a tenth of a second. For every lag the score is the sum
+of squared correlations of whitened channels, relative to its median over all lags. Takes without an outstanding peak
+are refused. In a long overlap the drift is fitted to the lags of windows.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def align(signal: BioSignal, landmarks: Track) -> Alignment:
     ratio = float(scores[best]) / max(rival, 1e-9)
     if ratio < _MIN_PEAK_RATIO:
         raise InnerfaceError(
-            f"the electrodes and the camera do not match (peak ratio {ratio:.2f}, at least {_MIN_PEAK_RATIO} is needed); "
+            f"the electrodes and the camera do not match (peak ratio {ratio:.2f}, {_MIN_PEAK_RATIO} is needed); "
             "give takes of one performance, longer ones, best with three blinks at the start"
         )
     nearby = np.flatnonzero(np.abs(lags - lags[best]) <= _REFINE_RADIUS_S * _HZ)

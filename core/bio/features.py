@@ -84,7 +84,8 @@ class FeatureExtractor:
         )
         self.feature_count += len(sample_indices)
         if not len(sample_indices):
-            return tuple(np.zeros((0, size)) for size in feature_counts(self.count, self.top_hz))  # type: ignore[return-value]
+            emg_count, eog_count = feature_counts(self.count, self.top_hz)
+            return np.zeros((0, emg_count)), np.zeros((0, eog_count))
         windows = np.lib.stride_tricks.sliding_window_view(emg_signal, self.window_size, axis=0)[
             sample_indices
         ]  # (m, C, width)

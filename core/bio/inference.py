@@ -18,8 +18,8 @@ from .signal import BioSignal, bio_track, to_uniform_rate
 def select_electrodes(signal: BioSignal, network: BioNetwork) -> tuple[BioSignal, list[str]]:
     """Select the network's channels of a signal, with notes for the user.
 
-    Channels are matched by name; if a name is missing, the first ones are taken in order. Raises InnerfaceError if there
-    are too few.
+    Channels are matched by name; if a name is missing, the first ones are taken in order. Raises InnerfaceError if
+    there are too few.
     """
     index = network.column_indices(signal.channels)
     if not index:

@@ -65,8 +65,8 @@ def pair_takes(electrodes: Take, camera: Take, face: FaceModel, find_offset: boo
         length_difference_s = abs(points.duration - signal.duration)
         if length_difference_s > _MAX_LENGTH_DIFFERENCE_S + _MAX_LENGTH_DIFFERENCE_SHARE * signal.duration:
             raise InnerfaceError(
-                f"{electrodes.name} and {camera.name}: do not overlap by a second (they begin at {signal.start:.1f} and "
-                f"{points.time[0]:.1f} s); give takes on one clock, or --align"
+                f"{electrodes.name} and {camera.name}: do not overlap by a second "
+                f"(they begin at {signal.start:.1f} and {points.time[0]:.1f} s); give takes on one clock, or --align"
             )
         points = replace(points, time=points.time - points.time[0] + signal.start)
         notes.append(

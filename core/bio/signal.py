@@ -90,7 +90,7 @@ def to_uniform_rate(track: Track) -> BioSignal:
     start, rate, index = _fit_clock(track)
     if not _MIN_HZ <= rate <= _MAX_HZ:
         raise InnerfaceError(
-            f"biosignals have a sample rate of {rate:.3g} Hz, but muscles need at least {_MIN_HZ:g} Hz (1,000 Hz is good); "
+            f"the sample rate is {rate:.3g} Hz, but muscles need at least {_MIN_HZ:g} Hz (1,000 Hz is good); "
             "set the board's sample rate"
         )
     count = round(track.duration * rate) + 1 if index is None else int(index[-1]) + 1

@@ -1,1 +1,1 @@
-"""The 53 points of a face seen from the front: from cameras, smoothed, compared, and turned into Apple's 52 channels."""
+"""The 53 points of a face seen from the front: from a camera's channels, compared, and solved for channels."""

@@ -1,4 +1,4 @@
-"""From Apple's 52 channels to the 53 points, through a face model: what a camera in front of that face would see of it."""
+"""From the 52 ARKit channels to the 53 points of a face model, as a camera in front of that face would see them."""
 
 from __future__ import annotations
 
@@ -17,8 +17,15 @@ _LOOK_DIRECTIONS = ("In", "Out", "Up", "Down")
 
 @dataclass(frozen=True)
 class PointModel:
-    """A face's 53 points in the common face space: `rest` (53, 2), `basis` (52, 53, 2) per full weight (of the pupils 0: they turn with the eyes), `eyes`
-    (2, 3) and `pupils` (2, 3) in units, `interocular_mm`."""
+    """A face's 53 points in the common face space.
+
+    Attributes
+    ----------
+    rest : (53, 2)
+    basis : (52, 53, 2), displacement per full weight; 0 for the pupils, which rotate with the eyes
+    eyes, pupils : (2, 3), centres of the eyeballs, and pupils at rest
+    interocular_mm : length of the unit, mm
+    """
 
     rest: np.ndarray
     basis: np.ndarray
@@ -27,7 +34,7 @@ class PointModel:
     interocular_mm: float
 
     def points(self, weights: np.ndarray) -> np.ndarray:
-        """Weights (T, 52) -> points (T, 53, 2). NaN where a weight is missing."""
+        """Points (T, 53, 2) of weights (T, 52); NaN in rows with a missing weight."""
         out = self.rest + np.tensordot(weights, self.basis, axes=1)
         yaw, pitch = gaze(weights)
         pupil_offset = self.pupils - self.eyes
@@ -40,8 +47,12 @@ class PointModel:
 
 
 def gaze(weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Yaw (to the performer's left) and pitch (down) of both eyes, left and right, each (T, 2) rad, from weights (T, 52); angles as Live Link Face has them."""
-    yaw, pitch = [], []
+    """Yaw (to the performer's left) and pitch (down) of the left and right eye, each (T, 2) rad, from weights (T, 52).
+
+    The angle at full weight is Live Link Face's.
+    """
+    yaw: list[np.ndarray] = []
+    pitch: list[np.ndarray] = []
     for side, outward in (("Left", 1.0), ("Right", -1.0)):
         look = {direction: weights[:, ARKIT.index(f"eyeLook{direction}{side}")] for direction in _LOOK_DIRECTIONS}
         yaw.append(outward * YAW_RAD * (look["Out"] - look["In"]))
@@ -50,7 +61,7 @@ def gaze(weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def point_model(face: FaceModel) -> PointModel:
-    """The points of a face."""
+    """Build the point model of a face."""
     unit = float(np.linalg.norm(face.pupils[0] - face.pupils[1]))
     origin = face.pupils.mean(axis=0)
     rest = np.concatenate([face.neutral[face.landmarks], face.pupils])
@@ -62,7 +73,7 @@ def point_model(face: FaceModel) -> PointModel:
 
 
 def landmarks_from_weights(track: Track, face: FaceModel) -> Track:
-    """A camera's track as landmarks, row by row; rows without a face stay without."""
+    """Landmarks of a camera's track of weights; rows without a face become NaN."""
     model = point_model(face)
     weights = track.select(ARKIT)
     known = np.where(track.lost_rows()[:, None], np.nan, np.nan_to_num(weights))

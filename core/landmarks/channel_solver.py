@@ -1,8 +1,8 @@
-"""Apple's 52 channels from the 53 points: bounded least squares with a prior in time, for faces that have no FLAME.
+"""Solve for the 52 ARKit channels from the 53 points: bounded least squares with a temporal prior, without FLAME.
 
-Points at rest differ from face to face, so the points' *motion* from the take's own calm face is what the channels explain. What the points do not show
-(jawForward, cheekPuff, tongueOut...) stays near 0 by a prior. One problem for recordings and live: every row is pulled to the row before it; recordings look
-ahead as well.
+Faces differ at rest, so the channels explain the points' displacement from the take's neutral face. Channels that the
+points do not show (jawForward, cheekPuff, tongueOut...) stay near 0 by a prior. Recordings and live use share one
+objective, in which every row is tied to the previous one; recordings look ahead as well.
 """
 
 from __future__ import annotations
@@ -18,21 +18,21 @@ from ..take.resample import fill_gaps
 from .camera import PointModel, point_model
 from .points import IBUG_COUNT, POINT_COUNT
 
-_PRIOR_WEIGHT = 2e-3  # of a full weight, in squares of the pupils' distance
-_SMOOTHNESS_WEIGHT = 4e-4  # of a change from frame to frame, the same
+# Of a full weight, and of a full change between frames, in squared pupil distances.
+_PRIOR_WEIGHT, _SMOOTHNESS_WEIGHT = 2e-3, 4e-4
 _MAX_WEIGHT = 1.0
 _ITERATIONS, _ITERATIONS_LIVE = 300, 80
-_MIN_VISIBLE_MOTION = 0.004  # a channel that moves all points by less than this is not told from noise
-_UNOBSERVABLE = np.array([c == "tongueOut" for c in ARKIT])  # its lips move, but it is none of the points
-_CALM_SHARE = 0.25  # share of the frames that the calm face is taken from
+_MIN_VISIBLE_MOTION = 0.004  # in units; a smaller displacement of all points is noise
+_UNOBSERVABLE = np.array([c == "tongueOut" for c in ARKIT])  # it moves the lips, but has no point of its own
+_NEUTRAL_SHARE = 0.25  # share of the frames that the neutral face is the median of
 
 
 class ChannelSolver:
-    """Weights of a face from points. `rest` (53, 2): the performer's own calm face."""
+    """Solve for the weights of a point model; `rest` (53, 2) is the performer's neutral face."""
 
     def __init__(self, model: PointModel, rest: np.ndarray) -> None:
         self.rest, basis = rest, model.basis.copy()
-        for k, name in enumerate(ARKIT):  # pupils turn nearly in proportion; from the pose at a third of the way
+        for k, name in enumerate(ARKIT):  # pupils move almost linearly: the slope at a third of full weight
             if name.startswith("eyeLook"):
                 row = np.zeros((1, len(ARKIT)))
                 row[0, k] = 0.33
@@ -40,17 +40,17 @@ class ChannelSolver:
         visible_motion = np.sqrt((basis**2).sum(axis=(1, 2)))
         basis[(visible_motion < _MIN_VISIBLE_MOTION) | _UNOBSERVABLE] = 0.0
         self.basis = basis.reshape(len(ARKIT), -1)
-        # one variance for all channels; those that look alike from the front share what is seen
+        # the prior has one variance, so channels that look alike from the front share the displacement
         self.hessian = self.basis @ self.basis.T + _PRIOR_WEIGHT * np.eye(len(ARKIT))
         self.last_weights: np.ndarray | None = None
 
     @property
     def information(self) -> np.ndarray:
-        """(52,) 0..1: how far exact points would tell each channel from all others: the share of its prior variance that they take away."""
+        """Information (52,) in 0..1: share of each channel's prior variance that exact points would remove."""
         return 1 - _PRIOR_WEIGHT * np.diag(np.linalg.inv(self.hessian))
 
     def process(self, points: np.ndarray) -> np.ndarray:
-        """Weights (T, 52) of points (T, 53, 2) of a recording. Projected gradient with momentum (FISTA) on all rows at once."""
+        """Weights (T, 52) of a recording's points (T, 53, 2), by FISTA (Beck and Teboulle 2009) on all rows at once."""
         projection = self._project(points)
         step = 1.0 / (float(np.linalg.eigvalsh(self.hessian)[-1]) + 4 * _SMOOTHNESS_WEIGHT)
         w = lookahead = np.clip(np.linalg.solve(self.hessian, projection.T).T, 0.0, _MAX_WEIGHT)
@@ -67,7 +67,7 @@ class ChannelSolver:
         return w
 
     def push(self, points: np.ndarray) -> np.ndarray:
-        """Weights (52,) of the next frame's points (53, 2), live."""
+        """Weights (52,) of the next frame's points (53, 2)."""
         projection = self._project(points[None])[0]
         hessian, initial = self.hessian, self.last_weights if self.last_weights is not None else np.zeros(len(ARKIT))
         if self.last_weights is not None:
@@ -77,9 +77,8 @@ class ChannelSolver:
         w = lookahead = initial
         momentum = 1.0
         for _ in range(_ITERATIONS_LIVE):
-            updated = np.minimum(
-                np.maximum(lookahead - step * (hessian @ lookahead - projection), 0.0), _MAX_WEIGHT
-            )  # np.clip takes twice as long
+            gradient = hessian @ lookahead - projection
+            updated = np.minimum(np.maximum(lookahead - step * gradient, 0.0), _MAX_WEIGHT)  # twice as fast as clip
             next_momentum = (1 + np.sqrt(1 + 4 * momentum**2)) / 2
             lookahead = updated + (momentum - 1) / next_momentum * (updated - w)
             w, momentum = updated, next_momentum
@@ -90,14 +89,17 @@ class ChannelSolver:
         return (points - self.rest).reshape(len(points), -1) @ self.basis.T
 
 
-def find_calm_face(points: np.ndarray) -> np.ndarray:
-    """The calm face (53, 2) of points (T, 53, 2): the median of the frames nearest to the median face, for a face at rest is where it is most often."""
+def find_neutral_face(points: np.ndarray) -> np.ndarray:
+    """Neutral face (53, 2) of points (T, 53, 2): median of the frames nearest to the median face.
+
+    A face is most often near its rest.
+    """
     flat = points.reshape(len(points), -1)
     flat = flat[np.isfinite(flat).all(axis=1)]
     if not len(flat):
         return np.zeros((POINT_COUNT, 2))
     distance = np.linalg.norm(flat - np.median(flat, axis=0), axis=1)
-    return np.median(flat[distance <= np.quantile(distance, _CALM_SHARE)], axis=0).reshape(POINT_COUNT, 2)
+    return np.median(flat[distance <= np.quantile(distance, _NEUTRAL_SHARE)], axis=0).reshape(POINT_COUNT, 2)
 
 
 @lru_cache(maxsize=2)
@@ -108,11 +110,18 @@ def _bundled_point_model() -> PointModel:
 def to_weights(
     track: Track, face: FaceModel | None = None, rest: np.ndarray | None = None, causal: bool = False
 ) -> Track:
-    """A landmark track as weights (T, 52), on the bundled head if no other is given; `rest` (53, 2): the calm face, found in the track if not given;
-    `causal`: as live. Points that are missing are bridged; those that are never there say nothing."""
+    """Solve a landmark track for weights (T, 52).
+
+    Parameters
+    ----------
+    track : landmarks; gaps are interpolated, and points without any value are ignored
+    face : the bundled head by default
+    rest : neutral face (53, 2), by default found in the track
+    causal : use `push` frame by frame, as live
+    """
     model = _bundled_point_model() if face is None else point_model(face)
     points = fill_gaps(track.time, track.values).reshape(len(track.time), POINT_COUNT, 2)
-    rest = find_calm_face(np.where(np.isnan(points), model.rest, points)) if rest is None else rest
+    rest = find_neutral_face(np.where(np.isnan(points), model.rest, points)) if rest is None else rest
     points = np.where(np.isnan(points), rest, points)
     solver = ChannelSolver(model, rest)
     weights = (

@@ -1,4 +1,4 @@
-"""How far predicted points are from the true ones, as BioFace-3D reports it: MAE in mm, NME in % of the pupils' distance, share under 2.66 mm."""
+"""Errors of landmarks as BioFace-3D reports them: MAE in mm, NME in % of the pupil distance, share under 2.66 mm."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from ..take import Track
 from ..take.resample import resample_linear
 from .points import POINT_COUNT, POINT_GROUPS, interocular_mm, mean_face, median_face, points_of
 
-SHARE_MM = 2.66  # the article: 80 % of its landmarks lie under this
+SHARE_MM = 2.66  # the article has 80 % of its landmarks below
 
 
 def distances(pred: np.ndarray, truth: np.ndarray) -> np.ndarray:
-    """Distance (T, 53) of points (T, 53, 2), in units."""
+    """Distances (T, 53) between points (T, 53, 2), in units."""
     return np.linalg.norm(pred - truth, axis=2)
 
 
 def error_statistics(distance: np.ndarray, unit_mm: float) -> dict[str, float]:
-    """Of distances (T, P) in units: `mae_mm`, `nme_percent`, `share_under_2_66mm`; NaN counts as not measured."""
+    """`mae_mm`, `nme_percent` and `share_under_2_66mm` of distances (T, P) in units; NaN is left out."""
     mm = distance * unit_mm
     return {
         "mae_mm": float(np.nanmean(mm)),
@@ -31,8 +31,11 @@ def error_statistics(distance: np.ndarray, unit_mm: float) -> dict[str, float]:
 
 
 def evaluate(pred: Track, truth: Track) -> dict[str, Any]:
-    """Figures of a landmark track against the true one, of every group of points, and of two faces that never move: the take's own mean, and its rest
-    (the median face). Rows are matched by time where the two overlap, else from the first rows on. Raises InnerfaceError."""
+    """Errors of a landmark track, in all and per group of points.
+
+    The same errors of two static faces are baselines: the true take's mean face and its median (rest) face. Rows are
+    matched by time where the tracks overlap, else from their first rows on. Raises InnerfaceError.
+    """
     rows = shared_rows(pred.time[~pred.lost_rows()], truth.time[~truth.lost_rows()])
     truth_points = points_of(truth)[~truth.lost_rows()][rows.truth_mask]
     pred_points = points_of(pred)[~pred.lost_rows()]
@@ -40,7 +43,7 @@ def evaluate(pred: Track, truth: Track) -> dict[str, Any]:
         pred.time[~pred.lost_rows()] + rows.shift, pred_points.reshape(len(pred_points), -1), rows.time
     ).reshape(-1, POINT_COUNT, 2)
     if not np.isfinite(matched_points + truth_points).any():
-        raise InnerfaceError("the two have no point in common; give landmarks of the same performance")
+        raise InnerfaceError("the two tracks have no point in common; give landmarks of one performance")
     unit_mm = interocular_mm(truth)
     static_faces = {"mean_face": mean_face(truth_points), "rest_face": median_face(truth_points)}
     face_errors = {

@@ -1,4 +1,4 @@
-"""The 53 points: iBUG 17 to 67 and the two pupils, in the common face space. DESIGN section 7, `*.landmarks.csv`.
+"""The 53 points: iBUG 17 to 67 and the two pupils, in the common face space of docs/formats.md.
 
 x to the performer's left, y up, origin midway between the resting pupils, unit = the distance between them.
 """
@@ -18,9 +18,9 @@ POINT_COUNT = 53
 IBUG_COUNT = 51  # iBUG 17 to 67; then the left and the right pupil
 LEFT_PUPIL, RIGHT_PUPIL = 51, 52
 COLUMNS = tuple(f"{axis}{k}" for k in range(POINT_COUNT) for axis in "xy")
-INTEROCULAR_MM = 63.9  # ICT-FaceKit's mean face; what a file that does not say its own is taken for
+INTEROCULAR_MM = 63.9  # of ICT-FaceKit's mean face; the default for files that do not give it
 
-# Positions among the 53. iBUG counts from the right brow (of the performer) to the left.
+# Indices among the 53. iBUG counts from the performer's right brow to the left.
 POINT_GROUPS: dict[str, tuple[int, ...]] = {
     "brows": tuple(range(0, 10)),
     "nose": tuple(range(10, 19)),
@@ -28,22 +28,13 @@ POINT_GROUPS: dict[str, tuple[int, ...]] = {
     "mouth": tuple(range(31, 51)),
     "pupils": (LEFT_PUPIL, RIGHT_PUPIL),
 }
-STABLE_POINTS = (
-    10,
-    11,
-    12,
-    13,
-    19,
-    22,
-    25,
-    28,
-)  # nose bridge and eye corners: what a head's turn moves and an expression hardly does
+STABLE_POINTS = (10, 11, 12, 13, 19, 22, 25, 28)  # nose bridge and eye corners, which expressions hardly move
 
 
 def landmark_track(
     time: np.ndarray, points: np.ndarray, interocular_mm: float = INTEROCULAR_MM, meta: dict[str, str] | None = None
 ) -> Track:
-    """A track of points (T, 53, 2)."""
+    """Make a track of points (T, 53, 2)."""
     track_meta = {"interocular_mm": f"{interocular_mm:.6g}"} | (meta or {})
     return Track(
         TrackKind.LANDMARKS,
@@ -60,19 +51,19 @@ def points_of(track: Track) -> np.ndarray:
 
 
 def without_eyes(track: Track) -> Track:
-    """The track without lids and pupils."""
+    """The track with NaN for eyelids and pupils."""
     points = points_of(track).copy()
     points[:, [*POINT_GROUPS["lids"], *POINT_GROUPS["pupils"]]] = np.nan
     return replace(track, values=points.reshape(track.values.shape))
 
 
 def interocular_mm(track: Track) -> float:
-    """Millimetres between the resting pupils, as the track says."""
+    """Distance (mm) between the resting pupils."""
     return float(track.meta.get("interocular_mm", INTEROCULAR_MM))
 
 
 def find_landmarks(take: Take) -> Track | None:
-    """The take's landmark track with anything in it, or None."""
+    """The take's first landmark track that is not empty, or None."""
     return next(
         (t for t in take.tracks.values() if t.kind == TrackKind.LANDMARKS and len(t.time) and not t.lost_rows().all()),
         None,
@@ -80,36 +71,34 @@ def find_landmarks(take: Take) -> Track | None:
 
 
 def require_landmarks(take: Take) -> Track:
-    """As `find`. Raises InnerfaceError."""
+    """The track of `find_landmarks`. Raises InnerfaceError if there is none."""
     track = find_landmarks(take)
     if track is None:
         if TrackKind.LANDMARKS in take.kinds:
-            raise InnerfaceError(f"{take.name}: no row of its landmarks has a point in it; track the face again")
+            raise InnerfaceError(f"{take.name}: all its landmarks are empty; track the face again")
         kinds = take.kinds_text
         raise InnerfaceError(
-            f"{take.name}: holds {kinds} but no landmarks; give a .landmarks.csv, or make one with innerface landmarks"
+            f"{take.name}: has {kinds} but no landmarks; give a .landmarks.csv, or make one with innerface landmarks"
         )
     return track
 
 
 def median_face(points: np.ndarray) -> np.ndarray:
-    """(53, 2): each point's median over points (T, 53, 2); NaN for one that is never there."""
+    """Median face (53, 2) of points (T, 53, 2); NaN for points without any value."""
     return _over_time(np.nanmedian, points)
 
 
 def mean_face(points: np.ndarray) -> np.ndarray:
-    """(53, 2): as `median_face`, the mean."""
+    """Mean face (53, 2) of points (T, 53, 2); NaN for points without any value."""
     return _over_time(np.nanmean, points)
 
 
 def _over_time(statistic: Callable[..., np.ndarray], points: np.ndarray) -> np.ndarray:
     with warnings.catch_warnings():
-        warnings.simplefilter(
-            "ignore", RuntimeWarning
-        )  # NumPy warns of points that are never there, which is what NaN says already
+        warnings.simplefilter("ignore", RuntimeWarning)  # all-NaN points, for which NaN is the result
         return statistic(points, axis=0)
 
 
 def group_indices(names: Sequence[str]) -> np.ndarray:
-    """Positions of the points of these groups."""
+    """Indices of the points of these groups."""
     return np.array([k for name in names for k in POINT_GROUPS[name]])

@@ -1,4 +1,4 @@
-"""Points as a tracker finds them in a picture, brought into the common face space: position, roll and size of the head are taken out of every row."""
+"""Bring a tracker's image points into the common face space, without position, roll and size of the head."""
 
 from __future__ import annotations
 
@@ -10,14 +10,17 @@ from ..errors import InnerfaceError
 from ..take import Track
 from .points import LEFT_PUPIL, POINT_COUNT, POINT_GROUPS, RIGHT_PUPIL, STABLE_POINTS, median_face, points_of
 
-IMAGE_SPACE = "image"  # meta "space" of a track that is still as a tracker saw it
+IMAGE_SPACE = "image"  # meta "space" of a track in image coordinates
 _ITERATIONS = 8
-_MAX_UNIT_RATIO = 2.0  # so many times farther apart or nearer than 1 no eyes lie
-_EYE_CORNERS = {LEFT_PUPIL: (25, 28), RIGHT_PUPIL: (19, 22)}  # corners of the eye that the pupil rests between
+_MAX_UNIT_RATIO = 2.0  # of the eyes' distance to 1, in either direction
+_EYE_CORNERS = {LEFT_PUPIL: (25, 28), RIGHT_PUPIL: (19, 22)}  # of the eye that the pupil rests in
 
 
 def to_face_space(track: Track) -> Track:
-    """The track in the common face space; one that is there already comes back as it is. Raises InnerfaceError where too little of a face is in it."""
+    """Transform a track into the common face space, unless it is there already.
+
+    Raises InnerfaceError if it shows too little of a face.
+    """
     if track.meta.get("space") != IMAGE_SPACE:
         return track
     points = points_of(track)
@@ -29,7 +32,7 @@ def to_face_space(track: Track) -> Track:
     eye_axis = eyes[0] - eyes[1]
     unit = float(np.hypot(*eye_axis))
     if not np.isfinite(unit) or unit <= 0:
-        raise InnerfaceError("the landmarks show no eyes in any row; track the face again")
+        raise InnerfaceError("no row of the landmarks has eyes; track the face again")
     c, s = eye_axis / unit
     rotated = (aligned - eyes.mean(axis=0)) @ np.array([[c, -s], [s, c]]) / unit
     return replace(
@@ -40,16 +43,16 @@ def to_face_space(track: Track) -> Track:
 
 
 def generalised_procrustes(points: np.ndarray) -> np.ndarray:
-    """Points (T, 53, 2), each row moved, turned and scaled onto the mean of all (generalised Procrustes) by the points that expressions hardly move.
+    """Align each row of points (T, 53, 2) with the mean of all by a similarity transform of the stable points.
 
-    Rows without three of them become NaN. Raises InnerfaceError where no row has them.
+    Rows without three stable points become NaN. Raises InnerfaceError if no row has them. See Gower 1975.
     """
     stable = list(STABLE_POINTS)
     z = points[..., 0] + 1j * points[..., 1]  # a similarity of the plane is one complex factor and one offset
     seen = np.isfinite(z[:, stable])
     usable = seen.sum(axis=1) >= 3
     if not usable.any():
-        raise InnerfaceError("no row shows the bridge of the nose and the eyes; track the face again")
+        raise InnerfaceError("no row has the bridge of the nose and the eyes; track the face again")
     observed = np.where(seen, z[:, stable], 0)
     first = int(np.flatnonzero(usable)[seen[usable].sum(axis=1).argmax()])
     model = np.where(seen[first], z[first, stable], np.nan)
@@ -73,7 +76,7 @@ def generalised_procrustes(points: np.ndarray) -> np.ndarray:
 
 
 def fill_pupils(points: np.ndarray) -> np.ndarray:
-    """Points (T, 53, 2) of a tracker that knows no pupils with still ones, midway between the corners of the resting eyes; others as they are."""
+    """Add static pupils, midway between the eye corners at rest, to points (T, 53, 2) of a tracker without pupils."""
     rest = median_face(points)
     out = np.array(points)
     for pupil, corners in _EYE_CORNERS.items():
@@ -84,22 +87,26 @@ def fill_pupils(points: np.ndarray) -> np.ndarray:
 
 
 def check_faces(points: np.ndarray) -> str:
-    """What is wrong with points (T, 53, 2) of the common space, as a sentence, or "" where they look like a face. Raises InnerfaceError for what is none."""
+    """Message on what is wrong with points (T, 53, 2) of the common face space, or "".
+
+    Raises InnerfaceError if they are no face at all.
+    """
     rest = median_face(points)
     eyes = [rest[list(corners)] for corners in _EYE_CORNERS.values()]
     eye_distance = float(np.linalg.norm(eyes[0].mean(axis=0) - eyes[1].mean(axis=0)))
-    if not eye_distance > 0:  # NaN as well
-        raise InnerfaceError("the landmarks show no two eyes; track the face again")
+    if not eye_distance > 0:  # also for NaN
+        raise InnerfaceError("the landmarks do not have two eyes; track the face again")
     if not 1 / _MAX_UNIT_RATIO < eye_distance < _MAX_UNIT_RATIO:
-        return f"the eyes lie {eye_distance:.3g} units apart where 1 is meant: the unit is the pupils' distance, not mm or pixels; divide by it"
+        return (
+            f"the eyes are {eye_distance:.3g} units apart instead of 1; "
+            "divide by the pupil distance, which is the unit rather than mm or pixels"
+        )
     eye_axis = np.abs(eyes[0].mean(axis=0) - eyes[1].mean(axis=0))
     if eye_axis[1] > eye_axis[0]:
-        return "the eyes lie one above the other; x and y are swapped"
+        return "one eye is above the other: x and y are swapped"
     brows, mouth = (np.nanmean(rest[list(POINT_GROUPS[g]), 1]) for g in ("brows", "mouth"))
     if not mouth < brows:
-        return (
-            "the mouth lies above the brows; the y axis points down, or the order of the points is another than iBUG's"
-        )
+        return "the mouth is above the brows: the y axis points down, or the points are not in iBUG's order"
     if np.nanmean(rest[[37], 0]) < np.nanmean(rest[[31], 0]):
-        return "left and right are swapped; x must grow to the performer's left"
+        return "left and right are swapped: +x must be the performer's left"
     return ""

@@ -1,4 +1,4 @@
-"""Any take as the 53 points: landmarks as they are, cameras through a face, sensors by way of their channels, electrodes through a network."""
+"""Landmarks of a take: its own, or those of a face model driven by its weights."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from .points import find_landmarks, points_of
 
 
 def landmarks_of(take: Take, face: FaceModel) -> tuple[Track, list[str]]:
-    """The points of a take that holds landmarks or weights, and what a user should know. Raises InnerfaceError."""
+    """Landmark track of a take with landmarks or weights, and notes for the user. Raises InnerfaceError."""
     track = find_landmarks(take)
     if track is None:
         if TrackKind.WEIGHTS not in take.kinds:
             kinds = take.kinds_text
-            raise InnerfaceError(f"{take.name}: holds {kinds} but no face; give a weights take or landmarks")
+            raise InnerfaceError(f"{take.name}: has {kinds} but no face; give a take with weights or landmarks")
         return camera.landmarks_from_weights(take.weights(), face), list(take.notes)
     notes = list(take.notes)
     try:

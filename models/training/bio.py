@@ -29,7 +29,7 @@ from ...core.bio.signal import BioSignal
 from ...core.errors import InnerfaceError
 from ...core.face.channels import ARKIT
 from ...core.files import atomic_write
-from ...core.landmarks.channel_solver import find_calm_face as calm_face
+from ...core.landmarks.channel_solver import find_neutral_face
 from ...core.landmarks.points import LEFT_PUPIL, POINT_COUNT, POINT_GROUPS, interocular_mm
 from ...core.numerics import point_kalman
 from ...core.take import Track
@@ -367,7 +367,7 @@ def train(
         / linear_fit[1]
         @ linear_fit[2]
     )
-    calm_points = calm_face(truth[training_rows].reshape(-1, POINT_COUNT, 2)).ravel()
+    calm_points = find_neutral_face(truth[training_rows].reshape(-1, POINT_COUNT, 2)).ravel()
     error_power = ((predicted - truth[validation_rows]).reshape(-1, POINT_COUNT, 2) ** 2).sum(axis=(0, 2))
     true_power = ((truth[validation_rows] - truth[validation_rows].mean(axis=0)).reshape(-1, POINT_COUNT, 2) ** 2).sum(
         axis=(0, 2)

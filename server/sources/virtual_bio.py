@@ -11,7 +11,8 @@ import numpy as np
 
 from ...core import formats
 from ...core.bio import signal
-from ...core.bio.simulation.simulate import BITE_TIMES_S, BLINK_TIMES_S, LEAD_IN_S, PRESETS, simulate
+from ...core.bio.simulation.effects import PRESETS
+from ...core.bio.simulation.simulate import BITE_TIMES_S, BLINK_TIMES_S, LEAD_IN_S, simulate
 from ...core.errors import InnerfaceError
 from ...core.face.channels import ARKIT
 from ...core.performance.pose_sequence import pose_sequence

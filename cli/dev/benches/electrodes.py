@@ -18,7 +18,8 @@ def electrodes() -> dict[str, Any]:
 
     from ....core.bio import channels, inference, network, session
     from ....core.bio.signal import bio_track, to_uniform_rate
-    from ....core.bio.simulation.simulate import PRESETS, simulate
+    from ....core.bio.simulation.effects import PRESETS
+    from ....core.bio.simulation.simulate import simulate
     from ....core.face.face_model import load_bundled
     from ....core.landmarks import metrics
     from ....core.landmarks.camera import landmarks_from_weights

@@ -13,7 +13,7 @@ from matplotlib.collections import PolyCollection
 
 from ....core.bio import filters
 from ....core.bio.signal import bio_track, to_uniform_rate
-from ....core.bio.simulation.simulate import PRESETS as BIO_PRESETS
+from ....core.bio.simulation.effects import PRESETS as BIO_PRESETS
 from ....core.bio.simulation.simulate import simulate as simulate_bio
 from ....core.face.channels import ARKIT
 from ....core.face.face_model import load_bundled

@@ -12,7 +12,8 @@ from ....blender_addon.export import studio
 from ....cli.demo import simulated_capture
 from ....core.bio import network
 from ....core.bio.inference import infer
-from ....core.bio.simulation.simulate import PRESETS, simulate
+from ....core.bio.simulation.effects import PRESETS
+from ....core.bio.simulation.simulate import simulate
 from ....core.face.channels import ARKIT
 from ....core.flame import flame_track, source
 from ....core.flame.source import STAND_IN

@@ -10,7 +10,8 @@ import numpy as np
 
 from ....core.bio import channels, inference, network
 from ....core.bio.signal import bio_track, to_uniform_rate
-from ....core.bio.simulation.simulate import PRESETS, simulate
+from ....core.bio.simulation.effects import PRESETS
+from ....core.bio.simulation.simulate import simulate
 from ....core.face.channels import ARKIT
 from ....core.face.face_model import FaceModel, IdentityModel
 from ....core.fusion import fuse

@@ -1,1 +1,1 @@
-"""Simulated electrodes at one ear."""
+"""Simulated electrodes at one ear; measurement does not import this."""

@@ -1,7 +1,8 @@
-"""Facial muscles: what each does to Apple's channels, and where it lies. The left half; the right one is its mirror.
+"""Facial muscles of the left side, by the ARKit channels that recruit them, and their positions.
 
-Muscle to action unit to channel: PMC7264164 table 1 and ICT-FaceKit's README (with AU26/27 read as jaw opening). Places are middles of the muscles' bellies
-in the head frame, read off a face of average size [assumed to within a centimetre].
+Muscle to action unit to channel: PMC7264164 table 1 and ICT-FaceKit's README (with AU26/27 read as jaw opening).
+Positions are the middle of the muscle bellies in the head frame, for a face of average size [assumed to within a
+centimetre]. The right side is the mirror image.
 """
 
 from __future__ import annotations
@@ -15,8 +16,16 @@ from ...face.channels import ARKIT, mirrored
 
 @dataclass(frozen=True)
 class Muscle:
-    """`channels`: how strongly each of the left side's channels calls on it; `place_mm` (x, y, z); `hump_hz`: where its surface EMG is strongest;
-    `strength`: of a full contraction, relative to the masseter."""
+    """One muscle.
+
+    Attributes
+    ----------
+    name : Latin name
+    channels : how strongly each channel of the left side recruits it
+    position_mm : (x, y, z)
+    peak_hz : frequency with most power in its surface EMG
+    strength : at full contraction, relative to the masseter
+    """
 
     name: str
     channels: dict[str, float]
@@ -25,7 +34,8 @@ class Muscle:
     strength: float
 
 
-# van Boxtel 2001 puts the energy of facial EMG between 15-25 and 400-500 Hz; corrugator has a line near 31 Hz, orbicularis oculi a broad hump near 64 Hz.
+# van Boxtel 2001: facial EMG has its energy between 15-25 and 400-500 Hz; corrugator has a line near 31 Hz, orbicularis
+# oculi a broad peak near 64 Hz.
 MUSCLES: tuple[Muscle, ...] = (
     Muscle("frontalis_medialis", {"browInnerUp": 1.0}, (18, 75, 95), 70, 0.5),
     Muscle("frontalis_lateralis", {"browOuterUpLeft": 1.0, "browInnerUp": 0.2}, (42, 72, 85), 75, 0.5),
@@ -57,7 +67,7 @@ MUSCLES: tuple[Muscle, ...] = (
         "auricularis", {"mouthSmileLeft": 0.15, "browOuterUpLeft": 0.2, "eyeSquintLeft": 0.05}, (78, 25, -15), 90, 0.15
     ),
 )
-JAW_CLOSERS = ("masseter", "temporalis")  # they close the jaw again and bite
+JAW_CLOSERS = ("masseter", "temporalis")  # active while the jaw closes, and in bites
 NAMES = tuple(m.name + side for side in ("_left", "_right") for m in MUSCLES)
 POSITIONS_MM = np.array(
     [[s * m.position_mm[0], *m.position_mm[1:]] for s in (1, -1) for m in MUSCLES], dtype=np.float64
@@ -67,7 +77,7 @@ STRENGTHS = np.array([m.strength for _ in range(2) for m in MUSCLES])
 
 
 def recruitment() -> np.ndarray:
-    """(52, M): how strongly each channel calls on each muscle of NAMES."""
+    """Matrix (52, M): how strongly each channel recruits each muscle of NAMES."""
     out = np.zeros((len(ARKIT), len(NAMES)))
     for k, muscle in enumerate(MUSCLES):
         for channel, share in muscle.channels.items():

@@ -1,13 +1,11 @@
-"""Simulated electrodes at one ear: what they would pick up while a performer performs a weights take.
+"""Simulate electrodes at one ear: what they would record while a performer performs a weights take.
 
-Simulated, not recorded: `Effects` lists every disturbance with its source. Letters grade the sources: [A] read in a primary text or code, [B] an abstract or
-a vendor's page, [C] computed or assumed for this project.
+`Effects` lists every disturbance with its source.
 """
 
 from __future__ import annotations
 
 import zlib
-from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
@@ -19,183 +17,40 @@ from ...landmarks.camera import gaze
 from ...take import Take, Track, TrackKind
 from ...take.resample import fill_gaps, resample_linear
 from . import muscles
+from .effects import Effects
+from .performer import ELECTRODES_MM, SimulatedPerformer, draw_performer
 
-Range = tuple[float, float]
-MIN_SIMULATION_HZ = (
-    1000.0  # EMG is made at so many samples a second at least, and then goes through the board's own low-pass
-)
-LEAD_IN_S, BITE_TIMES_S, BLINK_TIMES_S = (
-    6.0,
-    (-2.6, -2.1, -1.6),
-    (-4.4, -3.9, -3.4),
-)  # before the first row: a calm face, a triple blink, a triple bite
-_ELECTRODES_MM = {  # head frame, left ear; Park 2024 [B]: lower ear for blinks and vertical EOG, before the ear for the jaw and horizontal EOG
-    "lower": np.array([76.0, -30.0, 8.0]),
-    "front": np.array([70.0, 2.0, 28.0]),
-}
-_REFERENCE_MM = np.array([72.0, 0.0, -35.0])  # the mastoid of the same side
-
-
-@dataclass(frozen=True)
-class Effects:
-    """Sizes of all effects; the defaults are a perfect amplifier on a performer without a pulse.
-
-    rate_hz: samples a second of the board (Cyton 250, Ganglion 200 [A]; facial EMG wants 1,000 or more: van Boxtel 2001 [B]).
-    placement_mm: sd of where the electrodes stick [C]. anatomy: sd of the log of each muscle's strength, and of each channel's call on it [C].
-    reach: range of the power by which a muscle fades with distance; a dipole in a volume conductor fades by 2 to 3, mixed tissue less [C].
-    emg_uv: range of the masseter's rms at full contraction beneath an electrode (surface EMG reaches 1 to 3 mV over large muscles; behind an ear less [C]).
-    gamma: range of how rms grows with effort; near 1 for small muscles [C]. delay_s: range of how long force lags EMG; no value for faces was found, other
-        muscles have 20-80 ms [C]. rest_uv: range of noise at rest, 1-3 uV [B].
-    eog_uv_per_degree: 20 at the eye's own corners [B]; horizontal and vertical share at the ear: ranges (earEOG 2025: r = 0.81 and 0.28 [B], shares [C]).
-    blink_uv: range of a blink's bump at the lower ear [C]. jaw_uv: sd of the slow potential as the jaw moves the skin at the ear [C].
-    drift_uv: sd of the electrode's wander after 10 s; high_pass_hz: of the amplifier (0.05 [B]).
-    mains_uv: range; mains_hz. pulse_uv: of the carotid's pulse wave [C]. pops_per_min: electrode pops of up to 200 uV [C].
-    remount: sd of the log gain of each electrode since the network was trained (30 % [C]); used with a `mount` other than 0.
-    gaps_per_min: radio losses of 20 to 200 ms [C].
-    """
-
-    rate_hz: float = 1000.0
-    placement_mm: float = 0.0
-    anatomy: float = 0.0
-    reach: Range = (2.0, 2.0)
-    emg_uv: Range = (300.0, 300.0)
-    gamma: Range = (1.0, 1.0)
-    delay_s: Range = (0.04, 0.04)
-    rest_uv: Range = (0.0, 0.0)
-    eog_uv_per_degree: float = 20.0
-    eog_horizontal: Range = (0.4, 0.4)
-    eog_vertical: Range = (0.08, 0.08)
-    blink_uv: Range = (40.0, 40.0)
-    jaw_uv: float = 0.0
-    drift_uv: float = 0.0
-    high_pass_hz: float = 0.05
-    mains_uv: Range = (0.0, 0.0)
-    mains_hz: float = 50.0
-    pulse_uv: float = 0.0
-    pops_per_min: float = 0.0
-    remount: float = 0.3
-    gaps_per_min: float = 0.0
-
-
-PRESETS: dict[str, Effects] = {
-    "clean": Effects(),
-    "studio": Effects(
-        placement_mm=4.0,
-        anatomy=0.25,
-        reach=(1.5, 2.5),
-        emg_uv=(150.0, 500.0),
-        gamma=(0.8, 1.3),
-        delay_s=(0.02, 0.08),
-        rest_uv=(1.0, 3.0),
-        eog_horizontal=(0.3, 0.5),
-        eog_vertical=(0.05, 0.1),
-        blink_uv=(20.0, 60.0),
-        jaw_uv=20.0,
-        drift_uv=40.0,
-        mains_uv=(1.0, 8.0),
-        pulse_uv=2.0,
-        pops_per_min=0.2,
-    ),
-    "rough": Effects(
-        placement_mm=7.0,
-        anatomy=0.4,
-        reach=(1.5, 2.8),
-        emg_uv=(80.0, 400.0),
-        gamma=(0.7, 1.5),
-        delay_s=(0.02, 0.08),
-        rest_uv=(2.0, 5.0),
-        eog_horizontal=(0.2, 0.5),
-        eog_vertical=(0.03, 0.1),
-        blink_uv=(10.0, 50.0),
-        jaw_uv=40.0,
-        drift_uv=120.0,
-        mains_uv=(5.0, 40.0),
-        pulse_uv=4.0,
-        pops_per_min=2.0,
-        gaps_per_min=1.0,
-    ),
-}
-PRESETS["cyton"] = replace(PRESETS["studio"], rate_hz=250.0)
-
-
-@dataclass(frozen=True)
-class SimulatedPerformer:
-    """A person and how the electrodes sit, with what lasts as long as they do: `lead` (M, C) uV rms per unit of activation, `recruitment` (52, M), `gamma`
-    (M,), `delay_s`, per channel `eog` (C, 2) uV per degree to the left and down, `blink_uv`, `jaw_uv`, `rest_uv`, `mains_uv` (C,), `humps_hz` (M,)."""
-
-    lead: np.ndarray
-    recruitment: np.ndarray
-    gamma: np.ndarray
-    delay_s: float
-    eog: np.ndarray
-    blink_uv: np.ndarray
-    jaw_uv: np.ndarray
-    peaks_hz: np.ndarray
-    rest_uv: np.ndarray
-    mains_uv: np.ndarray
-
-
-def draw_performer(effects: Effects, seed: int, mount: int = 0, ear: str = "left") -> SimulatedPerformer:
-    """The `seed`th person; `mount` above 0: the electrodes were taken off and stuck on again."""
-    rng = np.random.default_rng([seed, 71])
-    positions = np.stack(list(_ELECTRODES_MM.values())) + rng.normal(0, 1, (2, 3)) * effects.placement_mm
-    reference = _REFERENCE_MM + rng.normal(0, 1, 3) * effects.placement_mm
-    side = np.array([1.0 if ear == "left" else -1.0, 1.0, 1.0])
-    strength = muscles.STRENGTHS * np.exp(effects.anatomy * rng.normal(0, 1, len(muscles.STRENGTHS)))
-    channel_recruitment = muscles.recruitment() * np.exp(
-        effects.anatomy * rng.normal(0, 1, (len(ARKIT), len(strength)))
-    )
-    muscle_positions = muscles.POSITIONS_MM + rng.normal(0, 3.0, muscles.POSITIONS_MM.shape) * (
-        effects.placement_mm > 0
-    )
-    reach, max_emg_uv = rng.uniform(*effects.reach), rng.uniform(*effects.emg_uv)
-    gamma = rng.uniform(*effects.gamma, len(strength))
-    delay, peaks_hz = (
-        rng.uniform(*effects.delay_s),
-        muscles.PEAKS_HZ * np.exp((effects.anatomy > 0) * rng.normal(0, 0.1, len(strength))),
-    )
-    eog_gain = (
-        np.array([rng.uniform(*effects.eog_horizontal), rng.uniform(*effects.eog_vertical)]) * effects.eog_uv_per_degree
-    )
-    electrode_sensitivity = rng.uniform(0.6, 1.0, (2, 2)) * np.array(
-        [[0.7, 1.0], [1.0, 0.6]]
-    )  # the lower electrode sees more of what is vertical
-    blink = rng.uniform(*effects.blink_uv) * np.array([1.0, rng.uniform(0.3, 0.7)])
-    jaw = effects.jaw_uv * rng.normal(0, 1, 2)
-    if mount:
-        remount_rng = np.random.default_rng([seed, 72, mount])
-        positions = positions + remount_rng.normal(0, 0.5 * max(effects.placement_mm, 2.0), positions.shape)
-        mount_gain = np.exp(effects.remount * remount_rng.normal(0, 1, 2))
-    else:
-        mount_gain = np.ones(2)
-    contact_rng = np.random.default_rng([seed, 74, mount])  # how well the skin was cleaned
-    rest, mains = contact_rng.uniform(*effects.rest_uv, 2), contact_rng.uniform(*effects.mains_uv, 2)
-    attenuation = (
-        _attenuation(np.linalg.norm(muscle_positions[:, None] - positions * side, axis=2), reach)
-        - _attenuation(np.linalg.norm(muscle_positions - reference * side, axis=1), reach)[:, None]
-    )
-    lead, eog = (
-        max_emg_uv * strength[:, None] * attenuation * mount_gain,
-        electrode_sensitivity * eog_gain * side[:2] * mount_gain[:, None],
-    )
-    return SimulatedPerformer(
-        lead, channel_recruitment, gamma, delay, eog, blink * mount_gain, jaw * mount_gain, peaks_hz, rest, mains
-    )
-
-
-def _attenuation(distance_mm: np.ndarray, power: float) -> np.ndarray:
-    return 1.0 / (1.0 + (distance_mm / 25.0) ** 2) ** (power / 2)
+MIN_SIMULATION_HZ = 1000.0  # internal rate of EMG at least, before the board's low-pass filter
+# Before the first row: a relaxed face, a triple blink, a triple bite.
+LEAD_IN_S, BITE_TIMES_S, BLINK_TIMES_S = 6.0, (-2.6, -2.1, -1.6), (-4.4, -3.9, -3.4)
+_EXPRESSION_COLUMNS = [k for k, c in enumerate(ARKIT) if not c.startswith("eyeLook")]
+_BLINK_COLUMNS = [ARKIT.index("eyeBlinkLeft"), ARKIT.index("eyeBlinkRight")]
+_JAW_COLUMN = ARKIT.index("jawOpen")
 
 
 def simulate(track: Track, effects: Effects, seed: int = 0, mount: int = 0, ear: str = "left") -> Take:
-    """A biosignal take (channels `lower`, `front`; uV) of the `seed`th simulated performer who performs `track`, on its clock; a calm face, three blinks and
-    three bites lie before its first row. Raises InnerfaceError for a track without any of the 52 channels."""
+    """Simulate a biosignal take of performer number `seed`, on the track's clock.
+
+    Parameters
+    ----------
+    track : weights
+    effects : sizes of the disturbances
+    seed, mount, ear : as for `draw_performer`
+
+    Returns
+    -------
+    a take with the channels `lower` and `front` in µV; a relaxed face, three blinks and three bites precede the track
+
+    Raises
+    ------
+    InnerfaceError
+        if the track has none of the 52 channels
+    """
     if not any(c in track.columns for c in ARKIT) or len(track.time) < 2:
-        raise InnerfaceError("only a weights take of at least two rows can be performed; give one")
+        raise InnerfaceError("electrodes are simulated from a weights take of at least two rows; give one")
     performer = draw_performer(effects, seed, mount, ear)
-    rng = np.random.default_rng(
-        [seed, mount, zlib.crc32(np.ascontiguousarray(track.values).tobytes())]
-    )  # another performance, another noise
+    noise_seed = zlib.crc32(np.ascontiguousarray(track.values).tobytes())  # other noise for another performance
+    rng = np.random.default_rng([seed, mount, noise_seed])
     internal_rate = effects.rate_hz * np.ceil(MIN_SIMULATION_HZ / effects.rate_hz)
     decimation = round(internal_rate / effects.rate_hz)
     t = -LEAD_IN_S + np.arange(int((track.duration + LEAD_IN_S) * internal_rate + 1e-6) + 1) / internal_rate
@@ -208,10 +63,9 @@ def simulate(track: Track, effects: Effects, seed: int = 0, mount: int = 0, ear:
         )
     )
     if decimation > 1:
-        values = lfilter(firwin(8 * decimation + 1, 0.8 / decimation), 1.0, values, axis=0)
-        values = np.concatenate(
-            [values[4 * decimation :], np.repeat(values[-1:], 4 * decimation, axis=0)]
-        )  # the board's filter, its delay taken out
+        values = np.asarray(lfilter(firwin(8 * decimation + 1, 0.8 / decimation), 1.0, values, axis=0))
+        delay = 4 * decimation  # of the board's filter
+        values = np.concatenate([values[delay:], np.repeat(values[-1:], delay, axis=0)])
     values = values[::decimation]
     time = float(track.time[0]) + t[::decimation]
     values += rng.normal(0, 1, values.shape) * performer.rest_uv
@@ -221,17 +75,17 @@ def simulate(track: Track, effects: Effects, seed: int = 0, mount: int = 0, ear:
     meta = {"unit": "uV", "rate_hz": f"{effects.rate_hz:g}", "simulated": "yes"}
     return Take(
         "simulated electrodes",
-        {TrackKind.BIOSIGNAL: Track(TrackKind.BIOSIGNAL, time, tuple(_ELECTRODES_MM), values, meta)},
+        {TrackKind.BIOSIGNAL: Track(TrackKind.BIOSIGNAL, time, tuple(ELECTRODES_MM), values, meta)},
     )
 
 
 def _performance_weights(track: Track, t: np.ndarray, delay_s: float, rate: float) -> dict[str, np.ndarray]:
-    """Weights (T, 52) at 200 Hz as they show ("now"), and as muscles are called upon, `delay_s` earlier ("ahead"); the calm and the gestures before them."""
+    """Weights (T, 52) at times t, with lead-in: as they show ("now") and `delay_s` earlier, as muscles act ("ahead")."""
     track_weights = np.nan_to_num(fill_gaps(track.time, track.select(ARKIT)))
     calm = track_weights[track_weights[:, _EXPRESSION_COLUMNS].sum(axis=1).argmin()]
     time = np.concatenate([[-LEAD_IN_S - 1, -1.0], track.time - track.time[0]])
     rows = np.concatenate([[calm, calm], track_weights])
-    out = {}
+    out: dict[str, np.ndarray] = {}
     for name, shift in (("now", 0.0), ("ahead", delay_s)):
         values = resample_linear(time, rows, t + shift)
         for blink_time in BLINK_TIMES_S:
@@ -242,20 +96,15 @@ def _performance_weights(track: Track, t: np.ndarray, delay_s: float, rate: floa
     return out
 
 
-_EXPRESSION_COLUMNS = [k for k, c in enumerate(ARKIT) if not c.startswith("eyeLook")]
-_BLINK_COLUMNS = [ARKIT.index("eyeBlinkLeft"), ARKIT.index("eyeBlinkRight")]
-_JAW_COLUMN = ARKIT.index("jawOpen")
-
-
 def _emg(
     t: np.ndarray, weights: np.ndarray, performer: SimulatedPerformer, rate: float, rng: np.random.Generator
 ) -> np.ndarray:
-    """(T, 2) uV: every muscle is noise of its own colour, the same at both electrodes, as loud as it works and as it is near."""
+    """EMG (T, 2) µV: coloured noise per muscle, the same at both electrodes, by its activation and distance."""
     speed = np.gradient(weights[:, _JAW_COLUMN]) * rate
     closing = gaussian_filter1d(np.clip(-speed, 0, None), 0.02 * rate) * 0.12
     bite = sum(np.exp(-(((t - at) / 0.08) ** 2)) for at in BITE_TIMES_S)
     effort = weights @ performer.recruitment
-    effort *= np.exp(0.15 * _slow_noise(len(t), 1.5, rate, rng))[:, None]  # nobody holds a contraction steadily
+    effort *= np.exp(0.15 * _slow_noise(len(t), 1.5, rate, rng))[:, None]  # contractions are never steady
     for k, name in enumerate(muscles.NAMES):
         if name.rpartition("_")[0] in muscles.JAW_CLOSERS:
             effort[:, k] += closing + bite
@@ -271,7 +120,10 @@ def _emg(
 
 
 def _coloured_noise(count: int, peak_hz: float, level_uv: float, rate: float, rng: np.random.Generator) -> np.ndarray:
-    """Noise (count,) of rms 1 between 20 and 450 Hz, strongest near `hump_hz`; of faint (far) muscles the tissue has taken the high frequencies."""
+    """Noise (count,) of rms 1 between 20 and 450 Hz, with most power near `peak_hz`.
+
+    Tissue attenuates the high frequencies of distant muscles, which have a low level.
+    """
     top = min(450.0 if level_uv > 20 else 250.0 if level_uv > 5 else 160.0, 0.45 * rate)
     white = rng.normal(0, 1, count)
     band = sosfilt(butter(2, [20.0, top], btype="band", fs=rate, output="sos"), white)
@@ -281,7 +133,7 @@ def _coloured_noise(count: int, peak_hz: float, level_uv: float, rate: float, rn
 
 
 def _eog(weights: np.ndarray, performer: SimulatedPerformer) -> np.ndarray:
-    """(T, 2) uV: the eyes' dipoles turn with the gaze, the lids slide over them, and the jaw moves the skin."""
+    """EOG (T, 2) µV: the eyes' dipoles rotate, eyelids slide over them, and the jaw moves the skin."""
     yaw, pitch = gaze(weights)
     degrees = np.degrees(np.stack([yaw.mean(axis=1), pitch.mean(axis=1)], axis=1))
     return (
@@ -294,7 +146,7 @@ def _eog(weights: np.ndarray, performer: SimulatedPerformer) -> np.ndarray:
 def _disturbances(
     t: np.ndarray, effects: Effects, performer: SimulatedPerformer, rate: float, rng: np.random.Generator
 ) -> np.ndarray:
-    """(T, 2) uV: wander, mains, pulse and pops."""
+    """Drift, mains, pulse and electrode pops (T, 2) µV."""
     n = len(t)
     out = np.zeros((n, 2))
     if effects.drift_uv:
@@ -325,7 +177,7 @@ def _disturbances(
 
 
 def _slow_noise(count: int, hz: float, rate: float, rng: np.random.Generator) -> np.ndarray:
-    """Noise (count,) of sd 1 below `hz`."""
+    """Noise (count,) of standard deviation 1 below `hz`."""
     step = max(int(rate / (8 * hz)), 1)
     coarse = rng.normal(0, 1, count // step + 64)
     smooth = sosfiltfilt(butter(2, hz, fs=rate / step, output="sos"), coarse)[16:]

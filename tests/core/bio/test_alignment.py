@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from innerface.core.bio.alignment import align, invert
 from innerface.core.bio.signal import BioSignal, to_uniform_rate
-from innerface.core.bio.simulation.simulate import BLINK_TIMES_S, PRESETS, simulate
+from innerface.core.bio.simulation.effects import PRESETS
+from innerface.core.bio.simulation.simulate import BLINK_TIMES_S, simulate
 from innerface.core.errors import InnerfaceError
 from innerface.core.face.channels import ARKIT
 from innerface.core.face.face_model import load_bundled
@@ -102,10 +103,10 @@ def test_without_eyes_muscles_tell_the_place_to_a_tenth_of_a_second_and_say_that
     assert found.method == "muscles" and abs(found.offset_s - 20.0) < 0.15 and found.confidence <= 0.5
 
 
-def test_a_few_seconds_are_refused_in_words():
+def test_a_few_seconds_are_refused():
     track = performed("posed", 20, 1)
     points = filmed(track)
-    with pytest.raises(InnerfaceError, match="longer takes"):
+    with pytest.raises(InnerfaceError, match="longer ones"):
         align(
             worn(track, "studio", 1),
             Track(points.kind, points.time[:200], points.columns, points.values[:200], points.meta),

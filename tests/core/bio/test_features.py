@@ -56,7 +56,7 @@ def test_power_does_not_depend_on_the_boards_rate():
 
 
 def test_a_slow_board_is_refused_by_a_network_that_listens_higher():
-    with pytest.raises(InnerfaceError, match="record at 1000 or more"):
+    with pytest.raises(InnerfaceError, match="record at 1000 Hz or more"):
         features.FeatureExtractor(2, 250, 50, 450.0)
 
 

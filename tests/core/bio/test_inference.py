@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from innerface.core.bio import channels, inference, network, session
 from innerface.core.bio.signal import bio_track, to_uniform_rate
-from innerface.core.bio.simulation.simulate import PRESETS, simulate
+from innerface.core.bio.simulation.effects import PRESETS
+from innerface.core.bio.simulation.simulate import simulate
 from innerface.core.errors import InnerfaceError
 from innerface.core.face.channels import ARKIT
 from innerface.core.face.face_model import load_bundled
@@ -96,7 +97,7 @@ def test_a_network_of_another_kind_or_damaged_is_refused_in_one_line(tmp_path, n
         network.load(network.SHIPPED.with_name("imu.onnx"))
     broken = tmp_path / "b.onnx"
     broken.write_bytes(network.SHIPPED.read_bytes()[:5000])
-    with pytest.raises(InnerfaceError, match="is not a network"):
+    with pytest.raises(InnerfaceError, match="not a network that"):
         network.load(broken)
     with pytest.raises(InnerfaceError):
         network.load(tmp_path / "none.onnx")
@@ -111,7 +112,7 @@ def test_a_card_with_wrong_sizes_is_refused(tmp_path):
         if entry.key == "rest":
             entry.value = json.dumps([1.0, 2.0])
     onnx.save(model, str(path))
-    with pytest.raises(InnerfaceError, match="card is damaged"):
+    with pytest.raises(InnerfaceError, match="damaged metadata"):
         network.load(path)
 
 
@@ -123,7 +124,7 @@ def test_electrodes_are_matched_by_name_and_else_in_their_order_with_a_note(net,
     np.testing.assert_allclose(swapped.tracks["landmarks"].values, own.tracks["landmarks"].values)
     named = inference.infer(changed(take, columns=("exg1", "exg2")), net)
     np.testing.assert_allclose(named.tracks["landmarks"].values, own.tracks["landmarks"].values)
-    assert any("taken in that order" in note for note in named.notes)
+    assert any("used in that order" in note for note in named.notes)
 
 
 def test_one_electrode_where_two_are_needed_is_refused(net, take):
@@ -134,12 +135,12 @@ def test_one_electrode_where_two_are_needed_is_refused(net, take):
 
 
 @pytest.mark.parametrize(
-    ("hurt", "words"),
+    ("damage", "text"),
     [
-        (lambda v: np.stack([v[:, 0], np.zeros(len(v))], axis=1), "front: it is flat"),
+        (lambda v: np.stack([v[:, 0], np.zeros(len(v))], axis=1), "front: no signal"),
         (
             lambda v: np.stack([np.clip(v[:, 0] * 500, -1000, 1000), v[:, 1]], axis=1),
-            "lower: it stands at the amplifier's end",
+            "lower: saturated",
         ),
         (
             lambda v: (
@@ -150,14 +151,14 @@ def test_one_electrode_where_two_are_needed_is_refused(net, take):
         ),
     ],
 )
-def test_bad_electrodes_are_refused_by_name(net, take, hurt, words):
-    with pytest.raises(InnerfaceError, match=words):
-        inference.infer(changed(take, hurt), net)
+def test_bad_electrodes_are_refused_by_name(net, take, damage, text):
+    with pytest.raises(InnerfaceError, match=text):
+        inference.infer(changed(take, damage), net)
 
 
 def test_a_slow_board_is_refused_with_what_the_network_needs(net):
     slow = simulate(TRACK, PRESETS["cyton"], 0)
-    with pytest.raises(InnerfaceError, match="record at 1000 or more, or train on a take like this one"):
+    with pytest.raises(InnerfaceError, match="record at 1000 Hz or more, or train on a take like this one"):
         inference.infer(slow, net)
 
 

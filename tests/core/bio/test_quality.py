@@ -1,4 +1,4 @@
-"""Electrodes that cannot be believed are told apart, in words."""
+"""Faults of electrodes are named."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ from innerface.core.errors import InnerfaceError
 RATE = 500.0
 
 
-def good(seconds=20.0, seed=0):
+def clean_signal(seconds=20.0, seed=0):
     rng = np.random.default_rng(seed)
     n = int(seconds * RATE)
     slow = rng.normal(0, 1, (n, 2)).cumsum(axis=0) * 0.1
@@ -17,22 +17,22 @@ def good(seconds=20.0, seed=0):
     return slow + rng.normal(0, 2, (n, 2)) * burst[:, None] + 3 * np.sin(2 * np.pi * 50 * np.arange(n) / RATE)[:, None]
 
 
-def judged(values):
+def bio_signal(values):
     return BioSignal(0.0, RATE, ("lower", "front"), values, np.zeros(values.shape, bool))
 
 
-def test_sound_electrodes_are_let_through():
-    assert quality.check_usable(judged(good())) == []
-    report = quality.assess_electrodes(judged(good()))
+def test_clean_electrodes_have_no_fault():
+    assert quality.check_usable(bio_signal(clean_signal())) == []
+    report = quality.assess_electrodes(bio_signal(clean_signal()))
     assert all(e.fault == "" for e in report)
     assert 1.0 < report[0].rest_uv < 3.0 and report[0].peak_uv > 10 and 1.5 < report[0].mains_uv < 4.0
 
 
 @pytest.mark.parametrize(
-    ("hurt", "word"),
+    ("damage", "text"),
     [
-        (lambda v: np.full_like(v, 7.0), "flat"),
-        (lambda v: np.clip(v * 400, -900, 900), "amplifier's end"),
+        (lambda v: np.full_like(v, 7.0), "no signal"),
+        (lambda v: np.clip(v * 400, -900, 900), "saturated"),
         (
             lambda v: (
                 500 * np.sin(2 * np.pi * 50 * np.arange(len(v)) / RATE) + np.random.default_rng(5).normal(0, 1, len(v))
@@ -42,29 +42,29 @@ def test_sound_electrodes_are_let_through():
         (lambda v: np.random.default_rng(6).normal(0, 8000, len(v)).cumsum() * 0.1, "off the skin"),
     ],
 )
-def test_flat_saturated_humming_and_floating_electrodes_are_refused_by_name(hurt, word):
-    values = good()
-    values[:, 1] = hurt(values[:, 1])
-    with pytest.raises(InnerfaceError, match=f"electrode front.*{word}"):
-        quality.check_usable(judged(values))
+def test_a_faulty_electrode_is_an_error_that_names_it_and_the_fault(damage, text):
+    values = clean_signal()
+    values[:, 1] = damage(values[:, 1])
+    with pytest.raises(InnerfaceError, match=f"electrode front.*{text}"):
+        quality.check_usable(bio_signal(values))
 
 
-def test_an_electrode_that_comes_off_for_a_while_is_told_and_not_refused():
-    values = good(40)
+def test_an_electrode_that_comes_off_for_a_while_gives_a_note():
+    values = clean_signal(40)
     values[5000:8000, 0] = 0.0
-    notes = quality.check_usable(judged(values))
+    notes = quality.check_usable(bio_signal(values))
     assert len(notes) == 1 and "lower is flat for 15%" in notes[0]
 
 
-def test_missing_samples_are_told():
+def test_missing_samples_are_an_error():
     missing = np.zeros((10_000, 2), bool)
     missing[:6000, 0] = True
     with pytest.raises(InnerfaceError, match="60% of its samples are missing"):
-        quality.check_usable(BioSignal(0.0, RATE, ("lower", "front"), good(), missing))
+        quality.check_usable(BioSignal(0.0, RATE, ("lower", "front"), clean_signal(), missing))
 
 
-def test_real_muscles_are_heard_and_not_refused(data):
-    """CC BY 4.0 recordings of the chin, 250 Hz, 12-bit ADC (shared/data/README.md). Counts are taken for uV: only shapes matter here."""
+def test_real_speech_has_more_power_than_silence(data):
+    """CC BY 4.0 recordings of the chin, 250 Hz, 12-bit ADC (shared/data/README.md). ADC counts stand for µV: only ratios matter here."""
     with np.load(data / "emg_somach_ccby4.npz") as kept:
         adc, offset, label, phase = kept["adc"], kept["offset"], kept["label"], kept["phase"]
     from innerface.core.bio import features

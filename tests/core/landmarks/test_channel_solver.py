@@ -42,7 +42,7 @@ def test_weights_stay_within_0_and_1_whatever_the_points():
 def test_live_is_the_recording_less_its_look_ahead():
     track = camera.landmarks_from_weights(pose_sequence(12, 2), load_bundled())
     p = points.points_of(track)
-    rest = channel_solver.find_calm_face(p)
+    rest = channel_solver.find_neutral_face(p)
     live, whole = channel_solver.ChannelSolver(MODEL, rest), channel_solver.ChannelSolver(MODEL, rest).process(p)
     own = np.array([live.push(row) for row in p])
     assert np.abs(own - whole).mean() < 0.02
@@ -50,7 +50,7 @@ def test_live_is_the_recording_less_its_look_ahead():
 
 def test_a_live_frame_satisfies_the_conditions_of_its_minimum():
     p = points.points_of(camera.landmarks_from_weights(pose_sequence(12, 3), load_bundled()))
-    live = channel_solver.ChannelSolver(MODEL, channel_solver.find_calm_face(p))
+    live = channel_solver.ChannelSolver(MODEL, channel_solver.find_neutral_face(p))
     before = live.push(p[100])
     w = live.push(p[101])
     slope = (

@@ -8,7 +8,8 @@ torch = pytest.importorskip("torch", reason="run by `build.py test --train`")
 
 from innerface.core.bio import features, inference, network, segments  # noqa: E402
 from innerface.core.bio.signal import bio_track, to_uniform_rate  # noqa: E402
-from innerface.core.bio.simulation.simulate import PRESETS, simulate  # noqa: E402
+from innerface.core.bio.simulation.effects import PRESETS  # noqa: E402
+from innerface.core.bio.simulation.simulate import simulate  # noqa: E402
 from innerface.core.errors import InnerfaceError  # noqa: E402
 from innerface.core.face.face_model import load_bundled  # noqa: E402
 from innerface.core.landmarks import metrics  # noqa: E402

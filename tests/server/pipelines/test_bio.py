@@ -5,7 +5,8 @@ import asyncio
 import numpy as np
 import pytest
 from innerface.core import formats
-from innerface.core.bio.simulation.simulate import PRESETS, simulate
+from innerface.core.bio.simulation.effects import PRESETS
+from innerface.core.bio.simulation.simulate import simulate
 from innerface.core.errors import InnerfaceError
 from innerface.core.face.channels import ARKIT, OUTPUT_CHANNELS
 from innerface.core.face.face_model import load_bundled

@@ -5,6 +5,8 @@ import pytest
 from innerface.core.bio import features, filters, quality, segments
 from innerface.core.bio.signal import bio_track, to_uniform_rate
 from innerface.core.bio.simulation import muscles, simulate
+from innerface.core.bio.simulation.effects import PRESETS
+from innerface.core.bio.simulation.performer import draw_performer
 from innerface.core.errors import InnerfaceError
 from innerface.core.face.channels import ARKIT
 from innerface.core.landmarks.camera import gaze
@@ -12,7 +14,7 @@ from innerface.core.performance.pose_sequence import pose_sequence
 from innerface.core.take import Track
 
 TRACK = pose_sequence(60, 1)
-CLEAN, STUDIO = simulate.PRESETS["clean"], simulate.PRESETS["studio"]
+CLEAN, STUDIO = PRESETS["clean"], PRESETS["studio"]
 
 
 def signal_of(track=TRACK, effects=STUDIO, seed=1, **more):
@@ -34,9 +36,9 @@ def test_rows_lie_on_the_performances_clock_with_gestures_before_it():
     assert bio.meta["simulated"] == "yes"
 
 
-@pytest.mark.parametrize("preset", sorted(simulate.PRESETS))
+@pytest.mark.parametrize("preset", sorted(PRESETS))
 def test_every_preset_passes_for_electrodes_on_skin(preset):
-    effects = simulate.PRESETS[preset]
+    effects = PRESETS[preset]
     signal = signal_of(effects=effects)
     assert signal.rate == effects.rate_hz
     if preset != "clean":
@@ -47,7 +49,7 @@ def test_every_preset_passes_for_electrodes_on_skin(preset):
 @pytest.mark.parametrize("seed", range(5))
 def test_strong_hum_on_worn_electrodes_is_not_taken_for_no_skin(seed):
     short = Track(TRACK.kind, TRACK.time[:900], TRACK.columns, TRACK.values[:900])
-    assert all(e.fault == "" for e in quality.assess_electrodes(signal_of(short, simulate.PRESETS["rough"], seed)))
+    assert all(e.fault == "" for e in quality.assess_electrodes(signal_of(short, PRESETS["rough"], seed)))
 
 
 def test_a_smile_is_louder_before_the_ear_than_a_calm_face_and_leads_the_motion():
@@ -93,7 +95,7 @@ def test_glances_are_in_the_slow_band_as_well_as_an_ear_hears_them():
 
 
 def test_electrodes_stuck_on_again_hear_the_same_face_otherwise():
-    a, b = (simulate.draw_performer(STUDIO, 3, mount) for mount in (0, 1))
+    a, b = (draw_performer(STUDIO, 3, mount) for mount in (0, 1))
     assert np.abs(np.log(np.abs(b.lead[:5].max(axis=0)) / np.abs(a.lead[:5].max(axis=0)))).max() > 0.02
     np.testing.assert_array_equal(a.recruitment, b.recruitment)
 
