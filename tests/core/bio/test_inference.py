@@ -171,4 +171,4 @@ def test_lost_samples_are_bridged_and_told(net, take):
     )
     done = inference.infer(holed, net)
     assert np.isfinite(done.tracks["landmarks"].values).all()
-    assert any("no electrode at all" in note for note in done.notes)
+    assert any("no electrode signal" in note for note in done.notes)

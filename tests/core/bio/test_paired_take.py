@@ -8,7 +8,7 @@ from innerface.core.bio.simulation.simulate import simulate
 from innerface.core.errors import InnerfaceError
 from innerface.core.face.face_model import load_bundled
 from innerface.core.landmarks import points
-from innerface.core.landlandmarks.camera import landmarks_from_weights
+from innerface.core.landmarks.camera import landmarks_from_weights
 from innerface.core.performance.pose_sequence import pose_sequence
 from innerface.core.take import Take, Track
 
