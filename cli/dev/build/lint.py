@@ -16,4 +16,4 @@ def main(arguments: list[str]) -> None:
     run_module("ruff", "check", ".")
     run_module("ruff", "format", "--check", ".")
     run_module("pyright", "--pythonpath", sys.executable)
-    run(Path(sysconfig.get_path("scripts")) / "lint-imports")
+    run(Path(sysconfig.get_path("scripts")) / "lint-imports", "--no-cache")
