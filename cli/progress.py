@@ -8,58 +8,69 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from tempfile import TemporaryFile
+from typing import IO, Any, cast
 
-_WIDTH = 28
+from tqdm import tqdm
+
+tqdm.monitor_interval = 0  # no thread beside Blender's
+
+
+class _CurrentStderr:
+    """Whatever `sys.stderr` is when a bar is drawn: `filter_display_errors` exchanges it meanwhile."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(sys.stderr, name)
 
 
 class ProgressBar:
-    """A bar that is redrawn in place on a terminal, and written as one line per step elsewhere."""
+    """A bar on a terminal, and elsewhere nothing until the step is done; then a line with its seconds."""
 
     def __init__(self, label: str) -> None:
-        self.label, self.started, self.last_drawn = label, time.monotonic(), 0.0
-        self.is_terminal = sys.stderr.isatty()
+        self.label, self.started = label, time.monotonic()
+        self._bar = tqdm(
+            total=1.0,
+            desc=f"  {label:<24}",
+            bar_format="{desc} {bar:28} {percentage:3.0f}%",
+            file=cast("IO[str]", _CurrentStderr()),
+            disable=None,  # where stderr is no terminal
+            leave=False,
+        )
 
     def __call__(self, share: float) -> None:
         """Show how much is done, 0..1."""
-        now = time.monotonic()
-        if self.is_terminal and (now - self.last_drawn > 0.1 or share >= 1):
-            self.last_drawn = now
-            filled = int(_WIDTH * min(share, 1.0))
-            sys.stderr.write(f"\r  {self.label:<24} {'█' * filled}{'·' * (_WIDTH - filled)} {share:4.0%}")
-            sys.stderr.flush()
+        self._bar.update(min(share, 1.0) - self._bar.n)
+
+    def clear(self) -> None:
+        """Take the bar away."""
+        self._bar.close()
 
     def finish(self) -> None:
-        """Close the bar."""
-        seconds = time.monotonic() - self.started
-        if self.is_terminal:
-            sys.stderr.write(f"\r  {self.label:<24} {'█' * _WIDTH} {seconds:5.1f} s\n")
-        else:
-            sys.stderr.write(f"  {self.label:<24} {seconds:5.1f} s\n")
+        """Put the line in the bar's place."""
+        self.clear()
+        sys.stderr.write(f"  {self.label:<24} {time.monotonic() - self.started:5.1f} s\n")
         sys.stderr.flush()
 
 
 @contextmanager
 def step(label: str) -> Iterator[ProgressBar]:
-    """One step of long work: a bar that closes when the step ends, and goes when it fails."""
+    """One step of long work: a bar that finishes when the step ends, and disappears when it fails."""
     bar = ProgressBar(label)
-    bar(0.0)
     try:
         yield bar
     except BaseException:
-        if bar.is_terminal:
-            sys.stderr.write("\r" + " " * 70 + "\r")
+        bar.clear()
         raise
     bar.finish()
 
 
 class SequentialProgress:
-    """Bars one after the other, for work that calls back how far which part of it is. Use as a context."""
+    """Bars one after the other, for work that reports how far which of its steps is. Use as a context."""
 
     def __init__(self) -> None:
         self.bar: ProgressBar | None = None
 
     def __call__(self, label: str) -> Callable[[float], None]:
-        """A callback (0..1) for the part so called; the part before it is done when this one is first heard of."""
+        """A callback (0..1) for the step of that label; its first call finishes the step before it."""
 
         def update(share: float) -> None:
             if self.bar is None or self.bar.label != label:
@@ -74,13 +85,16 @@ class SequentialProgress:
         return self
 
     def __exit__(self, error_type: object, *_: object) -> None:
-        if self.bar is not None and error_type is None:
-            self.bar.finish()
+        if self.bar is not None:
+            if error_type is None:
+                self.bar.finish()
+            else:
+                self.bar.clear()
 
 
 @contextmanager
 def suppress_stdout() -> Iterator[None]:
-    """Send what Blender's savers and exporters print on stdout, natively or from Python, to nowhere: JSON output stays clean."""
+    """Discard what Blender's savers and exporters print on stdout, natively or from Python: JSON output stays clean."""
     sys.stdout.flush()
     saved = os.dup(1)
     sink = os.open(os.devnull, os.O_WRONLY)
@@ -97,7 +111,7 @@ def suppress_stdout() -> Iterator[None]:
 
 @contextmanager
 def filter_display_errors() -> Iterator[None]:
-    """Drop the lines by which a renderer says on stderr that there is no screen; what else it says comes when it is done."""
+    """Drop the lines in which a renderer reports on stderr that there is no screen; all others follow when it is done."""
     sys.stderr.flush()
     saved = os.dup(2)
     with TemporaryFile() as captured, open(saved, "w", encoding="utf-8", errors="replace", buffering=1) as terminal:

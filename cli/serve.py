@@ -116,14 +116,10 @@ def _loss_policies(texts: list[str]) -> dict[str, str]:
 
 def config_folder() -> Path:
     """Where what is remembered of devices and permissions lies."""
+    from platformdirs import user_config_path
+
     base = os.environ.get("INNERFACE_CONFIG")
-    if base:
-        return Path(base)
-    if sys.platform == "win32":
-        return Path(os.environ.get("APPDATA", Path.home())) / "Innerface"
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Application Support" / "Innerface"
-    return Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "innerface"
+    return Path(base) if base else user_config_path("innerface", appauthor=False, roaming=True)
 
 
 async def _serve(options: argparse.Namespace, sources: list[Any], sinks: list[Any], config: Path) -> dict[str, Any]:
