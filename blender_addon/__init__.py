@@ -10,13 +10,24 @@ _commands: list[Any] = []
 
 def _parts() -> tuple[Any, ...]:
     """What is registered, in this order."""
+    from .animation import bake
     from .live import autosave_guard, handlers
     from .operators import animation, files, hybrid, import_takes, live, mapping, takes
-    from .properties import settings
+    from .properties import registration
     from .ui import face_panels, hybrid_panel, live_panels, occlusion_bars
 
     operators = files, import_takes, animation, mapping, live, takes, hybrid
-    return settings, *operators, autosave_guard, face_panels, hybrid_panel, live_panels, occlusion_bars, handlers
+    return (
+        registration,
+        bake,
+        *operators,
+        autosave_guard,
+        face_panels,
+        hybrid_panel,
+        live_panels,
+        occlusion_bars,
+        handlers,
+    )
 
 
 def register(command: Callable[[list[str]], int] | None = None) -> None:

@@ -20,9 +20,9 @@ def load_bpy() -> Any:
                 "keying needs Blender: pip install 'innerface[blender]', or run inside Blender with 'blender -c innerface ...'"
             ) from None
         raise InnerfaceError(f"Blender's library does not load ({error}); install the missing system library") from None
-    from ..blender_addon.properties import settings
+    from ..blender_addon.properties.registration import register_data
 
-    settings.register_data()  # characters may hold a mapping of their own
+    register_data()  # characters may hold a mapping of their own
     return bpy
 
 

@@ -18,6 +18,7 @@ from ...core.pipeline import PerformerSettings, SolvedWeights
 from ...core.take import Take, Track, TrackKind
 from .. import compat
 from ..character.face import Face, faces
+from ..properties import bake_options as option_properties
 from . import baked_keys
 from .keying import ALL_CHANNELS, CLOCK, START, KeyingOptions, KeyingResult, key_track, play, scene_rate
 
@@ -394,3 +395,13 @@ def unobserved_tracks(face: Face) -> list[Any]:
         for t in data.nla_tracks
         if any(s.action is not None and s.action.get(PART) == UNOBSERVED for s in t.strips)
     ]
+
+
+def register() -> None:
+    """Bake again whenever an option of an action was changed."""
+    option_properties.change_listeners.append(on_option_changed)
+
+
+def unregister() -> None:
+    """Undo `register`."""
+    option_properties.change_listeners.remove(on_option_changed)

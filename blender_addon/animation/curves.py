@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import bpy
 import numpy as np
 
 from ...core.animation import bezier
@@ -17,11 +16,6 @@ _ENUM_FIELDS = ("interpolation", "easing", "handle_left_type", "handle_right_typ
 _EASING_FIELDS = ("amplitude", "back", "period")
 
 KeyArrays = dict[str, np.ndarray]  # aspects of K keys: places (K, 2), the others (K,)
-
-
-def shape_key_path(name: str) -> str:
-    """Data path of a shape key's value on its Key datablock, with quotes and backslashes escaped."""
-    return f'key_blocks["{bpy.utils.escape_identifier(name)}"].value'
 
 
 def write_curve(

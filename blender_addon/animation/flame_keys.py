@@ -16,9 +16,8 @@ from ...core.take import Take, Track, TrackKind
 from ...core.take.resample import fill_gaps
 from ..character.face import Face
 from ..character.flame_face import BONES, JOINT_DIRS_PROP, MODEL_SHA_PROP, eulers_from_matrices, flame_source_of
-from ..character.lanes import CurveSet
+from ..character.lanes import CurveSet, shape_key_path
 from ..character.turns import continuous_quaternions
-from .curves import shape_key_path
 
 # What of a take's parts a bone is of; expressions are of all of them.
 _BONE_CHANNELS = {

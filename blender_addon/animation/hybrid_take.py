@@ -11,7 +11,7 @@ import bpy
 
 from ...core.errors import InnerfaceError
 from ...core.take import TrackKind
-from ..operators.import_takes import performer
+from ..properties.preferences import performer_settings
 from . import bake
 from .keying import START, scene_rate
 
@@ -206,6 +206,6 @@ def hybrid_request(action: Any) -> HybridRequest:
         helper_path(action),
         active_occlusions(action),
         helper_start_s,
-        performer(),
+        performer_settings(),
         take_duration(action) / _EXPECTED_SPEED_X,
     )

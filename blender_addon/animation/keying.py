@@ -18,14 +18,15 @@ from ...core.take import Track, TrackKind
 from ...core.take.resample import frame_times, resample_linear
 from .. import compat
 from ..character import drivers
-from ..character.face import Face, FaceMesh, check_editable
+from ..character.face import Face
+from ..character.face_mesh import FaceMesh, check_editable
+from ..character.heads import HEAD_MARK
 from ..character.lanes import CurveSet, face_curves
 from ..character.turns import store_rest
 from . import baked_keys, curves
 
 SLIDER_LIMIT = 10.0  # Blender's own limit for shape-key sliders
 MAX_FRAME = 1_048_574  # and for frame numbers
-HEAD_MARK = "innerface_head"  # on the bundled head's Key: its sliders are ours to widen
 # In actions: the frame of the take's first row, its own time there, and what the take is called.
 START, CLOCK, NAME = "innerface_start", "innerface_clock", "innerface_name"
 _MAX_CORRECTIONS = 6  # rounds in which a curve beside a replaced stretch is brought back to what it was

@@ -8,8 +8,7 @@ import bpy
 import numpy as np
 
 from ...core.face.head import Head, load
-from ..animation.keying import HEAD_MARK
-from .heads import add_rig, add_shapes, neck_weights, skin_to_bones, to_blender
+from .heads import HEAD_MARK, add_rig, add_shapes, neck_weights, skin_to_bones, to_blender
 
 HEAD_NAME = "Innerface Head"
 RIG_NAME = "Innerface Rig"

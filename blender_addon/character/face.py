@@ -1,55 +1,22 @@
-"""A face is a set: every mesh under one rig whose shape keys answer to channels, the bones that do, and what turns the head."""
+"""A face: all meshes under one rig whose shape keys answer to channels, the bones that do, and what turns the head."""
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 from ...core.errors import InnerfaceError
-from ...core.face import bones
-from ...core.face.channels import ARKIT
-from ...core.face.mapping import Mapping, Target
-from ...core.face.naming.matching import Match, match
+from ...core.face.mapping import Mapping
+from ...core.face.naming.matching import match
+from .face_mesh import FaceMesh, parents, rig_of, root_object_of
+from .mapping import automatic_mapping, built_in_mapping, mapped_key_names, mapping_rows, stored_targets
 from .turns import DrivenTransform, driven_transform
 
 MIN_CHANNELS = 3  # a set of meshes that answers to fewer is no face: a lone "Smile" on a hand is chance
-BONES_PROP = (
-    "innerface_bones"  # on a rig whose jaw and eye bones move what its shape keys leave alone, though they are one mesh
-)
-BUILT_IN_MAPPING_PROP = "innerface_learned"  # on a rig: the mapping of a face whose names say nothing (JSON: its name, then rows of channel, kind, name, axis, gain)
 HEAD_BONE_PROP = "innerface_head_bone"  # on a rig: the bone that turns the head, where its name does not say so
 _HEAD_BONE_PATTERN = re.compile(r"^(.*[:_.])?(cc_base_|def-|org-|j_bip_c_)?head$", re.IGNORECASE)
-
-
-@dataclass
-class FaceMesh:
-    """One mesh of a face: its object and how the names of its keys answer to channels by themselves."""
-
-    object: Any
-    match: Match
-
-    @property
-    def key(self) -> Any:
-        """The Key datablock that carries the shape keys' values."""
-        return self.object.data.shape_keys
-
-
-def check_editable(mesh: FaceMesh) -> None:
-    """Raises InnerfaceError for a mesh whose shape keys another file owns."""
-    library = mesh.key.library or mesh.object.data.library
-    if library is None:
-        return
-    if mesh.object.override_library is not None:
-        raise InnerfaceError(
-            f"object '{mesh.object.name}' is an override, but its mesh is linked from {library.filepath}; make an override of the mesh, too, or make it local"
-        )
-    raise InnerfaceError(
-        f"object '{mesh.object.name}' is linked from {library.filepath}; make it local or a library override"
-    )
 
 
 @dataclass
@@ -93,21 +60,6 @@ class Face:
         return list(self.mapping.unmatched_channels)
 
 
-def rig_of(obj: Any) -> Any:
-    """The armature that deforms or carries `obj`, or None."""
-    for modifier in obj.modifiers:
-        if modifier.type == "ARMATURE" and modifier.object is not None:
-            return modifier.object
-    return next((parent for parent in parents(obj) if parent.type == "ARMATURE"), None)
-
-
-def parents(obj: Any) -> Iterator[Any]:
-    """The objects above one, the nearest first."""
-    while obj.parent is not None:
-        obj = obj.parent
-        yield obj
-
-
 def find_head_bone(rig: Any) -> str | None:
     """The bone that turns the head, by its name."""
     if rig is None or rig.type != "ARMATURE":
@@ -126,8 +78,8 @@ def _face_mesh(obj: Any) -> FaceMesh | None:
     name_match, root_object = match(names), root_object_of(obj)
     if (
         not name_match.targets
-        and not _key_names(built_in_mapping(root_object)) & set(names)
-        and not {row.to for row in _mapping_rows(root_object) if row.kind == "key"} & set(names)
+        and not mapped_key_names(built_in_mapping(root_object)) & set(names)
+        and not {row.to for row in mapping_rows(root_object) if row.kind == "key"} & set(names)
     ):
         return None
     return FaceMesh(obj, name_match)
@@ -146,15 +98,10 @@ def _group_by_root(objects: Sequence[Any]) -> dict[Any, list[FaceMesh]]:
     return {
         k: v
         for k, v in groups.items()
-        if len(_mapping_rows(k))
+        if len(mapping_rows(k))
         or built_in_mapping(k) is not None
         or len({c for m in v for c, _, _ in m.match.targets}) >= MIN_CHANNELS
     }
-
-
-def root_object_of(obj: Any) -> Any:
-    """What holds the face together that `obj` belongs to: the rig, else the parent, else the object itself."""
-    return rig_of(obj) or obj.parent or obj
 
 
 def find_face(objects: Sequence[Any], where: str = "the scene") -> Face:
@@ -223,75 +170,6 @@ def face_or_none(context: Any) -> Face | None:
         return active_face(context)
     except InnerfaceError:
         return None
-
-
-def stored_targets(root_object: Any) -> tuple[Target, ...]:
-    """The rows that the user keeps on what holds a face; empty where the names decide."""
-    return tuple(row.target() for row in _mapping_rows(root_object) if row.channel in ARKIT and row.to)
-
-
-def _mapping_rows(root_object: Any) -> Any:
-    return getattr(getattr(root_object, "innerface", None), "targets", ())
-
-
-def built_in_mapping(root_object: Any) -> Mapping | None:
-    """The mapping that a face was made with, where it is one whose names say nothing."""
-    text = root_object.get(BUILT_IN_MAPPING_PROP)
-    return _parse_mapping(text) if isinstance(text, str) else None
-
-
-@lru_cache(maxsize=8)
-def _parse_mapping(text: str) -> Mapping:
-    name, *rows = json.loads(text)
-    return Mapping(name, tuple(Target(*row) for row in rows))
-
-
-def _key_names(mapping: Mapping | None) -> set[str]:
-    return set() if mapping is None else {name for kind, name, _ in mapping.destinations if kind == "key"}
-
-
-def automatic_mapping(meshes: Sequence[FaceMesh], rig: Any, objects: Sequence[Any]) -> Mapping:
-    """The mapping that names yield: shape keys by the schemes, jaw and eye bones where they, and no key, move teeth and eyeballs. A face that was made with a
-    mapping has that."""
-    built_in = built_in_mapping(rig) if rig is not None else None
-    if built_in is not None:
-        return built_in
-    meshes = sorted(meshes, key=lambda m: -len(m.match.targets))
-    rows_by_key: dict[
-        str, list[tuple[str, str, float]]
-    ] = {}  # by key: what the largest mesh that has it says goes for all
-    for mesh in meshes:
-        mesh_rows: dict[str, list[tuple[str, str, float]]] = {}
-        for row in mesh.match.targets:
-            mesh_rows.setdefault(row[1], []).append(row)
-        rows_by_key = mesh_rows | rows_by_key
-    targets = tuple(
-        Target(channel, "key", key, gain=weight)
-        for key_rows in rows_by_key.values()
-        for channel, key, weight in key_rows
-    )
-    return Mapping(meshes[0].match.scheme, targets + _bone_targets(targets, meshes[0].match.scheme, rig, objects))
-
-
-def _bone_targets(keys: tuple[Target, ...], scheme: str, rig: Any, objects: Sequence[Any]) -> tuple[Target, ...]:
-    if rig is None or rig.type != "ARMATURE":
-        return ()
-    key_channels, targets = {t.channel for t in keys}, ()
-    for role, bone in bones.find_roles(b.name for b in rig.data.bones).items():
-        skinned = [o for o in objects if o.type == "MESH" and bone in o.vertex_groups and rig_of(o) == rig]
-        bone_channels = bones.channels(role)
-        # Character Creator's keys only shape the skin; elsewhere a bone moves what no key does: eyeballs of their own, or a jaw without a key
-        lacks_keys = role != "jaw" and any(not bone_channels & _channels_of_keys(o) for o in skinned)
-        if skinned and (
-            scheme.startswith("Reallusion C") or BONES_PROP in rig or not bone_channels & key_channels or lacks_keys
-        ):
-            targets += bones.targets(role, bone)
-    return targets
-
-
-def _channels_of_keys(obj: Any) -> set[str]:
-    face_mesh = _face_mesh(obj)
-    return set() if face_mesh is None else {c for c, _, _ in face_mesh.match.targets}
 
 
 def _build_face(meshes: list[FaceMesh], root_object: Any, objects: Sequence[Any]) -> Face:

@@ -19,10 +19,10 @@ from ...core.flame.model import EYE_LEFT, EYE_RIGHT, FlameModel
 from ...core.flame.prior import Prior
 from ...core.flame.skinning import rotations
 from ...core.flame.source import STAND_IN, FlameSource, pad_shape
-from ..animation.keying import HEAD_MARK
 from .bundled_head import material
-from .face import BUILT_IN_MAPPING_PROP, HEAD_BONE_PROP, Face
-from .heads import Bones, add_rig, add_shapes, skin_to_bones, to_blender
+from .face import HEAD_BONE_PROP, Face
+from .heads import HEAD_MARK, Bones, add_rig, add_shapes, skin_to_bones, to_blender
+from .mapping import BUILT_IN_MAPPING_PROP
 
 OBJECT_NAME, RIG_NAME = "FLAME Head", "FLAME Rig"
 # On the rig: the FlameSource as JSON, FlameModel.sha, and how far the joints move (5, 3, E) with a unit of expression, m.

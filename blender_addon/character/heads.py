@@ -8,6 +8,7 @@ from typing import Any
 import bpy
 import numpy as np
 
+HEAD_MARK = "innerface_head"  # ID property of the Key of a head made here: its sliders may be widened
 _NECK_LENGTH_M = 0.06  # of the neck bends
 
 Bones = dict[

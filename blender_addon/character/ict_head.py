@@ -10,8 +10,8 @@ import numpy as np
 
 from ...core.face import ict_head
 from .bundled_head import material
-from .face import BONES_PROP
 from .heads import Bones, add_rig, add_shapes, neck_weights, skin_to_bones, to_blender
+from .mapping import BONES_PROP
 
 NAME, RIG = "ICT Head", "ICT Rig"
 _MATERIALS = {

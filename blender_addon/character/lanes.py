@@ -11,12 +11,17 @@ import bpy
 import numpy as np
 
 from ...core.face.mapping import ROTATION_AXES, TRANSLATION_AXES
-from ..animation.curves import shape_key_path
-from .face import Face, FaceMesh
+from .face import Face
+from .face_mesh import FaceMesh
 from .turns import DrivenTransform, driven_transform
 
 _DEGREE, _MM = math.pi / 180, 1e-3
 _INDEXED = re.compile(r"^(.*)\[(\d{1,2})\]$")
+
+
+def shape_key_path(name: str) -> str:
+    """Data path of a shape key's value on its Key datablock, with quotes and backslashes escaped."""
+    return f'key_blocks["{bpy.utils.escape_identifier(name)}"].value'
 
 
 @dataclass

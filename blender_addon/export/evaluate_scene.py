@@ -18,8 +18,9 @@ from ...core.errors import InnerfaceError
 from ...core.numerics.quaternion import to_matrix
 from .. import compat
 from ..animation import curves
-from ..character.face import Face, parents, rig_of
-from ..character.lanes import driven_properties, get_value, split_index
+from ..character.face import Face
+from ..character.face_mesh import parents, rig_of
+from ..character.lanes import driven_properties, get_value, shape_key_path, split_index
 
 Progress = Callable[[float], None]
 _REPORT_EVERY = 50  # frames between two reports
@@ -202,7 +203,7 @@ def _sample_key_values(key: Any, frames: np.ndarray) -> np.ndarray:
     fcurves = compat.playing_fcurves(key)
     out = np.empty((len(frames), len(key.key_blocks) - 1))
     for k, block in enumerate(key.key_blocks[1:]):
-        values = _sample_or_default(_find_keyed_curve(fcurves, curves.shape_key_path(block.name)), frames, block.value)
+        values = _sample_or_default(_find_keyed_curve(fcurves, shape_key_path(block.name)), frames, block.value)
         out[:, k] = np.clip(values, block.slider_min, block.slider_max) if not block.mute else 0.0
     return out
 

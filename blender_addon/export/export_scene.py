@@ -18,6 +18,7 @@ from ...core.errors import InnerfaceError
 from .. import compat
 from ..animation import curves
 from ..character.face import Face
+from ..character.lanes import shape_key_path
 from ..character.turns import continuous_quaternions
 from .evaluate_scene import EvaluatedScene, pose_matrices
 
@@ -345,7 +346,7 @@ def _animate(export: ExportScene, face: Face, evaluated: EvaluatedScene, unit: f
             block.value = float(values[0, k])
         found = new_fcurves(key) if moving.any() else None
         for k in np.flatnonzero(moving):
-            curves.write_curve(found, curves.shape_key_path(key.key_blocks[int(k) + 1].name), frames, values[:, k])
+            curves.write_curve(found, shape_key_path(key.key_blocks[int(k) + 1].name), frames, values[:, k])
     world = evaluated.world_matrices[face.head_object]
     size = np.linalg.norm(world[0, :3, :3], axis=0)
     transform_curves = _transform_curves(export.rig, "", world @ np.diag([*(1 / size), 1.0]), unit)

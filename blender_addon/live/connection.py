@@ -3,34 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import bpy
 
 from ...core.errors import InnerfaceError
 from ...server.addresses import LOOPBACK
-from ..properties.settings import ADDON_ID, NETWORK_SOURCES
-
-
-def user_folder() -> Path:
-    """Where Blender lets this add-on keep things."""
-    try:
-        return Path(bpy.utils.extension_path_user(ADDON_ID, create=True))
-    except ValueError:  # not installed as an extension: a checkout, a test
-        return Path(bpy.utils.user_resource("DATAFILES", path="innerface", create=True))
+from ..paths import user_folder
+from ..properties.preferences import NETWORK_SOURCES
 
 
 def no_source_selected(settings: Any) -> bool:
     """Whether nothing is chosen to hear. (What Blender lacks the library of is "".)"""
     return settings.sensors == settings.camera == "NONE" and settings.electrodes in ("NONE", "")
-
-
-def electrode_network_file(settings: Any) -> str:
-    """The file of the performer's network for electrodes, "" for none; the virtual wearer has one of its own."""
-    if settings.electrodes_network:
-        return bpy.path.abspath(settings.electrodes_network)
-    return "simulated" if settings.electrodes == "VIRTUAL" else ""
 
 
 def needs_lan(settings: Any) -> bool:

@@ -15,9 +15,16 @@ import numpy as np
 from ...core.errors import InnerfaceError
 from ...core.face.channels import ARKIT
 from .. import compat
-from ..animation.curves import shape_key_path
-from ..character.face import Face, FaceMesh, check_editable, named_face
-from ..character.lanes import bone_angles_and_moves, driven_bones, driven_properties, get_value, set_value
+from ..character.face import Face, named_face
+from ..character.face_mesh import FaceMesh, check_editable
+from ..character.lanes import (
+    bone_angles_and_moves,
+    driven_bones,
+    driven_properties,
+    get_value,
+    set_value,
+    shape_key_path,
+)
 from ..character.turns import DrivenTransform
 
 SAVED_STATE = "innerface_preview"

@@ -18,8 +18,9 @@ import numpy as np
 from ...core.errors import InnerfaceError
 from ...core.face.channels import ARKIT, GROUPS
 from ..character.face import active_face
-from ..properties.settings import preferences
-from ..ui.redraw import redraw
+from ..paths import user_folder
+from ..properties.preferences import electrode_network_file, preferences
+from ..redraw import redraw
 from . import connection, take_list
 from .preview import Preview, restore_all
 from .take_recording import TakeRecording
@@ -79,9 +80,9 @@ class LiveSession:
             "layout": layout,
             "folder": take_list.folder(),
             "loss": dict.fromkeys(("sensors", "camera"), settings.loss),
-            "sites": connection.user_folder() / "sites.json",
+            "sites": user_folder() / "sites.json",
             "lookahead": not settings.lowest_delay,
-            "electrodes": connection.electrode_network_file(settings) or None,
+            "electrodes": electrode_network_file(settings) or None,
         }
         adapter = bpy.path.abspath(settings.adapter) if settings.adapter else ""
         self.thread = HubThread(

@@ -11,9 +11,9 @@ from typing import Any
 import bpy
 
 from ...core.errors import InnerfaceError
-from ..properties.settings import preferences
-from ..ui.redraw import redraw
-from .connection import user_folder
+from ..paths import user_folder
+from ..properties.preferences import preferences
+from ..redraw import redraw
 
 _POLL_S = 0.05
 

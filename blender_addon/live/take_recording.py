@@ -15,7 +15,7 @@ import numpy as np
 from ...core.errors import InnerfaceError
 from ...core.take import timecode
 from ..animation.keying import scene_rate
-from ..properties.settings import preferences
+from ..properties.preferences import preferences
 from . import take_list
 
 _PLACEMENT_S = 4.0  # of frames and times that say where on the timeline a take lies

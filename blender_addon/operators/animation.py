@@ -16,8 +16,9 @@ from .. import compat
 from ..animation import bake, sound
 from ..animation.keying import scene_rate
 from ..character.face import active_face, face_or_none
+from ..properties.preferences import performer_settings
 from .base import BackgroundOperator, ReportsErrors
-from .import_takes import performer, preferred_file
+from .import_takes import preferred_file
 
 
 class _RequiresPlayingTake:
@@ -38,7 +39,7 @@ class INNERFACE_OT_bake_again(_RequiresPlayingTake, BackgroundOperator, bpy.type
     bl_options = {"REGISTER", "UNDO"}
 
     def prepare(self, context: Any) -> tuple[str, Callable[[], Any], float]:
-        face, wearer = active_face(context), performer()
+        face, wearer = active_face(context), performer_settings()
         path, flame = preferred_file(Path(bake.playing_action(face)[bake.TAKE_PATH]), False), bake.flame_source(face)
         return f"Baking {path.stem}", lambda: bake.load_take(path, wearer, flame), 3.0
 
@@ -68,7 +69,7 @@ class INNERFACE_OT_neutral_here(_RequiresPlayingTake, ReportsErrors, bpy.types.O
         span = [max((f - float(action[bake.START])) / rate, 0.0) for f in (first - 0.5, last + 0.5)]
         loaded = bake.cached_take(action)
         if loaded is None:
-            loaded = bake.load_take(Path(action[bake.TAKE_PATH]), performer())
+            loaded = bake.load_take(Path(action[bake.TAKE_PATH]), performer_settings())
         start, length = float(action[bake.START]), loaded.weights.take.weights().duration
         if not self.clear and (span[1] <= 0 or span[0] >= length):
             take_range = f"from frame {start:.0f} to {start + length * rate:.0f}"
@@ -101,7 +102,7 @@ class INNERFACE_OT_align_sound(_RequiresPlayingTake, BackgroundOperator, bpy.typ
 
     def prepare(self, context: Any) -> tuple[str, Callable[[], Any], float]:
         action, scene = bake.playing_action(active_face(context)), context.scene
-        path, wearer = Path(action[bake.TAKE_PATH]), performer()
+        path, wearer = Path(action[bake.TAKE_PATH]), performer_settings()
         cached = bake.cached_take(action)
         take_sound = cached.weights.take.sound if cached is not None else _sound_of_take(path)
         if take_sound is None:

@@ -19,10 +19,12 @@ from ..animation import bake, hybrid_take, sound
 from ..animation.keying import scene_rate
 from ..character.face import active_face, face_or_none
 from ..live import take_list
-from ..properties.settings import HIDDEN_PART_ITEMS, RANGE_STATES
-from ..ui.redraw import redraw
+from ..properties.face_parts import HIDDEN_PART_ITEMS
+from ..properties.hybrid_ranges import RANGE_STATES
+from ..properties.preferences import performer_settings
+from ..redraw import redraw
 from .base import BackgroundOperator, ReportsErrors
-from .import_takes import bake_take, performer
+from .import_takes import bake_take
 
 _DEFAULT_RANGE_S = 1.0  # a new range without a preview range is so long
 
@@ -308,7 +310,7 @@ class INNERFACE_OT_lip_markers(_NeedsCameraTake, ReportsErrors, bpy.types.Operat
             scene.timeline_markers.remove(marker)
         if existing_markers:
             return {"FINISHED"}
-        loaded = bake.cached_take(action) or bake.load_take(hybrid_take.camera_path(action), performer())
+        loaded = bake.cached_take(action) or bake.load_take(hybrid_take.camera_path(action), performer_settings())
         track = loaded.weights.take.weights()
         lip_gaps = metrics.lip_gap(load_bundled(), without_gaps(track.select(ARKIT), track.time))
         closure_rows = metrics.closures(lip_gaps - metrics.closed_gap(lip_gaps))

@@ -12,25 +12,13 @@ import bpy
 from bpy.props import BoolProperty, CollectionProperty, EnumProperty, FloatProperty, IntProperty, StringProperty
 from bpy_extras.io_utils import ImportHelper
 
-from ...core.pipeline import PerformerSettings
 from ..animation import bake, sound
 from ..character.face import active_face
-from ..live import connection
-from ..properties.settings import BAKE_OPTIONS, preferences
+from ..properties.bake_options import BAKE_OPTIONS
+from ..properties.preferences import performer_settings
 from .base import BackgroundOperator
 
 _BYTES_PER_S = 4e6  # of takes that are read and inferred in a second, for the bar
-
-
-def performer() -> PerformerSettings:
-    """Who wore the sensors, as the preferences have it."""
-    settings = preferences()
-    layout = bpy.path.abspath(settings.layout_file) if settings.layout_file else "default"
-    return PerformerSettings(
-        layout,
-        bpy.path.abspath(settings.adapter) if settings.adapter else "",
-        electrodes=connection.electrode_network_file(settings),
-    )
 
 
 class INNERFACE_OT_key_takes(BackgroundOperator, bpy.types.Operator, ImportHelper):
@@ -108,7 +96,7 @@ class INNERFACE_OT_key_takes(BackgroundOperator, bpy.types.Operator, ImportHelpe
 
     def prepare(self, context: Any) -> tuple[str, Callable[[], Any], float]:
         flame = bake.flame_source(active_face(context))
-        paths, who = self.paths(), performer()
+        paths, who = self.paths(), performer_settings()
         size = sum(p.stat().st_size for p in paths if p.is_file())
         label = f"Reading {paths[0].name}" if len(paths) == 1 else f"Reading {len(paths)} takes"
         return label, lambda: [bake.load_take(path, who, flame) for path in paths], size / _BYTES_PER_S

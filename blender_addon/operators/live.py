@@ -12,7 +12,7 @@ from bpy.props import StringProperty
 from ...core.errors import InnerfaceError
 from ..live import connection
 from ..live.session import session
-from ..properties.settings import preferences
+from ..properties.preferences import preferences
 from ..ui.viewport_overlay import show_overlay
 from .base import ReportsErrors
 

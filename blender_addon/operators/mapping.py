@@ -18,10 +18,12 @@ from ...core.face import bones, mapping
 from ...core.face.mapping import Mapping, Target
 from ...core.face.naming import matching
 from ...core.files import safe_file_name
-from ..animation.curves import shape_key_path
 from ..character import drivers
-from ..character.face import Face, active_face, automatic_mapping, rig_of, root_object_of
-from ..live.connection import user_folder
+from ..character.face import Face, active_face
+from ..character.face_mesh import rig_of, root_object_of
+from ..character.lanes import shape_key_path
+from ..character.mapping import automatic_mapping, candidate_names
+from ..paths import presets_folder
 from .base import ReportsErrors
 
 PRESET_SUFFIX = ".innerface.json"
@@ -54,31 +56,6 @@ def _editable_table(context: Any) -> Any:
         with suppress(InnerfaceError):  # nothing matched: it begins empty
             _fill_table(root_object, active_face(context).mapping)
     return root_object.innerface
-
-
-def candidate_names(root_object: Any, kind: str) -> list[str]:
-    """What a row of a kind can name on a character."""
-    objects = list(bpy.context.scene.objects)
-    if kind == "key":
-        keys = [
-            o.data.shape_keys
-            for o in objects
-            if o.type == "MESH" and o.data.shape_keys is not None and root_object_of(o) == root_object
-        ]
-        return list(dict.fromkeys(block.name for key in keys for block in key.key_blocks[1:]))
-    rig = root_object if root_object.type == "ARMATURE" else None
-    if kind == "bone":
-        return [b.name for b in rig.data.bones] if rig is not None else []
-    escape = bpy.utils.escape_identifier
-    property_owners = [(root_object, "")] + [
-        (b, f'pose.bones["{escape(b.name)}"]') for b in (rig.pose.bones if rig is not None else ())
-    ]
-    return [
-        f'{path}["{escape(k)}"]'
-        for owner, path in property_owners
-        for k in owner.keys()  # noqa: SIM118
-        if isinstance(owner[k], (int, float))
-    ]
 
 
 class INNERFACE_OT_mapping_auto(ReportsErrors, bpy.types.Operator):
@@ -216,7 +193,7 @@ class INNERFACE_OT_mapping_driven(ReportsErrors, bpy.types.Operator):
 
 def user_presets() -> dict[str, Path]:
     """The user's presets by name."""
-    folder = user_folder() / "presets"
+    folder = presets_folder()
     return (
         {p.name[: -len(PRESET_SUFFIX)]: p for p in sorted(folder.glob(f"*{PRESET_SUFFIX}"))} if folder.is_dir() else {}
     )
@@ -294,7 +271,7 @@ class INNERFACE_OT_mapping_save(ReportsErrors, bpy.types.Operator, ExportHelper)
     filter_glob: StringProperty(default=f"*{PRESET_SUFFIX}", options={"HIDDEN"})
 
     def invoke(self, context: Any, _event: Any) -> set[str]:
-        folder = user_folder() / "presets"
+        folder = presets_folder()
         folder.mkdir(parents=True, exist_ok=True)
         self.filepath = str(folder / ((safe_file_name(_active_root_object(context).name) or "preset") + PRESET_SUFFIX))
         context.window_manager.fileselect_add(self)

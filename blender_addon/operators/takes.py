@@ -11,8 +11,9 @@ from ...core.errors import InnerfaceError
 from ..animation import bake
 from ..character.face import active_face, face_or_none
 from ..live import take_list
+from ..properties.preferences import performer_settings
 from .base import BackgroundOperator, ReportsErrors
-from .import_takes import bake_take, performer
+from .import_takes import bake_take
 
 _EXPECTED_SPEED_X = 60.0  # times real time that reading and inferring a take is expected to run at, for the bar
 
@@ -47,7 +48,7 @@ class INNERFACE_OT_take_bake(_NeedsChosenTake, BackgroundOperator, bpy.types.Ope
 
     def prepare(self, context: Any) -> tuple[str, Callable[[], Any], float]:
         flame = bake.flame_source(active_face(context))
-        row, who = _chosen_row(), performer()
+        row, who = _chosen_row(), performer_settings()
         path = Path(row.path)
         return f"Baking {path.stem}", lambda: bake.load_take(path, who, flame), 1.0 + row.seconds / _EXPECTED_SPEED_X
 

@@ -1,1 +1,1 @@
-"""What users set, as Blender properties."""
+"""Settings as Blender properties, by what they belong to."""

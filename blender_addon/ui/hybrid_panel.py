@@ -9,7 +9,8 @@ from bpy.app.translations import pgettext_iface as iface_
 from ..animation import bake, hybrid_take
 from ..character.face import face_or_none
 from ..operators.base import jobs
-from ..properties.settings import PART_NAMES, RANGE_STATES
+from ..properties.face_parts import PART_NAMES
+from ..properties.hybrid_ranges import RANGE_STATES
 from .drawing import SidebarPanel, draw_text
 
 _STATE_ICONS = {name: icon for name, _, _, icon, _ in RANGE_STATES}

@@ -15,7 +15,8 @@ from ..character.face import face_or_none
 from ..live import connection, take_list
 from ..live.session import LEVEL_GROUPS, session
 from ..operators.base import jobs
-from ..properties.settings import PART_NAMES, has_unavailable_boards, preferences
+from ..properties.face_parts import PART_NAMES
+from ..properties.preferences import has_unavailable_boards, preferences
 from .drawing import SidebarPanel, draw_text
 from .face_panels import draw_key_options, draw_smoothing
 from .sensor_map import sensor_map

@@ -16,8 +16,8 @@ from ...core.face.channels import GROUPS
 from ..animation import hybrid_take
 from ..character.face import face_or_none
 from ..live.session import session
-from ..properties.settings import PART_NAMES
-from .redraw import redraw
+from ..properties.face_parts import PART_NAMES
+from ..redraw import redraw
 
 COLOURS = {
     "mouth": (0.91, 0.36, 0.33),

@@ -11,7 +11,7 @@ import innerface.blender_addon.animation.keying
 import innerface.blender_addon.character.bundled_head
 import innerface.blender_addon.character.face
 import innerface.blender_addon.live.session
-import innerface.blender_addon.properties.settings
+import innerface.blender_addon.properties.preferences
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -53,7 +53,7 @@ def addon(scene, tmp_path):
             bpy.context.preferences.addons.new().module = "innerface"
         package = __import__("innerface")
         package.register()
-    settings = innerface.blender_addon.properties.settings.preferences()
+    settings = innerface.blender_addon.properties.preferences.preferences()
     for name in settings.bl_rna.properties.keys():  # noqa: SIM118
         if name not in ("rna_type", "bl_idname"):
             settings.property_unset(name)

@@ -3,7 +3,7 @@
 import innerface.blender_addon.character.face
 import innerface.blender_addon.export.export_take
 import innerface.blender_addon.export.exporters
-import innerface.blender_addon.properties.settings
+import innerface.blender_addon.properties.registration
 import innerface.cli.dev.benches.characters
 import innerface.core.animation.frames
 import innerface.core.face.channels
@@ -23,7 +23,7 @@ def character(scene, tmp_path):
     """`character(name)` -> the face, in the scene."""
     import bpy
 
-    innerface.blender_addon.properties.settings.register_data()
+    innerface.blender_addon.properties.registration.register_data()
 
     def make(name):
         innerface.cli.dev.benches.characters.CHARACTERS[name](scene, tmp_path)

@@ -5,6 +5,7 @@ from pathlib import Path
 import innerface.blender_addon.animation.bake
 import innerface.blender_addon.animation.curves
 import innerface.blender_addon.character.face
+import innerface.blender_addon.character.lanes
 import innerface.blender_addon.compat
 import innerface.core.animation.frames
 import innerface.core.animation.treatment
@@ -36,7 +37,7 @@ def loaded():
 
 def curve(face, name):
     return innerface.blender_addon.compat.playing_fcurves(face.meshes[0].key).find(
-        innerface.blender_addon.animation.curves.shape_key_path(name)
+        innerface.blender_addon.character.lanes.shape_key_path(name)
     )
 
 
@@ -79,7 +80,7 @@ def test_only_armed_parts_of_the_face_are_keyed(scene, head, loaded):
     fresh = loaded(3)
     keyed = bake.bake_take(head, fresh, scene, bake.BakeOptions(armed=frozenset(channels.GROUPS["mouth"])))
     paths = {c.data_path for a in keyed.actions for c in innerface.blender_addon.compat.all_fcurves(a)}
-    assert paths == {innerface.blender_addon.animation.curves.shape_key_path(c) for c in channels.GROUPS["mouth"]}
+    assert paths == {innerface.blender_addon.character.lanes.shape_key_path(c) for c in channels.GROUPS["mouth"]}
 
 
 def test_phrases_of_three_takes_stand_on_one_timeline_and_a_later_one_replaces_an_earlier_one(scene, head, loaded):

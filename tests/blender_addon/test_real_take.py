@@ -1,6 +1,7 @@
 """The main job on a real take, as the issue of every animator: it must work in every Blender."""
 
 import innerface.blender_addon.animation.curves
+import innerface.blender_addon.character.lanes
 import innerface.blender_addon.compat
 import innerface.blender_addon.export.exporters
 import innerface.core.animation.frames
@@ -22,7 +23,7 @@ def test_a_real_take_is_keyed_whole_at_23_976(data, scene, head, name):
     at = track.time[0] + frames * 1001 / 24000
     want = innerface.core.animation.frames.resample_to_frames(track, at)
     for channel in ("jawOpen", "eyeBlinkLeft", "mouthSmileRight", "mouthClose", "browInnerUp"):
-        curve = fcurves.find(innerface.blender_addon.animation.curves.shape_key_path(channel))
+        curve = fcurves.find(innerface.blender_addon.character.lanes.shape_key_path(channel))
         got = innerface.blender_addon.animation.curves.sample_curve(curve, frames)
         assert np.abs(got - want[:, innerface.core.face.channels.ARKIT.index(channel)]).max() < 1e-5, channel
 

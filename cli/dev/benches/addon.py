@@ -27,7 +27,7 @@ def addon(soak: bool = False) -> dict[str, Any]:
     bpy = blender.load_bpy()
     scene = blender.empty_scene("24")
     from ....blender_addon import register
-    from ....blender_addon.properties.settings import ADDON_ID
+    from ....blender_addon.paths import ADDON_ID
 
     if ADDON_ID not in bpy.context.preferences.addons:  # outside an installed extension
         bpy.context.preferences.addons.new().module = ADDON_ID

@@ -7,7 +7,7 @@ import innerface.blender_addon.animation.bake
 import innerface.blender_addon.animation.baked_keys
 import innerface.blender_addon.character.face
 import innerface.blender_addon.live.take_list
-import innerface.blender_addon.properties.settings
+import innerface.blender_addon.properties.preferences
 import innerface.core.animation.frames
 import innerface.core.face.channels
 import innerface.core.pipeline
@@ -185,7 +185,7 @@ def test_a_take_that_was_deleted_meanwhile_is_told_in_one_line(addon, scene, tak
 
 
 def test_deleting_a_take_takes_its_file_and_its_row_but_not_what_was_baked(addon, scene, take, tmp_path):
-    settings = innerface.blender_addon.properties.settings.preferences()
+    settings = innerface.blender_addon.properties.preferences.preferences()
     folder = Path(settings.takes_folder)
     folder.mkdir(parents=True)
     (folder / "a.mcap").write_bytes(take.read_bytes())

@@ -1,4 +1,5 @@
 import innerface.blender_addon.animation.curves
+import innerface.blender_addon.character.lanes
 import innerface.blender_addon.compat
 import innerface.core.animation.bezier
 import numpy as np
@@ -48,5 +49,5 @@ def test_names_with_quotes_and_backslashes_reach_their_key(scene):
     scene.collection.objects.link(obj)
     obj.shape_key_add(name="Basis")
     obj.shape_key_add(name=name).value = 0.25
-    path = innerface.blender_addon.animation.curves.shape_key_path(name)
+    path = innerface.blender_addon.character.lanes.shape_key_path(name)
     assert mesh.shape_keys.path_resolve(path) == 0.25

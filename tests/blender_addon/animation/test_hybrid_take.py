@@ -7,6 +7,7 @@ import innerface.blender_addon.animation.curves
 import innerface.blender_addon.animation.hybrid_take
 import innerface.blender_addon.character.bundled_head
 import innerface.blender_addon.character.face
+import innerface.blender_addon.character.lanes
 import innerface.blender_addon.compat
 import innerface.blender_addon.live.take_list
 import innerface.blender_addon.ui.occlusion_bars
@@ -59,7 +60,9 @@ def action(shoot):
 
 def played(shoot, name, seconds):
     compat, curves, bpy = innerface.blender_addon.compat, innerface.blender_addon.animation.curves, shoot.bpy
-    curve = compat.playing_fcurves(shoot.face.meshes[0].key).find(curves.shape_key_path(name))
+    curve = compat.playing_fcurves(shoot.face.meshes[0].key).find(
+        innerface.blender_addon.character.lanes.shape_key_path(name)
+    )
     scene = bpy.context.scene
     return curves.sample_curve(curve, scene.frame_start + seconds * scene.render.fps)
 

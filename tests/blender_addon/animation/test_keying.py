@@ -2,6 +2,7 @@ import math
 
 import innerface.blender_addon.animation.curves
 import innerface.blender_addon.character.face
+import innerface.blender_addon.character.lanes
 import innerface.blender_addon.character.turns
 import innerface.blender_addon.compat
 import innerface.core.animation.frames
@@ -30,7 +31,7 @@ def curve_of(owner, path, index=0):
 
 
 def key_path(name):
-    return innerface.blender_addon.animation.curves.shape_key_path(name)
+    return innerface.blender_addon.character.lanes.shape_key_path(name)
 
 
 def test_keys_follow_the_takes_own_time_at_fractional_rates(scene, head):

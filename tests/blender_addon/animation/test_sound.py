@@ -5,6 +5,7 @@ import wave
 import innerface.blender_addon.animation.bake
 import innerface.blender_addon.animation.curves
 import innerface.blender_addon.character.face
+import innerface.blender_addon.character.lanes
 import innerface.blender_addon.compat
 import innerface.core.formats
 import innerface.core.performance
@@ -83,7 +84,7 @@ def test_a_take_moves_to_where_its_sound_is_heard_in_the_song(addon, scene, fold
     assert abs(action["innerface_start"] - (100 + 9.3 * 24)) < 24 * 0.005
     keys = (
         innerface.blender_addon.compat.playing_fcurves(face.meshes[0].key)
-        .find(innerface.blender_addon.animation.curves.shape_key_path("jawOpen"))
+        .find(innerface.blender_addon.character.lanes.shape_key_path("jawOpen"))
         .keyframe_points
     )
     assert keys[0].co.x == np.ceil(100 + 9.3 * 24)

@@ -7,6 +7,7 @@ import innerface.blender_addon.animation.curves
 import innerface.blender_addon.character.face
 import innerface.blender_addon.character.flame_face
 import innerface.blender_addon.character.heads
+import innerface.blender_addon.character.lanes
 import innerface.blender_addon.character.turns
 import innerface.blender_addon.compat
 import innerface.blender_addon.export.exporters
@@ -353,13 +354,13 @@ def test_a_flame_take_over_what_plays_changes_its_stretch_alone(scene, flame, pe
         bake.BakeOptions(0.005),
     )
     fcurves = innerface.blender_addon.compat.playing_fcurves(flame.meshes[0].key)
-    curve = fcurves.find(innerface.blender_addon.animation.curves.shape_key_path("expression0"))
+    curve = fcurves.find(innerface.blender_addon.character.lanes.shape_key_path("expression0"))
     before = innerface.blender_addon.animation.curves.sample_curve(curve, np.arange(100))
     said, track = performed(60)
     over = bake.LoadedTake(Path("/nowhere/t.flame.npz"), weights(take("t", {"flame": track})), None)
     bake.bake_take(flame, over, scene, bake.BakeOptions(0.005, onto="OVER", span=(20, 50), blend=3, at=0.0))
     after = innerface.blender_addon.animation.curves.sample_curve(
-        fcurves.find(innerface.blender_addon.animation.curves.shape_key_path("expression0")), np.arange(100)
+        fcurves.find(innerface.blender_addon.character.lanes.shape_key_path("expression0")), np.arange(100)
     )
     size = flame.mapping.max_gain(("key", "expression0", ""))
     assert (

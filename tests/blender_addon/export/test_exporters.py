@@ -1,5 +1,6 @@
 import innerface.blender_addon.animation.curves
 import innerface.blender_addon.character.face
+import innerface.blender_addon.character.lanes
 import innerface.blender_addon.compat
 import innerface.blender_addon.export.evaluate_scene
 import innerface.blender_addon.export.exporters
@@ -237,7 +238,7 @@ def test_two_readers_that_share_nothing_find_the_same_curves(
     fcurves = innerface.blender_addon.compat.playing_fcurves(head.meshes[0].key)
     for name, curve in a["curves"].items():
         plays = innerface.blender_addon.animation.curves.sample_curve(
-            fcurves.find(innerface.blender_addon.animation.curves.shape_key_path(name)), np.arange(keyed.frames)
+            fcurves.find(innerface.blender_addon.character.lanes.shape_key_path(name)), np.arange(keyed.frames)
         )
         for found in (curve, b["curves"][name]):
             assert np.abs(values_of(found, keyed.frames, rate) - plays).max() < 1e-3, name
@@ -296,7 +297,7 @@ def test_whatever_else_moves_the_character_equals_blenders_own_export(scene, hea
     target.keyframe_insert("location", frame=60)
     constraint = rig.pose.bones["root"].constraints.new("TRACK_TO")
     constraint.target, constraint.influence = target, 0.3
-    driver = mesh.key.driver_add(curves.shape_key_path("tongueOut")).driver
+    driver = mesh.key.driver_add(innerface.blender_addon.character.lanes.shape_key_path("tongueOut")).driver
     variable = driver.variables.new()
     variable.targets[0].id, variable.targets[0].data_path = target, "location.x"
     driver.expression = variable.name + "* 0.4 + 0.4"

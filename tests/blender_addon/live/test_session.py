@@ -9,7 +9,7 @@ import innerface.blender_addon.compat
 import innerface.blender_addon.live.connection
 import innerface.blender_addon.live.session
 import innerface.blender_addon.live.take_list
-import innerface.blender_addon.properties.settings
+import innerface.blender_addon.properties.preferences
 import innerface.core.errors
 import innerface.core.face.channels
 import innerface.core.formats.mcap_take
@@ -44,7 +44,7 @@ def face_bytes(**values):
 
 
 def test_an_animator_connects_calibrates_records_and_bakes(addon, live, scene):
-    bpy, settings = addon, innerface.blender_addon.properties.settings.preferences()
+    bpy, settings = addon, innerface.blender_addon.properties.preferences.preferences()
     key = bpy.context.active_object.data.shape_keys
     scene.innerface.slate = "my shot"
     assert bpy.ops.innerface.connect() == {"FINISHED"}
@@ -83,7 +83,7 @@ def test_an_animator_connects_calibrates_records_and_bakes(addon, live, scene):
 
 
 def test_electrodes_alone_show_a_face_are_checked_recorded_and_baked(addon, live, scene, electrodes_network):
-    bpy, settings = addon, innerface.blender_addon.properties.settings.preferences()
+    bpy, settings = addon, innerface.blender_addon.properties.preferences.preferences()
     key = bpy.context.active_object.data.shape_keys
     settings.sensors, settings.electrodes, settings.electrodes_network, settings.playback = (
         "NONE",
@@ -114,7 +114,7 @@ def test_electrodes_alone_show_a_face_are_checked_recorded_and_baked(addon, live
 
 def test_who_gives_no_network_has_electrodes_recorded_and_is_told_why_no_face_comes(addon, live):
     settings, connection = (
-        innerface.blender_addon.properties.settings.preferences(),
+        innerface.blender_addon.properties.preferences.preferences(),
         innerface.blender_addon.live.connection,
     )
     settings.sensors, settings.electrodes = "NONE", "CYTON"
@@ -130,7 +130,7 @@ def test_who_gives_no_network_has_electrodes_recorded_and_is_told_why_no_face_co
 
 
 def test_a_network_that_is_no_network_is_one_sentence_in_the_panel(addon, live, tmp_path):
-    settings = innerface.blender_addon.properties.settings.preferences()
+    settings = innerface.blender_addon.properties.preferences.preferences()
     (tmp_path / "x.onnx").write_text("no network")
     settings.sensors, settings.electrodes, settings.electrodes_network = "NONE", "VIRTUAL", str(tmp_path / "x.onnx")
     live.connect(addon.context)
@@ -139,7 +139,7 @@ def test_a_network_that_is_no_network_is_one_sentence_in_the_panel(addon, live, 
 
 
 def test_a_take_that_runs_when_blender_disconnects_is_kept_whole(addon, live, scene):
-    settings = innerface.blender_addon.properties.settings.preferences()
+    settings = innerface.blender_addon.properties.preferences.preferences()
     settings.sensors, settings.playback = "VIRTUAL", False
     addon.ops.innerface.connect()
     play(live, lambda: live.status.get("streams"))
@@ -151,7 +151,7 @@ def test_a_take_that_runs_when_blender_disconnects_is_kept_whole(addon, live, sc
 
 
 def test_a_phones_face_shows_and_its_neutral_can_be_set(addon, live):
-    settings = innerface.blender_addon.properties.settings.preferences()
+    settings = innerface.blender_addon.properties.preferences.preferences()
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         probe.bind(("127.0.0.1", 0))
         settings.livelink_port = probe.getsockname()[1]
@@ -177,7 +177,7 @@ def test_a_phones_face_shows_and_its_neutral_can_be_set(addon, live):
 
 
 def _interfaces():
-    return [a for a, _, _ in innerface.blender_addon.properties.settings._interface_items(None, None)]
+    return [a for a, _, _ in innerface.blender_addon.properties.preferences._interface_items(None, None)]
 
 
 def _turned(bpy):
@@ -186,7 +186,7 @@ def _turned(bpy):
 
 
 def test_a_port_that_is_taken_is_one_sentence_in_the_panel(addon, live):
-    settings = innerface.blender_addon.properties.settings.preferences()
+    settings = innerface.blender_addon.properties.preferences.preferences()
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
         other.bind(("127.0.0.1", 0))
         settings.sensors, settings.camera, settings.vmc_port = "NONE", "VMC", other.getsockname()[1]
@@ -197,7 +197,7 @@ def test_a_port_that_is_taken_is_one_sentence_in_the_panel(addon, live):
 
 def test_phones_are_not_heard_before_it_was_allowed_nor_while_blender_is_offline(addon, live, monkeypatch):
     settings, connection = (
-        innerface.blender_addon.properties.settings.preferences(),
+        innerface.blender_addon.properties.preferences.preferences(),
         innerface.blender_addon.live.connection,
     )
     settings.camera = "LIVELINKFACE"
@@ -212,7 +212,7 @@ def test_phones_are_not_heard_before_it_was_allowed_nor_while_blender_is_offline
 
 def test_without_a_face_all_runs_and_the_panel_says_what_is_missing(addon):
     module = innerface.blender_addon.live.session
-    innerface.blender_addon.properties.settings.preferences().sensors = "VIRTUAL"
+    innerface.blender_addon.properties.preferences.preferences().sensors = "VIRTUAL"
     addon.ops.innerface.connect()
     live = module.session
     play(live, lambda: live.status.get("streams"))
@@ -264,13 +264,13 @@ def test_commands_without_a_connection_say_what_to_do(addon, live):
     core = innerface.core.errors
     with pytest.raises(core.InnerfaceError, match="press Connect first"):
         live.ask(lambda hub: None)
-    settings = innerface.blender_addon.properties.settings.preferences()
+    settings = innerface.blender_addon.properties.preferences.preferences()
     settings.sensors = settings.camera = "NONE"
     assert not addon.ops.innerface.connect.poll()
 
 
 def test_faces_go_out_to_what_is_ticked(addon, live):
-    settings = innerface.blender_addon.properties.settings.preferences()
+    settings = innerface.blender_addon.properties.preferences.preferences()
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as heard:
         heard.bind(("127.0.0.1", 0))
         heard.settimeout(10)

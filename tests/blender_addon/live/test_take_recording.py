@@ -4,7 +4,7 @@ from concurrent.futures import Future
 from pathlib import Path
 
 import innerface.blender_addon.live.take_recording
-import innerface.blender_addon.properties.settings
+import innerface.blender_addon.properties.preferences
 import innerface.core.errors
 import pytest
 
@@ -41,7 +41,7 @@ def shot(addon, scene, tmp_path, monkeypatch):
     """`shot(range="SCENE", ...)`: a Shoot with a stand-in for the bridge and a clock that the test turns."""
     module, settings = (
         innerface.blender_addon.live.take_recording,
-        innerface.blender_addon.properties.settings.preferences(),
+        innerface.blender_addon.properties.preferences.preferences(),
     )
     clock = [100.0]
     monkeypatch.setattr(module.time, "monotonic", lambda: clock[0])
@@ -90,7 +90,7 @@ def test_until_stopped_records_from_the_playhead_under_slate_and_number(shot, sc
 
 
 def test_the_countdown_comes_first_and_cancelling_in_it_records_nothing(shot):
-    innerface.blender_addon.properties.settings.preferences().countdown = 3.0
+    innerface.blender_addon.properties.preferences.preferences().countdown = 3.0
     shoot, bridge, done, clock = shot()
     assert not turn(shoot, clock, 2.0) and shoot.left == pytest.approx(1.0) and not bridge.asked
     shoot.stop()

@@ -3,7 +3,7 @@
 from types import SimpleNamespace
 
 import innerface.blender_addon.live.session
-import innerface.blender_addon.properties.settings
+import innerface.blender_addon.properties.preferences
 import innerface.blender_addon.ui.drawing
 import innerface.blender_addon.ui.face_panels
 import innerface.blender_addon.ui.live_panels
@@ -148,7 +148,7 @@ def test_idle_says_how_to_begin(drawn, addon):
 
 
 def test_phones_are_asked_about_before_they_are_heard_and_the_address_is_shown_afterwards(drawn, addon):
-    settings = innerface.blender_addon.properties.settings.preferences()
+    settings = innerface.blender_addon.properties.preferences.preferences()
     settings.camera = "LIVELINKFACE"
     said, buttons = drawn("connect")
     assert "innerface.allow_network" in buttons
@@ -203,7 +203,7 @@ WORN = {
 
 
 def test_every_electrode_has_a_line_and_what_keeps_it_from_making_a_face_is_said_in_the_addons_words(drawn, connected):
-    settings = innerface.blender_addon.properties.settings.preferences()
+    settings = innerface.blender_addon.properties.preferences.preferences()
     settings.sensors, settings.electrodes = "NONE", "VIRTUAL"
     connected.thread.status |= {"electrodes": WORN, "sites": {}, "calibrated": False}
     said, _ = drawn("connect")
@@ -235,8 +235,8 @@ def test_every_electrode_has_a_line_and_what_keeps_it_from_making_a_face_is_said
 
 def test_a_board_is_chosen_with_what_it_needs_and_libraries_that_are_missing_are_not_offered(drawn, addon, monkeypatch):
     settings, module = (
-        innerface.blender_addon.properties.settings.preferences(),
-        innerface.blender_addon.properties.settings,
+        innerface.blender_addon.properties.preferences.preferences(),
+        innerface.blender_addon.properties.preferences,
     )
     settings.sensors, settings.electrodes = "NONE", "CYTON"
     assert "electrodes_port electrodes_inputs" in drawn("connect")[0] and "electrodes_network" in drawn("performer")[0]

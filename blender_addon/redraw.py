@@ -1,4 +1,4 @@
-"""Drawing the sidebars and the bars on timelines again, in all windows."""
+"""Redraw what shows Innerface's state, in all windows."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import bpy
 
 
 def redraw() -> None:
-    """Tag every 3D view's sidebar, and every timeline."""
+    """Tag the sidebar of every 3D view, and every timeline, for redrawing."""
     manager = bpy.context.window_manager
     for window in manager.windows if manager is not None else ():
         for area in window.screen.areas:
