@@ -11,12 +11,12 @@ from functools import lru_cache
 
 import numpy as np
 
+from ..arrays import Array
+
 HANDLE_DIVISOR = 2.5614  # Blender's constant: handles reach 1/2.5614 of the way to the next key
 
 
-def handles(
-    x: np.ndarray, y: np.ndarray, first: np.ndarray, last: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+def handles(x: Array, y: Array, first: Array, last: Array) -> tuple[Array, Array, Array, Array]:
     """Auto-clamped handles (left x, left y, right x, right y), each (K,), of keys (x, y).
 
     `first` and `last` (K,) bool mark where a curve begins and ends, so that many curves can be laid one after another.
@@ -50,9 +50,7 @@ def handles(
     return left_x, left_y, right_x, right_y
 
 
-def inner_handles(
-    x0: np.ndarray, y0: np.ndarray, x1: np.ndarray, y1: np.ndarray, x2: np.ndarray, y2: np.ndarray
-) -> np.ndarray:
+def inner_handles(x0: Array, y0: Array, x1: Array, y1: Array, x2: Array, y2: Array) -> Array:
     """(3, N): what `handles` says of an inner key (x1, y1) between two others: its reach to the left and to the right, and its slope."""
     a, b, before, after = x1 - x0, x2 - x1, y1 - y0, y2 - y1
     slope = (after / b + before / a) / 2
@@ -64,7 +62,7 @@ def inner_handles(
     return np.array([a, b, np.where(before * after <= 0, 0.0, slope)])
 
 
-def segment_weights(at: np.ndarray, p1: np.ndarray, p2: np.ndarray) -> np.ndarray:
+def segment_weights(at: Array, p1: Array, p2: Array) -> Array:
     """(3, N): how much a segment's rise and those of its two handles count at `at` (N,); at, p1 and p2 are in parts of its span, handles stand at p1 and p2.
 
     By safeguarded Newton steps on x(t) = at.
@@ -79,7 +77,7 @@ def segment_weights(at: np.ndarray, p1: np.ndarray, p2: np.ndarray) -> np.ndarra
     return np.array([t * t * (3 - 2 * t), 3 * s * s * t, 3 * s * t * t])
 
 
-def map_blocks(function: Callable[..., np.ndarray], *inputs: np.ndarray) -> np.ndarray:
+def map_blocks(function: Callable[..., Array], *inputs: Array) -> Array:
     """`work` in blocks that fit the cache, which takes half the time."""
     return np.concatenate(
         [function(*(a[i : i + 8192] for a in inputs)) for i in range(0, len(inputs[0]), 8192)], axis=1
@@ -87,7 +85,7 @@ def map_blocks(function: Callable[..., np.ndarray], *inputs: np.ndarray) -> np.n
 
 
 @lru_cache(maxsize=4096)
-def segment_table(span: int, right: int, left: int) -> np.ndarray:
+def segment_table(span: int, right: int, left: int) -> Array:
     """`blend` (span - 1, 3) on the frames inside a segment whose handles reach as far as those of segments of `right` and `left` frames."""
     at = np.arange(1, span) / span
     return np.ascontiguousarray(
@@ -97,7 +95,7 @@ def segment_table(span: int, right: int, left: int) -> np.ndarray:
     )
 
 
-def evaluate(frames: np.ndarray, values: np.ndarray, at: np.ndarray) -> np.ndarray:
+def evaluate(frames: Array, values: Array, at: Array) -> Array:
     """The auto-clamped Bezier curve through keys (frames (K,), values (K,)) at frames `at` (N,), held beyond the ends."""
     frames, values = np.asarray(frames, float), np.asarray(values, float)
     at = np.clip(np.asarray(at, float), frames[0], frames[-1])

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..arrays import Array
 from ..face.channels import ARKIT, GROUPS
 from ..take import Track
 from ..take.resample import fill_gaps, resample_linear
@@ -19,7 +20,7 @@ _CONTACT_PROMINENCE_M = 3e-5  # lips that come closer by so much may touch, on o
 _MOUTH_INDICES = [ARKIT.index(c) for c in GROUPS["mouth"]]
 
 
-def resample_to_frames(track: Track, at: np.ndarray) -> np.ndarray:
+def resample_to_frames(track: Track, at: Array) -> Array:
     """Weights (N, 52) at times `at` (N,), evenly spaced; channels that the track lacks are 0.
 
     Linear between rows. Turning points of the track are moved onto the nearest frame, and where lips touch between two frames, the mouth of that moment is."""
@@ -30,7 +31,7 @@ def resample_to_frames(track: Track, at: np.ndarray) -> np.ndarray:
     return out
 
 
-def resample_keeping_peaks(time: np.ndarray, values: np.ndarray, at: np.ndarray) -> np.ndarray:
+def resample_keeping_peaks(time: Array, values: Array, at: Array) -> Array:
     """Values (T, C), of which a full weight makes about 1, at times `at` (N,), evenly spaced: linear between rows, turning points on the nearest frame."""
     out = resample_linear(time, values, at)
     if len(time) > 2 and len(at) > 1:
@@ -38,13 +39,13 @@ def resample_keeping_peaks(time: np.ndarray, values: np.ndarray, at: np.ndarray)
     return out
 
 
-def _nearest_frames(time: np.ndarray, at: np.ndarray) -> np.ndarray:
+def _nearest_frames(time: Array, at: Array) -> Array:
     """Which of the frames at times `at` (N,) is nearest to each row (T,)."""
     step = (at[-1] - at[0]) / (len(at) - 1)
     return np.round((time - at[0]) / step).astype(int)
 
 
-def _keep_peaks(values: np.ndarray, frame: np.ndarray, out: np.ndarray) -> None:
+def _keep_peaks(values: Array, frame: Array, out: Array) -> None:
     from scipy.signal import find_peaks
 
     for c in np.flatnonzero(np.ptp(values, axis=0) > _MIN_PROMINENCE):
@@ -59,7 +60,7 @@ def _keep_peaks(values: np.ndarray, frame: np.ndarray, out: np.ndarray) -> None:
         out[frame[row], c] = values[row, c]
 
 
-def _keep_contacts(values: np.ndarray, frame: np.ndarray, out: np.ndarray) -> None:
+def _keep_contacts(values: Array, frame: Array, out: Array) -> None:
     """Wherever the lips come closest, on the bundled head, that frame gets the whole mouth of the moment: jaw and lips belong together."""
     from scipy.signal import find_peaks
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..arrays import Array
 from .bezier import HANDLE_DIVISOR, inner_handles, map_blocks, segment_table, segment_weights
 
 _MIN_EXTREME = 0.02  # what stands out by so much, and by four tolerances, is meant
@@ -19,7 +20,7 @@ _MAX_SINGLE_COST, _MAX_PAIR_COST = (
 )  # a pair is tried if removing one key, and both together, would miss by at most so many bounds
 
 
-def anchors(values: np.ndarray, tolerance: float) -> np.ndarray:
+def anchors(values: Array, tolerance: float) -> Array:
     """(T, C) bool: the samples that stay keys whatever happens.
 
     The ends; peaks and valleys that clearly stand out (blink peaks, lip closures: an extreme sample keeps its exact value);
@@ -35,7 +36,7 @@ def anchors(values: np.ndarray, tolerance: float) -> np.ndarray:
     return keep | _turning_points(values, max(4 * tolerance, _MIN_EXTREME))
 
 
-def _turning_points(values: np.ndarray, min_height: float) -> np.ndarray:
+def _turning_points(values: Array, min_height: float) -> Array:
     """(T, C) bool: the ends and the samples where a curve turns by more than `height`; of all turns, weak pairs of neighbours drop out, the weakest first."""
     t, c = values.shape
     y = values.T.ravel()
@@ -59,7 +60,7 @@ def _turning_points(values: np.ndarray, min_height: float) -> np.ndarray:
     return out.reshape(c, t).T
 
 
-def reduce_keys(values: np.ndarray, tolerance: float) -> list[np.ndarray]:
+def reduce_keys(values: Array, tolerance: float) -> list[Array]:
     """Keys for each of C curves given on whole frames: values (T, C) -> C arrays of frame numbers, ascending.
 
     The auto-clamped Bezier curve through values[keys, c] on those frames differs from values[:, c] by at most
@@ -89,7 +90,7 @@ class _CurveReducer:
     """All curves one after another, and which samples are keys. Each stands between two keys far out on the level of its ends, beside which its first and
     its last key lie flat, as they must: so every key has neighbours."""
 
-    def __init__(self, values: np.ndarray, fixed: np.ndarray, bound: float):
+    def __init__(self, values: Array, fixed: Array, bound: float):
         total, curves = values.shape
         frame = np.concatenate([[-total], np.arange(total), [2 * total]])
         self.x = (frame + 4.0 * total * np.arange(curves)[:, None]).ravel()
@@ -98,10 +99,10 @@ class _CurveReducer:
         self.removable = ~self.is_key.ravel()
         self.bound = bound
 
-    def _key_indices(self) -> np.ndarray:
+    def _key_indices(self) -> Array:
         return np.flatnonzero(self.is_key)
 
-    def _max_errors(self, chain: np.ndarray, locate: bool = False) -> tuple[np.ndarray, np.ndarray]:
+    def _max_errors(self, chain: Array, locate: bool = False) -> tuple[Array, Array]:
         """How far the curve through four keys (N, 4) is from the samples between the middle two at worst, (N,); if `where`, also the sample, where beyond
         the bound."""
         max_error, worst_sample = np.zeros(len(chain)), np.zeros(len(chain), dtype=int)
@@ -163,7 +164,7 @@ class _CurveReducer:
                 )
         return max_error, worst_sample
 
-    def _cost(self, chain: np.ndarray, segments: tuple[int, ...]) -> np.ndarray:
+    def _cost(self, chain: Array, segments: tuple[int, ...]) -> Array:
         """The worst miss of these segments of chains of keys (N, K), as far as the first that is beyond the bound."""
         cost, active = np.zeros(len(chain)), np.arange(len(chain))
         for s in segments:
@@ -172,7 +173,7 @@ class _CurveReducer:
             active = active[max_error <= self.bound]
         return cost
 
-    def _cheapest_apart(self, cost: np.ndarray, min_distance: int) -> np.ndarray:
+    def _cheapest_apart(self, cost: Array, min_distance: int) -> Array:
         """Which changes are within the bound and cheaper than all others closer than `apart`, so that they can be made at once."""
         selected = cost <= self.bound
         for d in range(1, min_distance):
@@ -256,6 +257,6 @@ class _CurveReducer:
             stale &= self.removable
 
 
-def _neighbours(keys: np.ndarray, k: np.ndarray, offsets: tuple[int, ...]) -> np.ndarray:
+def _neighbours(keys: Array, k: Array, offsets: tuple[int, ...]) -> Array:
     """(N, offsets): the keys so many keys away from keys[k]."""
     return keys[np.clip(k[:, None] + np.array(offsets), 0, len(keys) - 1)]

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..arrays import Array
+
 _FRAME_TOLERANCE, _VALUE_TOLERANCE = 1e-3, 1e-3
 
 
-def find_manual_edits(
-    frames: np.ndarray, values: np.ndarray, baked_frames: np.ndarray, baked_values: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
+def find_manual_edits(frames: Array, values: Array, baked_frames: Array, baked_values: Array) -> tuple[Array, Array]:
     """Which keys (K,) bool of a curve are not as they were baked, and the stretches (N, 2) of frames that are the animator's: between the neighbours of
     every such key, and where baked keys were deleted. Frames increase."""
     if not len(baked_frames):
@@ -31,7 +31,7 @@ def find_manual_edits(
     return edited, np.concatenate([edit_ranges, deletion_ranges])
 
 
-def outside_ranges(frames: np.ndarray, edited_ranges: np.ndarray) -> np.ndarray:
+def outside_ranges(frames: Array, edited_ranges: Array) -> Array:
     """Which keys (K,) bool of a new bake lie in none of the animator's stretches (N, 2)."""
     if not len(edited_ranges):
         return np.ones(len(frames), dtype=bool)
@@ -51,7 +51,7 @@ def outside_ranges(frames: np.ndarray, edited_ranges: np.ndarray) -> np.ndarray:
     return ~(inside | before)
 
 
-def _nearest_indices(sorted_values: np.ndarray, queries: np.ndarray) -> np.ndarray:
+def _nearest_indices(sorted_values: Array, queries: Array) -> Array:
     """Index of the value that is nearest to each wanted one."""
     right = np.clip(np.searchsorted(sorted_values, queries), 0, len(sorted_values) - 1)
     left = np.maximum(right - 1, 0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..arrays import Array
 from ..errors import InnerfaceError
 from ..face.channels import ARKIT, GROUPS
 from ..rates import FRAME_RATE
@@ -15,7 +16,7 @@ DEFAULT_STRENGTHS = dict.fromkeys(GROUPS, 1.0)
 NO_SMOOTHING = dict.fromkeys(GROUPS, 0.0)
 
 
-def channel_strengths(by_group: dict[str, float]) -> np.ndarray:
+def channel_strengths(by_group: dict[str, float]) -> Array:
     """(52,) from strengths per group (GROUPS); groups that are not named have DEFAULT's. 0 is off, 1 usual. Raises InnerfaceError."""
     for group, value in by_group.items():
         if group not in GROUPS or not 0 <= value <= MAX_STRENGTH:
@@ -28,7 +29,7 @@ def channel_strengths(by_group: dict[str, float]) -> np.ndarray:
     return out
 
 
-def zero_phase(values: np.ndarray, strength: np.ndarray | float = 1.0) -> np.ndarray:
+def zero_phase(values: Array, strength: Array | float = 1.0) -> Array:
     """Values (T, C) through a Savitzky-Golay filter of third order: no lag; at strength 1 over 9 frames, peaks of 0.1 s kept."""
     from scipy.signal import savgol_filter  # SciPy takes long to load, and enabling the add-on does not need it
 
@@ -47,14 +48,14 @@ class OneEuroFilter:
     `strength` (C,) or a number divides the cutoff at rest; 0 lets all through.
     """
 
-    def __init__(self, strength: np.ndarray | float = 1.0) -> None:
+    def __init__(self, strength: Array | float = 1.0) -> None:
         strength = np.asarray(strength, dtype=np.float64)
         self.passthrough = strength <= 0
         self.cutoff = _MIN_CUTOFF_HZ / np.where(self.passthrough, 1.0, strength)
-        self.last: np.ndarray | None = None
-        self.speed: np.ndarray | float = 0.0
+        self.last: Array | None = None
+        self.speed: Array | float = 0.0
 
-    def push(self, values: np.ndarray) -> np.ndarray:
+    def push(self, values: Array) -> Array:
         """One frame (C,) smoothed."""
         if self.last is None:
             smoothed = np.array(values, dtype=np.float64)
@@ -68,12 +69,12 @@ class OneEuroFilter:
         return smoothed
 
 
-def _smoothing_factor(cutoff: np.ndarray | float) -> np.ndarray | float:
+def _smoothing_factor(cutoff: Array | float) -> Array | float:
     r = 2 * np.pi * cutoff / FRAME_RATE
     return r / (r + 1)
 
 
-def one_euro(values: np.ndarray, strength: np.ndarray | float = 1.0) -> np.ndarray:
+def one_euro(values: Array, strength: Array | float = 1.0) -> Array:
     """Values (T, C) as `OneEuro` gives them live."""
     euro_filter = OneEuroFilter(strength)
     return np.stack([euro_filter.push(row) for row in values])

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from ..arrays import Array
 from ..errors import InnerfaceError
 from ..face.channels import ARKIT, GROUPS
 from ..face.neutral import Neutral
@@ -59,7 +60,7 @@ def apply_treatment(track: Track, treatment: Treatment, name: str) -> Track:
     return Track(track.kind, track.time, track.columns, values, track.meta)
 
 
-def _rows_in_span(track: Track, span: Span, name: str, span_name: str) -> np.ndarray:
+def _rows_in_span(track: Track, span: Span, name: str, span_name: str) -> Array:
     """Which rows lie in a span."""
     elapsed = track.time - track.time[0]
     rows = np.flatnonzero((elapsed >= span[0] - 1e-9) & (elapsed <= span[1] + 1e-9))

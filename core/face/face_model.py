@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..arrays import Array
 from ..errors import InnerfaceError
 from .channels import ARKIT
 from .head import Head, load
@@ -28,16 +29,16 @@ class FaceModel:
     """
 
     name: str
-    neutral: np.ndarray
-    deltas: np.ndarray
-    region: np.ndarray
+    neutral: Array
+    deltas: Array
+    region: Array
     region_name: str
-    landmarks: np.ndarray
-    eyes: np.ndarray
-    pupils: np.ndarray
+    landmarks: Array
+    eyes: Array
+    pupils: Array
 
     @property
-    def inner_lips(self) -> np.ndarray:
+    def inner_lips(self) -> Array:
         """(3, 2) pairs of vertices, upper and lower, whose distance is the gap of the lips."""
         return self.landmarks[np.array(_INNER_LIPS)]
 
@@ -57,7 +58,7 @@ def load_bundled() -> FaceModel:
     )
 
 
-def _bundled_eyes(head: Head) -> tuple[np.ndarray, np.ndarray]:
+def _bundled_eyes(head: Head) -> tuple[Array, Array]:
     """Centres and foremost points of the bundled head's eyeballs, each (2, 3)."""
     eyeballs = [head.vertices[slice(*head.parts[name])].astype(np.float64) for name in ("eye_left", "eye_right")]
     pupils = np.array([ball[ball[:, 2].argmax()] for ball in eyeballs])
@@ -106,7 +107,7 @@ def load_ict(path: str | Path) -> FaceModel:
     )
 
 
-def _ict_pupils(vertices: np.ndarray) -> np.ndarray:
+def _ict_pupils(vertices: Array) -> Array:
     """(2, 3) of vertices (V, 3): the middles of both irises as seen from the front, as deep as their foremost vertex: the model's irises reach behind the
     centre of the eye."""
     irises = [vertices[slice(*REGIONS[name])] for name in ("iris_left", "iris_right")]

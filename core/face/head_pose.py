@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..arrays import Array
+
 _RECENTRE_TIME_S = 120.0  # time constant of automatic recentring: a glance aside for a phrase costs little
 _MAX_STILL_RAD_S = 0.5  # faster heads are looking somewhere
 
@@ -19,7 +21,7 @@ class HeadRecentrer:
         """The present pose is the new zero."""
         self.zero = self.last_angles.copy()
 
-    def push(self, angles: np.ndarray, step: float) -> np.ndarray:
+    def push(self, angles: Array, step: float) -> Array:
         """The next frame's angles, `step` s after the one before; NaN holds."""
         if not np.isfinite(angles).all():
             return _wrap_angles(self.last_angles - self.zero)
@@ -32,5 +34,5 @@ class HeadRecentrer:
         return _wrap_angles(self.last_angles - self.zero)
 
 
-def _wrap_angles(angles: np.ndarray) -> np.ndarray:
+def _wrap_angles(angles: Array) -> Array:
     return (angles + np.pi) % (2 * np.pi) - np.pi

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ..arrays import Array
 from ..errors import InnerfaceError
 from ..files import read_bytes
 from .channels import ARKIT
@@ -39,10 +40,10 @@ EYE_CENTRE_MM = np.array([31.95, 36.16, 84.41])  # the left eye's centre; the ri
 class IctHead:
     """`vertices` (V, 3) in the head frame, m; `faces` (F, 4), the fourth -1 for triangles; `shapes` and their `deltas` (S, V, 3)."""
 
-    vertices: np.ndarray
-    faces: np.ndarray
+    vertices: Array
+    faces: Array
     shapes: tuple[str, ...]
-    deltas: np.ndarray
+    deltas: Array
 
 
 def load(path: str | Path) -> IctHead:
@@ -118,7 +119,7 @@ def _file_stems(channel: str) -> list[str]:
     return [channel, f"{channel}_L", f"{channel}_R"]
 
 
-def _read_obj(path: Path, with_faces: bool = False) -> tuple[np.ndarray, np.ndarray]:
+def _read_obj(path: Path, with_faces: bool = False) -> tuple[Array, Array]:
     """Vertices (V, 3), and faces (F, 4) where they are wanted, of a Wavefront OBJ."""
     lines = read_bytes(path, 64 << 20).split(b"\n")
     try:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ..arrays import Array
 from ..errors import InnerfaceError
 from ..files import atomic_write, read_bytes
 from .channels import ARKIT, mirrored
@@ -91,7 +92,7 @@ class Mapping:
         return max((abs(t.gain) for t in self.active_targets if t.destination == destination), default=0.0) or 1.0
 
     @cached_property
-    def _row_arrays(self) -> tuple[np.ndarray, ...]:
+    def _row_arrays(self) -> tuple[Array, ...]:
         """Arrays over the rows: channel and destination (index), gain, offset, low, high, power."""
         index = {d: i for i, d in enumerate(self.destinations)}
         channel = np.array([ARKIT.index(t.channel) for t in self.active_targets], dtype=int)
@@ -104,14 +105,14 @@ class Mapping:
         return channel, destination, *numbers
 
     @cached_property
-    def _destination_matrix(self) -> np.ndarray:
+    def _destination_matrix(self) -> Array:
         """(rows, D): which destination each row adds to."""
         _, destination, *_ = self._row_arrays
         out = np.zeros((len(self.active_targets), len(self.destinations)))
         out[np.arange(len(destination)), destination] = 1.0
         return out
 
-    def to_values(self, weights: np.ndarray) -> np.ndarray:
+    def to_values(self, weights: Array) -> Array:
         """Values (..., D) of the destinations from weights (..., 52); bones in degrees and millimetres."""
         channel, _, gain, offset, low, high, power = self._row_arrays
         curved = weights[..., channel]
@@ -119,7 +120,7 @@ class Mapping:
             curved = np.sign(curved) * np.abs(curved) ** power
         return (offset + gain * np.clip(curved, low, high)) @ self._destination_matrix
 
-    def to_weights(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def to_weights(self, values: Array) -> tuple[Array, Array]:
         """Backwards: weights (T, 52) whose `values` come closest to values (T, D) by least squares, and which channels (52,) bool they say anything of. Where
         several channels share their targets, the answer is kept between 0 and 1."""
         channel, _, gain, offset, _, _, power = self._row_arrays
@@ -138,7 +139,7 @@ class Mapping:
         return out, determined
 
 
-def _bounded_least_squares(a: np.ndarray, values: np.ndarray, start: np.ndarray) -> np.ndarray:
+def _bounded_least_squares(a: Array, values: Array, start: Array) -> Array:
     """min |a x - values| over 0 <= x <= 1 for all rows (T) at once, by cyclic coordinate descent."""
     x, residual = start.copy(), values - start @ a.T
     column_power = (a**2).sum(0)

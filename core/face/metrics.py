@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..arrays import Array
 from ..errors import InnerfaceError
 from ..take import Track
 from ..take.resample import resample_linear
@@ -25,9 +26,9 @@ _CHUNK_FRAMES = 256  # frames on the mesh at a time
 class MatchedRows:
     """The rows that are compared: `time` (T,) of the truth, `pred` and `truth` (T, 52), and how rows were matched."""
 
-    time: np.ndarray
-    pred: np.ndarray
-    truth: np.ndarray
+    time: Array
+    pred: Array
+    truth: Array
     matched_by: str
 
 
@@ -53,13 +54,13 @@ class SharedRows:
     """Which rows two takes share: true times `time` (N,), rows of the truth that they are (`inside`), what the other's clock is moved by, and how that was
     found."""
 
-    time: np.ndarray
-    truth_mask: np.ndarray
+    time: Array
+    truth_mask: Array
     shift: float
     matched_by: str
 
 
-def shared_rows(pred_time: np.ndarray, truth_time: np.ndarray) -> SharedRows:
+def shared_rows(pred_time: Array, truth_time: Array) -> SharedRows:
     """By timecode where times (T,), (T',) of rows with a face overlap, allowing for midnight between them, else from the first rows on. Raises InnerfaceError
     where nothing is left."""
     if not len(truth_time) or not len(pred_time):
@@ -79,12 +80,12 @@ def shared_rows(pred_time: np.ndarray, truth_time: np.ndarray) -> SharedRows:
     return SharedRows(truth_time[truth_mask], truth_mask, float(shift), matched_by)
 
 
-def summarise(values: np.ndarray) -> dict[str, float]:
+def summarise(values: Array) -> dict[str, float]:
     """Median, mean and standard deviation over frames."""
     return {"median": float(np.median(values)), "mean": float(values.mean()), "std": float(values.std())}
 
 
-def vertex_errors_mm(face: FaceModel, difference: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def vertex_errors_mm(face: FaceModel, difference: Array) -> tuple[Array, Array]:
     """Mean distance (mm) per frame over the region and over the 51 landmarks, each (T,), for weight differences (T, 52).
 
     Identity and pose are shared, so M(w) - M(w') = sum of (w - w')_k B_k (IMUSIC eq 4): PVE and PVE_LMK.
@@ -102,7 +103,7 @@ def vertex_errors_mm(face: FaceModel, difference: np.ndarray) -> tuple[np.ndarra
     return out[0], out[1]
 
 
-def lip_gap(face: FaceModel, weights: np.ndarray) -> np.ndarray:
+def lip_gap(face: FaceModel, weights: Array) -> Array:
     """Mean distance (T,) in metres between upper and lower inner lips."""
     upper, lower = face.inner_lips.T
     rest = face.neutral[upper] - face.neutral[lower]
@@ -111,12 +112,12 @@ def lip_gap(face: FaceModel, weights: np.ndarray) -> np.ndarray:
     return np.linalg.norm(gap, axis=2).mean(axis=1)
 
 
-def closed_gap(gap: np.ndarray) -> float:
+def closed_gap(gap: Array) -> float:
     """The gap (m) of a take's closed lips: the 5th percentile of its gaps (T,)."""
     return float(np.percentile(gap, 5))
 
 
-def closures(gap: np.ndarray) -> np.ndarray:
+def closures(gap: Array) -> Array:
     """First frames (N,) of lip closures: the gap above closed lips falls under CLOSED_M after having been over OPEN_M."""
     out, was_open = [], False
     for k, value in enumerate(gap):
@@ -128,9 +129,7 @@ def closures(gap: np.ndarray) -> np.ndarray:
     return np.array(out, dtype=int)
 
 
-def lip_closure_hits(
-    face: FaceModel, pred: np.ndarray, truth: np.ndarray, tolerance_frames: int = 2
-) -> dict[str, float]:
+def lip_closure_hits(face: FaceModel, pred: Array, truth: Array, tolerance_frames: int = 2) -> dict[str, float]:
     """Share of the true closures in which the predicted lips close as well, within `slack` frames."""
     gap = lip_gap(face, truth)
     rest = closed_gap(gap)
@@ -140,7 +139,7 @@ def lip_closure_hits(
     return {"closures": len(starts), "hit_rate": hits / len(starts) if len(starts) else float("nan")}
 
 
-def correlations(pred: np.ndarray, truth: np.ndarray) -> dict[str, float]:
+def correlations(pred: Array, truth: Array) -> dict[str, float]:
     """Pearson correlation per channel; NaN where either stands still."""
     a, b = pred - pred.mean(0), truth - truth.mean(0)
     scale = np.sqrt((a * a).sum(0) * (b * b).sum(0))
@@ -149,7 +148,7 @@ def correlations(pred: np.ndarray, truth: np.ndarray) -> dict[str, float]:
     }
 
 
-def jitter(weights: np.ndarray, time: np.ndarray) -> float:
+def jitter(weights: Array, time: Array) -> float:
     """Root mean square of the second difference per frame, scaled to 60 frames a second: steadiness of a track."""
     if len(time) < 3:
         return 0.0
@@ -163,12 +162,12 @@ def evaluate(pred: Track, truth: Track, face: FaceModel) -> dict[str, Any]:
     mean_face = np.broadcast_to(rows.truth.mean(axis=0), rows.truth.shape)
     neutral = np.zeros_like(rows.truth)
 
-    def errors(weights: np.ndarray) -> dict[str, dict[str, float]]:
+    def errors(weights: Array) -> dict[str, dict[str, float]]:
         difference = weights - rows.truth
         pve, lmk = vertex_errors_mm(face, difference)
         return {"mse": summarise((difference**2).mean(axis=1)), "pve_mm": summarise(pve), "pve_lmk_mm": summarise(lmk)}
 
-    def groups(weights: np.ndarray) -> dict[str, float]:
+    def groups(weights: Array) -> dict[str, float]:
         squared_error = ((weights - rows.truth) ** 2).mean(axis=0)
         return {g: float(squared_error[[ARKIT.index(c) for c in channels]].mean()) for g, channels in GROUPS.items()}
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from ..arrays import Array
 from .channels import ARKIT
 
 _MAX_REST = 0.8  # a channel cannot rest higher: what is left of it would be all noise
@@ -15,9 +16,9 @@ _MAX_REST = 0.8  # a channel cannot rest higher: what is left of it would be all
 class Neutral:
     """`rest` (52,): the weights of the relaxed face, 0 where it rests as it should."""
 
-    rest: np.ndarray = field(default_factory=lambda: np.zeros(len(ARKIT)))
+    rest: Array = field(default_factory=lambda: np.zeros(len(ARKIT)))
 
-    def remove(self, weights: np.ndarray) -> np.ndarray:
+    def remove(self, weights: Array) -> Array:
         """Weights (..., 52) in which the relaxed face is 0 and a full 1 stays 1: (w - rest) / (1 - rest)."""
         rest = np.clip(np.nan_to_num(self.rest), 0.0, _MAX_REST)
         return (weights - rest) / (1 - rest)

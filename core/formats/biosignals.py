@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..arrays import Array
 from ..errors import InnerfaceError
 from ..take import Take, Track, TrackKind
 
@@ -38,11 +39,11 @@ class Signals:
     `rate` Hz, 0 if unknown."""
 
     name: str
-    time: np.ndarray
+    time: Array
     labels: Sequence[str]
     kinds: Sequence[str]
     units: Sequence[str]
-    values: np.ndarray
+    values: Array
     rate: float
 
 
@@ -109,7 +110,7 @@ def _abbreviate(labels: list[str]) -> str:
     return ", ".join(labels[:6]) + (" ..." if len(labels) > 6 else "")
 
 
-def _sorted_samples(time: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _sorted_samples(time: Array, values: Array) -> tuple[Array, Array]:
     """Samples in the order of their times; those without a time and repeats are left out, infinite values missing."""
     keep = np.flatnonzero(np.isfinite(time))
     keep = keep[np.argsort(time[keep], kind="stable")]
@@ -128,7 +129,7 @@ def column_names(labels: Iterable[str]) -> tuple[str, ...]:
     return tuple(out)
 
 
-def build_marker_track(time: np.ndarray, numbers: np.ndarray, texts: Sequence[str] | None = None) -> Track | None:
+def build_marker_track(time: Array, numbers: Array, texts: Sequence[str] | None = None) -> Track | None:
     """A track of marks at `time` (N,) s, in any order; None without any. `marks` (N,): their numbers; `texts` are kept in its meta, as a JSON list."""
     order = np.argsort(time, kind="stable")
     order = order[np.isfinite(time[order])]

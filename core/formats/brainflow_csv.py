@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..arrays import Array
 from ..errors import InnerfaceError
 from ..take import Take, Track, TrackKind
 from .biosignals import build_marker_track
@@ -86,7 +87,7 @@ def parse(text: str, path: Path) -> Take:
     return Take(path.stem, tracks, notes)
 
 
-def even_clock(counter: np.ndarray, arrival: np.ndarray, board: Board) -> tuple[np.ndarray, float, int, list[str]]:
+def even_clock(counter: Array, arrival: Array, board: Board) -> tuple[Array, float, int, list[str]]:
     """Times (T,) on a straight line through the arrivals (T,), the rate, how many samples were lost, and what to say of it.
 
     `counter` (T,): the packets' own numbers, which begin again after 100 to 256.
@@ -114,7 +115,7 @@ def even_clock(counter: np.ndarray, arrival: np.ndarray, board: Board) -> tuple[
     return start + slope * index, rate, int(index[-1]) + 1 - len(index), notes
 
 
-def _unwrap_counter(counter: np.ndarray, arrival: np.ndarray, rate: float) -> np.ndarray | None:
+def _unwrap_counter(counter: Array, arrival: Array, rate: float) -> Array | None:
     """Numbers (T,) of the samples with the lost ones counted, None where counter and arrivals disagree."""
     step = np.diff(counter)
     if not np.isfinite(step).all() or not (step > 0).any():
@@ -141,7 +142,7 @@ def _unwrap_counter(counter: np.ndarray, arrival: np.ndarray, rate: float) -> np
     return index
 
 
-def _fit_robust_line(index: np.ndarray, arrival: np.ndarray) -> tuple[float, float]:
+def _fit_robust_line(index: Array, arrival: Array) -> tuple[float, float]:
     """Slope and start of a line through arrivals; late ones count for little."""
     x, y = index - index.mean(), arrival - arrival[0]
     weight = np.ones(len(x))

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ..arrays import Array
 from ..errors import InnerfaceError
 from ..files import read_bytes
 from ..take import Take, Track
@@ -44,7 +45,7 @@ def read(path: Path) -> Take:
     return build_take(groups, _marker_track(file, notes), path, notes)
 
 
-def _group_by_rate(file: Any, starts: np.ndarray | None) -> list[Signals]:
+def _group_by_rate(file: Any, starts: Array | None) -> list[Signals]:
     """Signals that share a rate. `starts` (records,): of a file with gaps, when its records begin."""
     groups: dict[int, list[Any]] = {}
     for signal in file.signals:
@@ -65,7 +66,7 @@ def _group_by_rate(file: Any, starts: np.ndarray | None) -> list[Signals]:
     return out
 
 
-def _record_starts(data: bytes, sample_bytes: int, record_seconds: float) -> np.ndarray | None:
+def _record_starts(data: bytes, sample_bytes: int, record_seconds: float) -> Array | None:
     """When records begin (s), by their timekeeping annotations; None for a file without gaps, which edfio takes every file for."""
     if data[192:197] not in (b"EDF+D", b"BDF+D"):
         return None

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..arrays import Array
 from ..errors import InnerfaceError
 from ..files import atomic_write
 from ..imu.signal import COMPONENTS, RAW_COMPONENTS
@@ -106,7 +107,7 @@ def _parse_sites(header: list[str], path: Path) -> tuple[tuple[str, ...], tuple[
     return sites, parts
 
 
-def _normalise_quaternions(samples: np.ndarray, sites: tuple[str, ...]) -> list[str]:
+def _normalise_quaternions(samples: Array, sites: tuple[str, ...]) -> list[str]:
     """Bring rotations to unit length, in place, and say so. Units of accelerations are `imu.level`'s affair: other formats need it too."""
     notes = []
     norm = np.linalg.norm(samples[..., :4], axis=-1)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..arrays import Array
 from ..errors import InnerfaceError
 from ..files import atomic_write
 from ..landmarks import points
@@ -54,9 +55,7 @@ def parse(text: str, path: Path) -> Take:
     )
 
 
-def extract_time(
-    values: np.ndarray, line_numbers: np.ndarray, time_column: int, path: Path
-) -> tuple[np.ndarray, np.ndarray, list[str]]:
+def extract_time(values: Array, line_numbers: Array, time_column: int, path: Path) -> tuple[Array, Array, list[str]]:
     """Time (T,) and rows (T, C) that advance, and what to say of those that do not. `places`: the rows' lines. Raises InnerfaceError."""
     if not len(values):
         raise InnerfaceError(f"{path}: has a header but no rows; export the take again")
@@ -70,7 +69,7 @@ def extract_time(
     return time[keep], values[keep], notes
 
 
-def missing_face_notes(values: np.ndarray) -> list[str]:
+def missing_face_notes(values: Array) -> list[str]:
     """What to say of rows (T, C) without a face."""
     lost = int(np.isnan(values).all(axis=1).sum())
     return [f"{lost} of {len(values)} rows have no face in them"] if lost else []

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..arrays import Array
 from ..errors import InnerfaceError
 from ..face.channels import ARKIT, LIVE_LINK_FACE, pascal_case
 from ..face.gaze import DOWN_RAD, UP_RAD, YAW_RAD
@@ -87,7 +88,7 @@ def parse(text: str, path: Path) -> Take:
     return Take(path.stem, {TrackKind.WEIGHTS: track}, notes)
 
 
-def eye_angles(track: Track) -> dict[str, np.ndarray]:
+def eye_angles(track: Track) -> dict[str, Array]:
     """Six eye angles (rad) as the app derives them from the gaze channels: yaw > 0 to the performer's right, pitch > 0 down."""
     weights = {c: np.nan_to_num(v) for c, v in zip(ARKIT, track.select(ARKIT).T)}
     out = {}
@@ -101,7 +102,7 @@ def eye_angles(track: Track) -> dict[str, np.ndarray]:
     return out
 
 
-def complete_values(track: Track) -> np.ndarray:
+def complete_values(track: Track) -> Array:
     """Values (T, 61) in LIVE_LINK_FACE's order: absent channels 0, absent eye angles as the gaze channels have them; NaN where missing."""
     values = track.select(LIVE_LINK_FACE)
     derived = eye_angles(track)

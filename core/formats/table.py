@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..arrays import Array
 from ..errors import InnerfaceError
 
 _MAX_CELL_LENGTH = 40  # characters of a number that are converted at once; longer cells one by one
@@ -16,7 +17,7 @@ _BLOCK_LINES = 8192  # lines that are converted at once: long files do not fit i
 MAX_WEIGHT = 10.0  # a blendshape weight beyond this is a percentage or not a weight
 
 
-def parse_cells(rows: list[list[str]], line_numbers: list[int], header: list[str], path: Path) -> np.ndarray:
+def parse_cells(rows: list[list[str]], line_numbers: list[int], header: list[str], path: Path) -> Array:
     """Cells to float64 (T, C); empty and NaN cells become NaN. Raises InnerfaceError naming line and column.
 
     `rows`: T lists of C texts; `lines`: their 1-based line numbers; `header`: the columns' names.
@@ -73,7 +74,7 @@ def parse_header(line: str, line_number: int, path: Path, separator: str = ",") 
 
 def parse_lines(
     lines: list[str], first_line_number: int, header: list[str], path: Path, separator: str = ","
-) -> tuple[np.ndarray, np.ndarray]:
+) -> tuple[Array, Array]:
     """Rows of a long file to float64 (T, C), and their line numbers (T,); empty lines are left out, empty and NaN cells become NaN. Millions of cells a second.
 
     `lines`: texts of which the first stands on line `first`; `header`: the columns' names. Raises InnerfaceError naming line and column.
@@ -108,7 +109,7 @@ def parse_lines(
     return np.concatenate(blocks), np.concatenate(block_line_numbers)
 
 
-def _to_floats(cells: list[str], width: int) -> np.ndarray:
+def _to_floats(cells: list[str], width: int) -> Array:
     try:
         return np.fromiter(map(float, cells), np.float64, len(cells)).reshape(-1, width)
     except ValueError:  # some are empty
@@ -117,7 +118,7 @@ def _to_floats(cells: list[str], width: int) -> np.ndarray:
 
 def _non_blank_lines(
     block: list[str], first_line_number: int, header: list[str], path: Path, separator: str, is_last_block: bool
-) -> tuple[list[str], np.ndarray]:
+) -> tuple[list[str], Array]:
     """The lines that hold anything, and their numbers; all of them have all columns."""
     kept = [(n, line) for n, line in enumerate(block, start=first_line_number) if line.strip(" \t\r" + separator)]
     for n, line in kept:
@@ -132,7 +133,7 @@ def _non_blank_lines(
     return [line for _, line in kept], np.array([n for n, _ in kept], dtype=np.int64)
 
 
-def check_weights(values: np.ndarray, names: list[str], line_numbers: list[int], path: Path) -> None:
+def check_weights(values: Array, names: list[str], line_numbers: list[int], path: Path) -> None:
     """Refuse what cannot be weights (nominally 0..1; real takes reach 1.08 and -0.02)."""
     with np.errstate(invalid="ignore"):
         bad = np.abs(values) > MAX_WEIGHT
@@ -144,8 +145,8 @@ def check_weights(values: np.ndarray, names: list[str], line_numbers: list[int],
 
 
 def check_increasing(
-    time: np.ndarray, line_numbers: Sequence[int] | np.ndarray, path: Path, time_name: str = "time"
-) -> tuple[np.ndarray, int]:
+    time: Array, line_numbers: Sequence[int] | Array, path: Path, time_name: str = "time"
+) -> tuple[Array, int]:
     """Rows to keep (T,) bool and the number of repeats dropped. Raises InnerfaceError where time runs backwards."""
     step = np.diff(time)
     if (step < 0).any():

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..arrays import Array
 from ..errors import InnerfaceError
 from ..landmarks import points
 from ..take import Take, Track, TrackKind
@@ -76,9 +77,7 @@ def parse(text: str, path: Path) -> Take:
     return Take(path.stem, {TrackKind.LANDMARKS: track}, notes + time_notes + missing_face_notes(track.values))
 
 
-def _longest_seen_face(
-    values: np.ndarray, line_numbers: np.ndarray, header: list[str]
-) -> tuple[np.ndarray, np.ndarray, list[str]]:
+def _longest_seen_face(values: Array, line_numbers: Array, header: list[str]) -> tuple[Array, Array, list[str]]:
     """The rows of the face that is seen longest."""
     if "face_id" not in header or not len(values):
         return values, line_numbers, []

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..arrays import Array
 from ..errors import InnerfaceError
 from ..face.channels import LIVE_LINK_FACE
 from ..files import atomic_write
@@ -93,7 +94,7 @@ def parse(text: str, path: Path) -> Take:
 
 def _parse_times(
     rows: list[list[str]], line_numbers: list[int], lower_header: list[str], time_column: int, path: Path
-) -> np.ndarray:
+) -> Array:
     if lower_header[time_column] != "timecode":
         time = (
             parse_cells(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..arrays import Array
 from ..face.channels import ARKIT, mirrored
 from .demo import EXPRESSIONS, both_sides
 from .style import PerformerStyle
@@ -85,7 +86,7 @@ _MIRROR_INDEX = np.array([CHANNEL_INDEX[mirrored(c)] for c in ARKIT])
 _IS_RIGHT = np.array([c.endswith("Right") and mirrored(c) in CHANNEL_INDEX for c in ARKIT])
 
 
-def randomly_asymmetric(apex: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def randomly_asymmetric(apex: Array, rng: np.random.Generator) -> Array:
     """The same done by both sides, by one more than by the other, or by one alone."""
     draw = rng.uniform()
     if draw < 0.5:
@@ -151,7 +152,7 @@ def range_of_motion(
 
 def _sound_sequence(
     seconds: float, style: PerformerStyle, rng: np.random.Generator, is_song: bool
-) -> tuple[np.ndarray, np.ndarray]:
+) -> tuple[Array, Array]:
     """Targets (N, 52) and lengths (N,) of sounds that fill the time; phrases with pauses between."""
     sounds, lengths, elapsed = [], [], 0.0
     sounds_to_pause = int(rng.integers(4, 18))

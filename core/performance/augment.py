@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..arrays import Array
 from ..face.channels import ARKIT, GROUPS, HEAD_ANGLES, OUTPUT_CHANNELS, mirrored
 from ..take import Track, TrackKind
 from ..take.resample import resample_linear
@@ -112,7 +113,7 @@ def vary_style(track: Track, rng: np.random.Generator) -> Track:
     return Track(TrackKind.WEIGHTS, resampled.time, OUTPUT_CHANNELS, values)
 
 
-def _clip_to_plausible(weights: np.ndarray, reference: np.ndarray) -> np.ndarray:
+def _clip_to_plausible(weights: Array, reference: Array) -> Array:
     """Weights (T, 52) in range, the mouth no farther closed than the jaw is open and a little, or than it was `before` (T, 52)."""
     close, jaw = CHANNEL_INDEX["mouthClose"], CHANNEL_INDEX["jawOpen"]
     out = np.clip(weights, -0.02, np.maximum(1.08, reference))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..arrays import Array
 from ..face.channels import OUTPUT_CHANNELS
 from ..take import Take, Track, TrackKind
 
@@ -73,10 +74,10 @@ _SCRIPT = (
 )
 
 
-def _minimum_jerk_pulse(time: np.ndarray, start: float, onset: float, hold: float, offset: float) -> np.ndarray:
+def _minimum_jerk_pulse(time: Array, start: float, onset: float, hold: float, offset: float) -> Array:
     """0 -> 1 -> 0 with minimum-jerk flanks."""
 
-    def minimum_jerk(x: np.ndarray) -> np.ndarray:
+    def minimum_jerk(x: Array) -> Array:
         x = np.clip(x, 0.0, 1.0)
         return x**3 * (10 - 15 * x + 6 * x * x)
 
@@ -114,7 +115,7 @@ def demo_performance(seed: int = 0, rate: float = DEFAULT_RATE) -> Take:
 
 
 def _add_speech(
-    channels: dict[str, np.ndarray], time: np.ndarray, start: float, seconds: float, rng: np.random.Generator
+    channels: dict[str, Array], time: Array, start: float, seconds: float, rng: np.random.Generator
 ) -> None:
     at = start
     sounds = [c for c in _SPEECH_TEXT if c in VISEMES or c == " "]
@@ -137,7 +138,7 @@ def _add_speech(
         at += length
 
 
-def _add_blinks(channels: dict[str, np.ndarray], time: np.ndarray, length: float, rng: np.random.Generator) -> None:
+def _add_blinks(channels: dict[str, Array], time: Array, length: float, rng: np.random.Generator) -> None:
     at = rng.uniform(0.6, 1.5)
     while at < length - 0.4:
         shape = _minimum_jerk_pulse(time, at, 0.08, 0.02, 0.16)
@@ -147,7 +148,7 @@ def _add_blinks(channels: dict[str, np.ndarray], time: np.ndarray, length: float
         at += rng.uniform(1.6, 4.5)
 
 
-def _add_gaze(channels: dict[str, np.ndarray], time: np.ndarray, length: float, rng: np.random.Generator) -> None:
+def _add_gaze(channels: dict[str, Array], time: Array, length: float, rng: np.random.Generator) -> None:
     yaw, pitch = np.zeros(len(time)), np.zeros(len(time))
     at = 0.5
     while at < length:

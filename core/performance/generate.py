@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..arrays import Array
 from ..face.channels import ARKIT, OUTPUT_CHANNELS
 from ..take import Track, TrackKind
 from .actions import ACTIONS, single_channels
@@ -39,7 +40,7 @@ def generate(seconds: float, rng: np.random.Generator, rate: float = 60.0) -> Tr
     )
 
 
-def apply_style(timeline: Timeline, style: PerformerStyle, rng: np.random.Generator) -> np.ndarray:
+def apply_style(timeline: Timeline, style: PerformerStyle, rng: np.random.Generator) -> Array:
     """What is drawn, as this performer's face and a camera's solver would show it: (T, 52)."""
     weights = timeline.values + timeline.values @ style.coupling
     weights = weights * style.gain
@@ -58,7 +59,7 @@ def apply_style(timeline: Timeline, style: PerformerStyle, rng: np.random.Genera
     return np.clip(out, -0.02, 1.08)
 
 
-def _head_angles(timeline: Timeline, rng: np.random.Generator) -> np.ndarray:
+def _head_angles(timeline: Timeline, rng: np.random.Generator) -> Array:
     """Yaw, pitch, roll (T, 3) rad: sway, turns to look somewhere, nods to a beat, or stillness."""
     t = timeline.time
     out = np.zeros((len(t), 3))

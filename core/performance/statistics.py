@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.ndimage import uniform_filter1d
 
+from ..arrays import Array
 from ..face.channels import ARKIT
 from ..take import Track
 from .augment import at_rate
@@ -21,12 +22,12 @@ class Statistics:
     """Per channel (52,): `median`, `low` and `high` (1st and 99th percentile), `active` share of time more than 0.1 off the median, `speed`
     (99th percentile of |dw/dt| per s, after a mean over 3 frames); `correlation` (52, 52), NaN where a channel stands still."""
 
-    median: np.ndarray
-    low: np.ndarray
-    high: np.ndarray
-    active: np.ndarray
-    speed: np.ndarray
-    correlation: np.ndarray
+    median: Array
+    low: Array
+    high: Array
+    active: Array
+    speed: Array
+    correlation: Array
 
 
 def performance_statistics(tracks: list[Track]) -> Statistics:

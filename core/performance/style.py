@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..arrays import Array
 from ..face.channels import ARKIT, mirrored
 from .timeline import CHANNEL_INDEX
 
@@ -125,9 +126,9 @@ class PerformerStyle:
     """`gain` (52,): how far each channel goes. `along` (52, 52): what comes along with it. `rest` (52,). `speech`, `speed`: strength of speech
     and pace of everything. `tremor`: size of small restless motion. `lively`: how many things happen at once."""
 
-    gain: np.ndarray
-    coupling: np.ndarray
-    rest: np.ndarray
+    gain: Array
+    coupling: Array
+    rest: Array
     speech_strength: float
     speed: float
     tremor: float

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..arrays import Array
 from ..face.channels import ARKIT
 
 CHANNEL_INDEX = {name: k for k, name in enumerate(ARKIT)}
 
 
-def minimum_jerk(x: np.ndarray) -> np.ndarray:
+def minimum_jerk(x: Array) -> Array:
     """0 -> 1 over 0..1 with minimum jerk."""
     x = np.clip(x, 0.0, 1.0)
     return x**3 * (10 - 15 * x + 6 * x * x)
 
 
-def weight_row(weights: dict[str, float]) -> np.ndarray:
+def weight_row(weights: dict[str, float]) -> Array:
     """(52,) weights in the order of ARKIT."""
     out = np.zeros(len(ARKIT))
     for name, value in weights.items():
@@ -32,7 +33,7 @@ class Timeline:
         self.values = np.zeros((len(self.time), len(ARKIT)))
 
     def add_action(
-        self, start: float, onset: float, hold: float, offset: float, apex: np.ndarray, replace: bool = False
+        self, start: float, onset: float, hold: float, offset: float, apex: Array, replace: bool = False
     ) -> None:
         """Channels rise to `apex` (52,), stay and fall. `over`: they hide what was there instead of adding to it."""
         first, last = (
@@ -46,9 +47,7 @@ class Timeline:
         segment = self.values[first:last]
         self.values[first:last] = segment * (1 - shape) + shape * apex if replace else segment + shape * apex
 
-    def add_sequence(
-        self, start: float, end: float, targets: np.ndarray, durations: np.ndarray, time_constant: float
-    ) -> None:
+    def add_sequence(self, start: float, end: float, targets: Array, durations: Array, time_constant: float) -> None:
         """A chain of `targets` (N, 52) of the given lengths, run into one another as muscles with a time constant of `lag` s do."""
         first, last = int(start * self.rate), min(int(end * self.rate), len(self.time))
         if last - first < 2 or not len(targets):

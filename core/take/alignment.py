@@ -13,6 +13,7 @@ import numpy as np
 from scipy.ndimage import median_filter, uniform_filter1d
 from scipy.signal import fftconvolve, find_peaks
 
+from ..arrays import Array
 from ..errors import InnerfaceError
 from ..rates import FRAME_RATE
 from .track import Take
@@ -50,7 +51,7 @@ class Alignment:
     method: str
     correlation: float
 
-    def a_time(self, b_time: np.ndarray | float) -> np.ndarray:
+    def a_time(self, b_time: Array | float) -> Array:
         """Times of B on A's clock."""
         return (1 + self.drift_ppm * 1e-6) * np.asarray(b_time) + self.offset_s
 
@@ -71,10 +72,10 @@ class MotionSignal:
 
     start_s: float
     channels: tuple[str, ...]
-    values: np.ndarray
+    values: Array
     reliable: frozenset[str]
-    tap_times: np.ndarray | None
-    signals: np.ndarray
+    tap_times: Array | None
+    signals: Array
 
 
 def prefer_timecode(alignment: Alignment, a: Take, b: Take) -> Alignment:
@@ -90,7 +91,7 @@ def prefer_timecode(alignment: Alignment, a: Take, b: Take) -> Alignment:
     return replace(alignment, offset_s=0.0, method="timecode")
 
 
-def find_triple_tap(time: np.ndarray, energy: np.ndarray) -> np.ndarray | None:
+def find_triple_tap(time: Array, energy: Array) -> Array | None:
     """Times (3,) of the first three evenly spaced, isolated sharp peaks of similar height, or None."""
     if len(time) < 16 or not energy.any():
         return None
@@ -115,14 +116,14 @@ def find_triple_tap(time: np.ndarray, energy: np.ndarray) -> np.ndarray | None:
     return None
 
 
-def _band_pass(values: np.ndarray) -> np.ndarray:
+def _band_pass(values: Array) -> Array:
     """Channels (T, C) without slow changes of pose and frame noise."""
     width = int(_DETREND_WINDOW_S * FRAME_RATE) | 1
     detrended = values - uniform_filter1d(values, width, axis=0, mode="nearest")
     return uniform_filter1d(detrended, 3, axis=0, mode="nearest")
 
 
-def _cross_correlate(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _cross_correlate(a: Array, b: Array) -> tuple[Array, Array]:
     """Normalised correlation at every lag (0 where the overlap is too short), and the lags: frame k of b at k + lag of a."""
     lags = np.arange(-(len(b) - 1), len(a))
     product = sum(fftconvolve(a[:, c], b[::-1, c]) for c in range(a.shape[1]))
@@ -184,7 +185,7 @@ def align(a: MotionSignal, b: MotionSignal) -> Alignment:
 
 
 def _refine(
-    start_a: float, a: np.ndarray, start_b: float, b: np.ndarray, offset: float, fit_drift: bool = True
+    start_a: float, a: Array, start_b: float, b: Array, offset: float, fit_drift: bool = True
 ) -> tuple[float, float]:
     """Offset (s) and drift by Gauss-Newton.
 

@@ -12,6 +12,7 @@ from itertools import pairwise
 import numpy as np
 from scipy.signal import fftconvolve, stft
 
+from ..arrays import Array
 from ..errors import InnerfaceError
 
 RATE = 16_000  # samples a second that both are brought to
@@ -37,7 +38,7 @@ class SoundAlignment:
     confidence: float
 
 
-def _onset_strength(sound: np.ndarray) -> np.ndarray:
+def _onset_strength(sound: Array) -> Array:
     """(T, bands): changes of loudness in bands, 100 a second, each with unit spread."""
     frequencies, _, spectrum = stft(sound, RATE, nperseg=4 * _HOP_SAMPLES, noverlap=3 * _HOP_SAMPLES)
     power = np.abs(spectrum) ** 2
@@ -49,7 +50,7 @@ def _onset_strength(sound: np.ndarray) -> np.ndarray:
     return (onsets - onsets.mean(0)) / (onsets.std(0) + 1e-9)
 
 
-def align(a: np.ndarray, b: np.ndarray) -> SoundAlignment:
+def align(a: Array, b: Array) -> SoundAlignment:
     """Two sounds (N,) and (M,) at RATE. Raises InnerfaceError where they do not match."""
     if min(len(a), len(b)) < _MIN_S * RATE:
         raise InnerfaceError(f"a sound of less than {_MIN_S:g} s cannot be aligned; give longer recordings")
@@ -65,7 +66,7 @@ def align(a: np.ndarray, b: np.ndarray) -> SoundAlignment:
     return _refine(a, b, float(lags[best]) * _HOP_SAMPLES / RATE, float(score[best]) / max(second_best, 1e-9))
 
 
-def _refine(a: np.ndarray, b: np.ndarray, coarse: float, margin: float) -> SoundAlignment:
+def _refine(a: Array, b: Array, coarse: float, margin: float) -> SoundAlignment:
     """Offset and drift from windows of B along the overlap. `coarse`: A's time of B's beginning; `margin`: by how much that place beats all others."""
     length = int(min(_WINDOW_S * RATE, len(b), len(a)))
     search = int(_SEARCH_S * RATE)
@@ -100,7 +101,7 @@ def _refine(a: np.ndarray, b: np.ndarray, coarse: float, margin: float) -> Sound
     return SoundAlignment(float(line[0]), float(line[1] * 1e6), confidence)
 
 
-def _gcc_phat(long: np.ndarray, short: np.ndarray) -> tuple[float, float]:
+def _gcc_phat(long: Array, short: Array) -> tuple[float, float]:
     """Where `short` lies in `long` (samples, between them, too), and by how many spreads that stands out."""
     size = int(2 ** np.ceil(np.log2(len(long) + len(short))))
     cross = np.fft.rfft(long, size) * np.conj(np.fft.rfft(short, size))
@@ -119,7 +120,7 @@ def _gcc_phat(long: np.ndarray, short: np.ndarray) -> tuple[float, float]:
     return float(k), clarity
 
 
-def _fit_robust_line(times: np.ndarray, offsets: np.ndarray, weights: np.ndarray) -> np.ndarray:
+def _fit_robust_line(times: Array, offsets: Array, weights: Array) -> Array:
     """(offset, slope) through the windows' offsets, those far off left out; no slope where it is too small to be told."""
     inliers = np.abs(offsets - _weighted_median(offsets, weights)) < 0.06
     slope, intercept = 0.0, _weighted_median(offsets[inliers], weights[inliers])
@@ -139,7 +140,7 @@ def _fit_robust_line(times: np.ndarray, offsets: np.ndarray, weights: np.ndarray
     return np.array([intercept, slope])
 
 
-def _weighted_median(values: np.ndarray, weights: np.ndarray) -> float:
+def _weighted_median(values: Array, weights: Array) -> float:
     """Weighted median."""
     order = np.argsort(values)
     cumulative = np.cumsum(weights[order])

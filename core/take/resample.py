@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..arrays import Array
 
-def fill_gaps(time: np.ndarray, values: np.ndarray) -> np.ndarray:
+
+def fill_gaps(time: Array, values: Array) -> Array:
     """Fill NaN in values (T, C) linearly in time between the nearest measured rows, holding at the ends.
 
     A column without any value stays NaN.
@@ -19,7 +21,7 @@ def fill_gaps(time: np.ndarray, values: np.ndarray) -> np.ndarray:
     return out
 
 
-def resample_linear(time: np.ndarray, values: np.ndarray, at: np.ndarray) -> np.ndarray:
+def resample_linear(time: Array, values: Array, at: Array) -> Array:
     """Values (T, C) at times `at` (N,) by linear interpolation, held beyond the ends; NaN are bridged first."""
     values = fill_gaps(time, values)
     if len(time) == 1:
@@ -30,7 +32,7 @@ def resample_linear(time: np.ndarray, values: np.ndarray, at: np.ndarray) -> np.
     return values[left] * (1.0 - fraction) + values[right] * fraction
 
 
-def frame_times(time: np.ndarray, fps: float, delay: float = 0.0) -> np.ndarray:
+def frame_times(time: Array, fps: float, delay: float = 0.0) -> Array:
     """Times (N,) of whole frames at `fps` (a float: 24000/1001 for 23.976) that begin at the first row, or `after` s (less than a frame) later.
 
     The last frame is the last one that does not lie beyond the last row. Raises ValueError for an fps that is not positive.

@@ -6,6 +6,8 @@ import re
 
 import numpy as np
 
+from ..arrays import Array
+
 FRAMES_PER_SECOND = 60  # frames a second that FF counts in
 TICKS_PER_SECOND = FRAMES_PER_SECOND * 1000  # thousandths of a frame in a second
 TICKS_PER_DAY = 24 * 3600 * TICKS_PER_SECOND
@@ -32,7 +34,7 @@ def to_text(seconds: float) -> str:
     return f"{s // 3600:02d}:{s // 60 % 60:02d}:{s % 60:02d}:{remainder // 1000:02d}.{remainder % 1000:03d}"
 
 
-def unwrap(ticks: np.ndarray) -> np.ndarray:
+def unwrap(ticks: Array) -> Array:
     """Ticks (T,) with a day added after each midnight: a step back of more than twelve hours."""
     wraps = np.concatenate([[0], np.cumsum(np.diff(ticks) < -TICKS_PER_DAY // 2)]) if len(ticks) else np.zeros(0)
     return ticks + wraps.astype(np.int64) * TICKS_PER_DAY

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..arrays import Array
 from ..errors import InnerfaceError
 
 
@@ -43,9 +44,9 @@ class Track:
     """
 
     kind: str
-    time: np.ndarray
+    time: Array
     columns: tuple[str, ...]
-    values: np.ndarray
+    values: Array
     meta: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -71,14 +72,14 @@ class Track:
         """Rows per second (median); 0 for fewer than two rows."""
         return float(1.0 / np.median(np.diff(self.time))) if len(self.time) > 1 else 0.0
 
-    def column(self, name: str) -> np.ndarray:
+    def column(self, name: str) -> Array:
         """Samples (T,) of one column. Raises KeyError."""
         try:
             return self.values[:, self.columns.index(name)]
         except ValueError:
             raise KeyError(name) from None
 
-    def select(self, names: tuple[str, ...]) -> np.ndarray:
+    def select(self, names: tuple[str, ...]) -> Array:
         """Columns (T, len(names)) in the given order, NaN for those that the track lacks."""
         out = np.full((len(self.time), len(names)), np.nan)
         for i, name in enumerate(names):
@@ -86,7 +87,7 @@ class Track:
                 out[:, i] = self.values[:, self.columns.index(name)]
         return out
 
-    def replace_columns(self, names: tuple[str, ...], values: np.ndarray) -> Track:
+    def replace_columns(self, names: tuple[str, ...], values: Array) -> Track:
         """The track with other values (T, len(names)) in the columns of these names; names that it lacks are left out."""
         out = self.values.copy()
         for i, name in enumerate(names):
@@ -94,7 +95,7 @@ class Track:
                 out[:, self.columns.index(name)] = values[:, i]
         return replace(self, values=out)
 
-    def lost_rows(self) -> np.ndarray:
+    def lost_rows(self) -> Array:
         """(T,) bool: rows in which nothing was measured."""
         return np.isnan(self.values).all(axis=1)
 

@@ -9,12 +9,13 @@ import itertools
 
 import numpy as np
 
+from ....core.arrays import Array
 from . import surface
 
-PartMesh = tuple[np.ndarray, np.ndarray]
+PartMesh = tuple[Array, Array]
 
 
-def _disc(n: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _disc(n: int) -> tuple[Array, Array, Array]:
     """Quads on the unit disc without a pole: points ((n+1)^2, 2), quads, and the border loop counter-clockwise."""
     u, v = np.meshgrid(np.linspace(-1, 1, n + 1), np.linspace(-1, 1, n + 1), indexing="ij")
     points = np.stack([u * np.sqrt(1 - v * v / 2), v * np.sqrt(1 - u * u / 2)], axis=-1).reshape(-1, 2)
@@ -28,13 +29,13 @@ def _disc(n: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return points, quads, loop
 
 
-def _quads_between_loops(loops: list[np.ndarray]) -> np.ndarray:
+def _quads_between_loops(loops: list[Array]) -> Array:
     """Quads between consecutive loops of equal length (each an array of vertex numbers)."""
     out = [np.stack([a, np.roll(a, -1), np.roll(b, -1), b], axis=1) for a, b in itertools.pairwise(loops)]
     return np.concatenate(out)
 
 
-def eye() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def eye() -> tuple[Array, Array, Array]:
     """The left eyeball: vertices, quads and a band per quad (0 pupil, 1 iris, 2 limbus, 3 sclera). The gaze is +Z."""
     cells = 6
     disc, cap_quads, loop = _disc(cells)
@@ -79,7 +80,7 @@ def ear() -> PartMesh:
     disc, quads, loop = _disc(16)
     rho, phi = np.linalg.norm(disc, axis=1), np.arctan2(disc[:, 1], disc[:, 0])  # phi 0 points forward, pi/2 up
 
-    def outline(angle: np.ndarray) -> np.ndarray:
+    def outline(angle: Array) -> Array:
         upwards, forward = np.sin(angle), np.cos(angle)
         width = (
             np.where(forward > 0, 12.0, 21.0)
@@ -89,7 +90,7 @@ def ear() -> PartMesh:
         height = np.where(upwards > 0, 33.0, 29.0)
         return 1.0 / np.sqrt((forward / width) ** 2 + (upwards / height) ** 2)
 
-    def ridge(radius: float, width: float) -> np.ndarray:
+    def ridge(radius: float, width: float) -> Array:
         return np.exp(-(((rho - radius) / width) ** 2))
 
     rearward = 0.5 - 0.5 * np.cos(phi)
@@ -118,7 +119,7 @@ def ear() -> PartMesh:
     return points, np.concatenate([quads[:, ::-1], rim_quads])
 
 
-def _tube(path: np.ndarray, sections: np.ndarray) -> PartMesh:
+def _tube(path: Array, sections: Array) -> PartMesh:
     """A tube: `sections` (n, m, 3) rings along a path, both ends closed with quads (m even)."""
     n, m = sections.shape[:2]
     points = (path[:, None] + sections).reshape(-1, 3)
@@ -127,7 +128,7 @@ def _tube(path: np.ndarray, sections: np.ndarray) -> PartMesh:
     return points, np.concatenate([_quads_between_loops(loops), cap[:, ::-1], cap + (n - 1) * m])
 
 
-def _dental_arch(s: np.ndarray, depth: float) -> tuple[np.ndarray, np.ndarray]:
+def _dental_arch(s: Array, depth: float) -> tuple[Array, Array]:
     """Dental arch: points and outward normals in the horizontal plane; s runs from -1 (right) to 1 (left)."""
     x = 25.5 * np.sin(s * 1.35) / np.sin(1.35)
     z = depth - 0.0335 * x * x - 18.0 * np.abs(s) ** 5
@@ -172,7 +173,7 @@ def gums(upper: bool) -> PartMesh:
     return points, quads[:, ::-1] if upper else quads
 
 
-def tongue() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def tongue() -> tuple[Array, Array, Array]:
     """Vertices, quads and, per vertex, the position along the tongue (0 root, 1 tip)."""
     t = np.array([0, 0.16, 0.32, 0.48, 0.62, 0.74, 0.84, 0.92, 0.97, 1.0])
     path = np.stack([np.zeros_like(t), -43.5 + 3.0 * np.sin(t * 2.6), 50 + 48 * t], axis=1)
@@ -206,7 +207,7 @@ def brow() -> PartMesh:
     return points, quads
 
 
-def lashes(lid_margin: np.ndarray, length: float, lift: float) -> PartMesh:
+def lashes(lid_margin: Array, length: float, lift: float) -> PartMesh:
     """A strip of lashes from a lid margin `rim` (n, 3), corner to corner, root first."""
     n = len(lid_margin)
     t = np.linspace(0, 1, n)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ....core.arrays import Array
 from ....core.face.channels import ARKIT
 from ....core.face.head import ASSET, DELTA_STEP_M
 from . import eyes_teeth_hair, shapes, skin, surface
@@ -30,13 +31,13 @@ class _MeshBuilder:
     """Vertices, quads and materials gathered part by part."""
 
     def __init__(self) -> None:
-        self.points: list[np.ndarray] = []
-        self.quads: list[np.ndarray] = []
-        self.material_index: list[np.ndarray] = []
+        self.points: list[Array] = []
+        self.quads: list[Array] = []
+        self.material_index: list[Array] = []
         self.ranges: dict[str, tuple[int, int]] = {}
         self.count = 0
 
-    def add(self, name: str, points: np.ndarray, quads: np.ndarray, material: np.ndarray | str) -> None:
+    def add(self, name: str, points: Array, quads: Array, material: Array | str) -> None:
         if isinstance(material, str):
             material = np.full(len(quads), MATERIALS.index(material))
         self.points.append(points)
@@ -45,13 +46,13 @@ class _MeshBuilder:
         self.ranges[name] = (self.count, self.count + len(points))
         self.count += len(points)
 
-    def add_pair(self, name: str, points: np.ndarray, quads: np.ndarray, material: np.ndarray | str) -> None:
+    def add_pair(self, name: str, points: Array, quads: Array, material: Array | str) -> None:
         """A left part and its mirror image."""
         self.add(name + "_left", points, quads, material)
         self.add(name + "_right", points * _MIRROR_X, quads[:, ::-1], material)
 
 
-def _skin_binding(points: np.ndarray, skin_points: np.ndarray, neighbours: int = 6) -> np.ndarray:
+def _skin_binding(points: Array, skin_points: Array, neighbours: int = 6) -> Array:
     """Weights (N, S) that let points ride on the skin: inverse squared distance to the nearest skin vertices."""
     squared_distance = ((points[:, None] - skin_points[None]) ** 2).sum(-1)
     nearest = np.argsort(squared_distance, axis=1)[:, :neighbours]
@@ -61,7 +62,7 @@ def _skin_binding(points: np.ndarray, skin_points: np.ndarray, neighbours: int =
     return weight
 
 
-def build() -> dict[str, np.ndarray]:
+def build() -> dict[str, Array]:
     """All arrays of the asset."""
     half = half_mesh()
     source, side, quads = mirror_mesh(half)
@@ -121,7 +122,7 @@ def build() -> dict[str, np.ndarray]:
     }
 
 
-def landmarks(half: HalfMesh, skin_mesh: shapes.SkinMesh) -> np.ndarray:
+def landmarks(half: HalfMesh, skin_mesh: shapes.SkinMesh) -> Array:
     """Skin vertices (51,) of the inner iBUG points 17 to 67, in iBUG's order (the performer's right first)."""
     index = half.index_by_key()
     eye_segments, mouth_segments, lid_ring, mouth_corner = EYE_SEGMENTS, MOUTH_SEGMENTS, LID_FRONT, MOUTH_SEGMENTS // 2
@@ -173,9 +174,7 @@ def _nearest_vertex(skin_mesh: shapes.SkinMesh, point: tuple[float, float, float
     return int((((skin_mesh.points - np.asarray(point)) ** 2).sum(1) + 1e6 * (skin_mesh.mouth_depth > 0)).argmin())
 
 
-def _add_lashes(
-    out: np.ndarray, ranges: dict, delta: np.ndarray, skin_mesh: shapes.SkinMesh, lid_margin: np.ndarray
-) -> None:
+def _add_lashes(out: Array, ranges: dict, delta: Array, skin_mesh: shapes.SkinMesh, lid_margin: Array) -> None:
     """Lashes move with the lid margin that they grow on and turn with it about the eye."""
     for side_name, sign in (("left", 1.0), ("right", -1.0)):
         a, b = ranges[f"lashes_{side_name}"]
@@ -192,9 +191,7 @@ def _add_lashes(
         out[a:b] = delta[root][rows] + (turned - base) * mirror_x
 
 
-def _add_rigid_motion(
-    out: np.ndarray, name: str, ranges: dict, points: np.ndarray, tongue_position: np.ndarray
-) -> None:
+def _add_rigid_motion(out: Array, name: str, ranges: dict, points: Array, tongue_position: Array) -> None:
     """What moves like bone: eyeballs turn, the lower teeth and the tongue ride on the jaw."""
     for side_name, sign in (("Left", 1.0), ("Right", -1.0)):
         for direction, degrees in shapes.GAZE_DEGREES.items():

@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from ....core.arrays import Array
 from . import skin, surface
 from .topology import (
     INNER_CANTHUS,
@@ -29,12 +30,12 @@ JAW_OPEN_DEGREES = 17.0
 GAZE_DEGREES = {"Up": 22.0, "Down": 24.0, "In": 28.0, "Out": 30.0}
 
 
-def _smoothstep(x: np.ndarray) -> np.ndarray:
+def _smoothstep(x: Array) -> Array:
     x = np.clip(x, 0.0, 1.0)
     return x * x * (3 - 2 * x)
 
 
-def rotation_offsets(points: np.ndarray, centre: np.ndarray, pitch: float = 0.0, yaw: float = 0.0) -> np.ndarray:
+def rotation_offsets(points: Array, centre: Array, pitch: float = 0.0, yaw: float = 0.0) -> Array:
     """Offsets when points (N, 3) turn about x by `pitch` degrees (front goes down) and about y by `yaw` (front goes left)."""
     a, b = np.radians(pitch), np.radians(yaw)
     about_x = np.array([[1, 0, 0], [0, np.cos(a), -np.sin(a)], [0, np.sin(a), np.cos(a)]])
@@ -46,7 +47,7 @@ def rotation_offsets(points: np.ndarray, centre: np.ndarray, pitch: float = 0.0,
 class SkinMesh:
     """The whole skin with the names of its vertices, as the shapes see it."""
 
-    def __init__(self, half: HalfMesh, points: np.ndarray, source: np.ndarray, side: np.ndarray) -> None:
+    def __init__(self, half: HalfMesh, points: Array, source: Array, side: Array) -> None:
         self.points = points[source] * np.stack([side, np.ones_like(side), np.ones_like(side)], axis=1)
         self.side = side
         keys = [half.keys[i] for i in source]
@@ -88,29 +89,29 @@ class SkinMesh:
             self.is_lip, np.clip((self.ring - 9) / 4.0, 0, 1), self.is_mouth_bag * 1.0
         )  # into the mouth bag
 
-    def gaussian(self, centre: tuple[float, float, float], radius: tuple[float, float, float]) -> np.ndarray:
+    def gaussian(self, centre: tuple[float, float, float], radius: tuple[float, float, float]) -> Array:
         """A Gaussian weight about a point of the left side (signed x)."""
         return np.exp(-((((self.points - centre) / radius) ** 2).sum(1)))
 
-    def outer_only(self, weight: np.ndarray) -> np.ndarray:
+    def outer_only(self, weight: Array) -> Array:
         """Keep bells on the outer skin: the mouth bag and the lids' undersides stay behind."""
         hidden = np.where(self.is_lip, np.clip((self.ring - 8) / 4.0, 0, 1), 0.0) + self.is_mouth_bag
         return weight * (1 - np.clip(hidden, 0, 1))
 
-    def mirror(self, delta: np.ndarray) -> np.ndarray:
+    def mirror(self, delta: Array) -> Array:
         """The same action on the other side of the face."""
         return delta[self.mirrored] * np.array([-1.0, 1.0, 1.0])
 
-    def left_weight(self) -> np.ndarray:
+    def left_weight(self) -> Array:
         """1 on the performer's left, 0 on the right, soft over 8 mm at the midline."""
         return _smoothstep(0.5 + self.x / 16.0)
 
 
-def _weighted_offsets(weight: np.ndarray, direction: tuple[float, float, float]) -> np.ndarray:
+def _weighted_offsets(weight: Array, direction: tuple[float, float, float]) -> Array:
     return weight[:, None] * np.asarray(direction, float)
 
 
-def _jaw_weight(mesh: SkinMesh) -> np.ndarray:
+def _jaw_weight(mesh: SkinMesh) -> Array:
     """How far the skin follows the jaw bone."""
     back = _smoothstep((mesh.z - 8.0) / 52.0)
     throat = _smoothstep((mesh.y + 128.0) / 46.0)
@@ -118,7 +119,7 @@ def _jaw_weight(mesh: SkinMesh) -> np.ndarray:
     return mesh.lower_weight * back * throat
 
 
-def jaw_bone(name: str, points: np.ndarray) -> np.ndarray:
+def jaw_bone(name: str, points: Array) -> Array:
     """Offsets of points fixed to the jaw bone in one of the jaw's shapes (0 in all others)."""
     if name == "jawOpen":  # a hinge whose condyle slides forward
         return rotation_offsets(points, JAW_HINGE, pitch=JAW_OPEN_DEGREES) + (0.0, -1.5, 2.5)
@@ -130,7 +131,7 @@ def jaw_bone(name: str, points: np.ndarray) -> np.ndarray:
     return np.zeros_like(points)
 
 
-def _jaw_open_offsets(mesh: SkinMesh) -> np.ndarray:
+def _jaw_open_offsets(mesh: SkinMesh) -> Array:
     weight = _jaw_weight(mesh)
     d = jaw_bone("jawOpen", mesh.points) * weight[:, None]
     corner = np.exp(-(((np.abs(mesh.x) - 25) / 13) ** 2 + ((mesh.y + 35) / 15) ** 2)) * (mesh.z > 70)
@@ -143,7 +144,7 @@ def _jaw_open_offsets(mesh: SkinMesh) -> np.ndarray:
     return d + _weighted_offsets(philtrum, (0, -1.2, -0.8))
 
 
-def _mouth_close_offsets(mesh: SkinMesh, jaw: np.ndarray) -> np.ndarray:
+def _mouth_close_offsets(mesh: SkinMesh, jaw: Array) -> Array:
     """On top of a fully open jaw this brings every pair of lip vertices together again, a third of the way down."""
     half = MOUTH_SEGMENTS // 2
     lips = mesh.is_lip & (mesh.ring >= LIP_BORDER)
@@ -175,7 +176,7 @@ def _mouth_close_offsets(mesh: SkinMesh, jaw: np.ndarray) -> np.ndarray:
     return weight[:, None] * (target - jaw)
 
 
-def _lid_offsets(mesh: SkinMesh, upper: float, lower: float) -> np.ndarray:
+def _lid_offsets(mesh: SkinMesh, upper: float, lower: float) -> Array:
     """Both eyes' lids moved so that each margin has the given opening (1 neutral, 0 the closure line)."""
     d = np.zeros_like(mesh.points)
     rows = np.flatnonzero(mesh.is_lid)
@@ -211,11 +212,11 @@ def _lid_offsets(mesh: SkinMesh, upper: float, lower: float) -> np.ndarray:
     return d
 
 
-def _left_lid_offsets(mesh: SkinMesh, upper: float, lower: float) -> np.ndarray:
+def _left_lid_offsets(mesh: SkinMesh, upper: float, lower: float) -> Array:
     return _lid_offsets(mesh, upper, lower) * (mesh.side > 0)[:, None] * (np.abs(mesh.x) > 4)[:, None]
 
 
-def _lip_roll_offsets(mesh: SkinMesh, upper: bool) -> np.ndarray:
+def _lip_roll_offsets(mesh: SkinMesh, upper: bool) -> Array:
     """The lip turns in over the teeth: its red rolls behind the contact line."""
     on_this_lip = (mesh.segment > MOUTH_SEGMENTS / 2) if upper else (mesh.segment < MOUTH_SEGMENTS / 2)
     fullness = np.clip(1 - mesh.corner_fraction**3, 0, 1)
@@ -235,18 +236,18 @@ def _lip_roll_offsets(mesh: SkinMesh, upper: bool) -> np.ndarray:
     return d + _weighted_offsets(skin_beyond, (0, sign * 2.0, -0.8))
 
 
-def _mouth_weight(mesh: SkinMesh, width: float = 36.0, height: float = 22.0) -> np.ndarray:
+def _mouth_weight(mesh: SkinMesh, width: float = 36.0, height: float = 22.0) -> Array:
     """A bell over lips and the skin round them."""
     return mesh.outer_only(
         np.exp(-(((mesh.x / width) ** 2) ** 1.5) - (((mesh.y + 34.5) / height) ** 2)) * _smoothstep((mesh.z - 62) / 25)
     )
 
 
-def _corner_weight(mesh: SkinMesh, radius: float = 19.0) -> np.ndarray:
+def _corner_weight(mesh: SkinMesh, radius: float = 19.0) -> Array:
     return mesh.outer_only(mesh.gaussian((26, -35, 100), (radius, radius * 0.9, 34)))
 
 
-def _lip_weight(mesh: SkinMesh, upper: bool, height: float) -> np.ndarray:
+def _lip_weight(mesh: SkinMesh, upper: bool, height: float) -> Array:
     """One lip and the skin beyond it, fading to the corner."""
     lip_share = (1 - mesh.lower_weight) if upper else mesh.lower_weight
     reach = np.where((mesh.y > -34.5) == upper, np.exp(-((mesh.lip_distance / height) ** 2)), 0.0)
@@ -254,12 +255,12 @@ def _lip_weight(mesh: SkinMesh, upper: bool, height: float) -> np.ndarray:
     return mesh.outer_only(lip_share * reach * (1 - 0.9 * np.clip(np.abs(mesh.x) / 27.0, 0, 1) ** 2.2) * (mesh.z > 75))
 
 
-def skin_shapes(mesh: SkinMesh) -> dict[str, np.ndarray]:
+def skin_shapes(mesh: SkinMesh) -> dict[str, Array]:
     """All 52 offsets (N, 3) of the skin by Apple's names (eyeballs, teeth and tongue: see `generate`)."""
-    out: dict[str, np.ndarray] = {}
+    out: dict[str, Array] = {}
     left_weight = mesh.left_weight()
 
-    def add_sides(name: str, left_offsets: Callable[[], np.ndarray]) -> None:
+    def add_sides(name: str, left_offsets: Callable[[], Array]) -> None:
         delta = left_offsets()
         out[name + "Left"], out[name + "Right"] = delta, mesh.mirror(delta)
 

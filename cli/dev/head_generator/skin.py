@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ....core.arrays import Array
 from . import surface
 from .topology import (
     COLUMNS,
@@ -58,7 +59,7 @@ _ROW_PROFILES = np.array(
 _COLUMN_ANGLE = np.array([0, 4.8, 10.6, 15.6, 21, 26.5, 32, 38, 46, 57, 71, 87, 106, 124, 143, 161, 180.0])
 
 
-def _initial_lattice(column: np.ndarray, row: np.ndarray) -> np.ndarray:
+def _initial_lattice(column: Array, row: Array) -> Array:
     """First guess (N, 3) for lattice points; the relaxation moves them over the surface."""
     profile = np.stack(
         [np.interp(row / 2, np.arange(len(_ROW_PROFILES)), _ROW_PROFILES[:, i]) for i in range(5)], axis=1
@@ -72,7 +73,7 @@ def _initial_lattice(column: np.ndarray, row: np.ndarray) -> np.ndarray:
     return np.stack([profile[:, 4] * np.sin(theta), y, middle_depth + half_depth * np.cos(theta)], axis=1)
 
 
-def lid_curve(segment: np.ndarray, opening: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
+def lid_curve(segment: Array, opening: float = 1.0) -> tuple[Array, Array]:
     """Azimuth and elevation (radians) of the left lid margin about the eye centre at loop positions `segment`.
 
     opening 1 is the relaxed neutral eye, 0 brings both lids to the closure line.
@@ -90,7 +91,7 @@ def lid_curve(segment: np.ndarray, opening: float = 1.0) -> tuple[np.ndarray, np
     return azimuth, closed + (open_ - closed) * opening
 
 
-def on_eye(azimuth: np.ndarray, elevation: np.ndarray, radius: np.ndarray) -> np.ndarray:
+def on_eye(azimuth: Array, elevation: Array, radius: Array) -> Array:
     """Points (N, 3) at a radius about the left eye's centre; azimuth grows towards the temple."""
     direction = np.stack(
         [np.sin(azimuth) * np.cos(elevation), np.sin(elevation), np.cos(azimuth) * np.cos(elevation)], axis=1
@@ -98,13 +99,13 @@ def on_eye(azimuth: np.ndarray, elevation: np.ndarray, radius: np.ndarray) -> np
     return surface.EYE_CENTRE + radius[:, None] * direction
 
 
-def lid_radius(azimuth: np.ndarray, base: float) -> np.ndarray:
+def lid_radius(azimuth: Array, base: float) -> Array:
     """The nasal corner stands off the eyeball, where the caruncle lies."""
     nasal = np.clip((np.radians(-22.0) - azimuth) / np.radians(34.0), 0.0, 1.0)
     return base + 3.0 * nasal**2
 
 
-def _eye_rings(ring: np.ndarray, segment: np.ndarray) -> np.ndarray:
+def _eye_rings(ring: Array, segment: Array) -> Array:
     """Lid margin and the lids' inside, rings LID_FRONT and deeper."""
     azimuth, elevation = lid_curve(segment)
     centre_az, centre_el = np.radians(4.0), np.radians(-4.0)
@@ -136,7 +137,7 @@ _MOUTH_BAG = {
 }
 
 
-def _lip_rings(ring: np.ndarray, segment: np.ndarray) -> np.ndarray:
+def _lip_rings(ring: Array, segment: Array) -> Array:
     """Lips from their border inwards, and the mouth bag behind them."""
     half = MOUTH_SEGMENTS / 2
     upper = segment >= half
@@ -181,14 +182,14 @@ def _lip_rings(ring: np.ndarray, segment: np.ndarray) -> np.ndarray:
     return out
 
 
-def _crease_depth(ring: np.ndarray, segment: np.ndarray) -> np.ndarray:
+def _crease_depth(ring: Array, segment: Array) -> Array:
     """Depth (mm) of the fold above the upper lid plate, along -normal."""
     upper = (segment > OUTER_CANTHUS) & (segment < INNER_CANTHUS)
     t = (segment - OUTER_CANTHUS) / (INNER_CANTHUS - OUTER_CANTHUS)
     return np.where(upper & (ring == 3), 1.0 * np.sin(np.pi * np.clip(t, 0, 1)) ** 0.6, 0.0)
 
 
-def neutral_positions(half: HalfMesh, iterations: int = 300) -> np.ndarray:
+def neutral_positions(half: HalfMesh, iterations: int = 300) -> Array:
     """Vertex positions (N, 3) in mm of the left half."""
     keys = half.keys
     kind = np.array([k[0] for k in keys])
@@ -250,7 +251,7 @@ def neutral_positions(half: HalfMesh, iterations: int = 300) -> np.ndarray:
     return p
 
 
-def _loop_anchors(name: str, segment: np.ndarray, start: np.ndarray) -> np.ndarray:
+def _loop_anchors(name: str, segment: Array, start: Array) -> Array:
     """Where the first loop round an eye or the mouth is drawn to: ovals at the orbit's rim and round the lips."""
     out = start.copy()
     if name == "m":
@@ -266,7 +267,7 @@ def _loop_anchors(name: str, segment: np.ndarray, start: np.ndarray) -> np.ndarr
     return surface.project_to_skin(out, 6)
 
 
-def _initial_crown_point(p: np.ndarray, index: dict, i: int, j: int, row: int, lift: float) -> np.ndarray:
+def _initial_crown_point(p: Array, index: dict, i: int, j: int, row: int, lift: float) -> Array:
     """Bilinear start for a point of the crown patch (or of the neck's flat base) from its border."""
     side, depth = COLUMNS // 4, COLUMNS // 2
     front, back = p[index["g", i, row]], p[index["g", COLUMNS - i, row]]

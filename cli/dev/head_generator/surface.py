@@ -9,21 +9,23 @@ from __future__ import annotations
 
 import numpy as np
 
+from ....core.arrays import Array
+
 EYE_CENTRE = np.array([31.5, 36.0, 83.5])
 EYE_RADIUS = 12.0
 LID_RADIUS = 13.8  # outer skin of the lids: eyeball, tear film and 1.7 mm of lid
 
 
-def _smooth_min(a: np.ndarray, b: np.ndarray, k: float) -> np.ndarray:
+def _smooth_min(a: Array, b: Array, k: float) -> Array:
     h = np.maximum(k - np.abs(a - b), 0.0) / k
     return np.minimum(a, b) - h * h * k * 0.25
 
 
-def _smooth_max(a: np.ndarray, b: np.ndarray, k: float) -> np.ndarray:
+def _smooth_max(a: Array, b: Array, k: float) -> Array:
     return -_smooth_min(-a, -b, k)
 
 
-def _ellipsoid(p: np.ndarray, centre: tuple, radii: tuple, pitch: float = 0.0) -> np.ndarray:
+def _ellipsoid(p: Array, centre: tuple, radii: tuple, pitch: float = 0.0) -> Array:
     """Distance (first-order) to an ellipsoid, turned about x by `pitch` degrees (positive: front goes down)."""
     q = p - np.asarray(centre)
     if pitch:
@@ -35,7 +37,7 @@ def _ellipsoid(p: np.ndarray, centre: tuple, radii: tuple, pitch: float = 0.0) -
     return k0 * (k0 - 1.0) / np.maximum(k1, 1e-9)
 
 
-def _round_cone(p: np.ndarray, a: tuple, b: tuple, ra: float, rb: float) -> np.ndarray:
+def _round_cone(p: Array, a: tuple, b: tuple, ra: float, rb: float) -> Array:
     """A capsule whose radius runs from ra at a to rb at b."""
     a_, b_ = np.asarray(a, float), np.asarray(b, float)
     ab = b_ - a_
@@ -43,7 +45,7 @@ def _round_cone(p: np.ndarray, a: tuple, b: tuple, ra: float, rb: float) -> np.n
     return np.linalg.norm(p - a_ - t[:, None] * ab, axis=1) - (ra + (rb - ra) * t)
 
 
-def signed_distance(points: np.ndarray) -> np.ndarray:
+def signed_distance(points: Array) -> Array:
     """Signed distance (N,) in mm of points (N, 3): negative inside the head."""
     p = np.array(points, dtype=float)
     p[:, 0] = np.abs(p[:, 0])
@@ -69,7 +71,7 @@ def signed_distance(points: np.ndarray) -> np.ndarray:
     return d
 
 
-def normal(points: np.ndarray) -> np.ndarray:
+def normal(points: Array) -> Array:
     """Unit outward normals (N, 3), by central differences of the field."""
     p = np.asarray(points, dtype=float)
     grad = np.empty_like(p)
@@ -80,7 +82,7 @@ def normal(points: np.ndarray) -> np.ndarray:
     return grad / np.maximum(np.linalg.norm(grad, axis=1, keepdims=True), 1e-12)
 
 
-def project_to_skin(points: np.ndarray, steps: int = 4) -> np.ndarray:
+def project_to_skin(points: Array, steps: int = 4) -> Array:
     """Move points (N, 3) along the field's gradient onto the skin."""
     p = np.array(points, dtype=float)
     for _ in range(steps):

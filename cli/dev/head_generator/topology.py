@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ....core.arrays import Array
+
 COLUMNS, ROWS = 32, 48
 EYE_COLUMNS, EYE_ROWS = (4, 14), (30, 36)
 MOUTH_COLUMNS, MOUTH_ROWS = 8, (16, 20)
@@ -32,8 +34,8 @@ class HalfMesh:
     ("t"/"b"/"q", i, j) for the crown, the neck's base and the end of the mouth bag."""
 
     keys: list[VertexKey]
-    quads: np.ndarray
-    on_midline: np.ndarray
+    quads: Array
+    on_midline: Array
 
     def index_by_key(self) -> dict[VertexKey, int]:
         """Vertex numbers by name."""
@@ -131,7 +133,7 @@ def resolve_key(key: VertexKey) -> VertexKey:
     return key
 
 
-def mirror_mesh(half: HalfMesh) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def mirror_mesh(half: HalfMesh) -> tuple[Array, Array, Array]:
     """Whole mesh from a half: (source, side, quads). Vertex v of the whole is half vertex source[v], on the
     performer's left (side +1, also the midline) or right (side -1); left vertices come first."""
     n = len(half.keys)

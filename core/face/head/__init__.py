@@ -8,6 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
+from ...arrays import Array
+
 ASSET = Path(__file__).with_name("head.npz")
 DELTA_STEP_M = 2e-6  # stored offsets are whole multiples of this
 
@@ -22,17 +24,17 @@ class Head:
     inner iBUG points 17 to 67, `face_region` those of the front of the face without the inside of the mouth.
     """
 
-    vertices: np.ndarray
-    quads: np.ndarray
+    vertices: Array
+    quads: Array
     materials: tuple[str, ...]
-    material_index: np.ndarray
+    material_index: Array
     parts: dict[str, tuple[int, int]]
     shapes: tuple[str, ...]
-    deltas: np.ndarray
-    landmarks: np.ndarray
-    face_region: np.ndarray
+    deltas: Array
+    landmarks: Array
+    face_region: Array
 
-    def posed(self, weights: dict[str, float]) -> np.ndarray:
+    def posed(self, weights: dict[str, float]) -> Array:
         """Vertices (N, 3) at the given weights: M(w) = B0 + sum of w_k B_k (IMUSIC eq 4, offsets B_k)."""
         out = self.vertices.astype(np.float64)
         for name, weight in weights.items():
