@@ -19,14 +19,22 @@ from typing import Any
 
 from ..core.errors import InnerfaceError
 from ..core.pipeline import FACE_STREAMS, LOSS_POLICIES
-from ..server.kinds import SINKS, SOURCES
 
 _STATUS_INTERVAL_S, _LOG_INTERVAL_S = 1.0, 10.0
 _TYPED_COMMANDS = ("recentre", "calibrate", "record [name]", "stop", "mark [text]", "end")
 
 
+class _HelpFormatter(argparse.RawDescriptionHelpFormatter):
+    """Adds all kinds of sources and sinks, which are looked up only when the help is shown."""
+
+    def format_help(self) -> str:
+        from ..server import registry
+
+        return f"{super().format_help()}\n{registry.usage()}"
+
+
 def arguments(parser: argparse.ArgumentParser) -> None:
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.formatter_class = _HelpFormatter
     parser.add_argument(
         "--source", action="append", default=[], metavar="KIND[:ARGS]", help="what to hear; repeat for several"
     )
@@ -81,23 +89,20 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--lowest-delay", action="store_true", help="send faces 33 ms earlier, a little less exactly")
     parser.add_argument("--no-recentre", action="store_true", help="leave the head's slowly drifting yaw alone")
     parser.add_argument("--seconds", type=float, metavar="S", help="end by itself after so long")
-    lines = [
-        f"{title}\n" + "\n".join(f"  {kind}:{about}" for kind, about in table.items())
-        for title, table in (("sources", SOURCES), ("sinks", SINKS))
-    ]
-    parser.epilog = "\n".join(lines)
 
 
 def run(options: argparse.Namespace) -> dict[str, Any]:
+    from ..server import registry
+    from ..server.specs import SinkContext, SourceContext
+
+    config = config_folder()
     try:
-        from ..server import options as kinds
+        sources = [registry.make_source(t, SourceContext(options.host)) for t in options.source or ["device"]]
+        sinks = [registry.make_sink(text, SinkContext(config)) for text in options.sink]
     except ImportError as error:
         raise InnerfaceError(
             f"the bridge needs websockets, pyserial and python-osc, which do not load ({error}); pip install innerface"
         ) from None
-    sources = [kinds.make_source(text, options.host) for text in options.source or ["device"]]
-    config = config_folder()
-    sinks = [kinds.make_sink(text, config) for text in options.sink]
     if not 0 <= options.port <= 65535:
         raise InnerfaceError(f"--port {options.port}: give one from 0 to 65535")
     return asyncio.run(_serve(options, sources, sinks, config))

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import math
 import struct
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from pythonosc import osc_bundle_builder, osc_message_builder
 
 from ...core.face.channels import ARKIT, pascal_case
 from ...core.numerics import quaternion as quat
 from .osc import parse_messages
+
+if TYPE_CHECKING:
+    from pythonosc.osc_message import OscMessage
 
 PORT = 39539
 _CHANNEL_BY_NAME = {name.lower(): name for name in ARKIT}
@@ -37,7 +40,7 @@ class Receiver:
         return out
 
 
-def _head_angles(xyzw: list) -> dict[str, float]:
+def _head_angles(xyzw: list[Any]) -> dict[str, float]:
     """Head angles from a rotation in Unity's left-handed space (x to the performer's right): about x and the axes that mirroring x turns round."""
     if not all(isinstance(v, (int, float)) and math.isfinite(v) and abs(v) < 1e3 for v in xyzw):
         return {}
@@ -60,6 +63,8 @@ class Encoder:
     """A bundle of all blend shapes, the head's bone, and Apply. python-osc lays it out once; then only the numbers are written anew."""
 
     def __init__(self, camel: bool = False, head: bool = True) -> None:
+        from pythonosc import osc_bundle_builder
+
         bundle = osc_bundle_builder.OscBundleBuilder(osc_bundle_builder.IMMEDIATELY)
         for name in ARKIT:
             bundle.add_content(_message("/VMC/Ext/Blend/Val", [name if camel else pascal_case(name), 0.0]))
@@ -79,7 +84,9 @@ class Encoder:
         return bytes(self.template)
 
 
-def _message(address: str, args: list):
+def _message(address: str, args: list[Any]) -> OscMessage:
+    from pythonosc import osc_message_builder
+
     builder = osc_message_builder.OscMessageBuilder(address)
     for arg in args:
         builder.add_arg(arg)

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from ...core.errors import InnerfaceError
 from ...core.formats.live_link_face import HEADER, format_row
 from ...core.take import timecode
+from ..arguments import argument
 from ..frame import Frame, live_link_values
-from ..hub import Hub
+from ..specs import SinkSpec
+
+if TYPE_CHECKING:
+    from ..hub import Hub
 
 _FLUSH_ROWS = 30  # rows
 
@@ -72,3 +77,18 @@ class CsvSink:
     def describe(self) -> str:
         """The file."""
         return f"{self.path}, {self.rows} rows" + (f"; {self.problem}" if self.problem else "")
+
+
+@dataclass(frozen=True)
+class CsvOptions:
+    """Arguments of `csv`."""
+
+    file: str = argument("", positional=True, required=True, path=True, metavar="FILE.csv", help="never overwritten")
+
+
+SPEC = SinkSpec(
+    kind="csv",
+    summary="a Live Link Face CSV",
+    options=CsvOptions,
+    create=lambda options, _: CsvSink(options.file),
+)

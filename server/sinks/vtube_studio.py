@@ -6,17 +6,24 @@ import asyncio
 import contextlib
 import json
 import math
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ...core.errors import InnerfaceError
 from ...core.face.channels import ARKIT, pascal_case
 from ...core.files import atomic_write
+from ..addresses import LOOPBACK
+from ..arguments import Address, argument
 from ..frame import Frame
-from ..hub import Hub
+from ..specs import SinkContext, SinkSpec, StreamToggle
+
+if TYPE_CHECKING:
+    from ..hub import Hub
 
 PORT = 8001
 _PLUGIN, _DEVELOPER, _PREFIX = "Innerface", "The Innerface project", "IF"
+_TOKEN_FILE = "vtube-studio-token"
 _RETRY_S = 2.0
 _PERMISSION_TIMEOUT_S = 60.0  # for a person to click
 _ERROR_DENIED = 50
@@ -58,7 +65,7 @@ class VTubeStudioSink:
 
     name = "vts"
 
-    def __init__(self, host: str = "127.0.0.1", port: int = PORT, token_file: Path | None = None) -> None:
+    def __init__(self, host: str = LOOPBACK, port: int = PORT, token_file: Path | None = None) -> None:
         self.uri, self.token_file = f"ws://{host}:{port}", token_file
         self.task: asyncio.Task[None] | None = None
         self.latest_frame: Frame | None = None
@@ -175,3 +182,29 @@ class VTubeStudioSink:
             with atomic_write(self.token_file) as temporary:
                 temporary.write_text(token, encoding="utf-8")
             self.token_file.chmod(0o600)
+
+
+@dataclass(frozen=True)
+class VTubeStudioOptions:
+    """Arguments of `vts`."""
+
+    address: Address = argument(Address(LOOPBACK, PORT), positional=True, help="VTube Studio's plugin port")
+
+
+def _create(options: VTubeStudioOptions, context: SinkContext) -> VTubeStudioSink:
+    token_file = None if context.folder is None else context.folder / _TOKEN_FILE
+    return VTubeStudioSink(options.address.host, options.address.port, token_file)
+
+
+SPEC = SinkSpec(
+    kind="vts",
+    summary="VTube Studio",
+    options=VTubeStudioOptions,
+    create=_create,
+    toggle=StreamToggle(
+        "send_vts",
+        "vts_target",
+        "VTube Studio",
+        "To VTube Studio's plugin port; it asks for your permission once",
+    ),
+)

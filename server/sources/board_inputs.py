@@ -5,7 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from ...core.errors import InnerfaceError
+from ..arguments import PanelField
 from ..messages import BioSample
+
+INPUTS_FIELD = PanelField(
+    "electrodes_inputs", "Inputs", "The board's inputs that sit at the ear, such as 1+2; all of them where empty"
+)
 
 
 @dataclass(frozen=True)

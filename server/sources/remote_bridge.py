@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import json
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
 from ...core.errors import InnerfaceError
 from ...core.face.channels import OUTPUT_CHANNELS
+from ..arguments import PanelField, argument
 from ..frame import Frame, decode_face
-from ..hub import Hub
 from ..messages import DeviceInfo, FaceSample
+from ..specs import MenuEntry, SourceGroup, SourceSpec
+
+if TYPE_CHECKING:
+    from ..hub import Hub
 
 _RETRY_S = 1.0
 _MAX_MESSAGE_BYTES = 1 << 20
@@ -116,3 +121,40 @@ def to_face_sample(device: str, frame: Frame) -> FaceSample:
     if not frame.seen:
         return FaceSample(device, {}, frame.time)
     return FaceSample(device, {c: float(v) for c, v in zip(OUTPUT_CHANNELS, frame.values) if v == v}, frame.time)
+
+
+@dataclass(frozen=True)
+class RemoteBridgeOptions:
+    """Arguments of `bridge`."""
+
+    address: str = argument(
+        "",
+        positional=True,
+        required=True,
+        metavar="ws://HOST:PORT",
+        help="its address, as innerface serve prints it",
+        field=PanelField("bridge", "Address", "As innerface serve prints it", default="ws://127.0.0.1:7646"),
+    )
+    token: str = argument(
+        "",
+        metavar="T",
+        help="what it was started with, if anything",
+        field=PanelField("bridge_token", "Token", "What that bridge was started with, if anything", subtype="PASSWORD"),
+    )
+
+
+SPEC = SourceSpec(
+    kind="bridge",
+    summary="another bridge's faces",
+    options=RemoteBridgeOptions,
+    create=lambda options, _: RemoteBridge(options.address, options.token),
+    group=SourceGroup.CAMERA,
+    hints=("no face comes in there either: look at its page",),
+    menu=MenuEntry(
+        "BRIDGE",
+        4,
+        "Another Bridge",
+        "innerface serve, here or elsewhere: BrainFlow and LSL devices need it",
+        "LINKED",
+    ),
+)

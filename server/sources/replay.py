@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ...core import formats
-from ...core.bio.signal import sample_rate
 from ...core.errors import InnerfaceError
-from ...core.imu.signal import from_track
 from ...core.take import Track, TrackKind
-from ..hub import Hub
+from ..arguments import PanelField, argument
 from ..messages import BioSample, FaceSample, ImuSample
+from ..specs import MenuEntry, SourceGroup, SourceSpec
+
+if TYPE_CHECKING:
+    from ..hub import Hub
 
 _MAX_BLOCK_S = 0.004  # the longest that the loop is kept from others
 _BATCH_S = 0.02  # of biosignals, which boards send in batches, too
@@ -33,12 +36,10 @@ class ReplaySource:
 
     async def start(self, hub: Hub) -> None:
         """Read the take and begin. Raises InnerfaceError."""
+        from ...core import formats
+
         take = await asyncio.to_thread(formats.read_take, self.path)
-        tracks = [
-            t
-            for t in take.tracks.values()
-            if t.kind in (TrackKind.IMU, TrackKind.WEIGHTS, TrackKind.BIOSIGNAL) and len(t.time)
-        ]
+        tracks = [t for t in take.tracks.values() if t.kind in _READERS and len(t.time)]
         if not tracks:
             raise InnerfaceError(f"{self.path}: holds nothing to play; give a take of sensors, weights or biosignals")
         for note in take.notes:
@@ -54,13 +55,8 @@ class ReplaySource:
             self.task.cancel()
 
     async def _play(self, hub: Hub, tracks: list[Track]) -> None:
-        reader_types = {
-            TrackKind.IMU: _ImuReader,
-            TrackKind.WEIGHTS: _FaceReader,
-            TrackKind.BIOSIGNAL: _BioReader,
-        }
-        count_by_kind = {kind: sum(t.kind == kind for t in tracks) for kind in reader_types}
-        readers = [reader_types[t.kind](t, f" {k}" if count_by_kind[t.kind] > 1 else "") for k, t in enumerate(tracks)]
+        count_by_kind = {kind: sum(t.kind == kind for t in tracks) for kind in _READERS}
+        readers = [_READERS[t.kind](t, f" {k}" if count_by_kind[t.kind] > 1 else "") for k, t in enumerate(tracks)]
         first_time = min(float(t.time[0]) for t in tracks)
         schedule = sorted(
             (float(tracks[k].time[row]), k, row) for k, reader in enumerate(readers) for row in reader.rows
@@ -91,6 +87,8 @@ class ReplaySource:
 
 class _ImuReader:
     def __init__(self, track: Track, suffix: str) -> None:
+        from ...core.imu.signal import from_track
+
         self.signal, self.suffix, self.rows = from_track(track), suffix.strip(), range(len(track.time))
 
     def message(self, name: str, row: int, time: float, count: int) -> ImuSample:
@@ -115,6 +113,8 @@ class _BioReader:
     """`rows`: the last of each batch."""
 
     def __init__(self, track: Track, suffix: str) -> None:
+        from ...core.bio.signal import sample_rate
+
         self.track, self.suffix = track, suffix
         self.rate = sample_rate(track) if len(track.time) > 1 else 250.0
         batch = np.floor((track.time - track.time[0]) / max(_BATCH_S, 1 / self.rate)).astype(int)
@@ -125,3 +125,50 @@ class _BioReader:
         return BioSample(
             name + self.suffix, self.track.columns, self.track.values[self.first_row[row] : row + 1], self.rate, time
         )
+
+
+_READERS: dict[str, type[_ImuReader | _FaceReader | _BioReader]] = {
+    TrackKind.IMU: _ImuReader,
+    TrackKind.WEIGHTS: _FaceReader,
+    TrackKind.BIOSIGNAL: _BioReader,
+}
+
+
+@dataclass(frozen=True)
+class ReplayOptions:
+    """Arguments of `file`."""
+
+    take: str = argument(
+        "",
+        positional=True,
+        required=True,
+        path=True,
+        metavar="TAKE",
+        help="a take of sensors, electrodes or weights, in any format that is read",
+        field=PanelField(
+            "take",
+            "Take",
+            "A take of sensors or weights",
+            subtype="FILE_PATH",
+            missing="no take is chosen; choose one under Connect",
+        ),
+    )
+    speed: float = argument(1.0, metavar="X", help="1 is real time")
+    loop: bool = argument(False, help="over and over")
+
+
+SPEC = SourceSpec(
+    kind="file",
+    summary="a recorded take, as if it came now",
+    options=ReplayOptions,
+    create=lambda options, _: ReplaySource(options.take, options.speed, options.loop),
+    group=SourceGroup.SENSORS,
+    menu=MenuEntry(
+        "TAKE",
+        5,
+        "Recorded Take",
+        "A take of yours, as if it came now, over and over",
+        "FILE_MOVIE",
+        preset={"loop": True},
+    ),
+)

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import math
 from dataclasses import dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ...core import formats
-from ...core.bio import signal
-from ...core.bio.simulation.effects import PRESETS
-from ...core.bio.simulation.simulate import BITE_TIMES_S, BLINK_TIMES_S, LEAD_IN_S, simulate
 from ...core.errors import InnerfaceError
 from ...core.face.channels import ARKIT
-from ...core.performance.pose_sequence import pose_sequence
 from ...core.take import Take, Track, TrackKind
-from ..hub import Hub
+from ..arguments import argument
 from ..messages import BioSample
+from ..specs import MenuEntry, SourceGroup, SourceSpec
+from .dropouts import NO_DROPOUTS, parse_dropouts
+
+if TYPE_CHECKING:
+    from ...core.bio.signal import BioSignal
+    from ..hub import Hub
 
 _POSED_S, _POSED_TAKE = 120.0, 1  # its networks are trained on take 0
 _CALM_S, _MARGIN_S = 6.0, 0.35  # a calm face before the performance; what lies around gestures
@@ -28,16 +28,41 @@ _MAX_CATCH_UP_BATCHES = 30  # that are sent at once after the computer was busy
 
 @dataclass(frozen=True)
 class VirtualBioOptions:
-    """`seed`: the person; `preset` of their electrodes; `ear`; `mount`: stuck on for the so-manieth time; `loss`: share of batches; `disconnect` (every s,
-    for s): it vanishes now and then; `flat`: a channel whose wire is broken."""
+    """How the virtual wearer's board behaves. Raises InnerfaceError for what it cannot do."""
 
-    seed: int = 0
-    preset: str = "studio"
-    ear: str = "left"
-    mount: int = 0
-    loss: float = 0.0
-    disconnect: tuple[float, float] = (math.inf, 0.0)
-    flat: str = ""
+    take: str = argument(
+        "",
+        positional=True,
+        path=True,
+        metavar="TAKE",
+        help="weights that are performed, or electrodes that were recorded; posed expressions unless given",
+    )
+    seed: int = argument(0, metavar="N", help="the person")
+    preset: str = argument("studio", metavar="P", help="quality of the electrodes: clean, studio, cyton or rough")
+    ear: str = argument("left", metavar="SIDE", help="left or right")
+    mount: int = argument(0, metavar="K", help="how many times the electrodes were stuck on before")
+    loss: float = argument(0.0, metavar="SHARE", help="share of batches that are lost")
+    disconnect: tuple[float, float] = argument(
+        NO_DROPOUTS,
+        metavar="EVERY:FOR",
+        parse=parse_dropouts,
+        help="every so many seconds it vanishes for so many",
+    )
+    flat: str = argument("", metavar="CHANNEL", help="a channel whose wire is broken")
+
+    def __post_init__(self) -> None:
+        from ...core.bio.simulation.effects import PRESETS
+
+        if self.preset not in PRESETS:
+            raise InnerfaceError(f"virtual-bio: preset={self.preset}: give one of {', '.join(PRESETS)}")
+        if self.ear not in ("left", "right"):
+            raise InnerfaceError(f"virtual-bio: ear={self.ear}: give left or right")
+        every_s, for_s = self.disconnect
+        if not (0 <= self.loss < 1 and self.seed >= 0 and self.mount >= 0 and every_s > for_s >= 0):
+            raise InnerfaceError(
+                "virtual-bio: loss is a share below 1, seed and mount count from 0, disconnect=EVERY:FOR is in "
+                "seconds, such as 20:3"
+            )
 
 
 class VirtualBio:
@@ -45,17 +70,9 @@ class VirtualBio:
 
     name = "virtual-bio"
 
-    def __init__(self, take: str | Path | None = None, options: VirtualBioOptions | None = None) -> None:
-        self.take, self.options = take, options or VirtualBioOptions()
-        w = self.options
-        if w.preset not in PRESETS:
-            raise InnerfaceError(f"virtual-bio: preset={w.preset}: give one of {', '.join(PRESETS)}")
-        if w.ear not in ("left", "right"):
-            raise InnerfaceError(f"virtual-bio: ear={w.ear}: give left or right")
-        if not (0 <= w.loss < 1 and w.seed >= 0 and w.mount >= 0 and w.disconnect[0] > w.disconnect[1] >= 0):
-            raise InnerfaceError(
-                "virtual-bio: loss is a share below 1, seed and mount count from 0, disconnect=EVERY:FOR is in seconds, such as 20:3"
-            )
+    def __init__(self, options: VirtualBioOptions | None = None) -> None:
+        self.options = options or VirtualBioOptions()
+        self.take = self.options.take if self.options.take != "posed" else ""
         self.task: asyncio.Task[None] | None = None
         self.performance_start = 0
         self.prompt_rows: dict[
@@ -81,11 +98,17 @@ class VirtualBio:
         if self.task is not None:
             self.task.cancel()
 
-    def _simulate(self) -> signal.BioSignal:
+    def _simulate(self) -> BioSignal:
+        from ...core import formats
+        from ...core.bio import signal
+        from ...core.bio.simulation.effects import PRESETS
+        from ...core.bio.simulation.simulate import BITE_TIMES_S, BLINK_TIMES_S, LEAD_IN_S, simulate
+        from ...core.performance.pose_sequence import pose_sequence
+
         w = self.options
         take = (
             Take("posed", {TrackKind.WEIGHTS: pose_sequence(_POSED_S, w.seed, _POSED_TAKE)})
-            if self.take is None
+            if not self.take
             else formats.read_take(self.take)
         )
         if TrackKind.BIOSIGNAL in take.kinds:
@@ -161,3 +184,19 @@ def _prepend_calm(truth: Track) -> Track:
     count = round(_CALM_S * rate)
     time = np.concatenate([np.arange(count) / rate, truth.time - truth.time[0] + count / rate])
     return Track(TrackKind.WEIGHTS, time, ARKIT, np.concatenate([np.repeat(calm[None], count, axis=0), weights]))
+
+
+SPEC = SourceSpec(
+    kind="virtual-bio",
+    summary="a simulated performer's electrodes",
+    options=VirtualBioOptions,
+    create=lambda options, _: VirtualBio(options),
+    group=SourceGroup.ELECTRODES,
+    menu=MenuEntry(
+        "VIRTUAL",
+        1,
+        "Virtual Wearer",
+        "A simulated performer with two simulated electrodes at one ear: nothing to plug in",
+        "GHOST_ENABLED",
+    ),
+)

@@ -6,48 +6,81 @@ It is what newcomers try first. It relaxes, nods and shakes the head, and then p
 from __future__ import annotations
 
 import asyncio
-import math
 import os
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...core import formats, performance
 from ...core.errors import InnerfaceError
 from ...core.face.channels import ARKIT
-from ...core.face.face_model import load_bundled
-from ...core.imu.quality import ACTIONS
-from ...core.imu.signal import ImuSignal, from_track, merge_tracks
-from ...core.imu.simulation.effects import PRESETS
-from ...core.imu.simulation.simulate import simulate
 from ...core.take import Track, TrackKind
 from ..addresses import LOOPBACK
-from ..hub import Hub
+from ..arguments import argument
 from ..messages import ImuSample
 from ..protocols import cobs, device
-from .serial_port import SerialDeviceSource
-from .udp import DeviceSource
+from ..specs import MenuEntry, SourceGroup, SourceSpec
+from .dropouts import NO_DROPOUTS, parse_dropouts
+from .serial_device import SerialDeviceSource
+from .udp_device import DeviceSource
+
+if TYPE_CHECKING:
+    from ...core.imu.layout import Layout
+    from ...core.imu.signal import ImuSignal
+    from ..hub import Hub
 
 DEVICE_ID = 0x51CE
 
 
 @dataclass(frozen=True)
 class VirtualImuOptions:
-    """How the virtual device behaves. `loss`: share of packets; `jitter_ms`: by which packets are held up (standard deviation; their order may change);
-    `disconnect` (every s, for s): it vanishes now and then; `rate` Hz; `drift_ppm` of its clock; `gyro`: sends rates as well; `serial`: over a
-    pseudo-terminal instead of UDP; `seed`; `preset` of its sensors."""
+    """How the virtual device behaves. Raises InnerfaceError for what it cannot do."""
 
-    loss: float = 0.0
-    jitter_ms: float = 0.0
-    disconnect: tuple[float, float] = (math.inf, 0.0)
-    rate: float = 100.0
-    drift_ppm: float = 80.0
-    gyro: bool = False
-    serial: bool = False
-    seed: int = 7
-    preset: str = "studio"
+    take: str = argument(
+        "",
+        positional=True,
+        path=True,
+        metavar="TAKE",
+        help="weights that are performed, or sensors that were recorded; a generated performance unless given",
+    )
+    loss: float = argument(0.0, metavar="SHARE", help="share of packets that are lost")
+    jitter_ms: float = argument(
+        0.0,
+        name="jitter",
+        metavar="MS",
+        help="standard deviation of packets' delay; their order may change",
+    )
+    disconnect: tuple[float, float] = argument(
+        NO_DROPOUTS,
+        metavar="EVERY:FOR",
+        parse=parse_dropouts,
+        help="every so many seconds it vanishes for so many",
+    )
+    rate: float = argument(100.0, metavar="HZ", help="samples per second")
+    drift_ppm: float = argument(80.0, name="drift", metavar="PPM", help="how much faster than ours its clock runs")
+    gyro: bool = argument(False, help="angular rates are sent as well")
+    serial: bool = argument(False, help="over a pseudo-terminal instead of UDP")
+    seed: int = argument(7, metavar="N", help="which performance is generated")
+    preset: str = argument("studio", metavar="P", help="quality of its sensors: clean, studio or rough")
+
+    def __post_init__(self) -> None:
+        from ...core.imu.simulation.effects import PRESETS
+
+        if not (
+            0 <= self.loss < 1
+            and 0 <= self.jitter_ms <= 500
+            and 10 <= self.rate <= 400
+            and abs(self.drift_ppm) <= 1000
+            and self.seed >= 0
+        ):
+            raise InnerfaceError(
+                "virtual: loss is a share below 1, jitter up to 500 ms, rate 10 to 400 Hz, drift up to 1000 ppm, "
+                "seed from 0"
+            )
+        if self.preset not in PRESETS:
+            raise InnerfaceError(f"virtual: preset={self.preset}: give one of {', '.join(PRESETS)}")
+        if not self.disconnect[0] > self.disconnect[1] >= 0:
+            raise InnerfaceError("virtual: disconnect=EVERY:FOR, in seconds, such as 20:3")
 
 
 class VirtualImu:
@@ -55,23 +88,9 @@ class VirtualImu:
 
     name = "virtual"
 
-    def __init__(self, take: str | Path | None = None, options: VirtualImuOptions | None = None) -> None:
-        self.take, self.options = take, options or VirtualImuOptions()
-        h = self.options
-        if not (
-            0 <= h.loss < 1
-            and 0 <= h.jitter_ms <= 500
-            and 10 <= h.rate <= 400
-            and abs(h.drift_ppm) <= 1000
-            and h.seed >= 0
-        ):
-            raise InnerfaceError(
-                "virtual: loss is a share below 1, jitter up to 500 ms, rate 10 to 400 Hz, drift up to 1000 ppm, seed from 0"
-            )
-        if h.preset not in PRESETS:
-            raise InnerfaceError(f"virtual: preset={h.preset}: give one of {', '.join(PRESETS)}")
-        if not h.disconnect[0] > h.disconnect[1] >= 0:
-            raise InnerfaceError("virtual: disconnect=EVERY:FOR, in seconds, such as 20:3")
+    def __init__(self, options: VirtualImuOptions | None = None) -> None:
+        self.options = options or VirtualImuOptions()
+        self.take = self.options.take
         self.receiver: DeviceSource | SerialDeviceSource | None = None
         self.task: asyncio.Task[None] | None = None
         self.sent = self.dropped = 0
@@ -101,8 +120,14 @@ class VirtualImu:
 
     def _simulate(self) -> tuple[ImuSignal, int, dict[str, int]]:
         """What the sensors feel, the first row of the performance itself, which is what is repeated, and the rows at which it does what it may be asked for."""
+        from ...core import formats, performance
+        from ...core.face.face_model import load_bundled
+        from ...core.imu.signal import from_track, merge_tracks
+        from ...core.imu.simulation.effects import PRESETS
+        from ...core.imu.simulation.simulate import simulate
+
         h = self.options
-        if self.take is None:
+        if not self.take:
             truth: Track = performance.demo_performance(h.seed).weights()
         else:
             take = formats.read_take(self.take)
@@ -120,7 +145,7 @@ class VirtualImu:
         """Do what is asked: `calibrate` (relax, nod, shake) or an action of the check; then go on performing. Recorded sensors cannot."""
         self.prompted_row = self.prompt_rows.get(action, self.prompted_row)
 
-    def _layout(self) -> Any:
+    def _layout(self) -> Layout:
         from ...core.imu.layout import load_layout
 
         return load_layout()
@@ -146,7 +171,7 @@ class VirtualImu:
             self.signal.acceleration[:, columns],
             1 / h.rate,
         )
-        if self.take is not None and self.performance_start == 0:
+        if self.take and self.performance_start == 0:
             step = float(np.median(np.diff(self.signal.time)))
         socket: Any = None
         if not h.serial:
@@ -220,6 +245,8 @@ _ACTION_S = 4.0  # rise, hold, and fall
 
 def _prepend_actions(truth: Track) -> tuple[Track, dict[str, float]]:
     """The performance with the actions of the check before it, and when each of them begins."""
+    from ...core.imu.quality import ACTIONS
+
     rate = max(truth.rate, 30.0)
     rest = np.nanmin(truth.values, axis=0)
     rest[[k for k, c in enumerate(truth.columns) if c not in ARKIT]] = 0.0
@@ -235,11 +262,7 @@ def _prepend_actions(truth: Track) -> tuple[Track, dict[str, float]]:
         rows.append(rest + envelope[:, None] * (target - rest))
     time = begin + np.arange(len(ACTIONS) * len(envelope)) / rate
     return Track(
-        TrackKind.WEIGHTS,
-        np.concatenate([time, truth.time]),
-        truth.columns,
-        np.concatenate([*rows, truth.values]),
-        truth.meta,
+        TrackKind.WEIGHTS, np.concatenate([time, truth.time]), truth.columns, np.concatenate([*rows, truth.values]), truth.meta
     ), times
 
 
@@ -248,3 +271,19 @@ def _angular_rates(previous: np.ndarray, current: np.ndarray, step: float) -> np
     from ...core.numerics import quaternion as quat
 
     return np.nan_to_num(quat.to_rotvec(quat.multiply(quat.conjugate(previous), current)) / step)
+
+
+SPEC = SourceSpec(
+    kind="virtual",
+    summary="a simulated performer with simulated sensors",
+    options=VirtualImuOptions,
+    create=lambda options, _: VirtualImu(options),
+    group=SourceGroup.SENSORS,
+    menu=MenuEntry(
+        "VIRTUAL",
+        1,
+        "Virtual Performer",
+        "A simulated performer with simulated sensors: nothing to plug in",
+        "GHOST_ENABLED",
+    ),
+)

@@ -18,7 +18,8 @@ from innerface.server.frame import decode_face
 from innerface.server.hub import Hub, Options
 from innerface.server.protocols import live_link_face, vmc
 from innerface.server.sinks.csv_file import CsvSink
-from innerface.server.sinks.udp import LiveLinkSink, VmcSink
+from innerface.server.sinks.live_link import LiveLinkSink
+from innerface.server.sinks.vmc import VmcSink
 from innerface.server.sources.virtual_imu import VirtualImu, VirtualImuOptions
 from innerface.server.web.web_server import WebServer
 from websockets.asyncio.client import connect
@@ -38,7 +39,7 @@ def performed(tmp_path_factory):
         async with listening() as (vmc_port, out.vmc), listening() as (llf_port, out.llf):
             hub = Hub(Options(folder=folder))
             hub.outputs.listeners.add(out.frames.append)
-            source = VirtualImu(None, VirtualImuOptions(loss=0.02, jitter_ms=2.0, seed=SEED))
+            source = VirtualImu(VirtualImuOptions(loss=0.02, jitter_ms=2.0, seed=SEED))
             door = WebServer(hub, port=0)
             await door.start()
             out.path, out.started = hub.commands.record("performed"), hub.recording.recorder.start_time

@@ -35,7 +35,7 @@ def session(tmp_path_factory):
         hub = Hub(Options(model="linear", folder=folder))
         with pytest.raises(InnerfaceError, match="calibrate first"):
             hub.guided_check.start()
-        await hub.start([VirtualImu(None, VirtualImuOptions())], [])
+        await hub.start([VirtualImu(VirtualImuOptions())], [])
         await calibrated(hub)
         hub.guided_check.start()
         with pytest.raises(InnerfaceError, match="a check is running"):
@@ -115,7 +115,7 @@ def test_swapped_sensors_are_named():
             "51ce/7": "zygomaticus_left",
             "51ce/5": "buccinator_left",
         }
-        await hub.start([VirtualImu(None, VirtualImuOptions())], [])
+        await hub.start([VirtualImu(VirtualImuOptions())], [])
         await calibrated(hub)
         hub.guided_check.start()
         while hub.guided_check.step:
@@ -136,7 +136,7 @@ def test_swapped_sensors_are_named():
 def test_lost_samples_are_told_with_the_recording(tmp_path):
     async def work():
         hub = Hub(Options(model="linear", folder=tmp_path))
-        await hub.start([VirtualImu(None, VirtualImuOptions(loss=0.2))], [])
+        await hub.start([VirtualImu(VirtualImuOptions(loss=0.2))], [])
         await asyncio.sleep(2)
         hub.commands.record("lossy")
         await asyncio.sleep(5)
@@ -152,7 +152,7 @@ def test_lost_samples_are_told_with_the_recording(tmp_path):
 def test_a_device_that_vanishes_while_recording_leaves_a_gap_and_is_picked_up_again(tmp_path):
     async def work():
         hub = Hub(Options(model="linear", folder=tmp_path))
-        await hub.start([VirtualImu(None, VirtualImuOptions(disconnect=(6.0, 3.0)))], [])
+        await hub.start([VirtualImu(VirtualImuOptions(disconnect=(6.0, 3.0)))], [])
         await asyncio.sleep(2)
         hub.commands.record("gone")
         await asyncio.sleep(8)

@@ -9,13 +9,13 @@ from innerface.core.errors import InnerfaceError
 from innerface.core.face.channels import OUTPUT_CHANNELS
 from innerface.core.imu.session import FaceFrames
 from innerface.server.messages import FaceSample, ImuSample
-from innerface.server.sources import udp
+from innerface.server.sources.slimevr import SlimeVrSource
 
 from .conftest import sample, until
 
 
 def test_sensors_get_their_sites_by_touch(bridge, tmp_path):
-    source = udp.SlimeVrSource(port=0)
+    source = SlimeVrSource(port=0)
 
     async def work(hub):
         said = hub.commands.touch("oculi_left")

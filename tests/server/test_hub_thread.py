@@ -7,7 +7,8 @@ import pytest
 from innerface.core.errors import InnerfaceError
 from innerface.server.hub_thread import HubThread
 from innerface.server.messages import FaceSample
-from innerface.server.sources.udp import DeviceSource, LiveLinkFaceSource
+from innerface.server.sources.live_link_face import LiveLinkFaceSource
+from innerface.server.sources.udp_device import DeviceSource
 
 
 def running(thread, seconds=20):

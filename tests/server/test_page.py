@@ -25,7 +25,7 @@ def on_the_page(tmp_path, work, width=1400, height=900, source=None, **options):
         hub = Hub(Options(folder=tmp_path, model="linear", sites=tmp_path / "sites.json", **options))
         door = WebServer(hub, port=0, token="a-good-token")
         await door.start()
-        await hub.start([source or VirtualImu(None, VirtualImuOptions(loss=0.01))], [])
+        await hub.start([source or VirtualImu(VirtualImuOptions(loss=0.01))], [])
         try:
             async with Chromium(width, height) as browser:
                 await browser.open(door.page_url())
@@ -103,6 +103,4 @@ def test_every_electrode_has_a_light_and_words_and_a_click_checks_them(tmp_path,
         await browser.until("document.querySelector('#calibration').innerText.includes('Relax your face')")
         await browser.until("document.querySelector('#calibration').innerText.includes('electrode front')", 30)
 
-    on_the_page(
-        tmp_path, work, source=VirtualBio(None, VirtualBioOptions(flat="front")), electrodes=str(electrodes_network)
-    )
+    on_the_page(tmp_path, work, source=VirtualBio(VirtualBioOptions(flat="front")), electrodes=str(electrodes_network))

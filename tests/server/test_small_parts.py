@@ -8,9 +8,8 @@ from innerface.core.errors import InnerfaceError
 from innerface.core.face.head_pose import HeadRecentrer
 from innerface.core.imu.layout import load_layout
 from innerface.core.pipeline import LossPolicy
-from innerface.server import options
+from innerface.server import registry
 from innerface.server.frame import Frame, decode_face, encode_face
-from innerface.server.kinds import SINKS, SOURCES
 from innerface.server.messages import ImuSample
 from innerface.server.sites import SiteAssignments, TapDetector
 
@@ -155,24 +154,24 @@ BAD = (
 
 @pytest.mark.parametrize("text", GOOD)
 def test_sources_are_made_of_their_texts(text):
-    assert options.make_source(text).name in SOURCES
+    assert registry.make_source(text).name in registry.sources()
 
 
 @pytest.mark.parametrize(
     "text", ["vmc", "vmc:127.0.0.1:39539,camel", "livelink:192.168.0.5:11111,name=Anna", "vts", "csv:out.csv"]
 )
 def test_sinks_are_made_of_their_texts(text):
-    assert options.make_sink(text).name in SINKS
+    assert registry.make_sink(text).name in registry.sinks()
 
 
 @pytest.mark.parametrize(("text", "said"), BAD)
 def test_mistakes_in_sources_are_told_in_one_line(text, said):
     with pytest.raises(InnerfaceError, match=said) as error:
-        options.make_source(text)
+        registry.make_source(text)
     assert "\n" not in str(error.value)
 
 
 def test_mistakes_in_sinks_are_told_in_one_line():
     for text, said in (("nothing", "give one of"), ("csv", "give the file"), ("vmc,head", "not known")):
         with pytest.raises(InnerfaceError, match=said):
-            options.make_sink(text)
+            registry.make_sink(text)

@@ -55,7 +55,7 @@ async def _measure_latency(seconds: float) -> dict[str, Any]:
         hub = Hub(Options(model=model))
         web_server = WebServer(hub, port=0)
         await web_server.start()
-        source = VirtualImu(None, VirtualImuOptions(rate=60.0))
+        source = VirtualImu(VirtualImuOptions(rate=60.0))
         await hub.start([source], [])
         with step(f"live, {'the network' if model is None else model}") as bar:
             began = hub.now()
@@ -178,7 +178,7 @@ async def _record_soak(seconds: float) -> dict[str, Any]:
     """20 sites at 200 Hz from a thread that really sends packets: all must be in the file, in little memory."""
     from ....core import formats
     from ....server.hub import Hub, Options
-    from ....server.sources.udp import DeviceSource
+    from ....server.sources.udp_device import DeviceSource
 
     with tempfile.TemporaryDirectory(prefix="innerface-bench-") as folder:
         before_mb = resident_mb()

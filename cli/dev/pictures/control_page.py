@@ -11,7 +11,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "tests" / "server")
 from chromium import Chromium, program  # type: ignore[import-not-found]  # a helper of the tests, on the path above
 
 from ....server.hub import Hub, Options
-from ....server.sinks.udp import LiveLinkSink, VmcSink
+from ....server.sinks.live_link import LiveLinkSink
+from ....server.sinks.vmc import VmcSink
 from ....server.sources.virtual_imu import VirtualImu, VirtualImuOptions
 from ....server.web.web_server import WebServer
 
@@ -21,7 +22,7 @@ async def take_screenshot(path: Path) -> None:
     hub = Hub(Options())
     server = WebServer(hub, port=0)
     await server.start()
-    await hub.start([VirtualImu(None, VirtualImuOptions(rate=60.0))], [VmcSink(), LiveLinkSink()])
+    await hub.start([VirtualImu(VirtualImuOptions(rate=60.0))], [VmcSink(), LiveLinkSink()])
     async with Chromium(1320, 990) as browser:
         await browser.open(server.page_url())
         await browser.until("document.querySelector('#step-calibrate').className === 'done'", 40)

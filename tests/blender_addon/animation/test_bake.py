@@ -25,7 +25,7 @@ def take(tmp_path_factory):
 
     async def record():
         hub = hub_module.Hub(hub_module.Options(folder=folder))
-        await hub.start([virtual.VirtualImu(None, virtual.VirtualImuOptions())], [])
+        await hub.start([virtual.VirtualImu(virtual.VirtualImuOptions())], [])
         for _ in range(600):
             await asyncio.sleep(0.1)
             if hub.imu.session is not None and hub.imu.session.active is not None:

@@ -20,7 +20,7 @@ from innerface.core.imu.simulation.simulate import simulate as simulate_imu
 from innerface.core.performance import demo_performance
 from innerface.core.performance.pose_sequence import pose_sequence
 from innerface.core.pipeline import ImuChunk, PerformerSettings, solve_weights
-from innerface.server import options
+from innerface.server import registry
 from innerface.server.hub import Hub, Options
 from innerface.server.messages import BioSample, FaceSample
 from innerface.server.pipelines.bio import NO_NETWORK
@@ -188,7 +188,7 @@ def test_an_electrode_that_came_off_does_not_end_a_take_of_imus(hasty, electrode
         await asyncio.sleep(4)
         return path, (await hub.commands.stop_recording())["quality"]
 
-    path, words = hasty(work, [VirtualImu(), VirtualBio(None, VirtualBioOptions(flat="front"))], model=None)
+    path, words = hasty(work, [VirtualImu(), VirtualBio(VirtualBioOptions(flat="front"))], model=None)
     done = solve_weights(formats.read_take(path), PerformerSettings(electrodes=str(electrodes_network))).take
     assert any("electrode front: it is flat" in n and "IMUs alone" in n for n in done.notes) and any(
         "electrode front" in w for w in words
@@ -269,9 +269,7 @@ def test_a_board_that_vanishes_leaves_its_face_to_the_policy_and_goes_on_when_it
         await asyncio.sleep(6)
         return got, away, hub.status()
 
-    got, away, back = hasty(
-        work, [VirtualBio(None, VirtualBioOptions(disconnect=(10.0, 3.0)))], loss={"sensors": "fade"}
-    )
+    got, away, back = hasty(work, [VirtualBio(VirtualBioOptions(disconnect=(10.0, 3.0)))], loss={"sensors": "fade"})
     assert (
         away["streams"][0]["state"] == "away"
         and not away["electrodes"]["live"]
@@ -288,7 +286,7 @@ def test_lost_samples_and_gaps_are_bridged_and_counted(hasty):
         await asyncio.sleep(10)
         return got, hub.status()
 
-    got, status = hasty(work, [VirtualBio(None, VirtualBioOptions(loss=0.1))])
+    got, status = hasty(work, [VirtualBio(VirtualBioOptions(loss=0.1))])
     assert status["streams"][0]["lost"] > 300 and len(got) > 270 and np.isfinite([f.values for f in got]).all()
 
 
@@ -297,7 +295,7 @@ def test_a_broken_electrode_holds_the_face_instead_of_moving_it(hasty):
         await asyncio.sleep(10)
         return got[150:], hub.status()
 
-    got, status = hasty(work, [VirtualBio(None, VirtualBioOptions(flat="lower"))])
+    got, status = hasty(work, [VirtualBio(VirtualBioOptions(flat="lower"))])
     assert not any(f.seen for f in got) and np.ptp([f.values for f in got], axis=0).max() == 0
     light = status["electrodes"]["channels"][0]
     assert light["state"] == "away" and "flat" in light["words"]
@@ -342,7 +340,7 @@ def test_the_check_names_the_electrode_that_hears_nothing(hasty):
             await asyncio.sleep(0.1)
         return hub.guided_check.electrode_notes
 
-    words = hasty(work, [VirtualBio(None, VirtualBioOptions(flat="front"))])
+    words = hasty(work, [VirtualBio(VirtualBioOptions(flat="front"))])
     assert len(words) == 1 and words[0].startswith("electrode front")
 
 
@@ -389,4 +387,4 @@ def test_inputs_of_a_board_are_chosen_and_named():
 )
 def test_mistakes_in_a_sources_words_are_told_in_one_line(text, words):
     with pytest.raises(InnerfaceError, match=words):
-        options.make_source(text)
+        registry.make_source(text)

@@ -8,9 +8,9 @@ from innerface.core import formats
 from innerface.core.errors import InnerfaceError
 from innerface.core.face.channels import OUTPUT_CHANNELS
 from innerface.core.pipeline import solve_weights
+from innerface.server import registry
 from innerface.server.messages import FaceSample
-from innerface.server.silence_hints import SILENCE_HINTS
-from innerface.server.sources import udp
+from innerface.server.sources.live_link_face import SPEC, LiveLinkFaceSource
 
 JAW, DOWN = OUTPUT_CHANNELS.index("jawOpen"), OUTPUT_CHANNELS.index("eyeLookDownLeft")
 
@@ -67,16 +67,10 @@ def test_sources_that_nobody_hears_are_told_with_likely_causes_after_five_second
         hub.receive("livelinkface", FaceSample("phone", {"jawOpen": 0.4}, 0.0))
         return early, late, hub.status()["silent"]
 
-    early, late, heard = bridge(work, [udp.LiveLinkFaceSource(port=0)], clock=clock)
-    assert (
-        early == []
-        and heard == []
-        and late[0]["source"] == "livelinkface"
-        and late[0]["causes"] == list(SILENCE_HINTS["livelinkface"])
-    )
+    early, late, heard = bridge(work, [LiveLinkFaceSource(port=0)], clock=clock)
+    assert early == [] and heard == [] and late[0]["source"] == "livelinkface" and late[0]["causes"] == list(SPEC.hints)
 
 
 def test_every_source_that_can_be_silent_has_likely_causes():
-    from innerface.server.kinds import SOURCES
-
-    assert set(SOURCES) - {"virtual", "virtual-bio", "file", "osc"} == set(SILENCE_HINTS)
+    without = {kind for kind, spec in registry.sources().items() if not spec.hints}
+    assert without == {"virtual", "virtual-bio", "file", "osc"}

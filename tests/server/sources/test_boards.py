@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from innerface.core import formats
 from innerface.core.errors import InnerfaceError
-from innerface.server.sources.boards import BrainFlowSource, LslSource
+from innerface.server.sources.brainflow import BrainFlowSource
+from innerface.server.sources.lsl import LslSource
 
 from ..conftest import until
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from innerface.core.errors import InnerfaceError
 from innerface.core.face.channels import OUTPUT_CHANNELS
-from innerface.server import options
+from innerface.server import registry
 from innerface.server.hub import Hub, Options
 from innerface.server.messages import FaceSample
 from innerface.server.sources.remote_bridge import RemoteBridge
@@ -80,4 +80,4 @@ def test_what_is_no_address_is_told(address):
 
 
 def test_it_is_a_source_of_the_command_line():
-    assert options.make_source("bridge:ws://127.0.0.1:7646,token=abc").link == "ws://127.0.0.1:7646/?token=abc"
+    assert registry.make_source("bridge:ws://127.0.0.1:7646,token=abc").url == "ws://127.0.0.1:7646/?token=abc"

@@ -6,7 +6,7 @@ from ..conftest import until
 
 
 def test_a_device_that_vanishes_and_returns_carries_on_by_itself(bridge):
-    source = VirtualImu(None, VirtualImuOptions(disconnect=(3.0, 1.7), serial=True))
+    source = VirtualImu(VirtualImuOptions(disconnect=(3.0, 1.7), serial=True))
 
     async def work(hub):
         await until(lambda: any("is back" in n for n in hub.notes), 15)

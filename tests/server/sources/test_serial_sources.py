@@ -8,7 +8,8 @@ import pytest
 from innerface.core import formats
 from innerface.core.errors import InnerfaceError
 from innerface.server.protocols import cobs, device
-from innerface.server.sources.serial_port import CytonSource, SerialDeviceSource
+from innerface.server.sources.cyton import CytonSource
+from innerface.server.sources.serial_device import SerialDeviceSource
 
 from ..conftest import sample, until
 

@@ -8,13 +8,18 @@ from innerface.core import formats
 from innerface.core.errors import InnerfaceError
 from innerface.core.face.channels import OUTPUT_CHANNELS
 from innerface.server.protocols import device, slimevr
-from innerface.server.sources import udp
+from innerface.server.sources.ifacialmocap import IFacialMocapSource
+from innerface.server.sources.live_link_face import LiveLinkFaceSource
+from innerface.server.sources.osc_commands import OscControlSource
+from innerface.server.sources.slimevr import SlimeVrSource
+from innerface.server.sources.udp_device import DeviceSource
+from innerface.server.sources.vmc import VmcSource
 
 from ..conftest import sample, speaking, until
 
 
 def test_a_device_is_welcomed_heard_and_its_losses_counted(bridge):
-    source = udp.DeviceSource(port=0)
+    source = DeviceSource(port=0)
 
     async def work(hub):
         transport, answers = await speaking(source.port)
@@ -43,7 +48,7 @@ def test_a_device_is_welcomed_heard_and_its_losses_counted(bridge):
 
 
 def test_a_device_of_a_newer_protocol_is_told_with_the_mend(bridge):
-    source = udp.DeviceSource(port=0)
+    source = DeviceSource(port=0)
 
     async def work(hub):
         transport, _ = await speaking(source.port)
@@ -59,18 +64,18 @@ def test_a_device_of_a_newer_protocol_is_told_with_the_mend(bridge):
 
 
 def test_a_port_in_use_is_told_in_one_line(bridge):
-    first = udp.LiveLinkFaceSource(port=0)
+    first = LiveLinkFaceSource(port=0)
 
     async def work(hub):
         with pytest.raises(InnerfaceError, match="end the other program") as error:
-            await udp.LiveLinkFaceSource(port=first.port).start(hub)
+            await LiveLinkFaceSource(port=first.port).start(hub)
         return str(error.value)
 
     assert "\n" not in bridge(work, [first])
 
 
 def test_a_tracker_is_greeted_kept_company_and_repeated_while_it_is_still(bridge, vectors):
-    source = udp.SlimeVrSource(port=0)
+    source = SlimeVrSource(port=0)
     named = {k.split("_")[1]: v for k, v in vectors.items() if k.startswith("slimevr")}
 
     async def work(hub):
@@ -105,7 +110,7 @@ def test_a_tracker_is_greeted_kept_company_and_repeated_while_it_is_still(bridge
 
 
 def test_a_phone_becomes_the_face_and_a_lost_one_fades(bridge, capture):
-    source = udp.LiveLinkFaceSource(port=0)
+    source = LiveLinkFaceSource(port=0)
 
     async def work(hub):
         got = []
@@ -129,7 +134,7 @@ def test_a_phone_becomes_the_face_and_a_lost_one_fades(bridge, capture):
 
 
 def test_frames_of_text_and_vmc_become_faces_too(bridge, frames, vector):
-    text, osc = udp.IFacialMocapSource(port=0), udp.VmcSource(port=0)
+    text, osc = IFacialMocapSource(port=0), VmcSource(port=0)
 
     async def work(hub):
         got = []
@@ -158,7 +163,7 @@ def test_frames_of_text_and_vmc_become_faces_too(bridge, frames, vector):
 def test_osc_commands_record_mark_and_recentre(bridge, tmp_path):
     from pythonosc.udp_client import SimpleUDPClient
 
-    source = udp.OscControlSource(port=0)
+    source = OscControlSource(port=0)
 
     async def work(hub):
         client = SimpleUDPClient("127.0.0.1", source.port)
@@ -177,7 +182,7 @@ def test_osc_commands_record_mark_and_recentre(bridge, tmp_path):
 
 
 def test_names_that_are_no_text_do_not_end_a_recording(bridge, capture):
-    source = udp.LiveLinkFaceSource(port=0)
+    source = LiveLinkFaceSource(port=0)
 
     async def work(hub):
         hub.commands.record("names")
@@ -194,7 +199,7 @@ def test_names_that_are_no_text_do_not_end_a_recording(bridge, capture):
 
 
 def test_trackers_from_before_a_restart_are_left_to_shake_hands_again(bridge, vector):
-    source = udp.SlimeVrSource(port=0)
+    source = SlimeVrSource(port=0)
 
     async def work(hub):
         transport, answers = await speaking(source.port)

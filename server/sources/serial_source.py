@@ -1,20 +1,24 @@
-"""Devices on a serial line: Innerface's own packets in COBS frames, and OpenBCI's Cyton. A cable that is pulled and put back goes on by itself."""
+"""The transport of sources on a serial line. A cable that is pulled and put back goes on by itself."""
 
 from __future__ import annotations
 
 import asyncio
 import threading
 from abc import ABC, abstractmethod
-from typing import Any
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from ...core.errors import InnerfaceError
-from ..hub import Hub
-from ..messages import BioSample
-from ..protocols import cobs, cyton, device
-from .board_inputs import BoardInputs
+from ..arguments import PanelField
 
+if TYPE_CHECKING:
+    from ..hub import Hub
+
+NO_PORT = "no USB port is there; plug the device in, or name its port under Connect"
+ELECTRODES_PORT_FIELD = PanelField(
+    "electrodes_port",
+    "USB Port",
+    "Of the board or its dongle, such as COM3 or /dev/ttyUSB0; the first one found where empty",
+)
 _READ_BYTES = 4096
 _RETRY_S = 1.0
 
@@ -93,64 +97,6 @@ class SerialSource(ABC):
         return f"{self.label} at {self.port}, {self.baud} baud" + (f"; {self.problem}" if self.problem else "")
 
 
-class SerialDeviceSource(SerialSource):
-    """Innerface's own packets, each a COBS frame."""
-
-    label = "an Innerface device"
-
-    def __init__(self, port: str, baud: int = 921600) -> None:
-        super().__init__(port, baud)
-        self.framer = cobs.Framer(device.MAX_PACKET_BYTES + 8)
-
-    def handle(self, data: bytes) -> None:
-        """Frames out of bytes."""
-        for frame in self.framer.push(data):
-            for message in device.to_messages(device.parse(frame), self.port):
-                self.hub.receive_soon(self.name, message)
-
-
-class CytonSource(SerialSource):
-    """OpenBCI's Cyton by its dongle: eight channels at 250 Hz; `inputs`: those that are worn."""
-
-    name, label = "cyton", "an OpenBCI Cyton"
-
-    def __init__(self, port: str, inputs: BoardInputs | None = None, baud: int = cyton.BAUD) -> None:
-        super().__init__(port, baud)
-        self.reader, self.inputs = cyton.Reader(), inputs or BoardInputs()
-        self.inputs.check(cyton.CHANNELS)
-        self.sample_count, self.last_counter = 0, -1
-
-    def on_open(self, connection: Any) -> None:
-        """Reset, then begin."""
-        connection.write(cyton.RESET)
-        reply = b""
-        for _ in range(30):
-            reply += connection.read(512)
-            if b"$$$" in reply:
-                break
-        connection.write(cyton.BEGIN)
-
-    def handle(self, data: bytes) -> None:
-        """Samples, with lost ones as NaN: the counter tells how many."""
-        samples = self.reader.push(data)
-        if not samples:
-            return
-        rows: list[np.ndarray] = []
-        for sample in samples:
-            gap = (sample.counter - self.last_counter - 1) % 256 if self.last_counter >= 0 else 0
-            rows += [np.full(cyton.CHANNELS, np.nan)] * min(gap, int(cyton.RATE))
-            self.sample_count += gap + 1
-            rows.append(sample.microvolts)
-            self.last_counter = sample.counter
-        columns = tuple(f"exg{k + 1}" for k in range(cyton.CHANNELS))
-        self.hub.receive_soon(
-            self.name,
-            self.inputs.select(
-                BioSample(self.port, columns, np.array(rows), cyton.RATE, self.sample_count / cyton.RATE)
-            ),
-        )
-
-
 def _remedy(port: str, error: Exception) -> str:
     """One line on why a port does not open."""
     text = str(error).lower()
@@ -159,10 +105,10 @@ def _remedy(port: str, error: Exception) -> str:
         return f"{port}: no permission; {advice}, or end the program that has it"
     if "busy" in text or "exclusively" in text:
         return f"{port}: another program has it; end that one"
-    return f"{port}: there is no such port, or it cannot be opened; plug the device in, known ports: {', '.join(ports()) or 'none'}"
+    return f"{port}: there is no such port, or it cannot be opened; plug the device in, known ports: {', '.join(serial_ports()) or 'none'}"
 
 
-def ports() -> list[str]:
+def serial_ports() -> list[str]:
     """Serial ports of this computer."""
     try:
         from serial.tools import list_ports

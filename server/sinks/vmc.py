@@ -1,0 +1,50 @@
+"""Faces to avatars by VMC."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ...core.face.channels import ARKIT
+from ..addresses import LOOPBACK
+from ..arguments import Address, argument
+from ..frame import Frame
+from ..protocols import vmc
+from ..specs import SinkSpec, StreamToggle
+from .udp_sink import UdpSink
+
+
+class VmcSink(UdpSink):
+    """VMC performer: VSeeFace, VNyan, Warudo, Unity and Blender receivers. `camel`: names as ARKit's instead of PascalCase."""
+
+    name = "vmc"
+
+    def __init__(self, host: str = LOOPBACK, port: int = vmc.PORT, camel: bool = False, head: bool = True) -> None:
+        super().__init__(host, port)
+        self.encoder = vmc.Encoder(camel, head)
+
+    def encode(self, frame: Frame) -> bytes:
+        """One bundle: all shapes, Apply, the head."""
+        yaw, pitch, roll = frame.values[len(ARKIT) :].tolist()
+        return self.encoder.encode(frame.values[: len(ARKIT)], (yaw, pitch, roll))
+
+
+@dataclass(frozen=True)
+class VmcOptions:
+    """Arguments of `vmc` as a sink."""
+
+    address: Address = argument(Address(LOOPBACK, vmc.PORT), positional=True, help="where to send to")
+    camel: bool = argument(False, help="names as ARKit's (jawOpen) instead of PascalCase (JawOpen)")
+    no_head: bool = argument(False, help="leave the head's rotation out")
+
+
+SPEC = SinkSpec(
+    kind="vmc",
+    summary="avatars by VMC: VSeeFace, VNyan, Warudo, Unity, Blender receivers",
+    options=VmcOptions,
+    create=lambda options, _: VmcSink(
+        options.address.host, options.address.port, camel=options.camel, head=not options.no_head
+    ),
+    toggle=StreamToggle(
+        "send_vmc", "vmc_target", "VMC", "To VSeeFace, VNyan, Warudo and other programs that receive VMC"
+    ),
+)

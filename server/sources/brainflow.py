@@ -1,0 +1,144 @@
+"""Any board that BrainFlow knows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ...core.errors import InnerfaceError
+from ..arguments import PanelField, argument
+from ..messages import BioSample
+from ..specs import MenuEntry, SourceGroup, SourceSpec
+from .board_inputs import INPUTS_FIELD, BoardInputs, parse_inputs
+from .polled_source import PolledSource
+from .serial_source import ELECTRODES_PORT_FIELD
+
+
+class BrainFlowSource(PolledSource):
+    """`board`: BrainFlow's number (-1: its synthetic board) or name; `parameters`: of BrainFlowInputParams, such as serial_port; `inputs`: that are worn."""
+
+    name = "brainflow"
+
+    def __init__(self, board: str, parameters: dict[str, str] | None = None, inputs: BoardInputs | None = None) -> None:
+        super().__init__()
+        self.board_name, self.parameters, self.inputs = board, parameters or {}, inputs or BoardInputs()
+        self.count = 0
+
+    def connect(self) -> None:
+        """Prepare a session and begin. Raises InnerfaceError."""
+        try:
+            from brainflow.board_shim import BoardIds, BoardShim, BrainFlowError, BrainFlowInputParams
+
+            BoardShim.disable_board_logger()  # loads its library, which may be missing, too
+        except (ImportError, OSError) as error:
+            raise InnerfaceError(f"brainflow does not load ({error}); pip install 'innerface[boards]'") from None
+        try:
+            number = int(self.board_name)
+        except ValueError:
+            names = {b.name.removesuffix("_BOARD").lower(): b.value for b in BoardIds}
+            if self.board_name.lower() not in names:
+                raise InnerfaceError(
+                    f"brainflow board '{self.board_name}': give its number, or one of {', '.join(sorted(names))}"
+                ) from None
+            number = names[self.board_name.lower()]
+        params = BrainFlowInputParams()
+        for key, value in self.parameters.items():
+            if not hasattr(params, key):
+                raise InnerfaceError(f"brainflow: '{key}' is none of its parameters: {', '.join(sorted(vars(params)))}")
+            setattr(params, key, type(getattr(params, key))(value))
+        try:
+            self.rows = BoardShim.get_exg_channels(number)
+            self.inputs.check(len(self.rows))
+            self.rate = float(BoardShim.get_sampling_rate(number))
+            self.board: Any = BoardShim(number, params)
+            self.board.prepare_session()
+            self.board.start_stream()
+        except BrainFlowError as error:
+            raise InnerfaceError(
+                f"brainflow board {self.board_name}: does not connect ({error}); check that it is on, its port and its radio"
+            ) from None
+        self.number = number
+
+    def disconnect(self) -> None:
+        """Release the session."""
+        from brainflow.board_shim import BrainFlowError
+
+        try:
+            self.board.stop_stream()
+            self.board.release_session()
+        except BrainFlowError:
+            pass
+
+    def poll(self) -> BioSample | None:
+        """All samples since the last time, in uV as BrainFlow gives them."""
+        data = self.board.get_board_data()
+        if not data.shape[1]:
+            return None
+        values = data[self.rows].T
+        self.count += len(values)
+        columns = tuple(f"exg{k + 1}" for k in range(len(self.rows)))
+        return self.inputs.select(
+            BioSample(f"board {self.number}", columns, np.ascontiguousarray(values), self.rate, self.count / self.rate)
+        )
+
+    def describe(self) -> str:
+        """The board."""
+        return f"BrainFlow board {self.board_name}" + (f"; {self.problem}" if self.problem else "")
+
+
+@dataclass(frozen=True)
+class BrainFlowOptions:
+    """Arguments of `brainflow`."""
+
+    board: str = argument(
+        "-1",
+        positional=True,
+        metavar="BOARD",
+        help="BrainFlow's name or number of the board, such as ganglion or 1; -1 is its synthetic one",
+        field=PanelField(
+            "electrodes_board",
+            "Board",
+            "BrainFlow's name or number of it, such as ganglion or 1; synthetic is none, to try with",
+            default="",
+            missing="no board is named; give BrainFlow's name or number of it under Connect, such as ganglion",
+        ),
+    )
+    serial_port: str = argument(
+        "",
+        name="serial_port",
+        metavar="PORT",
+        help="port of the board or its dongle",
+        field=ELECTRODES_PORT_FIELD,
+    )
+    channels: str = argument(
+        "",
+        metavar="1+2",
+        help="inputs that are worn; all of them unless given",
+        field=INPUTS_FIELD,
+    )
+    names: str = argument("", metavar="A+B", help="what these inputs are called in takes")
+    parameters: tuple[tuple[str, str], ...] = argument(
+        (), remainder=True, metavar="NAME=VALUE", help="any other of BrainFlow's input parameters"
+    )
+
+
+def _create(options: BrainFlowOptions) -> BrainFlowSource:
+    parameters = dict(options.parameters)
+    if options.serial_port:
+        parameters["serial_port"] = options.serial_port
+    return BrainFlowSource(options.board, parameters, parse_inputs(options.channels, options.names))
+
+
+SPEC = SourceSpec(
+    kind="brainflow",
+    summary="any BrainFlow board",
+    options=BrainFlowOptions,
+    create=lambda options, _: _create(options),
+    group=SourceGroup.ELECTRODES,
+    hints=("the board is off or at another port",),
+    extra="boards",
+    library="brainflow",
+    menu=MenuEntry("BRAINFLOW", 3, "BrainFlow Board", "Any board that BrainFlow knows", "PLUGIN"),
+)

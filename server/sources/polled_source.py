@@ -1,0 +1,71 @@
+"""The transport of boards that a library is asked for, in a thread."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ..hub import Hub
+    from ..messages import BioSample
+
+_POLL_S, _RETRY_S = 0.02, 2.0
+
+
+class PolledSource(ABC):
+    """A library that is asked in a thread."""
+
+    name = ""
+
+    def __init__(self) -> None:
+        self.stop_event = threading.Event()
+        self.thread: threading.Thread | None = None
+        self.problem = ""
+
+    async def start(self, hub: Hub) -> None:
+        """Connect. Raises InnerfaceError."""
+        self.hub = hub
+        await asyncio.to_thread(self.connect)
+        self.thread = threading.Thread(target=self._run, name=f"innerface {self.name}", daemon=True)
+        self.thread.start()
+
+    async def stop(self) -> None:
+        """Disconnect."""
+        self.stop_event.set()
+        if self.thread is not None:
+            await asyncio.to_thread(self.thread.join, 3.0)
+
+    def _run(self) -> None:
+        while not self.stop_event.wait(_POLL_S):
+            try:
+                if self.problem:
+                    self.connect()
+                    self.problem = ""
+                message = self.poll()
+                if message is not None:
+                    self.hub.receive_soon(self.name, message)
+            except Exception as error:  # the libraries' own errors share no base; a board that comes back goes on
+                if not self.problem:
+                    self._disconnect_quietly()
+                self.problem = f"lost ({error}); looked for again"
+                self.stop_event.wait(_RETRY_S)
+        self._disconnect_quietly()
+
+    def _disconnect_quietly(self) -> None:
+        with contextlib.suppress(Exception):
+            self.disconnect()
+
+    @abstractmethod
+    def connect(self) -> None:
+        """Open the board or stream."""
+
+    @abstractmethod
+    def disconnect(self) -> None:
+        """Close it."""
+
+    @abstractmethod
+    def poll(self) -> BioSample | None:
+        """What has come since the last time."""

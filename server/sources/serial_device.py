@@ -1,0 +1,64 @@
+"""Innerface's own devices on a serial line."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..arguments import PanelField, argument
+from ..protocols import cobs, device
+from ..specs import MenuEntry, SourceGroup, SourceSpec
+from .serial_source import NO_PORT, SerialSource, serial_ports
+
+DEVICE_BAUD = 921600
+
+
+class SerialDeviceSource(SerialSource):
+    """Innerface's own packets, each a COBS frame."""
+
+    name, label = "serial", "an Innerface device"
+
+    def __init__(self, port: str, baud: int = DEVICE_BAUD) -> None:
+        super().__init__(port, baud)
+        self.framer = cobs.Framer(device.MAX_PACKET_BYTES + 8)
+
+    def handle(self, data: bytes) -> None:
+        """Frames out of bytes."""
+        for frame in self.framer.push(data):
+            for message in device.to_messages(device.parse(frame), self.port):
+                self.hub.receive_soon(self.name, message)
+
+
+@dataclass(frozen=True)
+class SerialDeviceOptions:
+    """Arguments of `serial`."""
+
+    port: str = argument(
+        "",
+        positional=True,
+        required=True,
+        metavar="PORT",
+        help="such as COM3, /dev/ttyACM0 or /dev/cu.usbmodem1",
+        suggestions=serial_ports,
+        field=PanelField(
+            "serial_port",
+            "USB Port",
+            "Such as COM3, /dev/ttyACM0 or /dev/cu.usbmodem1; the first one found where empty",
+            missing=NO_PORT,
+        ),
+    )
+    baud: int = argument(DEVICE_BAUD, metavar="N", help="baud rate")
+
+
+SPEC = SourceSpec(
+    kind="serial",
+    summary="an Innerface device on a USB cable",
+    options=SerialDeviceOptions,
+    create=lambda options, _: SerialDeviceSource(options.port, options.baud),
+    group=SourceGroup.SENSORS,
+    hints=(
+        "it is off, or another program has the port",
+        "the cable only charges",
+        "another port or baud rate is meant",
+    ),
+    menu=MenuEntry("SERIAL", 3, "Device by USB", "An Innerface device on a cable", "PLUGIN"),
+)

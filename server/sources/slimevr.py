@@ -1,0 +1,160 @@
+"""SlimeVR trackers."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..addresses import LOOPBACK
+from ..arguments import Address, PanelField, argument
+from ..messages import DeviceInfo, ImuSample
+from ..protocols import slimevr
+from ..specs import FIREWALL_HINT, WIFI_HINT, MenuEntry, SourceGroup, SourceSpec
+from .udp_source import UdpSource
+
+if TYPE_CHECKING:
+    from ..hub import Hub
+
+
+class _Tracker:
+    """What is known of one SlimeVR tracker."""
+
+    def __init__(self, address: tuple[str, int]) -> None:
+        self.device, self.last_packet, self.last_received = f"{address[0]}:{address[1]}", -1, time.monotonic()
+        self.rotation: dict[int, np.ndarray] = {}
+        self.acceleration: dict[int, np.ndarray] = {}
+        self.last_sent: dict[int, float] = {}
+
+
+class SlimeVrSource(UdpSource):
+    """SlimeVR trackers. A tracker that does not move sends nothing but signs of life; its last orientation is repeated then."""
+
+    name, port, label = "slimevr", slimevr.PORT, "SlimeVR trackers"
+    _HEARTBEAT_S, _REPEAT_S, _AWAY_AFTER_S = 0.5, 0.05, 2.0
+    _MAX_TRACKERS, _MAX_SENSORS = 64, 16
+
+    def __init__(self, host: str = LOOPBACK, port: int | None = None) -> None:
+        super().__init__(host, port)
+        self.trackers: dict[tuple[str, int], _Tracker] = {}
+        self.task: asyncio.Task[None] | None = None
+
+    async def start(self, hub: Hub) -> None:
+        """Open the socket and keep trackers company."""
+        await super().start(hub)
+        self.task = hub.loop.create_task(self._keep_alive())
+
+    async def stop(self) -> None:
+        """Close the socket."""
+        if self.task is not None:
+            self.task.cancel()
+        await super().stop()
+
+    def handle(self, data: bytes, addr: tuple[str, int]) -> bool:
+        """A datagram of a tracker's."""
+        packet = slimevr.parse(data)
+        if packet is None or self.hub is None:
+            return False
+        number, events = packet
+        tracker = self.trackers.get(addr)
+        if tracker is None:
+            if len(self.trackers) >= self._MAX_TRACKERS:
+                return False
+            if not any(isinstance(event, slimevr.Handshake) for event in events):
+                return True  # met before the bridge was started again: it will shake hands when it hears nothing
+            tracker = self.trackers[addr] = _Tracker(addr)
+        if number and number <= tracker.last_packet:
+            return True  # out of order: the newer one is known
+        tracker.last_packet, tracker.last_received = number, time.monotonic()
+        for event in events:
+            self._handle_event(tracker, event, addr)
+        return True
+
+    def _handle_event(self, tracker: _Tracker, event: slimevr.Event, addr: tuple[str, int]) -> None:
+        assert self.hub is not None
+        if isinstance(event, slimevr.Handshake):
+            tracker.device, tracker.last_packet = event.mac or tracker.device, -1
+            self.transport.sendto(slimevr.HANDSHAKE_REPLY, addr)
+            self.hub.receive(self.name, DeviceInfo(tracker.device, "SlimeVR tracker", event.firmware))
+        elif isinstance(event, slimevr.SensorInfo):
+            self.transport.sendto(slimevr.sensor_info_ack(event.sensor, event.state), addr)
+            if event.state == 2:
+                self.hub.receive(
+                    self.name,
+                    DeviceInfo(tracker.device, problem=f"sensor {event.sensor} reports an error; power it off and on"),
+                )
+        elif isinstance(event, slimevr.Battery):
+            self.hub.receive(self.name, DeviceInfo(tracker.device, battery=event.volts))
+        elif isinstance(event, slimevr.Acceleration):
+            tracker.acceleration[event.sensor] = event.acceleration
+        elif isinstance(event, slimevr.Rotation):
+            tracker.rotation[event.sensor] = event.rotation
+            if event.acceleration is not None:
+                tracker.acceleration[event.sensor] = event.acceleration
+            self._forward_sample(tracker, event.sensor)
+
+    def _forward_sample(self, tracker: _Tracker, sensor: int) -> None:
+        """One sensor's sample: linear acceleration, z up. Acceleration comes just after its rotation, so it is a sample old."""
+        assert self.hub is not None
+        if sensor not in tracker.last_sent and len(tracker.last_sent) >= self._MAX_SENSORS:
+            tracker.rotation.pop(sensor, None)
+            return
+        tracker.last_sent[sensor] = time.monotonic()
+        acceleration = tracker.acceleration.get(sensor, np.zeros(3))
+        message = ImuSample(
+            f"{tracker.device}",
+            (str(sensor),),
+            tracker.rotation[sensor][None],
+            acceleration[None],
+            linear=True,
+            up="z",
+            substream=str(sensor),
+        )
+        self.hub.receive(self.name, message)
+
+    async def _keep_alive(self) -> None:
+        """Heartbeats, and repeats of sensors that are still."""
+        last_heartbeat = 0.0
+        while True:
+            await asyncio.sleep(self._REPEAT_S / 2)
+            now = time.monotonic()
+            for addr, tracker in list(self.trackers.items()):
+                if now - tracker.last_received > self._AWAY_AFTER_S:
+                    if now - tracker.last_received > 60.0:
+                        del self.trackers[addr]
+                    continue
+                if now - last_heartbeat > self._HEARTBEAT_S:
+                    self.transport.sendto(slimevr.HEARTBEAT, addr)
+                for sensor in list(tracker.rotation):
+                    if now - tracker.last_sent.get(sensor, 0.0) > self._REPEAT_S:
+                        tracker.acceleration[sensor] = np.zeros(3)
+                        self._forward_sample(tracker, sensor)
+            if now - last_heartbeat > self._HEARTBEAT_S:
+                last_heartbeat = now
+
+
+@dataclass(frozen=True)
+class SlimeVrOptions:
+    """Arguments of `slimevr`."""
+
+    address: Address = argument(
+        Address(port=slimevr.PORT),
+        positional=True,
+        help="UDP port that trackers send to",
+        field=PanelField("slimevr_port", "Port", "UDP port that trackers send to"),
+    )
+
+
+SPEC = SourceSpec(
+    kind="slimevr",
+    summary="SlimeVR trackers",
+    options=SlimeVrOptions,
+    create=lambda options, context: SlimeVrSource(options.address.host or context.host, options.address.port),
+    group=SourceGroup.SENSORS,
+    hints=("trackers are off", "SlimeVR's own server runs and takes them: end it", WIFI_HINT, FIREWALL_HINT),
+    needs_lan=True,
+    menu=MenuEntry("SLIMEVR", 4, "SlimeVR Trackers", "Trackers that speak SlimeVR's protocol", "OUTLINER_OB_EMPTY"),
+)

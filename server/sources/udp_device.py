@@ -1,0 +1,53 @@
+"""Innerface's own devices by Wi-Fi."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..arguments import Address, PanelField, argument
+from ..protocols import device
+from ..specs import ADDRESS_HINT, FIREWALL_HINT, WIFI_HINT, MenuEntry, SourceGroup, SourceSpec
+from .udp_source import UdpSource
+
+DEVICE_PORT = 7645
+
+
+class DeviceSource(UdpSource):
+    """Innerface's own device packets (docs/protocol.md)."""
+
+    name, port, label = "device", DEVICE_PORT, "Innerface devices"
+
+    def handle(self, data: bytes, addr: tuple[str, int]) -> bool:
+        """A packet; a device that looks for its host is answered."""
+        packet = device.parse(data)
+        if packet is None or self.hub is None:
+            return False
+        if isinstance(packet, device.Hello):
+            self.transport.sendto(device.welcome(packet.sequence, round(self.hub.now() * 1e6)), addr)
+        for message in device.to_messages(packet, addr[0]):
+            self.hub.receive(self.name, message)
+        return True
+
+
+@dataclass(frozen=True)
+class DeviceOptions:
+    """Arguments of `device`."""
+
+    address: Address = argument(
+        Address(port=DEVICE_PORT),
+        positional=True,
+        help="UDP port that devices send to",
+        field=PanelField("device_port", "Port", "UDP port that devices send to"),
+    )
+
+
+SPEC = SourceSpec(
+    kind="device",
+    summary="Innerface devices by Wi-Fi",
+    options=DeviceOptions,
+    create=lambda options, context: DeviceSource(options.address.host or context.host, options.address.port),
+    group=SourceGroup.SENSORS,
+    hints=("it is off, or its battery is empty", ADDRESS_HINT, WIFI_HINT, FIREWALL_HINT),
+    needs_lan=True,
+    menu=MenuEntry("DEVICE", 2, "Device by Wi-Fi", "Innerface devices in your network", "URL"),
+)

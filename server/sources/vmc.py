@@ -1,0 +1,55 @@
+"""VMC performers: other programs that send a face."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..addresses import LOOPBACK
+from ..arguments import Address, PanelField, argument
+from ..messages import FaceSample
+from ..protocols import vmc
+from ..specs import FIREWALL_HINT, MenuEntry, SourceGroup, SourceSpec
+from .udp_source import UdpSource
+
+
+class VmcSource(UdpSource):
+    """Any VMC performer: another face tracker, VSeeFace, VMagicMirror."""
+
+    name, port, label = "vmc", vmc.PORT, "VMC"
+
+    def __init__(self, host: str = LOOPBACK, port: int | None = None) -> None:
+        super().__init__(host, port)
+        self.receivers: dict[tuple[str, int], vmc.Receiver] = {}
+
+    def handle(self, data: bytes, addr: tuple[str, int]) -> bool:
+        """A message or bundle."""
+        if self.hub is None or data[:1] not in (b"/", b"#"):
+            return False
+        if addr not in self.receivers and len(self.receivers) > 16:
+            self.receivers.clear()
+        for values in self.receivers.setdefault(addr, vmc.Receiver()).push(data):
+            self.hub.receive(self.name, FaceSample(addr[0], values))
+        return True
+
+
+@dataclass(frozen=True)
+class VmcOptions:
+    """Arguments of `vmc` as a source."""
+
+    address: Address = argument(
+        Address(port=vmc.PORT),
+        positional=True,
+        help="UDP port that the program sends to",
+        field=PanelField("vmc_port", "Port", "UDP port that the program sends to"),
+    )
+
+
+SPEC = SourceSpec(
+    kind="vmc",
+    summary="a program that sends VMC, such as VSeeFace or VMagicMirror",
+    options=VmcOptions,
+    create=lambda options, context: VmcSource(options.address.host or context.host, options.address.port),
+    group=SourceGroup.CAMERA,
+    hints=("the sending program sends to another port", "its sending is switched off", FIREWALL_HINT),
+    menu=MenuEntry("VMC", 3, "VMC Performer", "A program on this computer that sends VMC", "NETWORK_DRIVE"),
+)

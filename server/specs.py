@@ -1,0 +1,184 @@
+"""What a source or a sink says of itself, once, beside its code: `SPEC` in its module. `registry` collects them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from .addresses import LOOPBACK
+from .arguments import Address, Argument, arguments_of, parse_options
+
+if TYPE_CHECKING:
+    from .interfaces import Sink, Source
+
+Options = TypeVar("Options")
+
+FIREWALL_HINT = "this computer's firewall blocks it: let Blender (or Python) receive on private networks"
+WIFI_HINT = (
+    "both are not in the same network, or its Wi-Fi keeps devices apart (guest networks do): use another one, "
+    "or a phone's hotspot"
+)
+ADDRESS_HINT = "the address or port typed into it is another one than shown here"
+
+
+class SourceGroup(StrEnum):
+    """What a source is for. All but `COMMANDS` are menus of the add-on, saved in preferences of the same names."""
+
+    SENSORS = "sensors"
+    CAMERA = "camera"
+    ELECTRODES = "electrodes"
+    COMMANDS = "commands"
+
+
+@dataclass(frozen=True)
+class SourceContext:
+    """What the program decides for its sources.
+
+    `host`: where they listen unless their arguments name an address; `peer_host`: where one listens whose arguments
+    name another device of the network.
+    """
+
+    host: str = LOOPBACK
+    peer_host: str = "0.0.0.0"
+
+
+@dataclass(frozen=True)
+class SinkContext:
+    """What the program decides for its sinks. `folder`: where permissions are kept; None keeps none."""
+
+    folder: Path | None = None
+
+
+@dataclass(frozen=True)
+class MenuEntry:
+    """A source in the menu of its group.
+
+    Attributes
+    ----------
+    identifier, number
+        As saved in preferences: never changed.
+    label, description, icon
+        As Blender shows it.
+    preset
+        Options that differ from the command line's defaults, by name.
+    """
+
+    identifier: str
+    number: int
+    label: str
+    description: str
+    icon: str
+    preset: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class StreamToggle:
+    """A sink in the add-on's panel: the preferences that switch it on and hold its HOST:PORT, name and tooltip."""
+
+    property: str
+    target_property: str
+    label: str
+    description: str
+
+
+@dataclass(frozen=True)
+class _Spec(Generic[Options]):
+    kind: str
+    summary: str
+    options: type[Options]
+
+    @property
+    def arguments(self) -> tuple[Argument, ...]:
+        """What can be given, in order."""
+        return arguments_of(self.options)
+
+    @property
+    def usage(self) -> str:
+        """`KIND[:ARGS]` as users write it."""
+        usage = self.kind
+        for argument in sorted(self.arguments, key=lambda a: not a.positional):
+            if argument.positional:
+                usage += f":{argument.usage}" if argument.required else f"[:{argument.usage}]"
+            else:
+                usage += f"[,{argument.usage}]"
+        return usage
+
+
+@dataclass(frozen=True)
+class SourceSpec(_Spec[Options]):
+    """A kind of source.
+
+    Attributes
+    ----------
+    kind
+        Its name on the command line, in status and in takes; the source's own `name`.
+    summary
+        What it is, as a noun phrase.
+    options
+        The dataclass that declares its arguments (`arguments.argument`).
+    create
+        Makes the source of its options; raises InnerfaceError.
+    group
+        What it is for.
+    hints
+        Likely causes when nothing comes from it, the likeliest first; none where that cannot be.
+    needs_lan
+        Whether it hears other devices of the network.
+    extra, library
+        The extra of Innerface's package that it needs, and the library which that brings.
+    menu
+        Its entry in the add-on; None where it has none.
+    """
+
+    create: Callable[[Options, SourceContext], Source]
+    group: SourceGroup
+    hints: tuple[str, ...] = ()
+    needs_lan: bool = False
+    extra: str = ""
+    library: str = ""
+    menu: MenuEntry | None = None
+
+    def make(self, text: str, context: SourceContext) -> Source:
+        """A source of `KIND[:ARGS]`. Raises InnerfaceError."""
+        return self.create(parse_options(self.options, text), context)
+
+    def listening_port(self, options: Options) -> int:
+        """The UDP port that it hears; 0 for none."""
+        for argument in self.arguments:
+            value = getattr(options, argument.attribute)
+            if isinstance(value, Address):
+                return value.port
+            if argument.name == "port" and isinstance(value, int):
+                return value
+        return 0
+
+
+@dataclass(frozen=True)
+class SinkSpec(_Spec[Options]):
+    """A kind of sink.
+
+    Attributes
+    ----------
+    kind, summary, options
+        As a source's.
+    create
+        Makes the sink of its options; raises InnerfaceError.
+    toggle
+        How the add-on switches it on; None where it does not.
+    """
+
+    create: Callable[[Options, SinkContext], Sink]
+    toggle: StreamToggle | None = None
+
+    def make(self, text: str, context: SinkContext) -> Sink:
+        """A sink of `KIND[:ARGS]`. Raises InnerfaceError."""
+        return self.create(parse_options(self.options, text), context)
+
+    @property
+    def default_target(self) -> str:
+        """HOST:PORT that it sends to unless told otherwise; "" for one that does not send."""
+        address = next((a.default for a in self.arguments if isinstance(a.default, Address)), None)
+        return "" if address is None else f"{address.host}:{address.port}"
