@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
 
-from ..core.pipeline import FaceFrame
 from .frame import Frame
 
 if TYPE_CHECKING:
+    from ..core.pipeline import FaceFrame
     from .hub import Hub
 
 

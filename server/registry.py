@@ -6,11 +6,13 @@ import importlib
 import pkgutil
 import re
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..core.errors import InnerfaceError
-from .interfaces import Sink, Source
 from .specs import SinkContext, SinkSpec, SourceContext, SourceGroup, SourceSpec
+
+if TYPE_CHECKING:
+    from .interfaces import Sink, Source
 
 _GROUP_ORDER = tuple(SourceGroup)
 _added_sources: dict[str, SourceSpec[Any]] = {}

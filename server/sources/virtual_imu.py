@@ -262,7 +262,11 @@ def _prepend_actions(truth: Track) -> tuple[Track, dict[str, float]]:
         rows.append(rest + envelope[:, None] * (target - rest))
     time = begin + np.arange(len(ACTIONS) * len(envelope)) / rate
     return Track(
-        TrackKind.WEIGHTS, np.concatenate([time, truth.time]), truth.columns, np.concatenate([*rows, truth.values]), truth.meta
+        TrackKind.WEIGHTS,
+        np.concatenate([time, truth.time]),
+        truth.columns,
+        np.concatenate([*rows, truth.values]),
+        truth.meta,
     ), times
 
 
