@@ -143,7 +143,7 @@ def test_typed_commands_record_and_end(tmp_path, capsys):
             run_typed_command(hub, ending, line)
         await asyncio.gather(*hub.tasks)
         run_typed_command(hub, ending, "end\n")
-        return hub.mark_count, ending.is_set()
+        return hub.recording.mark_count, ending.is_set()
 
     assert asyncio.run(work()) == (1, True) and (tmp_path / "typed take.mcap").exists()
     err = capsys.readouterr().err

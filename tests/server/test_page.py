@@ -72,7 +72,7 @@ def test_a_light_that_is_clicked_waits_for_a_tap_and_the_page_tells_when_the_bri
         await browser.until("document.querySelectorAll('.site.ok').length === 11")
         await browser.click("[data-site=oculi_left] .dot")
         await browser.until("document.querySelector('#site-hint').innerText.includes('oculi left now')")
-        assert hub.touching is not None and hub.touching.site == "oculi_left"
+        assert hub.imu.tap_detector is not None and hub.imu.tap_detector.site == "oculi_left"
         assert await browser.value("document.documentElement.scrollWidth <= innerWidth"), (
             "the page is wider than the phone"
         )

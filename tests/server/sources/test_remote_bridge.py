@@ -38,7 +38,7 @@ def test_its_faces_come_through_to_float32_and_a_lost_one_is_lost_here():
     async def work(far, near, door):
         await near.start([RemoteBridge(f"ws://127.0.0.1:{door.port}", "secret-token")], [])
         got = []
-        near.listeners.add(got.append)
+        near.outputs.listeners.add(got.append)
         await until(lambda: door.clients and any(c.streams for c in door.clients))
         wanted = {c: k / 60 for k, c in enumerate(OUTPUT_CHANNELS[:52])}
         for k in range(30):
@@ -66,8 +66,8 @@ def test_recentring_here_recentres_there():
         await near.start([RemoteBridge(f"ws://127.0.0.1:{door.port}")], [])
         await until(lambda: any(c.streams for c in door.clients))
         asked = []
-        far.recentre = lambda: asked.append(1)
-        near.recentre()
+        far.commands.recentre = lambda: asked.append(1)
+        near.commands.recentre()
         await until(lambda: asked)
 
     joined(work)

@@ -175,7 +175,7 @@ def test_osc_commands_record_mark_and_recentre(bridge, tmp_path):
         client.send_message("/innerface/stop", [])
         await until(lambda: hub.recording.recorder is None)
         await source.stop_task
-        return list(hub.notes), hub.mark_count
+        return list(hub.notes), hub.recording.mark_count
 
     notes, marks = bridge(work, [source])
     assert "stop it first" in notes[0] and marks == 1 and (tmp_path / "by osc.mcap").exists()
