@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from .interfaces import Sink, Source
 
 _GROUP_ORDER = tuple(SourceGroup)
+_LAST = 1000
 _added_sources: dict[str, SourceSpec[Any]] = {}
 
 
@@ -25,8 +26,9 @@ def sources() -> dict[str, SourceSpec[Any]]:
 
 
 def sinks() -> dict[str, SinkSpec[Any]]:
-    """All kinds of sinks by name."""
-    return {s.kind: s for s in _find_specs("sinks") if isinstance(s, SinkSpec)}
+    """All kinds of sinks by name, in the order of help texts and panels."""
+    specs = [s for s in _find_specs("sinks") if isinstance(s, SinkSpec)]
+    return {s.kind: s for s in sorted(specs, key=_sink_order)}
 
 
 def register_source(spec: SourceSpec[Any]) -> None:
@@ -74,7 +76,11 @@ def _kind(text: str) -> str:
 
 
 def _source_order(spec: SourceSpec[Any]) -> tuple[int, int, str]:
-    return _GROUP_ORDER.index(spec.group), spec.menu.number if spec.menu is not None else 1000, spec.kind
+    return _GROUP_ORDER.index(spec.group), spec.menu.number if spec.menu is not None else _LAST, spec.kind
+
+
+def _sink_order(spec: SinkSpec[Any]) -> tuple[int, str]:
+    return spec.toggle.row if spec.toggle is not None else _LAST, spec.kind
 
 
 @cache

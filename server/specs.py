@@ -76,12 +76,13 @@ class MenuEntry:
 
 @dataclass(frozen=True)
 class StreamToggle:
-    """A sink in the add-on's panel: the preferences that switch it on and hold its HOST:PORT, name and tooltip."""
+    """A sink in the add-on's panel: the preferences that switch it on and hold its HOST:PORT, name and tooltip; its row."""
 
     property: str
     target_property: str
     label: str
     description: str
+    row: int
 
 
 @dataclass(frozen=True)

@@ -1,30 +1,38 @@
-"""From the user's settings to sources and sinks."""
+"""From the user's preferences to sources and sinks."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import bpy
 
 from ...core.errors import InnerfaceError
+from ...server import registry
 from ...server.addresses import LOOPBACK
+from ...server.arguments import Address, Argument
+from ...server.specs import SinkContext, SourceContext, SourceSpec
 from ..paths import user_folder
-from ..properties.preferences import NETWORK_SOURCES
+from ..properties.source_fields import selected_sources, stream_sinks
+
+if TYPE_CHECKING:
+    from ...server.interfaces import Sink, Source
+
+OptionValues = dict[str, Any]
 
 
 def no_source_selected(settings: Any) -> bool:
-    """Whether nothing is chosen to hear. (What Blender lacks the library of is "".)"""
-    return settings.sensors == settings.camera == "NONE" and settings.electrodes in ("NONE", "")
+    """Whether no source is chosen."""
+    return not selected_sources(settings)
 
 
 def needs_lan(settings: Any) -> bool:
-    """Whether what is chosen comes from other devices."""
-    return settings.sensors in NETWORK_SOURCES or settings.camera in NETWORK_SOURCES
+    """Whether a chosen source hears other devices of the network."""
+    return any(spec.needs_lan for spec in selected_sources(settings))
 
 
 def listen_host(settings: Any) -> str:
-    """Where sources listen."""
+    """Where sources that hear other devices listen."""
     return settings.interface if needs_lan(settings) and settings.network else LOOPBACK
 
 
@@ -33,90 +41,92 @@ def network_problem(settings: Any) -> str:
     if not needs_lan(settings):
         return ""
     if not bpy.app.online_access:
-        return "Blender is not allowed online; tick Allow Online Access in Preferences > System to hear phones and trackers"
+        return (
+            "Blender is not allowed online; tick Allow Online Access in Preferences > System to hear phones and "
+            "trackers"
+        )
     return ""
 
 
-def source_factory(settings: Any) -> Callable[[], list[Any]]:
-    """What makes the chosen sources, later and in another thread. Raises InnerfaceError for what is missing."""
-    captured = {
-        name: getattr(settings, name)
-        for name in ("sensors", "camera", "device_port", "slimevr_port", "livelink_port", "vmc_port", "phone", "bridge")
-    }
-    token, listen_address = settings.bridge_token, listen_host(settings)
-    serial, take = settings.serial_port.strip(), bpy.path.abspath(settings.take) if settings.take else ""
-    electrodes, port, board, stream, input_spec = (
-        getattr(settings, f"electrodes{name}").strip() for name in ("", "_port", "_board", "_stream", "_inputs")
+def network_port(settings: Any) -> int:
+    """The UDP port that other devices send to; 0 where none does."""
+    ports = (
+        s.listening_port(s.options(**_option_values(s, settings))) for s in selected_sources(settings) if s.needs_lan
     )
-    if no_source_selected(settings):
+    return next(ports, 0)
+
+
+def source_factory(settings: Any) -> Callable[[], list[Source]]:
+    """What makes the chosen sources, later and in another thread. Raises InnerfaceError for what is missing."""
+    specs = selected_sources(settings)
+    if not specs:
         raise InnerfaceError("nothing is chosen to hear; choose sensors, electrodes or a camera under Connect")
-    if electrodes == "BRAINFLOW" and not board:
-        raise InnerfaceError("no board is named; give BrainFlow's name or number of it under Connect, such as ganglion")
-    if captured["sensors"] == "TAKE" and not take:
-        raise InnerfaceError("no take is chosen; choose one under Connect")
+    host = listen_host(settings)
+    chosen = [(spec, _option_values(spec, settings)) for spec in specs]
+    for spec, values in chosen:
+        _require_texts(spec, values)
 
-    def make_sources() -> list[Any]:
-        from ...server.sources import (
-            board_inputs,
-            boards,
-            remote_bridge,
-            replay,
-            serial_port,
-            udp,
-            virtual_bio,
-            virtual_imu,
-        )
-
-        def usb_port(configured_port: str) -> str:
-            available_ports = serial_port.ports()
-            if not configured_port and not available_ports:
-                raise InnerfaceError("no USB port is there; plug the device in, or name its port under Connect")
-            return configured_port or available_ports[0]
-
-        electrode_factories: dict[str, Callable[[], Any]] = {
-            "VIRTUAL": virtual_bio.VirtualBio,
-            "CYTON": lambda: serial_port.CytonSource(usb_port(port), board_inputs.parse_inputs(input_spec, "")),
-            "BRAINFLOW": lambda: boards.BrainFlowSource(
-                board, {"serial_port": port} if port else {}, board_inputs.parse_inputs(input_spec, "")
-            ),
-            "LSL": lambda: boards.LslSource(stream or "EMG", board_inputs.parse_inputs(input_spec, "")),
-        }
-
-        face_factories: dict[str, Callable[[], Any]] = {
-            "VIRTUAL": virtual_imu.VirtualImu,
-            "DEVICE": lambda: udp.DeviceSource(listen_address, captured["device_port"]),
-            "SERIAL": lambda: serial_port.SerialDeviceSource(usb_port(serial)),
-            "SLIMEVR": lambda: udp.SlimeVrSource(listen_address, captured["slimevr_port"]),
-            "TAKE": lambda: replay.ReplaySource(take, loop=True),
-            "LIVELINKFACE": lambda: udp.LiveLinkFaceSource(listen_address, captured["livelink_port"]),
-            "IFACIALMOCAP": lambda: udp.IFacialMocapSource(
-                listen_address, udp.IFacialMocapSource.port, captured["phone"].strip()
-            ),
-            "VMC": lambda: udp.VmcSource(LOOPBACK, captured["vmc_port"]),
-            "BRIDGE": lambda: remote_bridge.RemoteBridge(captured["bridge"].strip(), token),
-        }
-        face_sources = [face_factories[kind]() for kind in (captured["sensors"], captured["camera"]) if kind != "NONE"]
-        return [*face_sources, electrode_factories[electrodes]()] if electrodes in electrode_factories else face_sources
+    def make_sources() -> list[Source]:
+        return [_make_source(spec, values, host) for spec, values in chosen]
 
     return make_sources
 
 
-def sink_factory(settings: Any) -> Callable[[], list[Any]]:
+def sink_factory(settings: Any) -> Callable[[], list[Sink]]:
     """What makes the chosen sinks, later and in another thread."""
-    sink_specs = [
-        f"{kind}:{target.strip()}"
-        for kind, on, target in (
-            ("vmc", settings.send_vmc, settings.vmc_target),
-            ("livelink", settings.send_livelink, settings.livelink_target),
-            ("vts", settings.send_vts, settings.vts_target),
-        )
-        if on
+    texts = [
+        f"{spec.kind}:{getattr(settings, spec.toggle.target_property).strip()}"
+        for spec in stream_sinks()
+        if spec.toggle is not None and getattr(settings, spec.toggle.property)
     ]
-    folder = user_folder()
+    context = SinkContext(user_folder())
+    return lambda: [registry.make_sink(text, context) for text in texts]
 
-    def make_sinks() -> list[Any]:
-        from ...server import options
 
-        return [options.make_sink(spec, folder) for spec in sink_specs]
+def _option_values(spec: SourceSpec[Any], settings: Any) -> OptionValues:
+    """A source's options as they are set; texts that are empty are left at the source's own default."""
+    values: OptionValues = {} if spec.menu is None else dict(spec.menu.preset)
+    for argument in spec.arguments:
+        if argument.field is None:
+            continue
+        value = getattr(settings, argument.field.property)
+        if isinstance(argument.default, Address):
+            value = Address(argument.default.host, value)
+        elif isinstance(value, str):
+            value = _clean_text(value, argument.field.subtype)
+        if value != "":
+            values[argument.attribute] = value
+    return values
 
-    return make_sinks
+
+def _clean_text(text: str, subtype: str) -> str:
+    if subtype == "FILE_PATH":
+        return bpy.path.abspath(text) if text else ""
+    return text if subtype == "PASSWORD" else text.strip()
+
+
+def _missing_texts(spec: SourceSpec[Any], values: OptionValues) -> list[tuple[Argument, str]]:
+    """Arguments that must be given and are not, with what to tell the user."""
+    return [
+        (a, a.field.missing)
+        for a in spec.arguments
+        if a.field is not None and a.field.missing and a.attribute not in values
+    ]
+
+
+def _require_texts(spec: SourceSpec[Any], values: OptionValues) -> None:
+    for argument, message in _missing_texts(spec, values):
+        if argument.suggestions is None:
+            raise InnerfaceError(message)
+
+
+def _make_source(spec: SourceSpec[Any], values: OptionValues, host: str) -> Source:
+    """A source; what is left open and this computer has suggestions for is the first of these."""
+    suggested: OptionValues = {}
+    for argument, message in _missing_texts(spec, values):
+        suggestions = argument.suggestions() if argument.suggestions is not None else []
+        if not suggestions:
+            raise InnerfaceError(message)
+        suggested[argument.attribute] = suggestions[0]
+    address = host if spec.needs_lan else LOOPBACK
+    return spec.create(spec.options(**(values | suggested)), SourceContext(address, peer_host=address))

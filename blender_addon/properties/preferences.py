@@ -4,63 +4,15 @@ No `from __future__ import annotations` here: Blender reads properties out of th
 """
 
 # pyright: reportInvalidTypeForm=false
-from importlib.util import find_spec
 from typing import Any
 
 import bpy
-from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty, StringProperty
+from bpy.props import BoolProperty, EnumProperty, FloatProperty, StringProperty
 
 from ...core.pipeline import PerformerSettings
 from ..paths import ADDON_ID
+from .source_fields import preference_properties
 
-SENSORS = (
-    ("NONE", "None", "No face sensors", "X", 0),
-    (
-        "VIRTUAL",
-        "Virtual Performer",
-        "A simulated performer with simulated sensors; no hardware needed",
-        "GHOST_ENABLED",
-        1,
-    ),
-    ("DEVICE", "Wi-Fi Device", "Innerface devices on your network", "URL", 2),
-    ("SERIAL", "USB Device", "An Innerface device connected by cable", "PLUGIN", 3),
-    ("SLIMEVR", "SlimeVR Trackers", "Trackers that use the SlimeVR protocol", "OUTLINER_OB_EMPTY", 4),
-    ("TAKE", "Recorded Take", "A recorded take, played in a loop as if it were live", "FILE_MOVIE", 5),
-)
-ELECTRODES = (
-    ("NONE", "None", "No electrodes", "X", 0),
-    (
-        "VIRTUAL",
-        "Virtual Performer",
-        "A simulated performer with two simulated ear electrodes; no hardware needed",
-        "GHOST_ENABLED",
-        1,
-    ),
-    ("CYTON", "OpenBCI Cyton", "Connected through its USB dongle", "PLUGIN", 2),
-    ("BRAINFLOW", "BrainFlow Board", "Any board that BrainFlow supports", "PLUGIN", 3),
-    ("LSL", "LSL Stream", "A biosignal stream on your network (Lab Streaming Layer)", "NETWORK_DRIVE", 4),
-)
-BOARD_LIBRARIES = {"BRAINFLOW": "brainflow", "LSL": "pylsl"}  # which Blender may not have
-CAMERAS = (
-    ("NONE", "None", "No camera", "X", 0),
-    (
-        "LIVELINKFACE",
-        "Live Link Face",
-        "Epic's iPhone app, in its Live Link (ARKit) mode",
-        "OUTLINER_OB_CAMERA",
-        1,
-    ),
-    ("IFACIALMOCAP", "iFacialMocap", "iFacialMocap or Facemotion3D on a phone", "OUTLINER_OB_CAMERA", 2),
-    ("VMC", "VMC Application", "An application on this computer that sends VMC", "NETWORK_DRIVE", 3),
-    (
-        "BRIDGE",
-        "Innerface Server",
-        "A running 'innerface serve', on this or another computer; needed for BrainFlow and LSL",
-        "LINKED",
-        4,
-    ),
-)
-NETWORK_SOURCES = {"DEVICE", "SLIMEVR", "LIVELINKFACE", "IFACIALMOCAP"}
 _addresses: list[tuple[str, str, str]] = []  # Blender needs the strings kept
 
 
@@ -73,71 +25,11 @@ def _interface_items(_self: Any, _context: Any) -> list[tuple[str, str, str]]:
     return _addresses
 
 
-_boards: list[tuple[str, str, str, str, int]] = []
-
-
-def _electrode_items(_self: Any, _context: Any) -> list[tuple[str, str, str, str, int]]:
-    if not _boards:
-        _boards.extend(
-            e for e in ELECTRODES if e[0] not in BOARD_LIBRARIES or find_spec(BOARD_LIBRARIES[e[0]]) is not None
-        )
-    return _boards
-
-
-def has_unavailable_boards() -> bool:
-    """Whether boards are left out of the choice, because Blender lacks their libraries."""
-    return len(_electrode_items(None, None)) < len(ELECTRODES)
-
-
 class InnerfacePreferences(bpy.types.AddonPreferences):
-    """The equipment, and habits."""
+    """Equipment and preferences of the user; those of sources and sinks are added by `declare_preferences`."""
 
     bl_idname = ADDON_ID
 
-    sensors: EnumProperty(
-        name="Sensors", items=SENSORS, default="VIRTUAL", description="Sensors on the performer's face"
-    )
-    camera: EnumProperty(
-        name="Camera", items=CAMERAS, default="NONE", description="Camera that captures the performer's face"
-    )
-    electrodes: EnumProperty(
-        name="Electrodes", items=_electrode_items, description="Electrodes around the performer's ear"
-    )
-    electrodes_port: StringProperty(
-        name="USB Port",
-        description="Serial port of the board or its dongle, such as COM3 or /dev/ttyUSB0; the first port found if empty",
-    )
-    electrodes_board: StringProperty(
-        name="Board",
-        description="Name or ID of the board in BrainFlow, such as ganglion or 1; synthetic is a simulated board",
-    )
-    electrodes_stream: StringProperty(name="Stream", default="EMG", description="Name or type of the LSL stream")
-    electrodes_inputs: StringProperty(
-        name="Inputs", description="Inputs of the board that are connected at the ear, such as 1+2; all inputs if empty"
-    )
-    device_port: IntProperty(name="Port", default=7645, min=1, max=65535, description="UDP port that devices send to")
-    slimevr_port: IntProperty(name="Port", default=6969, min=1, max=65535, description="UDP port that trackers send to")
-    serial_port: StringProperty(
-        name="USB Port",
-        description="Serial port, such as COM3, /dev/ttyACM0 or /dev/cu.usbmodem1; the first port found if empty",
-    )
-    take: StringProperty(name="Take", subtype="FILE_PATH", description="Take to play, with sensor data or weights")
-    livelink_port: IntProperty(
-        name="Port", default=11111, min=1, max=65535, description="UDP port that the app sends to"
-    )
-    phone: StringProperty(
-        name="Phone",
-        description="Address of the phone, as shown in the app; may be empty if the app is given this computer's address",
-    )
-    vmc_port: IntProperty(
-        name="Port", default=39539, min=1, max=65535, description="UDP port that the application sends to"
-    )
-    bridge: StringProperty(
-        name="Address", default="ws://127.0.0.1:7646", description="Address that innerface serve prints"
-    )
-    bridge_token: StringProperty(
-        name="Token", subtype="PASSWORD", description="Token that the server was started with, if any"
-    )
     interface: EnumProperty(
         name="Address",
         items=_interface_items,
@@ -178,19 +70,6 @@ class InnerfacePreferences(bpy.types.AddonPreferences):
         ),
     )
 
-    send_vmc: BoolProperty(
-        name="VMC", description="Send to VSeeFace, VNyan, Warudo and other applications that receive VMC"
-    )
-    vmc_target: StringProperty(name="Target", default="127.0.0.1:39539", description="Address to send to, as HOST:PORT")
-    send_livelink: BoolProperty(name="Live Link Face", description="Send to Unreal's Live Link, as the iPhone app does")
-    livelink_target: StringProperty(
-        name="Target", default="127.0.0.1:11111", description="Address to send to, as HOST:PORT"
-    )
-    send_vts: BoolProperty(
-        name="VTube Studio", description="Send to VTube Studio's plugin port; VTube Studio asks for permission once"
-    )
-    vts_target: StringProperty(name="Target", default="127.0.0.1:8001", description="Address to send to, as HOST:PORT")
-
     countdown: FloatProperty(
         name="Countdown",
         default=3.0,
@@ -230,6 +109,14 @@ class InnerfacePreferences(bpy.types.AddonPreferences):
         row.enabled = self.network
         row.prop(self, "interface")
         layout.prop(self, "loss")
+
+
+_OWN_ANNOTATIONS = dict(InnerfacePreferences.__annotations__)
+
+
+def declare_preferences() -> None:
+    """Add the preferences of all kinds of sources and sinks, before the class is registered."""
+    InnerfacePreferences.__annotations__ = _OWN_ANNOTATIONS | preference_properties()
 
 
 def preferences() -> Any:

@@ -8,7 +8,7 @@ from bpy.props import CollectionProperty, IntProperty, PointerProperty
 from .bake_options import InnerfaceBake
 from .hybrid_ranges import InnerfaceHybrid, InnerfaceRange
 from .mapping_rows import InnerfaceCharacter, InnerfaceTarget
-from .preferences import InnerfacePreferences
+from .preferences import InnerfacePreferences, declare_preferences
 from .shot import InnerfaceShot
 from .take_rows import InnerfaceTake
 
@@ -32,6 +32,7 @@ def register_data() -> None:
 def register() -> None:
     """Register all property groups."""
     register_data()
+    declare_preferences()
     _register()
     bpy.types.Scene.innerface = PointerProperty(type=InnerfaceShot)
     bpy.types.WindowManager.innerface_takes = CollectionProperty(type=InnerfaceTake)

@@ -16,7 +16,8 @@ from ..live import connection, take_list
 from ..live.session import LEVEL_GROUPS, session
 from ..operators.base import jobs
 from ..properties.face_parts import PART_NAMES
-from ..properties.preferences import has_unavailable_boards, preferences
+from ..properties.preferences import preferences
+from ..properties.source_fields import MENUS, field_names, has_unavailable_sources, selected_source, stream_sinks
 from .drawing import SidebarPanel, draw_text
 from .face_panels import draw_key_options, draw_smoothing
 from .sensor_map import sensor_map
@@ -112,28 +113,12 @@ class INNERFACE_PT_connect(SidebarPanel, bpy.types.Panel):
         column = layout.column()
         column.use_property_split = True
         column.use_property_decorate = False
-        column.prop(settings, "sensors")
-        for name in {
-            "DEVICE": ["device_port"],
-            "SERIAL": ["serial_port"],
-            "SLIMEVR": ["slimevr_port"],
-            "TAKE": ["take"],
-        }.get(settings.sensors, []):
-            column.prop(settings, name)
-        column.prop(settings, "camera")
-        cameras = {
-            "LIVELINKFACE": ["livelink_port"],
-            "IFACIALMOCAP": ["phone"],
-            "VMC": ["vmc_port"],
-            "BRIDGE": ["bridge", "bridge_token"],
-        }
-        for name in cameras.get(settings.camera, []):
-            column.prop(settings, name)
-        column.prop(settings, "electrodes")
-        boards = {"CYTON": ["port", "inputs"], "BRAINFLOW": ["board", "port", "inputs"], "LSL": ["stream", "inputs"]}
-        for name in boards.get(settings.electrodes, []):
-            column.prop(settings, f"electrodes_{name}")
-        if connection.no_source_selected(settings) and has_unavailable_boards():
+        for group in MENUS:
+            column.prop(settings, group.value)
+            spec = selected_source(settings, group)
+            for name in field_names(spec) if spec is not None else ():
+                column.prop(settings, name)
+        if connection.no_source_selected(settings) and has_unavailable_sources():
             draw_text(
                 layout,
                 "Devices that need BrainFlow or LSL are heard by 'innerface serve': choose Another Bridge",
@@ -153,16 +138,14 @@ class INNERFACE_PT_connect(SidebarPanel, bpy.types.Panel):
             draw_text(layout, problem, "ERROR", context)
             return
         column.prop(settings, "interface")
-        from ...server.protocols import ifacialmocap
-
-        port = {"DEVICE": settings.device_port, "SLIMEVR": settings.slimevr_port}.get(settings.sensors, 0)
-        port = port or {"LIVELINKFACE": settings.livelink_port, "IFACIALMOCAP": ifacialmocap.PORT}.get(
-            settings.camera, 0
-        )
         if settings.interface != "0.0.0.0":
             box = layout.box()
             box.label(text="Type this into the phone or tracker:", icon="URL")
-            box.label(text=f"{settings.interface}   {iface_('port')} {port}", icon="BLANK1", translate=False)
+            box.label(
+                text=f"{settings.interface}   {iface_('port')} {connection.network_port(settings)}",
+                icon="BLANK1",
+                translate=False,
+            )
 
     def _streams(self, layout: Any, status: dict[str, Any], context: Any) -> None:
         for s in status["streams"]:
@@ -511,16 +494,13 @@ class INNERFACE_PT_stream(SidebarPanel, bpy.types.Panel):
 
     def draw(self, context: Any) -> None:
         layout, settings = self.layout, preferences()
-        for toggle, target in (
-            ("send_vmc", "vmc_target"),
-            ("send_livelink", "livelink_target"),
-            ("send_vts", "vts_target"),
-        ):
-            row = layout.row(align=True)
-            row.prop(settings, toggle)
-            sub = row.row()
-            sub.active = getattr(settings, toggle)
-            sub.prop(settings, target, text="")
+        for spec in stream_sinks():
+            if spec.toggle is not None:
+                row = layout.row(align=True)
+                row.prop(settings, spec.toggle.property)
+                sub = row.row()
+                sub.active = getattr(settings, spec.toggle.property)
+                sub.prop(settings, spec.toggle.target_property, text="")
         layout.operator("innerface.send", icon="EXPORT")
         for sink in session.status.get("sinks", []):
             draw_text(layout, sink["about"], "CHECKMARK", context)

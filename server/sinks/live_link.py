@@ -58,6 +58,6 @@ SPEC = SinkSpec(
         options.address.host, options.address.port, options.subject or DEFAULT_SUBJECT
     ),
     toggle=StreamToggle(
-        "send_livelink", "livelink_target", "Live Link Face", "To Unreal's Live Link, as an iPhone would"
+        "send_livelink", "livelink_target", "Live Link Face", "Send to Unreal's Live Link, as the iPhone app does", 2
     ),
 )

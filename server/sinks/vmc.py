@@ -45,6 +45,6 @@ SPEC = SinkSpec(
         options.address.host, options.address.port, camel=options.camel, head=not options.no_head
     ),
     toggle=StreamToggle(
-        "send_vmc", "vmc_target", "VMC", "To VSeeFace, VNyan, Warudo and other programs that receive VMC"
+        "send_vmc", "vmc_target", "VMC", "Send to VSeeFace, VNyan, Warudo and other applications that receive VMC", 1
     ),
 )

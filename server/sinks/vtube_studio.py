@@ -205,6 +205,7 @@ SPEC = SinkSpec(
         "send_vts",
         "vts_target",
         "VTube Studio",
-        "To VTube Studio's plugin port; it asks for your permission once",
+        "Send to VTube Studio's plugin port; VTube Studio asks for permission once",
+        3,
     ),
 )

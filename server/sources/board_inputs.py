@@ -9,7 +9,9 @@ from ..arguments import PanelField
 from ..messages import BioSample
 
 INPUTS_FIELD = PanelField(
-    "electrodes_inputs", "Inputs", "The board's inputs that sit at the ear, such as 1+2; all of them where empty"
+    "electrodes_inputs",
+    "Inputs",
+    "Inputs of the board that are connected at the ear, such as 1+2; all inputs if empty",
 )
 
 

@@ -100,7 +100,7 @@ class BrainFlowOptions:
         field=PanelField(
             "electrodes_board",
             "Board",
-            "BrainFlow's name or number of it, such as ganglion or 1; synthetic is none, to try with",
+            "Name or ID of the board in BrainFlow, such as ganglion or 1; synthetic is a simulated board",
             default="",
             missing="no board is named; give BrainFlow's name or number of it under Connect, such as ganglion",
         ),
@@ -140,5 +140,5 @@ SPEC = SourceSpec(
     hints=("the board is off or at another port",),
     extra="boards",
     library="brainflow",
-    menu=MenuEntry("BRAINFLOW", 3, "BrainFlow Board", "Any board that BrainFlow knows", "PLUGIN"),
+    menu=MenuEntry("BRAINFLOW", 3, "BrainFlow Board", "Any board that BrainFlow supports", "PLUGIN"),
 )

@@ -86,5 +86,5 @@ SPEC = SourceSpec(
     create=lambda options, _: CytonSource(options.port, parse_inputs(options.channels, options.names)),
     group=SourceGroup.ELECTRODES,
     hints=("it is off, or its dongle is at another port",),
-    menu=MenuEntry("CYTON", 2, "OpenBCI Cyton", "By its dongle, at a USB port", "PLUGIN"),
+    menu=MenuEntry("CYTON", 2, "OpenBCI Cyton", "Connected through its USB dongle", "PLUGIN"),
 )

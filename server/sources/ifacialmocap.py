@@ -85,7 +85,7 @@ class IFacialMocapOptions:
         field=PanelField(
             "phone",
             "Phone",
-            "The phone's address, as the app shows it; may stay empty where the app is told this computer's",
+            "Address of the phone, as shown in the app; may be empty if the app is given this computer's address",
         ),
     )
     port: int = argument(ifacialmocap.PORT, metavar="N", help="UDP port that the app sends to")

@@ -73,7 +73,7 @@ SPEC = SourceSpec(
         "LIVELINKFACE",
         1,
         "Live Link Face",
-        "Epic's app on an iPhone, in its Live Link (ARKit) mode",
+        "Epic's iPhone app, in its Live Link (ARKit) mode",
         "OUTLINER_OB_CAMERA",
     ),
 )

@@ -93,5 +93,5 @@ SPEC = SourceSpec(
     hints=("no stream of that name is sent in this network", FIREWALL_HINT),
     extra="lab",
     library="pylsl",
-    menu=MenuEntry("LSL", 4, "LSL Stream", "Whatever streams biosignals by LSL in your network", "NETWORK_DRIVE"),
+    menu=MenuEntry("LSL", 4, "LSL Stream", "A biosignal stream on your network (Lab Streaming Layer)", "NETWORK_DRIVE"),
 )

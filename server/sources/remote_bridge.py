@@ -133,13 +133,13 @@ class RemoteBridgeOptions:
         required=True,
         metavar="ws://HOST:PORT",
         help="its address, as innerface serve prints it",
-        field=PanelField("bridge", "Address", "As innerface serve prints it", default="ws://127.0.0.1:7646"),
+        field=PanelField("bridge", "Address", "Address that innerface serve prints", default="ws://127.0.0.1:7646"),
     )
     token: str = argument(
         "",
         metavar="T",
         help="what it was started with, if anything",
-        field=PanelField("bridge_token", "Token", "What that bridge was started with, if anything", subtype="PASSWORD"),
+        field=PanelField("bridge_token", "Token", "Token that the server was started with, if any", subtype="PASSWORD"),
     )
 
 
@@ -153,8 +153,8 @@ SPEC = SourceSpec(
     menu=MenuEntry(
         "BRIDGE",
         4,
-        "Another Bridge",
-        "innerface serve, here or elsewhere: BrainFlow and LSL devices need it",
+        "Innerface Server",
+        "A running 'innerface serve', on this or another computer; needed for BrainFlow and LSL",
         "LINKED",
     ),
 )

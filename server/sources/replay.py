@@ -148,7 +148,7 @@ class ReplayOptions:
         field=PanelField(
             "take",
             "Take",
-            "A take of sensors or weights",
+            "Take to play, with sensor data or weights",
             subtype="FILE_PATH",
             missing="no take is chosen; choose one under Connect",
         ),
@@ -167,7 +167,7 @@ SPEC = SourceSpec(
         "TAKE",
         5,
         "Recorded Take",
-        "A take of yours, as if it came now, over and over",
+        "A recorded take, played in a loop as if it were live",
         "FILE_MOVIE",
         preset={"loop": True},
     ),

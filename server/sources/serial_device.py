@@ -42,7 +42,7 @@ class SerialDeviceOptions:
         field=PanelField(
             "serial_port",
             "USB Port",
-            "Such as COM3, /dev/ttyACM0 or /dev/cu.usbmodem1; the first one found where empty",
+            "Serial port, such as COM3, /dev/ttyACM0 or /dev/cu.usbmodem1; the first port found if empty",
             missing=NO_PORT,
         ),
     )
@@ -60,5 +60,5 @@ SPEC = SourceSpec(
         "the cable only charges",
         "another port or baud rate is meant",
     ),
-    menu=MenuEntry("SERIAL", 3, "Device by USB", "An Innerface device on a cable", "PLUGIN"),
+    menu=MenuEntry("SERIAL", 3, "USB Device", "An Innerface device connected by cable", "PLUGIN"),
 )

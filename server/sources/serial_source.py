@@ -17,7 +17,7 @@ NO_PORT = "no USB port is there; plug the device in, or name its port under Conn
 ELECTRODES_PORT_FIELD = PanelField(
     "electrodes_port",
     "USB Port",
-    "Of the board or its dongle, such as COM3 or /dev/ttyUSB0; the first one found where empty",
+    "Serial port of the board or its dongle, such as COM3 or /dev/ttyUSB0; the first port found if empty",
 )
 _READ_BYTES = 4096
 _RETRY_S = 1.0

@@ -156,5 +156,5 @@ SPEC = SourceSpec(
     group=SourceGroup.SENSORS,
     hints=("trackers are off", "SlimeVR's own server runs and takes them: end it", WIFI_HINT, FIREWALL_HINT),
     needs_lan=True,
-    menu=MenuEntry("SLIMEVR", 4, "SlimeVR Trackers", "Trackers that speak SlimeVR's protocol", "OUTLINER_OB_EMPTY"),
+    menu=MenuEntry("SLIMEVR", 4, "SlimeVR Trackers", "Trackers that use the SlimeVR protocol", "OUTLINER_OB_EMPTY"),
 )

@@ -49,5 +49,5 @@ SPEC = SourceSpec(
     group=SourceGroup.SENSORS,
     hints=("it is off, or its battery is empty", ADDRESS_HINT, WIFI_HINT, FIREWALL_HINT),
     needs_lan=True,
-    menu=MenuEntry("DEVICE", 2, "Device by Wi-Fi", "Innerface devices in your network", "URL"),
+    menu=MenuEntry("DEVICE", 2, "Wi-Fi Device", "Innerface devices on your network", "URL"),
 )

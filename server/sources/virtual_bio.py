@@ -195,8 +195,8 @@ SPEC = SourceSpec(
     menu=MenuEntry(
         "VIRTUAL",
         1,
-        "Virtual Wearer",
-        "A simulated performer with two simulated electrodes at one ear: nothing to plug in",
+        "Virtual Performer",
+        "A simulated performer with two simulated ear electrodes; no hardware needed",
         "GHOST_ENABLED",
     ),
 )

@@ -287,7 +287,7 @@ SPEC = SourceSpec(
         "VIRTUAL",
         1,
         "Virtual Performer",
-        "A simulated performer with simulated sensors: nothing to plug in",
+        "A simulated performer with simulated sensors; no hardware needed",
         "GHOST_ENABLED",
     ),
 )

@@ -40,7 +40,7 @@ class VmcOptions:
         Address(port=vmc.PORT),
         positional=True,
         help="UDP port that the program sends to",
-        field=PanelField("vmc_port", "Port", "UDP port that the program sends to"),
+        field=PanelField("vmc_port", "Port", "UDP port that the application sends to"),
     )
 
 
@@ -51,5 +51,5 @@ SPEC = SourceSpec(
     create=lambda options, context: VmcSource(options.address.host or context.host, options.address.port),
     group=SourceGroup.CAMERA,
     hints=("the sending program sends to another port", "its sending is switched off", FIREWALL_HINT),
-    menu=MenuEntry("VMC", 3, "VMC Performer", "A program on this computer that sends VMC", "NETWORK_DRIVE"),
+    menu=MenuEntry("VMC", 3, "VMC Application", "An application on this computer that sends VMC", "NETWORK_DRIVE"),
 )

@@ -118,13 +118,15 @@ def test_who_gives_no_network_has_electrodes_recorded_and_is_told_why_no_face_co
         innerface.blender_addon.live.connection,
     )
     settings.sensors, settings.electrodes = "NONE", "CYTON"
-    assert connection.network(settings) == "" and not connection.silent(settings)
+    assert innerface.blender_addon.properties.preferences.electrode_network_file(
+        settings
+    ) == "" and not connection.no_source_selected(settings)
     settings.electrodes_port = "/dev/there-is-none"
     live.connect(addon.context)
     play(live, lambda: not live.on, 20)
     assert "/dev/there-is-none" in live.problem
     settings.electrodes = "NONE"
-    assert connection.silent(settings)
+    assert connection.no_source_selected(settings)
     with pytest.raises(RuntimeError):
         addon.ops.innerface.connect()
 
@@ -201,13 +203,13 @@ def test_phones_are_not_heard_before_it_was_allowed_nor_while_blender_is_offline
         innerface.blender_addon.live.connection,
     )
     settings.camera = "LIVELINKFACE"
-    assert not addon.ops.innerface.connect.poll() and connection.host(settings) == "127.0.0.1"
+    assert not addon.ops.innerface.connect.poll() and connection.listen_host(settings) == "127.0.0.1"
     settings.network = True
-    assert connection.host(settings) != "127.0.0.1" or settings.interface == "127.0.0.1"
+    assert connection.listen_host(settings) != "127.0.0.1" or settings.interface == "127.0.0.1"
     problem = connection.network_problem(settings)
     assert ("Allow Online Access" in problem) == (not addon.app.online_access)
     settings.camera = "NONE"
-    assert connection.host(settings) == "127.0.0.1" and connection.network_problem(settings) == ""
+    assert connection.listen_host(settings) == "127.0.0.1" and connection.network_problem(settings) == ""
 
 
 def test_without_a_face_all_runs_and_the_panel_says_what_is_missing(addon):
