@@ -90,7 +90,7 @@ def preference_properties() -> dict[str, Any]:
 
 
 def _menu_specs(group: SourceGroup) -> list[SourceSpec[Any]]:
-    return [s for s in registry.sources().values() if s.group is group and s.menu is not None]
+    return [s for s in registry.sources().values() if s.group == group and s.menu is not None]
 
 
 def _is_available(spec: SourceSpec[Any]) -> bool:

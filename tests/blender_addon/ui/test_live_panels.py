@@ -4,6 +4,7 @@ from types import SimpleNamespace
 
 import innerface.blender_addon.live.session
 import innerface.blender_addon.properties.preferences
+import innerface.blender_addon.properties.source_fields
 import innerface.blender_addon.ui.drawing
 import innerface.blender_addon.ui.face_panels
 import innerface.blender_addon.ui.live_panels
@@ -234,15 +235,12 @@ def test_every_electrode_has_a_line_and_what_keeps_it_from_making_a_face_is_said
 
 
 def test_a_board_is_chosen_with_what_it_needs_and_libraries_that_are_missing_are_not_offered(drawn, addon, monkeypatch):
-    settings, module = (
-        innerface.blender_addon.properties.preferences.preferences(),
-        innerface.blender_addon.properties.preferences,
-    )
+    settings = innerface.blender_addon.properties.preferences.preferences()
+    fields = innerface.blender_addon.properties.source_fields
     settings.sensors, settings.electrodes = "NONE", "CYTON"
     assert "electrodes_port electrodes_inputs" in drawn("connect")[0] and "electrodes_network" in drawn("performer")[0]
-    monkeypatch.setattr(module, "find_spec", lambda name: None)
-    monkeypatch.setattr(module, "_boards", [])
-    assert [e[0] for e in module._electrodes(None, None)] == ["NONE", "VIRTUAL", "CYTON"]
+    monkeypatch.setattr(fields, "find_spec", lambda name: None)
+    assert [e[0] for e in fields.menu_items("electrodes")] == ["NONE", "VIRTUAL", "CYTON"]
     settings.electrodes = "NONE"
     assert "BrainFlow or LSL" in drawn("connect")[0]
 
