@@ -7,9 +7,10 @@ import numpy as np
 from ..arrays import Array
 from ..errors import InnerfaceError
 from ..face.channels import ARKIT, GROUPS
+from ..numerics.one_euro import OneEuroFilter
 from ..rates import FRAME_RATE
 
-_MIN_CUTOFF_HZ, _BETA, _RATE_CUTOFF_HZ = 6.0, 8.0, 2.0  # 1 Euro filter: at rest, per weight/s, and of the speed itself
+_MIN_CUTOFF_HZ, _BETA, _SPEED_CUTOFF_HZ = 6.0, 8.0, 2.0  # 1 Euro filter: at rest, per weight/s, of the speed
 _HALF_WINDOW, _POLYNOMIAL_ORDER = 4, 3  # Savitzky-Golay over 9 frames at strength 1: half an eye blink, peaks kept
 MAX_STRENGTH = 5.0
 DEFAULT_STRENGTHS = dict.fromkeys(GROUPS, 1.0)
@@ -42,39 +43,14 @@ def zero_phase(values: Array, strength: Array | float = 1.0) -> Array:
     return out
 
 
-class OneEuroFilter:
-    """The 1 Euro filter (Casiez 2012) of C channels, frame by frame; `last` and `speed` are its whole state.
-
-    `strength` (C,) or a number divides the cutoff at rest; 0 lets all through.
-    """
-
-    def __init__(self, strength: Array | float = 1.0) -> None:
-        strength = np.asarray(strength, dtype=np.float64)
-        self.passthrough = strength <= 0
-        self.cutoff = _MIN_CUTOFF_HZ / np.where(self.passthrough, 1.0, strength)
-        self.last: Array | None = None
-        self.speed: Array | float = 0.0
-
-    def push(self, values: Array) -> Array:
-        """One frame (C,) smoothed."""
-        if self.last is None:
-            smoothed = np.array(values, dtype=np.float64)
-        else:
-            self.speed = self.speed + _smoothing_factor(_RATE_CUTOFF_HZ) * (
-                (values - self.last) * FRAME_RATE - self.speed
-            )
-            smoothed = self.last + _smoothing_factor(self.cutoff + _BETA * np.abs(self.speed)) * (values - self.last)
-            smoothed = np.where(self.passthrough, values, smoothed)
-        self.last = smoothed
-        return smoothed
-
-
-def _smoothing_factor(cutoff: Array | float) -> Array | float:
-    r = 2 * np.pi * cutoff / FRAME_RATE
-    return r / (r + 1)
+def one_euro_filter(strength: Array | float = 1.0) -> OneEuroFilter:
+    """A causal smoother of C channels at FRAME_RATE. `strength` (C,) or a number divides the cutoff at rest; 0 is off."""
+    strength = np.asarray(strength, dtype=np.float64)
+    min_cutoff_hz = np.where(strength > 0, _MIN_CUTOFF_HZ / np.where(strength > 0, strength, 1.0), np.inf)
+    return OneEuroFilter(FRAME_RATE, min_cutoff_hz, _BETA, speed_cutoff_hz=_SPEED_CUTOFF_HZ)
 
 
 def one_euro(values: Array, strength: Array | float = 1.0) -> Array:
-    """Values (T, C) as `OneEuro` gives them live."""
-    euro_filter = OneEuroFilter(strength)
+    """Smooth values (T, C) as `one_euro_filter` does live."""
+    euro_filter = one_euro_filter(strength)
     return np.stack([euro_filter.push(row) for row in values])

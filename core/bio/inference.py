@@ -6,7 +6,7 @@ import numpy as np
 
 from ..errors import InnerfaceError
 from ..landmarks.points import POINT_COUNT, landmark_track
-from ..numerics import point_kalman
+from ..numerics import kalman
 from ..take import Take, Track, TrackKind
 from . import features, quality
 from .filters import detect_mains
@@ -64,9 +64,9 @@ def infer(take: Take, network: BioNetwork, causal: bool = False, raw: bool = Fal
     points[missing] = np.nan
     if not raw:
         points = (
-            point_kalman.filter_causal(time, points, network.tightness_live)
+            kalman.filter_points(time, points, network.tightness_live)
             if causal
-            else point_kalman.smooth(time, points, network.tightness)
+            else kalman.smooth_points(time, points, network.tightness)
         )
     if missing.any():
         notes.append(f"{missing.mean():.1%} of the frames have no electrode signal; they are interpolated")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,8 +11,8 @@ import numpy as np
 
 from ..errors import InnerfaceError
 from ..face.channels import ARKIT
-from ..files import read_bytes
 from ..landmarks.points import COLUMNS, POINT_COUNT
+from ..numerics.model_files import load_onnx
 
 SIMULATED = "simulated"  # name of the shipped network in place of a file
 SHIPPED = Path(__file__).resolve().parents[2] / "models" / "bio.onnx"
@@ -86,20 +85,8 @@ class BioNetwork:
 def load(path: str | Path | None = None) -> BioNetwork:
     """Read a network from its file; None or "simulated" is the shipped one. Raises InnerfaceError."""
     path = SHIPPED if path in (None, SIMULATED) else Path(str(path))
-    data = read_bytes(path)
-    try:
-        import onnxruntime as ort
-    except ImportError as error:
-        raise InnerfaceError(f"{path}: ONNX Runtime does not load ({error}); pip install onnxruntime") from None
-    options = ort.SessionOptions()
-    options.intra_op_num_threads, options.log_severity_level = _THREADS, 4
-    try:
-        session = ort.InferenceSession(data, options, providers=["CPUExecutionProvider"])
-        metadata = dict(session.get_modelmeta().custom_metadata_map)
-    except Exception as error:  # ONNX Runtime's errors share no base class
-        raise InnerfaceError(
-            f"{path}: not a network that ONNX Runtime can read ({str(error).splitlines()[0][:100]}); give a bio.onnx"
-        ) from None
+    model = load_onnx(path, threads=_THREADS, without_runtime="pip install onnxruntime", unreadable="give a bio.onnx")
+    metadata = model.metadata
     if metadata.get("kind") != KIND:
         description = (
             "a network of face-worn IMUs"
@@ -138,7 +125,7 @@ def load(path: str | Path | None = None) -> BioNetwork:
         raise InnerfaceError(f"{path}: damaged metadata ({error}); train it again") from None
     card = {k.removeprefix("card."): v for k, v in metadata.items() if k.startswith("card.")}
     return BioNetwork(
-        session,
+        model.session,
         channels,
         top_hz,
         mains_hz,
@@ -154,5 +141,5 @@ def load(path: str | Path | None = None) -> BioNetwork:
         channel_map.get("to_channels"),
         channel_map.get("channels_explained"),
         card,
-        hashlib.sha256(data).hexdigest()[:16],
+        model.id,
     )

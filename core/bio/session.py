@@ -8,7 +8,7 @@ import numpy as np
 
 from ..errors import InnerfaceError
 from ..landmarks.points import POINT_COUNT
-from ..numerics.point_kalman import PointFilter
+from ..numerics.kalman import PointFilter
 from .channels import ChannelDecoder, channel_confidence
 from .features import FEATURE_HZ, FeatureExtractor
 from .network import BioNetwork

@@ -13,6 +13,7 @@ from ..face.channels import ARKIT
 from ..face.face_model import load_bundled
 from ..face.mapping import ROTATION_AXES, Mapping, Target
 from ..landmarks.camera import point_model
+from ..numerics import ridge
 from ..numerics.quaternion import from_rotvec, to_euler_yxz
 from .embedding import Embedding
 from .fit import FlameFitter
@@ -46,8 +47,8 @@ def flame_mapping(model: FlameModel, embedding: Embedding, shape: np.ndarray | N
     the jaw in degrees, and both eyes'. Channels that the points do not show (jawForward, cheekPuff) drive little or nothing."""
     weights, importance = _training_poses()
     outputs = _fit_poses(model, embedding, weights, shape)
-    normal_matrix = (weights * importance[:, None]).T @ weights + _RIDGE * np.eye(len(ARKIT))
-    gains = np.linalg.solve(normal_matrix, (weights * importance[:, None]).T @ outputs)
+    weighted = (weights * importance[:, None]).T
+    gains = ridge.solve(weighted @ weights, weighted @ outputs, _RIDGE)
     E = model.expression_dirs.shape[2]
     rows = []
     for channel, gain in zip(ARKIT, gains):

@@ -13,8 +13,9 @@ from enum import IntEnum
 import numpy as np
 
 from ..face.channels import ARKIT
+from ..numerics import ridge
 from .helper import Helper
-from .occlusion_features import nystroem_features, ridge
+from .occlusion_features import SPREAD_FLOOR, nystroem_features
 
 _PENALTIES = np.array([1e-4, 1e-3, 1e-2, 3e-2, 0.1, 0.3, 1.0])
 _BLOCK_S, _FOLDS, _MARGIN_S = 3.0, 5, 0.25
@@ -62,7 +63,7 @@ class ChannelRegression:
         """Predictions (N, C) at rows (T,) bool."""
         out = np.where(self.source == Source.HELPER, self.scaled_helper[rows], self.mean)
         for fit in self._fits:
-            prediction = fit.features[rows] @ fit.coefficients[:-1] + fit.coefficients[-1]
+            prediction = ridge.predict(fit.features[rows], fit.coefficients)
             if fit.source == Source.HELPER:
                 prediction = prediction + self.scaled_helper[rows][:, fit.selected]
             out[:, fit.selected] = prediction
@@ -108,6 +109,7 @@ def fit_channels(
     seconds = elapsed[trusted]
     inner_rows = (seconds % _BLOCK_S > _MARGIN_S) & (seconds % _BLOCK_S < _BLOCK_S - _MARGIN_S)
     fold = (seconds // _BLOCK_S).astype(int) % _FOLDS
+    folds = [np.flatnonzero((fold == f) & inner_rows) for f in range(_FOLDS)]
     source = np.full(len(columns), int(Source.MEAN))
     choice, penalty = np.full(len(columns), -1), np.ones(len(columns))
     if enough and inner_rows.any():
@@ -119,10 +121,12 @@ def fit_channels(
             best = np.minimum(best, error)
         for t, (candidate_source, x) in enumerate(candidates):
             target = y - scaled_helper if candidate_source == Source.HELPER else y
-            error, best_penalty = _cross_validate(x[trusted], target[trusted], fold, inner_rows, weight=row_weights)
-            improved = error < _MAX_ERROR_RATIO * best
-            best[improved], source[improved] = error[improved], int(candidate_source)
-            choice[improved], penalty[improved] = t, best_penalty[improved]
+            validation = ridge.cross_validate(
+                x[trusted], target[trusted], _PENALTIES, folds, weights=row_weights, spread_floor=SPREAD_FLOOR
+            )
+            improved = validation.error < _MAX_ERROR_RATIO * best
+            best[improved], source[improved] = validation.error[improved], int(candidate_source)
+            choice[improved], penalty[improved] = t, validation.penalty[improved]
     elif helper is not None:
         source = np.where([ARKIT[c] in helper.unobserved for c in columns], int(Source.MEAN), int(Source.HELPER))
     fits: list[_RidgeFit] = []
@@ -131,7 +135,8 @@ def fit_channels(
         for p in np.unique(penalty[choice == t]):
             selected = np.flatnonzero((choice == t) & (penalty == p))
             target = (y - scaled_helper if candidate_source == Source.HELPER else y)[np.ix_(trusted, selected)]
-            fits.append(_RidgeFit(candidate_source, x, selected, ridge(x[trusted], target, row_weights, float(p))))
+            coefficients = ridge.fit(x[trusted], target, float(p), weights=row_weights, spread_floor=SPREAD_FLOOR)
+            fits.append(_RidgeFit(candidate_source, x, selected, coefficients))
     return ChannelRegression(mean, scaled_helper, source, fits)
 
 
@@ -182,46 +187,9 @@ def _inlier_weights(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Weights (N,) of rows: those far from a ridge regression, such as undetected damage, count little."""
     weight = np.ones(len(x))
     for _ in range(2):
-        c = ridge(x, y, weight, _INLIER_PENALTY)
-        residual = np.abs(y - x @ c[:-1] - c[-1])
+        c = ridge.fit(x, y, _INLIER_PENALTY, weights=weight, spread_floor=SPREAD_FLOOR)
+        residual = np.abs(y - ridge.predict(x, c))
         relative = np.minimum(residual / (1.48 * np.median(residual, axis=0) + 0.02), _MAX_RESIDUAL)
         deviation = np.sqrt((relative**2).mean(axis=1))
         weight = 1 / (1 + (deviation / _OUTLIER_SCALE) ** 4)
     return weight
-
-
-def _cross_validate(
-    x: np.ndarray, y: np.ndarray, fold: np.ndarray, inner_rows: np.ndarray, *, weight: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Smallest weighted mean square error (C,) over left-out folds, and the penalty (C,) that gives it."""
-    z = (x - x.mean(axis=0)) / (x.std(axis=0) + 0.02)
-    folds = [np.flatnonzero((fold == f) & inner_rows) for f in range(_FOLDS)]
-    folds = [f for f in folds if len(f)]
-    if len(folds) < 2:
-        return np.full(y.shape[1], np.inf), np.ones(y.shape[1])
-    grams: list[tuple[np.ndarray, ...]] = []
-    for f in folds:
-        w = weight[f][:, None]
-        grams.append(
-            (
-                z[f].T @ (w * z[f]),
-                z[f].T @ (w * y[f]),
-                (w * z[f]).sum(axis=0),
-                (w * y[f]).sum(axis=0),
-                np.asarray(weight[f].sum()),
-            )
-        )
-    total: list[np.ndarray] = [np.sum(terms, axis=0) for terms in zip(*grams)]
-    error = np.zeros((len(_PENALTIES), y.shape[1]))
-    for f, gram in zip(folds, grams):
-        zz, zy, sz, sy, n = (all_folds - term for all_folds, term in zip(total, gram))
-        mz, my = sz / n, sy / n
-        eigenvalues, eigenvectors = np.linalg.eigh(zz / n - np.outer(mz, mz))
-        rotated = eigenvectors.T @ (zy / n - np.outer(mz, my))
-        projected = (z[f] - mz) @ eigenvectors
-        for k, p in enumerate(_PENALTIES):
-            residual = projected @ (rotated / (np.maximum(eigenvalues, 0) + p)[:, None]) + my - y[f]
-            error[k] += (weight[f][:, None] * residual**2).sum(axis=0)
-    best = error.argmin(axis=0)
-    total_weight = sum(float(weight[f].sum()) for f in folds)
-    return error[best, np.arange(y.shape[1])] / total_weight, _PENALTIES[best]

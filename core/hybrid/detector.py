@@ -5,7 +5,6 @@ Trained by `innerface train occlusion`; `detect.py` turns its log odds into time
 
 from __future__ import annotations
 
-import zipfile
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -14,11 +13,12 @@ import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
 from ..errors import InnerfaceError
-from ..files import atomic_write, read_bytes
+from ..numerics.model_files import load_npz, save_npz
 from .occlusion_features import FEATURES_ALONE, FEATURES_HELPED, OcclusionFeatures
 
 SHIPPED = Path(__file__).resolve().parents[2] / "models" / "occlusion.npz"
 KIND = "innerface-occlusion 1"
+_REMEDY = "copy it again, or train one with 'innerface train occlusion'"
 _KEYS = ("centre", "spread", "weights", "bias")
 _EXPERTS = {
     "alone": FEATURES_ALONE,
@@ -45,7 +45,6 @@ _INTERACTIONS = (
     ("contradiction", "misfit"),
     ("contradiction", "mahalanobis"),
 )
-MAX_FILE_BYTES = 16 << 20
 
 
 @dataclass(frozen=True)
@@ -89,37 +88,21 @@ class Detector:
             for name, expert in zip(_EXPERTS, (*self.alone, *self.helped))
             for key in _KEYS
         }
-        with atomic_write(path) as temporary, open(temporary, "wb") as out:
-            np.savez_compressed(
-                out,
-                kind=KIND,
-                card_keys=np.array(list(self.card)),
-                card_values=np.array(list(self.card.values())),
-                **arrays,
-            )
+        save_npz(path, kind=KIND, card=self.card, **arrays)
 
 
 @lru_cache(maxsize=2)
 def load(path: str | Path = SHIPPED) -> Detector:
     """Read a detector. Raises InnerfaceError for a file that is missing, damaged or of another kind."""
-    read_bytes(path, limit=MAX_FILE_BYTES)
-    try:
-        with np.load(path, allow_pickle=False) as data:
-            if str(data["kind"]) != KIND:
-                raise InnerfaceError(f"{path}: not an occlusion detector; train one with 'innerface train occlusion'")
-            experts = [
-                LogOddsModel(
-                    names,
-                    **{key: data[f"{expert}_{key}"].astype(np.float64) for key in _KEYS[:3]},
-                    bias=float(data[f"{expert}_bias"]),
-                )
-                for expert, names in _EXPERTS.items()
-            ]
-            card = dict(zip((str(k) for k in data["card_keys"]), (str(v) for v in data["card_values"])))
-    except (KeyError, ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
-        raise InnerfaceError(
-            f"{path}: not an occlusion detector, or truncated ({type(error).__name__}); copy or train it again"
-        ) from None
+    data = load_npz(path, kind=KIND, remedy=_REMEDY)
+    experts = [
+        LogOddsModel(
+            names,
+            **{key: data.floats(f"{expert}_{key}") for key in _KEYS[:3]},
+            bias=data.number(f"{expert}_bias"),
+        )
+        for expert, names in _EXPERTS.items()
+    ]
     for expert in experts:
         if (
             expert.weights.shape != (expanded_width(expert.names),)
@@ -127,8 +110,8 @@ def load(path: str | Path = SHIPPED) -> Detector:
             or expert.centre.shape != expert.weights.shape
             or not np.isfinite(expert.weights).all()
         ):
-            raise InnerfaceError(f"{path}: array shapes do not match; copy or train it again")
-    return Detector((experts[0], experts[1]), (experts[2], experts[3]), card)
+            raise InnerfaceError(f"{path}: array shapes do not match; {_REMEDY}")
+    return Detector((experts[0], experts[1]), (experts[2], experts[3]), data.card())
 
 
 def expand_features(features: OcclusionFeatures, rate: float) -> np.ndarray:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..numerics import gaussian_process
 from .ranges import runs
 
 _SIDE_S, _SIDE_ROWS = 0.6, 14  # rows on each side that a gap is tied to
@@ -89,11 +90,9 @@ def blend_edges(
             continue
         for scale in np.unique(scales):
             selected = np.flatnonzero(scales == scale)
-            kernel = _matern(time[side_rows], time[side_rows], scale) + _NOISE * np.eye(len(side_rows))
-            correction = _matern(time[inside], time[side_rows], scale) @ np.linalg.solve(
-                kernel, residual[side_rows][:, selected]
+            out[np.ix_(inside, columns[selected])] += gaussian_process.predict(
+                time[side_rows], residual[side_rows][:, selected], time[inside], scale=float(scale), noise=_NOISE
             )
-            out[np.ix_(inside, columns[selected])] += correction
 
 
 def blend_joins(out: np.ndarray, columns: np.ndarray, joins: np.ndarray, gap: np.ndarray, *, time: np.ndarray) -> None:
@@ -149,18 +148,14 @@ def _smooth_measured(
         is_side = np.arange(len(known_rows)) < len(nearby_sides)
         targets = np.concatenate([residual[nearby_sides], deviation[around]])
         for k in range(deviation.shape[1]):
-            kernel = _matern(time[known_rows], time[known_rows], scales[k])
-            kernel[np.diag_indices(len(known_rows))] += np.where(is_side, _NOISE, noise[k] / power[k])
-            out[piece, k] = _matern(time[inside[piece]], time[known_rows], scales[k]) @ np.linalg.solve(
-                kernel, targets[:, k]
+            out[piece, k] = gaussian_process.predict(
+                time[known_rows],
+                targets[:, k],
+                time[inside[piece]],
+                scale=float(scales[k]),
+                noise=np.where(is_side, _NOISE, noise[k] / power[k]),
             )
     return out
-
-
-def _matern(a: np.ndarray, b: np.ndarray, scale: float) -> np.ndarray:
-    """Matérn 3/2 kernel (N, M) between times (N,) and (M,)."""
-    distance = np.sqrt(3) * np.abs(a[:, None] - b[None]) / scale
-    return (1 + distance) * np.exp(-distance)
 
 
 def _time_scales(residual: np.ndarray, rows: np.ndarray, time: np.ndarray) -> np.ndarray:

@@ -15,10 +15,11 @@ from ..imu.layout import Layout, load_layout
 from ..imu.linear_model import load as load_linear_model
 from ..imu.model import Model
 from ..imu.motion_signal import inferred_motion_signal, motion_signal
+from ..numerics import ridge
 from ..take import Take, Track, TrackKind, alignment
 from .detect import detect
 from .helper import Helper
-from .occlusion_features import helper_channels, ridge
+from .occlusion_features import SPREAD_FLOOR, helper_channels
 from .ranges import Occlusion, merge_ranges, sample_mask
 
 _LAGS_S = np.arange(-6, 7) / 60.0
@@ -192,7 +193,8 @@ def _find_lag(visible: Track, weights: Track, rotation: np.ndarray | None, helpe
         if valid.sum() < _MIN_LAG_ROWS:
             return 0.0
         x, targets = x[valid], y[rows][valid]
-        c = ridge(x, targets, np.ones(len(x)), _LAG_PENALTY)
-        errors.append(float((((targets - x @ c[:-1] - c[-1]) / (targets.std(axis=0) + 0.02)) ** 2).mean()))
+        c = ridge.fit(x, targets, _LAG_PENALTY, spread_floor=SPREAD_FLOOR)
+        relative = (targets - ridge.predict(x, c)) / (targets.std(axis=0) + SPREAD_FLOOR)
+        errors.append(float((relative**2).mean()))
     best = int(np.argmin(errors))
     return float(_LAGS_S[best]) if errors[best] < _MAX_LAG_ERROR_RATIO * errors[len(_LAGS_S) // 2] else 0.0

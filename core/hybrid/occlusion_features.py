@@ -24,6 +24,7 @@ import numpy as np
 from scipy.ndimage import gaussian_filter1d, uniform_filter1d
 
 from ..face.channels import ARKIT, GROUPS
+from ..numerics import ridge
 from ..take import Track
 from ..take.resample import fill_gaps, resample_linear
 
@@ -34,7 +35,8 @@ FEATURE_RATE = 30.0  # Hz; faster cameras are decimated
 _WINDOW_S, _LONG_S = 0.25, 0.6
 _MIN_CHANNEL_SD = 1e-3  # standard deviation of a channel that the tracker delivers
 _LIMIT_MARGIN = 0.02  # a channel so near to the limits of its range cannot jitter
-_MAX_FIT_ROWS, _NYSTROEM_COUNT, _ITERATIONS, _RIDGE = 1600, 120, 3, 0.03
+SPREAD_FLOOR = 0.02  # of a weight, added to its spread before it is standardised
+_MAX_FIT_ROWS, _NYSTROEM_COUNT, _ITERATIONS, _PENALTY = 1600, 120, 3, 0.03
 _ROTATION_SCALE = 2.0  # brings rotation vectors to the size of weights
 _HOLD_S = 0.05  # a take's first and last values hold for so long outside of it
 _MAX_RESIDUAL = 8.0  # in units of the usual residual
@@ -97,23 +99,6 @@ def nystroem_features(
     return kernel(z) @ (eigenvectors[:, keep] / np.sqrt(eigenvalues[keep]))
 
 
-def ridge(x: np.ndarray, y: np.ndarray, weight: np.ndarray, penalty: float = _RIDGE) -> np.ndarray:
-    """Ridge regression of y (N, C) on standardised x (N, D) with row weights (N,): coefficients (D + 1, C).
-
-    The last row is the intercept, which is not penalised.
-    """
-    share = weight / weight.sum()
-    mx, my = share @ x, share @ y
-    a, b = x - mx, y - my
-    scale = np.sqrt(share @ (a * a)) + 0.02
-    a = a / scale
-    c = (
-        np.linalg.solve((a * share[:, None]).T @ a + penalty * np.eye(a.shape[1]), (a * share[:, None]).T @ b)
-        / scale[:, None]
-    )
-    return np.concatenate([c, (my - mx @ c)[None]])
-
-
 def predict_robustly(x: np.ndarray, y: np.ndarray, doubt: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Predict y (T, C) from x (T, D) by iteratively reweighted ridge regression.
 
@@ -131,8 +116,8 @@ def predict_robustly(x: np.ndarray, y: np.ndarray, doubt: np.ndarray) -> tuple[n
     weight = 1 / (1 + (doubt / 1.5) ** 2)
     deviation, prediction = doubt, y
     for _ in range(_ITERATIONS):
-        c = ridge(x[rows], y[rows], weight[rows])
-        prediction = x @ c[:-1] + c[-1]
+        c = ridge.fit(x[rows], y[rows], _PENALTY, weights=weight[rows], spread_floor=SPREAD_FLOOR)
+        prediction = ridge.predict(x, c)
         residual = np.abs(y - prediction)
         trusted = weight > 0.3
         scale = 1.48 * np.median(residual[trusted] if trusted.sum() > 10 else residual, axis=0) + 0.01

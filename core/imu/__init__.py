@@ -1,1 +1,1 @@
-"""Face-worn IMUs: layouts, takes, and (as they come) calibration and simulation. Quaternions are (w, x, y, z), sensor to world."""
+"""Face-worn IMUs: signals, calibration, motion of the face, and models from motion to weights."""

@@ -7,7 +7,6 @@ model has it. Gaze and lids never listen to S: no site shows them, so what S see
 
 from __future__ import annotations
 
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,13 +14,15 @@ import numpy as np
 
 from ..errors import InnerfaceError
 from ..face.channels import ARKIT
-from ..files import atomic_write, read_bytes
+from ..numerics import ridge
+from ..numerics.model_files import load_npz, save_npz
 from ..rates import FRAME_RATE
 from .kinematics import Motion
 from .layout import load_layout
 
 KIND = "innerface-adapter 1"
-_RIDGES = (3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3, 1.0)
+_REMEDY = "make it again with 'innerface adapt'"
+_PENALTIES = (3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3, 1.0)
 _UNOBSERVED = np.array([c.startswith(("eyeLook", "eyeBlink")) for c in ARKIT])
 _FOLDS = 5
 _FOLD_MARGIN_S = 1.0  # frames so near to a stretch that is left out are left out, too: they know it
@@ -50,7 +51,7 @@ class Correction:
     def apply(self, motion: Motion, weights: np.ndarray, sites: tuple[str, ...]) -> np.ndarray:
         """Corrected weights (T, 52) in 0..1. Features beyond what the paired take showed correct no further."""
         x = np.clip(features(motion, weights, sites), *self.limits)
-        return np.clip(weights + x @ self.coefficients[:-1] + self.coefficients[-1], 0.0, 1.0)
+        return np.clip(weights + ridge.predict(x, self.coefficients), 0.0, 1.0)
 
 
 @dataclass(frozen=True)
@@ -74,46 +75,35 @@ class Adapter:
         return self.correction(model).apply(motion, weights, self.sites)
 
     def save(self, path: str | Path) -> None:
-        """Write the adapter, whole or not at all."""
-        with atomic_write(path) as temporary, open(temporary, "wb") as out:
-            np.savez_compressed(
-                out,
-                kind=KIND,
-                channels=np.array(ARKIT),
-                sites=np.array(self.sites),
-                models=np.array(list(self.corrections)),
-                seconds=self.seconds,
-                coefficients=np.stack([c.coefficients for c in self.corrections.values()]),
-                limits=np.stack([c.limits for c in self.corrections.values()]),
-            )
+        """Write the adapter atomically."""
+        save_npz(
+            path,
+            kind=KIND,
+            channels=np.array(ARKIT),
+            sites=np.array(self.sites),
+            models=np.array(list(self.corrections)),
+            seconds=self.seconds,
+            coefficients=np.stack([c.coefficients for c in self.corrections.values()]),
+            limits=np.stack([c.limits for c in self.corrections.values()]),
+        )
 
 
 def load(path: str | Path) -> Adapter:
     """Read an adapter. Raises InnerfaceError for a file that is missing, damaged or of another kind."""
-    read_bytes(path, limit=16 << 20)
-    try:
-        with np.load(path, allow_pickle=False) as data:
-            valid = str(data["kind"]) == KIND and tuple(data["channels"]) == ARKIT
-            sites, models = tuple(str(s) for s in data["sites"]), [str(m) for m in data["models"]]
-            coefficients, limits, seconds = (
-                data["coefficients"].astype(np.float64),
-                data["limits"].astype(np.float64),
-                float(data["seconds"]),
-            )
-    except (KeyError, ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
-        raise InnerfaceError(
-            f"{path}: is not an adapter, or was cut off ({type(error).__name__}); make it again with 'innerface adapt'"
-        ) from None
+    data = load_npz(path, kind=KIND, remedy=_REMEDY)
+    sites, models = data.strings("sites"), data.strings("models")
+    coefficients, limits = data.floats("coefficients"), data.floats("limits")
     width = len(ARKIT) + 3 * len(sites)
-    valid = valid and 0 < len(models) <= _MAX_MODELS and coefficients.shape == (len(models), width + 1, len(ARKIT))
-    valid = (
-        valid
-        and limits.shape == (len(models), 2, width)
-        and bool(np.isfinite(coefficients).all() and np.isfinite(limits).all())
-    )
-    if not valid:
-        raise InnerfaceError(f"{path}: is an adapter of another version; make it again with 'innerface adapt'")
-    return Adapter(sites, {m: Correction(c, b) for m, c, b in zip(models, coefficients, limits)}, seconds)
+    if (
+        data.strings("channels") != ARKIT
+        or not 0 < len(models) <= _MAX_MODELS
+        or coefficients.shape != (len(models), width + 1, len(ARKIT))
+        or limits.shape != (len(models), 2, width)
+        or not (np.isfinite(coefficients).all() and np.isfinite(limits).all())
+    ):
+        raise InnerfaceError(f"{path}: an adapter of another version; {_REMEDY}")
+    corrections = {model: Correction(c, b) for model, c, b in zip(models, coefficients, limits)}
+    return Adapter(sites, corrections, data.number("seconds"))
 
 
 def fit(motion: Motion, weights: np.ndarray, truth: np.ndarray, use: np.ndarray) -> tuple[Correction, dict[str, float]]:
@@ -128,23 +118,26 @@ def fit(motion: Motion, weights: np.ndarray, truth: np.ndarray, use: np.ndarray)
     residual = truth[use] - weights[use]
     rows = np.arange(len(x))
     fold = rows * _FOLDS // len(x)
-    candidates = [(width, ridge) for width in (len(ARKIT), x.shape[1]) for ridge in _RIDGES]
+    candidates = [(width, penalty) for width in (len(ARKIT), x.shape[1]) for penalty in _PENALTIES]
     squared_error, before = np.zeros((len(candidates), len(ARKIT))), np.zeros(len(ARKIT))
     for k in range(_FOLDS):
         held_out = fold == k
         excluded = np.convolve(held_out, np.ones(2 * int(_FOLD_MARGIN_S * FRAME_RATE) + 1), "same") > 0
         if (~excluded).sum() < FRAME_RATE:
             continue
-        for r, (width, ridge) in enumerate(candidates):
-            c = _ridge_regression(x[~excluded], residual[~excluded], width, ridge)
-            squared_error[r] += ((x[held_out] @ c[:-1] + c[-1] - residual[held_out]) ** 2).sum(0)
+        for r, (width, penalty) in enumerate(candidates):
+            c = ridge.fit(x[~excluded, :width], residual[~excluded], penalty)
+            squared_error[r] += ((ridge.predict(x[held_out, :width], c) - residual[held_out]) ** 2).sum(0)
         before += (residual[held_out] ** 2).sum(0)
     squared_error, before = squared_error / len(x), before / len(x)
     uses_rotation = np.array([width > len(ARKIT) for width, _ in candidates])
     squared_error[uses_rotation[:, None] & _UNOBSERVED] = np.inf
     best, channels = squared_error.argmin(0), np.arange(len(ARKIT))
     improves = squared_error[best, channels] < _MAX_ERROR_RATIO * before
-    solutions = np.stack([_ridge_regression(x, residual, width, ridge) for width, ridge in candidates])
+    solutions = np.zeros((len(candidates), x.shape[1] + 1, len(ARKIT)))
+    for solution, (width, penalty) in zip(solutions, candidates):
+        c = ridge.fit(x[:, :width], residual, penalty)
+        solution[:width], solution[-1] = c[:-1], c[-1]
     coefficients = np.where(improves, solutions[best, :, channels].T, 0.0)
     after = np.where(improves, squared_error[best, channels], before)
     return Correction(coefficients, np.stack([x.min(0), x.max(0)])), {
@@ -157,12 +150,3 @@ def layout_sites() -> tuple[str, ...]:
     """The face sites of the default layout, which corrections count."""
     sites = load_layout()
     return tuple(s for s in sites.sites if s != sites.reference)
-
-
-def _ridge_regression(x: np.ndarray, y: np.ndarray, width: int, ridge: float) -> np.ndarray:
-    """Coefficients (F + 1, C) of the first `width` features with the mean squares of the features' errors held by `ridge`; the constant is free."""
-    mx, my = x.mean(0), y.mean(0)
-    a, b = (x - mx)[:, :width], y - my
-    c = np.zeros((x.shape[1], y.shape[1]))
-    c[:width] = np.linalg.solve(a.T @ a / len(x) + ridge * np.eye(width), a.T @ b / len(x))
-    return np.concatenate([c, (my - mx @ c)[None]])

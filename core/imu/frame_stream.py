@@ -1,4 +1,4 @@
-"""Samples that arrive one by one, from several devices at once, as frames at FRAME_RATE: `signal.resample` at work, live."""
+"""Live resampling: samples that arrive one by one from several devices become frames at FRAME_RATE."""
 
 from __future__ import annotations
 
@@ -9,36 +9,34 @@ import numpy as np
 from ..rates import FRAME_RATE
 from .signal import LOOKAHEAD, MAX_GAP_S, ImuSignal, resample
 
-_HISTORY_S = MAX_GAP_S + 4 * LOOKAHEAD / FRAME_RATE + 0.1  # of the past: what a sample can still be seen in
-_PATIENCE_INTERVALS, _MAX_WAIT_S = (
-    1.5,
-    0.2,
-)  # sample intervals that a frame waits for a sample that does not come; more where samples come late
-_MAX_FRAMES = 600  # frames at once
+_HISTORY_S = MAX_GAP_S + 4 * LOOKAHEAD / FRAME_RATE + 0.1  # how long a sample can influence frames
+_WAIT_INTERVALS = 1.5  # sample intervals that a frame waits for a missing sample; longer where samples come late
+_MAX_WAIT_S = 0.2
+_MAX_FRAMES = 600  # at once
 _LATENCY_DECAY_S = 5.0  # how long one late sample makes frames wait longer
 
 
 @dataclass
 class _DeviceBuffer:
-    """The last samples of sites that share their times."""
+    """Recent samples of one device, whose sites share their times."""
 
     columns: list[int]
     step: float
     time: np.ndarray = field(default_factory=lambda: np.zeros(0))
     rotation: np.ndarray = field(default_factory=lambda: np.zeros((0, 0, 4)))
     acceleration: np.ndarray = field(default_factory=lambda: np.zeros((0, 0, 3)))
-    latency: float = 0.0  # how long samples are on their way, lately: the latest counts, and is forgotten slowly
+    latency: float = 0.0  # recent maximum of the transmission time, s; decays slowly
 
     @property
     def max_wait(self) -> float:
         """How long a frame waits for this device, s."""
         return min(
-            max(_PATIENCE_INTERVALS * self.step, self.latency + 0.5 * self.step if self.latency > self.step else 0.0),
-            max(_MAX_WAIT_S, _PATIENCE_INTERVALS * self.step),
+            max(_WAIT_INTERVALS * self.step, self.latency + 0.5 * self.step if self.latency > self.step else 0.0),
+            max(_MAX_WAIT_S, _WAIT_INTERVALS * self.step),
         )
 
     def add(self, time: float, rotation: np.ndarray, acceleration: np.ndarray) -> bool:
-        """Insert a sample where it belongs; False where there is one of that time."""
+        """Insert a sample in order of time; False where there is one of that time."""
         k = int(np.searchsorted(self.time, time))
         if k < len(self.time) and self.time[k] == time:
             return False
@@ -50,21 +48,24 @@ class _DeviceBuffer:
         return True
 
     def complete_until(self, since: float) -> float:
-        """The sample after which the first one is missing, from a time on: packets overtake one another."""
+        """Time of the last sample before the first gap after `since`; packets may overtake one another."""
         first = max(int(np.searchsorted(self.time, since)) - 1, 0)
         gaps = np.flatnonzero(np.diff(self.time[first:]) > 1.5 * self.step)
         return float(self.time[first + gaps[0]] if len(gaps) else self.time[-1])
 
     def drop_before(self, time: float) -> None:
+        """Forget samples that no frame from this time on needs."""
         k = int(np.searchsorted(self.time, time)) - 1
         if k > 0:
             self.time, self.rotation, self.acceleration = self.time[k:], self.rotation[k:], self.acceleration[k:]
 
 
 class FrameStream:
-    """Frames k = 0, 1, ... at `start` + k / FRAME_RATE of S sites. What comes out equals `resample(..., causal=True)` of the whole take wherever
-    samples arrive before a frame's patience ends; later ones are held to be lost, as there. Patience is 1.5 sample intervals, and up to 0.2 s where
-    samples have lately come late (a busy network or computer): rather late than without them. Frames wait only while a sample is missing.
+    """Frames k = 0, 1, ... of S sites at `start` + k / FRAME_RATE.
+
+    Frames equal `resample(..., causal=True)` of the whole take where samples arrive in time; samples that arrive too
+    late count as lost. A frame waits for a missing sample for 1.5 sample intervals, and for up to 0.2 s where samples
+    have recently been late (a busy network or computer).
     """
 
     def __init__(self, sites: tuple[str, ...], start: float) -> None:
@@ -73,8 +74,10 @@ class FrameStream:
         self.last_rotation = np.full((len(sites), 4), np.nan)
 
     def add_device(self, columns: list[int], step: float) -> int:
-        """One more device, by the indices into `sites` of those that share its times, and its sample interval in s; its number. Raises ValueError
-        where another one has one of its sites."""
+        """Add a device and return its number. Raises ValueError where another device has one of its sites.
+
+        `columns`: indices of its sites; `step`: its sample interval, s.
+        """
         used_columns = {c for device in self.devices for c in device.columns}
         if used_columns & set(columns):
             raise ValueError(f"{self.sites[min(used_columns & set(columns))]} has a device already")
@@ -83,13 +86,16 @@ class FrameStream:
         return slot
 
     def remove_device(self, device: int) -> None:
-        """This device's sites are free again, and missing until another one has them."""
+        """Remove a device; its sites are missing until another device has them."""
         self.devices[device] = _DeviceBuffer([], 1.0)
 
     def add_sample(
         self, device: int, time: float, rotation: np.ndarray, acceleration: np.ndarray, now: float | None = None
     ) -> bool:
-        """A sample (G, 4), (G, 3) of one device, heard `now` (default: at once); NaN where a site did not send. False for one that repeats a time."""
+        """Add a sample (G, 4), (G, 3) of a device's G sites, NaN where missing; False where it repeats a time.
+
+        `now`: when it arrived, s; at `time` if not given.
+        """
         d = self.devices[device]
         if not d.columns:
             return False
@@ -97,10 +103,13 @@ class FrameStream:
         return d.add(time, rotation, acceleration)
 
     def take_frames(self, now: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Frames that have become known by `now`: times (n,), rotations (n, S, 4), and accelerations (n, S, 3) of the frames LOOKAHEAD before."""
+        """Take the frames that are complete at `now`: times (n,), rotations (n, S, 4) and accelerations (n, S, 3).
+
+        Accelerations belong to the frames LOOKAHEAD earlier.
+        """
         last = self._last_ready_frame(now)
         count = last - self.next_frame + 1
-        if count > _MAX_FRAMES:  # the computer slept: nobody wants to see all that now
+        if count > _MAX_FRAMES:  # after a suspension of the computer
             self.next_frame, count = last + 1 - _MAX_FRAMES, _MAX_FRAMES
         if count <= 0:
             return np.zeros(0), np.zeros((0, len(self.sites), 4)), np.zeros((0, len(self.sites), 3))
@@ -126,17 +135,17 @@ class FrameStream:
         return at[LOOKAHEAD:], rotation, acceleration
 
     def _last_ready_frame(self, now: float) -> int:
-        """The last frame that need not wait any longer."""
+        """Number of the last frame that need not wait any longer."""
         last = int(np.floor((now - self.start_time) * FRAME_RATE + 1e-6))
         for device in self.devices:
             if not len(device.time) or now - device.time[-1] > MAX_GAP_S + device.max_wait:
-                continue  # it is gone: nobody waits for it
+                continue  # it is lost; frames do not wait for it
             known = max(device.complete_until(self.start_time + self.next_frame / FRAME_RATE), now - device.max_wait)
             last = min(last, int(np.floor((known - self.start_time) * FRAME_RATE + 1e-6)))
         return last
 
     def _make_continuous(self, rotation: np.ndarray) -> np.ndarray:
-        """Rotations without a sign flip against the frames before."""
+        """Remove sign flips relative to the frames before, in place."""
         known = ~np.isnan(rotation).any(-1)
         first = known.argmax(0)
         columns = np.flatnonzero(known.any(0))

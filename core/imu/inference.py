@@ -112,7 +112,7 @@ def infer(
     notes += reference_loss_notes(signal, layout.reference)
     site_quality = quality.report(signal, calibration, motion)
     notes += quality.merge_messages(site_quality)
-    tracks = {TrackKind.WEIGHTS: Track(TrackKind.WEIGHTS, motion.time, OUTPUT_CHANNELS, values)}
+    tracks: dict[str, Track] = {TrackKind.WEIGHTS: Track(TrackKind.WEIGHTS, motion.time, OUTPUT_CHANNELS, values)}
     unobserved: tuple[str, ...] = ()
     if confidence is not None:
         tracks[TrackKind.CONFIDENCE] = Track(TrackKind.CONFIDENCE, motion.time, ARKIT, np.nan_to_num(confidence))

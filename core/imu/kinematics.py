@@ -1,7 +1,7 @@
-"""The equations of a calibrated face: what a sensor's orientation and acceleration say about the skin, head motion removed.
+"""Kinematics of a calibrated face: from orientations and accelerations of sensors to motion of the skin on the head.
 
-Pure functions over frames; they know nothing of spans or of what came before. Notation: B = Y R, a sensor's orientation
-with its heading Y mended, in the world of the reference (the ear's sensor). Equations: docs/design.md, "Calibration".
+Pure functions over frames. Notation: B = Y R is a sensor's orientation R with its heading corrected by Y, in the world
+of the reference (the sensor behind the ear). Equations: docs/design.md, "Calibration".
 """
 
 from __future__ import annotations
@@ -20,15 +20,24 @@ GRAVITY_UP = np.array([0.0, GRAVITY, 0.0])
 
 @dataclass(frozen=True)
 class Calibration:
-    """What the two spans tell.
+    """Calibration of S sensors on a face.
 
-    `sites`: S ids as in the layout; `reference`: index of the site that is fixed to the skull, or -1 where it is lost;
-    `heading` (S,) rad that turns a site's world into the reference's; `neutral` (S, 4) a site's orientation at rest seen from
-    the reference; `axes` (4,) from the reference's frame to the head's; `bias` (S, 3) m/s^2 in the sensor's frame;
-    `levers` (S, 3) metres from the reference, head axes; `use_levers`: whether subtracting them helped in the turn;
-    `upper` (S,) weights of the sites that stand in for a lost reference; `linear`: gravity is already taken off;
-    `at_rest` (4,) the reference's orientation at rest; `renamed`: sites that were taped at another's place, and their right names;
-    `neutral_span`, `turn_span` in seconds from the first row; `notes`: sentences for the user.
+    Attributes
+    ----------
+    sites : S ids, as in the layout
+    reference : index of the site that is fixed to the skull; -1 where it is lost
+    heading : (S,) rad, rotation of each site's world into the reference's, about the vertical
+    neutral : (S, 4), each site's orientation at rest relative to the reference
+    axes : (4,), from the reference's frame to the head's
+    at_rest : (4,), the reference's orientation at rest
+    bias : (S, 3) m/s^2, of the accelerometers in their own frames
+    levers : (S, 3) m, from the reference, in head axes
+    use_levers : whether subtracting the levers' accelerations reduced the residual of the turn span
+    upper : (S,), weights of the sites that replace a lost reference
+    linear : gravity is already removed from the accelerations
+    neutral_span, turn_span : s from the first row
+    renamed : sites that were taped at the place of another one, and their correct names
+    notes : for the user
     """
 
     sites: tuple[str, ...]
@@ -44,7 +53,7 @@ class Calibration:
     linear: bool
     neutral_span: Span
     turn_span: Span
-    renamed: dict[str, str] = field(default_factory=dict)
+    renamed: dict[str, str] = field(default_factory=dict[str, str])
     notes: tuple[str, ...] = ()
 
     @property
@@ -55,11 +64,19 @@ class Calibration:
 
 @dataclass(frozen=True)
 class Motion:
-    """How the face moves, in head axes (+X to the performer's left, +Y up, +Z out of the face), at FRAME_RATE.
+    """Motion of F sites on the face at FRAME_RATE.
 
-    `time` (T,); `sites`: F ids on the face; `rotation` (T, F, 3) rotation vectors from neutral, rad; `acceleration` (T, F, 3)
-    against the head, m/s^2; `head` (T, 3) yaw, pitch, roll, rad. NaN where missing. `heading` (T, F) rad, `zero` (T, F, 3) rad:
-    the drifts that were taken out.
+    Head axes: +X to the performer's left, +Y up, +Z out of the face.
+
+    Attributes
+    ----------
+    time : (T,) s
+    sites : F ids
+    rotation : (T, F, 3) rad, rotation vectors from neutral; NaN where missing
+    acceleration : (T, F, 3) m/s^2, relative to the head; NaN where missing
+    head : (T, 3) rad: yaw, pitch, roll
+    heading : (T, F) rad, heading drifts that were removed
+    zero : (T, F, 3) rad, zero drifts that were removed
     """
 
     time: np.ndarray
@@ -71,20 +88,19 @@ class Motion:
     zero: np.ndarray
 
     def present(self) -> np.ndarray:
-        """(T, F) bool."""
+        """Samples (T, F) bool that hold both a rotation and an acceleration."""
         return ~(np.isnan(self.rotation).any(-1) | np.isnan(self.acceleration).any(-1))
 
 
 def correct_heading(calibration: Calibration, rotation: np.ndarray, heading: np.ndarray) -> np.ndarray:
-    """Orientations (T, S, 4) in the reference's world: headings as calibrated, and the drift `heading` (T, S) taken out on the left only,
-    since the neutral was taken before it."""
+    """Orientations (T, S, 4) in the reference's world: headings as calibrated, plus the drifts `heading` (T, S)."""
     return quat.multiply(quat.about_axis(1, calibration.heading + heading), rotation)
 
 
 def face_rotation(calibration: Calibration, corrected: np.ndarray, head: np.ndarray) -> np.ndarray:
-    """Rotation vectors (T, F, 3) of the face sites from neutral, in head axes: eq 2 and 3, head motion removed.
+    """Rotation vectors (T, F, 3) of the face sites from neutral, in head axes, without the head's motion (eq 2 and 3).
 
-    A Q(t) Q(neutral)^-1 A^-1 with Q = R_ref^-1 B: the same as H^T (*R_aux)^T Y *R Y^T H.
+    A Q(t) Q(neutral)^-1 A^-1 with Q = R_ref^-1 B, which equals H^T (*R_aux)^T Y *R Y^T H.
     """
     relative = quat.multiply(quat.conjugate(head)[:, None], corrected[:, calibration.face_indices])
     return quat.rotate(
@@ -94,12 +110,12 @@ def face_rotation(calibration: Calibration, corrected: np.ndarray, head: np.ndar
 
 
 def remove_zero_error(zero: np.ndarray, vectors: np.ndarray) -> np.ndarray:
-    """Rotation vectors with the slow error `zero` taken out (same shapes)."""
+    """Remove zero drifts from rotation vectors of the same shape."""
     return quat.to_rotvec(quat.multiply(quat.from_rotvec(-zero), quat.from_rotvec(vectors)))
 
 
 def head_angles(calibration: Calibration, head: np.ndarray, at_rest: np.ndarray) -> np.ndarray:
-    """Yaw, pitch, roll (T, 3) in rad of the head against its rest: H^T *R_aux H."""
+    """Yaw, pitch and roll (T, 3) rad of the head relative to rest: H^T *R_aux H."""
     relative = quat.multiply(quat.multiply(calibration.axes, quat.conjugate(at_rest)), head)
     return quat.to_euler_yxz(quat.multiply(relative, quat.conjugate(calibration.axes)))
 
@@ -111,14 +127,24 @@ def head_rotation(
     upper: np.ndarray,
     reference_offset: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The reference's orientation (T, 4), from its own sensor where it is measured, else from what the upper face agrees on.
+    """Orientation of the reference (T, 4), from its own sensor where it is measured, else from the upper face.
 
-    `bridge` (4,): what the sensor last added to the upper face's opinion; it is held while the sensor is lost, so nothing jumps,
-    and handed on as the second result.
+    Parameters
+    ----------
+    corrected : (T, S, 4), orientations in the reference's world
+    neutral : (S, 4), orientations at rest relative to the reference
+    reference : index of its site, or -1
+    upper : (S,), weights of the sites that replace it
+    reference_offset : (4,), rotation from the upper face's estimate to the sensor's, when the sensor was last measured;
+        it is held while the sensor is lost, so that nothing jumps
+
+    Returns
+    -------
+    rotation : (T, 4)
+    reference_offset : (4,), after the last frame
     """
-    estimates = quat.multiply(
-        corrected, quat.conjugate(neutral)
-    )  # (T, S, 4): each site's idea of the reference's orientation
+    # (T, S, 4): each site's estimate of the reference's orientation
+    estimates = quat.multiply(corrected, quat.conjugate(neutral))
     known = ~np.isnan(estimates).any(-1)
     weight = np.where(known, upper, 0.0)
     filled = np.where(known[..., None], estimates, 0.0)
@@ -128,9 +154,8 @@ def head_rotation(
     with np.errstate(invalid="ignore", divide="ignore"):
         face_estimate = face_estimate / np.linalg.norm(face_estimate, axis=-1, keepdims=True)
         deviation = np.arccos(np.clip(np.abs((filled * face_estimate[:, None]).sum(-1)), 0, 1)) * 2
-        face_estimate = ((weight / (1 + (deviation / np.radians(3.0)) ** 2))[..., None] * filled).sum(
-            1
-        )  # a site that moves counts less
+        # a site that moves counts less
+        face_estimate = ((weight / (1 + (deviation / np.radians(3.0)) ** 2))[..., None] * filled).sum(1)
         face_estimate = face_estimate / np.linalg.norm(face_estimate, axis=-1, keepdims=True)
     reference_offset = np.array([1.0, 0, 0, 0]) if reference_offset is None else reference_offset
     if reference < 0:
@@ -143,10 +168,10 @@ def head_rotation(
 
 
 def second_difference(rotation: np.ndarray) -> np.ndarray:
-    """(T, 3, 3): what the triangle of eq 5 makes of a lever's acceleration, per metre of lever, in the rotating frame.
+    """Second difference (T, 3, 3) of rotations (T, 4): accelerations per metre of lever, in the rotating frame.
 
-    R(t)^T (R(t+c) + R(t-c) - 2 R(t)) / (c tau)^2: the Euler and centripetal terms together, through the same filter as the
-    accelerometers. The first and last c frames repeat their neighbours.
+    R(t)^T (R(t+c) + R(t-c) - 2 R(t)) / (c tau)^2: the Euler and centripetal terms together, filtered as the
+    accelerometers are (eq 5). The first and last c frames repeat their neighbours.
     """
     m, c = quat.to_matrix(rotation), LOOKAHEAD
     out = np.zeros_like(m)
@@ -159,7 +184,7 @@ def second_difference(rotation: np.ndarray) -> np.ndarray:
 def relative_acceleration(
     calibration: Calibration, corrected: np.ndarray, acceleration: np.ndarray, head: np.ndarray, tensor: np.ndarray
 ) -> np.ndarray:
-    """Accelerations of all sites against the reference (T, S, 3) in head axes: `swing` (T, 3, 3) per metre of lever, head axes."""
+    """Accelerations (T, S, 3) relative to the reference, in head axes; `tensor`: from `head_acceleration_tensor`."""
     world = quat.rotate(corrected, acceleration - calibration.bias)
     if not calibration.linear:
         world = world - GRAVITY_UP
@@ -179,6 +204,6 @@ def relative_acceleration(
 
 
 def head_acceleration_tensor(calibration: Calibration, head: np.ndarray) -> np.ndarray:
-    """`second_difference` of the reference's orientation (T, 4), in head axes (T, 3, 3)."""
+    """Accelerations of the head per metre of lever (T, 3, 3), in head axes; `head` (T, 4) is the reference's."""
     a = quat.to_matrix(calibration.axes)
     return a @ second_difference(head) @ a.T

@@ -1,4 +1,4 @@
-"""Layouts: which sites carry sensors, and where they lie on the head. Layouts are data; fewer or more sites must work."""
+"""Layouts: which sites of the head carry sensors. Layouts are data, with any number of sites."""
 
 from __future__ import annotations
 
@@ -17,7 +17,15 @@ MAX_SITES = 64
 
 @dataclass(frozen=True)
 class Layout:
-    """`sites`: S ids in order; `positions` (S, 3) metres in the head frame; `reference`: the site behind the ear, fixed to the skull."""
+    """Sites of a layout.
+
+    Attributes
+    ----------
+    name : of the layout
+    sites : S ids, in order
+    positions : (S, 3) m, in the head frame
+    reference : the site behind the ear, which is fixed to the skull
+    """
 
     name: str
     sites: tuple[str, ...]
@@ -25,12 +33,12 @@ class Layout:
     reference: str
 
     def require_site(self, site: str) -> None:
-        """Raises InnerfaceError where the layout lacks a site."""
+        """Raise InnerfaceError for a site that the layout lacks."""
         if site not in self.sites:
             raise InnerfaceError(f"site '{site[:40]}': layout '{self.name}' has {', '.join(self.sites)}")
 
     def mirrored_site(self, site: str) -> str:
-        """The same place on the other side: `oculi_left` -> `oculi_right`; a site without a side stays."""
+        """The site on the other side, such as `oculi_left` for `oculi_right`; sites without a side stay."""
         for a, b in (("_left", "_right"), ("_right", "_left")):
             if site.endswith(a) and site[: -len(a)] + b in self.sites:
                 return site[: -len(a)] + b
@@ -38,26 +46,28 @@ class Layout:
 
 
 def load_layout(name: str | Path = "default") -> Layout:
-    """A shipped layout by name, or one from a .json file. Raises InnerfaceError."""
+    """Load a shipped layout by name, or one from a .json file. Raises InnerfaceError."""
     path = _FOLDER / f"{name}.json"
     if not path.is_file():
         path = Path(name)
         if path.suffix != ".json":
             known = ", ".join(sorted(p.stem for p in _FOLDER.glob("*.json")))
-            raise InnerfaceError(f"layout '{name}': is neither shipped ({known}) nor a .json file; give one of them")
+            raise InnerfaceError(
+                f"layout '{name}': neither a shipped one ({known}) nor a .json file; give one of these"
+            )
     try:
         data = json.loads(read_bytes(path, limit=1 << 20))
         sites = tuple(str(s["id"]) for s in data["sites"])
         positions = np.array([[float(x) for x in s["position_mm"]] for s in data["sites"]], dtype=np.float64) * 1e-3
         reference = str(data["reference"])
     except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise InnerfaceError(
-            f"{path}: is not a layout ({type(error).__name__}: {error}); see docs/formats.md"
-        ) from None
+        raise InnerfaceError(f"{path}: not a layout ({type(error).__name__}: {error}); see docs/formats.md") from None
     if not 1 <= len(sites) <= MAX_SITES or len(set(sites)) != len(sites) or positions.shape != (len(sites), 3):
         raise InnerfaceError(
-            f"{path}: needs 1 to {MAX_SITES} sites of different ids, each with three position_mm; mend the file"
+            f"{path}: needs 1 to {MAX_SITES} sites with unique ids and three position_mm each; correct the file"
         )
     if not np.isfinite(positions).all() or reference not in sites:
-        raise InnerfaceError(f"{path}: every position must be a number and 'reference' one of the sites; mend the file")
+        raise InnerfaceError(
+            f"{path}: every position must be a number and 'reference' one of the sites; correct the file"
+        )
     return Layout(str(data.get("name", path.stem)), sites, positions, reference)

@@ -6,8 +6,6 @@ present: a take without some sites gets the model that would have been trained w
 
 from __future__ import annotations
 
-import hashlib
-import zipfile
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -16,10 +14,13 @@ import numpy as np
 
 from ..errors import InnerfaceError
 from ..face.channels import ARKIT
-from ..files import atomic_write, read_bytes
+from ..numerics import ridge
+from ..numerics.model_files import load_npz, save_npz
 from .kinematics import Motion
 
 SHIPPED = Path(__file__).resolve().parents[2] / "models" / "linear.npz"
+KIND = "innerface-linear 1"
+_REMEDY = "copy it again, or train it with 'innerface train linear'"
 FEATURES_PER_SITE = 6  # per site and lag: rotation vector (rad), acceleration (m/s^2, scaled)
 ACCELERATION_SCALE = 0.02  # brings accelerations to the size of rotation vectors, so that one ridge serves both
 LAGS = (-12, -6, -3, 0, 3, 6)  # frames; what the moments are taken over
@@ -54,7 +55,7 @@ class LinearModel:
     sites: tuple[str, ...]
     xx: np.ndarray
     xy: np.ndarray
-    ridge: float
+    penalty: float
     card: dict[str, str] = field(default_factory=dict)
     id: str = ""
 
@@ -69,9 +70,9 @@ class LinearModel:
             selected = np.zeros((len(LAGS), len(self.sites), FEATURES_PER_SITE), dtype=bool)
             selected[[LAGS.index(k) for k in lags]] = present[:, None]
             index = np.concatenate([np.flatnonzero(selected), [len(self.xx) - 1]])
-            normal = self.xx[np.ix_(index, index)] + np.diag([self.ridge] * (len(index) - 1) + [0.0])
             padded = np.zeros((len(lags), len(self.sites), FEATURES_PER_SITE, len(ARKIT)))
-            solution = np.linalg.solve(normal, self.xy[index])
+            penalty = np.append(np.full(len(index) - 1, self.penalty), 0.0)
+            solution = ridge.solve(self.xx[np.ix_(index, index)], self.xy[index], penalty)
             padded[:, present] = solution[:-1].reshape(len(lags), -1, FEATURES_PER_SITE, len(ARKIT))
             self._coefficient_cache[key] = np.concatenate([padded.reshape(-1, len(ARKIT)), solution[-1:]])
         return self._coefficient_cache[key]
@@ -104,57 +105,40 @@ class LinearModel:
             if solvable.any():
                 mask = pattern_index == k
                 solution = self.coefficients(lags, solvable)
-                out[mask] = rows[mask] @ solution[:-1] + solution[-1]
+                out[mask] = ridge.predict(rows[mask], solution)
         return np.clip(out, 0.0, 1.0)
 
     def save(self, path: str | Path) -> None:
-        """Write the model, whole or not at all."""
-        with atomic_write(path) as temporary, open(temporary, "wb") as out:
-            np.savez_compressed(
-                out,
-                kind="innerface-linear 1",
-                sites=np.array(self.sites),
-                channels=np.array(ARKIT),
-                lags=np.array(LAGS),
-                xx=self.xx.astype(np.float32),
-                xy=self.xy.astype(np.float32),
-                ridge=self.ridge,
-                card_keys=np.array(list(self.card)),
-                card_values=np.array(list(self.card.values())),
-            )
+        """Write the model atomically."""
+        save_npz(
+            path,
+            kind=KIND,
+            card=self.card,
+            sites=np.array(self.sites),
+            channels=np.array(ARKIT),
+            lags=np.array(LAGS),
+            xx=self.xx.astype(np.float32),
+            xy=self.xy.astype(np.float32),
+            ridge=self.penalty,
+        )
 
 
 def load(path: str | Path = SHIPPED) -> LinearModel:
-    """A model from a file. Raises InnerfaceError for one that is missing, damaged or of another kind."""
-    content = read_bytes(path, limit=64 << 20)
-    try:
-        with np.load(path, allow_pickle=False) as data:
-            if (
-                str(data["kind"]) != "innerface-linear 1"
-                or tuple(data["channels"]) != ARKIT
-                or tuple(data["lags"]) != LAGS
-            ):
-                raise InnerfaceError(
-                    f"{path}: is a model of another kind or version; train it again with 'innerface train linear'"
-                )
-            sites = tuple(str(s) for s in data["sites"])
-            xx, xy = data["xx"].astype(np.float64), data["xy"].astype(np.float64)
-            card = dict(zip((str(k) for k in data["card_keys"]), (str(v) for v in data["card_values"])))
-            ridge = float(data["ridge"])
-    except (KeyError, ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
-        raise InnerfaceError(
-            f"{path}: is not a linear model, or was cut off ({type(error).__name__}); copy or train it again"
-        ) from None
+    """Read a model. Raises InnerfaceError for a file that is missing, damaged or of another kind."""
+    data = load_npz(path, kind=KIND, remedy=_REMEDY)
+    if data.strings("channels") != ARKIT or data.integers("lags") != LAGS:
+        raise InnerfaceError(f"{path}: a model of another version; {_REMEDY}")
+    sites, xx, xy, penalty = data.strings("sites"), data.floats("xx"), data.floats("xy"), data.number("ridge")
     size = len(LAGS) * len(sites) * FEATURES_PER_SITE + 1
     if (
         xx.shape != (size, size)
         or xy.shape != (size, len(ARKIT))
         or not np.isfinite(xx).all()
         or not np.isfinite(xy).all()
-        or ridge <= 0
+        or penalty <= 0
     ):
-        raise InnerfaceError(f"{path}: its arrays do not fit together; copy or train the model again")
-    return LinearModel(sites, xx, xy, ridge, card, hashlib.sha256(content).hexdigest()[:16])
+        raise InnerfaceError(f"{path}: array shapes or values do not match; {_REMEDY}")
+    return LinearModel(sites, xx, xy, penalty, data.card(), data.id)
 
 
 class Moments:
@@ -175,8 +159,8 @@ class Moments:
         self.xy += weight * (rows.T @ weights[use])
         self.frames += weight * len(rows)
 
-    def to_model(self, ridge: float, card: dict[str, str] | None = None) -> LinearModel:
+    def to_model(self, penalty: float, card: dict[str, str] | None = None) -> LinearModel:
         """The model of what was taken in. Raises ValueError where that is nothing."""
         if not self.frames:
             raise ValueError("no frame was taken in")
-        return LinearModel(self.sites, self.xx / self.frames, self.xy / self.frames, ridge, card or {})
+        return LinearModel(self.sites, self.xx / self.frames, self.xy / self.frames, penalty, card or {})

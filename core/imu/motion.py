@@ -116,7 +116,7 @@ def apply_calibration(
         )
         measured = drift.heading_measurements(site_turns, head_turns)
         delay_frames = drift.SPAN_FRAMES / 2  # a turn belongs to the middle of its span
-        heading = drift.interpolate_blocks(drift.rts_smooth(heading_filter, *measured), rows, delay_frames)
+        heading = drift.interpolate_blocks(drift.smooth_blocks(heading_filter, *measured), rows, delay_frames)
     corrected = correct_heading(calibration, frames.rotation, heading)
     head = head_rotation(corrected, calibration.neutral, calibration.reference, calibration.upper)[0]
     vectors = face_rotation(calibration, corrected, head)
@@ -125,7 +125,7 @@ def apply_calibration(
         blocks = vectors[: block_count * drift.BLOCK_FRAMES].reshape(
             block_count, drift.BLOCK_FRAMES, *vectors.shape[1:]
         )
-        zero = drift.interpolate_blocks(drift.rts_smooth(zero_filter, *drift.zero_measurements(blocks)), rows, 0.0)
+        zero = drift.interpolate_blocks(drift.smooth_blocks(zero_filter, *drift.zero_measurements(blocks)), rows, 0.0)
     acceleration = relative_acceleration(
         calibration, corrected, frames.acceleration, head, head_acceleration_tensor(calibration, head)
     )[:, calibration.face_indices]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,13 +11,14 @@ import numpy as np
 
 from ..errors import InnerfaceError
 from ..face.channels import ARKIT
-from ..files import read_bytes
+from ..numerics.model_files import OnnxModel, load_onnx
 from ..rates import FRAME_RATE
 from .kinematics import Motion
 
 SHIPPED = Path(__file__).resolve().parents[2] / "models" / "imu.onnx"
 LIVE = SHIPPED.with_name("imu-live.onnx")
 KIND = "innerface-imu 1"
+_UNREADABLE = "copy it again, or export it at an opset that this version knows"
 INPUTS_PER_SITE = 7  # per site: rotation vector, acceleration, whether it is present
 SITE_COUNT = 11
 INPUT_COUNT = SITE_COUNT * INPUTS_PER_SITE
@@ -183,66 +183,56 @@ class Network:
 
 
 def load(path: str | Path = SHIPPED) -> Network:
-    """Read a network. Raises InnerfaceError for a file that is missing, damaged, of another kind or too new, and where ONNX Runtime does not load."""
-    data = read_bytes(path, limit=64 << 20)
-    try:
-        import onnxruntime
-    except ImportError as error:
-        raise InnerfaceError(
-            f"the network needs ONNX Runtime, which does not load ({error}); use --model linear"
-        ) from None
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads, options.inter_op_num_threads, options.log_severity_level = _THREADS, 1, 4
-    try:
-        session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # ONNX Runtime's own errors share no base
-        message = str(error).strip().splitlines()[-1][:160] if str(error).strip() else type(error).__name__
-        raise InnerfaceError(
-            f"{path}: ONNX Runtime cannot open it ({message}); copy it again, or export it at an opset that this version knows"
-        ) from None
-    card = dict(session.get_modelmeta().custom_metadata_map)
+    """Read a network.
+
+    Raises InnerfaceError for a file that is missing, damaged, of another kind or too new, and where ONNX Runtime does
+    not load.
+    """
+    model = load_onnx(path, threads=_THREADS, without_runtime="use --model linear", unreadable=_UNREADABLE)
+    card = dict(model.metadata)
     if card.pop("kind", "") != KIND:
         raise InnerfaceError(
-            f"{path}: is not a network of this version from face sensors to weights; train one with 'innerface train imu'"
+            f"{path}: not a network of this version from face sensors to weights; train one with 'innerface train imu'"
         )
+    input_shapes: dict[str, list[Any]] = {i.name: list(i.shape) for i in model.session.get_inputs()}
     try:
-        sites, channels = tuple(json.loads(card.pop("sites"))), tuple(json.loads(card.pop("channels")))
-        spread = np.array(json.loads(card.pop("spread")), dtype=np.float64)
-        explained = np.array(json.loads(card.pop("explained")), dtype=np.float64)
-        ahead, reference = int(card.pop("ahead")), card.pop("reference")
-        window, _ = int(card.pop("window")), card.pop("shape")
-        input_shapes = {i.name: i.shape for i in session.get_inputs()}
-        diffusion, (_, width, memory) = "noisy" in input_shapes, input_shapes.get("state", (1, 0, 0))
-        valid = (
-            channels == ARKIT
-            and len(sites) == SITE_COUNT
-            and spread.shape == explained.shape == (len(ARKIT),)
-            and input_shapes["motion"][1] == INPUT_COUNT
-        )
-        valid = (
-            valid
-            and 0 <= ahead <= max(memory, 0)
-            and bool((spread > 0).all() and np.isfinite(explained).all())
-            and window in (0, input_shapes["motion"][2])
-        )
-        valid = valid and set(input_shapes) == {"motion"} | ({"noisy", "level"} if diffusion else set()) | (
-            set() if window else {"state"}
-        )
-    except (KeyError, ValueError, TypeError):
-        valid = False
-    if not valid:
-        raise InnerfaceError(f"{path}: is a network of another layout; train one with 'innerface train imu'")
-    return Network(
-        session,
-        sites,
-        reference,
-        ahead,
-        width,
-        memory,
-        window,
-        diffusion,
-        spread,
-        explained,
-        card,
-        hashlib.sha256(data).hexdigest()[:16],
+        network = _parse_network(model, card, input_shapes)
+    except (KeyError, ValueError, TypeError, IndexError):
+        raise InnerfaceError(f"{path}: a network of another layout; train one with 'innerface train imu'") from None
+    return network
+
+
+def _parse_network(model: OnnxModel, card: dict[str, str], input_shapes: dict[str, list[Any]]) -> Network:
+    """The network that a file's metadata describes; what is left of `card` is its card. Raises ValueError or KeyError."""
+    sites, channels = tuple(json.loads(card.pop("sites"))), tuple(json.loads(card.pop("channels")))
+    card.pop("shape")  # of use to training only
+    _, width, memory = input_shapes.get("state", [1, 0, 0])
+    network = Network(
+        session=model.session,
+        sites=sites,
+        reference=card.pop("reference"),
+        ahead=int(card.pop("ahead")),
+        width=width,
+        memory=memory,
+        window=int(card.pop("window")),
+        diffusion="noisy" in input_shapes,
+        spread=np.array(json.loads(card.pop("spread")), dtype=np.float64),
+        explained=np.array(json.loads(card.pop("explained")), dtype=np.float64),
+        card=card,
+        id=model.id,
     )
+    inputs = {"motion", *(("noisy", "level") if network.diffusion else ()), *(() if network.window else ("state",))}
+    if (
+        channels != ARKIT
+        or len(sites) != SITE_COUNT
+        or network.spread.shape != (len(ARKIT),)
+        or network.explained.shape != (len(ARKIT),)
+        or not (network.spread > 0).all()
+        or not np.isfinite(network.explained).all()
+        or set(input_shapes) != inputs
+        or input_shapes["motion"][1] != INPUT_COUNT
+        or not 0 <= network.ahead <= max(memory, 0)
+        or network.window not in (0, input_shapes["motion"][2])
+    ):
+        raise ValueError("sizes do not match")
+    return network

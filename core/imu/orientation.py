@@ -1,4 +1,4 @@
-"""Orientations from raw gyroscopes and accelerometers, by VQF (Laidig 2023; PyPI `vqf`, the extra `fusion`)."""
+"""Sensor fusion of raw gyroscopes and accelerometers by VQF (Laidig 2023; PyPI `vqf`, the extra `fusion`)."""
 
 from __future__ import annotations
 
@@ -7,15 +7,22 @@ import numpy as np
 from ..errors import InnerfaceError
 from ..take.resample import fill_gaps
 
-_MAX_RAD_S = 12.0  # rad/s; whoever nods and shakes the head at a 99th percentile above this sent degrees
-_MAX_GAP_S = 0.25  # a site is missing where its samples lie farther apart
+_MAX_RAD_S = 12.0  # 99th percentile of the rates of a nod and shake; above this they are in degrees per second
+_MAX_GAP_S = 0.25  # a site is missing where its samples lie further apart
 
 
 def fuse(time: np.ndarray, sites: tuple[str, ...], values: np.ndarray) -> np.ndarray:
-    """Quaternions (T, S, 4; w first, sensor to a world with z up) from values (T, S, 6): rates in rad/s (or degrees/s, noticed by their
-    size), then specific forces, in the sensor's frame; NaN where missing.
+    """Orientations (T, S, 4) as quaternions (w, x, y, z) from sensors to a world with z up; NaN where missing.
 
-    Every site is filtered at the take's median rate. Raises InnerfaceError where `vqf` is not installed or nothing was measured.
+    Every site is filtered at the take's median rate. Raises InnerfaceError where `vqf` is not installed or nothing was
+    measured.
+
+    Parameters
+    ----------
+    time : (T,) s
+    sites : S ids
+    values : (T, S, 6), in the sensor's frame: angular rates in rad/s (or degrees/s, recognised by their size), then
+        specific forces in m/s^2 (or g); NaN where missing
     """
     try:
         from vqf import VQF

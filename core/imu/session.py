@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..animation.smoothing import NO_SMOOTHING, OneEuroFilter, channel_strengths
+from ..animation.smoothing import NO_SMOOTHING, channel_strengths, one_euro_filter
 from ..errors import InnerfaceError
 from ..face.channels import OUTPUT_CHANNELS
 from ..rates import FRAME_RATE
@@ -47,7 +47,7 @@ class MotionToFace:
         if adapter is not None:
             adapter.correction(model.id)  # refused now rather than at the first frame
         self.model, self.adapter = model, adapter
-        self.smoother = OneEuroFilter(channel_strengths(NO_SMOOTHING if raw else smooth or {}))
+        self.smoother = one_euro_filter(channel_strengths(NO_SMOOTHING if raw else smooth or {}))
         self.state = None if isinstance(model, LinearModel) else model.start()
         self.past_motion: Motion | None = None
         self.last_weights: np.ndarray | None = None

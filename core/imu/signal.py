@@ -1,4 +1,4 @@
-"""An IMU track as arrays, and its values at other times: rotations by slerp, accelerations through a triangle."""
+"""IMU signals: a track as arrays, and its resampling: rotations by slerp, accelerations by a triangular filter."""
 
 from __future__ import annotations
 
@@ -12,21 +12,29 @@ from ..numerics import quaternion as quat
 from ..rates import FRAME_RATE
 from ..take import Track, TrackKind
 
-MAX_TAKE_S, MIN_RATE_HZ = 3 * 3600.0, 5.0  # of a take: what is beyond is a mistake in its times, or too much for memory
-_MAX_VALUE = 1e6  # no rotation or acceleration is that large: such numbers are lost samples
-LOOKAHEAD = 2  # frames: the triangle's half width, c = 2 of eq 5
-MAX_GAP_S = 0.25  # without a sample, and a site counts as lost
+MAX_TAKE_S, MIN_RATE_HZ = 3 * 3600.0, 5.0  # beyond these a take's times are wrong, or it does not fit into memory
+_MAX_VALUE = 1e6  # no rotation or acceleration is that large; such samples count as lost
+LOOKAHEAD = 2  # frames, half width of the triangular filter: c = 2 of eq 5
+MAX_GAP_S = 0.25  # a site without a sample for longer counts as missing
 _EPSILON_S = 1e-6
 COMPONENTS = ("qw", "qx", "qy", "qz", "ax", "ay", "az")
-RAW_COMPONENTS = ("gx", "gy", "gz", "ax", "ay", "az")  # of a board that leaves fusion to us
+RAW_COMPONENTS = ("gx", "gy", "gz", "ax", "ay", "az")  # of a board without sensor fusion
 GRAVITY = 9.80665  # m/s^2
 
 
 @dataclass(frozen=True)
 class ImuSignal:
-    """`time` (T,) s; `sites`: S ids; `rotation` (T, S, 4) unit quaternions (w, x, y, z) sensor to world, NaN where missing;
-    `acceleration` (T, S, 3) m/s^2 in the sensor frame, NaN where missing; `linear`: gravity is already taken off;
-    `up`: the world's up axis "x", "y" or "z", or "" where it is to be found from gravity."""
+    """Orientations and accelerations of S sites at T times; NaN where missing.
+
+    Attributes
+    ----------
+    time : (T,) s
+    sites : S ids
+    rotation : (T, S, 4) unit quaternions (w, x, y, z), sensor to world
+    acceleration : (T, S, 3) m/s^2, in the sensor's frame
+    linear : gravity is already removed from the accelerations
+    up : the world's up axis, "x", "y" or "z"; "" where it must be found from gravity
+    """
 
     time: np.ndarray
     sites: tuple[str, ...]
@@ -36,17 +44,17 @@ class ImuSignal:
     up: str
 
     def present(self) -> np.ndarray:
-        """(T, S) bool: samples in which a site sent both parts."""
+        """Samples (T, S) bool that hold both an orientation and an acceleration."""
         return ~(np.isnan(self.rotation).any(-1) | np.isnan(self.acceleration).any(-1))
 
 
 def column_names(sites: tuple[str, ...]) -> tuple[str, ...]:
-    """A track's columns for these sites: `<site>.qw` ... `<site>.az`."""
+    """Columns of a track of these sites: `<site>.qw` ... `<site>.az`."""
     return tuple(f"{site}.{part}" for site in sites for part in COMPONENTS)
 
 
 def to_track(signal: ImuSignal) -> Track:
-    """The signal as a track of a take."""
+    """Convert a signal into a track."""
     count = len(signal.sites)
     values = np.concatenate([signal.rotation, signal.acceleration], axis=2).reshape(len(signal.time), 7 * count)
     meta = {"acceleration": "linear" if signal.linear else "specific_force"}
@@ -56,10 +64,12 @@ def to_track(signal: ImuSignal) -> Track:
 
 
 def from_track(track: Track) -> ImuSignal:
-    """An IMU track as arrays, by column name; raw gyroscopes are fused on the way (`fusion`). Raises InnerfaceError for a track of
-    another kind or with incomplete sites."""
+    """Convert a track into a signal, by column names. Raw gyroscopes are fused (`orientation`).
+
+    Raises InnerfaceError for a track of another kind or with incomplete sites.
+    """
     if track.kind != TrackKind.IMU:
-        raise InnerfaceError(f"a track of {track.kind} is no IMU track; give an IMU take")
+        raise InnerfaceError(f"a track of {track.kind} is not an IMU track; give an IMU take")
     sites = tuple(dict.fromkeys(c.rsplit(".", 1)[0] for c in track.columns))
     components = RAW_COMPONENTS if any(c.endswith(".gx") for c in track.columns) else COMPONENTS
     needed = [f"{site}.{part}" for site in sites for part in components]
@@ -67,10 +77,10 @@ def from_track(track: Track) -> ImuSignal:
     if missing:
         raise InnerfaceError(f"the IMU track lacks {missing[0]}; every site needs {', '.join(components)}")
     values = track.select(tuple(needed)).reshape(len(track.time), len(sites), len(components))
-    values = np.where(np.abs(values) < _MAX_VALUE, values, np.nan)  # garbage counts as lost
+    values = np.where(np.abs(values) < _MAX_VALUE, values, np.nan)
     linear = track.meta.get("acceleration", "specific_force") == "linear"
     if components == RAW_COMPONENTS:
-        from .orientation import fuse  # here: it needs an extra
+        from .orientation import fuse  # needs an extra
 
         if linear:
             raise InnerfaceError(
@@ -85,7 +95,7 @@ def from_track(track: Track) -> ImuSignal:
 
 
 def make_continuous(rotation: np.ndarray) -> np.ndarray:
-    """Unit quaternions (T, S, 4) without sign flips from one measured sample to the next; zero ones become missing."""
+    """Normalise quaternions (T, S, 4) and remove sign flips between measured samples; zeros become missing."""
     q = np.array(rotation, dtype=np.float64)
     norm = np.linalg.norm(q, axis=-1, keepdims=True)
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -101,9 +111,9 @@ def make_continuous(rotation: np.ndarray) -> np.ndarray:
 
 
 def slerp(time: np.ndarray, rotation: np.ndarray, at: np.ndarray) -> np.ndarray:
-    """Rotations (N, ..., 4) at times `at`, along the shortest arc between measured samples (T, ..., 4), held beyond the ends.
+    """Interpolate rotations (T, ..., 4) at times `at` (N,) along the shortest arc: (N, ..., 4), held beyond the ends.
 
-    A sample counts as measured where all of it is. Raises ValueError where none is.
+    Samples with any NaN are skipped. Raises ValueError where no sample is left.
     """
     known = ~np.isnan(rotation).reshape(len(rotation), -1).any(-1)
     t, q = time[known], rotation[known]
@@ -118,7 +128,7 @@ def slerp(time: np.ndarray, rotation: np.ndarray, at: np.ndarray) -> np.ndarray:
     b, dot = np.where(dot < 0, -b, b), np.abs(dot)
     angle = np.arccos(np.clip(dot, -1.0, 1.0))
     sine = np.sin(angle)
-    nearly_equal = sine < 1e-7  # nearly the same rotation: the chord is the arc
+    nearly_equal = sine < 1e-7  # the chord equals the arc
     with np.errstate(invalid="ignore", divide="ignore"):
         wa = np.where(nearly_equal, 1 - fraction, np.sin((1 - fraction) * angle) / sine)
         wb = np.where(nearly_equal, fraction, np.sin(fraction * angle) / sine)
@@ -127,11 +137,12 @@ def slerp(time: np.ndarray, rotation: np.ndarray, at: np.ndarray) -> np.ndarray:
 
 
 def triangle_filter(time: np.ndarray, values: np.ndarray, at: np.ndarray, half_width: float) -> np.ndarray:
-    """Signals (T, C) seen through a triangle of `half_width` seconds, at times `at`: (N, C).
+    """Filter signals (T, C) by a triangle of `half_width` s, evaluated at times `at`: (N, C).
 
-    For an acceleration this is the second difference of the position it belongs to, (p(t-h) + p(t+h) - 2 p(t)) / h^2:
-    IMUSIC's eq 5 read with h = c tau, so real and simulated accelerations pass the same filter. Exact for the piecewise
-    linear signal through the samples, at any rate; held beyond the ends; NaN are bridged. Raises ValueError without samples.
+    For an acceleration this is the second difference of its position, (p(t-h) + p(t+h) - 2 p(t)) / h^2: IMUSIC's eq 5
+    with h = c tau, so that real and simulated accelerations pass the same filter. Exact for the piecewise linear signal
+    through the samples, at any rate. Values are held beyond the ends and interpolated across NaN. Raises ValueError
+    where a signal has no sample.
     """
     out = np.empty((len(at), values.shape[1]))
     for columns, known in _groups_known_together(~np.isnan(values)):
@@ -140,7 +151,7 @@ def triangle_filter(time: np.ndarray, values: np.ndarray, at: np.ndarray, half_w
             raise ValueError("no sample is measured")
         mean = a.mean(axis=0)
         t = np.concatenate([[min(t[0], at[0]) - 2 * half_width], t, [max(t[-1], at[-1]) + 2 * half_width]])
-        a = np.concatenate([a[:1], a, a[-1:]]) - mean  # the mean is put back: it would drown the small differences
+        a = np.concatenate([a[:1], a, a[-1:]]) - mean  # keeps small differences precise; added back below
         step = np.diff(t)[:, None]
         slope = np.diff(a, axis=0) / step
         zero = np.zeros((1, a.shape[1]))
@@ -163,7 +174,7 @@ def triangle_filter(time: np.ndarray, values: np.ndarray, at: np.ndarray, half_w
 
 
 def _groups_known_together(known: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Columns of a mask (T, C) that are known in the same rows, and those rows: their indices each. Most takes have one such group."""
+    """Group the columns of a mask (T, C) that are known in the same rows: indices of the columns and of the rows."""
     groups: dict[bytes, list[int]] = {}
     for c, rows in enumerate(np.packbits(known, axis=0).T):
         groups.setdefault(rows.tobytes(), []).append(c)
@@ -172,18 +183,18 @@ def _groups_known_together(known: np.ndarray) -> Iterator[tuple[np.ndarray, np.n
 
 
 def frame_times(signal: ImuSignal) -> np.ndarray:
-    """Times (N,) of the whole take's frames at FRAME_RATE, from its first sample on. Raises InnerfaceError for times that no recording has."""
+    """Times (N,) of a take's frames at FRAME_RATE. Raises InnerfaceError for implausible times of samples."""
     length, rows = float(signal.time[-1] - signal.time[0]), len(signal.time)
     if length > MAX_TAKE_S or rows < MIN_RATE_HZ * length:
         steps = np.diff(signal.time)
         at = int(steps.argmax())
         if steps[at] > 0.5 * length and rows > 2:
             raise InnerfaceError(
-                f"the time jumps by {steps[at]:.4g} s after row {at + 1}; cut the take there, or mend its times"
+                f"the time jumps by {steps[at]:.4g} s after row {at + 1}; cut the take there, or correct its times"
             )
         raise InnerfaceError(
-            f"{rows} rows over {length:.4g} s: times are in seconds, takes at most {MAX_TAKE_S / 3600:g} h long, and sensors send at least "
-            f"{MIN_RATE_HZ:g} times a second; mend the times, or cut the take"
+            f"{rows} rows over {length:.4g} s: times are in seconds, takes last at most {MAX_TAKE_S / 3600:g} h, and "
+            f"sensors send at least {MIN_RATE_HZ:g} times a second; correct the times, or cut the take"
         )
     return signal.time[0] + np.arange(int(length * FRAME_RATE + 1e-6) + 1) / FRAME_RATE
 
@@ -196,11 +207,15 @@ def resample(
     causal: bool = False,
     step: float | None = None,
 ) -> ImuSignal:
-    """The signal at times `at` (N,). A site is missing where its measured samples lie more than `longest_gap` s apart.
+    """Resample a signal at times `at` (N,).
 
-    `half_width`: the triangle's, for accelerations (c tau of eq 5). `causal`: a lost sample is held until the next one comes instead
-    of being bridged, and missing after `longest_gap`, so nothing later than t + half_width and one sample's interval (`step`, by default
-    the median) is used, as live.
+    Parameters
+    ----------
+    half_width : of the triangular filter of accelerations, s (c tau of eq 5)
+    max_gap : a site is missing where its measured samples lie further apart than this, s
+    causal : use nothing later than t + half_width and one sample interval, as live: a lost sample is replaced by the
+        one before it until the next one arrives, and is missing after `max_gap`
+    step : the sample interval for `causal`, s; the median if not given
     """
     count = len(signal.sites)
     rotation, acceleration = np.full((len(at), count, 4), np.nan), np.full((len(at), count, 3), np.nan)
@@ -213,14 +228,14 @@ def resample(
         if causal and len(t) > 1:
             interval = step or float(
                 np.median(np.diff(t if np.median(np.diff(known)) > 1 else signal.time))
-            )  # rows of another device may lie between
+            )  # other devices' rows may lie between
             gaps = np.flatnonzero(
                 (np.diff(t) > 1.5 * interval) | ((np.diff(known) > 1) & (np.diff(t) > 1.2 * interval))
             )
             hold_until = np.maximum(
                 t[gaps + 1] - interval, signal.time[known[gaps + 1] - 1]
             )  # the last row without it, had it been sent
-            max_hold = max_gap + half_width  # nobody looks at what was held longer: what comes then starts afresh
+            max_hold = max_gap + half_width  # a later sample starts afresh
             long_gaps = gaps[t[gaps + 1] - t[gaps] > max_hold + interval]
             hold_until = np.minimum(hold_until, t[gaps] + max_hold)
             if len(gaps):
@@ -255,8 +270,11 @@ def resample(
 def to_specific_force_y_up(
     rotation: np.ndarray, acceleration: np.ndarray, linear: bool, up: str
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Orientations (..., 4) in a world whose y axis points up, where the device says which does, and specific forces (..., 3): gravity is put
-    back where the device has taken it off. So devices of different habits can serve one face."""
+    """Convert to orientations (..., 4) in a world with y up, and specific forces (..., 3).
+
+    `linear` and `up` say what the device sends; gravity is added where the device has removed it. Devices of different
+    conventions can so be combined.
+    """
     axis = {"x": 0, "y": 1, "z": 2}[up or "y"]
     if linear:
         gravity = np.zeros(3)
@@ -270,9 +288,11 @@ def to_specific_force_y_up(
 
 
 def merge_tracks(tracks: list[Track]) -> ImuSignal:
-    """Several devices' tracks on one clock as one signal: a row wherever one of them has one, NaN where a site has none. Where their habits differ
-    (gravity taken off, another axis up) all are brought to specific forces with y up. Where two have the same site at the same time, the first counts.
-    Raises InnerfaceError as `from_track`."""
+    """Merge tracks of several devices on one clock into one signal with the rows of all; NaN where a site has none.
+
+    Where their conventions differ (gravity removed, another axis up), all become specific forces with y up. Where two
+    tracks have the same site at the same time, the first one counts. Raises InnerfaceError as `from_track` does.
+    """
     signals = [from_track(track) for track in tracks]
     if len(signals) == 1:
         return signals[0]
@@ -304,7 +324,7 @@ def merge_tracks(tracks: list[Track]) -> ImuSignal:
 
 
 def select_sites(signal: ImuSignal, indices: list[int]) -> ImuSignal:
-    """The signal of some of its sites, by index."""
+    """Select sites by index."""
     return replace(
         signal,
         sites=tuple(signal.sites[k] for k in indices),

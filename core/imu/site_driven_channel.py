@@ -1,7 +1,7 @@
-"""Minute motion: a channel driven straight by how far one site has turned from neutral (IMUSIC, "minute motion").
+"""Channels driven directly by the rotation of one site from neutral (IMUSIC, "minute motion").
 
-For what a network misses because it is small or rare in its training, such as a puffed cheek: gain, dead zone and range are
-learned from one example, a span of the take in which the performer does it once as far as it goes.
+For motion that a network misses because it is small or rare in training, such as a puffed cheek. Axis, dead zone and
+range are learned from one example: a span of the take in which the performer does it once, to its full extent.
 """
 
 from __future__ import annotations
@@ -16,13 +16,23 @@ from ..rates import FRAME_RATE
 from .kinematics import Motion
 from .spans import Span
 
-_NOISE_FACTOR = 3.0  # the dead zone is so many times the site's restlessness
-_MIN_EXAMPLE_DEG = 1.5  # an example that turns the site less says nothing
+_NOISE_FACTOR = 3.0  # dead zone over the site's noise at rest
+_MIN_EXAMPLE_DEG = 1.5  # an example with a smaller rotation is refused
 
 
 @dataclass(frozen=True)
 class SiteDrivenChannel:
-    """`channel` rises from 0 at `dead_zone` rad of the site's turn along `axis` (3,) to `full` at `reach` rad."""
+    """A channel that rises linearly with the rotation of a site.
+
+    Attributes
+    ----------
+    channel : one of the 52
+    site : the site that drives it
+    axis : (3,), unit axis of the rotation that counts, in head axes
+    dead_zone : rad, where the channel leaves 0
+    full_angle : rad, where the channel reaches `full_weight`
+    full_weight : the channel's maximum
+    """
 
     channel: str
     site: str
@@ -32,7 +42,7 @@ class SiteDrivenChannel:
     full_weight: float = 1.0
 
     def weights(self, motion: Motion) -> np.ndarray:
-        """(T,) weights in 0..1; NaN where the site is missing. Raises InnerfaceError where the take has no such site."""
+        """Weights (T,) in 0..1, NaN where the site is missing. Raises InnerfaceError for a site that the take lacks."""
         angle = _site_rotations(motion, self.site) @ self.axis
         return np.clip((angle - self.dead_zone) / (self.full_angle - self.dead_zone), 0.0, 1.0) * self.full_weight
 
@@ -46,10 +56,13 @@ def _site_rotations(motion: Motion, site: str) -> np.ndarray:
 
 
 def learn(motion: Motion, channel: str, site: str, span: Span, neutral: Span) -> SiteDrivenChannel:
-    """From one example in `span` (seconds from the first row) and the site's restlessness in the neutral span. Raises InnerfaceError."""
+    """Learn from one example in `span` and from the noise in the neutral span (s from the first row).
+
+    Raises InnerfaceError.
+    """
     if channel not in ARKIT:
         raise InnerfaceError(
-            f"--minute: {channel} is none of the 52 channels; write it as Apple does, such as cheekPuff"
+            f"--minute: {channel} is not one of the 52 channels; write it as Apple does, such as cheekPuff"
         )
     rotations = _site_rotations(motion, site)
 
@@ -68,7 +81,7 @@ def learn(motion: Motion, channel: str, site: str, span: Span, neutral: Span) ->
     dead_zone = max(_NOISE_FACTOR * float(np.std(neutral_rotations @ axis)) if len(neutral_rotations) else 0.0, noise)
     if np.degrees(full_angle) < _MIN_EXAMPLE_DEG or dead_zone > 0.7 * full_angle:
         raise InnerfaceError(
-            f"--minute: {site} turns only {np.degrees(full_angle):.1f} degrees in {span[0]:g}:{span[1]:g} (restless by {np.degrees(noise):.1f}); "
-            "give a span in which the motion is done fully"
+            f"--minute: {site} turns by only {np.degrees(full_angle):.1f} degrees in {span[0]:g}:{span[1]:g} "
+            f"(noise {np.degrees(noise):.1f}); give a span in which the motion reaches its full extent"
         )
     return SiteDrivenChannel(channel, site, axis, dead_zone, full_angle)

@@ -1,7 +1,7 @@
-"""Skin under sensors: where a patch of a face lies and how it is turned while the face performs.
+"""Motion of the patches of skin under sensors, while a face performs.
 
-A patch's place and shape are linear in the weights (eq 4), so a face of any resolution costs one small matrix product
-per take; only the last step, the rotation of the patch's tangent plane, is not linear.
+Position and shape of a patch are linear in the weights (eq 4), so a face of any resolution costs one small matrix
+product per take; only the last step, the rotation of the patch's tangent plane, is nonlinear.
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ from ..face.face_model import FaceModel
 from ..numerics import quaternion as quat
 from .layout import Layout
 
-PATCH_RADIUS_M = 0.006  # radius of the skin under a sensor (IMUSIC's units measure 12 x 10 mm)
+PATCH_RADIUS_M = 0.006  # IMUSIC's sensors measure 12 x 10 mm
 
 
 @dataclass(frozen=True)
 class Patch:
-    """Skin under one sensor: `vertices` (P,) of the face, or none where it is fixed to the skull at `place` (3,)."""
+    """Skin under one sensor: `vertices` (P,) of the face; none where it is fixed to the skull at `position` (3,)."""
 
     vertices: np.ndarray
     position: np.ndarray
 
 
 def skin_patches(face: FaceModel, layout: Layout, placement_mm: float, rng: np.random.Generator) -> list[Patch]:
-    """The skin that each site's sensor rides on, displaced by the placement error (sd in mm)."""
+    """The patch under each site's sensor, displaced by a random placement error (`placement_mm`: its sd)."""
     skin = face.neutral[face.region]
     out = []
     for site, position in zip(layout.sites, layout.positions):
@@ -44,16 +44,16 @@ def skin_patches(face: FaceModel, layout: Layout, placement_mm: float, rng: np.r
 
 
 def skin_motion(face: FaceModel, site_patches: list[Patch], weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Place (T, S, 3) in metres and rotation vector (T, S, 3) from the model's neutral of every patch, head frame, for weights (T, 52).
+    """Positions (T, S, 3) m and rotation vectors from neutral (T, S, 3) of patches, in the head frame.
 
-    IMUSIC's eq 6 with a patch instead of one triangle: the gradient of the patch's deformation along its own tangent plane, (3, 2) by
-    least squares over its vertices, and the right-handed orthonormal frame nearest to it (polar decomposition).
+    `weights`: (T, 52).
+
+    IMUSIC's eq 6 with a patch instead of one triangle: the gradient (3, 2) of the patch's deformation along its tangent
+    plane, by least squares over its vertices, and the nearest right-handed orthonormal frame (polar decomposition).
     """
     count = len(site_patches)
-    rest, basis = (
-        np.zeros((count, 3, 3)),
-        np.zeros((count, 3, 3, len(ARKIT))),
-    )  # rows: place, and the gradient's two columns
+    # rows: position, and the two columns of the gradient
+    rest, basis = np.zeros((count, 3, 3)), np.zeros((count, 3, 3, len(ARKIT)))
     tangents = np.zeros((count, 2, 3))
     for s, spot in enumerate(site_patches):
         if not len(spot.vertices):
@@ -70,7 +70,7 @@ def skin_motion(face: FaceModel, site_patches: list[Patch], weights: np.ndarray)
         basis[s, 1:] = np.einsum("ap,kpi->aik", gradient, deltas)
     deformed = (weights @ basis.reshape(-1, len(ARKIT)).T).reshape(len(weights), count, 3, 3) + rest
     first, second = deformed[:, :, 1], deformed[:, :, 2]
-    # polar decomposition of a (3, 2) gradient G: G (G^T G)^(-1/2), with the square root of a 2 x 2 matrix in closed form
+    # polar decomposition of a (3, 2) gradient G: G (G^T G)^(-1/2); the square root of a 2 x 2 matrix has a closed form
     a, b, d = (first * first).sum(-1), (first * second).sum(-1), (second * second).sum(-1)
     root = np.sqrt(np.maximum(a * d - b * b, 1e-12))
     trace = np.sqrt(a + d + 2 * root)

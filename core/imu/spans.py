@@ -1,7 +1,7 @@
-"""Where in a take the performer nods and shakes the head (the turn), and where the face was relaxed (the neutral).
+"""Search for the turn span (nod and shake of the head) and the neutral span (relaxed face) in a take.
 
-Neither needs headings: how fast a sensor turns about the vertical, and how fast about any horizontal axis, are the same
-in every world whose up axis is right. While the face is relaxed all sensors turn as one; that tells a nod from a song.
+Neither needs headings: rates about the vertical, and about any horizontal axis, are equal in every world with the same
+up axis. While the face is relaxed all sensors turn as one, which distinguishes a nod from a performance.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ Span = tuple[float, float]  # seconds from the take's first row
 
 
 class NoTurnError(InnerfaceError):
-    """There is no nod and shake in the take; in a stream, it may still come."""
+    """The take holds no nod and shake; in a stream one may still come."""
 
 
 _STEP_FRAMES = 3  # frames on either side of a rate
 _WINDOW_S = 4.5  # length of a nod and a shake
 _PAUSE_S, _MARGIN_S = 0.4, 1.0  # pauses within a turn, and how far it may reach beyond the window
-_MIN_TURN_DEG = 6.0  # swing of each that calibration needs
+_MIN_TURN_DEG = 6.0  # amplitude of nod and shake that calibration needs
 _RIGID_RATIO = 0.35  # rates of face sites may differ from the head's by this share while the face is relaxed
-_STILL_DPS = 12.0  # a relaxed performer's head and face move more slowly than this, degrees per second
+_STILL_DPS = 12.0  # a relaxed performer's head and face turn more slowly than this, degrees per second
 _NEUTRAL_S = (0.5, 4.0)  # shortest and longest neutral span
 _SEARCH_S = 8.0  # the neutral lies within this of the turn
 
@@ -54,7 +54,7 @@ def _window_means(values: np.ndarray, width: int) -> np.ndarray:
 
 
 def find_turn(rotation: np.ndarray) -> Span:
-    """The nod and shake (start, end) in a take's rotations (T, S, 4), y up. Raises InnerfaceError where there is none."""
+    """Find the nod and shake in rotations (T, S, 4) with y up. Raises NoTurnError where there is none."""
     omega = angular_rates(rotation)
     vertical, horizontal = omega[..., 1], np.linalg.norm(omega[..., [0, 2]], axis=-1)
     head_v, head_h = _nanmedian(vertical, 1), _nanmedian(horizontal, 1)  # the head is what most sites agree on
@@ -70,12 +70,11 @@ def find_turn(rotation: np.ndarray) -> Span:
             "no nod and shake of the head with a relaxed face was found in the take; give --turn START:END, "
             "or record again: relax, nod, shake the head, then perform"
         )
-    start = int(
-        np.argmax(score >= max(0.6 * score.max(), needed))
-    )  # calibration comes first: the earliest good window,
+    # calibration comes first in a take: the earliest good window, moved to the best one near it
+    start = int(np.argmax(score >= max(0.6 * score.max(), needed)))
     upcoming = score[start : start + width]
-    start += int(upcoming.argmax())  # moved to where it is best
-    # the span is what turns fast and as one around there, pauses of a moment allowed
+    start += int(upcoming.argmax())
+    # the span holds the fast and rigid frames around there; short pauses are allowed
     speed, smooth_disagreement = (
         np.nan_to_num(np.hypot(head_v, head_h)),
         uniform_filter1d(np.nan_to_num(disagreement), 15),
@@ -95,14 +94,13 @@ def find_turn(rotation: np.ndarray) -> Span:
 
 
 def find_neutral(rotation: np.ndarray, turn: Span) -> Span:
-    """The still span next to the turn, before it if there is one. Any held expression is still too, so none farther away will do.
+    """Find the still span next to the turn, preferably before it, in rotations (T, S, 4).
 
-    Raises InnerfaceError where the performer never kept still near the turn.
+    A held expression is still, too, so spans further away are not accepted. Raises InnerfaceError where the performer
+    did not keep still near the turn.
     """
     speed = np.degrees(np.linalg.norm(angular_rates(rotation), axis=-1))
-    fastest = np.percentile(
-        np.nan_to_num(speed), 80, axis=1
-    )  # one restless sensor does not end the rest, a missing one is no witness
+    fastest = np.percentile(np.nan_to_num(speed), 80, axis=1)  # a single restless or missing sensor does not matter
     still = (fastest < _STILL_DPS) & ~np.isnan(speed).all(axis=1)
     edges = np.flatnonzero(np.diff(np.concatenate([[False], still, [False]]).astype(np.int8)))
     begin, end = turn[0] * FRAME_RATE, turn[1] * FRAME_RATE

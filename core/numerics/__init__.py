@@ -1,1 +1,1 @@
-"""Mathematics that several rooms share."""
+"""Numerical methods shared by several packages, and the files that trained models are stored in."""

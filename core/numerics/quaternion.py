@@ -1,16 +1,18 @@
 """Unit quaternions (..., 4), scalar first, as whole arrays; NaN in, NaN out.
 
-SciPy's Rotation refuses missing samples and makes an object of every array; bulk paths here need neither.
+SciPy's Rotation neither takes missing samples nor works on plain arrays.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
+from ..arrays import Array
+
 _TINY = 1e-12
 
 
-def multiply(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+def multiply(a: Array, b: Array) -> Array:
     """The rotation b, then a: (..., 4) by broadcasting."""
     aw, ax, ay, az = a[..., 0], a[..., 1], a[..., 2], a[..., 3]
     bw, bx, by, bz = b[..., 0], b[..., 1], b[..., 2], b[..., 3]
@@ -22,13 +24,13 @@ def multiply(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return out
 
 
-def conjugate(q: np.ndarray) -> np.ndarray:
+def conjugate(q: Array) -> Array:
     """The inverse rotation (..., 4)."""
     return q * np.array([1.0, -1.0, -1.0, -1.0])
 
 
-def rotate(q: np.ndarray, v: np.ndarray) -> np.ndarray:
-    """Vectors (..., 3) turned by q."""
+def rotate(q: Array, v: Array) -> Array:
+    """Rotate vectors (..., 3) by q."""
     w, x, y, z = q[..., 0], q[..., 1], q[..., 2], q[..., 3]
     vx, vy, vz = v[..., 0], v[..., 1], v[..., 2]
     tx, ty, tz = 2 * (y * vz - z * vy), 2 * (z * vx - x * vz), 2 * (x * vy - y * vx)
@@ -39,14 +41,14 @@ def rotate(q: np.ndarray, v: np.ndarray) -> np.ndarray:
     return out
 
 
-def from_rotvec(v: np.ndarray) -> np.ndarray:
-    """Rotation vectors (..., 3) in rad to quaternions (..., 4)."""
+def from_rotvec(v: Array) -> Array:
+    """Convert rotation vectors (..., 3) rad to quaternions (..., 4)."""
     half = np.linalg.norm(v, axis=-1, keepdims=True) / 2
     return np.concatenate([np.cos(half), v * (np.sinc(half / np.pi) / 2)], axis=-1)
 
 
-def to_rotvec(q: np.ndarray) -> np.ndarray:
-    """Quaternions (..., 4) to the shortest rotation vectors (..., 3) in rad."""
+def to_rotvec(q: Array) -> Array:
+    """Convert quaternions (..., 4) to the shortest rotation vectors (..., 3) rad."""
     w, v = q[..., :1], q[..., 1:]
     sine = np.linalg.norm(v, axis=-1, keepdims=True)
     angle = 2 * np.arctan2(sine, np.abs(w))
@@ -55,28 +57,28 @@ def to_rotvec(q: np.ndarray) -> np.ndarray:
     return v * scale * np.where(w < 0, -1.0, 1.0)
 
 
-def about_axis(axis: int, angle: np.ndarray | float) -> np.ndarray:
-    """Turns by `angle` (...) rad about the x (0), y (1) or z (2) axis: (..., 4)."""
+def about_axis(axis: int, angle: Array | float) -> Array:
+    """Rotations (..., 4) by `angle` (...) rad about the x (0), y (1) or z (2) axis."""
     half = np.asarray(angle, dtype=np.float64) / 2
     out = np.zeros((*half.shape, 4))
     out[..., 0], out[..., 1 + axis] = np.cos(half), np.sin(half)
     return out
 
 
-def from_euler_yxz(yaw: np.ndarray, pitch: np.ndarray, roll: np.ndarray) -> np.ndarray:
-    """Ry(yaw) Rx(pitch) Rz(roll): the head's angles (docs/design.md)."""
+def from_euler_yxz(yaw: Array, pitch: Array, roll: Array) -> Array:
+    """The rotation Ry(yaw) Rx(pitch) Rz(roll), the convention of head angles (docs/design.md)."""
     return multiply(multiply(about_axis(1, yaw), about_axis(0, pitch)), about_axis(2, roll))
 
 
-def to_euler_yxz(q: np.ndarray) -> np.ndarray:
-    """Yaw, pitch, roll (..., 3) in rad of Ry(yaw) Rx(pitch) Rz(roll)."""
+def to_euler_yxz(q: Array) -> Array:
+    """Yaw, pitch and roll (..., 3) rad of Ry(yaw) Rx(pitch) Rz(roll)."""
     m = to_matrix(q)
     pitch = np.arcsin(np.clip(-m[..., 1, 2], -1.0, 1.0))
     return np.stack([np.arctan2(m[..., 0, 2], m[..., 2, 2]), pitch, np.arctan2(m[..., 1, 0], m[..., 1, 1])], axis=-1)
 
 
-def to_matrix(q: np.ndarray) -> np.ndarray:
-    """Rotation matrices (..., 3, 3)."""
+def to_matrix(q: Array) -> Array:
+    """Convert quaternions (..., 4) to rotation matrices (..., 3, 3)."""
     w, x, y, z = q[..., 0], q[..., 1], q[..., 2], q[..., 3]
     rows = [
         [1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)],
@@ -86,10 +88,11 @@ def to_matrix(q: np.ndarray) -> np.ndarray:
     return np.stack([np.stack(row, axis=-1) for row in rows], axis=-2)
 
 
-def from_matrix(m: np.ndarray) -> np.ndarray:
-    """Quaternions (..., 4), w >= 0, of right-handed rotation matrices (..., 3, 3): IMUSIC's eq 7 with its signs and square roots mended.
+def from_matrix(m: Array) -> Array:
+    """Convert right-handed rotation matrices (..., 3, 3) to quaternions (..., 4) with w >= 0.
 
-    The largest of the four components is taken from the diagonal and the others from differences, so no sign is ever guessed.
+    IMUSIC's eq 7 with its signs and square roots corrected. The largest component comes from the diagonal and the
+    others from sums and differences, so no sign is ambiguous.
     """
     d = np.stack([m[..., 0, 0], m[..., 1, 1], m[..., 2, 2]], axis=-1)
     trace = d.sum(-1, keepdims=True)
@@ -111,10 +114,10 @@ def from_matrix(m: np.ndarray) -> np.ndarray:
     return q * np.where(q[..., :1] < 0, -1.0, 1.0)
 
 
-def mean(q: np.ndarray, weights: np.ndarray | None = None, axis: int = 0) -> np.ndarray:
-    """The mean rotation along `axis` (largest eigenvector of the summed outer products), missing samples left out.
+def mean(q: Array, weights: Array | None = None, axis: int = 0) -> Array:
+    """Mean rotation along `axis`: the largest eigenvector of the sum of outer products (Markley 2007).
 
-    NaN where no sample is left. `weights`: as q without its last axis.
+    Samples with NaN are left out; the mean is NaN where none is left. `weights`: shape of q without its last axis.
     """
     q = np.moveaxis(q, axis, 0)
     known = ~np.isnan(q).any(-1)

@@ -15,6 +15,7 @@ from scipy.signal import fftconvolve, find_peaks
 
 from ..arrays import Array
 from ..errors import InnerfaceError
+from ..numerics import ridge
 from ..rates import FRAME_RATE
 from .track import Take
 
@@ -209,9 +210,7 @@ def _refine(
         fraction = (position[inside] - lower)[:, None]
         observed = a[lower] * (1 - fraction) + a[lower + 1] * fraction
         predictors = b[inside]
-        coefficients = np.linalg.solve(
-            predictors.T @ predictors + _RIDGE * len(predictors) * np.eye(predictors.shape[1]), predictors.T @ observed
-        )
+        coefficients = ridge.solve(predictors.T @ predictors, predictors.T @ observed, _RIDGE * len(predictors))
         residual, slope = predictors @ coefficients - observed, speed[inside] @ coefficients
         spread = np.sqrt((residual**2).mean(0)) + 1e-9
         weight = (

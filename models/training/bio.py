@@ -31,7 +31,7 @@ from ...core.face.channels import ARKIT
 from ...core.files import atomic_write
 from ...core.landmarks.channel_solver import find_neutral_face
 from ...core.landmarks.points import LEFT_PUPIL, POINT_COUNT, POINT_GROUPS, interocular_mm
-from ...core.numerics import point_kalman
+from ...core.numerics import kalman, ridge
 from ...core.take import Track
 
 _VALIDATION_SHARE, _MIN_VALIDATION_S, _VALIDATION_GAP_S = 0.15, 8.0, 1.0
@@ -55,12 +55,13 @@ _EMG_GAIN_SD, _EOG_GAIN_SD, _EOG_OFFSET_SD, _REST_POWER_RANGE, _REST_CHANGED_SHA
     0.5,
     1,
 )
-_LINEAR_RIDGE = 30.0
+_LINEAR_PENALTY, _LINEAR_SPREAD_FLOOR = 30.0, 1e-6  # on sums of squares
 _GROUP_WEIGHTS = {
     "lids": 2.0,
     "pupils": 5.0,
 }  # points that are few and move little count for more, else blinks and glances are never learned
-_PUPIL_POOLING, _PUPIL_RIDGE, _CHANNEL_RIDGE = 4, 1e-2, 0.1
+_PUPIL_POOLING, _PUPIL_PENALTY = 4, 1e-2
+_CHANNEL_PENALTY = 0.1  # on sums of squares
 _MIN_VARIANCE = 1e-4  # variance of a channel
 _PUPIL_COLUMNS = list(range(2 * LEFT_PUPIL, 2 * POINT_COUNT))  # columns
 _TIME_CONSTANTS_S = (0.06, 0.1, 0.15, 0.22, 0.33, 0.5)  # time constants that the Kalman filter is tried with
@@ -143,11 +144,8 @@ class BioNet(nn.Module):
 
     def fit_pupil_regression(self, eog: Tensor, points: Tensor) -> None:
         """Ridge regression from slow EOG of segments (N, O, LENGTH) to the pupils of `points` (N, 106)."""
-        x, y = self._pooled_eog(eog).double(), points[:, _PUPIL_COLUMNS].double()
-        centre, offset = x.mean(dim=0), y.mean(dim=0)
-        x = x - centre
-        coefficients = torch.linalg.solve(x.T @ x + _PUPIL_RIDGE * len(x) * torch.eye(x.shape[1]), x.T @ (y - offset))
-        self.straight.copy_(torch.cat([coefficients, (offset - centre @ coefficients)[None]]))
+        x, y = self._pooled_eog(eog).double().numpy(), points[:, _PUPIL_COLUMNS].double().numpy()
+        self.straight.copy_(_tensor(ridge.fit(x, y, _PUPIL_PENALTY)))
 
     def _pooled_eog(self, eog: Tensor) -> Tensor:
         return functional.avg_pool1d(self.eog.normalised(eog), _PUPIL_POOLING).flatten(1)
@@ -242,19 +240,14 @@ def pair_features(signal: BioSignal, landmarks: Track, weights: Track | None = N
 
 
 def pool_segments(segments: np.ndarray) -> np.ndarray:
-    """What a linear model sees of segments (N, F, LENGTH): their means at the frame, around it and over all, with a 1: (N, 3 F + 1)."""
+    """What a linear model sees of segments (N, F, LENGTH): their means at the frame, around it and over all: (N, 3 F)."""
     parts = [segments[:, :, -20:].mean(axis=2), segments[:, :, -45:-15].mean(axis=2), segments.mean(axis=2)]
-    return np.concatenate([*parts, np.ones((len(segments), 1))], axis=1)
+    return np.concatenate(parts, axis=1)
 
 
-def fit_linear_model(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Ridge regression: centre and spread of inputs (N, D), and coefficients (D, 106)."""
-    centre, spread = x.mean(axis=0), x.std(axis=0) + 1e-6
-    centre[-1], spread[-1] = 0.0, 1.0
-    z = (x - centre) / spread
-    penalty = _LINEAR_RIDGE * np.eye(z.shape[1])
-    penalty[-1, -1] = 1e-6
-    return centre, spread, np.linalg.solve(z.T @ z + penalty, z.T @ y)
+def fit_linear_model(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Ridge regression of points (N, 106) on pooled segments (N, D): coefficients (D + 1, 106)."""
+    return ridge.fit(x, y, _LINEAR_PENALTY / len(x), spread_floor=_LINEAR_SPREAD_FLOOR)
 
 
 def train(
@@ -357,16 +350,12 @@ def train(
 
     causal_tightness, smooth_tightness = (
         _tune_tightness(data.time[validation_rows], predicted, truth[validation_rows], how)
-        for how in (point_kalman.filter_causal, point_kalman.smooth)
+        for how in (kalman.filter_points, kalman.smooth_points)
     )
-    linear_fit = fit_linear_model(
+    linear_model = fit_linear_model(
         pool_segments(np.concatenate(segments_at(training_rows), axis=1)), truth[training_rows]
     )
-    linear_predicted = (
-        (pool_segments(np.concatenate(segments_at(validation_rows), axis=1)) - linear_fit[0])
-        / linear_fit[1]
-        @ linear_fit[2]
-    )
+    linear_predicted = ridge.predict(pool_segments(np.concatenate(segments_at(validation_rows), axis=1)), linear_model)
     calm_points = find_neutral_face(truth[training_rows].reshape(-1, POINT_COUNT, 2)).ravel()
     error_power = ((predicted - truth[validation_rows]).reshape(-1, POINT_COUNT, 2) ** 2).sum(axis=(0, 2))
     true_power = ((truth[validation_rows] - truth[validation_rows].mean(axis=0)).reshape(-1, POINT_COUNT, 2) ** 2).sum(
@@ -381,7 +370,7 @@ def train(
         "mains": f"{data.mains_hz:.0f} Hz taken out" if data.mains_hz else "none found",
         "training": f"{epoch} rounds, Wing loss, seed {seed}",
         "parameters": str(sum(p.numel() for p in net.parameters())),
-        "kept": f"the last {validation_s:.0f} s, on which: network {mean_error_mm(point_kalman.smooth(data.time[validation_rows], predicted, smooth_tightness)):.2f} mm, linear {mean_error_mm(linear_predicted):.2f}, "
+        "kept": f"the last {validation_s:.0f} s, on which: network {mean_error_mm(kalman.smooth_points(data.time[validation_rows], predicted, smooth_tightness)):.2f} mm, linear {mean_error_mm(linear_predicted):.2f}, "
         f"mean face {mean_error_mm(np.broadcast_to(truth[training_rows].mean(axis=0), linear_predicted.shape)):.2f}, calm face {mean_error_mm(np.broadcast_to(calm_points, linear_predicted.shape)):.2f}",
         "licence": "the performer's own",
     }
@@ -403,7 +392,7 @@ def train(
     if data.weights is not None:
         channel_map = _fit_channel_map(data.points[training_rows], data.weights[training_rows])
         channels_predicted = np.clip(
-            point_kalman.smooth(data.time[validation_rows], predicted, smooth_tightness) @ channel_map[:-1]
+            kalman.smooth_points(data.time[validation_rows], predicted, smooth_tightness) @ channel_map[:-1]
             + channel_map[-1],
             0,
             1,
@@ -425,10 +414,7 @@ def train(
 
 def _fit_channel_map(points: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Ridge regression (107, 52; the last row is the constant) from points (N, 106) to a camera's channels (N, 52) of the same frames."""
-    centre, offset = points.mean(axis=0), weights.mean(axis=0)
-    x = points - centre
-    coefficients = np.linalg.solve(x.T @ x + _CHANNEL_RIDGE * np.eye(x.shape[1]), x.T @ (weights - offset))
-    return np.concatenate([coefficients, (offset - centre @ coefficients)[None]])
+    return ridge.fit(points, weights, _CHANNEL_PENALTY / len(points))
 
 
 def _tune_tightness(
@@ -439,14 +425,14 @@ def _tune_tightness(
 ) -> np.ndarray:
     """Tightness (106,) of the Kalman filter, per group of points whichever comes nearest to the truth on the kept frames."""
     filtered = {
-        s: kalman_filter(time_s, predicted, np.full(predicted.shape[1], point_kalman.tightness_for(s)))
+        s: kalman_filter(time_s, predicted, np.full(predicted.shape[1], kalman.tightness_for(s)))
         for s in _TIME_CONSTANTS_S
     }
     out = np.empty(predicted.shape[1])
     for points in POINT_GROUPS.values():
         columns = [2 * p + a for p in points for a in (0, 1)]
         best = min(_TIME_CONSTANTS_S, key=lambda s: np.abs(filtered[s][:, columns] - truth[:, columns]).mean())
-        out[columns] = point_kalman.tightness_for(best)
+        out[columns] = kalman.tightness_for(best)
     return out
 
 

@@ -1,13 +1,13 @@
 import numpy as np
 import pytest
-from innerface.core.animation.smoothing import OneEuroFilter, channel_strengths, one_euro, zero_phase
+from innerface.core.animation.smoothing import channel_strengths, one_euro, one_euro_filter, zero_phase
 from innerface.core.errors import InnerfaceError
 from innerface.core.face.channels import ARKIT
 
 
 def test_stream_and_batch_of_the_one_euro_filter_are_equal():
     values = np.random.default_rng(0).uniform(size=(200, 5))
-    live = OneEuroFilter()
+    live = one_euro_filter()
     assert np.allclose(np.stack([live.push(row) for row in values]), one_euro(values))
 
 

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from innerface.core.numerics import point_kalman
+from innerface.core.numerics import kalman
 
 
 def textbook(time, z, q, r=1.0):
     """Constant velocity, one coordinate, as matrices."""
-    x, p = np.array([z[0], 0.0]), np.diag([r, point_kalman._INITIAL_SPEED_VARIANCE * r])
+    x, p = np.array([z[0], 0.0]), np.diag([r, kalman._UNKNOWN_RATE_VARIANCE * r])
     out, states = [x[0]], [(x, p, None, None, None)]
     for k in range(1, len(z)):
         dt = time[k] - time[k - 1]
@@ -37,7 +37,7 @@ def test_filter_and_smoother_are_the_textbooks(seed):
     time = np.cumsum(rng.uniform(0.01, 0.05, 40))
     z = np.cumsum(rng.normal(0, 0.1, (40, 3)), axis=0)
     q = 10.0 ** rng.uniform(1, 5, 3)
-    live, both = point_kalman.filter_causal(time, z, q), point_kalman.smooth(time, z, q)
+    live, both = kalman.filter_points(time, z, q), kalman.smooth_points(time, z, q)
     for k in range(3):
         one, other = textbook(time, z[:, k], q[k])
         np.testing.assert_allclose(live[:, k], one, atol=1e-6)
@@ -47,8 +47,8 @@ def test_filter_and_smoother_are_the_textbooks(seed):
 def test_the_last_moment_is_the_same_live_and_looking_both_ways():
     rng = np.random.default_rng(0)
     time, z = np.arange(50) / 30, rng.normal(size=(50, 4))
-    q = np.full(4, point_kalman.tightness_for(0.1))
-    np.testing.assert_allclose(point_kalman.filter_causal(time, z, q)[-1], point_kalman.smooth(time, z, q)[-1])
+    q = np.full(4, kalman.tightness_for(0.1))
+    np.testing.assert_allclose(kalman.filter_points(time, z, q)[-1], kalman.smooth_points(time, z, q)[-1])
 
 
 def test_smoothing_brings_noisy_points_nearer_to_the_truth_and_both_ways_nearer_still():
@@ -56,9 +56,9 @@ def test_smoothing_brings_noisy_points_nearer_to_the_truth_and_both_ways_nearer_
     time = np.arange(600) / 60
     truth = np.sin(2 * np.pi * 0.7 * time)[:, None] * np.ones(6)
     z = truth + rng.normal(0, 0.1, truth.shape)
-    q = np.full(6, point_kalman.tightness_for(0.05))
+    q = np.full(6, kalman.tightness_for(0.05))
     raw, live, both = (
-        np.abs(a - truth).mean() for a in (z, point_kalman.filter_causal(time, z, q), point_kalman.smooth(time, z, q))
+        np.abs(a - truth).mean() for a in (z, kalman.filter_points(time, z, q), kalman.smooth_points(time, z, q))
     )
     assert both < live < raw
 
@@ -67,7 +67,7 @@ def test_missing_points_are_bridged_and_not_taken_for_zero():
     time = np.arange(100) / 30
     z = np.full((100, 2), 5.0)
     z[40:60] = np.nan
-    out = point_kalman.smooth(time, z, np.full(2, point_kalman.tightness_for(0.1)))
+    out = kalman.smooth_points(time, z, np.full(2, kalman.tightness_for(0.1)))
     np.testing.assert_allclose(out, 5.0, atol=1e-6)
 
 
@@ -75,6 +75,6 @@ def test_missing_points_are_bridged_and_not_taken_for_zero():
 def test_following_takes_as_long_as_it_says_at_any_rate(rate):
     time = np.arange(4 * rate) / rate
     step = (time >= 2)[:, None].astype(float)
-    out = point_kalman.filter_causal(time, step, np.array([point_kalman.tightness_for(0.2)]))[:, 0]
+    out = kalman.filter_points(time, step, np.array([kalman.tightness_for(0.2)]))[:, 0]
     reached = time[np.argmax(out > 0.63)] - 2
     assert 0.02 < reached < 0.4

@@ -1,0 +1,132 @@
+"""Files of trained models: networks (.onnx, run by ONNX Runtime) and arrays (.npz)."""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+import zipfile
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+
+from ..arrays import Array
+from ..errors import InnerfaceError
+from ..files import atomic_write, read_bytes
+
+_ID_LENGTH = 16  # hexadecimal digits
+_MAX_BYTES = 64 << 20
+# What NumPy and zipfile raise for damaged archives; RuntimeError where they seem encrypted or oddly compressed.
+_DAMAGED = (KeyError, ValueError, OSError, EOFError, RuntimeError, struct.error, zipfile.BadZipFile, zlib.error)
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True)
+class OnnxModel:
+    """A network that can be run.
+
+    Attributes
+    ----------
+    session : onnxruntime.InferenceSession
+    metadata : what the file says of itself
+    id : start of the file's SHA-256
+    """
+
+    session: Any
+    metadata: dict[str, str]
+    id: str
+
+
+def load_onnx(path: str | Path, *, threads: int, without_runtime: str, unreadable: str) -> OnnxModel:
+    """Open a network on the CPU.
+
+    `without_runtime` and `unreadable` end the messages: what to do where ONNX Runtime does not load, and where it
+    cannot read the file. Raises InnerfaceError for these, and for a missing or empty file.
+    """
+    content = read_bytes(path, limit=_MAX_BYTES)
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise InnerfaceError(f"{path}: ONNX Runtime does not load ({error}); {without_runtime}") from None
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads, options.inter_op_num_threads, options.log_severity_level = threads, 1, 4
+    try:
+        session: Any = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+        metadata: dict[str, str] = dict(session.get_modelmeta().custom_metadata_map)
+    except Exception as error:  # ONNX Runtime's errors share no base class
+        lines = str(error).strip().splitlines() or [type(error).__name__]
+        raise InnerfaceError(f"{path}: ONNX Runtime cannot open it ({lines[-1][:160]}); {unreadable}") from None
+    return OnnxModel(session, metadata, _content_id(content))
+
+
+@dataclass(frozen=True)
+class NpzModel:
+    """Arrays of a model by name, all loaded, and the start of the file's SHA-256.
+
+    Reading an array that is missing or of another type raises InnerfaceError, which ends in `remedy`.
+    """
+
+    path: str | Path
+    arrays: dict[str, Array]
+    id: str
+    remedy: str
+
+    def floats(self, name: str) -> Array:
+        """An array in double precision."""
+        return self._convert(name, lambda array: array.astype(np.float64))
+
+    def number(self, name: str) -> float:
+        """A single number."""
+        return self._convert(name, float)
+
+    def strings(self, name: str) -> tuple[str, ...]:
+        """An array (N,) of strings."""
+        return self._convert(name, lambda array: tuple(str(s) for s in array))
+
+    def integers(self, name: str) -> tuple[int, ...]:
+        """An array (N,) of integers."""
+        return self._convert(name, lambda array: tuple(int(i) for i in array))
+
+    def card(self) -> dict[str, str]:
+        """What the model was trained on, as `save_npz` wrote it."""
+        return dict(zip(self.strings("card_keys"), self.strings("card_values")))
+
+    def _convert(self, name: str, convert: Callable[[Array], _T]) -> _T:
+        try:
+            return convert(self.arrays[name])
+        except (KeyError, ValueError, TypeError) as error:
+            raise InnerfaceError(
+                f"{self.path}: lacks a valid '{name}' ({type(error).__name__}); {self.remedy}"
+            ) from None
+
+
+def load_npz(path: str | Path, *, kind: str, remedy: str) -> NpzModel:
+    """Read a model that `save_npz` wrote.
+
+    `kind`: what its field `kind` must be; `remedy` ends the messages. Raises InnerfaceError for a file that is
+    missing, damaged or of another kind.
+    """
+    content = read_bytes(path, limit=_MAX_BYTES)
+    try:
+        with np.load(path, allow_pickle=False) as data:
+            arrays = {name: np.asarray(data[name]) for name in data.files}
+    except _DAMAGED as error:
+        raise InnerfaceError(f"{path}: not a model, or truncated ({type(error).__name__}); {remedy}") from None
+    if "kind" not in arrays or str(arrays["kind"]) != kind:
+        raise InnerfaceError(f"{path}: a model of another kind or version, not {kind}; {remedy}")
+    return NpzModel(path, arrays, _content_id(content), remedy)
+
+
+def save_npz(path: str | Path, *, kind: str, card: dict[str, str] | None = None, **arrays: Array | float) -> None:
+    """Write a model atomically, with its card if it has one. Raises InnerfaceError where it cannot be written."""
+    if card is not None:
+        arrays |= {"card_keys": np.array(list(card)), "card_values": np.array(list(card.values()))}
+    with atomic_write(path) as temporary, open(temporary, "wb") as out:
+        np.savez_compressed(out, kind=np.array(kind), **{k: np.asarray(v) for k, v in arrays.items()})
+
+
+def _content_id(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:_ID_LENGTH]
