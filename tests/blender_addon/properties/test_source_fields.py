@@ -1,8 +1,6 @@
 """Menus and fields of sources, which come from what the sources say of themselves."""
 
 import asyncio
-import runpy
-from pathlib import Path
 
 import innerface.blender_addon
 import innerface.blender_addon.live.connection
@@ -13,7 +11,6 @@ import innerface.server.registry
 import innerface.server.specs
 import pytest
 
-DEMO_SINE = Path(__file__).resolve().parents[2] / "server" / "sources" / "demo_sine.py"
 SAVED = {  # identifiers and numbers as they are in users' preferences: they never change
     "sensors": {"NONE": 0, "VIRTUAL": 1, "DEVICE": 2, "SERIAL": 3, "SLIMEVR": 4, "TAKE": 5},
     "camera": {"NONE": 0, "LIVELINKFACE": 1, "IFACIALMOCAP": 2, "VMC": 3, "BRIDGE": 4},
@@ -87,28 +84,3 @@ def test_every_choice_becomes_its_source(settings, tmp_path):
 
 async def _make(factory):
     return factory()
-
-
-@pytest.fixture
-def demo_sine(addon):
-    """The source of the tests, registered before the add-on."""
-    registry, package = innerface.server.registry, innerface.blender_addon
-    spec = runpy.run_path(str(DEMO_SINE))["SPEC"]
-    package.unregister()
-    registry.register_source(spec)
-    package.register()
-    yield spec
-    package.unregister()
-    registry.unregister_source(spec.kind)
-    package.register()
-
-
-def test_a_source_that_is_one_file_is_offered_with_its_fields(demo_sine):
-    connection, fields = innerface.blender_addon.live.connection, innerface.blender_addon.properties.source_fields
-    settings = innerface.blender_addon.properties.preferences.preferences()
-    assert "DEMO_SINE" in saved_numbers(settings, "camera")
-    settings.sensors, settings.camera, settings.demo_sine_rate = "NONE", "DEMO_SINE", 25.0
-    (spec,) = fields.selected_sources(settings)
-    assert spec is demo_sine and fields.field_names(spec) == ["demo_sine_rate"] and not connection.needs_lan(settings)
-    (source,) = connection.source_factory(settings)()
-    assert source.rate == 25.0 and source.describe() == "a jaw that opens and closes, 25 Hz"
