@@ -243,12 +243,12 @@ def key_takes(
 
 def _undriven_keys(target: Any, mesh: Any) -> list[str]:
     """Shape keys that no channel drives."""
-    driven = {name for _, name in target.keys(mesh)}
+    driven = {name for _, name in target.mapped_keys(mesh)}
     return [k.name for k in mesh.key.key_blocks[1:] if k.name not in driven]
 
 
 def _print_report(result: dict[str, Any], target: Any) -> None:
-    meshes = ", ".join(f"{m.object.name} ({len(target.keys(m))} keys)" for m in target.meshes)
+    meshes = ", ".join(f"{m.object.name} ({len(target.mapped_keys(m))} keys)" for m in target.meshes)
     print(f"face: {meshes}; names: {result['scheme']}")
     if result["unmatched_channels"]:
         print(f"channels without a key: {', '.join(result['unmatched_channels'])}")
