@@ -1,1 +1,1 @@
-"""The science: no bpy, no sockets, no torch."""
+"""Signal processing, faces and takes: no bpy, no sockets, no torch."""

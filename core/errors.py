@@ -1,7 +1,7 @@
-"""The one exception for what a user can mend."""
+"""The exception for errors that users can fix."""
 
 from __future__ import annotations
 
 
 class InnerfaceError(Exception):
-    """One line that says what is wrong, where, and how to mend it. Every front end prints it as it is."""
+    """One sentence that says what is wrong, where, and how to fix it. Every front end prints it as it is."""

@@ -1,11 +1,11 @@
-"""Writing files so that nothing half-written is ever left."""
+"""Writing files whole or not at all, and reading them with clear errors."""
 
 from __future__ import annotations
 
 import os
 import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -13,10 +13,11 @@ from .errors import InnerfaceError
 
 
 @contextmanager
-def atomic_write(path: str | Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path`; on success it takes the place of `path`, on any error it is removed.
+def atomic_write(path: str | Path) -> Generator[Path]:
+    """Yield a temporary path beside `path` that replaces `path` on success and is removed on any error.
 
-    The temporary keeps the suffix, because exporters look at it. Raises InnerfaceError where the folder cannot be written.
+    The temporary keeps the suffix, because exporters depend on it. Raises InnerfaceError for a folder that cannot be
+    written.
     """
     target = Path(path)
     if target.is_dir():
@@ -41,7 +42,7 @@ def atomic_write(path: str | Path) -> Iterator[Path]:
         ) from None
     finally:
         temporary.unlink(missing_ok=True)
-        if not target.exists():  # folders made for nothing go again
+        if not target.exists():  # remove folders that were created in vain
             for folder in new_folders:
                 if any(folder.iterdir()):
                     break
@@ -55,24 +56,22 @@ def _umask() -> int:
 
 
 def safe_file_name(text: str, allowed: str = "") -> str:
-    """A text as a part of a file's name: letters, digits, `_`, `-`, spaces and what is in `also`; all else becomes `_`."""
+    """Text for use in a file's name: everything but letters, digits, `_`, `-`, spaces and `allowed` becomes `_`."""
     return re.sub(rf"[^\w\- {re.escape(allowed)}]", "_", text).strip()
 
 
 def read_bytes(path: str | Path, limit: int = 2 << 30) -> bytes:
-    """The whole file; a missing, empty, unreadable or oversized one, or a folder, becomes one clear line."""
+    """Read a whole file of at most `limit` bytes. Raises InnerfaceError if it is missing, empty, unreadable or a folder."""
     source = Path(path)
     try:
         if source.is_dir():
-            raise InnerfaceError(f"{source}: is a folder; name a take inside it")
+            raise InnerfaceError(f"{source}: is a folder; choose a take inside it")
         size = source.stat().st_size
         if size > limit:
-            raise InnerfaceError(
-                f"{source}: {size >> 20} MiB is more than the {limit >> 20} MiB that are read; cut the take"
-            )
+            raise InnerfaceError(f"{source}: {size >> 20} MiB exceeds the limit of {limit >> 20} MiB; shorten the take")
         data = source.read_bytes()
     except FileNotFoundError:
-        raise InnerfaceError(f"{source}: there is no such file; check the path") from None
+        raise InnerfaceError(f"{source}: no such file; check the path") from None
     except OSError as error:
         raise InnerfaceError(f"{source}: cannot be read ({error.strerror}); check its permissions") from None
     if not data:

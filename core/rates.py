@@ -1,4 +1,4 @@
-"""Frame rates: the one that everything runs at inside, and those of scenes as people write them."""
+"""Frame rates: of all processing, and of scenes as people write them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 
 from .errors import InnerfaceError
 
-FRAME_RATE = 60.0  # Hz: of everything after resampling
+FRAME_RATE = 60.0  # Hz, of everything after resampling
 
 
 def parse_frame_rate(text: str) -> tuple[int, float]:

@@ -8,7 +8,7 @@ import numpy as np
 
 from ...core.animation.frames import resample_keeping_peaks
 from ...core.errors import InnerfaceError
-from ...core.face.channels import ARKIT, GROUPS, HEAD_ANGLES
+from ...core.face.channels import ARKIT, GROUPS, HEAD_ANGLES, ChannelGroup
 from ...core.flame import flame_track
 from ...core.flame.channel_map import expression_key
 from ...core.flame.skinning import rotations
@@ -22,9 +22,9 @@ from ..character.turns import continuous_quaternions
 # What of a take's parts a bone is of; expressions are of all of them.
 _BONE_CHANNELS = {
     "neck": frozenset(HEAD_ANGLES),
-    "jaw": frozenset(GROUPS["mouth"]),
-    "eye.L": frozenset(GROUPS["eye_left"]),
-    "eye.R": frozenset(GROUPS["eye_right"]),
+    "jaw": frozenset(GROUPS[ChannelGroup.MOUTH]),
+    "eye.L": frozenset(GROUPS[ChannelGroup.EYE_LEFT]),
+    "eye.R": frozenset(GROUPS[ChannelGroup.EYE_RIGHT]),
 }
 _MIN_MOVE_M = 1e-5  # that a joint's place must move by to be keyed
 _FULL_MOVE_M, _FULL_TURN_RAD = (

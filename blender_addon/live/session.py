@@ -16,7 +16,7 @@ import bpy
 import numpy as np
 
 from ...core.errors import InnerfaceError
-from ...core.face.channels import ARKIT, GROUPS
+from ...core.face.channels import ARKIT, GROUPS, ChannelGroup
 from ..character.face import active_face
 from ..paths import user_folder
 from ..properties.preferences import electrode_network_file, preferences
@@ -29,7 +29,13 @@ _TICK_S = 1 / 120
 _REDRAW_S, _BUSY_REDRAW_S = 0.25, 0.1
 _LEVEL_DECAY, _LEVEL_GAIN = 0.9, 12.0
 _STOP_TIMEOUT_S, _SAVE_WAIT_S = 8.0, 1.5
-LEVEL_GROUPS = ("mouth", "cheek", "brow", "eye_left", "eye_right")
+LEVEL_GROUPS = (
+    ChannelGroup.MOUTH,
+    ChannelGroup.CHEEK,
+    ChannelGroup.BROW,
+    ChannelGroup.EYE_LEFT,
+    ChannelGroup.EYE_RIGHT,
+)
 
 
 class LiveSession:

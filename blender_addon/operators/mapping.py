@@ -237,7 +237,11 @@ def scheme_mapping(name: str, root_object: Any) -> Mapping:
     targets = tuple(Target(channel, "key", key, gain=weight) for channel, key, weight in matching.schemes()[name])
     if name.startswith("Reallusion C"):
         rig = root_object if root_object.type == "ARMATURE" else rig_of(root_object)
-        default_bones = {"jaw": "CC_Base_JawRoot", "eye_left": "CC_Base_L_Eye", "eye_right": "CC_Base_R_Eye"}
+        default_bones = {
+            bones.BoneRole.JAW: "CC_Base_JawRoot",
+            bones.BoneRole.EYE_LEFT: "CC_Base_L_Eye",
+            bones.BoneRole.EYE_RIGHT: "CC_Base_R_Eye",
+        }
         bones_by_role = bones.find_roles(b.name for b in rig.data.bones) if rig is not None else {}
         for role, bone in default_bones.items():
             targets += bones.targets(role, bones_by_role.get(role, bone))

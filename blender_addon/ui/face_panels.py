@@ -10,6 +10,7 @@ import bpy
 from bpy.app.translations import pgettext_iface as iface_
 
 from ...core.errors import InnerfaceError
+from ...core.face.channels import ChannelGroup
 from ..animation import bake
 from ..character.face import Face, active_face, face_or_none, root_object_of
 from ..compat import all_fcurves
@@ -205,7 +206,13 @@ def draw_smoothing(layout: Any, options: Any) -> None:
     layout.prop(options, "before", toggle=True, text="Before (No Smoothing)" if not options.before else "Shows Before")
     column = layout.column(align=True)
     column.active = not options.before
-    for part in ("mouth", "cheek", "brow", "eye_left", "eye_right"):
+    for part in (
+        ChannelGroup.MOUTH,
+        ChannelGroup.CHEEK,
+        ChannelGroup.BROW,
+        ChannelGroup.EYE_LEFT,
+        ChannelGroup.EYE_RIGHT,
+    ):
         column.prop(options, f"smooth_{part}", slider=True)
     column.prop(options, "smooth_camera")
 

@@ -6,6 +6,7 @@ from typing import Any
 import bpy
 from bpy.app.translations import pgettext_iface as iface_
 
+from ...core.face.channels import ChannelGroup
 from ..animation import bake, hybrid_take
 from ..character.face import face_or_none
 from ..operators.base import jobs
@@ -15,11 +16,11 @@ from .drawing import SidebarPanel, draw_text
 
 _STATE_ICONS = {name: icon for name, _, _, icon, _ in RANGE_STATES}
 _GROUP_ICONS = {
-    "mouth": "STRIP_COLOR_01",
-    "brow": "STRIP_COLOR_03",
-    "cheek": "STRIP_COLOR_04",
-    "eye_left": "STRIP_COLOR_05",
-    "eye_right": "STRIP_COLOR_06",
+    ChannelGroup.MOUTH: "STRIP_COLOR_01",
+    ChannelGroup.BROW: "STRIP_COLOR_03",
+    ChannelGroup.CHEEK: "STRIP_COLOR_04",
+    ChannelGroup.EYE_LEFT: "STRIP_COLOR_05",
+    ChannelGroup.EYE_RIGHT: "STRIP_COLOR_06",
 }
 
 

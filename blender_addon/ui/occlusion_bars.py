@@ -12,7 +12,7 @@ from typing import Any
 import bpy
 from bpy.props import EnumProperty
 
-from ...core.face.channels import GROUPS
+from ...core.face.channels import GROUPS, ChannelGroup
 from ..animation import hybrid_take
 from ..character.face import face_or_none
 from ..live.session import session
@@ -20,11 +20,11 @@ from ..properties.face_parts import PART_NAMES
 from ..redraw import redraw
 
 COLOURS = {
-    "mouth": (0.91, 0.36, 0.33),
-    "brow": (0.95, 0.70, 0.25),
-    "cheek": (0.55, 0.75, 0.35),
-    "eye_left": (0.30, 0.66, 0.88),
-    "eye_right": (0.62, 0.50, 0.90),
+    ChannelGroup.MOUTH: (0.91, 0.36, 0.33),
+    ChannelGroup.BROW: (0.95, 0.70, 0.25),
+    ChannelGroup.CHEEK: (0.55, 0.75, 0.35),
+    ChannelGroup.EYE_LEFT: (0.30, 0.66, 0.88),
+    ChannelGroup.EYE_RIGHT: (0.62, 0.50, 0.90),
 }
 _LANE_HEIGHT, _BOTTOM_MARGIN, _LANE_GAP, _GRIP_WIDTH = 15.0, 24.0, 2.0, 7.0  # pixels at the interface's usual size
 _RULER_HEIGHT, _AREA_EDGE, _MIN_LANE_HEIGHT, _LOW_REGION_HEIGHT = (

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..arrays import Array
-from ..face.channels import ARKIT, GROUPS
+from ..face.channels import ARKIT, GROUPS, ChannelGroup
 from ..take import Track
 from ..take.resample import fill_gaps, resample_linear
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _MIN_PROMINENCE = 0.05  # a turning point that stands out by so much is kept
 _CONTACT_PROMINENCE_M = 3e-5  # lips that come closer by so much may touch, on one face or another
-_MOUTH_INDICES = [ARKIT.index(c) for c in GROUPS["mouth"]]
+_MOUTH_INDICES = [ARKIT.index(c) for c in GROUPS[ChannelGroup.MOUTH]]
 
 
 def resample_to_frames(track: Track, at: Array) -> Array:

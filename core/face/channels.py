@@ -1,10 +1,12 @@
-"""The channel vocabulary: Apple's 52 shapes, head and eye angles, groups and mirror pairs.
+"""Names of channels: Apple's 52 shapes, head and eye angles, groups and mirror pairs.
 
-Inside Innerface every channel bears Apple's camelCase name; four other orders of the same names are in use outside, so
-arrays are never exchanged without names.
+Every channel has Apple's camelCase name. Other software uses four other orders of the same names, so arrays are never
+exchanged without names.
 """
 
 from __future__ import annotations
+
+from enum import StrEnum
 
 _EYE_STEMS = ("eyeBlink", "eyeLookDown", "eyeLookIn", "eyeLookOut", "eyeLookUp", "eyeSquint", "eyeWide")
 
@@ -13,7 +15,7 @@ def _left_right(*stems: str) -> tuple[str, ...]:
     return tuple(stem + side for stem in stems for side in ("Left", "Right"))
 
 
-# Apple's 52 in the order of the Live Link Face app's CSV (its UDP packets swap jawLeft/jawRight and mouthLeft/mouthRight).
+# In the order of the Live Link Face app's CSV (its UDP packets swap jawLeft/jawRight and mouthLeft/mouthRight).
 ARKIT: tuple[str, ...] = (
     *(stem + "Left" for stem in _EYE_STEMS),
     *(stem + "Right" for stem in _EYE_STEMS),
@@ -44,15 +46,26 @@ EYE_ANGLES: tuple[str, ...] = tuple(
     f"{side}Eye{axis}" for side in ("left", "right") for axis in ("Yaw", "Pitch", "Roll")
 )
 
-OUTPUT_CHANNELS: tuple[str, ...] = ARKIT + HEAD_ANGLES  # the 55 that inference yields
-LIVE_LINK_FACE: tuple[str, ...] = ARKIT + HEAD_ANGLES + EYE_ANGLES  # the 61 of Live Link Face's CSV
+OUTPUT_CHANNELS: tuple[str, ...] = ARKIT + HEAD_ANGLES  # of inference
+LIVE_LINK_FACE: tuple[str, ...] = ARKIT + HEAD_ANGLES + EYE_ANGLES  # columns of Live Link Face's CSV
+
+
+class ChannelGroup(StrEnum):
+    """Regions of the face whose channels are treated alike."""
+
+    MOUTH = "mouth"
+    BROW = "brow"
+    CHEEK = "cheek"
+    EYE_LEFT = "eye_left"
+    EYE_RIGHT = "eye_right"
+
 
 GROUPS: dict[str, tuple[str, ...]] = {
-    "mouth": tuple(c for c in ARKIT if c.startswith(("mouth", "jaw", "tongue"))),
-    "brow": tuple(c for c in ARKIT if c.startswith("brow")),
-    "cheek": tuple(c for c in ARKIT if c.startswith(("cheek", "nose"))),
-    "eye_left": tuple(c for c in ARKIT if c.startswith("eye") and c.endswith("Left")),
-    "eye_right": tuple(c for c in ARKIT if c.startswith("eye") and c.endswith("Right")),
+    ChannelGroup.MOUTH: tuple(c for c in ARKIT if c.startswith(("mouth", "jaw", "tongue"))),
+    ChannelGroup.BROW: tuple(c for c in ARKIT if c.startswith("brow")),
+    ChannelGroup.CHEEK: tuple(c for c in ARKIT if c.startswith(("cheek", "nose"))),
+    ChannelGroup.EYE_LEFT: tuple(c for c in ARKIT if c.startswith("eye") and c.endswith("Left")),
+    ChannelGroup.EYE_RIGHT: tuple(c for c in ARKIT if c.startswith("eye") and c.endswith("Right")),
 }
 
 
@@ -62,7 +75,7 @@ def pascal_case(name: str) -> str:
 
 
 def mirrored(name: str) -> str:
-    """The channel's other side: `jawLeft` -> `jawRight`; channels without a side come back unchanged."""
+    """Mirror image of a channel: `jawLeft` -> `jawRight`; channels without a side are their own."""
     for a, b in (("Left", "Right"), ("Right", "Left")):
         if name.endswith(a):
             return name[: -len(a)] + b

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..face.bones import targets
+from ..face.bones import BoneRole, targets
 from ..face.channels import ARKIT
 from ..face.face_model import load_bundled
 from ..face.mapping import ROTATION_AXES, Mapping, Target
@@ -62,7 +62,9 @@ def flame_mapping(model: FlameModel, embedding: Embedding, shape: np.ndarray | N
             for axis, g in zip(ROTATION_AXES, gain[E:])
             if abs(g) >= _MIN_GAIN_DEGREES
         ]
-    return Mapping(MAPPING_NAME, (*rows, *targets("eye_left", EYE_BONES[0]), *targets("eye_right", EYE_BONES[1])))
+    return Mapping(
+        MAPPING_NAME, (*rows, *targets(BoneRole.EYE_LEFT, EYE_BONES[0]), *targets(BoneRole.EYE_RIGHT, EYE_BONES[1]))
+    )
 
 
 def _training_poses() -> tuple[np.ndarray, np.ndarray]:

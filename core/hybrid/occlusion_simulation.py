@@ -13,14 +13,14 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
-from ..face.channels import ARKIT, GROUPS
+from ..face.channels import ARKIT, GROUPS, ChannelGroup
 from ..take import Track
 from .ranges import Occlusion, runs
 
 OCCLUSION_S = (0.6, 5.0)  # durations
 MIN_GAP_S = 1.0  # between two occlusions
 _RAMP_S = (0.0, 0.07)  # from visible to hidden
-_LEFT_GROUPS, _RIGHT_GROUPS = ("eye_left", "cheek"), ("eye_right", "cheek")
+_LEFT_GROUPS, _RIGHT_GROUPS = (ChannelGroup.EYE_LEFT, ChannelGroup.CHEEK), (ChannelGroup.EYE_RIGHT, ChannelGroup.CHEEK)
 
 Damage = Callable[[np.ndarray, np.ndarray, float, np.random.Generator], np.ndarray]
 
@@ -116,15 +116,28 @@ class Occluder:
 
 
 OCCLUDERS: dict[str, Occluder] = {
-    "microphone": Occluder((("mouth",),), simulate_hidden),
-    "hand": Occluder((("mouth", "cheek"),), lambda s, e, r, g: simulate_hidden(s, e, r, g, (0.02, 0.12))),
-    "hair": Occluder((("brow",), ("brow", "eye_left"), ("brow", "eye_right")), simulate_hidden),
+    "microphone": Occluder(((ChannelGroup.MOUTH,),), simulate_hidden),
+    "hand": Occluder(
+        ((ChannelGroup.MOUTH, ChannelGroup.CHEEK),), lambda s, e, r, g: simulate_hidden(s, e, r, g, (0.02, 0.12))
+    ),
+    "hair": Occluder(
+        ((ChannelGroup.BROW,), (ChannelGroup.BROW, ChannelGroup.EYE_LEFT), (ChannelGroup.BROW, ChannelGroup.EYE_RIGHT)),
+        simulate_hidden,
+    ),
     "profile turn": Occluder((_LEFT_GROUPS, _RIGHT_GROUPS), simulate_hidden),
     QUIET: Occluder(
-        (("mouth",), ("mouth", "cheek"), ("brow",), ("cheek",), ("eye_left",), ("eye_right",)), simulate_quiet
+        (
+            (ChannelGroup.MOUTH,),
+            (ChannelGroup.MOUTH, ChannelGroup.CHEEK),
+            (ChannelGroup.BROW,),
+            (ChannelGroup.CHEEK,),
+            (ChannelGroup.EYE_LEFT,),
+            (ChannelGroup.EYE_RIGHT,),
+        ),
+        simulate_quiet,
     ),
     "bad light": Occluder((tuple(GROUPS),), lambda s, e, r, g: _shake(s, r, g)),
-    "freeze": Occluder((("mouth",), tuple(GROUPS)), lambda s, e, r, g: _hold(s, g)),
+    "freeze": Occluder(((ChannelGroup.MOUTH,), tuple(GROUPS)), lambda s, e, r, g: _hold(s, g)),
     "drop-out": Occluder((tuple(GROUPS),), lambda s, e, r, g: np.full_like(s, np.nan)),
 }
 

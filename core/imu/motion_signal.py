@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.ndimage import uniform_filter1d
 
-from ..face.channels import ARKIT, GROUPS
+from ..face.channels import ARKIT, GROUPS, ChannelGroup
 from ..rates import FRAME_RATE
 from ..take import Take, TrackKind
 from ..take.alignment import MotionSignal, find_triple_tap
@@ -15,7 +15,10 @@ from .layout import Layout
 from .linear_model import LinearModel
 from .signal import from_track
 
-_OBSERVED_CHANNELS = frozenset(GROUPS["mouth"] + GROUPS["brow"] + GROUPS["cheek"]) - {"tongueOut", "mouthShrugUpper"}
+_OBSERVED_CHANNELS = frozenset(GROUPS[ChannelGroup.MOUTH] + GROUPS[ChannelGroup.BROW] + GROUPS[ChannelGroup.CHEEK]) - {
+    "tongueOut",
+    "mouthShrugUpper",
+}
 
 
 def motion_signal(take: Take, layout: Layout, model: LinearModel) -> MotionSignal:

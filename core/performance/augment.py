@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..arrays import Array
-from ..face.channels import ARKIT, GROUPS, HEAD_ANGLES, OUTPUT_CHANNELS, mirrored
+from ..face.channels import ARKIT, GROUPS, HEAD_ANGLES, OUTPUT_CHANNELS, ChannelGroup, mirrored
 from ..take import Track, TrackKind
 from ..take.resample import resample_linear
 from .actions import single_channels
@@ -20,10 +20,21 @@ _MIRROR_INDEX = [OUTPUT_CHANNELS.index(mirrored(c)) for c in OUTPUT_CHANNELS]
 _MIRROR_SIGN = np.array([-1.0 if c in ("headYaw", "headRoll") else 1.0 for c in OUTPUT_CHANNELS])
 _COUPLED_CHANNELS = [
     [CHANNEL_INDEX[c] for g in groups for c in GROUPS[g]]
-    for groups in (("mouth",), ("brow",), ("cheek",), ("mouth", "cheek"))
+    for groups in (
+        (ChannelGroup.MOUTH,),
+        (ChannelGroup.BROW,),
+        (ChannelGroup.CHEEK,),
+        (ChannelGroup.MOUTH, ChannelGroup.CHEEK),
+    )
 ]
 _FADE_FRAMES = 40  # frames of a cross-fade between pieces
-_REGIONS = (GROUPS["mouth"], GROUPS["brow"], GROUPS["cheek"], GROUPS["eye_left"] + GROUPS["eye_right"], HEAD_ANGLES)
+_REGIONS = (
+    GROUPS[ChannelGroup.MOUTH],
+    GROUPS[ChannelGroup.BROW],
+    GROUPS[ChannelGroup.CHEEK],
+    GROUPS[ChannelGroup.EYE_LEFT] + GROUPS[ChannelGroup.EYE_RIGHT],
+    HEAD_ANGLES,
+)
 
 
 def at_rate(track: Track, rate: float = 60.0) -> Track:

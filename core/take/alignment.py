@@ -125,7 +125,7 @@ def _band_pass(values: Array) -> Array:
 
 
 def _cross_correlate(a: Array, b: Array) -> tuple[Array, Array]:
-    """Normalised correlation at every lag (0 where the overlap is too short), and the lags: frame k of b at k + lag of a."""
+    """Normalised correlation at every lag (0 for short overlaps), and the lags: frame k of b lies at k + lag of a."""
     lags = np.arange(-(len(b) - 1), len(a))
     product = sum(fftconvolve(a[:, c], b[::-1, c]) for c in range(a.shape[1]))
     power_a = np.concatenate([[0.0], np.cumsum((a**2).sum(1))])
@@ -213,9 +213,7 @@ def _refine(
         coefficients = ridge.solve(predictors.T @ predictors, predictors.T @ observed, _RIDGE * len(predictors))
         residual, slope = predictors @ coefficients - observed, speed[inside] @ coefficients
         spread = np.sqrt((residual**2).mean(0)) + 1e-9
-        weight = (
-            1 / (1 + (residual / (2 * spread)) ** 2) / spread**2
-        )  # channels with large residuals carry little information
+        weight = 1 / (1 + (residual / (2 * spread)) ** 2) / spread**2  # channels with large residuals inform little
         # residual = (slope of b) x (time by which b lags)
         elapsed = (time[inside] - middle)[:, None]
         slope_weight = weight * slope * slope

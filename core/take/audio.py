@@ -1,7 +1,8 @@
-"""Which moment of one sound recording is which of another: a take's own sound against the song or the dialogue that was played or recorded beside it.
+"""Offset and clock drift between two sound recordings: a take's sound and the song or dialogue of the same performance.
 
-Coarse: loudness in bands, 100 times a second, correlated over all offsets. Fine: in windows all along, the cross-correlation of the waveforms with its spectrum
-made flat (GCC-PHAT: Knapp and Carter 1976), which rooms and loudspeakers blur least; a line through the windows' offsets gives offset and clock drift.
+The coarse offset is the peak of the cross-correlation of onset strength in frequency bands, at 100 Hz. The fine offset
+comes from GCC-PHAT (Knapp and Carter 1976), which is robust to rooms and loudspeakers, in windows along the overlap; a
+line through the windows' offsets gives offset and drift.
 """
 
 from __future__ import annotations
@@ -15,23 +16,24 @@ from scipy.signal import fftconvolve, stft
 from ..arrays import Array
 from ..errors import InnerfaceError
 
-RATE = 16_000  # samples a second that both are brought to
+RATE = 16_000  # Hz, of both sounds
 _HOP_SAMPLES = 160  # 10 ms
 _BANDS_HZ = (100, 200, 400, 800, 1600, 3200, 6400)
 _WINDOW_S, _STEP_S, _SEARCH_S = 4.0, 2.0, 0.12
 _MIN_S = 1.0
-_INLIER_TOLERANCE_S = 0.008  # a window whose offset is so near the line speaks for it
-_MIN_INLIER_SHARE, _MIN_PEAK_CLARITY = (
-    0.3,
-    6.0,
-)  # share of windows that must agree; a window's peak stands so many spreads above its surroundings
-_PEAK_MARGIN = 1.2  # where few windows agree, the place must beat all others by so much
-_MIN_DRIFT_EFFECT_S = 0.0005  # a drift that makes less at the ends is none
+_INLIER_TOLERANCE_S = 0.008  # distance of a window's offset from the line
+_MIN_INLIER_SHARE = 0.3  # of the windows
+_MIN_PEAK_CLARITY = 6.0  # height of a window's peak above the median, in standard deviations
+_PEAK_MARGIN = 1.2  # where few windows agree, the best offset must beat all others by this ratio
+_MIN_DRIFT_EFFECT_S = 0.0005  # at the ends; drift with less effect is 0
 
 
 @dataclass(frozen=True)
 class SoundAlignment:
-    """time in A = (1 + drift_ppm 1e-6) time in B + offset_s, both from the beginning of the sound; `confidence` 0..1: how much of the overlap agrees."""
+    """time in A = (1 + drift_ppm 1e-6) time in B + offset_s, from the start of each sound.
+
+    `confidence` 0..1 is the share of the overlap that agrees.
+    """
 
     offset_s: float
     drift_ppm: float
@@ -39,23 +41,22 @@ class SoundAlignment:
 
 
 def _onset_strength(sound: Array) -> Array:
-    """(T, bands): changes of loudness in bands, 100 a second, each with unit spread."""
+    """Onset strength (T, bands): increases of log power in bands, at 100 Hz, each of unit variance."""
     frequencies, _, spectrum = stft(sound, RATE, nperseg=4 * _HOP_SAMPLES, noverlap=3 * _HOP_SAMPLES)
     power = np.abs(spectrum) ** 2
     bands = [power[(frequencies >= a) & (frequencies < b)].sum(0) for a, b in pairwise(_BANDS_HZ)]
     log_power = np.log(np.array(bands).T + 1e-4 * np.median(power.sum(0)) + 1e-12)
-    onsets = np.clip(
-        np.diff(log_power, axis=0, prepend=log_power[:1]), 0.0, None
-    )  # onsets stand out of noise and reverberation
+    # onsets are robust to noise and reverberation
+    onsets = np.clip(np.diff(log_power, axis=0, prepend=log_power[:1]), 0.0, None)
     return (onsets - onsets.mean(0)) / (onsets.std(0) + 1e-9)
 
 
 def align(a: Array, b: Array) -> SoundAlignment:
-    """Two sounds (N,) and (M,) at RATE. Raises InnerfaceError where they do not match."""
+    """Align two sounds (N,) and (M,) at RATE. Raises InnerfaceError where they do not match."""
     if min(len(a), len(b)) < _MIN_S * RATE:
-        raise InnerfaceError(f"a sound of less than {_MIN_S:g} s cannot be aligned; give longer recordings")
+        raise InnerfaceError(f"a sound shorter than {_MIN_S:g} s cannot be aligned; give longer recordings")
     if min(np.ptp(a), np.ptp(b)) < 1e-6:
-        raise InnerfaceError("one of the sounds is silent; give recordings with sound in them")
+        raise InnerfaceError("one of the sounds is silent; give recordings with sound")
     x, y = _onset_strength(a), _onset_strength(b)
     score = np.asarray(sum(fftconvolve(x[:, k], y[::-1, k]) for k in range(x.shape[1])))
     lags = np.arange(-(len(y) - 1), len(x))
@@ -67,12 +68,17 @@ def align(a: Array, b: Array) -> SoundAlignment:
 
 
 def _refine(a: Array, b: Array, coarse: float, margin: float) -> SoundAlignment:
-    """Offset and drift from windows of B along the overlap. `coarse`: A's time of B's beginning; `margin`: by how much that place beats all others."""
+    """Offset and drift from windows of B along the overlap.
+
+    `coarse` is A's time (s) of B's start; `margin` the ratio of that offset's score to the next best.
+    """
     length = int(min(_WINDOW_S * RATE, len(b), len(a)))
     search = int(_SEARCH_S * RATE)
     starts = np.arange(0, max(len(b) - length, 0) + 1, int(_STEP_S * RATE))
     cumulative_energy = (b * b).cumsum()
-    window_times, window_offsets, clarities = [], [], []
+    window_times: list[float] = []
+    window_offsets: list[float] = []
+    clarities: list[float] = []
     for start in starts.tolist():
         first = round(start + coarse * RATE) - search
         segment = a[max(first, 0) : first + length + 2 * search]
@@ -86,7 +92,7 @@ def _refine(a: Array, b: Array, coarse: float, margin: float) -> SoundAlignment:
             clarities.append(clarity)
     if not window_times:
         raise InnerfaceError(
-            "the two sounds do not match: no stretch of one is heard in the other; give recordings of the same performance"
+            "the two sounds do not match: no part of one occurs in the other; give recordings of the same performance"
         )
     times, offsets, weights = np.array(window_times), np.array(window_offsets), np.array(clarities)
     line = _fit_robust_line(times, offsets, weights)
@@ -96,13 +102,14 @@ def _refine(a: Array, b: Array, coarse: float, margin: float) -> SoundAlignment:
     confidence = float(min(inliers.sum() / expected, 1.0))
     if confidence < _MIN_INLIER_SHARE or (confidence < 2 * _MIN_INLIER_SHARE and margin < _PEAK_MARGIN):
         raise InnerfaceError(
-            f"the two sounds do not match: {int(inliers.sum())} of {expected} stretches agree on a place; give recordings of the same performance"
+            f"the two sounds do not match: {int(inliers.sum())} of {expected} windows agree on an offset; "
+            "give recordings of the same performance"
         )
     return SoundAlignment(float(line[0]), float(line[1] * 1e6), confidence)
 
 
 def _gcc_phat(long: Array, short: Array) -> tuple[float, float]:
-    """Where `short` lies in `long` (samples, between them, too), and by how many spreads that stands out."""
+    """Where `short` lies in `long` (fractional samples), and by how many standard deviations the peak stands out."""
     size = int(2 ** np.ceil(np.log2(len(long) + len(short))))
     cross = np.fft.rfft(long, size) * np.conj(np.fft.rfft(short, size))
     frequencies = np.fft.rfftfreq(size, 1 / RATE)
@@ -121,7 +128,7 @@ def _gcc_phat(long: Array, short: Array) -> tuple[float, float]:
 
 
 def _fit_robust_line(times: Array, offsets: Array, weights: Array) -> Array:
-    """(offset, slope) through the windows' offsets, those far off left out; no slope where it is too small to be told."""
+    """(offset, slope) of a line through the windows' offsets without outliers; slope 0 where it is not significant."""
     inliers = np.abs(offsets - _weighted_median(offsets, weights)) < 0.06
     slope, intercept = 0.0, _weighted_median(offsets[inliers], weights[inliers])
     for _ in range(6):
@@ -141,7 +148,7 @@ def _fit_robust_line(times: Array, offsets: Array, weights: Array) -> Array:
 
 
 def _weighted_median(values: Array, weights: Array) -> float:
-    """Weighted median."""
+    """Median of values (N,) with weights (N,)."""
     order = np.argsort(values)
     cumulative = np.cumsum(weights[order])
     return float(values[order][np.searchsorted(cumulative, cumulative[-1] / 2)])

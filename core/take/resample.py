@@ -1,4 +1,4 @@
-"""Resampling by true time: rows are where their timestamps say, whatever the nominal rate."""
+"""Resampling by timestamps, whatever the nominal rate."""
 
 from __future__ import annotations
 
@@ -8,10 +8,7 @@ from ..arrays import Array
 
 
 def fill_gaps(time: Array, values: Array) -> Array:
-    """Fill NaN in values (T, C) linearly in time between the nearest measured rows, holding at the ends.
-
-    A column without any value stays NaN.
-    """
+    """Fill NaN in values (T, C) by linear interpolation in time, held at the ends; columns of NaN alone stay NaN."""
     out = np.array(values, dtype=np.float64)
     missing = np.isnan(out)
     for c in np.flatnonzero(missing.any(axis=0)):
@@ -22,7 +19,7 @@ def fill_gaps(time: Array, values: Array) -> Array:
 
 
 def resample_linear(time: Array, values: Array, at: Array) -> Array:
-    """Values (T, C) at times `at` (N,) by linear interpolation, held beyond the ends; NaN are bridged first."""
+    """Values (T, C) at times `at` (N,) by linear interpolation, held beyond the ends, with gaps filled."""
     values = fill_gaps(time, values)
     if len(time) == 1:
         return np.repeat(values, len(at), axis=0)
@@ -33,9 +30,9 @@ def resample_linear(time: Array, values: Array, at: Array) -> Array:
 
 
 def frame_times(time: Array, fps: float, delay: float = 0.0) -> Array:
-    """Times (N,) of whole frames at `fps` (a float: 24000/1001 for 23.976) that begin at the first row, or `after` s (less than a frame) later.
+    """Times (N,) of frames at `fps` from the first row (plus `delay` s, less than a frame) up to the last row.
 
-    The last frame is the last one that does not lie beyond the last row. Raises ValueError for an fps that is not positive.
+    Raises ValueError for an fps that is not positive.
     """
     if not fps > 0:
         raise ValueError("fps must be positive")

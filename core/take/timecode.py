@@ -1,4 +1,4 @@
-"""Live Link Face timecode: HH:MM:SS:FF.mmm, frames counted in 60ths of a second whatever the take's rate."""
+"""Live Link Face timecode: HH:MM:SS:FF.mmm, with frames of 1/60 s whatever the take's rate."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ import numpy as np
 
 from ..arrays import Array
 
-FRAMES_PER_SECOND = 60  # frames a second that FF counts in
-TICKS_PER_SECOND = FRAMES_PER_SECOND * 1000  # thousandths of a frame in a second
+FRAMES_PER_SECOND = 60  # Hz, of the frames FF
+TICKS_PER_SECOND = FRAMES_PER_SECOND * 1000  # a tick is a thousandth of a frame
 TICKS_PER_DAY = 24 * 3600 * TICKS_PER_SECOND
 
 _PATTERN = re.compile(r"^\s*(\d{1,2}):(\d{1,2}):(\d{1,2})[:;](\d{1,3})(?:\.(\d{1,3}))?\s*$")
 
 
 def parse(text: str, base: int = FRAMES_PER_SECOND) -> int:
-    """Ticks since midnight. `base`: frames a second that FF counts in. Raises ValueError for what is not a timecode."""
+    """Ticks since midnight; `base` is the rate (Hz) of the frames FF. Raises ValueError for other text."""
     match = _PATTERN.match(text)
     if match is None:
         raise ValueError(text)
@@ -28,13 +28,13 @@ def parse(text: str, base: int = FRAMES_PER_SECOND) -> int:
 
 
 def to_text(seconds: float) -> str:
-    """Timecode of a time of day in seconds; times before or beyond the day wrap."""
+    """Timecode of a time of day in seconds; times outside the day wrap around."""
     ticks = round(seconds * TICKS_PER_SECOND) % TICKS_PER_DAY
     s, remainder = divmod(ticks, TICKS_PER_SECOND)
     return f"{s // 3600:02d}:{s // 60 % 60:02d}:{s % 60:02d}:{remainder // 1000:02d}.{remainder % 1000:03d}"
 
 
 def unwrap(ticks: Array) -> Array:
-    """Ticks (T,) with a day added after each midnight: a step back of more than twelve hours."""
+    """Ticks (T,) with a day added after each midnight, which shows as a step back of more than twelve hours."""
     wraps = np.concatenate([[0], np.cumsum(np.diff(ticks) < -TICKS_PER_DAY // 2)]) if len(ticks) else np.zeros(0)
     return ticks + wraps.astype(np.int64) * TICKS_PER_DAY

@@ -13,7 +13,7 @@ from ..errors import InnerfaceError
 
 
 class TrackKind(StrEnum):
-    """Kinds of tracks; the values are what takes hold on disk. A take's only track of a kind usually bears the kind's name."""
+    """Kinds of tracks, as takes on disk spell them. A take's only track of a kind usually has the kind as its name."""
 
     WEIGHTS = "weights"
     IMU = "imu"
@@ -47,7 +47,7 @@ class Track:
     time: Array
     columns: tuple[str, ...]
     values: Array
-    meta: dict[str, str] = field(default_factory=dict)
+    meta: dict[str, str] = field(default_factory=dict[str, str])
 
     def __post_init__(self) -> None:
         self.time = np.asarray(self.time, dtype=np.float64)
@@ -55,10 +55,10 @@ class Track:
         self.columns = tuple(self.columns)
         if self.time.ndim != 1 or self.values.shape != (len(self.time), len(self.columns)):
             raise ValueError(
-                f"time {self.time.shape}, columns {len(self.columns)} and values {self.values.shape} do not fit"
+                f"time {self.time.shape}, columns {len(self.columns)} and values {self.values.shape} do not match"
             )
         if len(set(self.columns)) != len(self.columns):
-            raise ValueError("column names repeat")
+            raise ValueError("column names must be unique")
         if not np.isfinite(self.time).all() or (np.diff(self.time) <= 0).any():
             raise ValueError("time must be finite and strictly increasing")
 
@@ -88,7 +88,7 @@ class Track:
         return out
 
     def replace_columns(self, names: tuple[str, ...], values: Array) -> Track:
-        """The track with other values (T, len(names)) in the columns of these names; names that it lacks are left out."""
+        """The track with new values (T, len(names)) in these columns; names that it lacks are skipped."""
         out = self.values.copy()
         for i, name in enumerate(names):
             if name in self.columns:
@@ -96,7 +96,7 @@ class Track:
         return replace(self, values=out)
 
     def lost_rows(self) -> Array:
-        """(T,) bool: rows in which nothing was measured."""
+        """(T,) bool: rows in which tracking was lost."""
         return np.isnan(self.values).all(axis=1)
 
 
@@ -114,7 +114,7 @@ class Take:
 
     name: str
     tracks: dict[str, Track]
-    notes: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list[str])
     sound: Path | None = None
 
     @property
@@ -137,7 +137,7 @@ class Take:
             if track.kind == TrackKind.WEIGHTS:
                 if not len(track.time) or track.lost_rows().all():
                     raise InnerfaceError(
-                        f"{self.name}: no row has a face in it; the camera never saw one: record again"
+                        f"{self.name}: no row has a face in it; the camera lost tracking throughout: record again"
                     )
                 return track
         raise InnerfaceError(f"{self.name}: holds {self.kinds_text} but no blendshape weights; give a weights take")

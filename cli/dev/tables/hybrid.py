@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ....core.face.channels import ARKIT, GROUPS
+from ....core.face.channels import ARKIT, GROUPS, ChannelGroup
 from ....core.face.face_model import IdentityModel
 from ....core.hybrid import occlusion_simulation
 from ....core.hybrid.helper import Helper
@@ -173,10 +173,10 @@ def _conditioning_section(held_out_takes: dict[str, Track], identities: Identity
         hidden, truth = sample_mask(occluded.ranges, track.time), track.select(ARKIT)
         camera = resample_linear(track.time, np.where(hidden, np.nan, occluded.track.select(ARKIT)), motion.time)
         hidden_frames = np.zeros((len(motion.time), len(ARKIT)), dtype=bool)
-        mouth_rows = row_mask(occluded.ranges, track.time, "mouth")
+        mouth_rows = row_mask(occluded.ranges, track.time, ChannelGroup.MOUTH)
         for a, b in runs(mouth_rows):
             in_range = (motion.time >= track.time[a] - 1e-6) & (motion.time <= track.time[b - 1] + 1e-6)
-            hidden_frames[np.ix_(in_range, [ARKIT.index(c) for c in GROUPS["mouth"]])] = True
+            hidden_frames[np.ix_(in_range, [ARKIT.index(c) for c in GROUPS[ChannelGroup.MOUTH]])] = True
 
         def resample_to_camera(values: np.ndarray, motion: Motion = motion, track: Track = track) -> np.ndarray:
             return resample_linear(motion.time, np.nan_to_num(values), track.time)

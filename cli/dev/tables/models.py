@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ....core.face import metrics
-from ....core.face.channels import ARKIT, GROUPS
+from ....core.face.channels import ARKIT, GROUPS, ChannelGroup
 from ....core.face.face_model import FaceModel
 from ....core.imu import network
 from ....core.imu.inference import infer
@@ -34,7 +34,9 @@ COLUMNS = (
     "neutral_mse",
     "mean_face_mse",
 )
-CHANNELS_WITHOUT_EYES = tuple(c for g in ("mouth", "brow", "cheek") for c in GROUPS[g])  # all but the eyes' channels
+CHANNELS_WITHOUT_EYES = tuple(
+    c for g in (ChannelGroup.MOUTH, ChannelGroup.BROW, ChannelGroup.CHEEK) for c in GROUPS[g]
+)  # all but the eyes' channels
 
 
 @dataclass(frozen=True)
