@@ -10,7 +10,8 @@ _commands: list[Any] = []
 
 def _parts() -> tuple[Any, ...]:
     """What is registered, in this order."""
-    from .animation import bake
+    from . import migration
+    from .animation import rebake
     from .live import autosave_guard, handlers
     from .operators import animation, files, hybrid, import_takes, live, mapping, takes
     from .properties import registration
@@ -19,7 +20,8 @@ def _parts() -> tuple[Any, ...]:
     operators = files, import_takes, animation, mapping, live, takes, hybrid
     return (
         registration,
-        bake,
+        migration,
+        rebake,
         *operators,
         autosave_guard,
         face_panels,

@@ -152,7 +152,8 @@ def key_takes(
     with ExitStack() as stack:
         files = {kind: stack.enter_context(atomic_write(path)) for kind, path in outputs.items() if path}
         blender.load_bpy()
-        from ..blender_addon.animation import flame_keys, keying
+        from ..blender_addon.animation import flame_keys, keying, playback
+        from ..blender_addon.animation.scene_time import scene_rate
         from ..blender_addon.character import bundled_head, face, flame_face
         from ..blender_addon.export import exporters, studio
         from ..core.flame.source import fit_take
@@ -200,14 +201,14 @@ def key_takes(
                         flame_keys.track_to_key(target, take),
                         take.name,
                         scene,
-                        tolerance,
-                        keying.KeyingOptions(widen_sliders=widen),
+                        tolerance=tolerance,
+                        options=keying.KeyingOptions(widen_sliders=widen),
                     )
                 )
                 bar((i + 1) / len(takes))
         last_frames = [scene.frame_start + k.frames - 1 for k in keyed]
         scene.frame_end = max([*last_frames, scene.frame_end] if character else last_frames)
-        extra_notes = keying.play(target, keyed[0])
+        extra_notes = playback.play(target, keyed[0])
         notes += extra_notes + list(dict.fromkeys(note for k in keyed for note in k.notes))
         scene.frame_set(scene.frame_start)
         if not character:
@@ -224,7 +225,7 @@ def key_takes(
         print(f"note: {note}", file=sys.stderr)
     result = {
         "out": {kind: str(path) for kind, path in outputs.items() if path},
-        "fps": keying.scene_rate(scene),
+        "fps": scene_rate(scene),
         "scheme": target.mapping.name,
         "unmatched_channels": target.unmatched_channels(),
         "unmatched_keys": {m.object.name: _undriven_keys(target, m) for m in target.meshes}

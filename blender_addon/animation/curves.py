@@ -19,7 +19,7 @@ KeyArrays = dict[str, np.ndarray]  # aspects of K keys: places (K, 2), the other
 
 
 def write_curve(
-    fcurves: Any, path: str, frames: np.ndarray, values: np.ndarray, index: int = 0, use_bezier: bool = False
+    fcurves: Any, path: str, frames: np.ndarray, values: np.ndarray, *, index: int = 0, use_bezier: bool = False
 ) -> Any:
     """Keys at `frames` (K,) with `values` (K,) in place of those that the curve at (path, index) has; it is made where there is none.
 

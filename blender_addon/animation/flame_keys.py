@@ -15,7 +15,7 @@ from ...core.flame.skinning import rotations
 from ...core.take import Take, Track, TrackKind
 from ...core.take.resample import fill_gaps
 from ..character.face import Face
-from ..character.flame_face import BONES, JOINT_DIRS_PROP, MODEL_SHA_PROP, eulers_from_matrices, flame_source_of
+from ..character.flame_face import BONES, MODEL_SHA_PROP, eulers_from_matrices, flame_source_of, joint_directions
 from ..character.lanes import CurveSet, shape_key_path
 from ..character.turns import continuous_quaternions
 
@@ -45,7 +45,7 @@ def track_to_key(face: Face, take: Take) -> Track:
     return take.weights()
 
 
-def flame_lanes(face: Face, track: Track, times: np.ndarray) -> tuple[list[CurveSet], list[str]]:
+def flame_curves(face: Face, track: Track, times: np.ndarray) -> tuple[list[CurveSet], list[str]]:
     """The curves of a FLAME face for a FLAME track at times `at` (N,), and sentences on what does not fit. Raises InnerfaceError."""
     parameters = flame_track.arrays_of(track)
     mesh = next((m for m in face.meshes if expression_key(0) in m.key.key_blocks), None)
@@ -57,7 +57,8 @@ def flame_lanes(face: Face, track: Track, times: np.ndarray) -> tuple[list[Curve
     present = [k for k in range(count) if expression_key(k) in mesh.key.key_blocks]
     if len(present) < count:
         notes.append(f"{face.name} has {len(present)} of the take's {count} expressions; the others were left out")
-    if track.meta.get("model", face.rig[MODEL_SHA_PROP]) != face.rig[MODEL_SHA_PROP]:
+    model = face.rig.get(MODEL_SHA_PROP)
+    if track.meta.get("model", model) != model:
         notes.append(
             f"the take was fitted with another model file than {face.name}'s; its expressions may mean something else here"
         )
@@ -77,7 +78,7 @@ def flame_lanes(face: Face, track: Track, times: np.ndarray) -> tuple[list[Curve
             names,
         )
     ]
-    joint_moves = np.array(face.rig[JOINT_DIRS_PROP]).reshape(len(BONES), 3, -1)[:, :, present]
+    joint_moves = joint_directions(face.rig)[:, :, present]
     bone_rotations = _resample(
         track,
         np.concatenate([parameters["neck"], parameters["jaw"], parameters["eyes"]], axis=1),

@@ -12,8 +12,9 @@ import bpy
 from ...core.errors import InnerfaceError
 from ...core.take import TrackKind
 from ..properties.preferences import performer_settings
-from . import bake
-from .keying import START, scene_rate
+from .playback import playing_action
+from .scene_time import scene_rate
+from .take_action import TakeAction
 
 if TYPE_CHECKING:
     from ...core.hybrid.helper_alignment import AlignedHelper
@@ -33,7 +34,7 @@ _EXPECTED_SPEED_X = (
 
 def camera_action(face: Face | None) -> Any:
     """The action of the camera's take: the one that plays, or the one that the mix that plays was made of. None where no take plays."""
-    action = None if face is None else bake.playing_action(face)
+    action = None if face is None else playing_action(face)
     return None if action is None else action.innerface_hybrid.camera or action
 
 
@@ -48,19 +49,21 @@ def mixes_of(camera: Any) -> list[Any]:
 
 
 def frame_at(action: Any, seconds: float, scene: Any) -> float:
-    """The frame at which a second of an action's take lies."""
-    return float(action[START]) + seconds / float(action.get(bake.CLOCK_SLOPE, 1.0)) * scene_rate(scene)
+    """Return the frame of a second of an action's take."""
+    take_action = TakeAction(action)
+    return take_action.start_frame + seconds / take_action.clock_slope * scene_rate(scene)
 
 
 def seconds_at(action: Any, frame: float, scene: Any) -> float:
-    """The second of an action's take at a frame."""
-    return (frame - float(action[START])) * float(action.get(bake.CLOCK_SLOPE, 1.0)) / scene_rate(scene)
+    """Return the second of an action's take at a frame."""
+    take_action = TakeAction(action)
+    return (frame - take_action.start_frame) * take_action.clock_slope / scene_rate(scene)
 
 
 def take_duration(action: Any) -> float:
-    """Seconds of the take, as far as its keys tell."""
+    """Return the take's duration (s), as far as it is keyed."""
     first, last = action.frame_range
-    return (last - first) / scene_rate(bpy.context.scene) * float(action.get(bake.CLOCK_SLOPE, 1.0))
+    return (last - first) / scene_rate(bpy.context.scene) * TakeAction(action).clock_slope
 
 
 def active_occlusions(action: Any) -> list[Occlusion]:
@@ -117,7 +120,7 @@ def replace_detected(action: Any, detected: Sequence[Occlusion]) -> tuple[int, i
 
 def camera_path(action: Any) -> Path:
     """The camera's file. Raises InnerfaceError where it is gone."""
-    path = Path(action[bake.TAKE_PATH])
+    path = Path(TakeAction(action).take_path)
     if not path.exists():
         raise InnerfaceError(
             f"{path}: the camera's take is not there any more; put it back, or key it again from where it is"

@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ...core.errors import InnerfaceError
 from ...core.face.mapping import Mapping
 from ...core.face.naming.matching import match
 from .face_mesh import FaceMesh, parents, rig_of, root_object_of
-from .mapping import automatic_mapping, built_in_mapping, mapped_key_names, mapping_rows, stored_targets
-from .turns import DrivenTransform, driven_transform
+from .mapping import (
+    automatic_mapping,
+    built_in_mapping,
+    mapped_key_names,
+    mapping_problems,
+    mapping_rows,
+    stored_targets,
+)
+from .turns import DrivenTransform, RestPose, driven_transform
 
 MIN_CHANNELS = 3  # a set of meshes that answers to fewer is no face: a lone "Smile" on a hand is chance
 HEAD_BONE_PROP = "innerface_head_bone"  # on a rig: the bone that turns the head, where its name does not say so
@@ -21,8 +28,25 @@ _HEAD_BONE_PATTERN = re.compile(r"^(.*[:_.])?(cc_base_|def-|org-|j_bip_c_)?head$
 
 @dataclass
 class Face:
-    """Meshes, the rig above them (or None), the head bone's name (or None), what holds them together, and how channels drive all of it. `turns`: the object
-    whose rotation is keyed by head angles; `whole`: whether that turns all of the face."""
+    """Meshes that are animated together, and how channels drive them.
+
+    Attributes
+    ----------
+    meshes : list of FaceMesh
+        The one with most matching shape keys first.
+    mapping : Mapping
+    root_object : bpy.types.Object
+        What holds the face together: the rig, else a parent, else the mesh.
+    rig : bpy.types.Object or None
+    head_bone : str or None
+        Name of the bone that turns the head.
+    head_object : bpy.types.Object
+        The object whose rotation is keyed by head angles.
+    turns_only_face : bool
+        Whether turning `head_object` turns all of the face and nothing else.
+    notes : list of str
+        What about the face could not be read, for the user.
+    """
 
     meshes: list[FaceMesh]
     mapping: Mapping
@@ -31,6 +55,7 @@ class Face:
     head_bone: str | None = None
     head_object: Any = None
     turns_only_face: bool = True
+    notes: list[str] = field(default_factory=list)
 
     @property
     def name(self) -> str:
@@ -47,13 +72,13 @@ class Face:
         destination_indices = {name: i for i, (kind, name, _) in enumerate(self.mapping.destinations) if kind == "key"}
         return [(destination_indices[k.name], k.name) for k in mesh.key.key_blocks[1:] if k.name in destination_indices]
 
-    def head_turn(self) -> DrivenTransform | str:
-        """What turns the face's head, or a sentence that says why nothing does."""
+    def head_turn(self, rest: RestPose | None = None) -> DrivenTransform | str:
+        """Return what turns the face's head, or a sentence that says why nothing does; `rest`: see `driven_transform`."""
         if self.head_object.type == "ARMATURE" and self.head_bone is None:
             return f"{self.head_object.name} has no bone called head; the take's head angles were not keyed"
         if not self.turns_only_face:
             return f"{self.root_object.name} holds more than this face and has no bones; the take's head angles were not keyed"
-        return driven_transform(self.head_object, self.head_bone)
+        return driven_transform(self.head_object, self.head_bone, rest)
 
     def unmatched_channels(self) -> list[str]:
         """Channels that nothing of the face answers to."""
@@ -64,8 +89,9 @@ def find_head_bone(rig: Any) -> str | None:
     """The bone that turns the head, by its name."""
     if rig is None or rig.type != "ARMATURE":
         return None
-    if rig.get(HEAD_BONE_PROP, "") in rig.data.bones:
-        return rig[HEAD_BONE_PROP]
+    chosen = rig.get(HEAD_BONE_PROP)
+    if isinstance(chosen, str) and chosen in rig.data.bones:
+        return chosen
     names = [b.name for b in rig.data.bones if _HEAD_BONE_PATTERN.match(b.name)]
     return min(names, key=len) if names else None
 
@@ -187,4 +213,13 @@ def _build_face(meshes: list[FaceMesh], root_object: Any, objects: Sequence[Any]
         turns_only_face = not shared or all(
             o in mesh_objects for o in objects if o.type == "MESH" and root_object in parents(o)
         )
-    return Face(meshes, mapping, root_object, rig, find_head_bone(rig), head_object, turns_only_face)
+    return Face(
+        meshes,
+        mapping,
+        root_object,
+        rig,
+        find_head_bone(rig),
+        head_object,
+        turns_only_face,
+        mapping_problems(root_object),
+    )

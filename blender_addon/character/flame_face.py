@@ -13,6 +13,7 @@ import bpy
 import numpy as np
 
 from ...core import formats
+from ...core.errors import InnerfaceError
 from ...core.face.mapping import Mapping
 from ...core.flame import channel_map, flame_track
 from ...core.flame.model import EYE_LEFT, EYE_RIGHT, FlameModel
@@ -22,7 +23,7 @@ from ...core.flame.source import STAND_IN, FlameSource, pad_shape
 from .bundled_head import material
 from .face import HEAD_BONE_PROP, Face
 from .heads import HEAD_MARK, Bones, add_rig, add_shapes, skin_to_bones, to_blender
-from .mapping import BUILT_IN_MAPPING_PROP
+from .mapping import store_built_in_mapping
 
 OBJECT_NAME, RIG_NAME = "FLAME Head", "FLAME Rig"
 # On the rig: the FlameSource as JSON, FlameModel.sha, and how far the joints move (5, 3, E) with a unit of expression, m.
@@ -94,9 +95,7 @@ def add(collection: Any, prepared: PreparedFlame, correctives: bool = False) -> 
     skin_to_bones(obj, rig, dict(zip(BONES, model.skin_weights.astype(np.float32).T)))
     if correctives:
         _add_corrective_drivers(obj.data.shape_keys, rig)
-    rig[BUILT_IN_MAPPING_PROP] = json.dumps(
-        [prepared.mapping.name, *([t.channel, t.kind, t.name, t.axis, t.gain] for t in prepared.mapping.targets)]
-    )
+    store_built_in_mapping(rig, prepared.mapping)
     rig[HEAD_BONE_PROP], rig[MODEL_SHA_PROP] = "neck", model.sha
     rig[SOURCE_PROP] = json.dumps(astuple(source))
     rig[JOINT_DIRS_PROP] = np.tensordot(model.joint_regressor, model.expression_dirs, axes=1).ravel().tolist()
@@ -104,12 +103,29 @@ def add(collection: Any, prepared: PreparedFlame, correctives: bool = False) -> 
 
 
 def flame_source_of(face: Face) -> FlameSource | None:
-    """Where the model of a FLAME face comes from; None for any other face."""
+    """Return where the model of a FLAME face comes from; None for any other face, and where that cannot be read."""
     text = face.rig.get(SOURCE_PROP) if face.rig is not None else None
-    if text is None:
+    if not isinstance(text, str):
         return None
-    model, landmarks, expressions, shape = json.loads(text)
-    return FlameSource(model, landmarks, expressions, tuple(shape))
+    try:
+        model, landmarks, expressions, shape = json.loads(text)
+        shape = tuple(float(x) for x in shape)
+    except (ValueError, TypeError, RecursionError, OverflowError):
+        return None
+    if not isinstance(model, str) or not isinstance(landmarks, str) or not isinstance(expressions, int | None):
+        return None
+    return FlameSource(model, landmarks, expressions, shape)
+
+
+def joint_directions(rig: Any) -> np.ndarray:
+    """Return how far FLAME's joints move (5, 3, E) with a unit of each expression, m. Raises InnerfaceError."""
+    try:
+        directions = np.array(rig.get(JOINT_DIRS_PROP), dtype=float).reshape(len(BONES), 3, -1)
+    except (ValueError, TypeError):
+        directions = np.full(1, np.nan)
+    if not np.isfinite(directions).all():
+        raise InnerfaceError(f"{rig.name} has lost its FLAME data; undo that, or add the face again")
+    return directions
 
 
 def _add_mesh(collection: Any, model: FlameModel, shape: np.ndarray, correctives: bool) -> Any:

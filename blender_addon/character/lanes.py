@@ -26,8 +26,23 @@ def shape_key_path(name: str) -> str:
 
 @dataclass
 class CurveSet:
-    """F-curves of one datablock: `values` (T, n) for n of `paths` with `indices`, the `channels` that feed each, and the `sizes` (n,) of what a full weight
-    does to each. `mesh`: whose `keys` they are, else None."""
+    """F-curves of one datablock.
+
+    Attributes
+    ----------
+    owner : bpy.types.ID
+        The datablock.
+    paths, indices : list
+        Data paths and array indices (n) of the curves.
+    channels : list of frozenset of str
+        The channels (n) that drive each curve.
+    values : ndarray (T, n)
+    full_scales : ndarray (n,)
+        What a full weight does to each curve.
+    mesh : FaceMesh or None
+        Whose shape keys, called `key_names` (n), the curves are of.
+    key_names : list of str
+    """
 
     owner: Any
     paths: list[str]
@@ -38,65 +53,84 @@ class CurveSet:
     mesh: FaceMesh | None = None
     key_names: list[str] = field(default_factory=list)
 
+    @classmethod
+    def of_components(
+        cls, owner: Any, path: str, channels: frozenset[str], values: np.ndarray, *, full_scale: float = 1.0
+    ) -> CurveSet:
+        """Return the curves of all components (T, n) of one vector property."""
+        count = values.shape[1]
+        return cls(owner, [path] * count, list(range(count)), [channels] * count, values, np.full(count, full_scale))
+
+    def select(self, columns: list[int]) -> CurveSet:
+        """Return some of the curves."""
+        return CurveSet(
+            self.owner,
+            [self.paths[k] for k in columns],
+            [self.indices[k] for k in columns],
+            [self.channels[k] for k in columns],
+            self.values[:, columns],
+            self.full_scales[columns],
+            self.mesh,
+            [self.key_names[k] for k in columns] if self.key_names else [],
+        )
+
+
+@dataclass(frozen=True)
+class DrivenProperty:
+    """A property that channels drive; `destination`: its place in the mapping's destinations; `index`: 0 for a number."""
+
+    destination: int
+    owner: Any
+    path: str
+    index: int
+
 
 def face_curves(face: Face, values: np.ndarray) -> tuple[list[CurveSet], list[str]]:
-    """The curves of a face for values (T, D) of its mapping's destinations, and sentences on what cannot be keyed."""
-    out, notes = [], []
-    channels_of = {d: face.mapping.channels_driving(d) for d in face.mapping.destinations}
-    full_scales = np.array([face.mapping.max_gain(d) for d in face.mapping.destinations])
+    """Return the curves of a face for values (T, D) of its mapping's destinations, and notes on what cannot be keyed."""
+    curve_sets, notes = [], []
+    destinations = face.mapping.destinations
+    channels_of = {d: face.mapping.channels_driving(d) for d in destinations}
+    full_scales = np.array([face.mapping.max_gain(d) for d in destinations])
     for mesh in face.meshes:
         mesh_keys = face.mapped_keys(mesh)
         if mesh_keys:
-            channels = [channels_of[face.mapping.destinations[place]] for place, _ in mesh_keys]
-            paths = [shape_key_path(name) for _, name in mesh_keys]
-            columns = [place for place, _ in mesh_keys]
-            out.append(
+            columns, names = [column for column, _ in mesh_keys], [name for _, name in mesh_keys]
+            curve_sets.append(
                 CurveSet(
                     mesh.key,
-                    paths,
-                    [0] * len(mesh_keys),
-                    channels,
+                    [shape_key_path(name) for name in names],
+                    [0] * len(names),
+                    [channels_of[destinations[column]] for column in columns],
                     values[:, columns],
                     full_scales[columns],
                     mesh,
-                    [name for _, name in mesh_keys],
+                    names,
                 )
             )
     for transform, axes in driven_bones(face, notes):
-        channels = frozenset(c for place in axes.values() for c in channels_of[face.mapping.destinations[place]])
+        channels = frozenset(c for column in axes.values() for c in channels_of[destinations[column]])
         angles, moves = bone_angles_and_moves(values, axes)
-        components = []
         if set(axes) & set(ROTATION_AXES):
-            components.append((transform.path, transform.rotation_values(angles), 1.0))
+            rotations = transform.rotation_values(angles)
+            curve_sets.append(CurveSet.of_components(transform.owner, transform.path, channels, rotations))
         if set(axes) & set(TRANSLATION_AXES):
-            max_move = max(full_scales[place] for axis, place in axes.items() if axis in TRANSLATION_AXES)
-            components.append(
-                (transform.location_path, transform.location_values(moves), max_move * _MM / transform.unit_m)
-            )
-        for path, component, full_scale in components:
-            count = component.shape[1]
-            out.append(
-                CurveSet(
+            max_move = max(full_scales[column] for axis, column in axes.items() if axis in TRANSLATION_AXES)
+            curve_sets.append(
+                CurveSet.of_components(
                     transform.owner,
-                    [path] * count,
-                    list(range(count)),
-                    [channels] * count,
-                    component,
-                    np.full(count, full_scale),
+                    transform.location_path,
+                    channels,
+                    transform.location_values(moves),
+                    full_scale=max_move * _MM / transform.unit_m,
                 )
             )
-    for place, owner, path, index in driven_properties(face, notes):
-        out.append(
-            CurveSet(
-                owner,
-                [path],
-                [index],
-                [channels_of[face.mapping.destinations[place]]],
-                values[:, [place]],
-                full_scales[[place]],
-            )
+    for prop in driven_properties(face, notes):
+        column = prop.destination
+        channels = channels_of[destinations[column]]
+        curve_sets.append(
+            CurveSet(prop.owner, [prop.path], [prop.index], [channels], values[:, [column]], full_scales[[column]])
         )
-    return out, notes
+    return curve_sets, notes
 
 
 def driven_bones(face: Face, notes: list[str]) -> list[tuple[DrivenTransform, dict[str, int]]]:
@@ -134,18 +168,18 @@ def destination_values(angles: np.ndarray, moves: np.ndarray, axis: str) -> np.n
     )
 
 
-def driven_properties(face: Face, notes: list[str]) -> list[tuple[int, Any, str, int]]:
-    """The properties that channels drive: (destination, owner, data path, index; -1 where it is a single number)."""
-    out = []
+def driven_properties(face: Face, notes: list[str]) -> list[DrivenProperty]:
+    """Return the properties that channels drive; what is missing is added to `notes`."""
+    properties = []
     for column, (kind, name, _) in enumerate(face.mapping.destinations):
         if kind != "property":
             continue
         path, index = split_index(name)
         if isinstance(get_value(face.head_object, path, index), float):
-            out.append((column, face.head_object, path, max(index, 0)))
+            properties.append(DrivenProperty(column, face.head_object, path, max(index, 0)))
         else:
             notes.append(f"{face.head_object.name} has no number at {name}, which the mapping names; it was left out")
-    return out
+    return properties
 
 
 def split_index(name: str) -> tuple[str, int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
@@ -11,13 +12,14 @@ import bpy
 
 from ...core.face import bones
 from ...core.face.channels import ARKIT
-from ...core.face.mapping import Mapping, Target
+from ...core.face.mapping import KINDS, ROTATION_AXES, TRANSLATION_AXES, Mapping, Target
 from ...core.face.naming.matching import match
 from .face_mesh import FaceMesh, rig_of, root_object_of
 
 # ID properties of a rig. The first: its jaw and eye bones move what its shape keys leave alone, though they are one mesh.
 BONES_PROP = "innerface_bones"
-BUILT_IN_MAPPING_PROP = "innerface_learned"  # the mapping of a face whose names say nothing
+BUILT_IN_MAPPING_PROP = "innerface_mapping"  # the mapping of a face whose names say nothing
+_OLD_BUILT_IN_MAPPING_PROP = "innerface_learned"
 
 
 def stored_targets(root_object: Any) -> tuple[Target, ...]:
@@ -31,15 +33,62 @@ def mapping_rows(root_object: Any) -> Any:
 
 
 def built_in_mapping(root_object: Any) -> Mapping | None:
-    """The mapping that a face was made with, where it is one whose names say nothing."""
-    text = root_object.get(BUILT_IN_MAPPING_PROP)
-    return _parse_mapping(text) if isinstance(text, str) else None
+    """Return the mapping that a face was made with, if its names say nothing; None also where it is damaged."""
+    text = _built_in_text(root_object)
+    return None if text is None else _parse_mapping(text)
+
+
+def store_built_in_mapping(root_object: Any, mapping: Mapping) -> None:
+    """Keep the mapping that a face was made with on its rig."""
+    root_object[BUILT_IN_MAPPING_PROP] = json.dumps(
+        [mapping.name, *([t.channel, t.kind, t.name, t.axis, t.gain] for t in mapping.targets)]
+    )
+
+
+def mapping_problems(root_object: Any) -> list[str]:
+    """Return notes for the user on a mapping that cannot be read."""
+    text = _built_in_text(root_object)
+    if text is None or _parse_mapping(text) is not None:
+        return []
+    return [f"The built-in mapping of {root_object.name} cannot be read; names decide instead"]
+
+
+def migrate_mapping(root_object: Any) -> bool:
+    """Rename what earlier versions wrote. Returns whether anything was."""
+    if _OLD_BUILT_IN_MAPPING_PROP not in root_object:
+        return False
+    if BUILT_IN_MAPPING_PROP not in root_object:
+        root_object[BUILT_IN_MAPPING_PROP] = root_object[_OLD_BUILT_IN_MAPPING_PROP]
+    del root_object[_OLD_BUILT_IN_MAPPING_PROP]
+    return True
+
+
+def _built_in_text(root_object: Any) -> str | None:
+    value = root_object.get(BUILT_IN_MAPPING_PROP, root_object.get(_OLD_BUILT_IN_MAPPING_PROP))
+    return None if value is None else value if isinstance(value, str) else ""
 
 
 @lru_cache(maxsize=8)
-def _parse_mapping(text: str) -> Mapping:
-    name, *rows = json.loads(text)
-    return Mapping(name, tuple(Target(*row) for row in rows))
+def _parse_mapping(text: str) -> Mapping | None:
+    """Return the mapping of a JSON list: its name, then rows of channel, kind, name, axis, gain; None if damaged."""
+    try:
+        name, *rows = json.loads(text)
+        targets = tuple(Target(*row) for row in rows)
+    except (ValueError, TypeError, RecursionError):
+        return None
+    return Mapping(str(name), targets) if all(_is_sound(target) for target in targets) else None
+
+
+def _is_sound(target: Target) -> bool:
+    axes = (*ROTATION_AXES, *TRANSLATION_AXES) if target.kind == "bone" else ("",)
+    return (
+        target.channel in ARKIT
+        and target.kind in KINDS
+        and isinstance(target.name, str)
+        and target.axis in axes
+        and isinstance(target.gain, (int, float))
+        and math.isfinite(target.gain)
+    )
 
 
 def mapped_key_names(mapping: Mapping | None) -> set[str]:

@@ -11,10 +11,9 @@ import numpy as np
 from mathutils import Euler, Matrix, Quaternion
 
 from ...core.numerics.quaternion import from_matrix, to_euler_yxz, to_matrix
-from ..animation.baked_keys import BAKED_MARK
 
 # Head frame (x left, y up, z out of the face) to Blender's world for a character that faces -Y.
-_TO_BLENDER = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]])
+TO_BLENDER = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]])
 
 
 @dataclass(frozen=True)
@@ -84,48 +83,38 @@ class DrivenTransform:
         return places @ (self.pre_rotation @ self.to_world) * self.unit_m
 
 
-def driven_transform(owner: Any, bone: str | None) -> DrivenTransform | str:
-    """How a bone (or an object itself, where None) turns in the head's axes, or a sentence that says why it cannot be keyed.
+@dataclass(frozen=True)
+class RestPose:
+    """How an object stood before a take turned it: its `heading` and its `rotation`, matrices (3, 3)."""
 
-    A character faces -Y of its own heading, however it was turned about Z in the scene."""
+    heading: np.ndarray
+    rotation: np.ndarray
+
+
+def driven_transform(owner: Any, bone: str | None, rest: RestPose | None = None) -> DrivenTransform | str:
+    """Return how a bone (or an object itself, if None) turns in the head's axes, or why it cannot be keyed.
+
+    A character faces -Y of its own heading, however it was turned about Z in the scene. `rest`: how an object that is
+    turned itself stood before, if a take turns it now.
+    """
     heading = np.array(Matrix.Rotation(owner.matrix_world.to_euler("XYZ").z, 3, "Z"))
-    rest = _stored_rest(owner) if bone is None else None
     pre_rotation, prefix, target = np.eye(3), "", owner
     if bone is not None:
         target = owner.pose.bones[bone]
         post_rotation = np.array((owner.matrix_world @ target.bone.matrix_local).to_3x3().normalized())
         pre_rotation = post_rotation.T
         prefix = f'pose.bones["{bpy.utils.escape_identifier(bone)}"].'
+    elif rest is not None:
+        heading, post_rotation = rest.heading, rest.rotation
     else:
-        heading, post_rotation = (heading, np.array(owner.matrix_basis.to_3x3().normalized())) if rest is None else rest
+        post_rotation = np.array(owner.matrix_basis.to_3x3().normalized())
     if target.rotation_mode == "AXIS_ANGLE":
         return f"{owner.name}: {'the object' if bone is None else bone} turns in axis-angle mode, which is not keyed; switch it to quaternion"
     path = prefix + ("rotation_quaternion" if target.rotation_mode == "QUATERNION" else "rotation_euler")
     unit_m = float(np.mean(owner.matrix_world.to_scale()))
     return DrivenTransform(
-        owner, bone, path, target.rotation_mode, heading @ _TO_BLENDER, pre_rotation, post_rotation, unit_m or 1.0
+        owner, bone, path, target.rotation_mode, heading @ TO_BLENDER, pre_rotation, post_rotation, unit_m or 1.0
     )
-
-
-REST_KEY = "innerface_rest"  # on an object that is turned itself: how it was before a take turned it
-
-
-def store_rest(transform: DrivenTransform) -> None:
-    """Keep how an object that is turned itself stood, for later bakes and for reading back."""
-    if transform.bone is None and _stored_rest(transform.owner) is None:
-        transform.owner[REST_KEY] = [
-            *(transform.to_world @ _TO_BLENDER.T).ravel().tolist(),
-            *transform.post_rotation.ravel().tolist(),
-        ]
-
-
-def _stored_rest(owner: Any) -> tuple[np.ndarray, np.ndarray] | None:
-    """Heading and rotation of an object before a take of ours turned it, None where none does."""
-    data = owner.animation_data
-    stored = np.array(owner.get(REST_KEY, ()), dtype=float)
-    if len(stored) != 18 or data is None or data.action is None or BAKED_MARK not in data.action:
-        return None
-    return stored[:9].reshape(3, 3), stored[9:].reshape(3, 3)
 
 
 def head_rotation(angles: np.ndarray) -> np.ndarray:

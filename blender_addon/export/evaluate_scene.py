@@ -160,10 +160,10 @@ def _evaluate_curves(out: EvaluatedScene, face: Face, meshes: list[Any], with_pr
     for obj in meshes:
         if obj.data.shape_keys is not None:
             out.key_values[obj] = _sample_key_values(obj.data.shape_keys, out.frames)
-    for place, owner, path, index in driven_properties(face, []) if with_properties else ():
-        default = get_value(owner, *split_index(face.mapping.destinations[place][1]))
-        out.property_values[place] = _sample_or_default(
-            _find_keyed_curve(compat.playing_fcurves(owner), path, index), out.frames, default
+    for prop in driven_properties(face, []) if with_properties else ():
+        default = get_value(prop.owner, *split_index(face.mapping.destinations[prop.destination][1]))
+        out.property_values[prop.destination] = _sample_or_default(
+            _find_keyed_curve(compat.playing_fcurves(prop.owner), prop.path, prop.index), out.frames, default
         )
     face_matrices = _sample_transform(face.head_object, "", face.head_object.matrix_basis, out.frames)
     if face.rig is not None:
@@ -278,8 +278,8 @@ def _evaluate_frames(
     bones = _exported_bones(face)
     matrices = np.empty((count, len(bones), 4, 4))
     property_columns = [
-        (place, owner, *split_index(face.mapping.destinations[place][1]))
-        for place, owner, _, _ in (driven_properties(face, []) if with_properties else ())
+        (prop.destination, prop.owner, *split_index(face.mapping.destinations[prop.destination][1]))
+        for prop in (driven_properties(face, []) if with_properties else ())
     ]
     out.property_values = {place: np.empty(count) for place, *_ in property_columns}
     previous_frame, previous_subframe = scene.frame_current, scene.frame_subframe

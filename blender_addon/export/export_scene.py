@@ -364,7 +364,7 @@ def _animate(export: ExportScene, face: Face, evaluated: EvaluatedScene, unit: f
         )
     found = new_fcurves(export.rig) if transform_curves else None
     for path, index, values in transform_curves:
-        curves.write_curve(found, path, frames, values, index)
+        curves.write_curve(found, path, frames, values, index=index)
     export.scene.frame_set(0)
 
 

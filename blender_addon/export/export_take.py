@@ -11,7 +11,9 @@ from ...core.errors import InnerfaceError
 from ...core.face.channels import ARKIT, HEAD_ANGLES
 from ...core.numerics.quaternion import from_matrix
 from ...core.take import Take, Track, TrackKind
-from ..animation.keying import CLOCK, START, scene_rate
+from ..animation.rest_pose import head_transform
+from ..animation.scene_time import scene_rate
+from ..animation.take_action import TakeAction
 from ..character.face import Face
 from ..character.lanes import destination_values, driven_bones
 from ..character.turns import DrivenTransform
@@ -51,14 +53,15 @@ def export_take(face: Face, scene: Any, progress: Progress | None = None) -> Exp
         notes.append(f"nothing on {face.name} tells of {', '.join(unobservable)}; they are 0")
     rate = scene_rate(scene)
     actions = [
-        o.animation_data.action
+        TakeAction(o.animation_data.action)
         for o in face.owners
         if o.animation_data is not None and o.animation_data.action is not None
     ]
-    start, clock = next(
-        ((float(a[START]), float(a[CLOCK])) for a in actions if CLOCK in a), (float(evaluated.frames[0]), 0.0)
+    start_frame, start_time = next(
+        ((a.start_frame, a.start_time or 0.0) for a in actions if a.start_time is not None),
+        (float(evaluated.frames[0]), 0.0),
     )
-    time = clock + (evaluated.frames - start) / rate
+    time = start_time + (evaluated.frames - start_frame) / rate
     columns = np.concatenate([weights, _head_angles(face, evaluated, notes)], axis=1)
     if not np.ptp(values, axis=0).any() and not columns[:, len(ARKIT) :].any():
         raise InnerfaceError(
@@ -107,7 +110,7 @@ def _bone_motion(turn: DrivenTransform, basis: np.ndarray, count: int) -> tuple[
 
 def _head_angles(face: Face, evaluated: EvaluatedScene, notes: list[str]) -> np.ndarray:
     """Head angles (F, 3)."""
-    turn = face.head_turn()
+    turn = head_transform(face)
     if isinstance(turn, str):
         notes.append(turn.replace("the take's head angles were not keyed", "head angles are 0"))
         return np.zeros((len(evaluated.frames), 3))

@@ -15,8 +15,9 @@ import numpy as np
 
 from ...core.errors import InnerfaceError
 from .. import compat
-from ..animation import bake
-from ..animation.keying import NAME, scene_rate
+from ..animation.playback import playing_action
+from ..animation.scene_time import scene_rate
+from ..animation.take_action import TakeAction
 from ..character.face import Face
 from .evaluate_scene import Progress, character_meshes, evaluate_scene
 from .export_scene import ExportScene, export_scene
@@ -125,7 +126,7 @@ def export_glb(face: Face, scene: Any, path: str | Path, progress: Progress | No
 
 def clip_name(face: Face) -> str:
     """What the animation in the file is called: as the take that plays."""
-    action = bake.playing_action(face)
+    action = playing_action(face)
     if action is None:
         action = next(
             (
@@ -140,7 +141,7 @@ def clip_name(face: Face) -> str:
 
 def take_name(action: Any) -> str:
     """What an action is called; before slots, where a take is an action for every datablock, what the take is called."""
-    return action.name if compat.supports_shared_action() else action.get(NAME, action.name)
+    return action.name if compat.supports_shared_action() else TakeAction(action).take_name
 
 
 def import_instructions(report: ExportReport, path: Path, preset: str, scene: Any) -> str:

@@ -15,7 +15,8 @@ from ...core.face.channels import ARKIT
 from ...core.face.head import load
 from ...core.files import atomic_write
 from .. import compat
-from ..animation import keying
+from ..animation.keying import key_track
+from ..animation.playback import play
 from ..character import bundled_head, face
 from ..character.bundled_head import head_mesh
 
@@ -109,7 +110,7 @@ def add_second_head(scene: Any, track: Any, name: str) -> None:
     obj, rig = bundled_head.add(scene.collection)
     obj.name, rig.name, rig.location.x = f"{obj.name} {name}", f"{rig.name} {name}", HEAD_SPACING_M
     target = next(f for f in [face.face_of(obj, list(scene.objects))] if f is not None)
-    keying.play(target, keying.key_track(target, track, name, scene))
+    play(target, key_track(target, track, name, scene))
     text_material = ink_material()
     for x, caption in ((0.0, "from sensors"), (HEAD_SPACING_M, name)):
         scene.collection.objects.link(text_object(caption, (x, -0.12, -0.232), 0.022, text_material))

@@ -15,6 +15,7 @@ import numpy as np
 from ...core.errors import InnerfaceError
 from ...core.face.channels import ARKIT
 from .. import compat
+from ..animation.rest_pose import head_transform
 from ..character.face import Face, named_face
 from ..character.face_mesh import FaceMesh, check_editable
 from ..character.lanes import (
@@ -47,7 +48,7 @@ class Preview:
         self.meshes = [_PreviewMesh(mesh, face) for mesh in face.meshes]
         self.bones = driven_bones(face, [])
         self.properties = driven_properties(face, [])
-        transform = face.head_turn()
+        transform = head_transform(face)
         self.head_transform: DrivenTransform | None = transform if isinstance(transform, DrivenTransform) else None
         self.head_turning = False
 
@@ -83,9 +84,9 @@ class Preview:
                 setattr(transform.target, transform.attribute, transform.rotation_value(angles[0]))
                 if moves.any():
                     transform.target.location = transform.location_values(moves)[0]
-            for place, owner, path, index in self.properties:
-                set_value(owner, path, index, float(driven[place]))
-                owner.update_tag()
+            for prop in self.properties:
+                set_value(prop.owner, prop.path, prop.index, float(driven[prop.destination]))
+                prop.owner.update_tag()
             if self.head_turning and self.head_transform is not None:
                 setattr(
                     self.head_transform.target,
@@ -116,10 +117,10 @@ class Preview:
                 for name in (t.attribute, "location")
             ]
             paths = {path for t, _ in self.bones for path in (t.path, t.location_path)} | {
-                path for _, _, path, _ in self.properties
+                prop.path for prop in self.properties
             }
-            numbers = [[path, index, get_value(owner, path, index)] for _, owner, path, index in self.properties]
-            owner = self.bones[0][0].owner if self.bones else self.properties[0][1]
+            numbers = [[p.path, p.index, get_value(p.owner, p.path, p.index)] for p in self.properties]
+            owner = self.bones[0][0].owner if self.bones else self.properties[0].owner
             _save_and_mute(owner, {"turns": turns, "numbers": numbers}, paths)
         self.shown = True
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from ...core.errors import InnerfaceError
 from ...core.take import timecode
-from ..animation.keying import scene_rate
+from ..animation.scene_time import scene_rate
 from ..properties.preferences import preferences
 from . import take_list
 

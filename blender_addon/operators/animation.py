@@ -13,8 +13,9 @@ from bpy.props import BoolProperty
 
 from ...core.errors import InnerfaceError
 from .. import compat
-from ..animation import bake, sound
-from ..animation.keying import scene_rate
+from ..animation import bake, loaded_take, playback, rebake, sound
+from ..animation.scene_time import scene_rate
+from ..animation.take_action import TakeAction
 from ..character.face import active_face, face_or_none
 from ..properties.preferences import performer_settings
 from .base import BackgroundOperator, ReportsErrors
@@ -28,7 +29,7 @@ class _RequiresPlayingTake:
     def poll(cls, context: Any) -> bool:
         """Blender's call."""
         face = face_or_none(context)
-        return face is not None and bake.playing_action(face) is not None
+        return face is not None and playback.playing_action(face) is not None
 
 
 class INNERFACE_OT_bake_again(_RequiresPlayingTake, BackgroundOperator, bpy.types.Operator):
@@ -40,12 +41,15 @@ class INNERFACE_OT_bake_again(_RequiresPlayingTake, BackgroundOperator, bpy.type
 
     def prepare(self, context: Any) -> tuple[str, Callable[[], Any], float]:
         face, wearer = active_face(context), performer_settings()
-        path, flame = preferred_file(Path(bake.playing_action(face)[bake.TAKE_PATH]), False), bake.flame_source(face)
-        return f"Baking {path.stem}", lambda: bake.load_take(path, wearer, flame), 3.0
+        path, flame = (
+            preferred_file(Path(TakeAction(playback.playing_action(face)).take_path), False),
+            loaded_take.flame_source(face),
+        )
+        return f"Baking {path.stem}", lambda: loaded_take.load_take(path, wearer, flame), 3.0
 
     def finish(self, context: Any, loaded: Any) -> set[str]:
         face = active_face(context)
-        keyed = bake.rebake(face, bake.playing_action(face), loaded, context.scene)
+        keyed = rebake.rebake(face, playback.playing_action(face), loaded, context.scene)
         return self.report_notes(keyed.notes, f"Baked {loaded.path.stem} again: {bake.key_count_text(keyed)}")
 
 
@@ -60,17 +64,17 @@ class INNERFACE_OT_neutral_here(_RequiresPlayingTake, ReportsErrors, bpy.types.O
 
     def work(self, context: Any) -> set[str]:
         scene, face = context.scene, active_face(context)
-        action, rate = bake.playing_action(face), scene_rate(scene)
+        action, rate = playback.playing_action(face), scene_rate(scene)
         first, last = (
             (scene.frame_preview_start, scene.frame_preview_end)
             if scene.use_preview_range
             else (scene.frame_current, scene.frame_current)
         )
-        span = [max((f - float(action[bake.START])) / rate, 0.0) for f in (first - 0.5, last + 0.5)]
-        loaded = bake.cached_take(action)
+        span = [max((f - TakeAction(action).start_frame) / rate, 0.0) for f in (first - 0.5, last + 0.5)]
+        loaded = loaded_take.cached_take(TakeAction(action).take_path)
         if loaded is None:
-            loaded = bake.load_take(Path(action[bake.TAKE_PATH]), performer_settings())
-        start, length = float(action[bake.START]), loaded.weights.take.weights().duration
+            loaded = loaded_take.load_take(Path(TakeAction(action).take_path), performer_settings())
+        start, length = TakeAction(action).start_frame, loaded.weights.take.weights().duration
         if not self.clear and (span[1] <= 0 or span[0] >= length):
             take_range = f"from frame {start:.0f} to {start + length * rate:.0f}"
             raise InnerfaceError(
@@ -78,13 +82,13 @@ class INNERFACE_OT_neutral_here(_RequiresPlayingTake, ReportsErrors, bpy.types.O
             )
         options = action.innerface
         previous_span = options.neutral_from, options.neutral_to
-        bake.set_without_rebake(
+        rebake.set_options(
             options, neutral_from=0.0 if self.clear else span[0], neutral_to=0.0 if self.clear else span[1]
         )
         try:
-            keyed = bake.rebake(face, action, loaded, scene)
+            keyed = rebake.rebake(face, action, loaded, scene)
         except InnerfaceError:
-            bake.set_without_rebake(options, neutral_from=previous_span[0], neutral_to=previous_span[1])
+            rebake.set_options(options, neutral_from=previous_span[0], neutral_to=previous_span[1])
             raise
         self.report(
             {"INFO"},
@@ -101,9 +105,9 @@ class INNERFACE_OT_align_sound(_RequiresPlayingTake, BackgroundOperator, bpy.typ
     bl_options = {"REGISTER", "UNDO"}
 
     def prepare(self, context: Any) -> tuple[str, Callable[[], Any], float]:
-        action, scene = bake.playing_action(active_face(context)), context.scene
-        path, wearer = Path(action[bake.TAKE_PATH]), performer_settings()
-        cached = bake.cached_take(action)
+        action, scene = playback.playing_action(active_face(context)), context.scene
+        path, wearer = Path(TakeAction(action).take_path), performer_settings()
+        cached = loaded_take.cached_take(TakeAction(action).take_path)
         take_sound = cached.weights.take.sound if cached is not None else _sound_of_take(path)
         if take_sound is None:
             raise InnerfaceError(
@@ -115,7 +119,7 @@ class INNERFACE_OT_align_sound(_RequiresPlayingTake, BackgroundOperator, bpy.typ
         def work() -> Any:
             from ...core.take import audio
 
-            loaded = cached or bake.load_take(path, wearer)
+            loaded = cached or loaded_take.load_take(path, wearer)
             return (
                 loaded,
                 audio.align(sound.read_samples(take_sound, audio.RATE), sound.read_samples(song_path, audio.RATE)),
@@ -127,17 +131,17 @@ class INNERFACE_OT_align_sound(_RequiresPlayingTake, BackgroundOperator, bpy.typ
     def finish(self, context: Any, result: Any) -> set[str]:
         loaded, alignment, strip_name = result
         face, scene = active_face(context), context.scene
-        action, strip = bake.playing_action(face), compat.sequencer_strips(scene.sequence_editor)[strip_name]
+        action, strip = playback.playing_action(face), compat.sequencer_strips(scene.sequence_editor)[strip_name]
         # The song's beginning lies at strip.frame_start; the take hears it `offset` s after its own beginning.
         rate, slope = scene_rate(scene), 1 + alignment.drift_ppm * 1e-6
         start = float(strip.frame_start) - alignment.offset_s / slope * rate
         keyed = bake.bake_take(
             face,
-            bake.retime(loaded, slope),
+            loaded_take.retime(loaded, slope),
             scene,
             bake.bake_options(action.innerface, loaded.from_sensors, start=start),
         )
-        bake.set_on_actions(keyed, bake.CLOCK_SLOPE, slope)
+        rebake.store_clock_slope(keyed, slope)
         scene.frame_end = max(scene.frame_end, keyed.first_frame + keyed.frames - 1)
         take_sound = loaded.weights.take.sound
         sound_strip, _ = (

@@ -16,7 +16,7 @@ from bpy_extras.io_utils import ExportHelper, ImportHelper
 from ...core.errors import InnerfaceError
 from ...core.files import atomic_write, safe_file_name
 from .. import compat
-from ..animation import bake
+from ..animation.take_action import Part, TakeAction
 from ..character.face import Face, active_face
 from .base import BackgroundOperator, ReportsErrors
 
@@ -159,13 +159,15 @@ def _files_per_take(face: Face, scene: Any, path: Path) -> Iterator[tuple[Path, 
     actions = [
         a
         for a in bpy.data.actions
-        if a.get(bake.PART) == bake.OBSERVED and any(compat.animates(a, owner) for owner in face.owners)
+        if TakeAction(a).is_take
+        and TakeAction(a).part == Part.OBSERVED
+        and any(compat.animates(a, owner) for owner in face.owners)
     ]
-    take_paths = list(dict.fromkeys(a[bake.TAKE_PATH] for a in actions))
+    take_paths = list(dict.fromkeys(TakeAction(a).take_path for a in actions))
     if not take_paths:
         raise InnerfaceError(f"this file holds no take of {face.name}; export what plays instead")
     for take_path in take_paths:
-        take_actions = [a for a in actions if a[bake.TAKE_PATH] == take_path]
+        take_actions = [a for a in actions if TakeAction(a).take_path == take_path]
         file_stem = safe_file_name(take_name(take_actions[0]), ".") or "take"
         yield path.with_name(f"{path.stem}_{file_stem}{path.suffix}"), _play_take(face, scene, take_actions)
 

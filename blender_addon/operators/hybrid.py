@@ -15,8 +15,9 @@ from bpy.props import EnumProperty, IntProperty
 
 from ...core.errors import InnerfaceError
 from .. import compat
-from ..animation import bake, hybrid_take, sound
-from ..animation.keying import scene_rate
+from ..animation import bake, hybrid_take, loaded_take, playback, rebake, sound
+from ..animation.scene_time import scene_rate
+from ..animation.take_action import Part, TakeAction
 from ..character.face import active_face, face_or_none
 from ..live import take_list
 from ..properties.face_parts import HIDDEN_PART_ITEMS
@@ -147,7 +148,7 @@ class INNERFACE_OT_hybrid_mix(_NeedsCameraTake, BackgroundOperator, bpy.types.Op
                 doubt=aligned.doubt if aligned else None,
             )
             formats.write_take(replace(repaired.take, name=out_path.stem), out_path)
-            return bake.load_take(out_path, request.performer), repaired
+            return loaded_take.load_take(out_path, request.performer), repaired
 
         return f"Mixing {request.camera.name}", work, request.expected_s
 
@@ -156,16 +157,18 @@ class INNERFACE_OT_hybrid_mix(_NeedsCameraTake, BackgroundOperator, bpy.types.Op
         face, scene = active_face(context), context.scene
         camera = hybrid_take.camera_action(face)
         slope, start, first = (
-            float(camera.get(bake.CLOCK_SLOPE, 1.0)),
-            float(camera[bake.START]),
-            camera.get(bake.FIRST_FRAME),
+            TakeAction(camera).clock_slope,
+            TakeAction(camera).start_frame,
+            TakeAction(camera).first_frame,
         )
         bake_options = bake.bake_options(camera.innerface, False, start=start, first=first)
         with bake.all_or_nothing(face):
-            keyed = bake_take(face, bake.retime(loaded, slope), scene, bake_options, camera.innerface, with_sound=False)
-        bake.set_on_actions(keyed, bake.CLOCK_SLOPE, slope)
+            keyed = bake_take(
+                face, loaded_take.retime(loaded, slope), scene, bake_options, camera.innerface, with_sound=False
+            )
+        rebake.store_clock_slope(keyed, slope)
         for action in keyed.actions:
-            if bake.TAKE_PATH in action:
+            if TakeAction(action).is_take:
                 action.innerface_hybrid.camera = camera
         take_list.refresh(wait=bpy.app.background)
         sources = repaired.infill.source
@@ -191,8 +194,8 @@ class INNERFACE_OT_hybrid_compare(_NeedsCameraTake, ReportsErrors, bpy.types.Ope
         mixes = hybrid_take.mixes_of(camera)
         if not mixes:
             raise InnerfaceError("there is no mix yet; press Bake Mix")
-        target = camera if hybrid_take.is_mix(bake.playing_action(face)) else mixes[0]
-        for owner, action in bake.previous_bake(face, target[bake.TAKE_PATH], bake.OBSERVED).items():
+        target = camera if hybrid_take.is_mix(playback.playing_action(face)) else mixes[0]
+        for owner, action in bake.previous_bake(face, TakeAction(target).take_path, Part.OBSERVED).items():
             compat.assign_action(action, owner)
         context.scene.frame_set(context.scene.frame_current)
         redraw()
@@ -304,13 +307,15 @@ class INNERFACE_OT_lip_markers(_NeedsCameraTake, ReportsErrors, bpy.types.Operat
         from ...core.face.face_model import load_bundled
         from ...core.hybrid.occlusion_features import without_gaps
 
-        scene, action = context.scene, bake.playing_action(active_face(context))
+        scene, action = context.scene, playback.playing_action(active_face(context))
         existing_markers = [m for m in scene.timeline_markers if m.name == "lips"]
         for marker in existing_markers:
             scene.timeline_markers.remove(marker)
         if existing_markers:
             return {"FINISHED"}
-        loaded = bake.cached_take(action) or bake.load_take(hybrid_take.camera_path(action), performer_settings())
+        loaded = loaded_take.cached_take(TakeAction(action).take_path) or loaded_take.load_take(
+            hybrid_take.camera_path(action), performer_settings()
+        )
         track = loaded.weights.take.weights()
         lip_gaps = metrics.lip_gap(load_bundled(), without_gaps(track.select(ARKIT), track.time))
         closure_rows = metrics.closures(lip_gaps - metrics.closed_gap(lip_gaps))

@@ -12,7 +12,9 @@ import bpy
 from bpy.props import BoolProperty, CollectionProperty, EnumProperty, FloatProperty, IntProperty, StringProperty
 from bpy_extras.io_utils import ImportHelper
 
-from ..animation import bake, sound
+from ..animation import bake, loaded_take, rebake, sound
+from ..animation.keying import KeyingResult
+from ..animation.take_action import TakeAction
 from ..character.face import active_face
 from ..properties.bake_options import BAKE_OPTIONS
 from ..properties.preferences import performer_settings
@@ -95,11 +97,11 @@ class INNERFACE_OT_key_takes(BackgroundOperator, bpy.types.Operator, ImportHelpe
         return self.begin_job(context) if interactive else super().execute(context)
 
     def prepare(self, context: Any) -> tuple[str, Callable[[], Any], float]:
-        flame = bake.flame_source(active_face(context))
+        flame = loaded_take.flame_source(active_face(context))
         paths, who = self.paths(), performer_settings()
         size = sum(p.stat().st_size for p in paths if p.is_file())
         label = f"Reading {paths[0].name}" if len(paths) == 1 else f"Reading {len(paths)} takes"
-        return label, lambda: [bake.load_take(path, who, flame) for path in paths], size / _BYTES_PER_S
+        return label, lambda: [loaded_take.load_take(path, who, flame) for path in paths], size / _BYTES_PER_S
 
     def finish(self, context: Any, loaded_takes: list[Any]) -> set[str]:
         face, scene, options = active_face(context), context.scene, context.scene.innerface.options
@@ -125,7 +127,7 @@ class INNERFACE_OT_key_takes(BackgroundOperator, bpy.types.Operator, ImportHelpe
                 keyed.insert(
                     0, bake_take(face, loaded, scene, bake_options, options, self.sound and k == len(loaded_takes) - 1)
                 )
-        total = bake.KeyingResult(0, 0, keys=sum(k.keys for k in keyed), dense_keys=sum(k.dense_keys for k in keyed))
+        total = KeyingResult(0, 0, keys=sum(k.keys for k in keyed), dense_keys=sum(k.dense_keys for k in keyed))
         notes = list(dict.fromkeys(n for k in keyed for n in k.notes))
         return self.report_notes(
             notes,
@@ -163,12 +165,14 @@ def bake_take(face: Any, loaded: Any, scene: Any, bake_options: Any, options: An
             0, f"{loaded.path.name} was taken, with the neutral taken out; choose 'As Captured' for the other file"
         )
     for action in keyed.actions:
-        if bake.TAKE_PATH in action:
-            bake.store_options(action, options)
+        if TakeAction(action).is_take:
+            rebake.store_options(action, options)
     scene.frame_end = max(scene.frame_end, keyed.first_frame + keyed.frames - 1)
     audio = loaded.weights.take.sound
     if with_sound and audio is not None:
-        start = next((a[bake.START] for a in keyed.actions if bake.START in a), float(keyed.first_frame))
+        start = next(
+            (TakeAction(a).start_frame for a in keyed.actions if TakeAction(a).is_take), float(keyed.first_frame)
+        )
         strip, sound_notes = sound.place_strip(scene, audio, start, loaded.path.stem)
         keyed.notes += sound_notes
         if strip is not None:

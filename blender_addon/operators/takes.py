@@ -8,7 +8,7 @@ from typing import Any
 import bpy
 
 from ...core.errors import InnerfaceError
-from ..animation import bake
+from ..animation import bake, loaded_take, playback
 from ..character.face import active_face, face_or_none
 from ..live import take_list
 from ..properties.preferences import performer_settings
@@ -47,10 +47,14 @@ class INNERFACE_OT_take_bake(_NeedsChosenTake, BackgroundOperator, bpy.types.Ope
     bl_options = {"REGISTER", "UNDO"}
 
     def prepare(self, context: Any) -> tuple[str, Callable[[], Any], float]:
-        flame = bake.flame_source(active_face(context))
+        flame = loaded_take.flame_source(active_face(context))
         row, who = _chosen_row(), performer_settings()
         path = Path(row.path)
-        return f"Baking {path.stem}", lambda: bake.load_take(path, who, flame), 1.0 + row.seconds / _EXPECTED_SPEED_X
+        return (
+            f"Baking {path.stem}",
+            lambda: loaded_take.load_take(path, who, flame),
+            1.0 + row.seconds / _EXPECTED_SPEED_X,
+        )
 
     def finish(self, context: Any, loaded: Any) -> set[str]:
         face, scene, shot = active_face(context), context.scene, context.scene.innerface
@@ -134,10 +138,10 @@ class INNERFACE_OT_invented(ReportsErrors, bpy.types.Operator):
     @classmethod
     def poll(cls, context: Any) -> bool:
         face = face_or_none(context)
-        return face is not None and bool(bake.unobserved_tracks(face))
+        return face is not None and bool(playback.unobserved_tracks(face))
 
     def work(self, context: Any) -> set[str]:
-        tracks = bake.unobserved_tracks(active_face(context))
+        tracks = playback.unobserved_tracks(active_face(context))
         mute = not all(track.mute for track in tracks)
         for track in tracks:
             track.mute = mute

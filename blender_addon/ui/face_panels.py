@@ -11,7 +11,8 @@ from bpy.app.translations import pgettext_iface as iface_
 
 from ...core.errors import InnerfaceError
 from ...core.face.channels import ChannelGroup
-from ..animation import bake
+from ..animation import loaded_take, playback, rebake
+from ..animation.take_action import TakeAction
 from ..character.face import Face, active_face, face_or_none, root_object_of
 from ..compat import all_fcurves
 from ..operators.import_takes import draw_spans
@@ -142,7 +143,7 @@ class INNERFACE_PT_animation(SidebarPanel, bpy.types.Panel):
 
     def draw(self, context: Any) -> None:
         layout, action = self.layout, _active_action(context)
-        options, is_loaded = action.innerface, bake.cached_take(action) is not None
+        options, is_loaded = action.innerface, loaded_take.cached_take(TakeAction(action).take_path) is not None
         box = layout.box()
         box.label(text=action.name, icon="ACTION", translate=False)
         row = layout.row(align=True)
@@ -157,8 +158,8 @@ class INNERFACE_PT_animation(SidebarPanel, bpy.types.Panel):
         clear_row.active = options.neutral_to > 0
         clear_row.operator("innerface.neutral_here", icon="X", text="").clear = True
         draw_spans(layout.column(align=True), options)
-        if action.name in bake.rebake_errors:
-            draw_text(layout, bake.rebake_errors[action.name], "ERROR", context)
+        if action.name in rebake.errors:
+            draw_text(layout, rebake.errors[action.name], "ERROR", context)
         layout.prop(options, "widen")
         layout.operator("innerface.align_sound", icon="SPEAKER")
 
@@ -166,7 +167,7 @@ class INNERFACE_PT_animation(SidebarPanel, bpy.types.Panel):
 def _active_action(context: Any) -> Any:
     """The action of a take that plays on the active face, None where none does."""
     face = face_or_none(context)
-    return None if face is None else bake.playing_action(face)
+    return None if face is None else playback.playing_action(face)
 
 
 class INNERFACE_PT_smoothing(SidebarPanel, bpy.types.Panel):
@@ -178,7 +179,7 @@ class INNERFACE_PT_smoothing(SidebarPanel, bpy.types.Panel):
     def draw(self, context: Any) -> None:
         layout, action = self.layout, _active_action(context)
         draw_smoothing(layout, action.innerface)
-        loaded = bake.cached_take(action)
+        loaded = loaded_take.cached_take(TakeAction(action).take_path)
         if loaded is not None and not loaded.from_sensors and not action.innerface.smooth_camera:
             draw_text(layout, "A camera's take is left as it is; tick Camera Takes, Too", "INFO", context)
 

@@ -7,7 +7,7 @@ import bpy
 from bpy.app.translations import pgettext_iface as iface_
 
 from ...core.face.channels import ChannelGroup
-from ..animation import bake, hybrid_take
+from ..animation import hybrid_take, playback
 from ..character.face import face_or_none
 from ..operators.base import jobs
 from ..properties.face_parts import PART_NAMES
@@ -76,7 +76,7 @@ class INNERFACE_PT_hybrid(SidebarPanel, bpy.types.Panel):
         box = layout.box()
         box.label(text=action.name, icon="OUTLINER_OB_CAMERA", translate=False)
         if hybrid_take.mixes_of(action):
-            mix_plays = hybrid_take.is_mix(bake.playing_action(face))
+            mix_plays = hybrid_take.is_mix(playback.playing_action(face))
             box.operator(
                 "innerface.hybrid_compare",
                 text="The Mix Plays" if mix_plays else "The Camera Plays",

@@ -10,7 +10,7 @@ import bpy
 import numpy as np
 from bpy.app.translations import pgettext_iface as iface_
 
-from ..animation import bake
+from ..animation import playback
 from ..character.face import face_or_none
 from ..live import connection, take_list
 from ..live.session import LEVEL_GROUPS, session
@@ -444,7 +444,7 @@ class INNERFACE_PT_takes(SidebarPanel, bpy.types.Panel):
             text="Bake Again" if take is not None and take.baked else "Bake to Face",
         )
         face = face_or_none(context)
-        tracks = bake.unobserved_tracks(face) if face is not None else []
+        tracks = playback.unobserved_tracks(face) if face is not None else []
         if tracks:
             shown = not any(track.mute for track in tracks)
             layout.operator(

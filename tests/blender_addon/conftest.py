@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import innerface.blender_addon.animation.keying
+import innerface.blender_addon.animation.playback
 import innerface.blender_addon.character.bundled_head
 import innerface.blender_addon.character.face
 import innerface.blender_addon.live.session
@@ -123,5 +124,5 @@ def key_and_play(face, *arguments, **options):
     """Key a track and put it on the face, as the command and the operator do."""
     keying = innerface.blender_addon.animation.keying
     keyed = keying.key_track(face, *arguments, **options)
-    keyed.notes += keying.play(face, keyed)
+    keyed.notes += innerface.blender_addon.animation.playback.play(face, keyed)
     return keyed

@@ -4,6 +4,9 @@ from pathlib import Path
 
 import innerface.blender_addon.animation.bake
 import innerface.blender_addon.animation.curves
+import innerface.blender_addon.animation.loaded_take
+import innerface.blender_addon.animation.playback
+import innerface.blender_addon.animation.rebake
 import innerface.blender_addon.character.face
 import innerface.blender_addon.character.lanes
 import innerface.blender_addon.compat
@@ -22,14 +25,16 @@ import pytest
 @pytest.fixture
 def loaded():
     """`loaded(seed, change)` -> a take that is ready to be baked."""
-    bake, weights = innerface.blender_addon.animation.bake, innerface.core.pipeline
+    weights = innerface.core.pipeline
 
     def make(seed, change=None, name=None):
         take = innerface.core.performance.demo_performance(seed)
         if change is not None:
             change(take.weights())
-        out = bake.LoadedTake(Path(f"/nowhere/{name or f'take{seed}'}.csv"), weights.SolvedWeights(take), None)
-        bake.cache_take(out)
+        out = innerface.blender_addon.animation.loaded_take.LoadedTake(
+            Path(f"/nowhere/{name or f'take{seed}'}.csv"), weights.SolvedWeights(take), None
+        )
+        innerface.blender_addon.animation.loaded_take.cache_take(out)
         return out
 
     return make
@@ -131,7 +136,7 @@ def test_options_of_what_plays_take_effect_at_once(addon, scene, loaded, tmp_pat
     addon.ops.innerface.add_head()
     addon.ops.innerface.key_takes(filepath=str(tmp_path / "song.csv"), fewer=False)
     face = innerface.blender_addon.character.face.active_face(addon.context)
-    options = innerface.blender_addon.animation.bake.playing_action(face).innerface
+    options = innerface.blender_addon.animation.playback.playing_action(face).innerface
     before = values(face, "jawOpen")
     options.smooth_camera = True
     options.smooth_mouth = 4.0
@@ -143,13 +148,13 @@ def test_options_of_what_plays_take_effect_at_once(addon, scene, loaded, tmp_pat
     assert np.allclose(values(face, "jawOpen"), smooth, atol=1e-6)
     options.smooth_camera = False
     assert np.allclose(values(face, "jawOpen"), before, atol=1e-6)
-    action = innerface.blender_addon.animation.bake.playing_action(face)
+    action = innerface.blender_addon.animation.playback.playing_action(face)
     options.trim_from = 999.0  # nothing is left of the take: said, and nothing changes
-    assert "holds no row" in innerface.blender_addon.animation.bake.rebake_errors[action.name] and np.allclose(
+    assert "holds no row" in innerface.blender_addon.animation.rebake.errors[action.name] and np.allclose(
         values(face, "jawOpen"), before, atol=1e-6
     )
     options.trim_from = 0.0
-    assert not innerface.blender_addon.animation.bake.rebake_errors
+    assert not innerface.blender_addon.animation.rebake.errors
     count = len(curve(face, "jawOpen").keyframe_points)
     options.fewer = True
     assert len(curve(face, "jawOpen").keyframe_points) < count / 2

@@ -64,7 +64,7 @@ def test_bake_keys_the_take_in_one_undo_step_without_the_preview_in_it(blender):
     said = blender.ask(
         f"a = {KEY}.animation_data; result = [a.action.name, a.action_slot.name_display, [[t.name, t.mute] for t in a.nla_tracks]]"
     )
-    assert said == ["take_001", "Innerface Head", [["take_001 (invented)", True]]]
+    assert said == ["take_001", "Innerface Head", [["take_001 (unobserved)", True]]]
     blender.move(400, 450)
     blender.key("ctrl+z")
     blender.until(

@@ -106,7 +106,7 @@ def _latency_figures(session: Any, prefix: str) -> dict[str, Any]:
 
 def _measure_take(bpy: Any, scene: Any) -> dict[str, Any]:
     """Ten minutes of sensors, a simulated minute over and over, from the file to keys, and out again."""
-    from ....blender_addon.animation import bake
+    from ....blender_addon.animation import bake, loaded_take
     from ....blender_addon.character import face
     from ....core import formats, performance
     from ....core.face.face_model import load_bundled
@@ -139,7 +139,7 @@ def _measure_take(bpy: Any, scene: Any) -> dict[str, Any]:
         target_face = face.find_face(list(scene.objects))
         with step("import, infer, key"), suppress_stdout():
             began = time.perf_counter()
-            loaded = bake.load_take(path, PerformerSettings())
+            loaded = loaded_take.load_take(path, PerformerSettings())
             read_s = time.perf_counter() - began
             options = scene.innerface.options
             keyed = bake.bake_take(target_face, loaded, scene, bake.bake_options(options, True))

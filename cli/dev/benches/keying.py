@@ -45,7 +45,7 @@ def keying(frames: int = 2000, long_frames: int = 36000) -> dict[str, Any]:
         return time.perf_counter() - began
 
     def key_in_bulk(target: Any, take: Track, scene: Any, tolerance: float | None = None) -> keys.KeyingResult:
-        keyed = keys.key_track(target, take, "bulk", scene, tolerance)
+        keyed = keys.key_track(target, take, "bulk", scene, tolerance=tolerance)
         keys.play(target, keyed)
         return keyed
 

@@ -5,6 +5,9 @@ from pathlib import Path
 
 import innerface.blender_addon.animation.bake
 import innerface.blender_addon.animation.baked_keys
+import innerface.blender_addon.animation.loaded_take
+import innerface.blender_addon.animation.playback
+import innerface.blender_addon.animation.take_action
 import innerface.blender_addon.character.face
 import innerface.blender_addon.live.take_list
 import innerface.blender_addon.properties.preferences
@@ -41,7 +44,7 @@ def take(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def loaded(take):
-    return innerface.blender_addon.animation.bake.load_take(take, innerface.core.pipeline.PerformerSettings())
+    return innerface.blender_addon.animation.loaded_take.load_take(take, innerface.core.pipeline.PerformerSettings())
 
 
 def how(tolerance, **more):
@@ -73,12 +76,12 @@ def test_a_take_that_was_recorded_after_its_calibration_bakes_without_a_nod_of_i
 
 def test_channels_that_no_sensor_sees_lie_muted_in_a_layer_of_their_own(head, scene, loaded):
     keyed = innerface.blender_addon.animation.bake.bake_take(head, loaded, scene)
-    assert "eyeBlinkLeft" in loaded.weights.invented
+    assert "eyeBlinkLeft" in loaded.weights.unobserved
     data = head.meshes[0].key.animation_data
     assert not [c for c in curves(data.action) if "eyeBlinkLeft" in c.data_path]
-    (track,) = [t for t in data.nla_tracks if "(invented)" in t.name]
+    (track,) = [t for t in data.nla_tracks if "(unobserved)" in t.name]
     assert track.mute and curve(track.strips[0].action, "eyeBlinkLeft").keyframe_points
-    assert any("made up" in note for note in keyed.notes)
+    assert any("No sensor observes" in note for note in keyed.notes)
     if hasattr(track.strips[0], "action_slot"):
         assert track.strips[0].action_slot.name_display == head.meshes[0].key.name
     track.mute = False
@@ -138,7 +141,11 @@ def test_a_second_take_plays_and_the_first_one_keeps_its_action(head, scene, loa
     bake.bake_take(head, loaded, scene)
     other = tmp_path / "shot_008.mcap"
     other.write_bytes(take.read_bytes())
-    bake.bake_take(head, bake.load_take(other, innerface.core.pipeline.PerformerSettings()), scene)
+    bake.bake_take(
+        head,
+        innerface.blender_addon.animation.loaded_take.load_take(other, innerface.core.pipeline.PerformerSettings()),
+        scene,
+    )
     actions = {a.name.split(" ")[0] for a in __import__("bpy").data.actions}
     assert {"shot_007", "shot_008"} <= actions and head.meshes[0].key.animation_data.action.name.startswith("shot_008")
 
@@ -149,7 +156,9 @@ def test_a_strip_plays_with_its_slot_set_and_leaves_the_action_alone(head, scene
     mine = key.animation_data.action
     innerface.blender_addon.animation.bake.bake_take(head, loaded, scene, how(None, onto="STRIP"))
     assert key.animation_data.action == mine
-    (track,) = [t for t in key.animation_data.nla_tracks if t.name.startswith("shot_007") and "invented" not in t.name]
+    (track,) = [
+        t for t in key.animation_data.nla_tracks if t.name.startswith("shot_007") and "unobserved" not in t.name
+    ]
     assert not track.mute
     jaw = curve(track.strips[0].action, "jawOpen")
     peak = max(jaw.keyframe_points, key=lambda p: p.co.y).co
@@ -166,7 +175,7 @@ def test_the_operator_bakes_the_chosen_take_and_marks_it(addon, scene, loaded, t
     assert addon.context.window_manager.innerface_takes[0].baked
     assert scene.frame_end >= 11 + 5 * 24 or scene.frame_end == 250
     assert addon.ops.innerface.invented() == {"FINISHED"}
-    tracks = innerface.blender_addon.animation.bake.unobserved_tracks(
+    tracks = innerface.blender_addon.animation.playback.unobserved_tracks(
         innerface.blender_addon.character.face.active_face(addon.context)
     )
     assert tracks and not any(t.mute for t in tracks)
@@ -199,18 +208,20 @@ def test_deleting_a_take_takes_its_file_and_its_row_but_not_what_was_baked(addon
 
 
 def test_what_a_bake_wrote_is_read_back_as_it_was_and_damage_is_survived(scene):
-    baked, bpy = innerface.blender_addon.animation.baked_keys, __import__("bpy")
-    action = bpy.data.actions.new("x")
+    curve_id = innerface.blender_addon.animation.baked_keys.CurveId
+    action = __import__("bpy").data.actions.new("x")
+    take_action = innerface.blender_addon.animation.take_action.TakeAction(action)
     wrote = {
-        ("Head", 'key_blocks["ä\\"b"].value', 0): (np.arange(5.0), np.linspace(0, 1, 5)),
-        ("Rig", "rotation", 3): (np.zeros(0), np.zeros(0)),
+        curve_id("Head", 'key_blocks["ä\\"b"].value', 0): (np.arange(5.0), np.linspace(0, 1, 5)),
+        curve_id("Rig", "rotation", 3): (np.zeros(0), np.zeros(0)),
     }
-    baked.store_keys(action, {("Old", "path", 0): (np.arange(400.0), np.random.default_rng(0).uniform(size=400))})
-    baked.store_keys(action, wrote)
-    read = baked.stored_keys(action)
+    long = {curve_id("Old", "path", 0): (np.arange(400.0), np.random.default_rng(0).uniform(size=400))}
+    take_action.store_keys(long)
+    take_action.store_keys(wrote)
+    read = take_action.stored_keys()
     assert list(read) == list(wrote) and all(
         np.allclose(read[k][0], wrote[k][0]) and np.allclose(read[k][1], wrote[k][1]) for k in wrote
     )
     for damaged in (b"", b"\x00" * 40, b"x", bytes(action["innerface_baked"])[:-9]):
         action["innerface_baked"] = damaged
-        assert baked.stored_keys(action) == {}
+        assert take_action.stored_keys() == {}

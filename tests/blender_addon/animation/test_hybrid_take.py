@@ -5,6 +5,7 @@ import types
 import innerface.blender_addon.animation.bake
 import innerface.blender_addon.animation.curves
 import innerface.blender_addon.animation.hybrid_take
+import innerface.blender_addon.animation.playback
 import innerface.blender_addon.character.bundled_head
 import innerface.blender_addon.character.face
 import innerface.blender_addon.character.lanes
@@ -88,7 +89,7 @@ def test_the_mix_is_a_new_action_and_the_camera_stays_as_it_was(shoot):
     assert abs(camera.innerface_hybrid.offset) < 0.02, "both takes begin at the same moment"
     bpy.ops.innerface.hybrid_detect()
     assert bpy.ops.innerface.hybrid_mix() == {"FINISHED"}
-    mixed = innerface.blender_addon.animation.bake.playing_action(shoot.face)
+    mixed = innerface.blender_addon.animation.playback.playing_action(shoot.face)
     assert mixed != camera and mixed.innerface_hybrid.camera == camera and action(shoot) == camera
     truth = np.interp(at, shoot.truth.time, shoot.truth.column("jawOpen"))
     inside = (at > 4.1) & (at < 5.9)
@@ -117,7 +118,7 @@ def test_without_a_helper_the_rest_of_the_face_mends(shoot):
     bpy = shoot.bpy
     bpy.ops.innerface.hybrid_detect()
     assert bpy.ops.innerface.hybrid_mix() == {"FINISHED"}
-    assert shoot.hybrid.is_mix(innerface.blender_addon.animation.bake.playing_action(shoot.face))
+    assert shoot.hybrid.is_mix(innerface.blender_addon.animation.playback.playing_action(shoot.face))
 
 
 def test_rejected_ranges_are_not_mended_and_detect_does_not_bring_them_back(shoot):
@@ -215,7 +216,7 @@ def test_ranges_and_the_mix_survive_saving_and_loading(shoot, tmp_path):
     camera = shoot.hybrid.camera_action(face)
     assert camera is not None and [(r.start, r.end, r.group) for r in camera.innerface_hybrid.ranges] == want
     bpy.ops.innerface.hybrid_compare()
-    assert innerface.blender_addon.animation.bake.playing_action(face) == camera
+    assert innerface.blender_addon.animation.playback.playing_action(face) == camera
 
 
 def test_a_recording_of_phone_and_sensors_helps_itself(shoot, tmp_path):
@@ -242,7 +243,7 @@ def test_a_recording_of_phone_and_sensors_helps_itself(shoot, tmp_path):
     assert any(r.group == "mouth" for r in settings.ranges)
     assert bpy.ops.innerface.hybrid_mix() == {"FINISHED"}
     mixed = formats.read_take(
-        innerface.blender_addon.animation.bake.playing_action(shoot.face)["innerface_take_path"]
+        innerface.blender_addon.animation.playback.playing_action(shoot.face)["innerface_take_path"]
     ).weights()
     jaw = np.abs(mixed.column("jawOpen") - track.column("jawOpen"))[shoot.rows].mean()
     assert jaw < 0.5 * np.abs(hurt.column("jawOpen") - track.column("jawOpen"))[shoot.rows].mean()

@@ -4,6 +4,7 @@ import wave
 
 import innerface.blender_addon.animation.bake
 import innerface.blender_addon.animation.curves
+import innerface.blender_addon.animation.playback
 import innerface.blender_addon.character.face
 import innerface.blender_addon.character.lanes
 import innerface.blender_addon.compat
@@ -80,7 +81,7 @@ def test_a_take_moves_to_where_its_sound_is_heard_in_the_song(addon, scene, fold
     innerface.blender_addon.compat.sequencer_strips(editor).new_sound("master", str(folder.parent / "song.wav"), 5, 100)
     assert addon.ops.innerface.align_sound() == {"FINISHED"}
     face = innerface.blender_addon.character.face.active_face(addon.context)
-    action = innerface.blender_addon.animation.bake.playing_action(face)
+    action = innerface.blender_addon.animation.playback.playing_action(face)
     assert abs(action["innerface_start"] - (100 + 9.3 * 24)) < 24 * 0.005
     keys = (
         innerface.blender_addon.compat.playing_fcurves(face.meshes[0].key)

@@ -4,6 +4,8 @@ from dataclasses import replace
 
 import innerface.blender_addon.animation.bake
 import innerface.blender_addon.animation.curves
+import innerface.blender_addon.animation.loaded_take
+import innerface.blender_addon.animation.playback
 import innerface.blender_addon.character.face
 import innerface.blender_addon.character.flame_face
 import innerface.blender_addon.character.heads
@@ -192,7 +194,7 @@ def test_a_weights_take_moves_the_face_and_the_next_take_leaves_nothing_of_it(sc
     said, track = performed()
     key_and_play(flame, track, "first", scene)
     weights = innerface.core.performance.demo_performance(1).weights()
-    keyed = key_and_play(flame, weights, "second", scene, 0.005)
+    keyed = key_and_play(flame, weights, "second", scene, tolerance=0.005)
     assert keyed.keys < keyed.dense_keys / 2
     names = {name for _, name in flame.mapped_keys(flame.meshes[0])}
     jaw = innerface.core.animation.frames.resample_to_frames(weights, np.arange(100) / RATE + weights.time[0])[
@@ -332,9 +334,9 @@ def test_the_operator_adds_a_users_face_and_takes_of_all_kinds_are_imported(addo
     )[mouth]
     assert away.mean() < 0.5 * moved.mean()
     ops.key_takes(filepath=str(tmp_path / "song.csv"))
-    assert innerface.blender_addon.animation.bake.playing_action(find(addon.context))["innerface_take_path"].endswith(
-        "song.csv"
-    )
+    assert innerface.blender_addon.animation.playback.playing_action(find(addon.context))[
+        "innerface_take_path"
+    ].endswith("song.csv")
     ops.key_takes(filepath=str(tmp_path / "take.flame.npz"))
     assert ops.bake_again() == {"FINISHED"}
 
@@ -349,7 +351,9 @@ def test_a_flame_take_over_what_plays_changes_its_stretch_alone(scene, flame, pe
     )
     bake.bake_take(
         flame,
-        bake.LoadedTake(Path("/nowhere/song.csv"), weights(innerface.core.performance.demo_performance(1)), None),
+        innerface.blender_addon.animation.loaded_take.LoadedTake(
+            Path("/nowhere/song.csv"), weights(innerface.core.performance.demo_performance(1)), None
+        ),
         scene,
         bake.BakeOptions(0.005),
     )
@@ -357,7 +361,9 @@ def test_a_flame_take_over_what_plays_changes_its_stretch_alone(scene, flame, pe
     curve = fcurves.find(innerface.blender_addon.character.lanes.shape_key_path("expression0"))
     before = innerface.blender_addon.animation.curves.sample_curve(curve, np.arange(100))
     said, track = performed(60)
-    over = bake.LoadedTake(Path("/nowhere/t.flame.npz"), weights(take("t", {"flame": track})), None)
+    over = innerface.blender_addon.animation.loaded_take.LoadedTake(
+        Path("/nowhere/t.flame.npz"), weights(take("t", {"flame": track})), None
+    )
     bake.bake_take(flame, over, scene, bake.BakeOptions(0.005, onto="OVER", span=(20, 50), blend=3, at=0.0))
     after = innerface.blender_addon.animation.curves.sample_curve(
         fcurves.find(innerface.blender_addon.character.lanes.shape_key_path("expression0")), np.arange(100)
