@@ -155,6 +155,10 @@ class Commands:
         task.add_done_callback(self._stop_tasks.discard)
         return task
 
+    async def finish(self) -> None:
+        """Wait for takes that are being closed."""
+        await asyncio.gather(*self._stop_tasks)
+
     def mark(self, text: str = "") -> int:
         """A mark in the recording; its number."""
         return self._recording.mark(text)

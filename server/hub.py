@@ -156,6 +156,7 @@ class Hub:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         if self.recording.recorder is not None:
             await self.commands.stop_recording()
+        await self.commands.finish()
         for component in (*self.sources, *self.outputs.sinks):
             try:
                 await component.stop()

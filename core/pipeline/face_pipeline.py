@@ -115,7 +115,7 @@ class FacePipeline:
 
     def advance_imu(self, now: float, arrival: float) -> list[FaceFrame]:
         """The faces of IMUs that have become known."""
-        if self.imu is None or self.imu.frames_behind(now) < self.min_batch:
+        if self.imu is None or (self.min_batch and self.imu.frames_behind(now) < self.min_batch):
             return []
         frames = self.imu.advance(now)
         if not self.shows("sensors", now) or (self.electrodes.receiving_faces(now) and not self.imus_active(now)):

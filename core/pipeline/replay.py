@@ -33,8 +33,10 @@ FRAME_START_KEY, RECENTRE_KEY, LOOKAHEAD_KEY = (
     "recentre",
     "lookahead",
 )  # meta of IMU tracks: how they were shown
+RATE_KEY = "rate_hz"  # meta of biosignal tracks: samples per second, as the board says
 _TICK_S = 1 / 120
 _BIO_BATCH_S = 1 / 120
+_SAME_TIME_S = 1e-9
 
 
 class LivePipeline(Protocol):
@@ -83,7 +85,7 @@ def replay(take: Take, pipeline: LivePipeline, performer: PerformerSettings, opt
         from ..bio import network
 
         pipeline.electrodes.network = network.load(performer.electrodes or None)
-        events += _bio_events(bio)
+        events += _bio_events(bio, [e.time for e in events])
     frames: list[FaceFrame] = []
     for event in _with_ticks(sorted(events, key=lambda e: (e.time, e.order))):
         if event.item is None:
@@ -119,11 +121,13 @@ def _neutral_events(take: Take) -> list[_Event]:
     return [_Event(t, 0, Neutral(row)) for t, row in zip(track.time.tolist(), track.select(ARKIT))]
 
 
-def _bio_events(track: Track) -> list[_Event]:
+def _bio_events(track: Track, other_times: list[float]) -> list[_Event]:
+    """Batches that end where something else happens, or after `_BIO_BATCH_S`: what else is received sees all samples before."""
     from ..bio.signal import sample_rate
 
-    rate = sample_rate(track)
-    ends = np.searchsorted(track.time, np.arange(track.time[0], track.time[-1] + _BIO_BATCH_S, _BIO_BATCH_S), "right")
+    rate = float(track.meta.get(RATE_KEY) or sample_rate(track))
+    batch_ends = np.arange(track.time[0], track.time[-1] + _BIO_BATCH_S, _BIO_BATCH_S)
+    ends = np.searchsorted(track.time, np.concatenate([batch_ends, other_times]) + _SAME_TIME_S, "right")
     bounds = np.unique(np.concatenate([[0], ends, [len(track.time)]]))
     events = []
     for first, end in zip(bounds[:-1].tolist(), bounds[1:].tolist()):
@@ -209,7 +213,9 @@ def _to_take(take: Take, frames: list[FaceFrame]) -> Take:
     if not kept:
         raise InnerfaceError(f"{take.name}: no face comes of it; record the take again")
     time = np.array([f.time for f in kept])
-    tracks = {TrackKind.WEIGHTS: Track(TrackKind.WEIGHTS, time, OUTPUT_CHANNELS, np.stack([f.values for f in kept]))}
+    tracks: dict[str, Track] = {
+        TrackKind.WEIGHTS: Track(TrackKind.WEIGHTS, time, OUTPUT_CHANNELS, np.stack([f.values for f in kept]))
+    }
     confidence = [f.confidence if f.confidence is not None else np.full(len(ARKIT), np.nan) for f in kept]
     if any(f.confidence is not None for f in kept):
         tracks[TrackKind.CONFIDENCE] = Track(TrackKind.CONFIDENCE, time, ARKIT, np.stack(confidence))

@@ -12,7 +12,7 @@ from ...core.face.channels import ARKIT, LIVE_LINK_FACE
 from ...core.face.neutral import Neutral
 from ...core.imu.calibration_state import META_KEY, CalibrationState
 from ...core.imu.signal import column_names
-from ...core.pipeline.replay import FRAME_START_KEY, LOOKAHEAD_KEY, RECENTRE_KEY
+from ...core.pipeline.replay import FRAME_START_KEY, LOOKAHEAD_KEY, RATE_KEY, RECENTRE_KEY
 from ...core.take import TrackKind
 from ..messages import BioSample, FaceSample, ImuSample
 from ..streams import Stream
@@ -130,7 +130,7 @@ class TakeRecorder(McapWriter):
                 track,
                 TrackKind.BIOSIGNAL,
                 message.columns,
-                {"unit": "uV", "rate_hz": repr(message.rate)},
+                {"unit": "uV", RATE_KEY: repr(message.rate)},
                 when,
                 row,
                 {},

@@ -141,7 +141,7 @@ def test_typed_commands_record_and_end(tmp_path, capsys):
         hub, ending = Hub(Options(folder=tmp_path, model="linear")), asyncio.Event()
         for line in ("record typed take\n", "mark here\n", "recentre\n", "calibrate\n", "dance\n", "stop\n"):
             run_typed_command(hub, ending, line)
-        await asyncio.gather(*hub.tasks)
+        await hub.commands.finish()
         run_typed_command(hub, ending, "end\n")
         return hub.recording.mark_count, ending.is_set()
 

@@ -1,0 +1,136 @@
+"""Live is what the recording gives: for every mix of camera, IMUs and electrodes, the hub's faces and those of its take, replayed.
+
+Files keep times to 1 µs and values to six digits, so the simulated sources send such numbers.
+"""
+
+import asyncio
+
+import numpy as np
+import pytest
+from innerface.core import formats
+from innerface.core.bio.simulation.simulate import PRESETS as BIO_PRESETS
+from innerface.core.bio.simulation.simulate import simulate as simulate_bio
+from innerface.core.face.channels import ARKIT, OUTPUT_CHANNELS
+from innerface.core.face.face_model import load_bundled
+from innerface.core.imu.convention import find_convention_fix
+from innerface.core.imu.layout import load_layout
+from innerface.core.imu.motion import calibrate_frames
+from innerface.core.imu.session import ActiveCalibration, CalibratedStream
+from innerface.core.imu.signal import from_track
+from innerface.core.imu.simulation.effects import PRESETS as IMU_PRESETS
+from innerface.core.imu.simulation.simulate import simulate as simulate_imu
+from innerface.core.performance import demo_performance
+from innerface.core.performance.pose_sequence import pose_sequence
+from innerface.core.pipeline import FacePipeline, PerformerSettings
+from innerface.core.take import Track
+from innerface.core.take.resample import resample_linear
+from innerface.server.hub import Hub, Options
+from innerface.server.messages import BioSample, FaceSample, ImuSample
+
+from .conftest import ManualClock
+
+SECONDS, LOST_S = 4.0, (1.5, 2.5)
+JOIN_SAMPLES = 8  # after which a device's interval is known
+MIXES = ("camera", "imu", "bio", "camera+imu", "camera+bio", "imu+bio", "camera+imu+bio")
+
+
+@pytest.fixture(scope="module")
+def performance():
+    return demo_performance(2).weights()
+
+
+@pytest.fixture(scope="module")
+def imu(performance):
+    return from_track(simulate_imu(performance, load_bundled(), load_layout(), IMU_PRESETS["rough"], 2).tracks["imu"])
+
+
+@pytest.fixture(scope="module")
+def electrodes():
+    return simulate_bio(pose_sequence(14, 0, 2), BIO_PRESETS["studio"], 0).tracks["biosignal"]
+
+
+def imu_samples(signal):
+    """(time, message) at 100 Hz, from the performance's start on."""
+    rows = np.flatnonzero(signal.time >= 0)[: round((SECONDS + 1) * 100)]
+    keys = tuple(str(load_layout().sites.index(s)) for s in signal.sites)
+    for k, row in enumerate(rows):
+        rotation, acceleration = np.round(signal.rotation[row], 6), np.round(signal.acceleration[row], 6)
+        yield (
+            round((k + 1) * 0.01, 6),
+            ImuSample("7a3f", keys, rotation, acceleration, linear=signal.linear, up=signal.up),
+        )
+
+
+def camera_samples(performance, begin):
+    """(time, message) at 30 Hz, as noisy as cameras are; the face is lost for a second in the middle."""
+    times = np.round(begin + 0.003 + np.arange(round(SECONDS * 30)) / 30, 6)
+    values = 1.08 * resample_linear(performance.time, performance.select(OUTPUT_CHANNELS), times)
+    values = np.round(values + np.random.default_rng(0).normal(0, 1e-3, values.shape), 6)
+    for k, (time, row) in enumerate(zip(times.tolist(), values)):
+        seen = not LOST_S[0] < k / 30 < LOST_S[1]
+        yield time, FaceSample("phone", dict(zip(OUTPUT_CHANNELS, row.tolist())) if seen else {})
+
+
+def bio_samples(track, begin):
+    """(time, message) every 10 ms."""
+    for k in range(round(SECONDS * 100)):
+        values = np.round(track.values[10 * k : 10 * k + 10], 6)
+        yield round(begin + (k + 1) * 0.01, 6), BioSample("board", track.columns, values, 1000.0)
+
+
+async def record(mix, clock, folder, network, *, performance, imu, electrodes, warm_s):
+    """The hub's faces while it recorded, on the take's clock, and where the take is."""
+    hub = Hub(Options(folder=folder, electrodes=str(network), calibrate=False), clock)
+    await hub.start([], [])
+    faces, messages = [], []
+    hub.outputs.listeners.add(faces.append)
+    begin = (JOIN_SAMPLES - 1) * 0.01
+    if "bio" in mix:
+        messages += [(time, 0, message) for time, message in bio_samples(electrodes, begin)]
+    if "camera" in mix:
+        messages += [(time, 1, message) for time, message in camera_samples(performance, begin)]
+    if "imu" in mix:
+        samples = list(imu_samples(imu))
+        for time, message in samples[: JOIN_SAMPLES - 1]:
+            clock.time = time
+            hub.receive("x", message)
+        messages += [(time, 2, message) for time, message in samples[JOIN_SAMPLES - 1 :]]
+    clock.time = begin
+    if "imu" in mix:
+        session = hub.imu.start_session()
+        calibration = calibrate_frames(imu, load_layout())[0]
+        stream = CalibratedStream(calibration, session.model)
+        session.activate(ActiveCalibration(find_convention_fix(imu)[0], stream, 0, ()))
+    path = None
+    for time, _, message in sorted(messages, key=lambda m: m[:2]):
+        if path is None and time > begin + warm_s:
+            start, path = clock.time, hub.commands.record("take")
+            del faces[:]
+        clock.time = time
+        hub.receive("x", message)
+    await hub.commands.stop_recording()
+    await hub.stop()
+    return (
+        np.array([f.time - start for f in faces]),
+        np.stack([f.values for f in faces]),
+        path,
+        {f.source for f in faces},
+    )
+
+
+@pytest.mark.parametrize("mix", MIXES)
+def test_a_take_replays_as_what_was_shown_live(mix, tmp_path, electrodes_network, performance, imu, electrodes):
+    signals = {"performance": performance, "imu": imu, "electrodes": electrodes}
+    time, values, path, sources = asyncio.run(
+        record(mix, ManualClock(), tmp_path, electrodes_network, **signals, warm_s=0.0)
+    )
+    performer = PerformerSettings(electrodes=str(electrodes_network) if "bio" in mix else "")
+    track = FacePipeline(performer).run(formats.read_take(path), causal=True).take.weights()
+    assert len(time) > 0.8 * SECONDS * 30 and (("camera" in mix and mix != "camera") == ("hybrid" in sources))
+    if mix == "bio":  # what the last samples complete was shown after the recording had ended
+        track = Track(track.kind, track.time[: len(time)], track.columns, track.values[: len(time)])
+        values = values[:, : len(ARKIT)]
+    kept = np.concatenate([[True], np.diff(np.maximum.accumulate(time)) > 0])
+    assert np.abs(track.time - time[kept]).max() < 2e-6
+    assert np.abs(track.values - values[kept]).max() < 1e-6
+    assert np.ptp(values[:, : len(ARKIT)], axis=0).max() > 0.2, "the face moves"
