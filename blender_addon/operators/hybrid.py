@@ -302,7 +302,7 @@ class INNERFACE_OT_lip_markers(_NeedsCameraTake, ReportsErrors, bpy.types.Operat
     bl_options = {"REGISTER", "UNDO"}
 
     def work(self, context: Any) -> set[str]:
-        from ...core.face import metrics
+        from ...core.face import lips
         from ...core.face.channels import ARKIT
         from ...core.face.face_model import load_bundled
         from ...core.hybrid.occlusion_features import without_gaps
@@ -317,8 +317,8 @@ class INNERFACE_OT_lip_markers(_NeedsCameraTake, ReportsErrors, bpy.types.Operat
             hybrid_take.camera_path(action), performer_settings()
         )
         track = loaded.weights.take.weights()
-        lip_gaps = metrics.lip_gap(load_bundled(), without_gaps(track.select(ARKIT), track.time))
-        closure_rows = metrics.closures(lip_gaps - metrics.closed_gap(lip_gaps))
+        lip_gaps = lips.lip_gap(load_bundled(), without_gaps(track.select(ARKIT), track.time))
+        closure_rows = lips.closures(lip_gaps - lips.closed_gap(lip_gaps))
         for k in closure_rows:
             frame = round(hybrid_take.frame_at(action, float(track.time[k] - track.time[0]), scene))
             scene.timeline_markers.new("lips", frame=frame)

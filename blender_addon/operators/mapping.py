@@ -14,9 +14,9 @@ from bpy.props import EnumProperty, StringProperty
 from bpy_extras.io_utils import ExportHelper, ImportHelper
 
 from ...core.errors import InnerfaceError
-from ...core.face import bones, mapping
-from ...core.face.mapping import Mapping, Target
-from ...core.face.naming import matching
+from ...core.face import bones, mapping_preset
+from ...core.face.mapping import KINDS, Mapping, Target
+from ...core.face.naming.scheme_tables import load_schemes
 from ...core.files import safe_file_name
 from ..character import drivers
 from ..character.face import Face, active_face
@@ -203,7 +203,7 @@ def _preset_items(_self: Any, _context: Any) -> list[tuple[str, str, str]]:
     items = [(f"FILE:{name}", name, "A preset of yours") for name in user_presets()]
     items += [
         (f"SCHEME:{name}", name, "A naming scheme that Innerface knows")
-        for name, rows in matching.schemes().items()
+        for name, rows in load_schemes().items()
         if rows
     ]
     _enum_items["presets"] = items
@@ -227,14 +227,14 @@ class INNERFACE_OT_mapping_preset(ReportsErrors, bpy.types.Operator):
     def work(self, context: Any) -> set[str]:
         kind, _, name = self.preset.partition(":")
         root_object = _active_root_object(context)
-        new_mapping = mapping.load(user_presets()[name]) if kind == "FILE" else scheme_mapping(name, root_object)
+        new_mapping = mapping_preset.load(user_presets()[name]) if kind == "FILE" else scheme_mapping(name, root_object)
         _apply_preset(self, root_object, new_mapping)
         return {"FINISHED"}
 
 
 def scheme_mapping(name: str, root_object: Any) -> Mapping:
     """A naming scheme as a table, with jaw and eye bones for Character Creator, named as on the character's rig."""
-    targets = tuple(Target(channel, "key", key, gain=weight) for channel, key, weight in matching.schemes()[name])
+    targets = tuple(Target(channel, "key", key, gain=weight) for channel, key, weight in load_schemes()[name])
     if name.startswith("Reallusion C"):
         rig = root_object if root_object.type == "ARMATURE" else rig_of(root_object)
         default_bones = {
@@ -250,7 +250,7 @@ def scheme_mapping(name: str, root_object: Any) -> Mapping:
 
 def _apply_preset(operator: Any, root_object: Any, new_mapping: Mapping) -> None:
     """Into the table; rows that name nothing on the character are left out, and said."""
-    available_names = {kind: set(candidate_names(root_object, kind)) for kind in mapping.KINDS}
+    available_names = {kind: set(candidate_names(root_object, kind)) for kind in KINDS}
     matching_rows = tuple(t for t in new_mapping.targets if t.name in available_names[t.kind] or (t.kind == "property"))
     if not matching_rows:
         raise InnerfaceError(
@@ -293,7 +293,7 @@ class INNERFACE_OT_mapping_save(ReportsErrors, bpy.types.Operator, ExportHelper)
         if not path.name.removesuffix(PRESET_SUFFIX):
             raise InnerfaceError("no file was named; choose one to save to")
         new_mapping = Mapping(path.name.removesuffix(PRESET_SUFFIX), active_face(context).mapping.targets)
-        mapping.save(new_mapping, path)
+        mapping_preset.save(new_mapping, path)
         self.report({"INFO"}, f"Wrote {path}")
         return {"FINISHED"}
 
@@ -308,7 +308,7 @@ class INNERFACE_OT_mapping_load(ReportsErrors, bpy.types.Operator, ImportHelper)
     filter_glob: StringProperty(default="*.json", options={"HIDDEN"})
 
     def work(self, context: Any) -> set[str]:
-        _apply_preset(self, _active_root_object(context), mapping.load(self.filepath))
+        _apply_preset(self, _active_root_object(context), mapping_preset.load(self.filepath))
         return {"FINISHED"}
 
 

@@ -64,7 +64,7 @@ def _keep_contacts(values: Array, frame: Array, out: Array) -> None:
     """Wherever the lips come closest, on the bundled head, that frame gets the whole mouth of the moment: jaw and lips belong together."""
     from scipy.signal import find_peaks
 
-    from ..face.metrics import CLOSED_GAP_M, lip_gap
+    from ..face.lips import CLOSED_GAP_M, lip_gap
 
     gap = lip_gap(_bundled_face(), values)
     row, _ = find_peaks(-gap, prominence=_CONTACT_PROMINENCE_M)

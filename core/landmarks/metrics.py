@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import InnerfaceError
-from ..face.metrics import shared_rows
+from ..face.row_matching import shared_rows
 from ..take import Track
 from ..take.resample import resample_linear
 from .points import POINT_COUNT, POINT_GROUPS, interocular_mm, mean_face, median_face, points_of

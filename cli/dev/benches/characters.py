@@ -10,7 +10,7 @@ import numpy as np
 
 from ....core.face.channels import ARKIT
 from ....core.face.head import Head, load
-from ....core.face.naming.matching import schemes
+from ....core.face.naming.scheme_tables import load_schemes
 from ... import blender
 
 _MATERIALS_BY_PART = {
@@ -48,7 +48,7 @@ def character_creator(scene: Any, _folder: Path) -> None:
         {"CC_Base_Head": "head", "CC_Base_JawRoot": "jaw", "CC_Base_L_Eye": "eye.L", "CC_Base_R_Eye": "eye.R"},
         0.01,
     )
-    names = {channel: other for channel, other, _ in schemes()["Reallusion CC4 Standard"]}
+    names = {channel: other for channel, other, _ in load_schemes()["Reallusion CC4 Standard"]}
     eyes, teeth = _quads_with(head, _MATERIALS_BY_PART["eyes"]), _quads_with(head, ("teeth", "gums", "tongue"))
     _skin_to_bone(_add_part(scene, "CC_Base_Body", head, ~(eyes | teeth), names), rig, "CC_Base_Head")
     _skin_to_bone(_add_part(scene, "CC_Base_Teeth", head, teeth, {}), rig, "CC_Base_JawRoot")

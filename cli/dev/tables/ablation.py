@@ -9,6 +9,7 @@ import numpy as np
 
 from ....core.face import metrics
 from ....core.face.face_model import FaceModel
+from ....core.face.row_matching import match_rows
 from ....core.imu import linear_model, network
 from ....core.imu.inference import infer
 from ....core.imu.layout import load_layout
@@ -39,7 +40,7 @@ def table_two_section(
         pve: list[np.ndarray] = []
         mse = []
         for k, case in enumerate(held_out_cases):
-            matched = metrics.match_rows(infer(case.imu, load_layout(), model).take.weights(), case.truth)
+            matched = match_rows(infer(case.imu, load_layout(), model).take.weights(), case.truth)
             pve.append(metrics.vertex_errors_mm(face, matched.pred - matched.truth)[0])
             mse.append(float(((matched.pred - matched.truth) ** 2).mean()))
             progress((n + (k + 1) / len(held_out_cases)) / len(network_files))
@@ -162,7 +163,7 @@ def error_along_take_section(track: Track, name: str, face: FaceModel, image_pat
         ("network", network.load(), "#2f6fb3"),
         ("linear model", linear_model.load(), "#d1953b"),
     ):
-        matched = metrics.match_rows(infer(take, load_layout(), model).take.weights(), track)
+        matched = match_rows(infer(take, load_layout(), model).take.weights(), track)
         pve = metrics.vertex_errors_mm(face, matched.pred - matched.truth)[0]
         figures[title] = metrics.summarise(pve)
         axes.plot(matched.time - matched.time[0], pve, color=colour, lw=1.0, label=title)

@@ -1,1 +1,1 @@
-"""Which shape keys, columns and bones of a character answer to which channels."""
+"""Names that other software gives to channels, and names of the left and the right side."""

@@ -1,11 +1,12 @@
-"""Names of the other side: `Smile_L` and `Smile_R`, `eye.L` and `eye.R`, `CC_Base_L_Eye` and `CC_Base_R_Eye`, `LeftEye` and `RightEye`."""
+"""Names of the opposite side: `Smile_L` -> `Smile_R`, `eye.L` -> `eye.R`, `CC_Base_L_Eye` -> `CC_Base_R_Eye`."""
 
 from __future__ import annotations
 
 import re
 
 _SIDE_PATTERN = re.compile(
-    r"(?<=[._\- ])[LR](?=$|[._\- \"\]])|^[LR](?=[._\- ])|(?<=[a-z])[LR]$|[Ll]eft|[Rr]ight|LEFT|RIGHT|(?<=[._\- ])[lr](?=$|[._\- \"\]])"
+    r"(?<=[._\- ])[LR](?=$|[._\- \"\]])|^[LR](?=[._\- ])|(?<=[a-z])[LR]$|[Ll]eft|[Rr]ight|LEFT|RIGHT"
+    r"|(?<=[._\- ])[lr](?=$|[._\- \"\]])"
 )
 _OPPOSITE = {
     "L": "R",
@@ -22,7 +23,7 @@ _OPPOSITE = {
 
 
 def other_side(name: str) -> str:
-    """The name with its (last) side swapped; unchanged where it has none."""
+    """Swap left and right in a name, where it occurs last; names without a side stay as they are."""
     matches = list(_SIDE_PATTERN.finditer(name))
     if not matches:
         return name

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 from innerface.core.animation.frames import resample_to_frames
-from innerface.core.face import metrics
+from innerface.core.face import lips
 from innerface.core.face.channels import ARKIT
 from innerface.core.face.face_model import load_bundled, load_face_model
 from innerface.core.formats import read_take
@@ -22,10 +22,10 @@ def figures(track, fps, face, out):
         k = ARKIT.index(channel)
         for row in find_peaks(source[:, k], prominence=0.2)[0]:
             loss.append(source[row, k] - out[max(frame[row] - 1, 0) : frame[row] + 2, k].max())
-    gap = metrics.lip_gap(face, source)
+    gap = lips.lip_gap(face, source)
     rest = np.percentile(gap, 5)
-    closed = metrics.lip_gap(face, out) - rest < metrics.CLOSED_GAP_M
-    hits = [closed[max(frame[row] - 2, 0) : frame[row] + 3].any() for row in metrics.closures(gap - rest)]
+    closed = lips.lip_gap(face, out) - rest < lips.CLOSED_GAP_M
+    hits = [closed[max(frame[row] - 2, 0) : frame[row] + 3].any() for row in lips.closures(gap - rest)]
     return max(loss), hits
 
 

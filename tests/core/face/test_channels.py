@@ -1,7 +1,7 @@
 import csv
 
 from innerface.core.face import channels
-from innerface.core.face.naming.matching import _TABLES_FOLDER
+from innerface.core.face.naming.scheme_tables import TABLES_FOLDER
 
 
 def test_the_52_are_apples_and_in_the_order_of_the_apps_csv(data):
@@ -9,7 +9,7 @@ def test_the_52_are_apples_and_in_the_order_of_the_apps_csv(data):
     assert [channels.pascal_case(c) for c in channels.LIVE_LINK_FACE] == header
     assert len(channels.ARKIT) == 52
     assert len(channels.OUTPUT_CHANNELS) == 55
-    with open(_TABLES_FOLDER / "arkit52.csv") as table:
+    with open(TABLES_FOLDER / "arkit52.csv") as table:
         assert {r["arkit"] for r in csv.DictReader(table)} == set(channels.ARKIT)
 
 

@@ -5,15 +5,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from innerface.core.errors import InnerfaceError
-from innerface.core.face import bones, mapping
+from innerface.core.face import bones, mapping_preset
 from innerface.core.face.channels import ARKIT
 from innerface.core.face.mapping import Mapping, Target
-from innerface.core.face.naming.matching import match, schemes
+from innerface.core.face.naming.matching import match
+from innerface.core.face.naming.scheme_tables import load_schemes
 from innerface.core.face.naming.sides import other_side
 
 
 def rows(scheme):
-    return Mapping(scheme, tuple(Target(c, "key", key, gain=w) for c, key, w in schemes()[scheme]))
+    return Mapping(scheme, tuple(Target(c, "key", key, gain=w) for c, key, w in load_schemes()[scheme]))
 
 
 def test_a_row_adds_offset_and_gain_times_the_bent_and_cut_weight():
@@ -33,7 +34,7 @@ def test_a_row_adds_offset_and_gain_times_the_bent_and_cut_weight():
     assert "jawLeft" in made.unmatched_channels and "jawOpen" not in made.unmatched_channels
 
 
-@pytest.mark.parametrize("scheme", [s for s, r in schemes().items() if r])
+@pytest.mark.parametrize("scheme", [s for s, r in load_schemes().items() if r])
 def test_every_scheme_runs_backwards_to_what_went_in(scheme):
     made = rows(scheme)
     rng = np.random.default_rng(0)
@@ -108,8 +109,8 @@ def test_mirroring_a_row_gives_the_other_side_and_turns_sideways_bones_round():
 def test_a_preset_is_read_back_as_it_was_written(tmp_path):
     jaw = Target("jawOpen", "bone", "jaw", "pitch", 25.0, 0.5, 0.0, 1.0, 1.5, True)
     made = Mapping("mine", (Target("jawOpen", "key", 'od"d\\'), jaw, Target("jawLeft", "property", '["x"]')))
-    mapping.save(made, tmp_path / "a.json")
-    assert mapping.load(tmp_path / "a.json") == made
+    mapping_preset.save(made, tmp_path / "a.json")
+    assert mapping_preset.load(tmp_path / "a.json") == made
 
 
 @pytest.mark.parametrize(
@@ -133,7 +134,7 @@ def test_a_damaged_preset_is_refused_in_one_line_that_names_the_row(tmp_path, ch
         json.dumps({"innerface-mapping": 1, "targets": [{"channel": "jawOpen", "kind": "key", "name": "B"}, row]})
     )
     with pytest.raises(InnerfaceError, match="row 2") as told:
-        mapping.load(tmp_path / "a.json")
+        mapping_preset.load(tmp_path / "a.json")
     assert words in str(told.value) and "\n" not in str(told.value)
 
 
@@ -141,7 +142,7 @@ def test_a_damaged_preset_is_refused_in_one_line_that_names_the_row(tmp_path, ch
 def test_what_is_no_preset_is_refused(tmp_path, text):
     (tmp_path / "a.json").write_text(text)
     with pytest.raises(InnerfaceError):
-        mapping.load(tmp_path / "a.json")
+        mapping_preset.load(tmp_path / "a.json")
 
 
 @pytest.mark.parametrize(

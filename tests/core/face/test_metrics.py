@@ -6,6 +6,8 @@ from innerface.core.errors import InnerfaceError
 from innerface.core.face import metrics
 from innerface.core.face.channels import ARKIT, GROUPS
 from innerface.core.face.face_model import load_bundled, load_face_model, load_ict
+from innerface.core.face.lips import lip_closure_hits
+from innerface.core.face.row_matching import match_rows
 from innerface.core.formats import read_take
 from innerface.core.performance import demo_performance
 from innerface.core.take import Track
@@ -59,7 +61,7 @@ def test_rows_are_matched_by_their_timecodes_at_any_rate(start, rate):
     truth = track(np.linspace(0, 1, 91)[:, None].repeat(52, 1), start=start)
     at = start - 5 + np.arange(int(10 * rate)) / rate  # begins earlier, ends later
     pred = track(np.interp(at, truth.time, truth.values[:, 0])[:, None].repeat(52, 1), time=at)
-    rows = metrics.match_rows(pred, truth)
+    rows = match_rows(pred, truth)
     assert rows.matched_by == "timecode" and len(rows.time) == 91
     assert np.abs(rows.pred - rows.truth).max() < 0.02
 
@@ -67,14 +69,14 @@ def test_rows_are_matched_by_their_timecodes_at_any_rate(start, rate):
 def test_midnight_between_two_takes_does_not_part_them():
     truth = track(wave(60), start=86399.0)
     pred = track(truth.values, start=-1.0)
-    rows = metrics.match_rows(pred, truth)
+    rows = match_rows(pred, truth)
     assert rows.matched_by == "timecode"
     assert np.allclose(rows.pred, rows.truth, atol=1e-6)
 
 
 def test_takes_on_different_clocks_are_matched_from_their_first_rows():
     values = wave(60)
-    rows = metrics.match_rows(track(values, start=0.0), track(values, start=5000.0))
+    rows = match_rows(track(values, start=0.0), track(values, start=5000.0))
     assert rows.matched_by == "first rows"
     assert np.allclose(rows.pred, rows.truth)
 
@@ -85,7 +87,7 @@ def test_rows_without_a_face_are_left_out(face):
     truth[10:20] = np.nan
     assert metrics.evaluate(track(values), track(truth), face)["rows"] == 50
     with pytest.raises(InnerfaceError):
-        metrics.match_rows(track(values), track(np.full((60, 52), np.nan)))
+        match_rows(track(values), track(np.full((60, 52), np.nan)))
 
 
 def test_a_missed_lip_closure_counts_as_missed(face):
@@ -93,10 +95,10 @@ def test_a_missed_lip_closure_counts_as_missed(face):
     jaw = ARKIT.index("jawOpen")
     truth[:, jaw] = 0.4 * (np.sin(np.arange(200) / 8) > 0)
     pred = truth.copy()
-    hits = metrics.lip_closure_hits(face, pred, truth)
+    hits = lip_closure_hits(face, pred, truth)
     assert hits["closures"] >= 3 and hits["hit_rate"] == 1.0
     pred[:, jaw] = 0.2
-    assert metrics.lip_closure_hits(face, pred, truth)["hit_rate"] == 0.0
+    assert lip_closure_hits(face, pred, truth)["hit_rate"] == 0.0
 
 
 def test_jitter_grows_with_noise_and_not_with_the_rate(face):

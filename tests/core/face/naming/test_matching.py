@@ -2,12 +2,13 @@ import numpy as np
 import pytest
 from innerface.core.face.channels import ARKIT, pascal_case
 from innerface.core.face.mapping import Mapping, Target
-from innerface.core.face.naming.matching import SCHEMES, match, schemes
+from innerface.core.face.naming.matching import match
+from innerface.core.face.naming.scheme_tables import SCHEMES, load_schemes
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
 def test_a_mesh_named_by_a_scheme_is_recognised_whole(scheme):
-    rows = schemes()[scheme]
+    rows = load_schemes()[scheme]
     keys = list(dict.fromkeys(other for _, other, _ in rows))
     found = match(keys)
     assert {c for c, _, _ in found.targets} == {c for c, _, _ in rows}
@@ -53,7 +54,7 @@ def test_what_matches_nothing_is_listed_and_not_invented():
 
 
 def test_one_channel_drives_both_halves_and_two_channels_add_up_on_one_key():
-    found = match([other for _, other, _ in schemes()["MetaHuman curves"]])
+    found = match([other for _, other, _ in load_schemes()["MetaHuman curves"]])
     made = Mapping(
         found.scheme, tuple(Target(channel, "key", key, gain=weight) for channel, key, weight in found.targets)
     )
@@ -66,7 +67,7 @@ def test_one_channel_drives_both_halves_and_two_channels_add_up_on_one_key():
 
 
 def test_left_and_right_never_change_sides():
-    for scheme, rows in schemes().items():
+    for scheme, rows in load_schemes().items():
         for channel, other, _ in rows:
             plain = other.lower()
             if channel.endswith("Left") and not channel.startswith(("eyeLook", "mouthLeft", "jawLeft")):
