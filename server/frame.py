@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..core.arrays import Array
 from ..core.face.channels import OUTPUT_CHANNELS
 from ..core.formats.live_link_face import complete_values
 from ..core.take import Track, TrackKind
@@ -24,13 +25,13 @@ class Frame:
     sequence: int
     time: float
     arrival: float
-    values: np.ndarray
-    confidence: np.ndarray | None
+    values: Array
+    confidence: Array | None
     source: str
     seen: bool
 
 
-def live_link_values(frame: Frame) -> np.ndarray:
+def live_link_values(frame: Frame) -> Array:
     """(61,) in LIVE_LINK_FACE's order; the eyes' angles follow the gaze channels."""
     return complete_values(Track(TrackKind.WEIGHTS, np.zeros(1), OUTPUT_CHANNELS, frame.values[None]))[0]
 
@@ -45,7 +46,7 @@ def encode_face(frame: Frame) -> bytes:
     return data
 
 
-def encode_sensors(sequence: int, time: float, arrival: float, angle: np.ndarray, acceleration: np.ndarray) -> bytes:
+def encode_sensors(sequence: int, time: float, arrival: float, angle: Array, acceleration: Array) -> bytes:
     """Per site how far it is turned from where it began (rad) and its acceleration's length (m/s^2): u8 0, u8 count, u16 0, float32 pairs; NaN: missing."""
     pairs = np.stack([angle, acceleration], axis=1).astype("<f4")
     return (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-import numpy as np
+from ..core.arrays import Array
 
 
 @dataclass(slots=True)
@@ -17,13 +17,13 @@ class ImuSample:
 
     device: str
     keys: tuple[str, ...]
-    rotation: np.ndarray
-    acceleration: np.ndarray
+    rotation: Array
+    acceleration: Array
     time: float | None = None
     sequence: int | None = None
     linear: bool = False
     up: str = ""
-    gyro: np.ndarray | None = None
+    gyro: Array | None = None
     status: bytes = b""
     battery: float = float("nan")
     substream: str = ""
@@ -46,7 +46,7 @@ class BioSample:
 
     device: str
     columns: tuple[str, ...]
-    values: np.ndarray
+    values: Array
     rate: float
     time: float | None = None
     sequence: int | None = None

@@ -1,1 +1,1 @@
-"""Bytes to messages and back: pure, bounded functions that never raise on what a network sends."""
+"""Parsers and encoders, one protocol per file: pure, with bounded work, and never raising on input from a network."""

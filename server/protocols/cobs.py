@@ -1,21 +1,23 @@
-"""COBS: bytes without zeros, so that a zero ends a frame on a serial line (Cheshire and Baker, 1999). The firmware's encoder does the same in C."""
+"""Consistent Overhead Byte Stuffing (Cheshire and Baker, 1999): frames without zero bytes, delimited by one.
+
+`server/device` has the encoder in C.
+"""
 
 from __future__ import annotations
 
 
 def encode(data: bytes) -> bytes:
-    """A frame's bytes without zeros; the delimiter is not added."""
-    out, block = bytearray(), bytearray()
-    for piece in _blocks(data):
-        block = bytearray(piece)
+    """Return `data` without zero bytes; the delimiter is not added."""
+    out = bytearray()
+    for block in _blocks(data):
         out.append(len(block) + 1)
         out += block
     return bytes(out)
 
 
 def _blocks(data: bytes) -> list[bytes]:
-    """Runs between zeros, of at most 254 bytes; a full run is not followed by a zero."""
-    out = []
+    """Return the runs between zeros, at most 254 bytes each; a full run is not followed by a zero."""
+    out: list[bytes] = []
     parts = data.split(b"\0")
     for k, part in enumerate(parts):
         while len(part) >= 254:
@@ -29,7 +31,7 @@ def _blocks(data: bytes) -> list[bytes]:
 
 
 def decode(frame: bytes) -> bytes | None:
-    """What was encoded; None for what no encoder writes."""
+    """Return the encoded bytes, None for an invalid frame."""
     out, position, size = bytearray(), 0, len(frame)
     while position < size:
         code = frame[position]
@@ -43,14 +45,29 @@ def decode(frame: bytes) -> bytes | None:
 
 
 class Framer:
-    """Frames out of a serial line's bytes, however they are cut; a frame longer than `limit` is given up."""
+    """Splits a byte stream into decoded frames.
+
+    Attributes
+    ----------
+    limit
+        Longest frame in bytes; a longer one is dropped.
+    buffer
+        Bytes of the incomplete frame.
+    skipping
+        Whether the stream is skipped up to the next delimiter.
+    dropped
+        Number of invalid or too long frames.
+    """
 
     def __init__(self, limit: int) -> None:
         self.limit, self.buffer, self.skipping, self.dropped = limit, bytearray(), True, 0
 
     def push(self, data: bytes) -> list[bytes]:
-        """Whole decoded frames. Of the first one, and of one after noise, the start may be missing: a checksum tells."""
-        out = []
+        """Add bytes and return the frames they complete.
+
+        The first frame, and one after noise, may lack its start; the packet's checksum reveals that.
+        """
+        out: list[bytes] = []
         *complete, tail = bytes(data).split(b"\0")
         for piece in complete:
             frame = bytes(self.buffer) + piece

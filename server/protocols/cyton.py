@@ -1,4 +1,4 @@
-"""OpenBCI Cyton over serial: 33-byte frames A0 ... C0, eight channels of 24 bits, 250 a second. docs/protocol.md."""
+"""OpenBCI Cyton over serial: 33-byte packets, eight channels of 24 bits, 250 Hz. See docs/protocol.md."""
 
 from __future__ import annotations
 
@@ -6,32 +6,46 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ...core.arrays import Array
+
 BAUD, RATE, CHANNELS, FRAME_SIZE = 115200, 250.0, 8, 33
 RESET, BEGIN, END = b"v", b"b", b"s"
-_UV_PER_COUNT = 4.5 / 24 / (2**23 - 1) * 1e6  # a count at gain 24
+_UV_PER_COUNT = 4.5 / 24 / (2**23 - 1) * 1e6  # 4.5 V reference, gain 24
 _MAX_BUFFER = 4096
 
 
 @dataclass(frozen=True)
 class Sample:
-    """`counter` 0..255, `microvolts` (8,), the six auxiliary bytes and what they mean (the stop byte's low half)."""
+    """One packet.
+
+    Attributes
+    ----------
+    counter
+        0..255, wraps.
+    microvolts
+        (8,) float64 µV.
+    aux
+        Six auxiliary bytes.
+    stop_code
+        Low nibble of the stop byte: the format of `aux`.
+    """
 
     counter: int
-    microvolts: np.ndarray
+    microvolts: Array
     aux: bytes
     stop_code: int
 
 
 class Reader:
-    """Frames out of a serial line's bytes, however they are cut; it finds its place again after noise."""
+    """Splits a byte stream into packets, and resynchronises after noise."""
 
     def __init__(self) -> None:
         self.buffer, self.skipped = bytearray(), 0
 
     def push(self, data: bytes) -> list[Sample]:
-        """Whole frames."""
+        """Add bytes and return the packets they complete."""
         self.buffer += data
-        out = []
+        out: list[Sample] = []
         while len(self.buffer) >= FRAME_SIZE:
             if self.buffer[0] != 0xA0 or self.buffer[32] & 0xF0 != 0xC0:
                 jump = self.buffer.find(0xA0, 1)

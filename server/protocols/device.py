@@ -1,4 +1,7 @@
-"""Innerface's own device packet, version 1 (docs/protocol.md): little-endian, at most 1,200 bytes, CRC-32 at its end. `device/` has the same in C."""
+"""Innerface's device packet, version 1 (docs/protocol.md): little-endian, at most 1,200 bytes, CRC-32 at the end.
+
+`server/device` has the encoder in C.
+"""
 
 from __future__ import annotations
 
@@ -14,39 +17,32 @@ from ..messages import DeviceInfo, ImuSample, Message
 VERSION, MAX_PACKET_BYTES = 1, 1200
 SAMPLES, INFO, WELCOME = 1, 2, 3
 LINEAR, GYRO = 1, 2  # flags
-_HEADER = struct.Struct("<2sBBBBHIQ")  # magic, version, kind, header's length, flags, battery mV, sequence, time us
-_SAMPLES_HEADER = struct.Struct(
-    "<HHIBB2x"
-)  # of a SAMPLES header: device, sync pulses, us since the last, sites, bytes of each; up axis is in flags
+_HEADER = struct.Struct("<2sBBBBHIQ")  # magic, version, kind, header size, flags, battery mV, sequence, time µs
+_SAMPLES_HEADER = struct.Struct("<HHIBB2x")  # device, sync pulses, µs since the last, number of sites, bytes per site
 MAGIC = b"IF"
 SAMPLES_HEADER_SIZE = _HEADER.size + _SAMPLES_HEADER.size  # 32
 _SITE_SIZE = 16
 _SITE_SIZE_GYRO = 22
-_QUATERNION_STEP, _ACCELERATION_STEP, _GYRO_STEP = (
-    1 / 32767,
-    0.005,
-    0.001,
-)  # a step of the wire: of a quaternion, m/s^2, rad/s
+_QUATERNION_STEP, _ACCELERATION_STEP, _GYRO_STEP = 1 / 32767, 0.005, 0.001  # resolution: 1, m/s², rad/s
 NO_SYNC = 0xFFFFFFFF
 OK, LOST, SATURATED, CALIBRATING = 0, 1, 2, 4  # a site's status bits
 _NAN = float("nan")
 _INT16, _ZERO_QUATERNION = np.dtype("<i2"), bytes(8)
-_SITE_STEPS = np.array(
-    [0.0, *[_QUATERNION_STEP] * 4, *[_ACCELERATION_STEP] * 3, *[_GYRO_STEP] * 3]
-)  # of a site's 16-bit numbers; the first is its id and status
+# per 16-bit number of a site; the first holds its ID and status
+_SITE_STEPS = np.array([0.0, *[_QUATERNION_STEP] * 4, *[_ACCELERATION_STEP] * 3, *[_GYRO_STEP] * 3])
 _SITE_STEPS_PLAIN = _SITE_STEPS[: _SITE_SIZE // 2]
 
 
 @dataclass(frozen=True)
 class UnknownVersion:
-    """A packet of a protocol that this version does not know."""
+    """A packet of an unknown protocol version."""
 
     version: int
 
 
 @dataclass(frozen=True)
 class Hello:
-    """A device that looks for its host: `about` it, and the ids of its sites."""
+    """A device looking for its host; `sites` are the IDs of its sites in the layout."""
 
     info: DeviceInfo
     sites: tuple[int, ...]
@@ -55,17 +51,19 @@ class Hello:
 
 @lru_cache(maxsize=256)
 def device_name(device: int) -> str:
-    """`7a3f`: what a device is called."""
+    """Return the name of a device, such as `7a3f`."""
     return f"{device:04x}"
 
 
 def parse(data: bytes) -> ImuSample | Hello | UnknownVersion | None:
-    """A packet; None for what is none of ours or was damaged. Sites' keys are their numbers in the layout, as text. Rotations are of unit length as far
-    as the device and the wire's step make them so."""
+    """Return the content of a packet, None for other or damaged data.
+
+    `ImuSample.keys` are the sites' numbers in the layout, as text. Quaternions have unit length within the resolution.
+    """
     if len(data) < _HEADER.size + 4 or len(data) > MAX_PACKET_BYTES or data[:2] != MAGIC:
         return None
     _, version, kind, header_size, flags, battery, sequence, time = _HEADER.unpack_from(data)
-    if version != VERSION:  # what follows may be anything
+    if version != VERSION:  # the rest may be anything
         return UnknownVersion(version)
     if zlib.crc32(data[:-4]) != int.from_bytes(data[-4:], "little"):
         return None
@@ -87,13 +85,13 @@ def parse(data: bytes) -> ImuSample | Hello | UnknownVersion | None:
     if keys is None:
         return None
     numbers = np.frombuffer(data, _INT16, count * site_size // 2, header_size).reshape(count, site_size // 2)
-    if site_size > min_site_size:  # a later version's sites say more
+    if site_size > min_site_size:  # a later version adds fields
         numbers = numbers[:, : min_site_size // 2]
     values = numbers * (_SITE_STEPS if gyro else _SITE_STEPS_PLAIN)
     rotation, acceleration = values[:, 1:5], values[:, 5:8]
     status = data[header_size + 1 : -4 : site_size]
     lost = _lost_sites(status)
-    if lost or _ZERO_QUATERNION in data[header_size:]:  # rare: looked at closely
+    if lost or _ZERO_QUATERNION in data[header_size:]:  # rare, so the check is cheap for all others
         missing = ~rotation.any(axis=1)
         missing[list(lost)] = True
         rotation[missing], acceleration[missing] = np.nan, np.nan
@@ -115,21 +113,21 @@ def parse(data: bytes) -> ImuSample | Hello | UnknownVersion | None:
 
 @lru_cache(maxsize=256)
 def _site_keys(ids: bytes) -> tuple[str, ...] | None:
-    """Sites' numbers as text; None where one stands there twice."""
+    """Return the sites' numbers as text, None if one occurs twice."""
     return tuple(map(str, ids)) if len(set(ids)) == len(ids) else None
 
 
 @lru_cache(maxsize=256)
 def _lost_sites(status: bytes) -> tuple[int, ...]:
-    """Which sites sent nothing."""
+    """Return the indices of the sites that did not answer."""
     return tuple(k for k, s in enumerate(status) if s & LOST)
 
 
 def _parse_hello(body: bytes, sequence: int) -> Hello | None:
-    """u16 device, u8 name's length, name, u8 firmware's length, firmware, u8 count, site ids."""
+    """Parse u16 device, u8 length and name, u8 length and firmware, u8 count and site IDs."""
     try:
         device = int.from_bytes(body[:2], "little")
-        offset, texts = 2, []
+        offset, texts = 2, list[str]()
         for _ in range(2):
             size = body[offset]
             texts.append(body[offset + 1 : offset + 1 + size].decode("utf-8", "replace"))
@@ -143,7 +141,10 @@ def _parse_hello(body: bytes, sequence: int) -> Hello | None:
 
 
 def encode(packet: ImuSample) -> bytes:
-    """A packet's bytes, as the firmware's encoder writes them; values beyond the wire's range are clamped. Raises ValueError where it gets too long."""
+    """Return a packet as the firmware encodes it; values out of range are clamped.
+
+    Raises ValueError if the packet is longer than MAX_PACKET_BYTES.
+    """
     up = {"": 0, "x": 1, "y": 2, "z": 3}[packet.up]
     flags = (LINEAR if packet.linear else 0) | (GYRO if packet.gyro is not None else 0) | up << 2
     battery = 0 if packet.battery != packet.battery else round(packet.battery * 1000)
@@ -172,7 +173,7 @@ def encode(packet: ImuSample) -> bytes:
 
 
 def encode_hello(device: int, title: str, firmware: str, sites: tuple[int, ...], sequence: int = 0) -> bytes:
-    """A device's call for its host."""
+    """Return the packet by which a device looks for its host."""
     body = struct.pack("<H", device)
     for text in (title, firmware):
         raw = text.encode()[:60]
@@ -182,12 +183,12 @@ def encode_hello(device: int, title: str, firmware: str, sites: tuple[int, ...],
 
 
 def welcome(sequence: int, now_us: int) -> bytes:
-    """The host's answer to a hello: the hello's sequence and the host's clock. The device then sends its samples to where this came from."""
+    """Return the host's reply to a hello; the device then sends its samples to the sender of this packet."""
     return _with_checksum(_HEADER.pack(MAGIC, VERSION, WELCOME, _HEADER.size, 0, 0, sequence, now_us))
 
 
 def is_welcome(data: bytes) -> bool:
-    """Whether a host answers (the virtual device asks; the firmware does the same in C)."""
+    """Return whether `data` is a host's reply to a hello."""
     return (
         len(data) == _HEADER.size + 4
         and data[:4] == MAGIC + bytes([VERSION, WELCOME])
@@ -198,14 +199,17 @@ def is_welcome(data: bytes) -> bool:
 def _with_checksum(body: bytes) -> bytes:
     if len(body) + 4 > MAX_PACKET_BYTES:
         raise ValueError(
-            f"{len(body) + 4} bytes are more than the {MAX_PACKET_BYTES} of a packet; send fewer sites in each"
+            f"{len(body) + 4} bytes do not fit into a packet of {MAX_PACKET_BYTES}; send fewer sites in each"
         )
     return body + zlib.crc32(body).to_bytes(4, "little")
 
 
 def to_messages(packet: ImuSample | Hello | UnknownVersion | None, address: str) -> list[Message]:
-    """What the hub should hear of a packet; `place`: where it came from, for one that does not say more of itself."""
+    """Return what a packet means for the hub; `address` names the sender of one of an unknown version."""
     if isinstance(packet, UnknownVersion):
-        text = f"speaks version {packet.version} of the device protocol, this Innerface version {VERSION}; update Innerface"
-        return [DeviceInfo(address, problem=text)]
+        problem = (
+            f"uses version {packet.version} of the device protocol, but Innerface knows only version {VERSION}; "
+            "update Innerface"
+        )
+        return [DeviceInfo(address, problem=problem)]
     return [packet] if isinstance(packet, ImuSample) else [packet.info] if isinstance(packet, Hello) else []

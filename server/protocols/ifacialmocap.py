@@ -1,4 +1,7 @@
-"""iFacialMocap's and Facemotion3D's text frames: `name-value|...|=head#x,y,z,...|rightEye#x,y,z|leftEye#x,y,z|`, values 0..100, degrees."""
+"""Text frames of iFacialMocap and Facemotion3D.
+
+`name-value|...|=head#x,y,z,...|rightEye#x,y,z|leftEye#x,y,z|`, weights 0..100, angles in degrees.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ _MAX_BYTES = 16384
 
 
 def _channel_names() -> dict[str, str]:
-    names = {}
+    names: dict[str, str] = {}
     for name in ARKIT:
         names[name.lower()] = name
         for side, suffix in (("Left", "_l"), ("Right", "_r")):
@@ -26,7 +29,10 @@ _CHANNEL_BY_NAME = _channel_names()
 
 
 def parse(data: bytes) -> dict[str, float] | None:
-    """Weights 0..1 and head and eye angles (rad; Live Link Face's signs) by name; None for what is no frame. A lost face is {}."""
+    """Return weights (0..1) and head and eye angles (rad, signs of Live Link Face) by channel name.
+
+    Empty if no face is tracked, None if `data` is not a frame.
+    """
     if not 8 <= len(data) <= _MAX_BYTES:
         return None
     shapes, _, pose = data.decode("utf-8", "replace").strip().removesuffix("___iFacialMocap").partition("=")

@@ -1,4 +1,4 @@
-"""Live Link Face over UDP, version 6, as the phone sends it and Unreal reads it: 61 values in Unreal's order. Big-endian; docs/protocol.md."""
+"""Live Link Face over UDP, version 6: 61 values in Unreal's order, big-endian. See docs/protocol.md."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ...core.arrays import Array
 from ...core.face.channels import LIVE_LINK_FACE
 
 PORT, VERSION, VALUE_COUNT = 11111, 6, 61
@@ -15,7 +16,7 @@ _FRAME = struct.Struct(">ifii")
 
 
 def _udp_order() -> tuple[str, ...]:
-    """The CSV's order with jawLeft/jawRight and mouthLeft/mouthRight exchanged (names/livelinkface61_udp_order.csv; a test compares)."""
+    """Return the order of the CSV with jawLeft/jawRight and mouthLeft/mouthRight exchanged."""
     names = list(LIVE_LINK_FACE)
     for a, b in (("jawRight", "jawLeft"), ("mouthRight", "mouthLeft")):
         i, j = names.index(a), names.index(b)
@@ -30,7 +31,19 @@ _SWAP_JAW = {"jawLeft": "jawRight", "jawRight": "jawLeft"}
 
 @dataclass(frozen=True)
 class Packet:
-    """`values` (61,) float32 in ORDER, or None where the phone sees no face; frame time as the phone counts it (`numerator / denominator` a second)."""
+    """One frame.
+
+    Attributes
+    ----------
+    device, subject
+        ID of the phone, and the name that Unreal lists.
+    frame, subframe
+        Frame number and fraction of a frame on the phone's own clock.
+    numerator, denominator
+        Frame rate, Hz.
+    values
+        (61,) float32 in UDP_ORDER; None if the phone tracks no face.
+    """
 
     device: str
     subject: str
@@ -38,14 +51,14 @@ class Packet:
     subframe: float
     numerator: int
     denominator: int
-    values: np.ndarray | None
+    values: Array | None
 
 
 def parse(data: bytes) -> Packet | None:
-    """A datagram; None for what is none of version 6."""
+    """Return the content of a datagram, None if it is not of version 6."""
     if not 25 <= len(data) <= _MAX_BYTES or data[0] != VERSION:
         return None
-    texts, offset = [], 1
+    texts, offset = list[str](), 1
     for _ in range(2):
         if offset + 4 > len(data):
             return None
@@ -67,7 +80,7 @@ def parse(data: bytes) -> Packet | None:
 
 
 def encode(packet: Packet) -> bytes:
-    """The bytes of a packet; a parsed one comes back bit for bit."""
+    """Return the datagram of a packet; the exact inverse of `parse`."""
     out = bytes([VERSION])
     for text in (packet.device, packet.subject):
         raw = text.encode("utf-8", "surrogateescape")[:_MAX_TEXT_BYTES]
@@ -79,8 +92,11 @@ def encode(packet: Packet) -> bytes:
 
 
 def named_weights(packet: Packet, swap_mouth: bool = True, swap_jaw: bool = False) -> dict[str, float]:
-    """Weights by name; empty without a face. The app's packets call the mouth's left right, against its own CSV (docs/protocol.md):
-    `swap_mouth` and `swap_jaw` put that right."""
+    """Return weights by channel name; empty if no face is tracked.
+
+    The app's packets exchange the left and right of the mouth, unlike its CSV (docs/protocol.md); `swap_mouth` and
+    `swap_jaw` exchange them back.
+    """
     if packet.values is None or not np.isfinite(packet.values).all():
         return {}
     swap = (_SWAP_MOUTH if swap_mouth else {}) | (_SWAP_JAW if swap_jaw else {})
@@ -88,7 +104,7 @@ def named_weights(packet: Packet, swap_mouth: bool = True, swap_jaw: bool = Fals
 
 
 def packet_seconds(packet: Packet) -> float | None:
-    """The phone's own time; only differences mean something. None where it gives no rate."""
+    """Return the time on the phone's clock, s; None if the frame rate is invalid."""
     if packet.numerator <= 0 or packet.denominator <= 0 or not np.isfinite(packet.subframe):
         return None
     return (packet.frame + packet.subframe) * packet.denominator / packet.numerator

@@ -1,4 +1,4 @@
-"""Reading OSC 1.0 datagrams. python-osc writes ours; its reader prints a warning for every foreign packet and takes a millisecond for a face."""
+"""Parser of OSC 1.0 datagrams; python-osc encodes (its parser logs every foreign packet and takes 1 ms per face)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ _CONSTANTS = {"T": True, "F": False, "N": None, "I": True}
 
 
 def parse_messages(data: bytes) -> list[tuple[str, list[Any]]]:
-    """The addresses and arguments of a message or of a bundle's messages (at most MOST), in order; what is no OSC ends the list."""
+    """Return addresses and arguments of a message, or of a bundle's messages (at most MAX_MESSAGES), in order.
+
+    Invalid data ends the list.
+    """
     out: list[tuple[str, list[Any]]] = []
     if len(data) <= MAX_BYTES:
         _parse_packet(data, out, 0)
@@ -34,7 +37,7 @@ def _parse_packet(data: bytes, out: list[tuple[str, list[Any]]], depth: int) -> 
 
 
 def _parse_string(data: bytes, offset: int) -> tuple[str, int]:
-    """A string and where the next argument begins; -1 where it does not end."""
+    """Return a string and the offset of the next argument, -1 if the string is not terminated."""
     end = data.find(0, offset)
     if end < 0:
         return "", -1

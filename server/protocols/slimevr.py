@@ -1,4 +1,4 @@
-"""SlimeVR's tracker protocol over UDP: big-endian datagrams of many kinds. Layouts: docs/protocol.md, "SlimeVR trackers"."""
+"""SlimeVR's tracker protocol over UDP, big-endian. Packets: docs/protocol.md, "SlimeVR trackers"."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import struct
 from dataclasses import dataclass
 
 import numpy as np
+
+from ...core.arrays import Array
 
 PORT = 6969
 HANDSHAKE_REPLY = (b"\x03Hey OVR =D 5").ljust(64, b"\0")
@@ -15,7 +17,7 @@ _MAX_BYTES, _MAX_EVENTS = 1472, 64
 
 @dataclass(frozen=True)
 class Handshake:
-    """A tracker looks for its server. `mac`: as text, "" where it tells none."""
+    """A tracker looking for its server; `mac` is "" if it sends none."""
 
     board: int
     firmware: str
@@ -25,24 +27,24 @@ class Handshake:
 
 @dataclass(frozen=True)
 class Rotation:
-    """`rotation` (4,) scalar first, sensor to a world whose z axis points up; `acceleration` (3,) where the same packet holds it."""
+    """`rotation` (4,), scalar first, sensor to world (z up); `acceleration` (3,) m/s² if the packet holds it."""
 
     sensor: int
-    rotation: np.ndarray
-    acceleration: np.ndarray | None = None
+    rotation: Array
+    acceleration: Array | None = None
 
 
 @dataclass(frozen=True)
 class Acceleration:
-    """Linear acceleration (3,) in the sensor's frame, m/s^2."""
+    """Linear acceleration (3,) in the sensor's frame, m/s²."""
 
     sensor: int
-    acceleration: np.ndarray
+    acceleration: Array
 
 
 @dataclass(frozen=True)
 class SensorInfo:
-    """A sensor says that it is there: state 0 offline, 1 ok, 2 error."""
+    """State of a sensor: 0 offline, 1 ok, 2 error."""
 
     sensor: int
     state: int
@@ -51,7 +53,7 @@ class SensorInfo:
 
 @dataclass(frozen=True)
 class Battery:
-    """Volts and level 0..1, NaN where not told."""
+    """Volts and level (0..1), NaN if unknown."""
 
     volts: float
     level: float
@@ -59,21 +61,21 @@ class Battery:
 
 @dataclass(frozen=True)
 class Tap:
-    """A tap on a sensor; stock firmware has this switched off."""
+    """A tap on a sensor; off in stock firmware."""
 
     sensor: int
 
 
 @dataclass(frozen=True)
 class Signal:
-    """Radio strength in dBm."""
+    """Signal strength, dBm."""
 
     dbm: int
 
 
 @dataclass(frozen=True)
 class TrackerError:
-    """An error code of the tracker's."""
+    """An error code of a sensor."""
 
     sensor: int
     code: int
@@ -81,7 +83,7 @@ class TrackerError:
 
 @dataclass(frozen=True)
 class KeepAlive:
-    """Anything else that shows that the tracker is there; `echo`: an answer to send back, `flags`: it asks for feature flags."""
+    """Any other packet: the tracker is alive."""
 
     kind: int
 
@@ -90,14 +92,15 @@ Event = Handshake | Rotation | Acceleration | SensorInfo | Battery | Tap | Signa
 
 
 def parse(data: bytes) -> tuple[int, list[Event]] | None:
-    """A datagram's packet number and what it says; None for what is no packet. Unknown kinds only show that the tracker is alive."""
+    """Return the number and the events of a packet, None if `data` is not a packet."""
     if not 12 <= len(data) <= _MAX_BYTES or data[:3] != b"\0\0\0":
         return None
     kind, number = struct.unpack_from(">IQ", data)
     body = data[12:]
     if kind not in (100, 101):
         return number, [_parse_event(kind, body)]
-    events, offset, is_wide = [], 0, kind == 100
+    events: list[Event] = []
+    offset, is_wide = 0, kind == 100
     while len(events) < _MAX_EVENTS:
         length_bytes = body[offset : offset + (2 if is_wide else 1)]
         size = int.from_bytes(length_bytes, "big")
@@ -148,7 +151,7 @@ def _parse_event(kind: int, body: bytes) -> Event:
 
 
 def _parse_rotation(
-    sensor: int, xyzw: tuple[float, ...] | list[float], acceleration: np.ndarray | None = None
+    sensor: int, xyzw: tuple[float, ...] | list[float], acceleration: Array | None = None
 ) -> Rotation | None:
     q = np.array([xyzw[3], xyzw[0], xyzw[1], xyzw[2]], dtype=np.float64)
     with np.errstate(over="ignore", invalid="ignore"):
@@ -159,7 +162,7 @@ def _parse_rotation(
 
 
 def _parse_handshake(body: bytes) -> Handshake:
-    """Read as far as the packet goes: owoTrack and old firmware send less."""
+    """Parse as much as the packet holds: owoTrack and old firmware send less."""
     numbers = [
         int.from_bytes(body[k : k + 4], "big", signed=True) if len(body) >= k + 4 else 0 for k in range(0, 28, 4)
     ]
@@ -170,10 +173,10 @@ def _parse_handshake(body: bytes) -> Handshake:
 
 
 def sensor_info_ack(sensor: int, state: int) -> bytes:
-    """Exactly six bytes, without a packet number: longer ones make the firmware repeat itself for ever."""
+    """Return the acknowledgement of a sensor's state: six bytes, because longer ones make the firmware repeat it."""
     return struct.pack(">IBB", 15, sensor, state)
 
 
 def ping_reply(data: bytes) -> bytes | None:
-    """What a tracker answers to a server's ping: the same datagram (virtual trackers need it)."""
+    """Return a tracker's reply to a ping, which is the same datagram; None if `data` is not a ping."""
     return data if len(data) == 16 and data[:4] == b"\0\0\0\x0a" else None

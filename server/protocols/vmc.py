@@ -1,4 +1,4 @@
-"""VMC (OSC over UDP): blend shapes and the head's bone, in and out. See docs/protocol.md."""
+"""VMC (OSC over UDP): blend shapes and the head bone. See docs/protocol.md."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ...core.arrays import Array
 from ...core.face.channels import ARKIT, pascal_case
 from ...core.numerics import quaternion as quat
 from .osc import parse_messages
@@ -20,14 +21,14 @@ _CHANNEL_BY_NAME = {name.lower(): name for name in ARKIT}
 
 
 class Receiver:
-    """Collects `/VMC/Ext/Blend/Val` until `Apply`; the head's bone gives its angles."""
+    """Collects `/VMC/Ext/Blend/Val` until `/VMC/Ext/Blend/Apply`; the bone Head gives the head angles."""
 
     def __init__(self) -> None:
         self.values: dict[str, float] = {}
 
     def push(self, data: bytes) -> list[dict[str, float]]:
-        """Faces that were applied: weights and head angles by channel name."""
-        out = []
+        """Add a datagram and return the faces it completes: weights and head angles (rad) by channel name."""
+        out: list[dict[str, float]] = []
         for address, args in parse_messages(data):
             if address == "/VMC/Ext/Blend/Val" and len(args) >= 2 and isinstance(args[0], str):
                 name, value = _CHANNEL_BY_NAME.get(args[0].lower()), args[1]
@@ -41,7 +42,7 @@ class Receiver:
 
 
 def _head_angles(xyzw: list[Any]) -> dict[str, float]:
-    """Head angles from a rotation in Unity's left-handed space (x to the performer's right): about x and the axes that mirroring x turns round."""
+    """Return head angles from a quaternion in Unity's left-handed space, whose x points to the performer's right."""
     if not all(isinstance(v, (int, float)) and math.isfinite(v) and abs(v) < 1e3 for v in xyzw):
         return {}
     x, y, z, w = (float(v) for v in xyzw)
@@ -54,13 +55,16 @@ def _head_angles(xyzw: list[Any]) -> dict[str, float]:
 
 
 def head_quaternion(yaw: float, pitch: float, roll: float) -> tuple[float, float, float, float]:
-    """The head's bone (x, y, z, w) in Unity's space for our angles."""
+    """Return the rotation of the bone Head, (x, y, z, w) in Unity's space, for head angles in rad."""
     q = quat.multiply(quat.multiply(quat.about_axis(1, yaw), quat.about_axis(0, pitch)), quat.about_axis(2, roll))
-    return float(q[1]), 0.0 - float(q[2]), 0.0 - float(q[3]), float(q[0])  # no negative zeros
+    return float(q[1]), 0.0 - float(q[2]), 0.0 - float(q[3]), float(q[0])  # without negative zeros
 
 
 class Encoder:
-    """A bundle of all blend shapes, the head's bone, and Apply. python-osc lays it out once; then only the numbers are written anew."""
+    """Encodes bundles of all blend shapes, the bone Head and Apply.
+
+    python-osc builds the bundle once; each frame overwrites only its numbers.
+    """
 
     def __init__(self, camel: bool = False, head: bool = True) -> None:
         from pythonosc import osc_bundle_builder
@@ -75,8 +79,8 @@ class Encoder:
         self.template = bytearray(bundle.build().dgram)
         self.weight_offsets, self.bone_offset = _value_offsets(self.template, head)
 
-    def encode(self, weights: np.ndarray, angles: tuple[float, float, float]) -> bytes:
-        """A datagram of weights (52,) in ARKIT's order and yaw, pitch, roll in rad."""
+    def encode(self, weights: Array, angles: tuple[float, float, float]) -> bytes:
+        """Return the datagram of weights (52,) in the order of ARKIT and of yaw, pitch, roll in rad."""
         for offset, value in zip(self.weight_offsets, np.asarray(weights, dtype=np.float64).tolist()):
             struct.pack_into(">f", self.template, offset, value)
         if self.bone_offset:
@@ -94,8 +98,8 @@ def _message(address: str, args: list[Any]) -> OscMessage:
 
 
 def _value_offsets(data: bytearray, head: bool) -> tuple[list[int], int]:
-    """Where the weights' floats and the bone's quaternion lie: a value ends its message."""
-    weight_offsets, bone_offset, offset = [], 0, 16
+    """Return the offsets of the weights and of the bone's quaternion, which end their messages; 0 without a bone."""
+    weight_offsets, bone_offset, offset = list[int](), 0, 16
     while offset < len(data):
         size = int.from_bytes(data[offset : offset + 4], "big")
         end = offset + 4 + size

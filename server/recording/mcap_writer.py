@@ -16,8 +16,7 @@ from pathlib import Path
 from queue import Full, Queue
 from typing import Any, BinaryIO
 
-import numpy as np
-
+from ...core.arrays import Array
 from ...core.errors import InnerfaceError
 from ...core.formats.mcap_take import END_METADATA, START_METADATA, channel_metadata, schema
 
@@ -96,7 +95,7 @@ class McapWriter:
         columns: tuple[str, ...],
         meta: dict[str, str],
         at: float,
-        values: np.ndarray,
+        values: Array,
         extra: dict[str, Any],
     ) -> None:
         """A sample of a track: `at` s on the hub's clock, `values` (C,) of `columns`; `extra` is kept beside them for other readers."""

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ...core.arrays import Array
 from ..arguments import argument
 from ..messages import BioSample
 from ..protocols import cyton
@@ -41,7 +42,7 @@ class CytonSource(SerialSource):
         samples = self.reader.push(data)
         if not samples:
             return
-        rows: list[np.ndarray] = []
+        rows: list[Array] = []
         for sample in samples:
             gap = (sample.counter - self.last_counter - 1) % 256 if self.last_counter >= 0 else 0
             rows += [np.full(cyton.CHANNELS, np.nan)] * min(gap, int(cyton.RATE))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ...core.arrays import Array
 from ..addresses import LOOPBACK
 from ..arguments import Address, PanelField, argument
 from ..messages import DeviceInfo, ImuSample
@@ -25,8 +26,8 @@ class _Tracker:
 
     def __init__(self, address: tuple[str, int]) -> None:
         self.device, self.last_packet, self.last_received = f"{address[0]}:{address[1]}", -1, time.monotonic()
-        self.rotation: dict[int, np.ndarray] = {}
-        self.acceleration: dict[int, np.ndarray] = {}
+        self.rotation: dict[int, Array] = {}
+        self.acceleration: dict[int, Array] = {}
         self.last_sent: dict[int, float] = {}
 
 

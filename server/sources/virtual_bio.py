@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ...core.arrays import Array
 from ...core.errors import InnerfaceError
 from ...core.face.channels import ARKIT
 from ...core.take import Take, Track, TrackKind
@@ -156,7 +157,7 @@ class VirtualBio:
                 hub.receive(self.name, BioSample("virtual wearer (simulated)", h.channels, values, h.rate, at))
             await asyncio.sleep(max(start_time + (sent + batch_size) / h.rate - hub.now(), 0.001))
 
-    def _next_samples(self, count: int) -> np.ndarray:
+    def _next_samples(self, count: int) -> Array:
         """The next samples (count, C) of what it does."""
         chunks = []
         while count:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ...core.arrays import Array
 from ...core.errors import InnerfaceError
 from ...core.face.channels import ARKIT
 from ...core.take import Track, TrackKind
@@ -270,7 +271,7 @@ def _prepend_actions(truth: Track) -> tuple[Track, dict[str, float]]:
     ), times
 
 
-def _angular_rates(previous: np.ndarray, current: np.ndarray, step: float) -> np.ndarray:
+def _angular_rates(previous: Array, current: Array, step: float) -> Array:
     """Angular rates (S, 3) rad/s in the sensors' frames."""
     from ...core.numerics import quaternion as quat
 

@@ -18,8 +18,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, quote, urlsplit
 
-import numpy as np
-
+from ...core.arrays import Array
 from ...core.errors import InnerfaceError
 from ...core.face.channels import ARKIT, OUTPUT_CHANNELS
 from ..addresses import is_loopback, local_address
@@ -172,7 +171,7 @@ class WebServer:
                 data = data or encode_face(frame)
                 client.queue_face(data)
 
-    def _publish_sensors(self, now: float, arrival: float, angle: np.ndarray, acceleration: np.ndarray) -> None:
+    def _publish_sensors(self, now: float, arrival: float, angle: Array, acceleration: Array) -> None:
         data = None
         for client in self.clients:
             if "sensors" in client.streams:
