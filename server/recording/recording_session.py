@@ -15,6 +15,7 @@ from ...core.errors import InnerfaceError
 from ...core.face.neutral import Neutral
 from ...core.files import safe_file_name
 from ...core.take import TrackKind
+from .mcap_writer import TrackSample
 from .take_recorder import RecordedCalibration, TakeRecorder
 
 _MAX_NAME_BYTES, _MAX_MARK_CHARS = 160, 500
@@ -97,13 +98,8 @@ class RecordingSession:
         self.mark_count += 1
         if self.recorder is not None:
             number = np.array([float(self.mark_count)])
+            extra = {"text": text[:_MAX_MARK_CHARS]}
             self.recorder.put(
-                TrackKind.EVENTS,
-                TrackKind.EVENTS,
-                ("mark",),
-                {},
-                self._clock(),
-                number,
-                {"text": text[:_MAX_MARK_CHARS]},
+                TrackSample(TrackKind.EVENTS, TrackKind.EVENTS, ("mark",), self._clock(), number, extra=extra)
             )
         return self.mark_count

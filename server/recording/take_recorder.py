@@ -16,7 +16,7 @@ from ...core.pipeline.replay import FRAME_START_KEY, LOOKAHEAD_KEY, RATE_KEY, RE
 from ...core.take import TrackKind
 from ..messages import BioSample, FaceSample, ImuSample
 from ..streams import Stream
-from .mcap_writer import McapWriter
+from .mcap_writer import McapWriter, TrackSample
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ class TakeRecorder(McapWriter):
 
     def put_neutral(self, neutral: Neutral, at: float) -> None:
         """The camera's neutral was set."""
-        self.put(TrackKind.NEUTRAL, TrackKind.NEUTRAL, ARKIT, {}, at, neutral.rest, {})
+        self.put(TrackSample(TrackKind.NEUTRAL, TrackKind.NEUTRAL, ARKIT, at, neutral.rest))
 
     def put_imu(self, stream: Stream, message: ImuSample, at: float, arrival: float) -> None:
         """A sample of a device's sensors, under the sites that they sit at."""
@@ -97,44 +97,23 @@ class TakeRecorder(McapWriter):
         extra = self._arrival_fields(arrival, device_time=message.time, sequence=message.sequence, sync=message.sync)
         if message.gyro is not None:
             extra["gyro"] = np.round(message.gyro, 4).tolist()
-        self.put(
-            self._track_name(stream, TrackKind.IMU, message.substream),
-            TrackKind.IMU,
-            column_names(stream.sites),
-            meta,
-            at,
-            values,
-            extra,
-        )
+        track = self._track_name(stream, TrackKind.IMU, message.substream)
+        self.put(TrackSample(track, TrackKind.IMU, column_names(stream.sites), at, values, meta, extra))
 
     def put_face(self, stream: Stream, message: FaceSample, at: float, arrival: float) -> None:
         """A camera's face; none at all where it sees none."""
         values = np.array([message.values.get(c, np.nan) for c in LIVE_LINK_FACE])
         extra = self._arrival_fields(arrival, device_time=message.time)
-        self.put(
-            self._track_name(stream, TrackKind.WEIGHTS),
-            TrackKind.WEIGHTS,
-            LIVE_LINK_FACE,
-            {"device": stream.device},
-            at,
-            values,
-            extra,
-        )
+        track, meta = self._track_name(stream, TrackKind.WEIGHTS), {"device": stream.device}
+        self.put(TrackSample(track, TrackKind.WEIGHTS, LIVE_LINK_FACE, at, values, meta, extra))
 
     def put_bio(self, stream: Stream, message: BioSample, at: float) -> None:
         """Samples of biosignals, the last one taken at `at` (`Stream.smooth_batch_time`)."""
         track, count = self._track_name(stream, TrackKind.BIOSIGNAL), len(message.values)
+        meta = {"unit": "uV", RATE_KEY: repr(message.rate)}
         for k, row in enumerate(message.values):
-            when = at - (count - 1 - k) / message.rate
-            self.put(
-                track,
-                TrackKind.BIOSIGNAL,
-                message.columns,
-                {"unit": "uV", RATE_KEY: repr(message.rate)},
-                when,
-                row,
-                {},
-            )
+            time = at - (count - 1 - k) / message.rate
+            self.put(TrackSample(track, TrackKind.BIOSIGNAL, message.columns, time, row, meta))
 
     def _arrival_fields(self, arrival: float, **fields: Any) -> dict[str, Any]:
         return {"arrival": round(arrival - self.start_time, 6)} | {k: v for k, v in fields.items() if v is not None}

@@ -10,7 +10,7 @@ import pytest
 from innerface.core import formats
 from innerface.core.errors import InnerfaceError
 from innerface.core.imu.signal import column_names
-from innerface.server.recording.mcap_writer import McapWriter
+from innerface.server.recording.mcap_writer import McapWriter, TrackSample
 
 SITES = ("aux", "frontalis_left")
 COLUMNS = column_names(SITES)
@@ -18,21 +18,14 @@ COLUMNS = column_names(SITES)
 
 def fill(recorder, count, first=0):
     for k in range(first, first + count):
-        recorder.put(
-            "imu",
-            "imu",
-            COLUMNS,
-            {"acceleration": "specific_force"},
-            100.0 + k * 0.01,
-            np.full(len(COLUMNS), k / 7),
-            {"sequence": k},
-        )
+        values, meta = np.full(len(COLUMNS), k / 7), {"acceleration": "specific_force"}
+        recorder.put(TrackSample("imu", "imu", COLUMNS, 100.0 + k * 0.01, values, meta, {"sequence": k}))
 
 
 def test_what_is_recorded_comes_back_on_the_takes_own_clock(tmp_path):
     recorder = McapWriter(tmp_path / "a.mcap", "a", 100.0)
     fill(recorder, 500)
-    recorder.put("events", "events", ("mark",), {}, 102.5, np.array([1.0]), {"text": "here"})
+    recorder.put(TrackSample("events", "events", ("mark",), 102.5, np.array([1.0]), extra={"text": "here"}))
     recorder.close()
     take = formats.read_take(tmp_path / "a.mcap")
     track = take.tracks["imu"]
@@ -101,7 +94,7 @@ def test_a_full_disk_is_waited_for_and_nothing_is_lost(tmp_path):
     recorder = McapWriter(tmp_path / "a.mcap", "a", 100.0)
     fill(recorder, 200)
     time.sleep(0.3)
-    disk = recorder.steady.raw = Disk(recorder.raw)
+    disk = recorder.file.raw = Disk(recorder.raw)
     disk.full = True
     began = time.monotonic()
     fill(recorder, 400, 200)
@@ -119,8 +112,8 @@ def test_a_disk_that_stays_full_ends_the_take_and_leaves_a_readable_one(tmp_path
     recorder = McapWriter(tmp_path / "a.mcap", "a", 100.0)
     fill(recorder, 300)
     time.sleep(0.3)
-    recorder.steady.raw = Disk(recorder.raw)
-    recorder.steady.raw.full = True
+    recorder.file.raw = Disk(recorder.raw)
+    recorder.file.raw.full = True
     fill(recorder, 300, 300)
     began = time.monotonic()
     recorder.close()
@@ -129,11 +122,11 @@ def test_a_disk_that_stays_full_ends_the_take_and_leaves_a_readable_one(tmp_path
 
 
 def test_what_does_not_fit_into_memory_either_is_counted(tmp_path, monkeypatch):
-    monkeypatch.setattr("innerface.server.recording.mcap_writer._HELD", 50)
+    monkeypatch.setattr("innerface.server.recording.mcap_writer._MAX_QUEUED_MESSAGES", 50)
     recorder = McapWriter(tmp_path / "a.mcap", "a", 100.0)
     time.sleep(0.2)
-    recorder.steady.raw = Disk(recorder.raw)
-    recorder.steady.raw.full = True
+    recorder.file.raw = Disk(recorder.raw)
+    recorder.file.raw.full = True
     fill(recorder, 3000)
     recorder.abort.set()
     recorder.close()
@@ -144,12 +137,12 @@ CRASH = """
     import sys, time
     import numpy as np
     from innerface.core.imu.signal import column_names
-    from innerface.server.recording.mcap_writer import McapWriter
+    from innerface.server.recording.mcap_writer import McapWriter, TrackSample
     names = column_names(tuple(f"site{k}" for k in range(11)))
     recorder, k = McapWriter(sys.argv[1], "crash", 0.0), 0
     print("on", flush=True)
     while True:
-        recorder.put("imu", "imu", names, {}, k * 0.01, np.full(len(names), float(k)), {})
+        recorder.put(TrackSample("imu", "imu", names, k * 0.01, np.full(len(names), float(k))))
         k += 1
         if k % 20 == 0:
             print(k, flush=True)
