@@ -42,7 +42,9 @@ def write_manifest(folder: Path, wheels: list[Path], platform: str | None) -> No
     """Write the manifest with the wheels, which lie in the folder's `wheels`, and the platform if there is but one."""
     manifest = tomlkit.parse(MANIFEST.read_text(encoding="utf-8"))
     permissions, build = manifest.pop("permissions"), manifest.pop("build")
-    manifest["wheels"] = tomlkit.array([f"./wheels/{wheel.name}" for wheel in wheels]).multiline(True)
+    bundled = tomlkit.array().multiline(True)
+    bundled.extend(f"./wheels/{wheel.name}" for wheel in wheels)
+    manifest["wheels"] = bundled
     if platform:
         manifest["platforms"] = [platform]
     manifest["permissions"], manifest["build"] = permissions, build

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import email.parser
 import re
 import zipfile
+from email.message import Message
+from email.parser import Parser
 from pathlib import Path
 
 FILE_NAME = "THIRD_PARTY_LICENSES"
@@ -29,7 +30,7 @@ def _section(title: str, wheel: Path) -> str:
     with zipfile.ZipFile(wheel) as archive:
         names = archive.namelist()
         metadata_name = next(name for name in names if name.endswith(".dist-info/METADATA"))
-        metadata = email.parser.Parser().parsestr(archive.read(metadata_name).decode())
+        metadata = Parser().parsestr(archive.read(metadata_name).decode())
         texts = {
             name: archive.read(name).decode(errors="replace").strip() for name in names if _LICENSE_FILE.search(name)
         }
@@ -42,7 +43,7 @@ def _section(title: str, wheel: Path) -> str:
     return "\n".join(lines)
 
 
-def _license_names(metadata: email.message.Message) -> list[str]:
+def _license_names(metadata: Message) -> list[str]:
     """The licence by its SPDX expression, else by its classifiers."""
     if metadata["License-Expression"]:
         return [metadata["License-Expression"]]

@@ -1,4 +1,4 @@
-"""Takes the control page's picture in a headless Chromium: `python3 build.py pictures` does it last."""
+"""Take the control page's picture in a headless Chromium: `python3 build.py pictures` does it last."""
 
 from __future__ import annotations
 

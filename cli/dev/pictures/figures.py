@@ -105,7 +105,7 @@ def plot_traces(path: Path) -> None:
 
 
 def plot_placement(path: Path) -> None:
-    """Where the eleven sensors go: the bundled head from the front and from its left, shaded, with the layout's sites."""
+    """Where the sensors go: the bundled head from the front and from its left, shaded, with the layout's sites."""
     head, sites = load(), load_layout()
     material_colours = {
         "skin": (0.93, 0.80, 0.72),
@@ -151,7 +151,7 @@ def plot_placement(path: Path) -> None:
 
 
 def plot_electrodes(path: Path) -> None:
-    """Half a minute of what two simulated electrodes pick up, in the bands of muscles and of eyes, over what the face does."""
+    """Half a minute of two simulated electrodes, in the bands of muscles and of eyes, above the face's motion."""
     track = pose_sequence(34, 3)
     signal = to_uniform_rate(bio_track(simulate_bio(track, BIO_PRESETS["studio"], 3)))
     in_view = (signal.time > -5) & (signal.time < 29)

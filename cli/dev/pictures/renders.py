@@ -1,4 +1,4 @@
-"""Renders docs/images with Cycles: `python3 build.py pictures` (minutes on two cores)."""
+"""Render docs/images with Cycles: `python3 build.py pictures` (minutes on two cores)."""
 
 import math
 import sys
@@ -106,8 +106,8 @@ def render_pipeline() -> None:
 
 
 def render_electrodes() -> None:
-    """Seven posed expressions' four strongest moments: the performance, and what two simulated electrodes at the ear made of it on a FLAME face (the
-    stand-in)."""
+    """Four moments of seven posed expressions: the performance, and what two simulated electrodes at the ear make of it on
+    the stand-in FLAME face."""
     bpy.ops.wm.read_homefile(use_factory_startup=True, use_empty=True)
     scene = bpy.context.scene
     truth = pose_sequence(60, 0, 5)
