@@ -160,13 +160,22 @@ def _train_bio(options: argparse.Namespace) -> dict[str, str]:
     try:
         from ...core.bio.paired_take import pair_takes
         from ...models.training import bio
+        from ...models.training.budget import Budget
     except ImportError as error:
         raise InnerfaceError(
             f"training a network needs torch, which does not load ({error}); pip install 'innerface[train]'"
         ) from None
     paired = pair_takes(take, camera, load_face_model(options.face), options.align)
     with step("training") as bar:
-        card = bio.train(paired.signal, paired.points, options.out, minutes, options.seed, bar, paired.weights)
+        card = bio.train(
+            paired.signal,
+            paired.points,
+            options.out,
+            budget=Budget(minutes=minutes),
+            seed=options.seed,
+            weights=paired.weights,
+            progress=bar,
+        )
     for note in paired.notes:  # not before: a mistake ends in one line
         print(f"note: {note}", file=sys.stderr)
     return card
@@ -195,6 +204,7 @@ def _train_imu(options: argparse.Namespace) -> dict[str, str]:
         from ...core.imu.layout import load_layout
         from ...core.imu.simulation import examples
         from ...models.training import imu
+        from ...models.training.budget import Budget
         from ...models.training.example_supply import ExampleSource, SampleStore, training_sample
     except ImportError as error:
         raise InnerfaceError(
@@ -202,7 +212,12 @@ def _train_imu(options: argparse.Namespace) -> dict[str, str]:
         ) from None
     source = ExampleSource(ict_path, takes_folder, options.seed, not options.real_only, options.live)
     plan = imu.TrainingPlan(
-        options.size, 0 if options.live else imu.OFFLINE_LOOKAHEAD, minutes, options.seed, source, options.net
+        options.size,
+        0 if options.live else imu.OFFLINE_LOOKAHEAD,
+        Budget(minutes=minutes),
+        options.seed,
+        source,
+        options.net,
     )
     personal_examples = start_network = None
     if options.finetune:

@@ -1,8 +1,9 @@
-"""A personal adapter: what a model gets wrong on one performer, learned in seconds from a short take of sensors and camera together.
+"""A personal adapter: the correction of a model's errors on one performer, fitted in seconds to a short paired take.
 
-Ridge regression in the output: w' = w + A [w, S, 1], with w the model's weights and S the sites' rotation vectors. Whether S takes part, and how
-strongly A is held to 0, is chosen per channel by leaving out one stretch of the take after the other; a channel that gains nothing stays as the
-model has it. Gaze and lids never listen to S: no site shows them, so what S seems to say of them in one minute is gone in the next.
+Ridge regression of the output: w' = w + A [w, S, 1], with the model's weights w and the sites' rotation vectors S.
+Whether S takes part, and the penalty of A, are chosen per channel by cross-validation over stretches of the take; a
+channel that gains nothing is left as it is. Gaze and lids never depend on S: no site measures them, so that what S
+seems to say of them does not last.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..arrays import Array
 from ..errors import InnerfaceError
 from ..face.channels import ARKIT
 from ..numerics import ridge
@@ -25,15 +27,15 @@ _REMEDY = "make it again with 'innerface adapt'"
 _PENALTIES = (3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3, 1.0)
 _UNOBSERVED = np.array([c.startswith(("eyeLook", "eyeBlink")) for c in ARKIT])
 _FOLDS = 5
-_FOLD_MARGIN_S = 1.0  # frames so near to a stretch that is left out are left out, too: they know it
-_MAX_ERROR_RATIO = 0.98  # of a channel's error at most, for it to be adapted
+_FOLD_MARGIN_S = 1.0  # frames this near to a left-out stretch are left out, too, since they resemble it
+_MAX_ERROR_RATIO = 0.98  # a channel is adapted where its error falls below this share
 _ROTATION_SCALE = 2.0  # brings rotation vectors to the size of weights
 MIN_CAPTURE_S = 5.0
 _MAX_MODELS = 8  # in one file
 
 
-def features(motion: Motion, weights: np.ndarray, sites: tuple[str, ...]) -> np.ndarray:
-    """What corrections are made of (T, 52 + 3 * len(sites)): the model's weights, and rotation vectors, 0 where a site is missing."""
+def features(motion: Motion, weights: Array, sites: tuple[str, ...]) -> Array:
+    """Features (T, 52 + 3 S) of corrections: weights of the model, rotation vectors of S sites; 0 where missing."""
     rotations = np.zeros((len(weights), len(sites), 3))
     for k, site in enumerate(sites):
         if site in motion.sites:
@@ -43,35 +45,35 @@ def features(motion: Motion, weights: np.ndarray, sites: tuple[str, ...]) -> np.
 
 @dataclass(frozen=True)
 class Correction:
-    """For one model: `coefficients` (F + 1, 52), the last row constant, and the limits (2, F) of what the features did in the paired take."""
+    """Correction of one model: `coefficients` (F + 1, 52), and `limits` (2, F) of the features in the paired take."""
 
-    coefficients: np.ndarray
-    limits: np.ndarray
+    coefficients: Array
+    limits: Array
 
-    def apply(self, motion: Motion, weights: np.ndarray, sites: tuple[str, ...]) -> np.ndarray:
-        """Corrected weights (T, 52) in 0..1. Features beyond what the paired take showed correct no further."""
+    def apply(self, motion: Motion, weights: Array, sites: tuple[str, ...]) -> Array:
+        """Corrected weights (T, 52) in 0..1. Features are clipped to their range in the paired take."""
         x = np.clip(features(motion, weights, sites), *self.limits)
         return np.clip(weights + ridge.predict(x, self.coefficients), 0.0, 1.0)
 
 
 @dataclass(frozen=True)
 class Adapter:
-    """`corrections` by model (its `id`), made from `seconds` of paired capture of one performer; `sites` as features count them."""
+    """Corrections by the models' ids, from `seconds` of paired capture; `sites`: those of the features, in order."""
 
     sites: tuple[str, ...]
     corrections: dict[str, Correction]
     seconds: float
 
     def correction(self, model: str, path: str | Path = "the adapter") -> Correction:
-        """The correction for a model. Raises InnerfaceError where there is none."""
+        """The correction of a model. Raises InnerfaceError where there is none."""
         if model not in self.corrections:
             raise InnerfaceError(
-                f"{path}: was made for another model; make it again with 'innerface adapt', or name its model with --model"
+                f"{path}: made for another model; make it again with 'innerface adapt', or name its model with --model"
             )
         return self.corrections[model]
 
-    def apply(self, model: str, motion: Motion, weights: np.ndarray) -> np.ndarray:
-        """A model's weights (T, 52) corrected. Raises InnerfaceError for a model that it was not made for."""
+    def apply(self, model: str, motion: Motion, weights: Array) -> Array:
+        """Correct a model's weights (T, 52). Raises InnerfaceError for a model that it was not made for."""
         return self.correction(model).apply(motion, weights, self.sites)
 
     def save(self, path: str | Path) -> None:
@@ -106,13 +108,26 @@ def load(path: str | Path) -> Adapter:
     return Adapter(sites, corrections, data.number("seconds"))
 
 
-def fit(motion: Motion, weights: np.ndarray, truth: np.ndarray, use: np.ndarray) -> tuple[Correction, dict[str, float]]:
-    """A correction of a model's `weights` (T, 52) towards the camera's `truth` (T, 52) over the frames `use` (T,), and mean square errors
-    over stretches left out: {"before", "after"}. Raises InnerfaceError for too little to learn from."""
+def fit(motion: Motion, weights: Array, truth: Array, use: Array) -> tuple[Correction, dict[str, float]]:
+    """Fit a correction of a model to a paired take. Raises InnerfaceError where it is too short.
+
+    Parameters
+    ----------
+    motion : of the take, T frames
+    weights : (T, 52), the model's
+    truth : (T, 52), the camera's
+    use : (T,) bool, frames to learn from
+
+    Returns
+    -------
+    correction : for the model
+    errors : cross-validated mean square errors, "before" and "after"
+    """
     use = use & np.isfinite(weights).all(axis=1) & np.isfinite(truth).all(axis=1)
     if use.sum() < MIN_CAPTURE_S * FRAME_RATE:
         raise InnerfaceError(
-            f"sensors and camera share only {use.sum() / FRAME_RATE:.1f} s; record at least {MIN_CAPTURE_S:.0f} s, better a minute, of both together"
+            f"sensors and camera share only {use.sum() / FRAME_RATE:.1f} s; record at least {MIN_CAPTURE_S:.0f} s, "
+            "better a minute, of both together"
         )
     x = features(motion, weights, layout_sites())[use]
     residual = truth[use] - weights[use]
@@ -147,6 +162,6 @@ def fit(motion: Motion, weights: np.ndarray, truth: np.ndarray, use: np.ndarray)
 
 
 def layout_sites() -> tuple[str, ...]:
-    """The face sites of the default layout, which corrections count."""
+    """The face sites of the default layout, which features are made of."""
     sites = load_layout()
     return tuple(s for s in sites.sites if s != sites.reference)

@@ -1,7 +1,7 @@
-"""What a relaxed face and a nod and shake of the head tell about eleven sensors that nobody placed with care.
+"""Calibration of sensors on a face from a span with a relaxed face, and one with a nod and a shake of the head.
 
-Headings, neutral, the head's axes, biases and lever arms, from two spans of a take (docs/design.md, "Calibration"); whether front and
-back, or two sites, were exchanged; and sentences for the user about all that was met.
+Finds headings, neutral orientations, the head's axes, biases and lever arms (docs/design.md, "Calibration"), and notes
+problems for the user.
 """
 
 from __future__ import annotations
@@ -9,32 +9,34 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 
+from ..arrays import Array
 from ..errors import InnerfaceError
 from ..numerics import quaternion as quat
 from ..rates import FRAME_RATE
 from . import drift, spans
-from .kinematics import GRAVITY_UP, Calibration, head_acceleration_tensor, head_rotation, relative_acceleration
+from .kinematics import GRAVITY_UP, Calibration, head_rotation
 from .layout import Layout
+from .levers import fit_levers
 from .signal import ImuSignal, select_sites
 from .spans import Span
 
-_UPPER_FACE_M = 0.0  # sites above this height move little with the face: they stand in for a lost ear sensor
-_LOWER_WEIGHT = 0.1  # what the others count then
-_LEVER_PRIOR_SD_M = 0.01  # sensors lie within this of the layout's places, mostly
-_MAX_LEVER_SD_M = 0.02  # a lever that the turn tells to this is good for telling swapped sites
-_CORRELATION_FACTOR = 6.0  # accelerations of neighbouring frames share their errors
-_MAX_SWAP_RATIO, _MIN_SWAP_DISTANCE_M, _MAX_SWAP_RESIDUAL_M = (
-    0.3,
-    0.05,
-    0.035,
-)  # a swap must cut the squared distances so far; metres before, metres after
-_MIN_PRESENT_SHARE = 0.6  # share of a span in which a site must be measured to be calibrated there
+_UPPER_FACE_M = 0.0  # sites above this height move little with the face: they replace a lost sensor behind the ear
+_LOWER_WEIGHT = 0.1  # of the other sites then
+_MIN_PRESENT_SHARE = 0.6  # of a span in which a site must be measured to be calibrated
+_MIN_NOD_DEG = 1.5  # root mean square rotation within drift.SPAN_FRAMES
+_MAX_HEADING_RESIDUAL = 0.3  # share of a site's rotation in the turn span that its heading does not explain
+_MAX_SWAY_DEG = 4.0  # of a relaxed face
+_MAX_SHAKE_TILT_DEG = 40.0  # of the shake's axis from the vertical
+_AXIS_RATIO = 2.0  # between squared rates of frames that show one axis only
+_MIN_AXIS_FRAMES, _MIN_SHAKE_POWER = 5, 0.2  # for an axis to be taken from the rates; power relative to the nod's
 
 
 def calibrate(frames: ImuSignal, layout: Layout, neutral: Span | None = None, turn: Span | None = None) -> Calibration:
-    """What the spans tell; `frames` are at FRAME_RATE with y up (`level`, `resample`). Raises InnerfaceError."""
+    """Calibrate sensors from two spans, which are searched where they are not given. Raises InnerfaceError.
+
+    `frames`: at FRAME_RATE, in the convention of `convention.fix_conventions`.
+    """
     frames, notes = _known_sites(frames, layout)
     rows = len(frames.time)
     if rows < 2 * drift.SPAN_FRAMES:
@@ -53,8 +55,8 @@ def calibrate(frames: ImuSignal, layout: Layout, neutral: Span | None = None, tu
     upper = np.where(positions[:, 1] > _UPPER_FACE_M, 1.0, _LOWER_WEIGHT)
     if reference < 0:
         notes.append(
-            f"site {layout.reference} (behind the ear) is not measured while calibrating; the head's motion is taken from the upper face, "
-            "so brows and head angles are less certain"
+            f"site {layout.reference} (behind the ear) is missing during calibration; the head's motion is taken "
+            "from the upper face, so brows and head angles are less certain"
         )
     else:
         upper[reference] = 0.0
@@ -67,7 +69,7 @@ def calibrate(frames: ImuSignal, layout: Layout, neutral: Span | None = None, tu
     kept_sites = [s for s in range(len(frames.sites)) if s not in unmeasured or s == reference]
     if unmeasured:
         names = ", ".join(frames.sites[s] for s in unmeasured)
-        notes.append(f"not measured in the neutral and turn spans, so left out: {names}")
+        notes.append(f"sites left out, because they are missing in the neutral and turn spans: {names}")
     if not [s for s in kept_sites if s != reference]:
         raise InnerfaceError(
             "no face site is measured in both the neutral and the turn span; check the sensors and record again"
@@ -86,48 +88,51 @@ def calibrate(frames: ImuSignal, layout: Layout, neutral: Span | None = None, tu
     axes, details = _find_head_axes(head, at_rest, turn_rows)
     notes += details
     calibration = Calibration(
-        frames.sites,
-        reference,
-        heading,
-        neutral_rotations,
-        axes,
-        at_rest,
-        bias,
-        np.zeros((len(kept_sites), 3)),
-        False,
-        upper,
-        frames.linear,
-        neutral,
-        turn,
+        sites=frames.sites,
+        reference=reference,
+        heading=heading,
+        neutral=neutral_rotations,
+        axes=axes,
+        at_rest=at_rest,
+        bias=bias,
+        levers=np.zeros((len(kept_sites), 3)),
+        use_levers=False,
+        upper=upper,
+        linear=frames.linear,
+        neutral_span=neutral,
+        turn_span=turn,
+        notes=tuple(notes),
     )
     layout_levers = positions - layout.positions[layout.sites.index(layout.reference)]
-    calibration = _fit_levers(calibration, frames, head, turn_rows, layout_levers, notes)
+    calibration = fit_levers(calibration, frames, head, turn_rows, layout_levers)
     if not calibration.renamed:
         return calibration
     details = "; ".join(f"{a} sits at {b}" for a, b in calibration.renamed.items())
     recalibrated = calibrate(
         replace(frames, sites=tuple(calibration.renamed.get(s, s) for s in frames.sites)), layout, neutral, turn
     )
-    notes = [f"sites look swapped by how they swing in the nod and shake: {details}; they were renamed"]
+    notes = [f"sites look swapped by their motion in the nod and shake: {details}; they were renamed"]
     return replace(recalibrated, renamed=calibration.renamed, notes=(*notes, *recalibrated.notes))
 
 
 def _known_sites(frames: ImuSignal, layout: Layout) -> tuple[ImuSignal, list[str]]:
-    """The signal without sites that the layout does not know or that never sent anything, in the layout's order."""
+    """Select the sites that the layout knows and that have samples, in the layout's order, with notes."""
     unknown = [s for s in frames.sites if s not in layout.sites]
-    notes = [f"sites that layout '{layout.name}' does not know were left out: {', '.join(unknown)}"] if unknown else []
+    notes = (
+        [f"sites left out, because layout '{layout.name}' does not know them: {', '.join(unknown)}"] if unknown else []
+    )
     alive = frames.present().any(0)
     dead = [s for k, s in enumerate(frames.sites) if not alive[k] and s in layout.sites]
     if dead:
-        notes.append(f"sites that never sent anything: {', '.join(dead)}")
+        notes.append(f"sites without any sample: {', '.join(dead)}")
     missing = [s for s in layout.sites if s not in frames.sites and s != layout.reference]
     if missing:
         notes.append(f"sites of the layout that the take lacks: {', '.join(missing)}")
     kept_sites = [frames.sites.index(s) for s in layout.sites if s in frames.sites and s not in dead]
     if not [k for k in kept_sites if frames.sites[k] != layout.reference]:
         raise InnerfaceError(
-            f"the take has no face site that layout '{layout.name}' knows; its sites are {', '.join(frames.sites[:12])}: "
-            "rename them or give a layout of yours"
+            f"the take has no face site of layout '{layout.name}', but {', '.join(frames.sites[:12])}; "
+            "rename them, or give another layout"
         )
     return select_sites(frames, kept_sites), notes
 
@@ -150,10 +155,11 @@ def _span_rows(span: Span, rows: int) -> slice:
     return slice(first, min(max(round(span[1] * FRAME_RATE) + 1, first + 2), rows))
 
 
-def _headings(frames: ImuSignal, turn_rows: slice, lead_site: int) -> tuple[np.ndarray, str | None]:
-    """Headings (S,) rad that bring every site into the world of site `lead`: their turns about horizontal axes laid on its.
+def _headings(frames: ImuSignal, turn_rows: slice, lead_site: int) -> tuple[Array, str | None]:
+    """Headings (S,) rad that rotate every site's world into that of `lead_site`, by the turn span.
 
-    A site that is missing in the turn is NaN. Raises InnerfaceError where the head was never nodded.
+    NaN for sites that are missing in the turn span. The second result is a note about sites that moved otherwise. Raises
+    InnerfaceError where the span holds no nod.
     """
     turn_vectors = drift.span_rotations(frames.rotation[turn_rows])
     if not len(turn_vectors):
@@ -166,14 +172,16 @@ def _headings(frames: ImuSignal, turn_rows: slice, lead_site: int) -> tuple[np.n
     head = np.where(known, c[:, [lead_site]], 0)
     power = (np.abs(head) ** 2).sum(0)
     count = np.maximum(known.sum(0), 1)
-    if np.degrees(np.sqrt(power[lead_site] / count[lead_site])) < 1.5:
-        raise InnerfaceError(
-            "the turn span holds no nod: headings need the chin to go down and up by ten degrees or more; record it again"
-        )
+    if np.degrees(np.sqrt(power[lead_site] / count[lead_site])) < _MIN_NOD_DEG:
+        raise InnerfaceError("the turn span holds no nod; nod by ten degrees or more, and record it again")
     product = (head * c.conj()).sum(0)
     heading = np.where(np.abs(product) > 0, np.angle(product), np.nan)
     residual = power + (np.abs(c) ** 2).sum(0) - 2 * np.abs(product)
-    poor_sites = [frames.sites[s] for s in range(len(frames.sites)) if power[s] > 0 and residual[s] > 0.3 * power[s]]
+    poor_sites = [
+        frames.sites[s]
+        for s in range(len(frames.sites))
+        if power[s] > 0 and residual[s] > _MAX_HEADING_RESIDUAL * power[s]
+    ]
     return (
         heading,
         f"the face moved in the turn span at {', '.join(poor_sites)}; nod and shake with a relaxed face"
@@ -182,21 +190,19 @@ def _headings(frames: ImuSignal, turn_rows: slice, lead_site: int) -> tuple[np.n
     )
 
 
-def _mean_without_outliers(q: np.ndarray) -> np.ndarray:
-    """Mean rotation (..., 4) of q (T, ..., 4); samples far from it are left out of a second pass."""
+def _mean_without_outliers(q: Array) -> Array:
+    """Mean rotation (..., 4) of q (T, ..., 4), without samples that are far from a first mean."""
     rough_mean = quat.mean(q)
     deviation = np.linalg.norm(quat.to_rotvec(quat.multiply(q, quat.conjugate(rough_mean))), axis=-1)
     limit = 3 * np.nanmedian(deviation, axis=0) + 1e-9
     return quat.mean(q, np.where(deviation <= limit, 1.0, 0.0))
 
 
-def _find_neutral_rotations(
-    corrected: np.ndarray, neutral_rows: slice, reference: int, upper: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Each site's orientation at rest seen from the reference (S, 4), and the reference's own orientation (T, 4).
+def _find_neutral_rotations(corrected: Array, neutral_rows: slice, reference: int, upper: Array) -> tuple[Array, Array]:
+    """Each site's orientation at rest relative to the reference (S, 4), and the reference's orientation (T, 4).
 
-    Taken on the relative rotation, so that a head that sways while relaxing does not leak in. Without a reference, the head is
-    what the upper face agrees on, counted from its own rest.
+    Relative orientations are averaged, so that sway of the head has no influence. Without a reference, the head is what
+    the upper face agrees on, relative to its own rest.
     """
     if reference >= 0:
         neutral_rotations = _mean_without_outliers(
@@ -214,9 +220,9 @@ def _find_neutral_rotations(
 
 
 def _neutral_movement_notes(
-    corrected: np.ndarray, neutral_rotations: np.ndarray, neutral_rows: slice, span: Span, sites: tuple[str, ...]
+    corrected: Array, neutral_rotations: Array, neutral_rows: slice, span: Span, sites: tuple[str, ...]
 ) -> list[str]:
-    """A note where the face was not relaxed: sites that turned against the head in the neutral span."""
+    """A note about sites that moved relative to the head in the neutral span, where the face was not relaxed."""
     head = quat.mean(quat.multiply(corrected[neutral_rows], quat.conjugate(neutral_rotations)), axis=1)
     deviation = quat.to_rotvec(
         quat.multiply(
@@ -224,16 +230,17 @@ def _neutral_movement_notes(
         )
     )
     sway = np.degrees(np.nanpercentile(np.linalg.norm(deviation, axis=-1), 90, axis=0))
-    moving_sites = [sites[s] for s in range(len(sites)) if sway[s] > 4.0]
+    moving_sites = [sites[s] for s in range(len(sites)) if sway[s] > _MAX_SWAY_DEG]
     if not moving_sites:
         return []
     return [
-        f"the face moved in the neutral span {span[0]:.1f}:{span[1]:.1f} at {', '.join(moving_sites)}; give --neutral START:END of a relaxed face"
+        f"the face moved in the neutral span {span[0]:.1f}:{span[1]:.1f} at {', '.join(moving_sites)}; "
+        "give --neutral START:END of a relaxed face"
     ]
 
 
-def _accelerometer_bias(frames: ImuSignal, corrected: np.ndarray, neutral_rows: slice) -> np.ndarray:
-    """What each accelerometer adds at rest (S, 3), in its own frame."""
+def _accelerometer_bias(frames: ImuSignal, corrected: Array, neutral_rows: slice) -> Array:
+    """Accelerometer biases (S, 3), in the sensors' frames, from the neutral span."""
     expected = (
         0.0
         if frames.linear
@@ -245,16 +252,16 @@ def _accelerometer_bias(frames: ImuSignal, corrected: np.ndarray, neutral_rows: 
     return np.nan_to_num(np.nanmean(frames.acceleration[neutral_rows] - expected, axis=0))
 
 
-def _find_head_axes(head: np.ndarray, at_rest: np.ndarray, turn_rows: slice) -> tuple[np.ndarray, list[str]]:
-    """The rotation (4,) from the reference's frame to the head's axes: +X is what the head nods about (chin down first), +Y what it
-    shakes about. Whether X and Z are turned about is checked later, by lever arms."""
-    relative = quat.multiply(
-        quat.conjugate(at_rest), head[turn_rows]
-    )  # the head's turn, in the reference's frame at rest
+def _find_head_axes(head: Array, at_rest: Array, turn_rows: slice) -> tuple[Array, list[str]]:
+    """Rotation (4,) from the reference's frame to the head's axes, with notes.
+
+    +X is the axis of the nod (chin down first), +Y that of the shake. `fit_levers` checks front and back.
+    """
+    relative = quat.multiply(quat.conjugate(at_rest), head[turn_rows])  # in the reference's frame at rest
     known_rows = np.flatnonzero(~np.isnan(relative).any(-1))
     if len(known_rows) < 5:
         raise InnerfaceError(
-            "the nod and shake have no samples in them; record the take again, or name others with --turn START:END"
+            "the nod and shake hold no samples; record the take again, or give another span with --turn START:END"
         )
     rotation_path = quat.to_rotvec(quat.multiply(relative, quat.conjugate(relative[known_rows[0]])))
     omega = spans.angular_rates(relative[:, None])[:, 0]
@@ -264,110 +271,27 @@ def _find_head_axes(head: np.ndarray, at_rest: np.ndarray, turn_rows: slice) -> 
     horizontal_rate = omega - vertical_rate[:, None] * up
     horizontal_power = (horizontal_rate**2).sum(1)
 
-    def principal(rows: np.ndarray) -> np.ndarray:
+    def principal(rows: Array) -> Array:
         return np.linalg.eigh(rows.T @ rows)[1][:, -1]
 
-    shaking = vertical_rate**2 > 2 * horizontal_power
-    nodding = horizontal_power > 2 * vertical_rate**2
-    x = principal(omega[nodding] if nodding.sum() > 5 else horizontal_rate)
+    shaking = vertical_rate**2 > _AXIS_RATIO * horizontal_power
+    nodding = horizontal_power > _AXIS_RATIO * vertical_rate**2
+    x = principal(omega[nodding] if nodding.sum() > _MIN_AXIS_FRAMES else horizontal_rate)
     y = (
         principal(omega[shaking])
-        if shaking.sum() > 5 and (vertical_rate[shaking] ** 2).sum() > 0.2 * horizontal_power.sum()
+        if shaking.sum() > _MIN_AXIS_FRAMES
+        and (vertical_rate[shaking] ** 2).sum() > _MIN_SHAKE_POWER * horizontal_power.sum()
         else up
     )
     y = y * np.sign(y @ up)
     notes = []
-    if y @ up < np.cos(np.radians(40.0)):
-        notes.append("the head was shaken about an axis far from the vertical; its axes are taken from gravity")
+    if y @ up < np.cos(np.radians(_MAX_SHAKE_TILT_DEG)):
+        notes.append("the axis of the head's shake is far from the vertical; the head's axes are taken from gravity")
         y = up
     nod_angle = rotation_path @ x
     first_swing = nod_angle[np.flatnonzero(np.abs(nod_angle) > 0.4 * np.nanmax(np.abs(nod_angle)))[0]]
     x = x * np.sign(first_swing)
-    x = x - (x @ y) * y / 2  # both give way by half
+    x = x - (x @ y) * y / 2  # both are corrected by half
     y = y - (x @ y) * x / (x @ x)
     x, y = x / np.linalg.norm(x), y / np.linalg.norm(y)
     return quat.from_matrix(np.stack([x, y, np.cross(x, y)])), notes
-
-
-def _fit_levers(
-    calibration: Calibration,
-    frames: ImuSignal,
-    head: np.ndarray,
-    turn_rows: slice,
-    levers: np.ndarray,
-    notes: list[str],
-) -> Calibration:
-    """Front and back checked, swapped sites named, levers kept where subtracting them helps: all by the turn's accelerations."""
-    corrected = quat.multiply(quat.about_axis(1, calibration.heading), frames.rotation)
-    tensor = head_acceleration_tensor(calibration, head[turn_rows])
-    relative = relative_acceleration(
-        calibration, corrected[turn_rows], frames.acceleration[turn_rows], head[turn_rows], tensor
-    )
-    centroid = (
-        0.0 if calibration.reference >= 0 else (calibration.upper[:, None] * levers).sum(0) / calibration.upper.sum()
-    )
-    levers = levers - centroid
-    relative = relative - np.nanmean(relative, axis=0)
-    tensor = tensor - np.nanmean(tensor, axis=0)
-
-    def left_over(lever_arms: np.ndarray, s: list[int]) -> float:
-        return float(np.nansum((relative[:, s] - np.einsum("tij,sj->tsi", tensor, lever_arms[s])) ** 2))
-
-    face = calibration.face_indices
-    error_without_levers = left_over(np.zeros_like(levers), face)
-    reversed_levers = levers * [-1.0, 1.0, -1.0]  # the same head, seen from behind
-    if left_over(reversed_levers, face) < 0.8 * min(left_over(levers, face), error_without_levers):
-        notes.append(
-            "the nod began with the chin going up; front and back were told apart by the sensors' accelerations"
-        )
-        calibration = replace(calibration, axes=quat.multiply(quat.about_axis(1, np.pi), calibration.axes))
-        relative, tensor = relative * [-1.0, 1.0, -1.0], tensor * np.outer([-1.0, 1.0, -1.0], [-1.0, 1.0, -1.0])
-    fitted, unconstrained = levers.copy(), np.full_like(levers, np.nan)
-    known_rows = ~np.isnan(tensor).any((1, 2))
-    for s in face:
-        usable = known_rows & ~np.isnan(relative[:, s]).any(-1)
-        if usable.sum() < 10:
-            continue  # what the layout says
-        m, a = tensor[usable].reshape(-1, 3), relative[usable, s].reshape(-1)
-        best = np.linalg.lstsq(m, a, rcond=None)[0]
-        noise = _CORRELATION_FACTOR * float(((a - m @ best) ** 2).mean()) + 1e-9  # what levers do not explain
-        normal, moment = m.T @ m / noise, m.T @ a / noise
-        if np.linalg.eigvalsh(normal)[0] > 1 / _MAX_LEVER_SD_M**2:
-            unconstrained[s] = best
-        fitted[s] = np.linalg.solve(
-            normal + np.eye(3) / _LEVER_PRIOR_SD_M**2, moment + levers[s] / _LEVER_PRIOR_SD_M**2
-        )
-    renamed = _swapped(calibration, unconstrained, levers)
-    levers_help = left_over(fitted, face) < error_without_levers
-    if frames.linear and levers_help:
-        scale = float(
-            np.nansum(unconstrained * levers) / max(np.nansum(np.where(np.isnan(unconstrained), 0, levers**2)), 1e-9)
-        )
-        if 0.07 < scale < 0.14:
-            raise InnerfaceError(
-                f"linear accelerations are {1 / scale:.0f} times too small for how the head turned: they look like g; multiply them by 9.80665"
-            )
-    return replace(calibration, levers=fitted + centroid, use_levers=levers_help, renamed=renamed, notes=tuple(notes))
-
-
-def _swapped(calibration: Calibration, unconstrained: np.ndarray, levers: np.ndarray) -> dict[str, str]:
-    """Sites whose accelerations in the turn (`free`: levers solved from them alone) say that they sit at another's place: name -> right name."""
-    known = [s for s in calibration.face_indices if np.isfinite(unconstrained[s]).all()]
-    if len(known) < 2:
-        return {}
-    common_offset = np.median(
-        unconstrained[known] - levers[known], axis=0
-    )  # the reference's own error moves all of them
-    squared_distance = ((unconstrained[known][:, None] - common_offset - levers[known][None]) ** 2).sum(-1)
-    rows, columns = linear_sum_assignment(np.minimum(squared_distance, 0.1**2))
-    reassigned = [(known[a], known[b]) for a, b in zip(rows, columns) if a != b]
-    swaps = [
-        (a, b)
-        for a, b in reassigned
-        if squared_distance[known.index(a), known.index(a)] > _MIN_SWAP_DISTANCE_M**2
-        and squared_distance[known.index(a), known.index(b)]
-        < min(_MAX_SWAP_RESIDUAL_M**2, _MAX_SWAP_RATIO * squared_distance[known.index(a), known.index(a)])
-    ]
-    if {a for a, _ in swaps} != {b for _, b in swaps}:
-        return {}
-    return {calibration.sites[a]: calibration.sites[b] for a, b in swaps}

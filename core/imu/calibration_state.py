@@ -1,4 +1,4 @@
-"""A calibration at work, as text: what a take that is recorded later needs to be inferred without a nod and shake of its own."""
+"""State of a running calibration as JSON: with it a later recording needs no nod and shake of its own."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from typing import Any
 
 import numpy as np
 
+from ..arrays import Array
 from ..errors import InnerfaceError
 from ..rates import FRAME_RATE
 from .convention import ConventionFix
 from .kinematics import Calibration, Motion
 from .layout import MAX_SITES
 
-META_KEY = "calibration"  # of an IMU track
+META_KEY = "calibration"  # in the metadata of an IMU track
 _VERSION = 1
 _MAX_CHARS = 1 << 18
 _ARRAY_FIELDS = ("heading", "neutral", "axes", "at_rest", "bias", "levers", "upper")
@@ -23,17 +24,25 @@ _CALM_SPAN_S, _MAX_CALM_RAD = 1.0, np.radians(1.0)
 
 @dataclass(frozen=True)
 class CalibrationState:
-    """`found`: the calibration; `level`: what brings the sensors' signal to the conventions; how far things have crept when this was
-    written: `heading` (S,) rad, `zero` (F, 3) rotation vectors; `head_zero` (3,): yaw, pitch, roll in rad that count as straight ahead."""
+    """A calibration with its drifts at one moment, for S sites of which F are on the face.
+
+    Attributes
+    ----------
+    calibration : the calibration itself
+    convention_fix : conversion of the sensors' signal to the convention
+    heading : (S,) rad, heading drifts
+    zero : (F, 3) rad, zero drifts as rotation vectors
+    head_zero : (3,) rad, yaw, pitch and roll that count as straight ahead
+    """
 
     calibration: Calibration
     convention_fix: ConventionFix
-    heading: np.ndarray
-    zero: np.ndarray
-    head_zero: np.ndarray
+    heading: Array
+    zero: Array
+    head_zero: Array
 
     def to_json(self) -> str:
-        """JSON, a few kilobytes."""
+        """Serialise, in a few kilobytes."""
         calibration, fix = self.calibration, self.convention_fix
         arrays = {name: np.round(getattr(calibration, name), 9).tolist() for name in _ARRAY_FIELDS}
         data = arrays | {
@@ -52,7 +61,7 @@ class CalibrationState:
 
 
 def parse(text: str, take_name: str) -> CalibrationState:
-    """What `Worn.text` wrote. Raises InnerfaceError, naming the take `name`, for anything else."""
+    """Parse what `CalibrationState.to_json` wrote. Raises InnerfaceError, which names the take, for anything else."""
     try:
         if len(text) > _MAX_CHARS:
             raise ValueError("too long")
@@ -93,11 +102,12 @@ def parse(text: str, take_name: str) -> CalibrationState:
         )
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError) as error:
         raise InnerfaceError(
-            f"{take_name}: the calibration that it was recorded with cannot be read ({type(error).__name__}); give --neutral and --turn, or record again"
+            f"{take_name}: the calibration that it was recorded with cannot be read ({type(error).__name__}); "
+            "give --neutral and --turn, or record again"
         ) from None
 
 
-def _parse_array(values: Any, shape: tuple[int, ...]) -> np.ndarray:
+def _parse_array(values: Any, shape: tuple[int, ...]) -> Array:
     out = np.array(values, dtype=np.float64)
     if out.shape != shape or np.isinf(out).any():
         raise ValueError(f"{out.shape} is not {shape}")
@@ -105,8 +115,10 @@ def _parse_array(values: Any, shape: tuple[int, ...]) -> np.ndarray:
 
 
 def calm_span(motion: Motion) -> tuple[float, float]:
-    """The second in which the face moves least, in seconds from the first row: where a take without a neutral span shows its sensors' noise. Empty (0, 0)
-    where the face never rests."""
+    """Find the second in which the face moves least, in s from the first row; (0, 0) where the face never rests.
+
+    There a take without a neutral span shows its sensors' noise.
+    """
     block_frames = int(_CALM_SPAN_S * FRAME_RATE)
     count = len(motion.time) // block_frames
     if not count:

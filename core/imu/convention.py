@@ -1,7 +1,7 @@
-"""Bring an IMU signal to the project's conventions: world y up, quaternions sensor to world, m/s^2; or say what is wrong.
+"""Conversion of IMU signals to one convention: y up, quaternions from sensor to world, m/s^2.
 
-An accelerometer at rest feels 1 g upwards, so orientations and specific forces check each other: turned into the world,
-gravity must keep its place whatever the head does.
+An accelerometer at rest measures 1 g upwards, so orientations and specific forces check each other: in the world,
+gravity must keep its direction whatever the head does.
 """
 
 from __future__ import annotations
@@ -11,47 +11,61 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from ..arrays import Array
 from ..errors import InnerfaceError
 from ..numerics import quaternion as quat
 from .signal import GRAVITY, ImuSignal
 
 _AXES = {"x": np.array([1.0, 0, 0]), "y": np.array([0, 1.0, 0]), "z": np.array([0, 0, 1.0])}
-_SNAP_COSINE = np.cos(np.radians(20.0))  # an up axis nearer than this to one of the world's is that one
-_MAX_STEADY_DEG = 12.0  # gravity may be so far off in the world before the conventions are doubted
-_MAX_GRAVITY_ERROR_DEG = 25.0  # and so far before the take is refused
+_SNAP_COSINE = np.cos(np.radians(20.0))  # an up axis nearer than this to one of the world's axes is taken to be it
+_MAX_STEADY_DEG = 12.0  # gravity may deviate by so much in the world before other conventions are tried
+_MAX_GRAVITY_ERROR_DEG = 25.0  # and by so much before the take is refused
 _G_RANGE = (0.8, 1.25)  # median length of a specific force that was measured in g
 
 
 @dataclass(frozen=True)
 class ConventionFix:
-    """What brings a signal to the conventions: `scale` of accelerations; whether quaternions are `reordered` from x, y, z, w and `inverted`;
-    `turn` (4,): the world's rotation that brings its up axis to y."""
+    """Conversion of a signal to the convention.
+
+    Attributes
+    ----------
+    scale : factor of accelerations
+    reordered : quaternions are in the order x, y, z, w
+    inverted : quaternions run from world to sensor
+    world_rotation : (4,), rotation of the world that brings its up axis to y
+    """
 
     scale: float = 1.0
     reordered: bool = False
     inverted: bool = False
-    world_rotation: np.ndarray = field(default_factory=lambda: np.array([1.0, 0, 0, 0]))
+    world_rotation: Array = field(default_factory=lambda: np.array([1.0, 0, 0, 0]))
 
-    def fix_rotation(self, rotation: np.ndarray) -> np.ndarray:
-        """Orientations (..., 4) as they should have been sent, in a world whose y axis points up."""
+    def fix_rotation(self, rotation: Array) -> Array:
+        """Convert orientations (..., 4) as they were sent."""
         q = rotation[..., [3, 0, 1, 2]] if self.reordered else rotation
         return quat.multiply(self.world_rotation, quat.conjugate(q) if self.inverted else q)
 
     def apply(self, signal: ImuSignal) -> ImuSignal:
-        """The signal with y up."""
+        """Convert a signal."""
         return replace(
             signal, rotation=self.fix_rotation(signal.rotation), acceleration=signal.acceleration * self.scale, up="y"
         )
 
 
 def fix_conventions(signal: ImuSignal) -> tuple[ImuSignal, list[str]]:
-    """The signal with y up, and notes about what had to be mended. Raises InnerfaceError where gravity makes no sense."""
+    """Convert a signal to the convention, with notes for the user.
+
+    Raises InnerfaceError where gravity is inconsistent.
+    """
     fix, notes = find_convention_fix(signal)
     return fix.apply(signal), notes
 
 
 def find_convention_fix(signal: ImuSignal) -> tuple[ConventionFix, list[str]]:
-    """What a signal needs to have y up, and notes about what has to be mended. Raises InnerfaceError where gravity makes no sense."""
+    """Find the conversion that a signal needs, with notes for the user.
+
+    Raises InnerfaceError where gravity is inconsistent.
+    """
     notes: list[str] = []
     if not signal.present().any():
         raise InnerfaceError("no site has a single measured sample; check the sensors and record again")
@@ -62,11 +76,11 @@ def find_convention_fix(signal: ImuSignal) -> tuple[ConventionFix, list[str]]:
     median = float(np.nanmedian(magnitude))
     if _G_RANGE[0] < median < _G_RANGE[1]:
         scale = GRAVITY
-        notes.append(f"accelerations are in g (the median is {median:.2f}); they were turned into m/s^2")
+        notes.append(f"accelerations are in g (the median is {median:.2f}); they were converted to m/s^2")
     elif not 0.7 * GRAVITY < median < 1.5 * GRAVITY:
         raise InnerfaceError(
             f"specific forces have a median of {median:.2f} m/s^2 where gravity alone gives 9.8; "
-            "say acceleration=linear if gravity is already taken off, or mend the unit"
+            "write acceleration=linear if gravity is already removed, or correct the unit"
         )
     reordered, inverted, order_notes = _quaternion_order(signal)
     notes += order_notes
@@ -78,12 +92,12 @@ def find_convention_fix(signal: ImuSignal) -> tuple[ConventionFix, list[str]]:
         if alignment < -_SNAP_COSINE:
             scale = -scale
             notes.append(
-                "accelerations point down at rest; their sign was turned (an accelerometer at rest feels 1 g upwards)"
+                "accelerations point down at rest; their sign was changed, since accelerometers measure 1 g upwards"
             )
         elif alignment < _SNAP_COSINE:
             raise InnerfaceError(
-                f"the take says up={signal.up}, but gravity lies {np.degrees(np.arccos(np.clip(alignment, -1, 1))):.0f} degrees off it; "
-                "mend or delete up= in the first line"
+                f"the take says up={signal.up}, but gravity deviates by "
+                f"{np.degrees(np.arccos(np.clip(alignment, -1, 1))):.0f} degrees; correct or delete up= in line 1"
             )
     else:
         nearest_axis = max(_AXES, key=lambda a: abs(float(gravity_up @ _AXES[a])))
@@ -95,9 +109,11 @@ def find_convention_fix(signal: ImuSignal) -> tuple[ConventionFix, list[str]]:
     return ConventionFix(scale, reordered, inverted, _rotation_to_y_up(up)), notes
 
 
-def _gravity_direction(rotation: np.ndarray, force: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Which way gravity points in the world: the direction that most sites agree on (3,), and how far each site's own is from it
-    in degrees (S,; 90th percentile over blocks of about a second, which average motion away)."""
+def _gravity_direction(rotation: Array, force: Array) -> tuple[Array, Array]:
+    """Direction (3,) of gravity in the world that most sites agree on, and each site's deviation (S,) in degrees.
+
+    The deviation is the 90th percentile over blocks of about a second, which average motion out.
+    """
     world = quat.rotate(rotation, force)
     size = max(1, min(64, len(world) // 4))
     blocks = world[: len(world) // size * size].reshape(-1, size, *world.shape[1:])
@@ -111,8 +127,8 @@ def _gravity_direction(rotation: np.ndarray, force: np.ndarray) -> tuple[np.ndar
         return direction, np.nanpercentile(angle, 90, axis=0)
 
 
-def _consensus_direction(ups: np.ndarray) -> np.ndarray:
-    """The direction (3,) of the site with the smallest median angle to the others, averaged with those near it."""
+def _consensus_direction(ups: Array) -> Array:
+    """The direction (3,) with the smallest median angle to the others, averaged with those near it."""
     known = ups[~np.isnan(ups).any(-1)]
     known = known / np.linalg.norm(known, axis=-1, keepdims=True)
     best = known[np.median(known @ known.T, axis=1).argmax()]
@@ -122,8 +138,10 @@ def _consensus_direction(ups: np.ndarray) -> np.ndarray:
 
 
 def _quaternion_order(signal: ImuSignal) -> tuple[bool, bool, list[str]]:
-    """Whether quaternions are to be reordered and inverted: other conventions are tried where gravity wanders as sent, and one that makes it
-    stand still is taken."""
+    """Whether quaternions must be reordered and inverted, with notes.
+
+    Other conventions are tried where gravity wanders as sent; one that keeps it steady is accepted.
+    """
     conventions = {
         (False, False): "",
         (False, True): "quaternions run from world to sensor; they were inverted",
@@ -147,13 +165,13 @@ def _quaternion_order(signal: ImuSignal) -> tuple[bool, bool, list[str]]:
         return (*best, [conventions[best]])
     if error_as_sent > _MAX_GRAVITY_ERROR_DEG:
         raise InnerfaceError(
-            f"orientations and accelerations do not belong together: gravity is off by {error_as_sent:.0f} degrees in the world; "
-            "check that quaternions are w, x, y, z from sensor to world and accelerations in the sensor's frame"
+            f"orientations and accelerations do not match: gravity deviates by {error_as_sent:.0f} degrees in the "
+            "world; check that quaternions are w, x, y, z from sensor to world and accelerations in the sensor's frame"
         )
-    return False, False, [f"gravity is off by {error_as_sent:.0f} degrees in the world: orientations are poor"]
+    return False, False, [f"gravity deviates by {error_as_sent:.0f} degrees in the world: orientations are poor"]
 
 
-def _rotation_to_y_up(up: np.ndarray) -> np.ndarray:
+def _rotation_to_y_up(up: Array) -> Array:
     """The rotation (4,) that brings a world's up axis (3,) to y."""
     y = _AXES["y"]
     axis, cosine = np.cross(up, y), float(up @ y)

@@ -15,6 +15,7 @@ from typing import Self
 
 import numpy as np
 
+from ..arrays import Array
 from ..numerics import quaternion as quat
 from ..numerics.kalman import Covariance, KalmanFilter, rts_smooth
 from ..rates import FRAME_RATE
@@ -51,7 +52,7 @@ class DriftFilter(KalmanFilter):
 
     outlier_scale: float = 0.0
 
-    def update(self, measured: np.ndarray, variance: np.ndarray | float) -> Self:
+    def update(self, measured: Array, variance: Array | float) -> Self:
         """The state after a measurement of the drift; an infinite variance changes nothing."""
         if self.outlier_scale:
             deviation = np.where(np.isfinite(variance), measured - self.value, 0.0)
@@ -62,7 +63,7 @@ class DriftFilter(KalmanFilter):
         return super().update(measured, variance)
 
 
-def smooth_blocks(start: DriftFilter, measured: np.ndarray, variance: np.ndarray) -> np.ndarray:
+def smooth_blocks(start: DriftFilter, measured: Array, variance: Array) -> Array:
     """Drifts (N, ...) in the middle of N blocks, given the measurements of all blocks before and after."""
     predicted: list[DriftFilter] = []
     updated = [start.update(measured[0], variance[0])]
@@ -72,12 +73,12 @@ def smooth_blocks(start: DriftFilter, measured: np.ndarray, variance: np.ndarray
     return rts_smooth(predicted, updated, [BLOCK_S] * len(predicted))
 
 
-def span_rotations(rotation: np.ndarray) -> np.ndarray:
+def span_rotations(rotation: Array) -> Array:
     """Rotation vectors (T - SPAN_FRAMES, S, 3) in the world between frames that lie SPAN_FRAMES apart."""
     return quat.to_rotvec(quat.multiply(rotation[SPAN_FRAMES:], quat.conjugate(rotation[:-SPAN_FRAMES])))
 
 
-def heading_measurements(turn: np.ndarray, reference: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def heading_measurements(turn: Array, reference: Array) -> tuple[Array, Array]:
     """Heading errors (N, S) rad of blocks of rotations (N, BLOCK_FRAMES, S, 3), and their variances.
 
     `reference` (N, BLOCK_FRAMES, 3): the reference's rotations. The complex number z + ix of a rotation about a
@@ -98,7 +99,7 @@ def heading_measurements(turn: np.ndarray, reference: np.ndarray) -> tuple[np.nd
     return np.angle(product), np.where(enough & (power > 0) & (variance < _MAX_HEADING_VARIANCE), variance, np.inf)
 
 
-def zero_measurements(vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def zero_measurements(vectors: Array) -> tuple[Array, Array]:
     """Zero errors (N, F, 3) of rotation vectors (N, BLOCK_FRAMES, F, 3), and their variances.
 
     The variance is infinite in blocks in which the face does not rest.
@@ -135,7 +136,7 @@ def _start(
     return DriftFilter(zero, zero, covariance, value_noise=walk**2, outlier_scale=outlier_scale)
 
 
-def interpolate_blocks(values: np.ndarray, frame_count: int, delay_frames: float) -> np.ndarray:
+def interpolate_blocks(values: Array, frame_count: int, delay_frames: float) -> Array:
     """Interpolate values of blocks (N, ...) at every frame: linear between centres of blocks, held at the ends.
 
     `delay_frames`: how much later than its block a value belongs.
@@ -158,29 +159,29 @@ class BlockTracker:
     """
 
     state: DriftFilter
-    previous: np.ndarray
-    pending: list[np.ndarray] = field(default_factory=list[np.ndarray])
+    previous: Array
+    pending: list[Array] = field(default_factory=list[Array])
 
     @classmethod
     def start(cls, state: DriftFilter) -> BlockTracker:
         """A tracker before its first block."""
         return cls(state, state.value)
 
-    def interpolate(self, fraction: np.ndarray) -> np.ndarray:
+    def interpolate(self, fraction: Array) -> Array:
         """Estimates at fractions (n, 1, ...) of the running block."""
         return self.previous + fraction * (self.state.value - self.previous)
 
-    def append(self, frames: np.ndarray) -> None:
+    def append(self, frames: Array) -> None:
         """Keep frames of the running block until it is complete."""
         self.pending.append(frames)
 
-    def take_block(self) -> np.ndarray:
+    def take_block(self) -> Array:
         """Take the running block's frames out."""
         out = np.concatenate(self.pending)
         self.pending = []
         return out
 
-    def close_block(self, measured: np.ndarray, variance: np.ndarray) -> None:
+    def close_block(self, measured: Array, variance: Array) -> None:
         """End the running block with its measurement (1, ...)."""
         self.previous = self.state.value
         self.state = self.state.update(measured[0], variance[0]).predict(BLOCK_S)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from ..arrays import Array
 from ..rates import FRAME_RATE
 from .signal import LOOKAHEAD, MAX_GAP_S, ImuSignal, resample
 
@@ -22,9 +23,9 @@ class _DeviceBuffer:
 
     columns: list[int]
     step: float
-    time: np.ndarray = field(default_factory=lambda: np.zeros(0))
-    rotation: np.ndarray = field(default_factory=lambda: np.zeros((0, 0, 4)))
-    acceleration: np.ndarray = field(default_factory=lambda: np.zeros((0, 0, 3)))
+    time: Array = field(default_factory=lambda: np.zeros(0))
+    rotation: Array = field(default_factory=lambda: np.zeros((0, 0, 4)))
+    acceleration: Array = field(default_factory=lambda: np.zeros((0, 0, 3)))
     latency: float = 0.0  # recent maximum of the transmission time, s; decays slowly
 
     @property
@@ -35,7 +36,7 @@ class _DeviceBuffer:
             max(_MAX_WAIT_S, _WAIT_INTERVALS * self.step),
         )
 
-    def add(self, time: float, rotation: np.ndarray, acceleration: np.ndarray) -> bool:
+    def add(self, time: float, rotation: Array, acceleration: Array) -> bool:
         """Insert a sample in order of time; False where there is one of that time."""
         k = int(np.searchsorted(self.time, time))
         if k < len(self.time) and self.time[k] == time:
@@ -90,7 +91,7 @@ class FrameStream:
         self.devices[device] = _DeviceBuffer([], 1.0)
 
     def add_sample(
-        self, device: int, time: float, rotation: np.ndarray, acceleration: np.ndarray, now: float | None = None
+        self, device: int, time: float, rotation: Array, acceleration: Array, now: float | None = None
     ) -> bool:
         """Add a sample (G, 4), (G, 3) of a device's G sites, NaN where missing; False where it repeats a time.
 
@@ -102,7 +103,7 @@ class FrameStream:
         d.latency = max(0.0 if now is None else now - time, d.latency * (1 - min(d.step / _LATENCY_DECAY_S, 1.0)))
         return d.add(time, rotation, acceleration)
 
-    def take_frames(self, now: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def take_frames(self, now: float) -> tuple[Array, Array, Array]:
         """Take the frames that are complete at `now`: times (n,), rotations (n, S, 4) and accelerations (n, S, 3).
 
         Accelerations belong to the frames LOOKAHEAD earlier.
@@ -144,7 +145,7 @@ class FrameStream:
             last = min(last, int(np.floor((known - self.start_time) * FRAME_RATE + 1e-6)))
         return last
 
-    def _make_continuous(self, rotation: np.ndarray) -> np.ndarray:
+    def _make_continuous(self, rotation: Array) -> Array:
         """Remove sign flips relative to the frames before, in place."""
         known = ~np.isnan(rotation).any(-1)
         first = known.argmax(0)

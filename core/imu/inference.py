@@ -1,4 +1,4 @@
-"""From a sensor take to a weights take: calibrate, infer, smooth. One way for the command line, the add-on and the demo."""
+"""Inference of a whole take: from an IMU take to a weights take, by calibration, model and smoothing."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..animation.smoothing import NO_SMOOTHING, channel_strengths, zero_phase
+from ..arrays import Array
 from ..errors import InnerfaceError
 from ..face.channels import ARKIT, OUTPUT_CHANNELS
 from ..take import Take, Track, TrackKind
@@ -22,14 +23,22 @@ from .session import MotionToFace
 from .signal import ImuSignal, from_track, merge_tracks, to_track
 from .spans import Span
 
-_MAX_REFERENCE_LOSS = 0.05  # share of its samples
+_MAX_REFERENCE_LOSS = 0.05  # share of samples
 
 
 @dataclass(frozen=True)
 class ImuInference:
-    """`take`: 55 columns (OUTPUT) at 60 rows a second over the whole sensor take, on its clock, and beside them, from a network, a track of
-    `confidence` per channel (0 is guessed, 1 is sure); how it was calibrated, its motion and its sensors' quality; `invented`: channels that
-    no sensor sees, which the model made up. The take's notes say all that a user should know."""
+    """Result of the inference of an IMU take.
+
+    Attributes
+    ----------
+    take : weights of OUTPUT_CHANNELS at FRAME_RATE on the IMU take's clock, and from networks a track with the
+        confidence of each channel (0 is a guess, 1 is certain), with notes for the user
+    calibration : of the sensors
+    motion : of the face
+    quality : of each site
+    unobserved : channels that no sensor measures, and that the model infers from the others
+    """
 
     take: Take
     calibration: Calibration
@@ -40,7 +49,7 @@ class ImuInference:
 
 @dataclass(frozen=True)
 class SiteDriveExample:
-    """A channel that one site drives by itself, learned from an example: see `imu.minute`."""
+    """A channel that one site drives, and the span of its example: see `site_driven_channel`."""
 
     channel: str
     site: str
@@ -48,7 +57,7 @@ class SiteDriveExample:
 
 
 def imu_track(take: Take) -> Track:
-    """The take's IMU track, of all its devices together. Raises InnerfaceError where there is none, or nothing in it."""
+    """The take's IMU track, merged from all devices. Raises InnerfaceError where there is none, or it is empty."""
     tracks = list(take.tracks_of(TrackKind.IMU).values())
     track = to_track(merge_tracks(tracks)) if len(tracks) > 1 else tracks[0] if tracks else None
     if track is None:
@@ -72,11 +81,22 @@ def infer(
     steps: int = 1,
     smooth: dict[str, float] | None = None,
 ) -> ImuInference:
-    """Weights and head angles from an IMU take. `causal`: as live, from at most LOOKAHEAD frames ahead. `raw`: not smoothed;
-    `smooth`: how strongly per channel group (`smooth.strengths`). `adapter`: what was learned of this performer. `steps`: of a diffusion
-    network, offline; others answer in one. Takes that were recorded after a calibration hold it and need no nod and shake of their own.
+    """Infer weights and head angles from an IMU take. Raises InnerfaceError where it cannot be calibrated.
 
-    Raises InnerfaceError with one line for whatever cannot be calibrated.
+    A take that was recorded after a calibration holds it, and needs no nod and shake of its own.
+
+    Parameters
+    ----------
+    take : with IMU tracks
+    layout : sites of the sensors
+    model : from motion to weights
+    neutral, turn : spans for the calibration, s from the first row; searched if not given
+    causal : as live, with at most LOOKAHEAD frames of look-ahead
+    raw : do not smooth
+    drive_examples : of channels that one site drives
+    adapter : correction for the performer
+    steps : of a diffusion network, if not causal
+    smooth : strength per channel group (`smoothing.channel_strengths`)
     """
     signal = from_track(imu_track(take))
     try:
@@ -100,12 +120,12 @@ def infer(
             confidence[:, ARKIT.index(m.channel)] = 1.0
     notes = [*take.notes, *calibration.notes]
     if steps > 1 and (causal or isinstance(model, LinearModel) or not model.diffusion):
-        notes.append(f"this model answers in one step; {steps} steps change nothing")
+        notes.append(f"this model needs one step only; {steps} steps change nothing")
     missing_share = float((~motion.present().any(axis=1)).mean())
     if missing_share > 0:
-        notes.append(f"{missing_share:.1%} of the frames have no sensor at all; they are bridged")
+        notes.append(f"{missing_share:.1%} of the frames have no sensor at all; they are interpolated")
     values = np.nan_to_num(fill_gaps(motion.time, values))
-    if not causal:  # a stage smooths by itself
+    if not causal:  # MotionToFace smooths by itself
         values[:, :52] = np.clip(
             zero_phase(values[:, :52], channel_strengths(NO_SMOOTHING if raw else smooth or {})), 0.0, 1.0
         )
@@ -125,7 +145,7 @@ def infer(
 def _calibrate(
     take: Take, signal: ImuSignal, layout: Layout, neutral: Span | None, turn: Span | None, causal: bool
 ) -> tuple[Calibration, Motion]:
-    """By the calibration that the take was recorded with, where it holds one and no spans are given, else by what is in the take itself."""
+    """Calibrate by the state that the take was recorded with, unless it has none or spans are given."""
     state_json = next(
         (t.meta[calibration_state.META_KEY] for t in take.tracks.values() if calibration_state.META_KEY in t.meta), None
     )
@@ -136,15 +156,15 @@ def _calibrate(
     return replace(state.calibration, neutral_span=calibration_state.calm_span(motion)), motion
 
 
-def estimate(model: Model, motion: Motion, steps: int = 1) -> tuple[np.ndarray, np.ndarray | None]:
-    """Weights (T, 52) of a whole take, looking both ways, and confidence (T, 52) where the model knows it."""
+def estimate(model: Model, motion: Motion, steps: int = 1) -> tuple[Array, Array | None]:
+    """Weights (T, 52) of a whole motion, not causal, and confidence (T, 52) where the model has one."""
     if isinstance(model, LinearModel):
         return model.infer(motion), None
     return model.infer(motion, steps)
 
 
 def reference_loss_notes(signal: ImuSignal, site: str) -> list[str]:
-    """A sentence where the sensor that the head is measured by dies in the take or is lost for long."""
+    """A note where the reference sensor, which measures the head, dies in the take or loses many samples."""
     if site not in signal.sites:
         return []
     present = signal.present()[:, signal.sites.index(site)]
@@ -153,8 +173,10 @@ def reference_loss_notes(signal: ImuSignal, site: str) -> list[str]:
     last = signal.time[np.flatnonzero(present)[-1]]
     if signal.time[-1] - last > 1.0:
         return [
-            f"site {site} (behind the ear) is lost from {last - signal.time[0]:.1f} s on; the head's motion is taken from the upper face there"
+            f"site {site} (behind the ear) is lost from {last - signal.time[0]:.1f} s on; from there the head's "
+            "motion is taken from the upper face"
         ]
     return [
-        f"site {site} (behind the ear) loses {1 - present.mean():.0%} of its samples; the head's motion is taken from the upper face there"
+        f"site {site} (behind the ear) loses {1 - present.mean():.0%} of its samples; there the head's motion is taken "
+        "from the upper face"
     ]

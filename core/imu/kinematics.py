@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from ..arrays import Array
 from ..numerics import quaternion as quat
 from ..rates import FRAME_RATE
 from .signal import GRAVITY, LOOKAHEAD
@@ -42,14 +43,14 @@ class Calibration:
 
     sites: tuple[str, ...]
     reference: int
-    heading: np.ndarray
-    neutral: np.ndarray
-    axes: np.ndarray
-    at_rest: np.ndarray
-    bias: np.ndarray
-    levers: np.ndarray
+    heading: Array
+    neutral: Array
+    axes: Array
+    at_rest: Array
+    bias: Array
+    levers: Array
     use_levers: bool
-    upper: np.ndarray
+    upper: Array
     linear: bool
     neutral_span: Span
     turn_span: Span
@@ -79,25 +80,25 @@ class Motion:
     zero : (T, F, 3) rad, zero drifts that were removed
     """
 
-    time: np.ndarray
+    time: Array
     sites: tuple[str, ...]
-    rotation: np.ndarray
-    acceleration: np.ndarray
-    head: np.ndarray
-    heading: np.ndarray
-    zero: np.ndarray
+    rotation: Array
+    acceleration: Array
+    head: Array
+    heading: Array
+    zero: Array
 
-    def present(self) -> np.ndarray:
+    def present(self) -> Array:
         """Samples (T, F) bool that hold both a rotation and an acceleration."""
         return ~(np.isnan(self.rotation).any(-1) | np.isnan(self.acceleration).any(-1))
 
 
-def correct_heading(calibration: Calibration, rotation: np.ndarray, heading: np.ndarray) -> np.ndarray:
+def correct_heading(calibration: Calibration, rotation: Array, heading: Array) -> Array:
     """Orientations (T, S, 4) in the reference's world: headings as calibrated, plus the drifts `heading` (T, S)."""
     return quat.multiply(quat.about_axis(1, calibration.heading + heading), rotation)
 
 
-def face_rotation(calibration: Calibration, corrected: np.ndarray, head: np.ndarray) -> np.ndarray:
+def face_rotation(calibration: Calibration, corrected: Array, head: Array) -> Array:
     """Rotation vectors (T, F, 3) of the face sites from neutral, in head axes, without the head's motion (eq 2 and 3).
 
     A Q(t) Q(neutral)^-1 A^-1 with Q = R_ref^-1 B, which equals H^T (*R_aux)^T Y *R Y^T H.
@@ -109,24 +110,24 @@ def face_rotation(calibration: Calibration, corrected: np.ndarray, head: np.ndar
     )
 
 
-def remove_zero_error(zero: np.ndarray, vectors: np.ndarray) -> np.ndarray:
+def remove_zero_error(zero: Array, vectors: Array) -> Array:
     """Remove zero drifts from rotation vectors of the same shape."""
     return quat.to_rotvec(quat.multiply(quat.from_rotvec(-zero), quat.from_rotvec(vectors)))
 
 
-def head_angles(calibration: Calibration, head: np.ndarray, at_rest: np.ndarray) -> np.ndarray:
+def head_angles(calibration: Calibration, head: Array, at_rest: Array) -> Array:
     """Yaw, pitch and roll (T, 3) rad of the head relative to rest: H^T *R_aux H."""
     relative = quat.multiply(quat.multiply(calibration.axes, quat.conjugate(at_rest)), head)
     return quat.to_euler_yxz(quat.multiply(relative, quat.conjugate(calibration.axes)))
 
 
 def head_rotation(
-    corrected: np.ndarray,
-    neutral: np.ndarray,
+    corrected: Array,
+    neutral: Array,
     reference: int,
-    upper: np.ndarray,
-    reference_offset: np.ndarray | None = None,
-) -> tuple[np.ndarray, np.ndarray]:
+    upper: Array,
+    reference_offset: Array | None = None,
+) -> tuple[Array, Array]:
     """Orientation of the reference (T, 4), from its own sensor where it is measured, else from the upper face.
 
     Parameters
@@ -167,7 +168,7 @@ def head_rotation(
     return np.where(known[:, [reference]], measured, quat.multiply(face_estimate, held_offsets[1:])), held_offsets[-1]
 
 
-def second_difference(rotation: np.ndarray) -> np.ndarray:
+def second_difference(rotation: Array) -> Array:
     """Second difference (T, 3, 3) of rotations (T, 4): accelerations per metre of lever, in the rotating frame.
 
     R(t)^T (R(t+c) + R(t-c) - 2 R(t)) / (c tau)^2: the Euler and centripetal terms together, filtered as the
@@ -182,8 +183,8 @@ def second_difference(rotation: np.ndarray) -> np.ndarray:
 
 
 def relative_acceleration(
-    calibration: Calibration, corrected: np.ndarray, acceleration: np.ndarray, head: np.ndarray, tensor: np.ndarray
-) -> np.ndarray:
+    calibration: Calibration, corrected: Array, acceleration: Array, head: Array, tensor: Array
+) -> Array:
     """Accelerations (T, S, 3) relative to the reference, in head axes; `tensor`: from `head_acceleration_tensor`."""
     world = quat.rotate(corrected, acceleration - calibration.bias)
     if not calibration.linear:
@@ -203,7 +204,7 @@ def relative_acceleration(
     return in_head_axes - base[:, None]
 
 
-def head_acceleration_tensor(calibration: Calibration, head: np.ndarray) -> np.ndarray:
+def head_acceleration_tensor(calibration: Calibration, head: Array) -> Array:
     """Accelerations of the head per metre of lever (T, 3, 3), in head axes; `head` (T, 4) is the reference's."""
     a = quat.to_matrix(calibration.axes)
     return a @ second_difference(head) @ a.T

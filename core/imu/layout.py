@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..arrays import Array
 from ..errors import InnerfaceError
 from ..files import read_bytes
 
@@ -29,7 +30,7 @@ class Layout:
 
     name: str
     sites: tuple[str, ...]
-    positions: np.ndarray
+    positions: Array
     reference: str
 
     def require_site(self, site: str) -> None:

@@ -1,7 +1,7 @@
-"""The linear model: ridge regression from calibrated motion, with a few lags, to the 52 weights. The baseline that stays.
+"""The linear model: ridge regression from calibrated motion at a few lags to the 52 weights. It serves as a baseline.
 
-Only moments are stored (sums of x x^T and x y^T over training frames), so the ridge is solved in closed form for whatever sites are
-present: a take without some sites gets the model that would have been trained without them.
+Only moments are stored (means of x x^T and x y^T over training frames), so that the regression is solved for the sites
+that are present: a take without some sites gets the model that would have been trained without them.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..arrays import Array
 from ..errors import InnerfaceError
 from ..face.channels import ARKIT
 from ..numerics import ridge
@@ -21,15 +22,15 @@ from .kinematics import Motion
 SHIPPED = Path(__file__).resolve().parents[2] / "models" / "linear.npz"
 KIND = "innerface-linear 1"
 _REMEDY = "copy it again, or train it with 'innerface train linear'"
-FEATURES_PER_SITE = 6  # per site and lag: rotation vector (rad), acceleration (m/s^2, scaled)
-ACCELERATION_SCALE = 0.02  # brings accelerations to the size of rotation vectors, so that one ridge serves both
-LAGS = (-12, -6, -3, 0, 3, 6)  # frames; what the moments are taken over
-OFFLINE_LAGS, CAUSAL_LAGS = (-6, -3, 0, 3, 6), (-12, -6, -3, 0)  # what each form uses of them
-_MAX_PATTERNS = 64  # different sets of present sites in one take that are solved for; rarer ones keep the nearest
+FEATURES_PER_SITE = 6  # at each lag: rotation vector (rad), acceleration (m/s^2, scaled)
+ACCELERATION_SCALE = 0.02  # brings accelerations to the size of rotation vectors, since both share one penalty
+LAGS = (-12, -6, -3, 0, 3, 6)  # frames, of the moments
+OFFLINE_LAGS, CAUSAL_LAGS = (-6, -3, 0, 3, 6), (-12, -6, -3, 0)  # used of them
+_MAX_PATTERNS = 64  # sets of present sites in one take that are solved for; rarer ones use a subset
 
 
-def features(motion: Motion, sites: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray]:
-    """Values (T, len(sites), PARTS) of the model's sites, 0 where missing, and which are present (T, len(sites))."""
+def features(motion: Motion, sites: tuple[str, ...]) -> tuple[Array, Array]:
+    """Features (T, K, FEATURES_PER_SITE) of the model's K sites, 0 where missing, and which are present (T, K)."""
     values = np.zeros((len(motion.time), len(sites), FEATURES_PER_SITE))
     present = np.zeros(values.shape[:2], dtype=bool)
     known = motion.present()
@@ -41,30 +42,39 @@ def features(motion: Motion, sites: tuple[str, ...]) -> tuple[np.ndarray, np.nda
     return np.where(present[..., None], values, 0.0), present
 
 
-def lagged(values: np.ndarray, lags: tuple[int, ...]) -> np.ndarray:
-    """Rows (T, len(lags), ...) of values (T, ...) at t + lag, held at the ends."""
+def lagged(values: Array, lags: tuple[int, ...]) -> Array:
+    """Values (T, ...) at the frames t + lag: (T, len(lags), ...), held at the ends."""
     rows = np.clip(np.arange(len(values))[:, None] + np.asarray(lags), 0, len(values) - 1)
     return values[rows]
 
 
 @dataclass(frozen=True)
 class LinearModel:
-    """`sites`: K ids; `xx` (n, n), `xy` (n, 52): mean moments of the features (lag, site, part; then 1) and of features with weights;
-    `ridge`: added to the diagonal of every feature but the 1; `card`: what it was trained on; `id`: the start of its file's SHA-256."""
+    """Moments that regressions are solved from. Features are ordered by lag, site and component; the last one is 1.
+
+    Attributes
+    ----------
+    sites : K ids
+    xx : (n, n), mean products of features
+    xy : (n, 52), mean products of features and weights
+    penalty : added to the diagonal of `xx` for every feature but the last
+    card : what it was trained on
+    id : start of its file's SHA-256
+    """
 
     sites: tuple[str, ...]
-    xx: np.ndarray
-    xy: np.ndarray
+    xx: Array
+    xy: Array
     penalty: float
-    card: dict[str, str] = field(default_factory=dict)
+    card: dict[str, str] = field(default_factory=dict[str, str])
     id: str = ""
 
     @cached_property
-    def _coefficient_cache(self) -> dict[tuple[tuple[int, ...], bytes], np.ndarray]:
+    def _coefficient_cache(self) -> dict[tuple[tuple[int, ...], bytes], Array]:
         return {}
 
-    def coefficients(self, lags: tuple[int, ...], present: np.ndarray) -> np.ndarray:
-        """Ridge weights (len(lags) * K * PARTS + 1, 52) for the sites that are present (K,); 0 for the others."""
+    def coefficients(self, lags: tuple[int, ...], present: Array) -> Array:
+        """Coefficients (features + 1, 52) at these lags for the sites that are present (K,); 0 for others."""
         key = (lags, present.tobytes())
         if key not in self._coefficient_cache:
             selected = np.zeros((len(LAGS), len(self.sites), FEATURES_PER_SITE), dtype=bool)
@@ -77,8 +87,8 @@ class LinearModel:
             self._coefficient_cache[key] = np.concatenate([padded.reshape(-1, len(ARKIT)), solution[-1:]])
         return self._coefficient_cache[key]
 
-    def infer(self, motion: Motion, causal: bool = False) -> np.ndarray:
-        """Weights (T, 52) in 0..1; NaN where no site is present. `causal`: from this frame and earlier ones only.
+    def infer(self, motion: Motion, causal: bool = False) -> Array:
+        """Weights (T, 52) in 0..1; NaN where no site is present. `causal`: from each frame and earlier ones only.
 
         Raises InnerfaceError where the motion has none of the model's sites.
         """
@@ -89,7 +99,7 @@ class LinearModel:
                 f"none of the sites that the model knows ({', '.join(self.sites)}) is in the take; use its layout"
             )
         rows = lagged(values, lags).reshape(len(values), -1)
-        lagged_present = lagged(present, lags).all(axis=1)  # a site counts where all its lags were measured
+        lagged_present = lagged(present, lags).all(axis=1)  # a site counts where it was measured at all lags
         patterns, pattern_index, count = np.unique(lagged_present, axis=0, return_inverse=True, return_counts=True)
         pattern_index = pattern_index.reshape(-1)
         common = np.argsort(-count)[:_MAX_PATTERNS]
@@ -97,7 +107,7 @@ class LinearModel:
         for k, pattern in enumerate(patterns):
             if k in common or not pattern.any():
                 solvable = pattern
-            else:  # the largest common pattern that is within it
+            else:  # the largest common pattern that is a subset
                 subsets = [c for c in common if not (patterns[c] & ~pattern).any()]
                 solvable = (
                     patterns[max(subsets, key=lambda c: patterns[c].sum())] if subsets else np.zeros_like(pattern)
@@ -142,15 +152,15 @@ def load(path: str | Path = SHIPPED) -> LinearModel:
 
 
 class Moments:
-    """Sums over training frames that a `LinearModel` is solved from."""
+    """Sums over training frames, from which a `LinearModel` is made."""
 
     def __init__(self, sites: tuple[str, ...]) -> None:
         size = len(LAGS) * len(sites) * FEATURES_PER_SITE + 1
         self.sites, self.frames = sites, 0.0
         self.xx, self.xy = np.zeros((size, size)), np.zeros((size, len(ARKIT)))
 
-    def add(self, motion: Motion, weights: np.ndarray, use: np.ndarray, weight: float = 1.0) -> None:
-        """Take in the frames `use` (T,) of a motion and its true weights (T, 52); `weight` says how much they count."""
+    def add(self, motion: Motion, weights: Array, use: Array, weight: float = 1.0) -> None:
+        """Add the frames `use` (T,) of a motion with its true weights (T, 52). `weight`: how much they count."""
         values, present = features(motion, self.sites)
         use = use & lagged(present, LAGS).all(axis=(1, 2))
         rows = lagged(values, LAGS).reshape(len(values), -1)[use]
@@ -160,7 +170,7 @@ class Moments:
         self.frames += weight * len(rows)
 
     def to_model(self, penalty: float, card: dict[str, str] | None = None) -> LinearModel:
-        """The model of what was taken in. Raises ValueError where that is nothing."""
+        """The model of the frames that were added. Raises ValueError where there are none."""
         if not self.frames:
-            raise ValueError("no frame was taken in")
+            raise ValueError("no frame was added")
         return LinearModel(self.sites, self.xx / self.frames, self.xy / self.frames, penalty, card or {})

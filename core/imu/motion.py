@@ -1,7 +1,4 @@
-"""A calibration at work: from frames of sensors to how the face moves, live and over whole takes.
-
-`Calibrator` goes frame by frame and remembers what it must; `apply` is the same over a whole take, which may look both ways.
-"""
+"""Motion of the face from calibrated sensors: live by `Calibrator`, of whole takes by `apply_calibration`."""
 
 from __future__ import annotations
 
@@ -10,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 from scipy.signal import lfilter
 
+from ..arrays import Array
 from ..errors import InnerfaceError
 from ..numerics import quaternion as quat
 from ..rates import FRAME_RATE
@@ -33,15 +31,15 @@ from .layout import Layout
 from .signal import LOOKAHEAD, ImuSignal, frame_times, resample, select_sites
 from .spans import Span
 
-_HIGH_PASS_S = 1.0  # time constant: slower accelerations are gravity that leaks through tilt errors
+_HIGH_PASS_S = 1.0  # time constant; slower accelerations are gravity that leaks in through tilt errors
 
 
 def calibrate_take(
     signal: ImuSignal, layout: Layout, neutral: Span | None = None, turn: Span | None = None, causal: bool = False
 ) -> tuple[Calibration, Motion]:
-    """A take's calibration, and its motion at FRAME_RATE over all of it. Spans are seconds from the first row, found where not given.
+    """Calibrate a take and compute its motion at FRAME_RATE. Raises InnerfaceError.
 
-    Raises InnerfaceError.
+    `neutral`, `turn`: s from the first row; searched where they are not given.
     """
     calibration, frames = calibrate_frames(signal, layout, neutral, turn, causal)
     return calibration, apply_calibration(calibration, frames, causal)
@@ -50,17 +48,18 @@ def calibrate_take(
 def calibrate_frames(
     signal: ImuSignal, layout: Layout, neutral: Span | None = None, turn: Span | None = None, causal: bool = False
 ) -> tuple[Calibration, ImuSignal]:
-    """As `calibrate_take`, but with the frames at FRAME_RATE that `apply` or a `Calibrator` take."""
+    """Calibrate a take, and return the frames for `apply_calibration` or a `Calibrator`. Raises InnerfaceError."""
     upright, notes = fix_conventions(signal)
     frames = resample(upright, frame_times(upright), causal=causal)
     calibration = calibrate(frames, layout, neutral, turn)
     return replace(calibration, notes=(*notes, *calibration.notes)), frames
 
 
-def _high_pass(
-    values: np.ndarray, state: tuple[np.ndarray, np.ndarray] | None
-) -> tuple[np.ndarray, tuple[np.ndarray, np.ndarray]]:
-    """Accelerations (T, F, 3) less their slow part. `state`: (last known values, slow part) to go on from; missing samples hold."""
+def _high_pass(values: Array, state: tuple[Array, Array] | None) -> tuple[Array, tuple[Array, Array]]:
+    """High-pass filter accelerations (T, F, 3); missing samples repeat the one before.
+
+    `state`: last values and low-pass values of the frames before, also returned for the frames after.
+    """
     flat = values.reshape(len(values), -1)
     last, slow = state if state is not None else (np.zeros(flat.shape[1]), np.zeros(flat.shape[1]))
     rows = np.concatenate([last[None], flat])
@@ -72,12 +71,12 @@ def _high_pass(
 
 
 def motion_from_state(signal: ImuSignal, state: CalibrationState, causal: bool = False) -> Motion:
-    """The motion of a take whose sensors were calibrated before it began. Raises InnerfaceError where it lacks one of their sites."""
+    """Motion of a take that was calibrated before it began. Raises InnerfaceError where it lacks a calibrated site."""
     sent_names = {right: taped for taped, right in state.calibration.renamed.items()}
     missing = [s for s in state.calibration.sites if sent_names.get(s, s) not in signal.sites]
     if missing:
         raise InnerfaceError(
-            f"the take lacks {', '.join(missing)}, with which it was calibrated; give --neutral and --turn"
+            f"the take lacks {', '.join(missing)}, which its calibration needs; give --neutral and --turn"
         )
     upright = state.convention_fix.apply(signal)
     motion = apply_calibration(state.calibration, resample(upright, frame_times(upright), causal=causal), causal, state)
@@ -87,9 +86,14 @@ def motion_from_state(signal: ImuSignal, state: CalibrationState, causal: bool =
 def apply_calibration(
     calibration: Calibration, frames: ImuSignal, causal: bool = False, initial_state: CalibrationState | None = None
 ) -> Motion:
-    """The motion of a whole take at FRAME_RATE. `causal`: exactly as `Calibrator` gives it live; else drifts are found looking both ways.
+    """Motion of a whole take at FRAME_RATE.
 
-    `frames`: as for `calibrate`; sites that the calibration lacks are ignored. `crept`: how far things had crept when the take began.
+    Parameters
+    ----------
+    calibration : of the take's sensors
+    frames : as for `calibrate`; sites that the calibration lacks are ignored
+    causal : exactly as `Calibrator` gives it live; else drifts are estimated from the whole take
+    initial_state : with the drifts when the take began; 0 if not given
     """
     heading_filter, zero_filter = _drift_filters(calibration, initial_state)
     frames = select_sites(
@@ -141,14 +145,14 @@ def apply_calibration(
 
 
 def _rename_sites(frames: ImuSignal, calibration: Calibration) -> ImuSignal:
-    """The signal with the names that the calibration found to be the right ones."""
+    """Give swapped sites their correct names."""
     return replace(frames, sites=tuple(calibration.renamed.get(s, s) for s in frames.sites))
 
 
 def _drift_filters(
     calibration: Calibration, initial_state: CalibrationState | None
 ) -> tuple[drift.DriftFilter, drift.DriftFilter]:
-    """The filters of headings and zeros, before anything was seen or from where things had crept to."""
+    """Filters of heading and zero drifts, from `initial_state` or from no drift."""
     heading, zero = drift.heading_filter(len(calibration.sites)), drift.zero_filter(len(calibration.face_indices))
     return (
         (heading, zero)
@@ -158,11 +162,11 @@ def _drift_filters(
 
 
 class Calibrator:
-    """A calibration at work, frame by frame; `memory` is all that it remembers of the past.
+    """Causal motion of calibrated sensors, in chunks of any size.
 
-    A pushed chunk holds rotations (n, S, 4) of n frames (S sites as in `found.sites`) and accelerations (n, S, 3) of the n frames that
-    lie LOOKAHEAD before them: that is when a triangle of that half width is known. Motion comes out for the accelerations'
-    frames, so the first LOOKAHEAD frames yield none.
+    A chunk holds orientations (n, S, 4) of n frames of the calibration's sites, and accelerations (n, S, 3) of the n
+    frames LOOKAHEAD earlier, since that is when the triangular filter knows them. Motion is that of the accelerations'
+    frames, so the first LOOKAHEAD frames give none.
     """
 
     def __init__(self, calibration: Calibration, initial_state: CalibrationState | None = None) -> None:
@@ -171,17 +175,17 @@ class Calibrator:
         self.heading_tracker, self.zero_tracker = map(
             drift.BlockTracker.start, _drift_filters(calibration, initial_state)
         )
-        self.uncorrected_history = np.full(
-            (drift.SPAN_FRAMES, count, 4), np.nan
-        )  # orientations before drift is taken out
+        self.uncorrected_history = np.full((drift.SPAN_FRAMES, count, 4), np.nan)  # before drift is removed
         self.head_history = np.full((drift.SPAN_FRAMES, 4), np.nan)
-        self.reference_offset: np.ndarray | None = None
-        self.pending: list[np.ndarray] = []  # orientations, vectors, drifts that wait for their accelerations
-        self.high_pass_state: tuple[np.ndarray, np.ndarray] | None = None
-        self.newest_acceleration: np.ndarray | None = None  # accelerations (F, 3) that were known last
+        self.reference_offset: Array | None = None
+        self.pending: list[
+            Array
+        ] = []  # orientations, vectors and drifts of frames whose accelerations are not known yet
+        self.high_pass_state: tuple[Array, Array] | None = None
+        self.newest_acceleration: Array | None = None  # (F, 3)
 
-    def push(self, rotation: np.ndarray, acceleration: np.ndarray) -> Motion:
-        """The motion of up to n frames; `time` counts seconds from the first frame pushed."""
+    def push(self, rotation: Array, acceleration: Array) -> Motion:
+        """Motion of up to n frames; its `time` counts from the first frame pushed."""
         parts, at = [], 0
         while at < len(rotation):
             size = min(len(rotation) - at, drift.BLOCK_FRAMES - self.frame_count % drift.BLOCK_FRAMES)
@@ -191,7 +195,7 @@ class Calibrator:
             np.concatenate([old, new]) for old, new in zip(self._pending_frames(), map(np.concatenate, zip(*parts)))
         )
         c, n = LOOKAHEAD, len(rotation)
-        first = max(2 * c - (self.frame_count - n), 0)  # frames before the start only hold the first one's place
+        first = max(2 * c - (self.frame_count - n), 0)  # frames before the start are placeholders
         self.pending = [x[-2 * c :] for x in (corrected, head, vectors, heading, zero)]
         tensor = second_difference(head)[c : c + n]
         a = quat.to_matrix(self.calibration.axes)
@@ -216,7 +220,7 @@ class Calibrator:
         )
 
     def pending_motion(self) -> Motion:
-        """The LOOKAHEAD frames whose accelerations are not known yet, with those that were known last: what live use without any look-ahead shows."""
+        """Motion of the LOOKAHEAD newest frames, with the last known accelerations, for use without any look-ahead."""
         _, head, vectors, heading, zero = (x[-LOOKAHEAD:] for x in self._pending_frames())
         high_passed = np.zeros((len(head), len(self.calibration.face_indices), 3))
         if self.newest_acceleration is not None:
@@ -234,16 +238,16 @@ class Calibrator:
             zero,
         )
 
-    def _pending_frames(self) -> list[np.ndarray]:
-        """The 2 LOOKAHEAD frames before the chunk; before the first chunk, nothing is known of them."""
+    def _pending_frames(self) -> list[Array]:
+        """The 2 LOOKAHEAD frames before the chunk; NaN before the first chunk."""
         if not self.pending:
             s, f, rows = len(self.calibration.sites), len(self.calibration.face_indices), 2 * LOOKAHEAD
             shapes = ((s, 4), (4,), (f, 3), (s,), (f, 3))
             return [np.full((rows, *shape), np.nan) for shape in shapes]
         return self.pending
 
-    def _push_within_block(self, rotation: np.ndarray) -> tuple[np.ndarray, ...]:
-        """Frames that do not cross the end of a block."""
+    def _push_within_block(self, rotation: Array) -> tuple[Array, ...]:
+        """Push orientations (n, S, 4) of frames of one block; returns what `pending` holds of them."""
         calibration, n = self.calibration, len(rotation)
         fraction = ((self.frame_count % drift.BLOCK_FRAMES + 1 + np.arange(n)) / drift.BLOCK_FRAMES)[:, None]
         heading = self.heading_tracker.interpolate(fraction)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.ndimage import uniform_filter1d
 
+from ..arrays import Array
 from ..face.channels import ARKIT, GROUPS, ChannelGroup
 from ..rates import FRAME_RATE
 from ..take import Take, TrackKind
@@ -43,8 +44,8 @@ def inferred_motion_signal(inference: ImuInference, take: Take) -> MotionSignal:
     )
 
 
-def find_chin_taps(take: Take) -> np.ndarray | None:
-    """Times (3,) of a triple tap on the chin in an IMU take, or None: sharp pushes, stronger at the chin than elsewhere."""
+def find_chin_taps(take: Take) -> Array | None:
+    """Times (3,) of a triple tap on the chin in an IMU take, or None: transients that are strongest at the chin."""
     signal = from_track(imu_track(take))
     chin_sites = [k for k, s in enumerate(signal.sites) if s.startswith("mentalis")]
     other_sites = [k for k in range(len(signal.sites)) if k not in chin_sites]

@@ -1,4 +1,4 @@
-"""A trained network at work (ONNX Runtime): calibrated motion in, weights and their expected errors out, chunk by chunk or whole takes."""
+"""Networks from motion to weights and their expected errors, by ONNX Runtime, in chunks or over whole takes."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ..arrays import Array
 from ..errors import InnerfaceError
 from ..face.channels import ARKIT
 from ..numerics.model_files import OnnxModel, load_onnx
@@ -19,22 +20,23 @@ SHIPPED = Path(__file__).resolve().parents[2] / "models" / "imu.onnx"
 LIVE = SHIPPED.with_name("imu-live.onnx")
 KIND = "innerface-imu 1"
 _UNREADABLE = "copy it again, or export it at an opset that this version knows"
-INPUTS_PER_SITE = 7  # per site: rotation vector, acceleration, whether it is present
+INPUTS_PER_SITE = 7  # rotation vector, acceleration, whether it is present
 SITE_COUNT = 11
 INPUT_COUNT = SITE_COUNT * INPUTS_PER_SITE
-_ROTATION_SCALE, _ACCELERATION_SCALE, _RATE_SCALE, _RATE_CHANGE_SCALE = 4.0, 0.3, 0.5, 0.05  # bring inputs to about 1
-MIN_EXPLAINED = 0.4  # of a channel's variance: what is explained less is the network's guess, not the sensors'
-_CHUNK = 3600  # frames at a time: bounds memory, changes nothing
+_ROTATION_SCALE, _ACCELERATION_SCALE, _RATE_SCALE, _RATE_CHANGE_SCALE = 4.0, 0.3, 0.5, 0.05  # scale inputs to about 1
+MIN_EXPLAINED = 0.4  # of a channel's variance; channels below this are guessed rather than observed
+_CHUNK = 3600  # frames at a time, which bounds the memory
 _BATCH = 32  # windows at a time
 _THREADS = 2
 
 
-def network_inputs(
-    motion: Motion, sites: tuple[str, ...], reference: str, previous_head: np.ndarray | None = None
-) -> np.ndarray:
-    """What a network sees of a motion, (T, PARTS * len(sites)) float32: per site rotation vector, acceleration and whether it is present,
-    all 0 where it is not. The reference's place is taken by how the head turns (rate, its change), which calibration leaves traces of.
-    `before` (2, 3): the head's angles in the two frames before; without it the head stood still."""
+def network_inputs(motion: Motion, sites: tuple[str, ...], reference: str, previous_head: Array | None = None) -> Array:
+    """Inputs (T, INPUTS_PER_SITE * len(sites)) float32 of a network: rotation vector, acceleration, presence of sites.
+
+    All are 0 where a site is missing. The reference has the rate of the head's angles and its change instead, since
+    calibration leaves traces of the head's motion. `previous_head` (2, 3): the head's angles in the two frames
+    before; if not given, the head was still.
+    """
     known = motion.present()
     out = np.zeros((len(motion.time), len(sites), INPUTS_PER_SITE), dtype=np.float32)
     for k, site in enumerate(sites):
@@ -59,11 +61,22 @@ def network_inputs(
 
 @dataclass
 class Network:
-    """A trained network. `sites`: as its inputs are ordered, `reference` among them; `ahead`: frames that its answers lag behind its inputs;
-    `width`, `memory`: of its state; `window`: frames that it sees at once, 0 for a stream; `diffusion`: it can refine its answer in steps;
-    `spread` (52,): how far each channel lies from its own median in training, which expected errors are measured by;
-    `explained` (52,): the share of each channel's variance within takes that it explained on fresh simulated ones, by which `invented` is told;
-    `card`: what it was trained on; `id`: the start of its file's SHA-256; `session`: ONNX Runtime's."""
+    """A trained network.
+
+    Attributes
+    ----------
+    session : onnxruntime.InferenceSession
+    sites : in the order of its inputs
+    reference : that of the sites whose inputs are the head's motion
+    ahead : frames by which its outputs lag behind its inputs
+    width, memory : size of its state
+    window : frames that it sees at once; 0 for a stream
+    diffusion : whether it can refine its output in steps
+    spread : (52,), mean distance of each channel from its median in training, the scale of expected errors
+    explained : (52,), share of each channel's variance within unseen simulated takes that the network explained
+    card : what it was trained on
+    id : start of its file's SHA-256
+    """
 
     session: Any
     sites: tuple[str, ...]
@@ -73,21 +86,28 @@ class Network:
     memory: int
     window: int
     diffusion: bool
-    spread: np.ndarray
-    explained: np.ndarray
-    card: dict[str, str] = field(default_factory=dict)
+    spread: Array
+    explained: Array
+    card: dict[str, str] = field(default_factory=dict[str, str])
     id: str = ""
 
-    def start(self) -> np.ndarray:
-        """The state before anything was seen."""
+    def start(self) -> Array:
+        """The state before the first frame."""
         return np.zeros((1, self.width, self.memory), dtype=np.float32)
 
     def push(
-        self, values: np.ndarray, state: np.ndarray, noisy: np.ndarray | None = None, noise_level: float = 1.0
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Inputs (n, INPUTS) -> weights (n, 52) not clipped, expected absolute errors (n, 52), both of the frames `ahead` before; state.
+        self, values: Array, state: Array, noisy: Array | None = None, noise_level: float = 1.0
+    ) -> tuple[Array, Array, Array]:
+        """Run n frames of a stream: weights (n, 52), not clipped, expected absolute errors (n, 52), and the state.
 
-        A diffusion network also sees `noisy` (n, 52), its answer so far, at a noise level (1: only noise).
+        Outputs belong to the frames `ahead` earlier.
+
+        Parameters
+        ----------
+        values : (n, INPUT_COUNT), from `network_inputs`
+        state : of the frames before
+        noisy : (n, 52), a diffusion network's estimate so far
+        noise_level : of `noisy`; 1 is nothing but noise
         """
         feed = {"motion": values.T[None].astype(np.float32), "state": state}
         if self.diffusion:
@@ -96,12 +116,13 @@ class Network:
         weights, error, state = self.session.run(None, feed)
         return weights[0].T, error[0].T, state
 
-    def infer(self, motion: Motion, steps: int = 1) -> tuple[np.ndarray, np.ndarray]:
+    def infer(self, motion: Motion, steps: int = 1) -> tuple[Array, Array]:
         """Weights (T, 52) in 0..1 and confidence (T, 52) in 0..1 of a whole motion; NaN where no site is present.
 
-        Confidence is 1 less the expected error by the channel's `spread`, and 0 where the channel is `invented`: 0 is as good as guessing.
-        Frames beyond the end, which a network that looks ahead asks for, repeat the last. `steps` of a diffusion network: DDIM, eta 0; the
-        first step alone is a regression. Raises InnerfaceError where the motion has none of the sites.
+        Confidence is 1 minus the expected error over the channel's `spread`, and 0 for unobserved channels: 0 is no
+        better than guessing. A network that looks ahead sees the last frame repeated at the end. `steps`: of a diffusion
+        network (DDIM, eta 0); the first one alone is a regression. Raises InnerfaceError where the motion has none of
+        the sites.
         """
         self.require_sites(motion.sites)
         values = network_inputs(motion, self.sites, self.reference)
@@ -124,8 +145,8 @@ class Network:
             )
         return self.postprocess(motion, weights[: len(motion.time)], error[: len(motion.time)])
 
-    def _infer_stream(self, values: np.ndarray, noisy: np.ndarray, noise_level: float) -> tuple[np.ndarray, np.ndarray]:
-        """One pass over a whole take; the answers of the last `ahead` rows are not known and repeat."""
+    def _infer_stream(self, values: Array, noisy: Array, noise_level: float) -> tuple[Array, Array]:
+        """One pass over a whole take; the outputs of the last `ahead` rows repeat."""
         weights, errors, state = [], [], self.start()
         for at in range(0, len(values), _CHUNK):
             w, e, state = self.push(values[at : at + _CHUNK], state, noisy[at : at + _CHUNK], noise_level)
@@ -134,10 +155,8 @@ class Network:
         rows = np.minimum(np.arange(len(values)) + self.ahead, len(values) - 1)
         return np.concatenate(weights)[rows], np.concatenate(errors)[rows]
 
-    def _infer_windows(
-        self, values: np.ndarray, noisy: np.ndarray, noise_level: float
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """One pass in windows that overlap by half and fade into one another."""
+    def _infer_windows(self, values: Array, noisy: Array, noise_level: float) -> tuple[Array, Array]:
+        """One pass in windows that overlap by half and are cross-faded."""
         n, half = self.window, self.window // 2
         starts = np.unique(np.append(np.arange(0, len(values) - n + 1, half), len(values) - n))
         rows = starts[:, None] + np.arange(n)
@@ -161,8 +180,8 @@ class Network:
                 total[r] += fade
         return weights / total, error / total
 
-    def postprocess(self, motion: Motion, weights: np.ndarray, error: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """What `push` gave for a motion's frames as weights in 0..1 and confidence, NaN where no site is present."""
+    def postprocess(self, motion: Motion, weights: Array, error: Array) -> tuple[Array, Array]:
+        """Weights in 0..1 and confidence from the outputs of `push`; NaN where no site is present."""
         confidence = np.where(self.unobserved, 0.0, np.clip(1 - error.astype(np.float64) / self.spread, 0.0, 1.0))
         out = np.clip(weights.astype(np.float64), 0.0, 1.0)
         missing = ~motion.present().any(axis=1)
@@ -170,15 +189,15 @@ class Network:
         return out, confidence
 
     @property
-    def unobserved(self) -> np.ndarray:
-        """(52,) bool: channels that no sensor shows, which come from what usually goes with the rest of the face."""
+    def unobserved(self) -> Array:
+        """Channels (52,) bool that no sensor measures, and that the network infers from the rest of the face."""
         return self.explained < MIN_EXPLAINED
 
     def require_sites(self, sites: tuple[str, ...]) -> None:
-        """Raises InnerfaceError where none of these sites is the model's."""
+        """Raise InnerfaceError where none of these sites is the network's."""
         if not set(sites) & set(self.sites):
             raise InnerfaceError(
-                f"none of the sites that the model knows ({', '.join(self.sites)}) is in the take; use its layout"
+                f"none of the sites that the network knows ({', '.join(self.sites)}) is in the take; use its layout"
             )
 
 
@@ -203,7 +222,7 @@ def load(path: str | Path = SHIPPED) -> Network:
 
 
 def _parse_network(model: OnnxModel, card: dict[str, str], input_shapes: dict[str, list[Any]]) -> Network:
-    """The network that a file's metadata describes; what is left of `card` is its card. Raises ValueError or KeyError."""
+    """Make a network from a file's metadata; what is left of `card` is its card. Raises ValueError, KeyError."""
     sites, channels = tuple(json.loads(card.pop("sites"))), tuple(json.loads(card.pop("channels")))
     card.pop("shape")  # of use to training only
     _, width, memory = input_shapes.get("state", [1, 0, 0])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..arrays import Array
 from ..errors import InnerfaceError
 from ..take.resample import fill_gaps
 
@@ -11,7 +12,7 @@ _MAX_RAD_S = 12.0  # 99th percentile of the rates of a nod and shake; above this
 _MAX_GAP_S = 0.25  # a site is missing where its samples lie further apart
 
 
-def fuse(time: np.ndarray, sites: tuple[str, ...], values: np.ndarray) -> np.ndarray:
+def fuse(time: Array, sites: tuple[str, ...], values: Array) -> Array:
     """Orientations (T, S, 4) as quaternions (w, x, y, z) from sensors to a world with z up; NaN where missing.
 
     Every site is filtered at the take's median rate. Raises InnerfaceError where `vqf` is not installed or nothing was

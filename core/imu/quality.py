@@ -1,7 +1,7 @@
-"""How good a take's sensors are, per site and in words; and whether they sit where their names say.
+"""Quality of a take's sensors, per site and in words, and a check of their placement.
 
-Figures come from the neutral span (noise), the whole take (loss, drift) and rests (a sensor that came loose). A smile, raised
-brows and a dropped jaw move each site in a way of its own on every face: sites that move like another one are swapped.
+Noise is measured in the neutral span, loss and drift in the whole take. A smile, raised brows and a dropped jaw rotate
+each site in its own way on every face: a site that moves like another one is swapped with it.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
+from ..arrays import Array
 from ..errors import InnerfaceError
 from ..face.channels import ARKIT
 from ..face.face_model import FaceModel
@@ -24,28 +25,36 @@ from .signal import ImuSignal
 from .skin import skin_motion, skin_patches
 from .spans import Span
 
-# What the three actions of the check are made of; any face does them much alike.
+# The actions of the placement check, which look alike on all faces.
 ACTIONS: dict[str, dict[str, float]] = {
     "smile": {"mouthSmileLeft": 0.8, "mouthSmileRight": 0.8, "cheekSquintLeft": 0.4, "cheekSquintRight": 0.4},
     "brows": {"browInnerUp": 0.8, "browOuterUpLeft": 0.8, "browOuterUpRight": 0.8},
     "jaw": {"jawOpen": 0.7},
 }
-_MAX_NOISE_DEG, _MAX_NOISE_ACCEL = (
-    0.6,
-    0.35,
-)  # rms of fast rotation and acceleration at rest beyond which a site is noisy
-_MAX_LOSS = 0.05
-_MAX_DRIFT_DPM = 6.0
-_MIN_LOOSE_STEP_DEG = 8.0  # a step of one site's zero while the others keep theirs
-_LOOSE_BLOCK_S, _MAX_LOOSE_CUTS = 1.0, 24  # blocks, and moments that are tried
-_MIN_ALIVE_DEG = 0.3  # a site that turns less than this in all three actions together is dead
+_MAX_NOISE_DEG, _MAX_NOISE_ACCEL = 0.6, 0.35  # rms of rapid changes at rest, degrees and m/s^2
+_MAX_LOSS = 0.05  # share of samples
+_MAX_DRIFT_DPM = 6.0  # degrees per minute
+_MIN_LOOSE_STEP_DEG = 8.0  # step of one site's zero while the other sites keep theirs
+_LOOSE_BLOCK_S, _MAX_LOOSE_CUTS = 1.0, 24  # length of blocks, and number of moments that are tried
+_MIN_ALIVE_DEG = 0.3  # a site that rotates by less in all three actions together is dead
+_MAX_SWAP_RATIO = 0.75  # between the distances to the other site's motion and to its own
+_MIN_MIRRORED_PAIRS = 3  # for the whole layout to be mirrored
 
 
 @dataclass(frozen=True)
 class SiteQuality:
-    """One site: `noise_deg`, `noise_accel` rms of the fast part at rest (degrees, m/s^2); `still_deg` how far it strayed in the neutral span;
-    `drift_dpm` of its heading, degrees per minute; `loss` share of samples missing; `loose_s` when it came loose (seconds from the
-    first row) or None; `words` for the user, empty when all is well."""
+    """Quality of one site over a take. The fields are keys of the JSON output, too.
+
+    Attributes
+    ----------
+    site : id
+    noise_deg, noise_accel : rms of rapid changes at rest, degrees and m/s^2
+    still_deg : 95th percentile of the rotation from neutral in the neutral span, degrees
+    drift_dpm : drift of the heading, degrees per minute
+    loss : share of samples missing
+    loose_s : when the sensor came loose, s from the first row; None if it did not
+    words : problems for the user; empty if there are none
+    """
 
     site: str
     noise_deg: float
@@ -58,13 +67,13 @@ class SiteQuality:
 
 
 def site_label(site: str) -> str:
-    """`buccinator_left` -> `left buccinator`."""
+    """Label of a site in texts, such as `left buccinator` for `buccinator_left`."""
     name, _, side = site.rpartition("_")
     return f"{side} {name}" if side in ("left", "right") else site
 
 
 def merge_messages(qualities: list[SiteQuality]) -> list[str]:
-    """What is said of several sites alike, said once; empty where all is well."""
+    """Messages of all sites, with equal problems of several sites in one; empty where there are none."""
     groups: dict[str, list[tuple[str, str]]] = {}
     for q in qualities:
         if q.words:
@@ -72,17 +81,19 @@ def merge_messages(qualities: list[SiteQuality]) -> list[str]:
             groups.setdefault(re.sub(r"\d+", "", message), []).append((site_label(q.site), message))
     out = []
     for entries in groups.values():
-        names = [name for name, _ in entries]
-        out.append(
-            f"{'every sensor' if len(entries) > 2 and len(entries) == len(qualities) else ', '.join(names)} {entries[0][1]}"
-        )
+        is_every_sensor = len(entries) > 2 and len(entries) == len(qualities)
+        names = "every sensor" if is_every_sensor else ", ".join(name for name, _ in entries)
+        out.append(f"{names} {entries[0][1]}")
     return out
 
 
 def report(
     signal: ImuSignal, calibration: Calibration, motion: Motion, report_losses: bool = True
 ) -> list[SiteQuality]:
-    """Quality of every face site of the motion; `signal` is the take as it was sent. `losses`: whether they are worth a word."""
+    """Quality of every face site of a motion.
+
+    `signal`: the take as it was sent; `report_losses`: whether lost samples are worth a message.
+    """
     a, b = (round(s * FRAME_RATE) for s in calibration.neutral_span)
     sent_columns = {calibration.renamed.get(site, site): k for k, site in enumerate(signal.sites)}
     loss_shares = 1 - signal.present().mean(axis=0)
@@ -125,14 +136,14 @@ def report(
     return out
 
 
-def _high_frequency_rms(values: np.ndarray) -> float:
-    """rms of the part of (T, 3) that changes from frame to frame."""
+def _high_frequency_rms(values: Array) -> float:
+    """Root mean square of the changes of values (T, 3) from frame to frame."""
     step = np.diff(values, n=2, axis=0)
     return float(np.sqrt(np.nanmean((step**2).sum(-1)) / 6)) if len(step) and np.isfinite(step).any() else 0.0
 
 
 def find_loose_times(motion: Motion) -> list[float | None]:
-    """Per site, seconds from the first row at which it stepped away and never came back, while the rest of the face did; else None."""
+    """When each site came loose, s from the first row: it moved away for good while others did not. Else None."""
     window = int(_LOOSE_BLOCK_S * FRAME_RATE)
     blocks, count = len(motion.time) // window, len(motion.sites)
     times: list[float | None] = [None] * count
@@ -148,7 +159,7 @@ def find_loose_times(motion: Motion) -> list[float | None]:
             spread = np.nanmedian(np.linalg.norm(medians[cut:] - after, axis=-1), axis=0)
             distance = np.nan_to_num(np.linalg.norm(medians[cut:] - before, axis=-1), nan=np.inf)
             nearest = np.percentile(distance, 5, axis=0)
-            # a face at work comes back to where it was; a loose sensor does not
+            # a performing face returns to where it was; a loose sensor does not
             for k in np.flatnonzero(
                 (nearest > np.radians(_MIN_LOOSE_STEP_DEG)) & (step > 3 * typical_step) & (spread < step)
             ):
@@ -156,8 +167,8 @@ def find_loose_times(motion: Motion) -> list[float | None]:
     return times
 
 
-def action_signatures(face: FaceModel, layout: Layout, sites: tuple[str, ...]) -> dict[str, np.ndarray]:
-    """How each action turns each site on a face: action -> rotation vectors (F, 3)."""
+def action_signatures(face: FaceModel, layout: Layout, sites: tuple[str, ...]) -> dict[str, Array]:
+    """Rotation vectors (F, 3) of the sites on a face, by action."""
     site_patches = skin_patches(face, layout, 0.0, np.random.default_rng(0))
     weights = np.zeros((len(ACTIONS) + 1, len(ARKIT)))
     for row, apex in enumerate(ACTIONS.values(), start=1):
@@ -169,20 +180,25 @@ def action_signatures(face: FaceModel, layout: Layout, sites: tuple[str, ...]) -
     return {action: relative[row, index] for row, action in enumerate(ACTIONS, start=1)}
 
 
-def check_placement(motion: Motion, performed: dict[str, Span], expected: dict[str, np.ndarray]) -> list[str]:
-    """Sentences about sites that are dead, swapped or mirrored, from the actions performed (action -> span in seconds from the first row).
+def check_placement(motion: Motion, performed: dict[str, Span], expected: dict[str, Array]) -> list[str]:
+    """Messages about sites that are dead, swapped or mirrored; empty where every site moves as its name says.
 
-    `expected`: `signatures` of the motion's sites. Empty where every site moves as its name says. Raises InnerfaceError for
-    a span without samples or an action that nobody knows.
+    Raises InnerfaceError for a span without samples or an unknown action.
+
+    Parameters
+    ----------
+    motion : of the take
+    performed : span of each action, s from the first row
+    expected : `action_signatures` of the motion's sites
     """
     observed, modelled = [], []
     for action, span in performed.items():
         if action not in ACTIONS:
-            raise InnerfaceError(f"'{action}' is none of the actions of the check: {', '.join(ACTIONS)}")
+            raise InnerfaceError(f"'{action}' is not an action of the check; give one of {', '.join(ACTIONS)}")
         section = motion.rotation[max(int(span[0] * FRAME_RATE), 0) : int(span[1] * FRAME_RATE) + 1]
         if not len(section) or np.isnan(section).all():
             raise InnerfaceError(
-                f"--{action} {span[0]:g}:{span[1]:g}: there are no samples; give seconds from the take's first row"
+                f"--{action} {span[0]:g}:{span[1]:g}: no samples; give seconds from the take's first row"
             )
         size = np.nansum(np.linalg.norm(section, axis=-1), axis=1)
         apex = np.nan_to_num(section[size >= np.percentile(size, 75)])
@@ -202,12 +218,14 @@ def check_placement(motion: Motion, performed: dict[str, Span], expected: dict[s
     norm = np.maximum(np.linalg.norm(measured[alive], axis=1)[:, None], np.radians(1.0))
     cost = np.minimum(distance / norm, 2.0)
     rows, columns = linear_sum_assignment(cost)
-    reassigned = [(int(a), int(b)) for a, b in zip(rows, columns) if a != b and cost[a, b] < 0.75 * cost[a, a]]
+    reassigned = [
+        (int(a), int(b)) for a, b in zip(rows, columns) if a != b and cost[a, b] < _MAX_SWAP_RATIO * cost[a, a]
+    ]
     names = [motion.sites[k] for k in alive]
     pairs = dict(reassigned)
     swapped = [(a, b) for a, b in reassigned if pairs.get(b) == a and a < b]
     mirrored = [(a, b) for a, b in swapped if names[a].rpartition("_")[0] == names[b].rpartition("_")[0]]
-    if len(mirrored) >= 3:
+    if len(mirrored) >= _MIN_MIRRORED_PAIRS:
         messages.append(
             "left and right are mirrored: "
             + ", ".join(names[a].rpartition("_")[0] for a, _ in mirrored)

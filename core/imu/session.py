@@ -1,7 +1,7 @@
-"""Inference as it runs live: frame by frame or in chunks of any size, with all that it remembers in one object.
+"""Causal inference, in chunks of any size.
 
-`Stage` is everything after calibrated motion and serves causal inference of recordings as well, so the two are the same. `Live` adds the
-calibration at work before it, `Session` the devices whose samples arrive one by one, and how a calibration is found in what they sent.
+`MotionToFace` goes from motion to weights, live and in causal inference of recordings. `CalibratedStream` adds the
+calibration before it; `ImuSession` adds devices, whose samples arrive one by one, and the search for a calibration.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..animation.smoothing import NO_SMOOTHING, channel_strengths, one_euro_filter
+from ..arrays import Array
 from ..errors import InnerfaceError
 from ..face.channels import OUTPUT_CHANNELS
 from ..rates import FRAME_RATE
@@ -30,30 +31,36 @@ from .motion import Calibrator
 from .network import network_inputs
 from .signal import LOOKAHEAD, ImuSignal, make_continuous, to_specific_force_y_up
 
-HISTORY_FRAMES = 3600  # frames that a calibration can be found in
-_LOOKBACK_FRAMES = -min(linear_model.CAUSAL_LAGS)  # frames that the linear model looks back
+HISTORY_FRAMES = 3600  # that a calibration is searched in
+_LOOKBACK_FRAMES = -min(linear_model.CAUSAL_LAGS)  # of the linear model
 
 
-Snapshot = tuple[np.ndarray, np.ndarray, int]
-"""The last n frames: rotations (n, S, 4), accelerations (n, S, 3) of the frames LOOKAHEAD before, the number of the next frame."""
+Snapshot = tuple[Array, Array, int]
+"""The last n frames: rotations (n, S, 4), accelerations (n, S, 3) of LOOKAHEAD frames earlier, next frame number."""
 
 
 class MotionToFace:
-    """From motion to weights, causally. `raw`: not smoothed; `smooth`: how strongly per channel group (`smooth.strengths`)."""
+    """Causal inference from motion to weights.
+
+    `raw`: do not smooth; `smooth`: strength per channel group (`smoothing.channel_strengths`).
+    """
 
     def __init__(
         self, model: Model, adapter: Adapter | None = None, raw: bool = False, smooth: dict[str, float] | None = None
     ) -> None:
         if adapter is not None:
-            adapter.correction(model.id)  # refused now rather than at the first frame
+            adapter.correction(model.id)  # raises now rather than at the first frame
         self.model, self.adapter = model, adapter
         self.smoother = one_euro_filter(channel_strengths(NO_SMOOTHING if raw else smooth or {}))
         self.state = None if isinstance(model, LinearModel) else model.start()
         self.past_motion: Motion | None = None
-        self.last_weights: np.ndarray | None = None
+        self.last_weights: Array | None = None
 
-    def push(self, motion: Motion) -> tuple[np.ndarray, np.ndarray | None]:
-        """Weights (n, 52) in 0..1 and, from a network, confidence (n, 52) of the next n frames. Frames without any sensor hold the last."""
+    def push(self, motion: Motion) -> tuple[Array, Array | None]:
+        """Weights (n, 52) in 0..1 of the next n frames, and their confidence (n, 52) where the model has one.
+
+        Frames without any sensor repeat the one before.
+        """
         weights, confidence = self._estimate(motion)
         if self.adapter is not None:
             weights = self.adapter.apply(self.model.id, motion, weights)
@@ -62,14 +69,14 @@ class MotionToFace:
             weights = np.clip(np.stack([self.smoother.push(row) for row in weights]), 0.0, 1.0)
         return weights, None if confidence is None else np.nan_to_num(confidence)
 
-    def peek(self, motion: Motion) -> tuple[np.ndarray, np.ndarray | None]:
-        """As `push`, but nothing of it is remembered: for frames that are not wholly known yet."""
+    def peek(self, motion: Motion) -> tuple[Array, Array | None]:
+        """Infer as `push` does, but keep the state: for frames that are not complete yet."""
         saved = self.state, self.past_motion, self.last_weights, copy.copy(self.smoother)
         out = self.push(motion)
         self.state, self.past_motion, self.last_weights, self.smoother = saved
         return out
 
-    def _estimate(self, motion: Motion) -> tuple[np.ndarray, np.ndarray | None]:
+    def _estimate(self, motion: Motion) -> tuple[Array, Array | None]:
         past, n = self.past_motion, len(motion.time)
         if isinstance(self.model, LinearModel):
             combined = motion if past is None else _concatenate_motions(past, motion)
@@ -86,7 +93,7 @@ class MotionToFace:
         )
         return self.model.postprocess(motion, weights, error)
 
-    def _hold_missing(self, weights: np.ndarray) -> np.ndarray:
+    def _hold_missing(self, weights: Array) -> Array:
         known = ~np.isnan(weights).any(axis=1)
         first = self.last_weights if self.last_weights is not None else np.zeros(weights.shape[1])
         rows = np.concatenate([first[None], weights])
@@ -97,9 +104,9 @@ class MotionToFace:
 
 
 class CalibratedStream:
-    """A calibrated performer, live: sensors in, weights and the head out. Chunks as `Calibrator` takes them.
+    """Causal inference from calibrated sensors to weights and head angles, in chunks as for `Calibrator`.
 
-    `initial_state`: drifts as they were when the calibration was saved.
+    `initial_state`: with the drifts when the calibration was saved.
     """
 
     def __init__(
@@ -114,22 +121,22 @@ class CalibratedStream:
         self.calibrator = Calibrator(calibration, initial_state)
         self.motion_to_face = MotionToFace(model, adapter, raw, smooth)
 
-    def push(self, rotation: np.ndarray, acceleration: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
-        """Values (m, 55; OUTPUT) and confidence (m, 52) or None, for the frames that have become known."""
+    def push(self, rotation: Array, acceleration: Array) -> tuple[Array, Array | None]:
+        """Values (m, 55) of OUTPUT_CHANNELS and confidence (m, 52) or None, of the frames that are complete."""
         motion = self.calibrator.push(rotation, acceleration)
         if not len(motion.time):
             return np.zeros((0, 55)), None
         weights, confidence = self.motion_to_face.push(motion)
         return np.concatenate([weights, motion.head], axis=1), confidence
 
-    def peek(self) -> tuple[np.ndarray, np.ndarray | None]:
-        """The newest frame, (1, 55), before its accelerations are known: those before stand in for them."""
+    def peek(self) -> tuple[Array, Array | None]:
+        """Values (1, 55) and confidence of the newest frame, with the last known accelerations."""
         motion = self.calibrator.pending_motion()
         weights, confidence = self.motion_to_face.peek(motion)
         return np.concatenate([weights, motion.head], axis=1)[-1:], None if confidence is None else confidence[-1:]
 
-    def calibration_state(self, convention_fix: ConventionFix, head_zero: np.ndarray) -> CalibrationState:
-        """The calibration as it is now, to be kept with a recording."""
+    def calibration_state(self, convention_fix: ConventionFix, head_zero: Array) -> CalibrationState:
+        """The calibration with its present drifts, to be stored with a recording."""
         calibrator = self.calibrator
         return CalibrationState(
             calibrator.calibration,
@@ -142,17 +149,33 @@ class CalibratedStream:
 
 @dataclass(frozen=True)
 class FaceFrames:
-    """What became known: `time` (n,) s, `values` (n, 55; OUTPUT), `confidence` (n, 52) or None, `seen` (n,) bool: any face site was measured."""
+    """Inferred frames.
 
-    time: np.ndarray
-    values: np.ndarray
-    confidence: np.ndarray | None
-    observed: np.ndarray
+    Attributes
+    ----------
+    time : (n,) s
+    values : (n, 55), of OUTPUT_CHANNELS
+    confidence : (n, 52), or None where the model has none
+    observed : (n,) bool, whether any face site was measured
+    """
+
+    time: Array
+    values: Array
+    confidence: Array | None
+    observed: Array
 
 
 @dataclass(frozen=True)
 class ActiveCalibration:
-    """A calibration that was found in frames up to number `upto` (not in it), already at work on them; `notes` for the user."""
+    """A calibration with a stream that has processed all frames before `end_frame`.
+
+    Attributes
+    ----------
+    convention_fix : conversion of the sensors' signal to the convention
+    stream : causal inference with the calibration
+    end_frame : number of the first frame that it has not processed
+    notes : for the user
+    """
 
     convention_fix: ConventionFix
     stream: CalibratedStream
@@ -161,10 +184,19 @@ class ActiveCalibration:
 
 
 class ImuSession:
-    """Devices come and go, their samples become frames, and, once a calibration is found, the face. Without one, frames are only remembered.
-    `ahead`: faces come when their accelerations are known, LOOKAHEAD frames late; without it at once, a little less exact.
+    """Live inference from devices that come and go. Before a calibration, frames are only stored.
 
-    `calibrate` is pure and may run in another thread on a `snapshot`; `accept` takes its result up without losing a frame.
+    `calibrate` is pure and may run in another thread on a `snapshot`; `activate` adopts its result without losing a
+    frame.
+
+    Parameters
+    ----------
+    model : from motion to weights
+    layout : sites of the sensors
+    adapter : correction for the performer
+    raw, smooth : as for `MotionToFace`
+    start : time of the first frame, s
+    ahead : frames are delayed by LOOKAHEAD, until their accelerations are known; else they are immediate and less exact
     """
 
     def __init__(
@@ -177,52 +209,50 @@ class ImuSession:
         start: float = 0.0,
         ahead: bool = True,
     ) -> None:
-        self.model, self.layout, self.adapter, self.raw, self.smooth, self.ahead = (
-            model,
-            layout,
-            adapter,
-            raw,
-            smooth,
-            ahead,
-        )
-        MotionToFace(model, adapter, raw, smooth)  # refused now rather than at the first calibration
+        self.model, self.layout, self.adapter = model, layout, adapter
+        self.raw, self.smooth, self.ahead = raw, smooth, ahead
+        MotionToFace(model, adapter, raw, smooth)  # raises now rather than at the first calibration
         self.frame_stream = FrameStream(layout.sites, start)
         self.conventions: dict[int, tuple[bool, str]] = {}
         self.active: ActiveCalibration | None = None
-        self.history: deque[tuple[np.ndarray, np.ndarray]] = deque(
-            maxlen=HISTORY_FRAMES
-        )  # rotation of a frame, acceleration of the one LOOKAHEAD before
+        # rotations of a frame, accelerations of the one LOOKAHEAD earlier
+        self.history: deque[tuple[Array, Array]] = deque(maxlen=HISTORY_FRAMES)
 
     def add_device(self, sites: tuple[str, ...], step: float, linear: bool, up: str) -> int:
-        """A device, whose samples then go by the number that this gives. Sites that the layout lacks are told with InnerfaceError."""
+        """Add a device and return its number. Raises InnerfaceError for sites that the layout lacks or that are taken.
+
+        `step`: its sample interval, s; `linear`, `up`: as in `ImuSignal`.
+        """
         for site in sites:
             self.layout.require_site(site)
         try:
             number = self.frame_stream.add_device([self.layout.sites.index(s) for s in sites], step)
         except ValueError as error:
-            raise InnerfaceError(f"{error}; assign this one another site, or take the other device away") from None
+            raise InnerfaceError(f"{error}; assign another site to this one, or remove the other device") from None
         self.conventions[number] = (linear, up)
         return number
 
     def remove_device(self, device: int) -> None:
-        """Sites of a device that went away or was assigned otherwise are free again."""
+        """Remove a device that has disconnected or was assigned to other sites."""
         self.frame_stream.remove_device(device)
 
     def add_sample(
-        self, device: int, time: float, rotation: np.ndarray, acceleration: np.ndarray, now: float | None = None
+        self, device: int, time: float, rotation: Array, acceleration: Array, now: float | None = None
     ) -> bool:
-        """A sample of a device's G sites: (G, 4), (G, 3) as it was sent, NaN where missing; heard `now`, at once if not given. False for one that
-        repeats a time."""
+        """Add a sample (G, 4), (G, 3) of a device's G sites as it was sent; False where it repeats a time.
+
+        `now`: when it arrived, s; at `time` if not given.
+        """
         return self.frame_stream.add_sample(
             device, time, *to_specific_force_y_up(rotation, acceleration, *self.conventions[device]), now
         )
 
     def frames_behind(self, now: float) -> int:
-        """How many frames lie between the last one that went through and now."""
+        """Number of frames between the last one that was processed and now."""
         return int((now - self.frame_stream.start_time) * FRAME_RATE) - self.frame_stream.next_frame
 
     def advance(self, now: float) -> FaceFrames:
-        """All frames that have become known by `now`."""
+        """Infer all frames that are complete at `now`."""
         time, rotation, acceleration = self.frame_stream.take_frames(now)
         self.history.extend(zip(rotation, acceleration))
         if self.active is None or not len(time):
@@ -234,9 +264,9 @@ class ImuSession:
         )
 
     def _push_and_peek(
-        self, active: ActiveCalibration, row: slice, time: np.ndarray, rotation: np.ndarray, acceleration: np.ndarray
+        self, active: ActiveCalibration, row: slice, time: Array, rotation: Array, acceleration: Array
     ) -> FaceFrames:
-        """The frame of one row as it looks at once."""
+        """Infer one frame without look-ahead."""
         self._push(active, time[row], rotation[row], acceleration[row])
         values, confidence = active.stream.peek()
         return FaceFrames(
@@ -246,9 +276,7 @@ class ImuSession:
             ~np.isnan(rotation[row][:, self._site_columns(active, face_only=True), 0]).all(axis=1),
         )
 
-    def _push(
-        self, active: ActiveCalibration, time: np.ndarray, rotation: np.ndarray, acceleration: np.ndarray
-    ) -> FaceFrames:
+    def _push(self, active: ActiveCalibration, time: Array, rotation: Array, acceleration: Array) -> FaceFrames:
         columns, face = self._site_columns(active), self._site_columns(active, face_only=True)
         values, confidence = active.stream.push(
             active.convention_fix.fix_rotation(rotation[:, columns]),
@@ -263,14 +291,14 @@ class ImuSession:
         )
 
     def _site_columns(self, active: ActiveCalibration, face_only: bool = False) -> list[int]:
-        """Where the sensors sit that the calibration calls by its sites' names."""
+        """Columns of the calibration's sites, as their sensors were taped."""
         calibration = active.stream.calibrator.calibration
         sent_names = {right: taped for taped, right in calibration.renamed.items()}
         columns = [self.layout.sites.index(sent_names.get(s, s)) for s in calibration.sites]
         return [columns[s] for s in calibration.face_indices] if face_only else columns
 
     def snapshot(self, seconds: float = float("inf")) -> Snapshot:
-        """The last frames: rotations (n, S, 4), accelerations (n, S, 3) of the frames LOOKAHEAD before, and the number of the frame after them."""
+        """The last frames of the history, to calibrate in another thread."""
         count = min(len(self.history), int(min(seconds, HISTORY_FRAMES) * FRAME_RATE))
         rows = list(self.history)[len(self.history) - count :]
         s = len(self.layout.sites)
@@ -278,8 +306,10 @@ class ImuSession:
         return rotation, np.array([a for _, a in rows]).reshape(count, s, 3), self.frame_stream.next_frame
 
     def calibrate(self, snapshot: Snapshot, min_settled_s: float = 0.0) -> ActiveCalibration | None:
-        """A calibration from a snapshot, and the stage that has seen all of it. None where the nod and shake it finds ended less than `settled_s`
-        before the end: they may go on. Raises InnerfaceError for what cannot be calibrated."""
+        """Calibrate on a snapshot, and process all of its frames. Raises InnerfaceError where that is not possible.
+
+        None where the nod and shake ended less than `min_settled_s` before the end, since they may go on.
+        """
         rotation, acceleration, end_frame = snapshot
         if len(rotation) < 2 * LOOKAHEAD:
             raise InnerfaceError("no sensor has sent anything yet; connect one first")
@@ -297,15 +327,17 @@ class ImuSession:
         self._push(active, np.arange(len(rotation)) / FRAME_RATE, rotation, acceleration)
         return active
 
-    def _signal(self, rotation: np.ndarray, acceleration: np.ndarray) -> ImuSignal:
+    def _signal(self, rotation: Array, acceleration: Array) -> ImuSignal:
         aligned = np.concatenate([acceleration[LOOKAHEAD:], np.full((LOOKAHEAD, *acceleration.shape[1:]), np.nan)])
         return ImuSignal(
             np.arange(len(rotation)) / FRAME_RATE, self.layout.sites, make_continuous(rotation), aligned, False, ""
         )
 
     def snapshot_motion(self, snapshot: Snapshot) -> tuple[ImuSignal, Motion]:
-        """What a snapshot holds, as a signal and as motion by the present calibration, with drifts as far as they had crept at its end. Pure: for
-        other threads. Raises InnerfaceError before there is a calibration."""
+        """The signal of a snapshot, and its motion by the present calibration and drifts.
+
+        Pure, for other threads. Raises InnerfaceError before there is a calibration.
+        """
         if self.active is None:
             raise InnerfaceError("not calibrated yet; calibrate first")
         rotation, acceleration, _ = snapshot
@@ -318,7 +350,7 @@ class ImuSession:
         return self._signal(rotation, acceleration), motion
 
     def activate(self, active: ActiveCalibration) -> None:
-        """Work with this calibration from the next frame on; frames that came since its snapshot are caught up with."""
+        """Use a calibration from the next frame on, after processing the frames since its snapshot."""
         missed_frames = self.frame_stream.next_frame - active.end_frame
         if missed_frames:
             rotation, acceleration, _ = self.snapshot(missed_frames / FRAME_RATE + 1e-6)

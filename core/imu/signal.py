@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from ..arrays import Array
 from ..errors import InnerfaceError
 from ..numerics import quaternion as quat
 from ..rates import FRAME_RATE
@@ -36,14 +37,14 @@ class ImuSignal:
     up : the world's up axis, "x", "y" or "z"; "" where it must be found from gravity
     """
 
-    time: np.ndarray
+    time: Array
     sites: tuple[str, ...]
-    rotation: np.ndarray
-    acceleration: np.ndarray
+    rotation: Array
+    acceleration: Array
     linear: bool
     up: str
 
-    def present(self) -> np.ndarray:
+    def present(self) -> Array:
         """Samples (T, S) bool that hold both an orientation and an acceleration."""
         return ~(np.isnan(self.rotation).any(-1) | np.isnan(self.acceleration).any(-1))
 
@@ -94,7 +95,7 @@ def from_track(track: Track) -> ImuSignal:
     )
 
 
-def make_continuous(rotation: np.ndarray) -> np.ndarray:
+def make_continuous(rotation: Array) -> Array:
     """Normalise quaternions (T, S, 4) and remove sign flips between measured samples; zeros become missing."""
     q = np.array(rotation, dtype=np.float64)
     norm = np.linalg.norm(q, axis=-1, keepdims=True)
@@ -110,7 +111,7 @@ def make_continuous(rotation: np.ndarray) -> np.ndarray:
     return q
 
 
-def slerp(time: np.ndarray, rotation: np.ndarray, at: np.ndarray) -> np.ndarray:
+def slerp(time: Array, rotation: Array, at: Array) -> Array:
     """Interpolate rotations (T, ..., 4) at times `at` (N,) along the shortest arc: (N, ..., 4), held beyond the ends.
 
     Samples with any NaN are skipped. Raises ValueError where no sample is left.
@@ -136,7 +137,7 @@ def slerp(time: np.ndarray, rotation: np.ndarray, at: np.ndarray) -> np.ndarray:
     return out / np.linalg.norm(out, axis=-1, keepdims=True)
 
 
-def triangle_filter(time: np.ndarray, values: np.ndarray, at: np.ndarray, half_width: float) -> np.ndarray:
+def triangle_filter(time: Array, values: Array, at: Array, half_width: float) -> Array:
     """Filter signals (T, C) by a triangle of `half_width` s, evaluated at times `at`: (N, C).
 
     For an acceleration this is the second difference of its position, (p(t-h) + p(t+h) - 2 p(t)) / h^2: IMUSIC's eq 5
@@ -160,9 +161,7 @@ def triangle_filter(time: np.ndarray, values: np.ndarray, at: np.ndarray, half_w
             [zero, np.cumsum(step * velocity[:-1] + step**2 * (a[:-1] / 2 + slope * step / 6), axis=0)]
         )
 
-        def position(
-            query: np.ndarray, t=t, a=a, slope=slope, velocity=velocity, displacement=displacement
-        ) -> np.ndarray:
+        def position(query: Array, t=t, a=a, slope=slope, velocity=velocity, displacement=displacement) -> Array:
             k = np.clip(np.searchsorted(t, query, side="right") - 1, 0, len(slope) - 1)
             d = (query - t[k])[:, None]
             return displacement[k] + d * (velocity[k] + d * (a[k] / 2 + d * slope[k] / 6))
@@ -173,7 +172,7 @@ def triangle_filter(time: np.ndarray, values: np.ndarray, at: np.ndarray, half_w
     return out
 
 
-def _groups_known_together(known: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+def _groups_known_together(known: Array) -> Iterator[tuple[Array, Array]]:
     """Group the columns of a mask (T, C) that are known in the same rows: indices of the columns and of the rows."""
     groups: dict[bytes, list[int]] = {}
     for c, rows in enumerate(np.packbits(known, axis=0).T):
@@ -182,7 +181,7 @@ def _groups_known_together(known: np.ndarray) -> Iterator[tuple[np.ndarray, np.n
         yield np.array(columns), np.flatnonzero(known[:, columns[0]])
 
 
-def frame_times(signal: ImuSignal) -> np.ndarray:
+def frame_times(signal: ImuSignal) -> Array:
     """Times (N,) of a take's frames at FRAME_RATE. Raises InnerfaceError for implausible times of samples."""
     length, rows = float(signal.time[-1] - signal.time[0]), len(signal.time)
     if length > MAX_TAKE_S or rows < MIN_RATE_HZ * length:
@@ -201,7 +200,7 @@ def frame_times(signal: ImuSignal) -> np.ndarray:
 
 def resample(
     signal: ImuSignal,
-    at: np.ndarray,
+    at: Array,
     half_width: float = LOOKAHEAD / FRAME_RATE,
     max_gap: float = MAX_GAP_S,
     causal: bool = False,
@@ -267,9 +266,7 @@ def resample(
     )
 
 
-def to_specific_force_y_up(
-    rotation: np.ndarray, acceleration: np.ndarray, linear: bool, up: str
-) -> tuple[np.ndarray, np.ndarray]:
+def to_specific_force_y_up(rotation: Array, acceleration: Array, linear: bool, up: str) -> tuple[Array, Array]:
     """Convert to orientations (..., 4) in a world with y up, and specific forces (..., 3).
 
     `linear` and `up` say what the device sends; gravity is added where the device has removed it. Devices of different

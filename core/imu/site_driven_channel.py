@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..arrays import Array
 from ..errors import InnerfaceError
 from ..face.channels import ARKIT
 from ..rates import FRAME_RATE
@@ -36,18 +37,18 @@ class SiteDrivenChannel:
 
     channel: str
     site: str
-    axis: np.ndarray
+    axis: Array
     dead_zone: float
     full_angle: float
     full_weight: float = 1.0
 
-    def weights(self, motion: Motion) -> np.ndarray:
+    def weights(self, motion: Motion) -> Array:
         """Weights (T,) in 0..1, NaN where the site is missing. Raises InnerfaceError for a site that the take lacks."""
         angle = _site_rotations(motion, self.site) @ self.axis
         return np.clip((angle - self.dead_zone) / (self.full_angle - self.dead_zone), 0.0, 1.0) * self.full_weight
 
 
-def _site_rotations(motion: Motion, site: str) -> np.ndarray:
+def _site_rotations(motion: Motion, site: str) -> Array:
     if site not in motion.sites:
         raise InnerfaceError(
             f"--minute: site {site} is not in the take, which has {', '.join(motion.sites)}; name one of them"
@@ -66,7 +67,7 @@ def learn(motion: Motion, channel: str, site: str, span: Span, neutral: Span) ->
         )
     rotations = _site_rotations(motion, site)
 
-    def rows(part_span: Span) -> np.ndarray:
+    def rows(part_span: Span) -> Array:
         section = rotations[max(int(part_span[0] * FRAME_RATE), 0) : int(part_span[1] * FRAME_RATE) + 1]
         return section[~np.isnan(section).any(-1)]
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..arrays import Array
 from ..face.channels import ARKIT
 from ..face.face_model import FaceModel
 from ..numerics import quaternion as quat
@@ -22,8 +23,8 @@ PATCH_RADIUS_M = 0.006  # IMUSIC's sensors measure 12 x 10 mm
 class Patch:
     """Skin under one sensor: `vertices` (P,) of the face; none where it is fixed to the skull at `position` (3,)."""
 
-    vertices: np.ndarray
-    position: np.ndarray
+    vertices: Array
+    position: Array
 
 
 def skin_patches(face: FaceModel, layout: Layout, placement_mm: float, rng: np.random.Generator) -> list[Patch]:
@@ -43,7 +44,7 @@ def skin_patches(face: FaceModel, layout: Layout, placement_mm: float, rng: np.r
     return out
 
 
-def skin_motion(face: FaceModel, site_patches: list[Patch], weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def skin_motion(face: FaceModel, site_patches: list[Patch], weights: Array) -> tuple[Array, Array]:
     """Positions (T, S, 3) m and rotation vectors from neutral (T, S, 3) of patches, in the head frame.
 
     `weights`: (T, 52).

@@ -11,6 +11,7 @@ import warnings
 import numpy as np
 from scipy.ndimage import uniform_filter1d
 
+from ..arrays import Array
 from ..errors import InnerfaceError
 from ..numerics import quaternion as quat
 from ..rates import FRAME_RATE
@@ -32,7 +33,7 @@ _NEUTRAL_S = (0.5, 4.0)  # shortest and longest neutral span
 _SEARCH_S = 8.0  # the neutral lies within this of the turn
 
 
-def angular_rates(rotation: np.ndarray, step: int = _STEP_FRAMES) -> np.ndarray:
+def angular_rates(rotation: Array, step: int = _STEP_FRAMES) -> Array:
     """Angular rates (T, S, 3) rad/s in the world, by central differences over +- `step` frames; NaN at the ends."""
     out = np.full((*rotation.shape[:2], 3), np.nan)
     if len(rotation) > 2 * step:
@@ -41,19 +42,19 @@ def angular_rates(rotation: np.ndarray, step: int = _STEP_FRAMES) -> np.ndarray:
     return out
 
 
-def _nanmedian(values: np.ndarray, axis: int) -> np.ndarray:
+def _nanmedian(values: Array, axis: int) -> Array:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # frames without any sample
         return np.nanmedian(values, axis=axis)
 
 
-def _window_means(values: np.ndarray, width: int) -> np.ndarray:
+def _window_means(values: Array, width: int) -> Array:
     """Mean of every window of `width` frames (T - width + 1,), missing frames as 0."""
     total = np.concatenate([[0.0], np.cumsum(np.nan_to_num(values))])
     return (total[width:] - total[:-width]) / width
 
 
-def find_turn(rotation: np.ndarray) -> Span:
+def find_turn(rotation: Array) -> Span:
     """Find the nod and shake in rotations (T, S, 4) with y up. Raises NoTurnError where there is none."""
     omega = angular_rates(rotation)
     vertical, horizontal = omega[..., 1], np.linalg.norm(omega[..., [0, 2]], axis=-1)
@@ -93,7 +94,7 @@ def find_turn(rotation: np.ndarray) -> Span:
     return max(first - 6, 0) / FRAME_RATE, min(last + 6, len(rotation) - 1) / FRAME_RATE
 
 
-def find_neutral(rotation: np.ndarray, turn: Span) -> Span:
+def find_neutral(rotation: Array, turn: Span) -> Span:
     """Find the still span next to the turn, preferably before it, in rotations (T, S, 4).
 
     A held expression is still, too, so spans further away are not accepted. Raises InnerfaceError where the performer

@@ -33,6 +33,7 @@ from ...core.landmarks.channel_solver import find_neutral_face
 from ...core.landmarks.points import LEFT_PUPIL, POINT_COUNT, POINT_GROUPS, interocular_mm
 from ...core.numerics import kalman, ridge
 from ...core.take import Track
+from .budget import Budget
 
 _VALIDATION_SHARE, _MIN_VALIDATION_S, _VALIDATION_GAP_S = 0.15, 8.0, 1.0
 _MIN_PAIRED_S = 30.0  # of paired data: less than that teaches nothing
@@ -254,10 +255,11 @@ def train(
     signal: BioSignal,
     landmarks: Track,
     out: str | Path,
-    minutes: float,
+    *,
+    budget: Budget,
     seed: int,
-    progress: Callable[[float], None] = lambda _: None,
     weights: Track | None = None,
+    progress: Callable[[float], None] = lambda _: None,
 ) -> dict[str, str]:
     """Train on a paired take (one clock), write `out`, return its card. `weights`: the camera's channels, row by row of the landmarks, where it gave any.
     Raises InnerfaceError."""
@@ -298,20 +300,15 @@ def train(
     validation_truth = _tensor(truth[validation_rows])
     net.fit_pupil_regression(_tensor(segments_at(training_rows)[1]), _tensor(truth[training_rows]))
     optimiser = torch.optim.AdamW(net.parameters(), lr=_LEARNING_RATE, weight_decay=1e-2)
-    best_error, best_state, started, epoch = (
-        math.inf,
-        {k: v.clone() for k, v in net.state_dict().items()},
-        time.monotonic(),
-        0,
-    )
+    best_error, best_state = math.inf, {k: v.clone() for k, v in net.state_dict().items()}
+    started, epoch, steps = time.monotonic(), 0, 0
     while True:
-        completed = max((time.monotonic() - started) / (minutes * 60), epoch / _EPOCHS)
-        if completed >= 1:
+        if max(budget.spent(time.monotonic() - started, steps), epoch / _EPOCHS) >= 1:
             break
         net.train()
         order = rng.permutation(training_rows)
         for i in range(0, len(order) - _BATCH // 4, _BATCH):
-            completed = max((time.monotonic() - started) / (minutes * 60), (epoch + i / len(order)) / _EPOCHS)
+            completed = max(budget.spent(time.monotonic() - started, steps), (epoch + i / len(order)) / _EPOCHS)
             for group in optimiser.param_groups:
                 group["lr"] = _LEARNING_RATE * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * min(completed, 1.0))))
             which = order[i : i + _BATCH]
@@ -323,6 +320,7 @@ def train(
             loss.backward()
             nn.utils.clip_grad_norm_(net.parameters(), 5.0)
             optimiser.step()
+            steps += 1
             progress(min(completed, 1.0))
         epoch += 1
         net.eval()

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,6 +19,7 @@ from ...core.face.face_model import FaceModel, load_bundled, load_ict
 from ...core.files import atomic_write
 from ...core.imu.layout import load_layout
 from . import export
+from .budget import Budget
 from .example_supply import ExampleSource, SampleStore, SampleSupply
 from .linear import HELD_OUT, TRAINING_TAKES
 from .network import WINDOW, NetworkShape, StreamNetwork, TransformerNetwork, build, predict_windows
@@ -52,7 +54,7 @@ class TrainingPlan:
 
     size: str
     ahead: int
-    minutes: float
+    budget: Budget
     seed: int
     source: ExampleSource
     kind: str = "stream"
@@ -146,6 +148,11 @@ def explained_variance(net: StreamNetwork | TransformerNetwork, unseen: SampleSt
     ) / 2  # both sides alike: one is not seen where the other is not
 
 
+def _comparable(plan: dict[str, Any]) -> dict[str, Any]:
+    """A plan without its budget, which may differ where a run is resumed."""
+    return {k: v for k, v in plan.items() if k not in ("budget", "minutes")}
+
+
 def train(
     plan: TrainingPlan,
     out: str | Path,
@@ -174,9 +181,7 @@ def train(
     plan_fields = json.loads(json.dumps(asdict(plan), default=str))
     if checkpoint.exists():
         saved = torch.load(checkpoint, map_location=device, weights_only=True)
-        if {k: v for k, v in saved["plan"].items() if k != "minutes"} != {
-            k: v for k, v in plan_fields.items() if k != "minutes"
-        }:
+        if _comparable(saved["plan"]) != _comparable(plan_fields):
             raise InnerfaceError(f"{folder}: holds a run of another plan; delete it, or ask for the same")
         net.load_state_dict(saved["net"])
         average.load_state_dict(saved["average"])
@@ -210,12 +215,11 @@ def train(
     ) as supply:
         supply.fill(_STORE_CAPACITY["tiny" if paired_takes else plan.size] // (4 if paired_takes else 1), fill_progress)
         last_time = saved_at = time.monotonic()
-        while seconds_spent < plan.minutes * 60:
+        while (completed := plan.budget.spent(seconds_spent, step)) < 1:
             source = paired_takes if paired_takes is not None and rng.uniform() < _PAIRED_SHARE else supply
             values, truth, mask = source.batch(batch_size * _WINDOW_FRAMES // length, length, net.shape.ahead, rng)
             values, truth, mask = (torch.from_numpy(a).to(device) for a in (values, truth, mask))
             for group in optimiser.param_groups:
-                completed = min(seconds_spent / (plan.minutes * 60), 1.0)
                 group["lr"] = (
                     rate
                     * min((step + 1) / _WARM_UP_STEPS, 1.0)
@@ -247,7 +251,7 @@ def train(
                     )
                 )
                 recent = []
-            progress(min(seconds_spent / (plan.minutes * 60), 1.0))
+            progress(min(plan.budget.spent(seconds_spent, step), 1.0))
             if now - saved_at > _SAVE_S:
                 save()
                 saved_at = time.monotonic()

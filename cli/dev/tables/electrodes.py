@@ -60,11 +60,17 @@ def user_network(performer: SimulatedUser, networks_folder: Path, preset: str = 
     path = networks_folder / f"{preset}-{performer.number}.onnx"
     if not path.exists():
         from ....models.training import bio
+        from ....models.training.budget import Budget
 
         track = pose_sequence(PAIRED_S, performer.number, 0)
         signal = to_uniform_rate(bio_track(simulate(track, PRESETS[preset], performer.number)))
         bio.train(
-            signal, camera.landmarks_from_weights(track, performer.face), path, TRAINING_MINUTES, 1, weights=track
+            signal,
+            camera.landmarks_from_weights(track, performer.face),
+            path,
+            budget=Budget(minutes=TRAINING_MINUTES),
+            seed=1,
+            weights=track,
         )
     return network.load(path)
 
@@ -195,6 +201,7 @@ def combined_section(
             path = networks_folder / "real.onnx"
             if not path.exists():
                 from ....models.training import bio
+                from ....models.training.budget import Budget
 
                 training_track = takes[_REAL_TAKES[0]]
                 signal = to_uniform_rate(bio_track(simulate(training_track, PRESETS["studio"], seed)))
@@ -202,8 +209,8 @@ def combined_section(
                     signal,
                     camera.landmarks_from_weights(training_track, face),
                     path,
-                    TRAINING_MINUTES,
-                    1,
+                    budget=Budget(minutes=TRAINING_MINUTES),
+                    seed=1,
                     weights=training_track,
                 )
             own_network = network.load(path)

@@ -74,6 +74,7 @@ def finetuned_section(
     """Cold, adapted and fine-tuned (torch) on the same minute of one take. Raises InnerfaceError where torch does not load."""
     try:
         from ....models.training import imu
+        from ....models.training.budget import Budget
         from ....models.training.example_supply import SampleStore, training_sample
     except ImportError as error:
         raise InnerfaceError(
@@ -86,7 +87,7 @@ def finetuned_section(
     example = _paired_capture(take, track, split_time)
     personal_adapter = _fit_adapter(cold, example)
     with TemporaryDirectory() as folder:
-        plan = imu.TrainingPlan("small", cold.ahead, minutes, 1, example_source)
+        plan = imu.TrainingPlan("small", cold.ahead, Budget(minutes=minutes), 1, example_source)
         imu.train(
             plan, Path(folder) / "own.onnx", SampleStore([training_sample(example)]), network.SHIPPED, progress=progress
         )

@@ -1,7 +1,7 @@
-"""What stands between a moving face and the numbers that an IMU sends: every effect a named parameter with its source.
+"""Disturbances of face-worn IMUs: every effect is a parameter with its source.
 
-Letters in brackets grade the sources: [A] read in a primary text or code, [B] a data sheet's front page or an abstract,
-[C] computed or assumed for this project. No recording of face-worn IMUs is public: all of this is simulation.
+Letters in brackets grade the sources: [A] primary text or code, [B] front page of a data sheet, or an abstract,
+[C] computed or assumed for this project. No recording of face-worn IMUs is public, so all of this is simulation.
 """
 
 from __future__ import annotations
@@ -13,42 +13,49 @@ Range = tuple[float, float]
 
 @dataclass(frozen=True)
 class Effects:
-    """Sizes of all effects; the defaults are a perfect sensor on a performer who sways a little.
+    """Sizes of all effects. The defaults are perfect sensors on a performer who sways slightly.
 
     The device
         rate_hz: samples a second.
-        placement_mm: sd of each sensor's distance from its site (tape and anatomy, [C]).
-        mounting_deg: sd of how a sensor is turned on its site; 180 is any way round ([C]; IMUSIC's units are taped by hand [A]).
+        placement_mm: sd of each sensor's distance from its site (tape and anatomy [C]).
+        mounting_deg: sd of a sensor's rotation on its site; 180 is any ([C]; IMUSIC's units are taped by hand [A]).
     Skin
-        coupling_hz, coupling_damping: ranges of the skin's second-order coupling; 0 Hz is rigid. Light units (0.4 g, IMUSIC [A]) follow bone
-            where 34 g ones ring (1.5 g near-identical, abstract [B]); 20-60 Hz and 0.2-0.6 are assumed [C].
-        anatomy: sd of how much more or less than the face's own shapes each channel moves this performer's skin [C].
-        relaxed: range of how much of the take's calmest face is held while relaxing; 1 is all of it, 0 the model's neutral [C].
-        creep_deg: sd in degrees after a minute of how a taped sensor turns on its site, a random walk [C].
-        loose: chance that one face sensor comes half off at some moment and hangs 10 to 40 degrees askew [C].
+        coupling_hz, coupling_damping: ranges of the skin's second-order coupling; 0 Hz is rigid. Light units (0.4 g,
+            IMUSIC [A]) follow bone where 34 g ones ring (1.5 g nearly follow, abstract [B]); 20-60 Hz and 0.2-0.6 are
+            assumed [C].
+        anatomy: sd of the gain by which a channel moves this performer's skin, relative to the face's shapes [C].
+        relaxed: range of the share of the take's calmest face in the relaxed face; 0 is the model's neutral [C].
+        creep_deg: sd after a minute of a taped sensor's rotation on its site, a random walk [C].
+        loose: chance that one face sensor comes half off at some moment and hangs at an angle of 10 to 40 degrees [C].
     Accelerometer
         accel_noise_ug: white noise in ug/sqrt(Hz); QMI8658C 150-200 [B], ICM-45686 70 [B].
         accel_bias: range of the constant bias in m/s^2; TIP trains with 0.1 [A].
         accel_scale: sd of the scale error (3 % board level, QMI8658C [B]).
         accel_range: saturation in m/s^2 (8 g, a usual setting [C]).
     Gyroscope and fusion
-        gyro_noise_dps: white noise in deg/s/sqrt(Hz), integrated into a heading walk; QMI8658C 0.015 [B], notes saw up to five times that [B].
-        gyro_scale: sd of the scale error, which turns of the head leave behind in the heading (3 % board level, QMI8658C [B]).
-        gyro_range_dps: saturation; what is beyond it is lost to the heading (1,024 deg/s, a QMI8658C setting [B]).
-        tilt_deg, tilt_s: sd and time constant of the inclination error; VQF 2.9 deg RMSE in all [B], Madgwick's inclination 2.7 [A].
-        tilt_pull: share of slow horizontal acceleration that the filter takes for gravity, through tilt_s; 1 is a plain complementary filter [C].
+        gyro_noise_dps: white noise in deg/s/sqrt(Hz), integrated into a random walk of the heading; QMI8658C 0.015 [B],
+            measured at up to five times that [B].
+        gyro_scale: sd of the scale error, which head turns leave in the heading (3 % board level, QMI8658C [B]).
+        gyro_range_dps: saturation, beyond which rotation is lost to the heading (1,024 deg/s, QMI8658C [B]).
+        tilt_deg, tilt_s: sd and time constant of the inclination error; VQF 2.9 deg RMSE in all [B], Madgwick's
+            inclination 2.7 [A].
+        tilt_pull: share of slow horizontal acceleration that the filter takes for gravity, with the time constant
+            tilt_s; 1 is a plain complementary filter [C].
         heading_deg: range of the constant heading offset per sensor (six-axis fusion knows none: 180).
-        heading_rate_dpm: sd of a constant drift, deg per minute (gyro bias left over; SlimeVR's users re-zero within minutes [C]).
+        heading_rate_dpm: sd of a constant drift, deg per minute (residual gyro bias; SlimeVR needs resets [C]).
         heading_drift_dpm: sd after a minute of a random drift, deg [C].
-        magnet_deg: size of passing magnetic pulls on the heading ([C]; attached magnet, BROAD [A]).
+        magnet_deg: size of temporary magnetic errors of the heading ([C]; attached magnet, BROAD [A]).
     Performer
         sway_deg, sway_mm: head sway while performing [C]. torso_deg: slow leaning from the hips [C].
-        glance_deg: range of turns of the head now and then [C]. beat_deg: nods to a beat of 1.2 to 2.2 Hz, as when singing [C].
-        walk: walking bounce in m/s^2 at 1.6 to 2.2 steps a second, with half of it sideways [C].
-        cable, cable_deg: sd of random tugs in m/s^2, and of the turns that go with them [C].
+        glance_deg: range of occasional turns of the head [C].
+        beat_deg: nods to a beat of 1.2 to 2.2 Hz, as when singing [C].
+        walk: bounce of walking in m/s^2 at 1.6 to 2.2 steps per second, half of it sideways [C].
+        cable, cable_deg: sd of random tugs in m/s^2, and of the rotations that go with them [C].
     Transmission
-        jitter_ms: sd of time stamps. loss: share of samples lost at random, per site. row_loss: the same for whole packets.
-        gaps_per_min: longer losses of 0.1 to 0.6 s per site. dead: chance that one face site is dead. All [C].
+        jitter_ms: sd of timestamps [C].
+        loss, row_loss: share of samples lost at random, per site and in whole packets [C].
+        gaps_per_min: longer losses of 0.1 to 0.6 s per site [C].
+        dead: chance that one face site is dead [C].
     """
 
     rate_hz: float = 100.0

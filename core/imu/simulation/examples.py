@@ -1,14 +1,16 @@
-"""Examples to learn from, made on the fly: performances through simulated sensors and the real calibration.
+"""Training examples: performances with simulated sensors, or a performer's own paired take.
 
-What a model sees in training went the whole way that a recording goes, so its errors are in it. Simulated, not recorded.
+Simulated signals are calibrated as recordings are, so that training includes the errors of calibration.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import numpy as np
 
+from ...arrays import Array
 from ...errors import InnerfaceError
 from ...face.channels import OUTPUT_CHANNELS
 from ...face.face_model import FaceModel
@@ -21,25 +23,25 @@ from ..signal import from_track
 from .effects import PRESETS, Effects
 from .simulate import simulate
 
-_MAX_GAP_S = 0.25  # between two rows of a camera, for what lies between to be known
+_MAX_GAP_S = 0.25  # between rows of a camera that are interpolated
 
 
 @dataclass(frozen=True)
 class TrainingExample:
-    """`motion` of one simulated take, its true `weights` (T, 55; OUTPUT), and `use` (T,): frames of the performance itself."""
+    """Motion of one take, its true `weights` (T, 55) of OUTPUT_CHANNELS, and the frames `use` (T,) to learn from."""
 
     motion: Motion
-    weights: np.ndarray
-    use: np.ndarray
+    weights: Array
+    use: Array
 
 
 def random_effects(rng: np.random.Generator, all_sites: bool = False) -> Effects:
-    """Sensors between perfect and worse than rough: every size drawn on its own between two presets, any rate, any relaxed face.
+    """Draw effects between "clean" and worse than "rough": every size on its own, any rate, any relaxed face.
 
-    `whole`: no site is dead or comes loose (moments need all sites).
+    `all_sites`: no site is dead or comes loose, since moments need all sites.
     """
     low, high = PRESETS["clean"], PRESETS["rough"]
-    values = {}
+    values: dict[str, Any] = {}
     for entry in fields(Effects):
         a, b = getattr(low, entry.name), getattr(high, entry.name)
         if isinstance(b, float) and a != b and entry.name not in ("dead", "loose", "gyro_range_dps"):
@@ -56,7 +58,7 @@ def random_effects(rng: np.random.Generator, all_sites: bool = False) -> Effects
 def simulated_example(
     track: Track, face: FaceModel, layout: Layout, effects: Effects, rng: np.random.Generator, causal: bool = False
 ) -> TrainingExample | None:
-    """One take through the simulator and the calibration; None where the calibration refuses it (a sensor or two too many are lost)."""
+    """Simulate and calibrate one take; None where too many sensors are lost for the calibration."""
     signal = from_track(simulate(track, face, layout, effects, rng).tracks[TrackKind.IMU])
     try:
         motion = calibrate_take(signal, layout, causal=causal)[1]
@@ -68,9 +70,9 @@ def simulated_example(
 
 
 def paired_example(imu: Track, camera: Track, layout: Layout, causal: bool = False) -> TrainingExample:
-    """A performer's own take: sensors and camera of one performance, on one clock. Frames where the camera lost the face do not count.
+    """An example from sensors and camera of one performance on one clock, without frames in which the face was lost.
 
-    Raises InnerfaceError for what cannot be calibrated, and where the two share no time.
+    Raises InnerfaceError where the sensors cannot be calibrated, or the two share no time.
     """
     motion = calibrate_take(from_track(imu), layout, causal=causal)[1]
     tracked = ~camera.lost_rows()
@@ -81,6 +83,7 @@ def paired_example(imu: Track, camera: Track, layout: Layout, causal: bool = Fal
     use = (motion.time >= time[0]) & (motion.time <= time[-1]) & (gap < _MAX_GAP_S)
     if not use.any():
         raise InnerfaceError(
-            f"sensors ({motion.time[0]:.1f} to {motion.time[-1]:.1f} s) and camera ({time[0]:.1f} to {time[-1]:.1f} s) share no time; add --align"
+            f"sensors ({motion.time[0]:.1f} to {motion.time[-1]:.1f} s) and camera ({time[0]:.1f} to {time[-1]:.1f} s) "
+            "share no time; add --align"
         )
     return TrainingExample(motion, np.nan_to_num(weights), use)

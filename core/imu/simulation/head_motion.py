@@ -1,4 +1,4 @@
-"""How a simulated performer's head moves: the calibration that everyone does first, then sway, glances, beats, steps.
+"""Motion of a simulated performer's head: calibration first, then sway, glances, beats and steps.
 
 Before the performance the performer relaxes, nods (chin down first), shakes the head (to their left first) and taps
 the chin three times. Times count from the performance's first row.
@@ -10,37 +10,32 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ...arrays import Array
 from ...numerics import quaternion as quat
 from .effects import Effects
 
-RELAX, NOD, SHAKE, TAPS = (
-    (-12.0, -8.0),
-    (-8.0, -6.0),
-    (-6.0, -3.6),
-    (-2.6, -2.2, -1.8),
-)  # seconds before the performance
-NECK = np.array([0.0, -0.06, -0.01])  # where the head turns, metres in the head frame
-_HIPS_M = 0.55  # how far below the neck the body leans from
+RELAX, NOD, SHAKE = (-12.0, -8.0), (-8.0, -6.0), (-6.0, -3.6)  # s
+TAPS = (-2.6, -2.2, -1.8)  # s
+NECK = np.array([0.0, -0.06, -0.01])  # pivot of the head, m in the head frame
+_HIPS_M = 0.55  # pivot of the body, below the neck
 
 
 @dataclass(frozen=True)
 class HeadMotion:
-    """The head over time in a room with y up: `rotation` (T, 4) head to room; `neck` (T, 3) m, where NECK is; `angles` (T, 3) yaw, pitch,
-    roll against the body, rad."""
+    """The head in a room with y up: `rotation` (T, 4) from head to room, `neck` (T, 3) m, the position of NECK."""
 
-    rotation: np.ndarray
-    neck: np.ndarray
-    angles: np.ndarray
+    rotation: Array
+    neck: Array
 
 
-def bump(t: np.ndarray, start: float, end: float) -> np.ndarray:
-    """0 -> 1 -> 0 between two times, smooth."""
+def bump(t: Array, start: float, end: float) -> Array:
+    """A smooth bump from 0 to 1 and back between two times."""
     x = np.clip((t - start) / (end - start), 0, 1)
     return np.sin(np.pi * x) ** 2
 
 
-def _slow_waves(t: np.ndarray, count: int, rates: tuple[float, ...], rng: np.random.Generator) -> np.ndarray:
-    """(T, count) slow random motion of about unit size."""
+def _slow_waves(t: Array, count: int, rates: tuple[float, ...], rng: np.random.Generator) -> Array:
+    """Slow random motion (T, count) of about unit size."""
     out = np.zeros((len(t), count))
     for k in range(count):
         for f in rates:
@@ -48,11 +43,11 @@ def _slow_waves(t: np.ndarray, count: int, rates: tuple[float, ...], rng: np.ran
     return out
 
 
-def move_head(t: np.ndarray, performance_angles: np.ndarray, effects: Effects, rng: np.random.Generator) -> HeadMotion:
-    """The head at times `t` (T,). `own` (T, 3): yaw, pitch, roll that the performance itself brings, rad."""
+def move_head(t: Array, performance_angles: Array, effects: Effects, rng: np.random.Generator) -> HeadMotion:
+    """Motion of the head at times `t` (T,); `performance_angles` (T, 3) rad: yaw, pitch, roll of the performance."""
     length = max(float(t[-1]), 1.0)
-    fade = np.clip((t + 1.0) / 0.8, 0, 1)[:, None]  # the take's own motion begins after the preamble
-    motion_scale = np.clip((t - SHAKE[1]) / 2.0, 0.03, 1.0)[:, None]  # while relaxing the head hardly moves
+    fade = np.clip((t + 1.0) / 0.8, 0, 1)[:, None]  # the performance's motion begins after the calibration
+    motion_scale = np.clip((t - SHAKE[1]) / 2.0, 0.03, 1.0)[:, None]  # little motion while relaxing
     angles = fade * performance_angles
     angles += (
         motion_scale
@@ -70,7 +65,7 @@ def move_head(t: np.ndarray, performance_angles: np.ndarray, effects: Effects, r
             angles += turn * (rise**2 * (3 - 2 * rise) - fall**2 * (3 - 2 * fall))[:, None]
     if effects.beat_deg:
         start = 0.0
-        while start < length:  # now and then, for some bars
+        while start < length:  # for some bars at a time
             bars, beat = rng.uniform(3, 10), rng.uniform(1.2, 2.2)
             angles[:, 1] += np.radians(effects.beat_deg) * bump(t, start, start + bars) * np.sin(2 * np.pi * beat * t)
             start += bars + rng.exponential(6.0)
@@ -86,7 +81,7 @@ def move_head(t: np.ndarray, performance_angles: np.ndarray, effects: Effects, r
         pace = 2 * np.pi * rng.uniform(1.6, 2.2)
         step = motion_scale[:, 0] * effects.walk / pace**2
         neck[:, 1] += step * np.sin(pace * t)
-        neck[:, 0] += step * 2.0 * np.sin(pace / 2 * t)  # half the acceleration at half the rate
+        neck[:, 0] += step * 2.0 * np.sin(pace / 2 * t)  # half of the acceleration, at half of the rate
         angles[:, 1] += step * 1.5 * np.sin(pace * t + 1.0)
     rotation = quat.from_euler_yxz(*angles.T)
     if effects.torso_deg:
@@ -94,5 +89,5 @@ def move_head(t: np.ndarray, performance_angles: np.ndarray, effects: Effects, r
         body = quat.from_rotvec(lean)
         neck = quat.rotate(body, neck + [0.0, _HIPS_M, 0.0])
         rotation = quat.multiply(body, rotation)
-    facing = quat.about_axis(1, rng.uniform(-np.pi, np.pi))  # the room's axes know nothing of the face
-    return HeadMotion(quat.multiply(facing, rotation), quat.rotate(facing, neck), angles)
+    facing = quat.about_axis(1, rng.uniform(-np.pi, np.pi))  # any direction in the room
+    return HeadMotion(quat.multiply(facing, rotation), quat.rotate(facing, neck))

@@ -1,39 +1,45 @@
-"""What one sensor makes of its own motion: a fused orientation with its errors, and an accelerometer's readings."""
+"""Errors of simulated sensors: orientations from sensor fusion, accelerometer readings, mounting and losses."""
 
 from __future__ import annotations
 
 import numpy as np
 from scipy.signal import bilinear, lfilter
 
+from ...arrays import Array
 from ...numerics import quaternion as quat
 from ..signal import GRAVITY
 from .effects import Effects
 from .head_motion import bump
 
 
-def apply_skin_coupling(values: np.ndarray, frequency: float, damping: float, rate: float) -> np.ndarray:
-    """Values (T, C) through the skin's second-order coupling at `frequency` Hz."""
+def apply_skin_coupling(values: Array, frequency: float, damping: float, rate: float) -> Array:
+    """Filter values (T, C) by the skin's second-order coupling at `frequency` Hz."""
     w = 2 * np.pi * frequency
     b, a = bilinear(np.array([w * w]), np.array([1, 2 * damping * w, w * w]), fs=rate)
     return np.asarray(lfilter(b, a, values - values[0], axis=0)) + values[0]
 
 
-def slow_noise(count: int, channels: int, cutoff_hz: float, rate: float, rng: np.random.Generator) -> np.ndarray:
-    """(count, channels) random motion below `cutoff_hz`, of unit sd."""
+def slow_noise(count: int, channels: int, cutoff_hz: float, rate: float, rng: np.random.Generator) -> Array:
+    """Random motion (count, channels) below `cutoff_hz`, of unit sd."""
     decay = np.exp(-2 * np.pi * cutoff_hz / rate)
     start = rng.normal(0, 1, channels)
     noise = rng.normal(0, np.sqrt(1 - decay * decay), (count, channels))
     return np.asarray(lfilter([1.0], [1.0, -decay], noise, axis=0, zi=(decay * start)[None])[0])
 
 
-def orientation_error(
-    t: np.ndarray, yaw_rate: np.ndarray, pull: np.ndarray, effects: Effects, rng: np.random.Generator
-) -> np.ndarray:
-    """Rotations (T, S, 4), in the room, between the true orientations and those that fusion filters report.
+def orientation_error(t: Array, yaw_rate: Array, pull: Array, effects: Effects, rng: np.random.Generator) -> Array:
+    """Rotations (T, S, 4) in the room from true orientations to those that fusion filters report.
 
-    `yaw_rate` (T, S) rad/s of each sensor about the vertical; `pull` (T, 2): the head's slow horizontal acceleration (x, z) over gravity.
-    Headings have an offset of their own, drift at a constant and a random rate, lose what gyroscopes misread, and are pulled by passing
-    magnets; the inclination wanders and leans into accelerations.
+    Headings have an offset, a constant and a random drift, errors of the gyroscopes and of passing magnets; the
+    inclination wanders and leans into accelerations.
+
+    Parameters
+    ----------
+    t : (T,) s
+    yaw_rate : (T, S) rad/s, of each sensor about the vertical
+    pull : (T, 2), the head's slow horizontal acceleration (x, z) over gravity
+    effects : sizes of the errors
+    rng : random generator
     """
     rows, count = yaw_rate.shape
     rate = 1 / float(t[1] - t[0])
@@ -43,7 +49,7 @@ def orientation_error(
         * slow_noise(rows, 2 * count, 1 / (2 * np.pi * effects.tilt_s), rate, rng)
     )
     tilt = tilt.reshape(rows, count, 2)
-    # a filter that takes acceleration a for gravity reports g up + a as up
+    # a filter that takes acceleration a for gravity reports the direction of g up + a as up
     tilt = tilt + effects.tilt_pull * np.stack([-pull[:, 1], pull[:, 0]], axis=-1)[:, None]
     minutes = (t - t[0]) / 60
     heading = np.radians(rng.uniform(-1, 1, count) * effects.heading_deg)
@@ -66,8 +72,8 @@ def orientation_error(
     return quat.multiply(quat.about_axis(1, heading), quat.from_rotvec(tilt_vector))
 
 
-def mounting(t: np.ndarray, count: int, effects: Effects, rng: np.random.Generator) -> np.ndarray:
-    """How sensors sit on their skin (T, count, 4), or (1, count, 4) where nothing moves them: any way round, creeping, tugged by cables."""
+def mounting(t: Array, count: int, effects: Effects, rng: np.random.Generator) -> Array:
+    """Rotations (T, count, 4) of sensors on their sites; (1, count, 4) without creep and tugs of cables."""
     if effects.mounting_deg >= 180:
         fixed = rng.normal(0, 1, (count, 4))
         fixed /= np.linalg.norm(fixed, axis=1, keepdims=True)
@@ -87,10 +93,8 @@ def mounting(t: np.ndarray, count: int, effects: Effects, rng: np.random.Generat
     return quat.multiply(quat.from_rotvec(offset), fixed) if offset.any() else fixed
 
 
-def random_loosening(
-    t: np.ndarray, face: list[int], effects: Effects, rng: np.random.Generator
-) -> tuple[int, np.ndarray] | None:
-    """With the chance of `loose`, one of the face's sensors and how it hangs over time (T, 4)."""
+def random_loosening(t: Array, face: list[int], effects: Effects, rng: np.random.Generator) -> tuple[int, Array] | None:
+    """With the chance `effects.loose`, the index of a sensor that comes loose, and its rotation over time (T, 4)."""
     if not face or rng.uniform() >= effects.loose:
         return None
     axis = rng.normal(0, 1, 3)
@@ -100,8 +104,8 @@ def random_loosening(
     return face[int(rng.integers(len(face)))], quat.from_rotvec(fraction * tilt_vector)
 
 
-def accelerometer_readings(force: np.ndarray, effects: Effects, rate: float, rng: np.random.Generator) -> np.ndarray:
-    """Readings (T, S, 3) of the specific force: scale, bias, noise over its band, saturation."""
+def accelerometer_readings(force: Array, effects: Effects, rate: float, rng: np.random.Generator) -> Array:
+    """Accelerometer readings (T, S, 3) of specific forces: scale error, bias, noise and saturation."""
     count = force.shape[1]
     scale = 1 + effects.accel_scale * rng.normal(0, 1, (count, 3))
     noise = effects.accel_noise_ug * 1e-6 * GRAVITY * np.sqrt(rate / 2)
@@ -111,8 +115,8 @@ def accelerometer_readings(force: np.ndarray, effects: Effects, rate: float, rng
     return np.clip(out, -effects.accel_range, effects.accel_range)
 
 
-def random_losses(t: np.ndarray, count: int, face: list[int], effects: Effects, rng: np.random.Generator) -> np.ndarray:
-    """(T, count) bool: samples that never arrive."""
+def random_losses(t: Array, count: int, face: list[int], effects: Effects, rng: np.random.Generator) -> Array:
+    """Samples (T, count) bool that are lost."""
     out = (rng.uniform(size=(len(t), count)) < effects.loss) | (rng.uniform(size=(len(t), 1)) < effects.row_loss)
     for s in range(count):
         for _ in range(rng.poisson(effects.gaps_per_min * (t[-1] - t[0]) / 60)):

@@ -1,6 +1,6 @@
-"""Simulated face-worn IMUs: what sensors taped to a face would send while it performs a weights take.
+"""Simulation of the signals that sensors on a face would send during a weights take.
 
-Simulated, not recorded: `effects` lists every disturbance with its source. `head` says what the performer does before.
+`effects` lists the disturbances with their sources; `head_motion` has what the performer does before the take.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ import numpy as np
 from scipy.interpolate import CubicSpline
 from scipy.signal import lfilter
 
+from ...arrays import Array
 from ...errors import InnerfaceError
 from ...face.channels import ARKIT, HEAD_ANGLES
 from ...face.face_model import FaceModel
@@ -22,11 +23,9 @@ from . import sensor_errors
 from .effects import Effects
 from .head_motion import NECK, RELAX, TAPS, HeadMotion, move_head
 
-_SKIN_RATE_HZ = 60.0  # frames a second at which the skin is posed; between, its motion is a cubic spline
-_MIN_RATE_HZ = (
-    200.0  # samples a second that accelerations and skin coupling need at least; a whole multiple of the sensors' rate
-)
-_EXPRESSION_CHANNELS = [k for k, c in enumerate(ARKIT) if not c.startswith("eyeLook")]  # gaze is no expression
+_SKIN_RATE_HZ = 60.0  # at which the skin is posed; between, its motion is a cubic spline
+_MIN_RATE_HZ = 200.0  # for accelerations and skin coupling; rounded up to a multiple of the sensors' rate
+_EXPRESSION_CHANNELS = [k for k, c in enumerate(ARKIT) if not c.startswith("eyeLook")]  # gaze is not an expression
 _TAP_ACCELERATION = 25.0  # m/s^2, a finger on the chin
 _CHIN_POSITION = np.array([0.0, -0.07, 0.1])
 
@@ -39,14 +38,21 @@ def simulate(
     seed: int | np.random.Generator = 0,
     linear: bool = False,
 ) -> Take:
-    """An IMU take (up = y) of a simulated performer who performs `track` on `face` with sensors at `layout`.
+    """Simulate an IMU take with y up. Raises InnerfaceError for a track without any of the 52 channels.
 
-    The take keeps the performance's clock: its preamble lies before the first row, at earlier (perhaps negative) times.
-    `linear`: the devices take gravity off by their own idea of where it is. Raises InnerfaceError for a track without any of
-    the 52 channels.
+    The take is on the track's clock: the calibration lies before its first row, at earlier (perhaps negative) times.
+
+    Parameters
+    ----------
+    track : weights of the performance
+    face : the performer's face
+    layout : sites of the sensors
+    effects : disturbances
+    seed : of all random numbers, or their generator
+    linear : the devices remove gravity, by their own estimate of its direction
     """
     if not any(c in track.columns for c in ARKIT) or len(track.time) < 2:
-        raise InnerfaceError("only a weights take of at least two rows can be performed; give one")
+        raise InnerfaceError("sensors can only be simulated on a weights take of at least two rows; give one")
     rng = np.random.default_rng(seed)
     fine_rate = float(effects.rate_hz * np.ceil(_MIN_RATE_HZ / effects.rate_hz))
     t = RELAX[0] + np.arange(int((track.duration - RELAX[0]) * fine_rate + 1e-6) + 1) / fine_rate
@@ -92,15 +98,17 @@ def simulate(
 
 
 def _skin_trajectories(
-    t: np.ndarray, track: Track, face: FaceModel, site_patches: list[Patch], effects: Effects, rng: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Place (T, S, 3), its speed and acceleration, and rotation vector of every patch in the head frame, through the skin's coupling."""
+    t: Array, track: Track, face: FaceModel, site_patches: list[Patch], effects: Effects, rng: np.random.Generator
+) -> tuple[Array, Array, Array, Array]:
+    """Position, velocity, acceleration and rotation vector (T, S, 3) of every patch, with the skin's coupling.
+
+    All in the head frame.
+    """
     weights = np.nan_to_num(fill_gaps(track.time, track.select(ARKIT)))
-    relaxed_weights = weights[weights[:, _EXPRESSION_CHANNELS].sum(1).argmin()] * rng.uniform(
-        *effects.relaxed
-    )  # the take's least expression
+    calmest = weights[weights[:, _EXPRESSION_CHANNELS].sum(1).argmin()]
+    relaxed_weights = calmest * rng.uniform(*effects.relaxed)
     gain = np.exp(effects.anatomy * rng.normal(0, 1, len(ARKIT)))
-    lead_times = np.array([RELAX[0] - 1.0, -1.2])  # relaxed until then, and on to the performance's first row
+    lead_times = np.array([RELAX[0] - 1.0, -1.2])  # relaxed between these, then on to the performance's first row
     spline = CubicSpline(
         np.concatenate([lead_times, track.time - track.time[0]]),
         np.concatenate([[relaxed_weights, relaxed_weights], weights]),
@@ -113,7 +121,7 @@ def _skin_trajectories(
     position, turn = skin_motion(face, site_patches, coarse_weights * gain)
     trajectory = CubicSpline(coarse_times, np.concatenate([position, turn], axis=2).reshape(len(coarse_times), -1))
 
-    def shaped(values: np.ndarray) -> np.ndarray:
+    def shaped(values: Array) -> Array:
         return values.reshape(len(t), len(site_patches), 6)
 
     pose, velocity, acceleration = (
@@ -121,7 +129,7 @@ def _skin_trajectories(
         shaped(trajectory(t, 1))[..., :3],
         shaped(trajectory(t, 2))[..., :3],
     )
-    if effects.coupling_hz[1] > 0:  # the coupling is linear: it delays place, speed and acceleration alike
+    if effects.coupling_hz[1] > 0:  # linear, so it filters position, velocity and acceleration alike
         rate = 1 / float(t[1] - t[0])
         for s, spot in enumerate(site_patches):
             if len(spot.vertices):
@@ -133,10 +141,11 @@ def _skin_trajectories(
     return pose[..., :3], velocity, acceleration, pose[..., 3:]
 
 
-def _specific_force(
-    t: np.ndarray, head: HeadMotion, position: np.ndarray, velocity: np.ndarray, skin_acceleration: np.ndarray
-) -> np.ndarray:
-    """Specific forces (T, S, 3) in head axes: gravity, the neck's acceleration, Euler, centripetal and Coriolis terms, and the skin's own."""
+def _specific_force(t: Array, head: HeadMotion, position: Array, velocity: Array, skin_acceleration: Array) -> Array:
+    """Specific forces (T, S, 3) in head axes.
+
+    Gravity, the neck's acceleration, Euler, centripetal and Coriolis terms, and the skin's acceleration.
+    """
     step = float(t[1] - t[0])
     angular_velocity = np.zeros((len(t), 3))
     angular_velocity[1:-1] = quat.to_rotvec(quat.multiply(quat.conjugate(head.rotation[:-2]), head.rotation[2:])) / (
@@ -155,21 +164,21 @@ def _specific_force(
     )
 
 
-def _chin_taps(t: np.ndarray, site_patches: list[Patch], rng: np.random.Generator) -> np.ndarray:
-    """Three taps of a finger on the chin (T, S, 3) in head axes, felt less the farther away a site is."""
+def _chin_taps(t: Array, site_patches: list[Patch], rng: np.random.Generator) -> Array:
+    """Accelerations (T, S, 3) of three taps of a finger on the chin, in head axes, decaying with distance."""
     falloff = np.array([np.exp(-np.linalg.norm(spot.position - _CHIN_POSITION) / 0.05) for spot in site_patches])
     pulse = sum(_TAP_ACCELERATION * rng.uniform(0.7, 1.2) * np.exp(-(((t - tap) / 0.012) ** 2)) for tap in TAPS)
     return np.asarray(pulse)[:, None, None] * falloff[:, None] * np.array([0.0, 0.3, -1.0])
 
 
-def _yaw_rate(rotation: np.ndarray, rate: float) -> np.ndarray:
-    """How fast orientations (T, S, 4) turn about the room's vertical (T, S), rad/s."""
+def _yaw_rate(rotation: Array, rate: float) -> Array:
+    """Angular rate (T, S) rad/s of orientations (T, S, 4) about the room's vertical."""
     turn = quat.to_rotvec(quat.multiply(rotation[1:], quat.conjugate(rotation[:-1])))[..., 1] * rate
     return np.concatenate([turn[:1], turn])
 
 
-def _tilt_pull(rotation: np.ndarray, force: np.ndarray, effects: Effects) -> np.ndarray:
-    """The head's horizontal acceleration (T, 2: x, z) over gravity as a fusion filter's slow path sees it."""
+def _tilt_pull(rotation: Array, force: Array, effects: Effects) -> Array:
+    """The head's horizontal acceleration (T, 2: x, z) over gravity, low-pass filtered as by a fusion filter."""
     if not effects.tilt_pull:
         return np.zeros((len(force), 2))
     horizontal = quat.rotate(rotation, force.mean(axis=1))[:, [0, 2]] / GRAVITY
@@ -178,16 +187,16 @@ def _tilt_pull(rotation: np.ndarray, force: np.ndarray, effects: Effects) -> np.
 
 
 def _transmit(
-    t: np.ndarray,
+    t: Array,
     start: float,
     layout: Layout,
-    rotation: np.ndarray,
-    acceleration: np.ndarray,
+    rotation: Array,
+    acceleration: Array,
     effects: Effects,
     rng: np.random.Generator,
     linear: bool,
 ) -> ImuSignal:
-    """What arrives: jittered time stamps that never run backwards, and the samples that are not lost."""
+    """The signal that arrives: with jittered, increasing timestamps, and without lost samples."""
     limit = 0.3 / effects.rate_hz
     timestamps = t + np.clip(rng.normal(0, 1, len(t)) * effects.jitter_ms * 1e-3, -limit, limit)
     missing = sensor_errors.random_losses(

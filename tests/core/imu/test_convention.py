@@ -44,8 +44,8 @@ def test_linear_acceleration_gives_nearly_the_same_motion(made, sites):
         (lambda s: replace(s, up="x"), "up=x"),
         (lambda s: replace(s, acceleration=s.acceleration * 0.02), "median"),
         (lambda s: replace(s, acceleration=s.acceleration * 0), "median"),
-        (lambda s: replace(s, rotation=s.rotation[..., [2, 0, 3, 1]]), "do not belong together"),
-        (lambda s: replace(s, rotation=np.roll(s.rotation, 700, axis=0)[:, ::-1]), "do not belong together"),
+        (lambda s: replace(s, rotation=s.rotation[..., [2, 0, 3, 1]]), "do not match"),
+        (lambda s: replace(s, rotation=np.roll(s.rotation, 700, axis=0)[:, ::-1]), "do not match"),
     ],
 )
 def test_signals_that_make_no_sense_are_refused_in_one_line(made, change, words):

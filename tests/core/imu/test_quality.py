@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from innerface.core.errors import InnerfaceError
 from innerface.core.face.channels import ARKIT
-from innerface.core.imu import quality
+from innerface.core.imu import levers, quality
 from innerface.core.imu.motion import calibrate_take
 from innerface.core.imu.simulation.effects import PRESETS
 from innerface.core.numerics import quaternion as quat
@@ -55,11 +55,8 @@ def test_sites_in_their_places_pass_the_check(acted, sites, face):
     ],
 )
 def test_swapped_sites_are_named(acted, sites, face, a, b, monkeypatch):
-    from innerface.core.imu import calibration
-
-    monkeypatch.setattr(
-        calibration, "_swapped", lambda *_: {}
-    )  # what the nod and shake alone would already have mended
+    # the nod and shake alone would already have corrected it
+    monkeypatch.setattr(levers, "_find_swapped_sites", lambda *_: {})
     said = checked(renamed(acted(2), [(a, b)]), sites, face)
     assert (
         len(said) == 1
@@ -70,9 +67,7 @@ def test_swapped_sites_are_named(acted, sites, face, a, b, monkeypatch):
 
 
 def test_a_face_taped_the_wrong_way_round_is_told_as_mirrored(acted, sites, face, monkeypatch):
-    from innerface.core.imu import calibration
-
-    monkeypatch.setattr(calibration, "_swapped", lambda *_: {})
+    monkeypatch.setattr(levers, "_find_swapped_sites", lambda *_: {})
     pairs = [(f"{s}_left", f"{s}_right") for s in ("frontalis", "oculi", "zygomaticus", "buccinator", "mentalis")]
     said = checked(renamed(acted(2), pairs), sites, face)
     assert said and "mirrored" in said[0]

@@ -34,10 +34,10 @@ def test_one_example_teaches_a_channel_its_range(puffed):
 @pytest.mark.parametrize(
     ("channel", "site", "span", "words"),
     [
-        ("CheekPuff", "buccinator_left", EXAMPLE, "none of the 52"),
+        ("CheekPuff", "buccinator_left", EXAMPLE, "not one of the 52"),
         ("cheekPuff", "nose", EXAMPLE, "not in the take"),
         ("cheekPuff", "buccinator_left", (400.0, 401.0), "no samples"),
-        ("cheekPuff", "buccinator_left", (1.0, 3.0), "fully"),
+        ("cheekPuff", "buccinator_left", (1.0, 3.0), "full extent"),
     ],
 )
 def test_an_example_that_teaches_nothing_is_refused_in_one_line(puffed, channel, site, span, words):

@@ -17,15 +17,18 @@ from innerface.core.landmarks.camera import landmarks_from_weights  # noqa: E402
 from innerface.core.performance.pose_sequence import pose_sequence  # noqa: E402
 from innerface.core.take import Track  # noqa: E402
 from innerface.models.training import bio  # noqa: E402
+from innerface.models.training.budget import Budget  # noqa: E402
 
 
-def learned(path, seconds=120, minutes=0.25, **more):
+def learned(path, seconds=120, steps=400, **more):
     track = pose_sequence(seconds, 3, 0)
     signal = to_uniform_rate(bio_track(simulate(track, PRESETS["studio"], 3)))
-    return bio.train(signal, landmarks_from_weights(track, load_bundled()), path, minutes, 1, **more), signal
+    return bio.train(
+        signal, landmarks_from_weights(track, load_bundled()), path, budget=Budget(steps=steps), seed=1, **more
+    ), signal
 
 
-def test_two_minutes_of_pairs_and_seconds_of_training_beat_the_faces_that_never_move(tmp_path):
+def test_two_minutes_of_pairs_and_a_short_training_beat_the_faces_that_never_move(tmp_path):
     shares = []
     card, _ = learned(tmp_path / "m.onnx", progress=shares.append)
     net = network.load(tmp_path / "m.onnx")
@@ -99,10 +102,10 @@ def test_too_little_a_still_face_or_takes_apart_end_in_one_line(tmp_path):
     marks = landmarks_from_weights(track, load_bundled())
     early = Track(marks.kind, marks.time[:300], marks.columns, marks.values[:300], marks.meta)
     with pytest.raises(InnerfaceError, match="30 s are the least"):
-        bio.train(signal, early, tmp_path / "m.onnx", 0.1, 1)
+        bio.train(signal, early, tmp_path / "m.onnx", budget=Budget(steps=1), seed=1)
     still = Track(
         marks.kind, marks.time, marks.columns, np.repeat(marks.values[:1], len(marks.time), axis=0), marks.meta
     )
     with pytest.raises(InnerfaceError, match="does not move"):
-        bio.train(signal, still, tmp_path / "m.onnx", 0.1, 1)
+        bio.train(signal, still, tmp_path / "m.onnx", budget=Budget(steps=1), seed=1)
     assert not list(tmp_path.iterdir())

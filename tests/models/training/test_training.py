@@ -16,6 +16,7 @@ from innerface.core.face.channels import ARKIT, mirrored  # noqa: E402
 from innerface.core.imu import network  # noqa: E402
 from innerface.core.imu.layout import load_layout  # noqa: E402
 from innerface.models.training import export, imu  # noqa: E402
+from innerface.models.training.budget import Budget  # noqa: E402
 from innerface.models.training.example_supply import ExampleSource, SampleStore, SampleSupply, TrainingSample  # noqa: E402
 from innerface.models.training.network import WINDOW, NetworkShape, StreamNetwork, build, predict_windows  # noqa: E402
 
@@ -218,13 +219,13 @@ def test_explained_is_the_share_of_variance_and_nothing_for_what_stands_still(na
     assert (share == share[[ARKIT.index(mirrored(c)) for c in ARKIT]]).all()
 
 
-def plan(source, minutes, kind="stream"):
-    return imu.TrainingPlan("tiny", 12, minutes, 1, source, kind)
+def plan(source, steps, kind="stream"):
+    return imu.TrainingPlan("tiny", 12, Budget(steps=steps), 1, source, kind)
 
 
 def test_training_learns_resumes_and_leaves_a_model_that_works(tmp_path, source, monkeypatch):
     out = tmp_path / "m.onnx"
-    monkeypatch.setattr(imu, "_SAVE_S", 0.5)
+    monkeypatch.setattr(imu, "_SAVE_S", 0.0)
     monkeypatch.setattr(imu, "_CURVE_STEPS", 10)
 
     class StopError(Exception):
@@ -235,12 +236,12 @@ def test_training_learns_resumes_and_leaves_a_model_that_works(tmp_path, source,
             raise StopError
 
     with pytest.raises(StopError):
-        imu.train(plan(source, 0.15), out, progress=stop)
+        imu.train(plan(source, 240), out, progress=stop)
     assert not out.exists() and (tmp_path / "m.onnx.training" / "checkpoint.pt").exists()
     with pytest.raises(InnerfaceError, match="another plan"):
-        imu.train(plan(ExampleSource(None, None, 6), 0.15), out)
+        imu.train(plan(ExampleSource(None, None, 6), 240), out)
     begun: list[float] = []
-    card = imu.train(plan(source, 0.15), out, progress=begun.append)
+    card = imu.train(plan(source, 240), out, progress=begun.append)
     assert begun[0] > 0.2  # goes on where it was
     assert network.load(out).ahead == 12 and "alex" not in card["data"]
     assert not (tmp_path / "m.onnx.training").exists()
@@ -250,7 +251,7 @@ def test_training_learns_resumes_and_leaves_a_model_that_works(tmp_path, source,
 
 @pytest.mark.parametrize("kind", ["diffusion", "paper"])
 def test_every_kind_trains_and_samples_in_steps(tmp_path, source, kind):
-    imu.train(plan(source, 0.02, kind), tmp_path / "m.onnx")
+    imu.train(plan(source, 20, kind), tmp_path / "m.onnx")
     found = network.load(tmp_path / "m.onnx")
     rng = np.random.default_rng(0)
     from innerface.core.imu.kinematics import Motion
@@ -278,8 +279,8 @@ def test_fine_tuning_makes_a_performers_own_take_better(tmp_path, source):
     with SampleSupply(source, 2, 10.0, workers=1, first_number=900) as supply:
         supply.fill(1)
         own = supply.store.takes[0]
-    imu.train(plan(source, 0.01), tmp_path / "m.onnx")
-    imu.train(plan(source, 0.2), tmp_path / "own.onnx", SampleStore([own]), tmp_path / "m.onnx")
+    imu.train(plan(source, 20), tmp_path / "m.onnx")
+    imu.train(plan(source, 300), tmp_path / "own.onnx", SampleStore([own]), tmp_path / "m.onnx")
 
     def error(path):
         net = network.load(path)

@@ -186,7 +186,7 @@ def test_sensors_feel_their_path_through_the_room():
     mean, size = np.array([[0.03, -0.05, 0.1], [0.07, 0.0, 0.0]]), np.array([[0.01, 0.02, 0.005], [0.0, 0.01, 0.01]])
     phase = t[:, None, None] * rate
     place, speed, push = mean + size * np.sin(phase), size * rate * np.cos(phase), -size * rate**2 * np.sin(phase)
-    force = _specific_force(t, HeadMotion(rotation, neck, np.zeros((len(t), 3))), place, speed, push)
+    force = _specific_force(t, HeadMotion(rotation, neck), place, speed, push)
     room = neck[:, None] + quat.rotate(rotation[:, None], place - NECK)
     moved = (room[2:] - 2 * room[1:-1] + room[:-2]) / step**2 + [0.0, GRAVITY, 0.0]
     felt = quat.rotate(rotation[1:-1, None], force[1:-1])
