@@ -158,7 +158,7 @@ def _span_rows(span: Span, rows: int) -> slice:
 def _headings(frames: ImuSignal, turn_rows: slice, lead_site: int) -> tuple[Array, str | None]:
     """Headings (S,) rad that rotate every site's world into that of `lead_site`, by the turn span.
 
-    NaN for sites that are missing in the turn span. The second result is a note about sites that moved otherwise. Raises
+    NaN for sites that are missing in the turn span. The second result notes sites that moved otherwise. Raises
     InnerfaceError where the span holds no nod.
     """
     turn_vectors = drift.span_rotations(frames.rotation[turn_rows])

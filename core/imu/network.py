@@ -120,9 +120,9 @@ class Network:
         """Weights (T, 52) in 0..1 and confidence (T, 52) in 0..1 of a whole motion; NaN where no site is present.
 
         Confidence is 1 minus the expected error over the channel's `spread`, and 0 for unobserved channels: 0 is no
-        better than guessing. A network that looks ahead sees the last frame repeated at the end. `steps`: of a diffusion
-        network (DDIM, eta 0); the first one alone is a regression. Raises InnerfaceError where the motion has none of
-        the sites.
+        better than guessing. A network that looks ahead sees the last frame repeated at the end. `steps`: of a
+        diffusion network (DDIM, eta 0); the first one alone is a regression. Raises InnerfaceError where the motion has
+        none of the sites.
         """
         self.require_sites(motion.sites)
         values = network_inputs(motion, self.sites, self.reference)
