@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 class _InstalledExtension(MetaPathFinder, Loader):
-    """`import innerface...` gives the modules of the installed extension, so that a test reads alike inside and outside of Blender."""
+    """`import innerface...` gives the modules of the installed extension, so that tests read alike in Blender and outside."""
 
     name = "bl_ext.user_default.innerface"
 
@@ -31,12 +31,12 @@ class _InstalledExtension(MetaPathFinder, Loader):
         return module
 
     def exec_module(self, module):
-        """It was executed by its real name; importing it by the other one must not change what it knows of itself."""
+        """Restore the spec: the module was executed by its real name, and keeps it."""
         module.__spec__ = self.specs[id(module)]
 
 
 def _use_installed_extension(archive):
-    """Inside a real Blender the tests use the extension as a user has it: installed from the packaged zip, which leaves the benches' characters out."""
+    """In a real Blender the tests use the extension installed from the packaged zip, and add the benches' characters."""
     import bpy
 
     if not hasattr(bpy.types, "INNERFACE_PT_face"):
@@ -51,15 +51,15 @@ if os.environ.get("INNERFACE_ZIP") and "bpy" in sys.modules:
 
 @pytest.fixture(scope="session")
 def electrodes_network(tmp_path_factory):
-    """A network for electrodes: the shipped one, of the simulated performer 0; in a checkout without it, a stand-in that opens the jaw the louder muscles
-    are."""
+    """A network for electrodes: the shipped one, of the simulated performer 0; in a checkout without it, a stand-in that
+    opens the jaw where muscles are loud."""
     from innerface.core.bio.network import SHIPPED as shipped
 
     return shipped if shipped.exists() else jaw_network(tmp_path_factory.mktemp("network") / "jaw.onnx")
 
 
 def jaw_network(path, channels=("lower", "front"), top_hz=450.0):
-    """Write a network that knows one thing: where muscles are loud, the jaw is open."""
+    """Write a network that opens the jaw where muscles are loud."""
     onnx = pytest.importorskip(
         "onnx", reason="onnx is an extra (train) that is not installed, and the shipped network is not here"
     )
@@ -94,8 +94,8 @@ def jaw_network(path, channels=("lower", "front"), top_hz=450.0):
             onnx.numpy_helper.from_array(model.rest.reshape(1, 106).astype(np.float32), "rest"),
         ],
     )
-    made = make.make_model(graph, opset_imports=[make.make_opsetid("", 17)], ir_version=9)
-    about = {
+    model_file = make.make_model(graph, opset_imports=[make.make_opsetid("", 17)], ir_version=9)
+    card = {
         "kind": network.KIND,
         "channels": json.dumps(channels),
         "top_hz": str(top_hz),
@@ -110,14 +110,14 @@ def jaw_network(path, channels=("lower", "front"), top_hz=450.0):
         "follow_live": json.dumps([400.0] * 106),
         "follow": json.dumps([400.0] * 106),
     }
-    make.set_model_props(made, about)
-    path.write_bytes(made.SerializeToString())
+    make.set_model_props(model_file, card)
+    path.write_bytes(model_file.SerializeToString())
     return path
 
 
 @pytest.fixture(scope="session")
 def data() -> Path:
-    """The folder of real takes; its absence where it should be present is a failure, not a skip."""
+    """The folder of real takes. Where `shared` exists without it, tests fail rather than skip."""
     folder = Path(os.environ.get("INNERFACE_DATA", ROOT.parent / "shared" / "data"))
     if not folder.is_dir():
         if (ROOT.parent / "shared").is_dir():
@@ -132,7 +132,7 @@ def pytest_sessionfinish(session, exitstatus):
 
 @pytest.hookimpl(trylast=True)
 def pytest_unconfigure(config):
-    """Blender's library can hang while the process tears itself down (seen with 4.5.15): leave without that."""
+    """Exit without the step in which Blender's library can hang (seen with 4.5.15)."""
     if "bpy" in sys.modules and not os.environ.get("INNERFACE_ZIP"):
         sys.stdout.flush()
         sys.stderr.flush()

@@ -161,6 +161,28 @@ def test_another_python_gets_one_clear_line(monkeypatch):
         build.environment()
 
 
+def test_uv_is_told_what_pip_knows_and_variables_of_the_environment_count(monkeypatch):
+    class Listing:
+        stdout = (
+            ":env:.find-links='/wheels /more'\n:env:.timeout='9'\nglobal.cert='/ca.crt'\n"
+            "global.extra-index-url='\\nfile:///a\\nfile:///b'\nglobal.find-links='/other'\nglobal.index-url='https://c'\n"
+        )
+
+    calls = []
+    monkeypatch.setattr(build.subprocess, "run", lambda *_, **__: Listing)
+    monkeypatch.setattr(build, "run", lambda *command, env, quiet: calls.append((command, env)))
+    build.install_with_uv(Path("python"), "-r", "requirements.lock")
+    (command, env), *_ = calls
+    assert command[-2:] == ("-r", "requirements.lock")
+    assert env == {
+        "UV_INDEX_STRATEGY": "unsafe-best-match",
+        "UV_DEFAULT_INDEX": "https://c",
+        "UV_INDEX": "file:///a file:///b",
+        "UV_FIND_LINKS": "/wheels,/more",
+        "SSL_CERT_FILE": "/ca.crt",
+    }
+
+
 def test_missing_system_libraries_are_named_with_the_line_that_installs_them(tmp_path, monkeypatch):
     library = tmp_path / "bpy" / "__init__.so"
     library.parent.mkdir()

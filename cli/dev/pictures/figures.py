@@ -130,7 +130,7 @@ def plot_placement(path: Path) -> None:
             normal[visible][order] @ (np.array([0.35, 0.5, 0.79]) if depth == 2 else np.array([0.8, 0.45, 0.4])), 0, 1
         )
         shade = base_colours[visible][order] * (0.45 + 0.55 * light[:, None])
-        ax.add_collection(PolyCollection(outlines, facecolors=shade, edgecolors=shade, linewidths=0.4))
+        ax.add_collection(PolyCollection(list(outlines), facecolors=shade, edgecolors=shade, linewidths=0.4))
         for k, (site, position) in enumerate(zip(sites.sites, sites.positions * 1000)):
             if depth == 0 and site.endswith("_right"):
                 continue

@@ -106,8 +106,8 @@ def render_pipeline() -> None:
 
 
 def render_electrodes() -> None:
-    """Four moments of seven posed expressions: the performance, and what two simulated electrodes at the ear make of it on
-    the stand-in FLAME face."""
+    """Four moments of seven posed expressions: the performance, and the result of two simulated electrodes on the
+    stand-in FLAME face."""
     bpy.ops.wm.read_homefile(use_factory_startup=True, use_empty=True)
     scene = bpy.context.scene
     truth = pose_sequence(60, 0, 5)
