@@ -1,1 +1,1 @@
-"""Values on frames: keys, curves, treatment, smoothing."""
+"""Takes on the frames of a scene: resampling, treatment, smoothing, key reduction."""

@@ -1,7 +1,6 @@
-"""Blender's auto-clamped Bezier curves: handles, and heights on frames, as arrays over many segments.
+"""Blender's auto-clamped Bézier curves: handles, and values on frames, for arrays of segments.
 
-The curve is Blender's own: auto-clamped handles without smoothing (`FCurve.auto_smoothing = 'NONE'`). The handle rule is that of Blender's
-BKE_nurb_handle_calc.
+Handles are those of BKE_nurb_handle_calc, auto-clamped and without smoothing (`FCurve.auto_smoothing = 'NONE'`).
 """
 
 from __future__ import annotations
@@ -13,13 +12,13 @@ import numpy as np
 
 from ..arrays import Array
 
-HANDLE_DIVISOR = 2.5614  # Blender's constant: handles reach 1/2.5614 of the way to the next key
+HANDLE_DIVISOR = 2.5614  # Blender's own: handles reach 1/2.5614 of the way to the next key
 
 
 def handles(x: Array, y: Array, first: Array, last: Array) -> tuple[Array, Array, Array, Array]:
     """Auto-clamped handles (left x, left y, right x, right y), each (K,), of keys (x, y).
 
-    `first` and `last` (K,) bool mark where a curve begins and ends, so that many curves can be laid one after another.
+    `first` and `last` (K,) bool mark where curves begin and end, since arrays may hold several curves in a row.
     """
     previous_x, previous_y = np.where(first, 0, np.roll(x, 1)), np.where(first, 0, np.roll(y, 1))
     next_x, next_y = np.where(last, 0, np.roll(x, -1)), np.where(last, 0, np.roll(y, -1))
@@ -35,7 +34,10 @@ def handles(x: Array, y: Array, first: Array, last: Array) -> tuple[Array, Array
     left_x, left_y = x - 2.0 * a / handle_scale, y - slope * a / handle_scale
     right_x, right_y = x + 2.0 * b / handle_scale, y + slope * b / handle_scale
     inner = ~first & ~last
-    left_y, right_y = np.where(inner, left_y, y), np.where(inner, right_y, y)  # the first and the last key lie flat
+    left_y, right_y = (
+        np.where(inner, left_y, y),
+        np.where(inner, right_y, y),
+    )  # handles at the ends of a curve are horizontal
     before, after = previous_y - y, next_y - y
     extreme = inner & (((before <= 0) & (after <= 0)) | ((before >= 0) & (after >= 0)))
     left_y, right_y = np.where(extreme, y, left_y), np.where(extreme, y, right_y)
@@ -51,7 +53,7 @@ def handles(x: Array, y: Array, first: Array, last: Array) -> tuple[Array, Array
 
 
 def inner_handles(x0: Array, y0: Array, x1: Array, y1: Array, x2: Array, y2: Array) -> Array:
-    """(3, N): what `handles` says of an inner key (x1, y1) between two others: its reach to the left and to the right, and its slope."""
+    """(3, N): left reach, right reach and slope of the handles at an inner key (x1, y1) between two others."""
     a, b, before, after = x1 - x0, x2 - x1, y1 - y0, y2 - y1
     slope = (after / b + before / a) / 2
     a = np.minimum(a, 5.0 * b) / HANDLE_DIVISOR
@@ -63,9 +65,10 @@ def inner_handles(x0: Array, y0: Array, x1: Array, y1: Array, x2: Array, y2: Arr
 
 
 def segment_weights(at: Array, p1: Array, p2: Array) -> Array:
-    """(3, N): how much a segment's rise and those of its two handles count at `at` (N,); at, p1 and p2 are in parts of its span, handles stand at p1 and p2.
+    """(3, N): weights at `at` (N,) of a segment's rise and of the rises of its two handles.
 
-    By safeguarded Newton steps on x(t) = at.
+    `at` and the handles' positions `p1`, `p2` are fractions of the segment's span. Solves x(t) = at by safeguarded
+    Newton steps.
     """
     c3, c2, c1 = 1 + 3 * p1 - 3 * p2, 3 * p2 - 6 * p1, 3 * p1
     t = at
@@ -78,7 +81,7 @@ def segment_weights(at: Array, p1: Array, p2: Array) -> Array:
 
 
 def map_blocks(function: Callable[..., Array], *inputs: Array) -> Array:
-    """`work` in blocks that fit the cache, which takes half the time."""
+    """Apply `function` in blocks that fit the cache, which takes half the time."""
     return np.concatenate(
         [function(*(a[i : i + 8192] for a in inputs)) for i in range(0, len(inputs[0]), 8192)], axis=1
     )
@@ -86,7 +89,10 @@ def map_blocks(function: Callable[..., Array], *inputs: Array) -> Array:
 
 @lru_cache(maxsize=4096)
 def segment_table(span: int, right: int, left: int) -> Array:
-    """`blend` (span - 1, 3) on the frames inside a segment whose handles reach as far as those of segments of `right` and `left` frames."""
+    """`segment_weights` (span - 1, 3) on the inner frames of a segment.
+
+    Its handles reach as far as those of segments of `right` and `left` frames.
+    """
     at = np.arange(1, span) / span
     return np.ascontiguousarray(
         segment_weights(
@@ -96,7 +102,7 @@ def segment_table(span: int, right: int, left: int) -> Array:
 
 
 def evaluate(frames: Array, values: Array, at: Array) -> Array:
-    """The auto-clamped Bezier curve through keys (frames (K,), values (K,)) at frames `at` (N,), held beyond the ends."""
+    """Auto-clamped Bézier curve through keys at `frames` (K,) with `values` (K,), at `at` (N,); held at the ends."""
     frames, values = np.asarray(frames, float), np.asarray(values, float)
     at = np.clip(np.asarray(at, float), frames[0], frames[-1])
     if len(frames) == 1:

@@ -1,4 +1,4 @@
-"""A weights track on the whole frames of a scene: by true time, and with blink peaks and lip contacts where linear resampling would cut them off."""
+"""Resampling of weights to the frames of a scene, which keeps blink peaks and lip contacts."""
 
 from __future__ import annotations
 
@@ -15,15 +15,16 @@ from ..take.resample import fill_gaps, resample_linear
 if TYPE_CHECKING:
     from ..face.face_model import FaceModel
 
-_MIN_PROMINENCE = 0.05  # a turning point that stands out by so much is kept
-_CONTACT_PROMINENCE_M = 3e-5  # lips that come closer by so much may touch, on one face or another
+_MIN_PROMINENCE = 0.05  # of peaks and valleys that are kept
+_CONTACT_PROMINENCE_M = 3e-5  # of minima of the lips' gap that may be contacts, on one face or another
 _MOUTH_INDICES = [ARKIT.index(c) for c in GROUPS[ChannelGroup.MOUTH]]
 
 
 def resample_to_frames(track: Track, at: Array) -> Array:
-    """Weights (N, 52) at times `at` (N,), evenly spaced; channels that the track lacks are 0.
+    """Weights (N, 52) at evenly spaced times `at` (N,); channels that the track lacks are 0.
 
-    Linear between rows. Turning points of the track are moved onto the nearest frame, and where lips touch between two frames, the mouth of that moment is."""
+    Linear interpolation, but extrema move to the nearest frame, and so does the whole mouth where the lips touch.
+    """
     values = np.nan_to_num(fill_gaps(track.time, track.select(ARKIT)))
     out = resample_keeping_peaks(track.time, values, at)
     if len(track.time) > 2 and len(at) > 1:
@@ -32,7 +33,7 @@ def resample_to_frames(track: Track, at: Array) -> Array:
 
 
 def resample_keeping_peaks(time: Array, values: Array, at: Array) -> Array:
-    """Values (T, C), of which a full weight makes about 1, at times `at` (N,), evenly spaced: linear between rows, turning points on the nearest frame."""
+    """Values (T, C), about 1 at full weight, at evenly spaced times `at` (N,): linear, but extrema stay."""
     out = resample_linear(time, values, at)
     if len(time) > 2 and len(at) > 1:
         _keep_peaks(values, _nearest_frames(time, at), out)
@@ -40,7 +41,7 @@ def resample_keeping_peaks(time: Array, values: Array, at: Array) -> Array:
 
 
 def _nearest_frames(time: Array, at: Array) -> Array:
-    """Which of the frames at times `at` (N,) is nearest to each row (T,)."""
+    """(T,) index of the frame at times `at` (N,) that is nearest to each row."""
     step = (at[-1] - at[0]) / (len(at) - 1)
     return np.round((time - at[0]) / step).astype(int)
 
@@ -49,19 +50,20 @@ def _keep_peaks(values: Array, frame: Array, out: Array) -> None:
     from scipy.signal import find_peaks
 
     for c in np.flatnonzero(np.ptp(values, axis=0) > _MIN_PROMINENCE):
-        rows, prominences = [], []
+        rows: list[Array] = []
+        prominences: list[Array] = []
         for sign in (1.0, -1.0):
             peaks, properties = find_peaks(sign * values[:, c], prominence=_MIN_PROMINENCE)
             rows.append(peaks)
             prominences.append(properties["prominences"])
         row, order = np.concatenate(rows), np.argsort(np.concatenate(prominences), kind="stable")
-        row = row[order]  # of two in one frame the larger is written last
+        row = row[order]  # of two in one frame, the larger is written last
         row = row[(frame[row] >= 0) & (frame[row] < len(out))]
         out[frame[row], c] = values[row, c]
 
 
 def _keep_contacts(values: Array, frame: Array, out: Array) -> None:
-    """Wherever the lips come closest, on the bundled head, that frame gets the whole mouth of the moment: jaw and lips belong together."""
+    """Give frames at lip contacts of the bundled head the whole mouth of that moment: jaw and lips stay in step."""
     from scipy.signal import find_peaks
 
     from ..face.lips import CLOSED_GAP_M, lip_gap

@@ -1,7 +1,6 @@
-"""Error-bounded key reduction: few Bezier keys on whole frames whose curve stays within a tolerance at every frame.
+"""Error-bounded key reduction: few Bézier keys on frames, whose curve stays within a tolerance at every frame.
 
-The curve is Blender's own: auto-clamped handles without smoothing (`FCurve.auto_smoothing = 'NONE'`), so an animator can
-move any key and the curve stays as such curves are (`bezier`).
+The curve is Blender's auto-clamped one (`bezier`), so that it behaves as usual when an animator moves a key.
 """
 
 from __future__ import annotations
@@ -11,20 +10,18 @@ import numpy as np
 from ..arrays import Array
 from .bezier import HANDLE_DIVISOR, inner_handles, map_blocks, segment_table, segment_weights
 
-_MIN_EXTREME = 0.02  # what stands out by so much, and by four tolerances, is meant
-_MIN_TABLE_SEGMENTS = 8  # segments of one kind that are worth a table
-_MERGE_ROUNDS, _MERGE_REACH = 2, 2  # how often pairs of keys are tried, and how many frames around the likely place
-_MAX_SINGLE_COST, _MAX_PAIR_COST = (
-    1.6,
-    4.0,
-)  # a pair is tried if removing one key, and both together, would miss by at most so many bounds
+_MIN_EXTREME = 0.02  # height of extrema that stay keys, unless four tolerances are more
+_MIN_TABLE_SEGMENTS = 8  # segments of one shape that are worth a table
+_MERGE_ROUNDS, _MERGE_REACH = 2, 2  # passes, and frames tried around the likely place
+# A pair of keys is a candidate for merging if removing one, and both, costs at most so many bounds.
+_MAX_SINGLE_COST, _MAX_PAIR_COST = 1.6, 4.0
 
 
 def anchors(values: Array, tolerance: float) -> Array:
-    """(T, C) bool: the samples that stay keys whatever happens.
+    """(T, C) bool: samples that always stay keys.
 
-    The ends; peaks and valleys that clearly stand out (blink peaks, lip closures: an extreme sample keeps its exact value);
-    and the first and last sample of a rest at a constant value (onsets).
+    These are the ends, prominent peaks and valleys (blinks, lip closures), and the first and last samples of constant
+    stretches (onsets).
     """
     t, c = values.shape
     keep = np.zeros((t, c), dtype=bool)
@@ -37,7 +34,7 @@ def anchors(values: Array, tolerance: float) -> Array:
 
 
 def _turning_points(values: Array, min_height: float) -> Array:
-    """(T, C) bool: the ends and the samples where a curve turns by more than `height`; of all turns, weak pairs of neighbours drop out, the weakest first."""
+    """(T, C) bool: the ends, and extrema above `min_height`; lower pairs of neighbours are dropped, lowest first."""
     t, c = values.shape
     y = values.T.ravel()
     step = np.sign(np.diff(values, axis=0)).T
@@ -63,9 +60,8 @@ def _turning_points(values: Array, min_height: float) -> Array:
 def reduce_keys(values: Array, tolerance: float) -> list[Array]:
     """Keys for each of C curves given on whole frames: values (T, C) -> C arrays of frame numbers, ascending.
 
-    The auto-clamped Bezier curve through values[keys, c] on those frames differs from values[:, c] by at most
-    `tolerance` at every frame. Anchors (see above) always stay. Raises ValueError for a tolerance that is not positive
-    or for NaN.
+    The auto-clamped Bézier curve through values[keys, c] on those frames differs from values[:, c] by at most
+    `tolerance` at every frame. Anchors always stay. Raises ValueError for a tolerance that is not positive, or NaN.
     """
     values = np.asarray(values, dtype=np.float64)
     if not tolerance > 0:
@@ -87,8 +83,11 @@ def reduce_keys(values: Array, tolerance: float) -> list[Array]:
 
 
 class _CurveReducer:
-    """All curves one after another, and which samples are keys. Each stands between two keys far out on the level of its ends, beside which its first and
-    its last key lie flat, as they must: so every key has neighbours."""
+    """All curves in one array, and which samples are keys.
+
+    Every curve is padded with distant keys at the values of its ends, so that every key has neighbours and the handles
+    of the first and last key are horizontal, as Blender's are.
+    """
 
     def __init__(self, values: Array, fixed: Array, bound: float):
         total, curves = values.shape
@@ -103,13 +102,14 @@ class _CurveReducer:
         return np.flatnonzero(self.is_key)
 
     def _max_errors(self, chain: Array, locate: bool = False) -> tuple[Array, Array]:
-        """How far the curve through four keys (N, 4) is from the samples between the middle two at worst, (N,); if `where`, also the sample, where beyond
-        the bound."""
+        """Largest error (N,) between the middle two of four keys (N, 4) each, and if `locate`, the sample that has it.
+
+        Samples are given only where the error exceeds the bound.
+        """
         max_error, worst_sample = np.zeros(len(chain)), np.zeros(len(chain), dtype=int)
         begin, end = chain[:, 1], chain[:, 2]
-        active = np.flatnonzero(
-            (end - begin > 1) & (self.y[begin] != self.y[begin + (begin < end)])
-        )  # rests end at anchors: they are exact
+        # constant stretches end at anchors and are exact
+        active = np.flatnonzero((end - begin > 1) & (self.y[begin] != self.y[begin + (begin < end)]))
         if not len(active):
             return max_error, worst_sample
         keys = chain[active].T
@@ -118,11 +118,11 @@ class _CurveReducer:
         left_reach, _, left_slope = map_blocks(inner_handles, x1, y1, x2, y2, x3, y3)
         begin, span = keys[1], keys[2] - keys[1]
         heights = np.array([y2 - y1, right_slope * right_reach, -left_slope * left_reach])
-        # Segments of one length and one reach of handles share a table; long and rare ones are solved one by one.
-        reach_codes = [
+        # Segments of one length and reach of handles share a table; long and rare ones are solved one by one.
+        reach_codes = [  # 0: full reach
             np.where(reach < span * (0.9999 / HANDLE_DIVISOR), np.rint(reach * (HANDLE_DIVISOR / 5)), 0)
             for reach in (right_reach, left_reach)
-        ]  # 0: handles reach all the way
+        ]
         tabulated = (span < 256) & (reach_codes[0] < 16) & (reach_codes[1] < 16)
         shape_code = np.where(tabulated, span * 256 + reach_codes[0] * 16 + reach_codes[1], 0).astype(np.uint16)
         order = np.argsort(shape_code, kind="stable")
@@ -132,7 +132,7 @@ class _CurveReducer:
         for low, high in zip(edges[:-1][use_table].tolist(), edges[1:][use_table].tolist()):
             n, a, b = int(shape_code[low]) >> 8, int(shape_code[low]) >> 4 & 15, int(shape_code[low]) & 15
             weights, offsets = segment_table(n, 5 * a or n, 5 * b or n), np.arange(1, n)[:, None]
-            for first in range(low, high, 16384 // n):  # what fits the cache
+            for first in range(low, high, 16384 // n):  # blocks that fit the cache
                 s = order[first : min(first + 16384 // n, high)]
                 error = weights @ heights[:, s]
                 error += y1[s]
@@ -165,7 +165,7 @@ class _CurveReducer:
         return max_error, worst_sample
 
     def _cost(self, chain: Array, segments: tuple[int, ...]) -> Array:
-        """The worst miss of these segments of chains of keys (N, K), as far as the first that is beyond the bound."""
+        """Largest error (N,) of these segments of chains of keys (N, K), up to the first that exceeds the bound."""
         cost, active = np.zeros(len(chain)), np.arange(len(chain))
         for s in segments:
             max_error, _ = self._max_errors(chain[active, s - 1 : s + 3])
@@ -174,7 +174,7 @@ class _CurveReducer:
         return cost
 
     def _cheapest_apart(self, cost: Array, min_distance: int) -> Array:
-        """Which changes are within the bound and cheaper than all others closer than `apart`, so that they can be made at once."""
+        """Changes within the bound that are cheaper than all others within `min_distance`, so that all can be made."""
         selected = cost <= self.bound
         for d in range(1, min_distance):
             selected[d:] &= cost[d:] < cost[:-d]
@@ -182,7 +182,7 @@ class _CurveReducer:
         return np.flatnonzero(selected)
 
     def insert(self) -> None:
-        """Keys at the worst sample of every segment, until all are within the bound."""
+        """Add keys at the worst sample of every segment until all segments are within the bound."""
         keys = self._key_indices()
         dirty = np.arange(1, len(keys) - 2)
         while True:
@@ -195,7 +195,7 @@ class _CurveReducer:
             dirty = np.unique(_neighbours(np.arange(len(keys) - 1), np.searchsorted(keys, added), (-2, -1, 0, 1)))
 
     def remove(self) -> None:
-        """No key that can go: the cheapest of every neighbourhood first."""
+        """Remove every key that is not needed, the cheapest of a neighbourhood first."""
         stale, self.removal_cost = self.removable.copy(), np.full(len(self.y), np.inf)
         while True:
             keys = self._key_indices()
@@ -210,7 +210,7 @@ class _CurveReducer:
             stale[touched] = self.removable[touched]
 
     def merge(self) -> None:
-        """One key instead of two neighbours, where both could nearly go: near where their prices balance."""
+        """Replace pairs of keys that are nearly unneeded by one, near the point where their costs balance."""
         merge_cost, merge_target, stale = (
             np.full(len(self.y), np.inf),
             np.zeros(len(self.y), dtype=int),
@@ -246,17 +246,17 @@ class _CurveReducer:
             merge_target[keys[k]] = np.minimum.reduceat(
                 np.where(cost <= np.repeat(min_cost, count), position, len(self.y)), starts
             )
-            gone = self._cheapest_apart(merge_cost[keys], 6)
-            new_keys = merge_target[keys[gone]]
-            self.is_key.ravel()[keys[gone]] = self.is_key.ravel()[keys[gone + 1]] = False
+            merged = self._cheapest_apart(merge_cost[keys], 6)
+            new_keys = merge_target[keys[merged]]
+            self.is_key.ravel()[keys[merged]] = self.is_key.ravel()[keys[merged + 1]] = False
             self.is_key.ravel()[new_keys] = True
-            merge_cost[keys[gone]] = merge_cost[keys[gone + 1]] = np.inf
-            self.removal_cost[new_keys] = 0.0  # not known: it may be worth a try
+            merge_cost[keys[merged]] = merge_cost[keys[merged + 1]] = np.inf
+            self.removal_cost[new_keys] = 0.0  # unknown: a candidate for the next pass
             stale[new_keys] = True
-            stale[_neighbours(keys, gone, (-4, -3, -2, -1, 2, 3, 4))] = True
+            stale[_neighbours(keys, merged, (-4, -3, -2, -1, 2, 3, 4))] = True
             stale &= self.removable
 
 
 def _neighbours(keys: Array, k: Array, offsets: tuple[int, ...]) -> Array:
-    """(N, offsets): the keys so many keys away from keys[k]."""
+    """(N, len(offsets)): keys at these offsets from keys[k]."""
     return keys[np.clip(k[:, None] + np.array(offsets), 0, len(keys) - 1)]

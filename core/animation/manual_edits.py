@@ -1,4 +1,4 @@
-"""Keys that an animator made or moved on a baked curve, and how they survive another bake of it."""
+"""Keys that an animator added, moved or deleted on a baked curve, and how they survive another bake."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ _FRAME_TOLERANCE, _VALUE_TOLERANCE = 1e-3, 1e-3
 
 
 def find_manual_edits(frames: Array, values: Array, baked_frames: Array, baked_values: Array) -> tuple[Array, Array]:
-    """Which keys (K,) bool of a curve are not as they were baked, and the stretches (N, 2) of frames that are the animator's: between the neighbours of
-    every such key, and where baked keys were deleted. Frames increase."""
+    """Which keys (K,) bool of a curve are edited, and the ranges (N, 2) of frames that the edits cover.
+
+    A range reaches from an edited key to its neighbours, or spans deleted keys. Frames increase.
+    """
     if not len(baked_frames):
         return np.ones(len(frames), dtype=bool), np.array([[-np.inf, np.inf]])
     nearest = _nearest_indices(baked_frames, frames)
@@ -32,14 +34,13 @@ def find_manual_edits(frames: Array, values: Array, baked_frames: Array, baked_v
 
 
 def outside_ranges(frames: Array, edited_ranges: Array) -> Array:
-    """Which keys (K,) bool of a new bake lie in none of the animator's stretches (N, 2)."""
+    """(K,) bool: keys of a new bake that lie in none of the edited ranges (N, 2)."""
     if not len(edited_ranges):
         return np.ones(len(frames), dtype=bool)
     order = np.argsort(edited_ranges[:, 0], kind="stable")
     begin, end = edited_ranges[order, 0], np.maximum.accumulate(edited_ranges[order, 1])
-    starts_range = np.concatenate(
-        [[True], begin[1:] >= end[:-1]]
-    )  # those that overlap are one; the frame where two meet is free
+    # ranges that overlap are merged; a frame where two only meet is outside
+    starts_range = np.concatenate([[True], begin[1:] >= end[:-1]])
     begin, end = begin[starts_range], end[np.concatenate([np.flatnonzero(starts_range)[1:] - 1, [len(end) - 1]])]
     k = np.searchsorted(begin, frames, side="right") - 1
     inside = (k >= 0) & (frames > begin[k] + _FRAME_TOLERANCE) & (frames < end[k] - _FRAME_TOLERANCE)
@@ -52,7 +53,7 @@ def outside_ranges(frames: Array, edited_ranges: Array) -> Array:
 
 
 def _nearest_indices(sorted_values: Array, queries: Array) -> Array:
-    """Index of the value that is nearest to each wanted one."""
+    """Index of the sorted value that is nearest to each query."""
     right = np.clip(np.searchsorted(sorted_values, queries), 0, len(sorted_values) - 1)
     left = np.maximum(right - 1, 0)
     return np.where(np.abs(sorted_values[left] - queries) <= np.abs(sorted_values[right] - queries), left, right)

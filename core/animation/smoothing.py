@@ -1,4 +1,4 @@
-"""Smoothing of weights at 60 frames a second: causal for live use, zero-phase for recordings; as strongly per channel group as is asked."""
+"""Smoothing of weights at 60 Hz, with a strength per channel group: causal for live use, zero-phase for recordings."""
 
 from __future__ import annotations
 
@@ -18,11 +18,12 @@ NO_SMOOTHING = dict.fromkeys(GROUPS, 0.0)
 
 
 def channel_strengths(by_group: dict[str, float]) -> Array:
-    """(52,) from strengths per group (GROUPS); groups that are not named have DEFAULT's. 0 is off, 1 usual. Raises InnerfaceError."""
+    """Strengths (52,) from strengths by group; others have the default. 0 is off, 1 usual. Raises InnerfaceError."""
     for group, value in by_group.items():
         if group not in GROUPS or not 0 <= value <= MAX_STRENGTH:
             raise InnerfaceError(
-                f"smoothing {group}={value:g}: give one of {', '.join(GROUPS)}, and a strength from 0 (off) to {MAX_STRENGTH:g}"
+                f"smoothing {group}={value:g}: give one of {', '.join(GROUPS)}, and a strength from 0 (off) to "
+                f"{MAX_STRENGTH:g}"
             )
     out = np.zeros(len(ARKIT))
     for group, channels in GROUPS.items():
@@ -31,7 +32,7 @@ def channel_strengths(by_group: dict[str, float]) -> Array:
 
 
 def zero_phase(values: Array, strength: Array | float = 1.0) -> Array:
-    """Values (T, C) through a Savitzky-Golay filter of third order: no lag; at strength 1 over 9 frames, peaks of 0.1 s kept."""
+    """Savitzky-Golay filter (third order) of values (T, C): no lag; 9 frames at strength 1, keeps peaks of 0.1 s."""
     from scipy.signal import savgol_filter  # SciPy takes long to load, and enabling the add-on does not need it
 
     out = np.array(values, dtype=np.float64)
@@ -44,7 +45,7 @@ def zero_phase(values: Array, strength: Array | float = 1.0) -> Array:
 
 
 def one_euro_filter(strength: Array | float = 1.0) -> OneEuroFilter:
-    """A causal smoother of C channels at FRAME_RATE. `strength` (C,) or a number divides the cutoff at rest; 0 is off."""
+    """Causal filter of C channels at FRAME_RATE; `strength`, (C,) or a number, divides the cutoff at rest, 0 is off."""
     strength = np.asarray(strength, dtype=np.float64)
     min_cutoff_hz = np.where(strength > 0, _MIN_CUTOFF_HZ / np.where(strength > 0, strength, 1.0), np.inf)
     return OneEuroFilter(FRAME_RATE, min_cutoff_hz, _BETA, speed_cutoff_hz=_SPEED_CUTOFF_HZ)

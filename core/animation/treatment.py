@@ -1,4 +1,4 @@
-"""What is done to a take before it is keyed, in an order that can be repeated: cut, neutral taken out, smoothed by region."""
+"""Repeatable treatment of a take before it is keyed: removal of the neutral, smoothing by group, trimming."""
 
 from __future__ import annotations
 
@@ -15,12 +15,19 @@ from ..take import Track
 from ..take.resample import fill_gaps
 from .smoothing import channel_strengths, zero_phase
 
-Span = tuple[float, float]  # seconds from the take's first row
+Span = tuple[float, float]  # start and end in s from the take's first row
 
 
 @dataclass(frozen=True)
 class Treatment:
-    """`trim`: what is left of the take; `neutral`: a span in which the face is relaxed, and which becomes 0; `smooth`: strengths per group (0 is off)."""
+    """Settings of a treatment.
+
+    Attributes
+    ----------
+    trim : span that is kept; None for all.
+    neutral : span in which the face is relaxed, which becomes 0; None for none.
+    smooth : strengths by channel group; 0 is off, 1 usual.
+    """
 
     trim: Span | None = None
     neutral: Span | None = None
@@ -28,7 +35,7 @@ class Treatment:
 
 
 def apply_treatment(track: Track, treatment: Treatment, name: str) -> Track:
-    """The track (its time untouched) after the treatment. Raises InnerfaceError for a span that holds nothing."""
+    """Treat a track; times stay. `name` is the take's in messages. Raises InnerfaceError for an empty span."""
     values = track.values.copy()
     columns = [(k, ARKIT.index(c)) for k, c in enumerate(track.columns) if c in ARKIT]
     track_columns, channel_indices = [k for k, _ in columns], [c for _, c in columns]
@@ -36,7 +43,7 @@ def apply_treatment(track: Track, treatment: Treatment, name: str) -> Track:
         rows = _rows_in_span(track, treatment.neutral, name, "neutral")
         neutral_values = values[rows][:, track_columns]
         if np.isnan(neutral_values).all():
-            raise InnerfaceError(f"{name}: no row of the neutral span has a face in it; choose another span")
+            raise InnerfaceError(f"{name}: no row of the neutral span has a face; choose another span")
         rest = np.zeros(len(ARKIT))
         rest[channel_indices] = np.nan_to_num(
             np.nanmedian(np.where(np.isnan(neutral_values).all(0), 0.0, neutral_values), axis=0)
@@ -61,11 +68,12 @@ def apply_treatment(track: Track, treatment: Treatment, name: str) -> Track:
 
 
 def _rows_in_span(track: Track, span: Span, name: str, span_name: str) -> Array:
-    """Which rows lie in a span."""
+    """Rows within a span. Raises InnerfaceError for none."""
     elapsed = track.time - track.time[0]
     rows = np.flatnonzero((elapsed >= span[0] - 1e-9) & (elapsed <= span[1] + 1e-9))
     if not len(rows):
         raise InnerfaceError(
-            f"{name}: the {span_name} span {span[0]:g}:{span[1]:g} s holds no row of the take, which lasts {elapsed[-1]:.2f} s; choose another span"
+            f"{name}: the {span_name} span {span[0]:g}:{span[1]:g} s holds no row of the take, which lasts "
+            f"{elapsed[-1]:.2f} s; choose another span"
         )
     return rows

@@ -1,1 +1,1 @@
-"""What a face is in numbers: channels, names, mapping, models, measures."""
+"""Faces as numbers: channels and their names, mappings to characters, face models, error measures."""

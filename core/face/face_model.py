@@ -1,4 +1,4 @@
-"""Faces as arrays: neutral, Apple's 52 offsets, and the places where errors are measured."""
+"""Face models: a neutral mesh, Apple's 52 shapes as offsets, and where errors are measured."""
 
 from __future__ import annotations
 
@@ -14,18 +14,24 @@ from .channels import ARKIT
 from .head import Head, load
 from .ict_head import EYE_CENTRE_MM, REGIONS, load_arrays
 
-# Positions within the 51 inner iBUG points (17 to 67) of facing points of the inner lips: 61-67, 62-66, 63-65.
+# Opposite points of the inner lips (iBUG 61-67, 62-66, 63-65), counted within the 51 inner points 17 to 67.
 _INNER_LIPS = ((44, 50), (45, 49), (46, 48))
 ICT_FILE = "ict_facekit.npz"
 
 
 @dataclass(frozen=True)
 class FaceModel:
-    """M(w) = neutral + sum of w_k deltas_k (IMUSIC eq 4). Metres, head frame.
+    """M(w) = neutral + sum of w_k deltas_k (IMUSIC eq 4), in m in the head frame.
 
-    `neutral` (V, 3), `deltas` (52, V, 3) in the order of ARKIT; `region` (R,) vertices that errors are averaged over,
-    called `region_name`; `landmarks` (51,) vertices of the inner iBUG points; `eyes` and `pupils` (2, 3): centres of the eyeballs, left and right,
-    and their pupils at rest.
+    Attributes
+    ----------
+    name : of the face, in reports.
+    neutral : (V, 3).
+    deltas : (52, V, 3) in the order of ARKIT.
+    region, region_name : (R,) vertices that errors are averaged over, and what they are called.
+    landmarks : (51,) vertices of the inner iBUG points 17 to 67.
+    eyes : (2, 3) centres of the left and right eyeball.
+    pupils : (2, 3) left and right pupil at rest.
     """
 
     name: str
@@ -39,12 +45,12 @@ class FaceModel:
 
     @property
     def inner_lips(self) -> Array:
-        """(3, 2) pairs of vertices, upper and lower, whose distance is the gap of the lips."""
+        """(3, 2) upper and lower vertices whose distances are the gap of the lips."""
         return self.landmarks[np.array(_INNER_LIPS)]
 
 
 def load_bundled() -> FaceModel:
-    """The project's own head; errors over its front without the inside of the mouth."""
+    """The bundled head; errors are averaged over its front without the inside of the mouth."""
     head = load()
     order = [head.shapes.index(c) for c in ARKIT]
     return FaceModel(
@@ -59,21 +65,20 @@ def load_bundled() -> FaceModel:
 
 
 def _bundled_eyes(head: Head) -> tuple[Array, Array]:
-    """Centres and foremost points of the bundled head's eyeballs, each (2, 3)."""
+    """Centres and foremost points of the bundled head's eyeballs, (2, 3) each."""
     eyeballs = [head.vertices[slice(*head.parts[name])].astype(np.float64) for name in ("eye_left", "eye_right")]
     pupils = np.array([ball[ball[:, 2].argmax()] for ball in eyeballs])
     centres = np.array([(ball.max(axis=0) + ball.min(axis=0)) / 2 for ball in eyeballs])
-    centres[:, 2] = [
-        ball[:, 2].min() + (ball[:, 0].max() - ball[:, 0].min()) / 2 for ball in eyeballs
-    ]  # the cornea stands out in front
+    # measured from the back, since the cornea protrudes in front
+    centres[:, 2] = [ball[:, 2].min() + (ball[:, 0].max() - ball[:, 0].min()) / 2 for ball in eyeballs]
     pupils[:, :2] = centres[:, :2]
     return centres, pupils
 
 
 def load_ict(path: str | Path) -> FaceModel:
-    """A face laid out as ICT-FaceKit's arrays (docs/formats.md); its unit is 1 cm. Errors over the narrow face.
+    """A face in the layout of ICT-FaceKit's arrays (docs/formats.md), in cm; errors are averaged over the narrow face.
 
-    Raises InnerfaceError for a file that is not so laid out.
+    Raises InnerfaceError for a file with another layout.
     """
     data = load_arrays(path, "region_names", "region_vertex_range", "landmarks_68")
     neutral, names, deltas = data["vertices"], data["names"], data["deltas"]
@@ -82,9 +87,7 @@ def load_ict(path: str | Path) -> FaceModel:
         landmarks = data["landmarks_68"].astype(np.int64)[17:]
         a, b = regions["face_narrow"]
     except (KeyError, ValueError) as error:
-        raise InnerfaceError(
-            f"{path}: is not a face laid out as ICT-FaceKit's arrays ({error}); see docs/formats.md"
-        ) from None
+        raise InnerfaceError(f"{path}: lacks arrays of ICT-FaceKit's layout ({error}); see docs/formats.md") from None
     missing = [c for c in ARKIT if c not in names]
     if (
         missing
@@ -92,7 +95,7 @@ def load_ict(path: str | Path) -> FaceModel:
         or landmarks.shape != (51,)
         or landmarks.max() >= len(neutral)
     ):
-        raise InnerfaceError(f"{path}: its arrays do not fit together; see docs/formats.md")
+        raise InnerfaceError(f"{path}: its arrays do not match one another; see docs/formats.md")
     order = [names.index(c) for c in ARKIT]
     eyes = EYE_CENTRE_MM / 1000 * np.array([[1, 1, 1], [-1, 1, 1]])
     return FaceModel(
@@ -108,16 +111,18 @@ def load_ict(path: str | Path) -> FaceModel:
 
 
 def _ict_pupils(vertices: Array) -> Array:
-    """(2, 3) of vertices (V, 3): the middles of both irises as seen from the front, as deep as their foremost vertex: the model's irises reach behind the
-    centre of the eye."""
+    """Pupils (2, 3) of vertices (V, 3): centres of the irises seen from the front, at the depth of the foremost vertex.
+
+    The model's irises reach behind the centre of the eye.
+    """
     irises = [vertices[slice(*REGIONS[name])] for name in ("iris_left", "iris_right")]
     return np.array([[*iris[:, :2].mean(axis=0), iris[:, 2].max()] for iris in irises])
 
 
 class IdentityModel:
-    """Random people: a face laid out as ICT-FaceKit's arrays with its identity modes, whose coefficients are normally distributed.
+    """Random faces: ICT-FaceKit's mean face and its identity modes, whose coefficients are normally distributed.
 
-    Raises InnerfaceError for a file that is not so laid out.
+    Raises InnerfaceError for a file with another layout.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -128,10 +133,10 @@ class IdentityModel:
         except (KeyError, ValueError, OSError, EOFError) as error:
             raise InnerfaceError(f"{path}: has no identity modes ({error}); see docs/formats.md") from None
         if self.modes.ndim != 3 or self.modes.shape[1:] != self.mean.neutral.shape:
-            raise InnerfaceError(f"{path}: its identity modes do not fit its neutral face; see docs/formats.md")
+            raise InnerfaceError(f"{path}: its identity modes do not match its neutral face; see docs/formats.md")
 
     def sample(self, seed: int | np.random.Generator, spread: float = 1.0) -> FaceModel:
-        """One person. `spread`: sd of the coefficients."""
+        """A random face; `spread` is the standard deviation of the coefficients."""
         coefficients = np.random.default_rng(seed).normal(0, spread, len(self.modes)).astype(np.float32)
         displacement = np.tensordot(coefficients, self.modes, axes=1)
         neutral = self.mean.neutral + displacement
@@ -140,14 +145,14 @@ class IdentityModel:
 
 
 def find_ict() -> Path | None:
-    """ICT-FaceKit's arrays where INNERFACE_DATA points, or in a `shared/data` folder beside the checkout; else None."""
+    """ICT-FaceKit's arrays in the folder INNERFACE_DATA or in `shared/data` beside the checkout; else None."""
     folders = [Path(os.environ["INNERFACE_DATA"])] if "INNERFACE_DATA" in os.environ else []
     folders += [Path(__file__).resolve().parents[3] / "shared" / "data", Path.cwd().parent / "shared" / "data"]
     return next((p / ICT_FILE for p in folders if (p / ICT_FILE).is_file()), None)
 
 
 def load_face_model(name_or_path: str | None = None) -> FaceModel:
-    """`bundled`, the path of an .npz, or None for ICT where it is at hand and the bundled head elsewhere."""
+    """Load `bundled`, an .npz, or for None ICT's face if it is available, else the bundled head."""
     if name_or_path == "bundled":
         return load_bundled()
     path = Path(name_or_path) if name_or_path is not None else find_ict()

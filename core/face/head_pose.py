@@ -1,4 +1,4 @@
-"""Where the head looks when it looks straight ahead: recentring, and the slow drift of its heading."""
+"""Recentring of head angles, by hand and against the slow drift of the heading."""
 
 from __future__ import annotations
 
@@ -6,23 +6,26 @@ import numpy as np
 
 from ..arrays import Array
 
-_RECENTRE_TIME_S = 120.0  # time constant of automatic recentring: a glance aside for a phrase costs little
-_MAX_STILL_RAD_S = 0.5  # faster heads are looking somewhere
+_RECENTRE_TIME_S = 120.0  # time constant of automatic recentring, long against a glance aside
+_MAX_STILL_RAD_S = 0.5  # faster turns do not count for recentring
 
 
 class HeadRecentrer:
-    """Head angles (3,) yaw, pitch, roll in rad against a zero. `auto`: the zero of the yaw follows slowly, since headings drift without a magnetometer;
-    pitch and roll have gravity. One object a stream."""
+    """Head angles (yaw, pitch, roll in rad) relative to a zero pose, for one stream.
+
+    With `auto`, the zero of the yaw follows slowly, because headings drift without a magnetometer; pitch and roll are
+    referenced to gravity.
+    """
 
     def __init__(self, auto: bool = True) -> None:
         self.auto, self.zero, self.last_angles = auto, np.zeros(3), np.zeros(3)
 
     def recentre(self) -> None:
-        """The present pose is the new zero."""
+        """Make the current pose the zero."""
         self.zero = self.last_angles.copy()
 
     def push(self, angles: Array, step: float) -> Array:
-        """The next frame's angles, `step` s after the one before; NaN holds."""
+        """Relative angles (3,) of the next frame, `step` s after the last; NaN repeats the last."""
         if not np.isfinite(angles).all():
             return _wrap_angles(self.last_angles - self.zero)
         speed = abs(float(_wrap_angles(angles - self.last_angles)[0])) / max(step, 1e-6)

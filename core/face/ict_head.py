@@ -1,4 +1,4 @@
-"""ICT-FaceKit's light model (MIT) from a user's own download: its folder of OBJ files, or the same as arrays in an .npz (docs/formats.md). Its unit is 1 cm."""
+"""ICT-FaceKit's light model (MIT) from the user's download: OBJ files, or an .npz (docs/formats.md); in cm."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .channels import ARKIT
 
 _NEUTRAL_FILE = "generic_neutral_mesh.obj"
 VERTEX_COUNT = 26719
-# Half-open ranges of vertices; the model's own.
+# Half-open ranges of the model's vertices.
 REGIONS = {
     "face": (0, 9409),
     "head_neck": (9409, 11248),
@@ -38,7 +38,15 @@ EYE_CENTRE_MM = np.array([31.95, 36.16, 84.41])  # the left eye's centre; the ri
 
 @dataclass(frozen=True)
 class IctHead:
-    """`vertices` (V, 3) in the head frame, m; `faces` (F, 4), the fourth -1 for triangles; `shapes` and their `deltas` (S, V, 3)."""
+    """ICT-FaceKit's head.
+
+    Attributes
+    ----------
+    vertices : (V, 3) m, in the head frame.
+    faces : (F, 4) vertices; the fourth is -1 for triangles.
+    shapes : names of S channels.
+    deltas : (S, V, 3) m, offsets from `vertices`.
+    """
 
     vertices: Array
     faces: Array
@@ -47,7 +55,7 @@ class IctHead:
 
 
 def load(path: str | Path) -> IctHead:
-    """From an .npz, the folder FaceXModel, or a file in it. Raises InnerfaceError for what is not the model."""
+    """Load an .npz, the folder FaceXModel, or a file in it. Raises InnerfaceError for anything else."""
     path = Path(path)
     if path.suffix.lower() == ".npz":
         return _load_npz(path)
@@ -63,8 +71,16 @@ def load(path: str | Path) -> IctHead:
 
 
 def load_arrays(path: str | Path, *extra: str) -> dict[str, Any]:
-    """Of a face laid out as ICT-FaceKit's arrays: `vertices` (V, 3) m, `names` of Apple's channels, which of them are `shown` at all, their `deltas`
-    (names, V, 3) m, and `more` arrays as they are. Raises InnerfaceError."""
+    """Arrays of a face in ICT-FaceKit's layout. Raises InnerfaceError.
+
+    Returns
+    -------
+    vertices : (V, 3) m.
+    names : Apple's channels.
+    shown : (names,) bool, channels that the model has.
+    deltas : (names, V, 3) m.
+    **extra : further arrays, as they are in the file.
+    """
     read_bytes(path)
     try:
         with np.load(path, allow_pickle=False) as data:
@@ -77,9 +93,7 @@ def load_arrays(path: str | Path, *extra: str) -> dict[str, Any]:
                 * np.float32(0.01),
             }
     except (KeyError, ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
-        raise InnerfaceError(
-            f"{path}: is not a face laid out as ICT-FaceKit's arrays ({error}); see docs/formats.md"
-        ) from None
+        raise InnerfaceError(f"{path}: lacks arrays of ICT-FaceKit's layout ({error}); see docs/formats.md") from None
 
 
 def _load_npz(path: Path) -> IctHead:
@@ -92,27 +106,28 @@ def _load_npz(path: Path) -> IctHead:
         or faces.shape[1] != 4
         or faces.max() >= VERTEX_COUNT
     ):
-        raise InnerfaceError(f"{path}: its arrays do not fit together; see docs/formats.md")
+        raise InnerfaceError(f"{path}: its arrays do not match one another; see docs/formats.md")
     shown = [k for k, name in enumerate(names) if name in ARKIT and data["shown"][k]]
     return IctHead(vertices, faces, tuple(names[k] for k in shown), deltas[shown].astype(np.float64))
 
 
 def _load_obj_folder(folder: Path) -> IctHead:
     vertices, faces = _read_obj(folder / _NEUTRAL_FILE, True)
-    shapes, deltas = [], []
+    shapes: list[str] = []
+    deltas: list[Array] = []
     for channel in ARKIT:
         files = [folder / f"{name}.obj" for name in _file_stems(channel)]
         files = [p for p in files if p.is_file()]
         if files:
             shapes.append(channel)
-            deltas.append(sum(_read_obj(p)[0] - vertices for p in files))
+            deltas.append(np.sum([_read_obj(p)[0] - vertices for p in files], axis=0))
     if len(shapes) < 40:
         raise InnerfaceError(f"{folder}: holds {len(shapes)} of the model's expressions; download ICT-FaceKit again")
     return IctHead(vertices * 0.01, faces, tuple(shapes), np.array(deltas) * 0.01)
 
 
 def _file_stems(channel: str) -> list[str]:
-    """The model's files for a channel: `browDown_L`, or both halves of `cheekPuff`."""
+    """Stems of the model's files for a channel: `browDown_L`, or both halves of `cheekPuff`."""
     for side, suffix in (("Left", "_L"), ("Right", "_R")):
         if channel.endswith(side):
             return [channel[: -len(side)] + suffix, channel]
@@ -120,7 +135,7 @@ def _file_stems(channel: str) -> list[str]:
 
 
 def _read_obj(path: Path, with_faces: bool = False) -> tuple[Array, Array]:
-    """Vertices (V, 3), and faces (F, 4) where they are wanted, of a Wavefront OBJ."""
+    """Vertices (V, 3) and, if `with_faces`, faces (F, 4) of a Wavefront OBJ."""
     lines = read_bytes(path, 64 << 20).split(b"\n")
     try:
         vertices = np.array([line.split()[1:4] for line in lines if line.startswith(b"v ")], dtype=np.float64)
@@ -137,7 +152,8 @@ def _read_obj(path: Path, with_faces: bool = False) -> tuple[Array, Array]:
         raise InnerfaceError(f"{path}: is not a readable OBJ; download ICT-FaceKit again") from None
     if vertices.shape != (VERTEX_COUNT, 3):
         raise InnerfaceError(
-            f"{path}: has {len(vertices)} vertices where ICT-FaceKit's light model has {VERTEX_COUNT}; choose its folder FaceXModel"
+            f"{path}: has {len(vertices)} vertices where ICT-FaceKit's light model has {VERTEX_COUNT}; "
+            "choose its folder FaceXModel"
         )
     if any(len(r) not in (3, 4) or min(r) < 0 or max(r) >= VERTEX_COUNT for r in rows):
         raise InnerfaceError(f"{path}: has faces that are neither triangles nor quads; download ICT-FaceKit again")

@@ -1,7 +1,7 @@
 """Gap and closures of the lips.
 
-No standard for lip closure exists. Real takes never close below 1.1 mm on ICT's model, so gaps count from the take's own
-closed lips.
+There is no standard for lip closure. Real takes never close below 1.1 mm on ICT's model, so gaps are measured from the
+take's own closed lips.
 """
 
 from __future__ import annotations

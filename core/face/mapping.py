@@ -29,13 +29,13 @@ class Destination(NamedTuple):
 
 @dataclass(frozen=True)
 class Target:
-    """One row of a mapping: a channel's weight w adds offset + gain * clip(sign(w) |w|^curve, low, high) to a destination.
+    """A row: a channel's weight w adds offset + gain * clip(sign(w) |w|^curve, low, high) to a destination.
 
     Attributes
     ----------
     channel : Apple's name.
     kind : one of KINDS.
-    name : of the shape key (on every mesh of the face that has it), of the bone, or the property's data path on the rig.
+    name : of the shape key (on every mesh that has it) or bone, or the data path of the property on the rig.
     axis : of a bone: one of ROTATION_AXES (degrees) or TRANSLATION_AXES (mm); else "".
     gain, offset, low, high, curve : of the equation above.
     mute : whether the row has no effect.

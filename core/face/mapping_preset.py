@@ -46,8 +46,8 @@ def _parse_target(row: Any, location: str) -> Target:
     values = cast("dict[str, Any]", row if isinstance(row, dict) else {})
     if not {"channel", "kind", "name"} <= values.keys() <= _DEFAULTS.keys():
         raise InnerfaceError(
-            f"{location}: must have channel, kind and name, and may have axis, gain, offset, low, high, curve and mute; "
-            "correct the row"
+            f"{location}: must have channel, kind and name, and may have axis, gain, offset, low, high, curve and "
+            "mute; correct the row"
         )
     numbers = [values[k] for k in ("gain", "offset", "low", "high", "curve") if k in values]
     if any(isinstance(v, bool) or not isinstance(v, (int, float)) or not abs(v) <= 1e4 for v in numbers):

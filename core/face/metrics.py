@@ -22,9 +22,9 @@ def summarise(values: Array) -> dict[str, float]:
 
 
 def vertex_errors_mm(face: FaceModel, difference: Array) -> tuple[Array, Array]:
-    """Mean distance (mm) per frame over the region and over the 51 landmarks, each (T,), for weight differences (T, 52).
+    """Mean distances (T,) in mm over the region and over the 51 landmarks, for weight differences (T, 52).
 
-    Identity and pose are shared, so M(w) - M(w') = sum of (w - w')_k B_k (IMUSIC eq 4): PVE and PVE_LMK.
+    These are PVE and PVE_LMK: with shared identity and pose, M(w) - M(w') = sum of (w - w')_k B_k (IMUSIC eq 4).
     """
     out: list[Array] = []
     for rows in (face.region, face.landmarks):

@@ -1,4 +1,4 @@
-"""The bundled head as plain arrays: a stylised mannequin with human proportions and Apple's 52 shapes."""
+"""The bundled head as arrays: a stylised mannequin with human proportions and Apple's 52 shapes."""
 
 from __future__ import annotations
 
@@ -16,12 +16,18 @@ DELTA_STEP_M = 2e-6  # stored offsets are whole multiples of this
 
 @dataclass(frozen=True)
 class Head:
-    """Neutral mesh and shapes in the head frame (+X the performer's left, +Y up, +Z out of the face), metres.
+    """Neutral mesh and shapes in the head frame (+X the performer's left, +Y up, +Z out of the face), in m.
 
-    The origin lies between the ears. `vertices` (N, 3) float32; `quads` (F, 4) int32, outward; `material_index` (F,)
-    into `materials`; `parts` maps a part's name to its half-open vertex range; `deltas` (52, N, 3) float32 are
-    offsets from neutral in the order of `shapes` (Apple's camelCase names). `landmarks` (51,) are the vertices of the
-    inner iBUG points 17 to 67, `face_region` those of the front of the face without the inside of the mouth.
+    Attributes
+    ----------
+    vertices : (N, 3) float32, from an origin between the ears.
+    quads : (F, 4) int32, facing outwards.
+    materials, material_index : names of the materials, and (F,) which of them each quad has.
+    parts : half-open range of vertices by name of the part.
+    shapes : Apple's names.
+    deltas : (52, N, 3) float32, offsets from neutral in the order of `shapes`.
+    landmarks : (51,) vertices of the inner iBUG points 17 to 67.
+    face_region : (R,) vertices of the front of the face without the inside of the mouth.
     """
 
     vertices: Array
@@ -35,7 +41,7 @@ class Head:
     face_region: Array
 
     def posed(self, weights: dict[str, float]) -> Array:
-        """Vertices (N, 3) at the given weights: M(w) = B0 + sum of w_k B_k (IMUSIC eq 4, offsets B_k)."""
+        """Vertices (N, 3) at the given weights: B0 + sum of w_k B_k (IMUSIC eq 4)."""
         out = self.vertices.astype(np.float64)
         for name, weight in weights.items():
             out = out + weight * self.deltas[self.shapes.index(name)]
@@ -44,7 +50,7 @@ class Head:
 
 @lru_cache(maxsize=1)
 def load() -> Head:
-    """Read the bundled head (made by `generate`)."""
+    """Load the bundled head (made by cli.dev.head_generator)."""
     with np.load(ASSET, allow_pickle=False) as data:
         names = [str(n) for n in data["part_names"]]
         ranges = {n: (int(a), int(b)) for n, (a, b) in zip(names, data["part_ranges"], strict=True)}

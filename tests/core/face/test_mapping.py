@@ -116,15 +116,15 @@ def test_a_preset_is_read_back_as_it_was_written(tmp_path):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"channel": "jaw"}, "none of Apple's"),
+        ({"channel": "jaw"}, "not one of Apple's"),
         ({"kind": "bone"}, "axis"),
         ({"gain": "2"}, "numbers"),
         ({"gain": 1e9}, "numbers"),
         ({"curve": 0.0}, "curve"),
         ({"low": 1.0, "high": 0.0}, "low"),
-        ({"extra": 1}, "needs channel"),
+        ({"extra": 1}, "must have channel"),
         ({"mute": 1}, "true or false"),
-        ({"name": 3}, "texts"),
+        ({"name": 3}, "text"),
         ({"gain": True}, "numbers"),
     ],
 )
