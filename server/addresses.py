@@ -1,4 +1,4 @@
-"""This computer's addresses, as others in its networks see it."""
+"""Addresses of this computer."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ LOOPBACK = "127.0.0.1"
 
 
 def is_loopback(host: str) -> bool:
-    """Whether only this computer can reach an address."""
+    """Return whether only this computer can reach an address."""
     if host == "localhost":
         return True
     try:
@@ -20,7 +20,7 @@ def is_loopback(host: str) -> bool:
 
 
 def local_address() -> str:
-    """The one that leads to other networks; loopback where there is none."""
+    """Return the address of the default route's interface; loopback without a network."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
             probe.connect(("192.0.2.1", 9))  # sends nothing
@@ -30,8 +30,8 @@ def local_address() -> str:
 
 
 def local_addresses() -> list[str]:
-    """All IPv4 addresses but loopback, the likeliest first."""
+    """Return all IPv4 addresses except loopback, the default route's first."""
     candidates = [local_address()]
-    with contextlib.suppress(OSError):  # a computer that does not know its own name
+    with contextlib.suppress(OSError):  # the host name may not resolve
         candidates += [str(info[4][0]) for info in socket.getaddrinfo(socket.gethostname(), None, socket.AF_INET)]
     return [a for a in dict.fromkeys(candidates) if not is_loopback(a)]

@@ -1,4 +1,7 @@
-"""Arguments of sources and sinks: declared once as the fields of a dataclass, read from `KIND:ARGS`, and shown in panels and help texts."""
+"""Arguments of sources and sinks, declared once as fields of a dataclass.
+
+They are parsed from `KIND:ARGS`, and shown in panels, help texts and documentation.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the hub hands to sinks and clients, and its bytes for WebSocket clients (docs/protocol.md)."""
+"""Faces as sinks and clients get them, and their encoding for WebSocket clients (docs/protocol.md)."""
 
 from __future__ import annotations
 
@@ -14,13 +14,30 @@ from ..core.take import Track, TrackKind
 
 VERSION = 1
 FACE, SENSORS = 1, 2
-_HEADER = struct.Struct("<2sBBIdd")  # magic, kind, version, sequence, time, arrived
+_HEADER = struct.Struct("<2sBBIdd")  # magic, kind, version, sequence, time, arrival
 
 
 @dataclass(frozen=True)
 class Frame:
-    """`time`: of the face, s on the hub's clock; `arrived`: when the packet came that completed it; `values` (55,; OUTPUT) weights 0..1 and head angles
-    in rad; `confidence` (52,) or None; `source`: the stream it is of; `seen`: it was measured just now, not held."""
+    """A face.
+
+    Attributes
+    ----------
+    sequence
+        Number of the frame.
+    time
+        Of the face, s on the hub's clock.
+    arrival
+        Of the packet that completed it, s on the hub's clock.
+    values
+        (55,) weights and head angles (rad) in the order of OUTPUT_CHANNELS.
+    confidence
+        (52,) 0..1 in the order of ARKIT, or None.
+    source
+        "sensors", "camera" or "hybrid"; "" if decoded.
+    seen
+        Whether it was measured, rather than held or faded.
+    """
 
     sequence: int
     time: float
@@ -32,12 +49,12 @@ class Frame:
 
 
 def live_link_values(frame: Frame) -> Array:
-    """(61,) in LIVE_LINK_FACE's order; the eyes' angles follow the gaze channels."""
+    """Return values (61,) in the order of LIVE_LINK_FACE, with eye angles from the gaze channels."""
     return complete_values(Track(TrackKind.WEIGHTS, np.zeros(1), OUTPUT_CHANNELS, frame.values[None]))[0]
 
 
 def encode_face(frame: Frame) -> bytes:
-    """u8 flags (1: measured, 2: confidence follows), u8 count, u16 0, then float32 values and u8 confidences."""
+    """Return u8 flags (1 measured, 2 confidences follow), u8 count, u16 0, float32 values and u8 confidences."""
     flags = (1 if frame.seen else 0) | (2 if frame.confidence is not None else 0)
     data = _HEADER.pack(b"IW", FACE, VERSION, frame.sequence & 0xFFFFFFFF, frame.time, frame.arrival)
     data += struct.pack("<BBH", flags, len(frame.values), 0) + frame.values.astype("<f4").tobytes()
@@ -47,7 +64,10 @@ def encode_face(frame: Frame) -> bytes:
 
 
 def encode_sensors(sequence: int, time: float, arrival: float, angle: Array, acceleration: Array) -> bytes:
-    """Per site how far it is turned from where it began (rad) and its acceleration's length (m/s^2): u8 0, u8 count, u16 0, float32 pairs; NaN: missing."""
+    """Return u8 0, u8 count, u16 0 and float32 pairs per site: rotation since the start (rad), |acceleration| (m/s²).
+
+    NaN where missing.
+    """
     pairs = np.stack([angle, acceleration], axis=1).astype("<f4")
     return (
         _HEADER.pack(b"IW", SENSORS, VERSION, sequence & 0xFFFFFFFF, time, arrival)
@@ -57,7 +77,7 @@ def encode_sensors(sequence: int, time: float, arrival: float, angle: Array, acc
 
 
 def decode_face(data: bytes) -> Frame | None:
-    """A face frame's bytes, for clients in Python; None for other bytes."""
+    """Return the face that `encode_face` encoded, None for other data."""
     if len(data) < _HEADER.size + 4 or data[:4] != b"IW" + bytes([FACE, VERSION]):
         return None
     _, _, _, sequence, time, arrival = _HEADER.unpack_from(data)

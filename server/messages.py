@@ -1,4 +1,4 @@
-"""What sources hand to the hub, whatever they came over."""
+"""Messages that sources send to the hub."""
 
 from __future__ import annotations
 
@@ -9,11 +9,37 @@ from ..core.arrays import Array
 
 @dataclass(slots=True)
 class ImuSample:
-    """A sample of a device's sensors. `device`: what it calls itself, stable over restarts; `keys`: S ids of its sensors, which are sites where
-    the device says so; `rotation` (S, 4) scalar first, sensor to world; `acceleration` (S, 3) m/s^2 in the sensor's frame; `gyro` (S, 3) rad/s
-    or None; NaN where a sensor did not answer. `time`: the device's own clock in s, None where it has none; `sequence`: counts packets, None
-    where nobody counts; `linear`: gravity is taken off; `up`: the world's up axis, "" if unknown; `battery`: volts, NaN if unknown;
-    `part`: tells sensors apart that a device sends one by one; `sync`: (pulses so far, the device's time of the last)."""
+    """A sample of a device's S sensors.
+
+    Attributes
+    ----------
+    device
+        Name of the device, stable over restarts.
+    keys
+        S IDs of its sensors; sites where the device knows them.
+    rotation
+        (S, 4), scalar first, sensor to world; NaN for sensors that did not answer.
+    acceleration
+        (S, 3) m/s² in the sensor's frame; NaN likewise.
+    time
+        s on the device's own clock; None if it has none.
+    sequence
+        Packet counter; None if there is none.
+    linear
+        Whether gravity is removed from `acceleration`.
+    up
+        The world's up axis, "x", "y" or "z"; "" if unknown.
+    gyro
+        (S, 3) rad/s in the sensor's frame, or None.
+    status
+        A byte per sensor, as in the device packet.
+    battery
+        V; NaN if unknown.
+    substream
+        Distinguishes sensors that a device sends one by one.
+    sync
+        Number of sync pulses, and the device's time of the last.
+    """
 
     device: str
     keys: tuple[str, ...]
@@ -32,7 +58,7 @@ class ImuSample:
 
 @dataclass(slots=True)
 class FaceSample:
-    """Weights from a camera or another program: `values` by channel name (Apple's camelCase), only those that were sent; empty: it sees no face."""
+    """Weights from a camera or another program, by ARKit channel name; empty if it tracks no face."""
 
     device: str
     values: dict[str, float]
@@ -42,7 +68,7 @@ class FaceSample:
 
 @dataclass(slots=True)
 class BioSample:
-    """Biosignals: `values` (n, C) uV (NaN: lost) of `columns` at `rate` Hz, the last one newest."""
+    """Biosignals: `values` (n, C) µV of `columns` at `rate` Hz, the newest last; NaN for lost samples."""
 
     device: str
     columns: tuple[str, ...]
@@ -54,14 +80,14 @@ class BioSample:
 
 @dataclass(frozen=True)
 class DeviceInfo:
-    """What a device tells of itself: it is alive, its battery (V), what went wrong."""
+    """What a device reports about itself; it also shows that the device is alive. `battery` in V, NaN if unknown."""
 
     device: str
     name: str = ""
     firmware: str = ""
     battery: float = float("nan")
     problem: str = ""
-    extra: dict[str, str] = field(default_factory=dict)
+    extra: dict[str, str] = field(default_factory=dict[str, str])
 
 
 Message = ImuSample | FaceSample | BioSample | DeviceInfo

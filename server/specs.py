@@ -76,7 +76,7 @@ class MenuEntry:
 
 @dataclass(frozen=True)
 class StreamToggle:
-    """A sink in the add-on's panel: the preferences that switch it on and hold its HOST:PORT, name and tooltip; its row."""
+    """A sink in the add-on's panel: the preferences of its switch and its HOST:PORT, label, tooltip and row."""
 
     property: str
     target_property: str

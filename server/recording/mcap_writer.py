@@ -1,8 +1,10 @@
-"""Writes a take as MCAP (https://mcap.dev/spec) while it is recorded, in a thread, so that reception never waits for the disk.
+"""Writes a take as MCAP (https://mcap.dev/spec) while it is recorded.
 
-The file is append-only and written in its final place: cut off at any byte, it is readable up to its last whole chunk
-(`core.formats.mcap_take`), so that a crash costs at most 16 KiB. While a disk is full or missing, the writer retries and
-messages wait in memory; those that do not fit are counted.
+A thread writes, so that reception never waits for the disk.
+
+The file is append-only and in its final place: cut off at any byte, it is readable up to its last whole chunk
+(`core.formats.mcap_take`), so that a crash costs at most 16 KiB. While a disk is full or missing, the writer retries
+and messages wait in memory; those that do not fit are counted.
 """
 
 from __future__ import annotations

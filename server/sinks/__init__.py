@@ -1,1 +1,1 @@
-"""Where faces go: other programs, and files."""
+"""Where faces go: other programs and files, one kind per module (see `registry`)."""

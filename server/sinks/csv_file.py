@@ -1,4 +1,4 @@
-"""Faces as a Live Link Face CSV, row by row; a crash leaves the rows so far in FILE.part."""
+"""Faces as a Live Link Face CSV; after a crash, the rows so far are in FILE.part."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from ..specs import SinkSpec
 if TYPE_CHECKING:
     from ..hub import Hub
 
-_FLUSH_ROWS = 30  # rows
+_FLUSH_ROWS = 30
 
 
 class CsvSink:
-    """Timecodes count from the hub's start."""
+    """Writes faces as rows; timecodes count from the hub's start."""
 
     name = "csv"
 
@@ -31,22 +31,22 @@ class CsvSink:
         self.file: TextIO | None = None
 
     async def start(self, hub: Hub) -> None:
-        """Open the file. Raises InnerfaceError where it is there already, or cannot be written."""
+        """Create the file. Raises InnerfaceError if it exists or cannot be written."""
         if self.path.exists():
-            raise InnerfaceError(f"{self.path}: is there already, and is not overwritten; give another name")
+            raise InnerfaceError(f"{self.path}: exists, and is never overwritten; give another name")
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self.file = open(self.partial_path, "x", encoding="utf-8", newline="")
             self.file.write(HEADER + "\n")
         except FileExistsError:
             raise InnerfaceError(
-                f"{self.partial_path}: was left by a bridge that crashed, with its rows in it; rename it to a .csv, or delete it"
+                f"{self.partial_path}: was left behind by a crash; rename it to .csv to keep its rows, or delete it"
             ) from None
         except OSError as error:
             raise InnerfaceError(f"{self.path}: cannot be written ({error.strerror}); choose another folder") from None
 
     async def stop(self) -> None:
-        """The finished file takes its name; one without rows is not kept."""
+        """Give the file its final name; delete it if it has no rows."""
         if self.file is None:
             return
         try:
@@ -60,7 +60,7 @@ class CsvSink:
         self.file = None
 
     def put(self, frame: Frame) -> None:
-        """One row; a frame that is not later than the last is left out."""
+        """Write a row, unless the frame is not later than the last."""
         if self.file is None or round(frame.time * timecode.TICKS_PER_SECOND) <= round(
             self.last_time * timecode.TICKS_PER_SECOND
         ):
@@ -75,7 +75,7 @@ class CsvSink:
             self.problem = f"cannot be written ({error.strerror}); free space"
 
     def describe(self) -> str:
-        """The file."""
+        """Return the file, its number of rows and its problem, if any."""
         return f"{self.path}, {self.rows} rows" + (f"; {self.problem}" if self.problem else "")
 
 

@@ -1,4 +1,4 @@
-"""Faces to Unreal by Live Link."""
+"""Faces to Unreal by Live Link (ARKit)."""
 
 from __future__ import annotations
 
@@ -20,19 +20,21 @@ DEFAULT_SUBJECT = "Innerface"
 
 
 class LiveLinkSink(UdpSink):
-    """Live Link Face, version 6, as Unreal's ARKit plugin takes it. `subject`: what Unreal lists."""
+    """Sends faces as the Live Link Face app does, version 6; `subject` is the name that Unreal lists."""
 
     name = "livelink"
 
     def __init__(self, host: str = LOOPBACK, port: int = live_link_face.PORT, subject: str = DEFAULT_SUBJECT) -> None:
         super().__init__(host, port)
         self.subject = subject
-        self.id = str(uuid.uuid5(uuid.NAMESPACE_DNS, f"innerface.{subject}")).upper()  # Unreal keeps subjects by it
+        self.id = str(
+            uuid.uuid5(uuid.NAMESPACE_DNS, f"innerface.{subject}")
+        ).upper()  # Unreal identifies subjects by it
         self.order = [LIVE_LINK_FACE.index(name) for name in live_link_face.UDP_ORDER]
         self.day_offset = time.time() % 86_400
 
     def encode(self, frame: Frame) -> bytes:
-        """61 values in Unreal's order."""
+        """Return a packet of 61 values in Unreal's order; weights are clipped to 0..1."""
         values = live_link_values(frame)
         values[: len(ARKIT)] = np.clip(values[: len(ARKIT)], 0, 1)
         frame_number = (self.day_offset + frame.time) * 60

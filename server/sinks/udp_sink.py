@@ -1,4 +1,4 @@
-"""The transport of sinks that send datagrams."""
+"""Transport of sinks that send datagrams."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class UdpSink(ABC):
-    """A socket that a subclass's bytes go out by, one datagram a face."""
+    """Sends each face as the datagram that a subclass encodes."""
 
     name = ""
 
@@ -24,7 +24,7 @@ class UdpSink(ABC):
         self.sent = 0
 
     async def start(self, hub: Hub) -> None:
-        """Open a socket. Raises InnerfaceError for an address that does not exist."""
+        """Open a socket. Raises InnerfaceError if the address does not exist."""
         self.hub = hub
         try:
             self.transport, _ = await hub.loop.create_datagram_endpoint(
@@ -32,7 +32,7 @@ class UdpSink(ABC):
             )
         except OSError as error:
             raise InnerfaceError(
-                f"{self.name}: {self.host}:{self.port} cannot be sent to ({error.strerror or error}); mend the address"
+                f"{self.name}: cannot send to {self.host}:{self.port} ({error.strerror or error}); correct the address"
             ) from None
 
     async def stop(self) -> None:
@@ -48,8 +48,8 @@ class UdpSink(ABC):
 
     @abstractmethod
     def encode(self, frame: Frame) -> bytes:
-        """A face's bytes."""
+        """Return the datagram of a face."""
 
     def describe(self) -> str:
-        """Where it goes."""
+        """Return the address and the number of faces sent."""
         return f"{self.host}:{self.port}, {self.sent} faces"

@@ -14,7 +14,17 @@ from .udp_sink import UdpSink
 
 
 class VmcSink(UdpSink):
-    """VMC performer: VSeeFace, VNyan, Warudo, Unity and Blender receivers. `camel`: names as ARKit's instead of PascalCase."""
+    """Sends faces by VMC.
+
+    Parameters
+    ----------
+    host, port
+        Of the receiver.
+    camel
+        Names as ARKit's (jawOpen) instead of PascalCase (JawOpen).
+    head
+        Whether the bone Head is sent.
+    """
 
     name = "vmc"
 
@@ -23,7 +33,7 @@ class VmcSink(UdpSink):
         self.encoder = vmc.Encoder(camel, head)
 
     def encode(self, frame: Frame) -> bytes:
-        """One bundle: all shapes, Apply, the head."""
+        """Return a bundle of all shapes, Apply and the head."""
         yaw, pitch, roll = frame.values[len(ARKIT) :].tolist()
         return self.encoder.encode(frame.values[: len(ARKIT)], (yaw, pitch, roll))
 

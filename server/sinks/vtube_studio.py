@@ -1,4 +1,7 @@
-"""VTube Studio's plugin API: a WebSocket client that asks for permission once, makes its parameters, and sets them. docs/protocol.md."""
+"""VTube Studio's plugin API: a WebSocket client that asks for permission once, creates parameters and sets them.
+
+See docs/protocol.md.
+"""
 
 from __future__ import annotations
 
@@ -25,17 +28,17 @@ PORT = 8001
 _PLUGIN, _DEVELOPER, _PREFIX = "Innerface", "The Innerface project", "IF"
 _TOKEN_FILE = "vtube-studio-token"
 _RETRY_S = 2.0
-_PERMISSION_TIMEOUT_S = 60.0  # for a person to click
+_PERMISSION_TIMEOUT_S = 60.0  # for the user to click
 _ERROR_DENIED = 50
 
 
 def parameter_names() -> list[str]:
-    """Our own parameters' names, of 4 to 32 letters and digits."""
+    """Return the names of Innerface's parameters, 4 to 32 letters and digits each."""
     return [f"{_PREFIX}{pascal_case(name)}" for name in ARKIT]
 
 
 def parameter_values(frame: Frame) -> list[dict[str, Any]]:
-    """Our parameters, and VTube Studio's own that every model listens to: head angles in degrees, mouth and eyes."""
+    """Return Innerface's parameters and VTube Studio's standard ones: head angles in degrees, mouth and eyes."""
     w = dict(zip(ARKIT, frame.values.tolist()))
     yaw, pitch, roll = (math.degrees(a) for a in frame.values[len(ARKIT) :].tolist())
     standard = {
@@ -61,7 +64,7 @@ def parameter_values(frame: Frame) -> list[dict[str, Any]]:
 
 
 class VTubeStudioSink:
-    """`token_file`: where permission is kept. The connection is made again whenever it breaks."""
+    """Sends faces to VTube Studio, and reconnects when the connection is lost; `token_file` keeps the permission."""
 
     name = "vts"
 
@@ -70,10 +73,10 @@ class VTubeStudioSink:
         self.task: asyncio.Task[None] | None = None
         self.latest_frame: Frame | None = None
         self.wake = asyncio.Event()
-        self.state, self.sent, self.request_count = "looks for VTube Studio", 0, 0
+        self.state, self.sent, self.request_count = "connecting", 0, 0
 
     async def start(self, hub: Hub) -> None:
-        """Begin to look for it."""
+        """Start connecting."""
         self.task = hub.loop.create_task(self._run())
 
     async def stop(self) -> None:
@@ -83,12 +86,12 @@ class VTubeStudioSink:
             await asyncio.gather(self.task, return_exceptions=True)
 
     def put(self, frame: Frame) -> None:
-        """The newest face is sent when the connection is free."""
+        """Send a face as soon as the connection is free; only the newest one waits."""
         self.latest_frame = frame
         self.wake.set()
 
     def describe(self) -> str:
-        """How far it is."""
+        """Return the address, the state and the number of faces sent."""
         return f"{self.uri}, {self.state}, {self.sent} faces"
 
     async def _run(self) -> None:
@@ -100,18 +103,18 @@ class VTubeStudioSink:
                 async with connect(self.uri, proxy=None, compression=None, open_timeout=3, max_size=1 << 20) as socket:
                     await self._session(socket)
             except (OSError, TimeoutError, WebSocketException):
-                self.state = "looks for VTube Studio: start it and switch its plugin API on"
+                self.state = "connecting: start VTube Studio and turn on its plugin API"
             except InnerfaceError as error:
                 self.state = str(error)
             except (ValueError, TypeError, KeyError, AttributeError):
-                self.state = "what answers there is not VTube Studio"
+                self.state = "the program at this address is not VTube Studio; correct the address"
             await asyncio.sleep(_RETRY_S)
 
     async def _session(self, socket: Any) -> None:
         token = self._load_token()
         for _ in range(2):
             if not token:
-                self.state = "asks for permission: click Allow in VTube Studio"
+                self.state = "waiting for permission: click Allow in VTube Studio"
                 token = (
                     await self._request(socket, "AuthenticationTokenRequest", self._identity(), _PERMISSION_TIMEOUT_S)
                 )["authenticationToken"]
@@ -121,9 +124,9 @@ class VTubeStudioSink:
             )
             if reply.get("authenticated"):
                 break
-            token = ""  # taken back, or another computer's
+            token = ""  # revoked, or of another computer
         else:
-            raise InnerfaceError("VTube Studio refuses the plugin; allow Innerface in its settings")
+            raise InnerfaceError("VTube Studio rejects the plugin; allow Innerface in its settings")
         for name in parameter_names():
             parameter = {
                 "parameterName": name,
@@ -135,7 +138,7 @@ class VTubeStudioSink:
             await self._request(socket, "ParameterCreationRequest", parameter)
         self.state = "connected"
         while True:
-            with contextlib.suppress(TimeoutError):  # parameters fall back when nobody sets them for a second
+            with contextlib.suppress(TimeoutError):  # parameters reset after a second without values
                 await asyncio.wait_for(self.wake.wait(), 0.5)
             self.wake.clear()
             if self.latest_frame is not None:

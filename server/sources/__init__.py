@@ -1,1 +1,1 @@
-"""Where messages come from: thin transports over the parsers of `wire`."""
+"""Where messages come from: devices, other programs and files, one kind per module (see `registry`)."""

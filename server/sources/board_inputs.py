@@ -1,4 +1,4 @@
-"""Which of a board's inputs sit at the ear: `channels=1+2,names=lower+front`. The others are open, hum, and are not wanted in takes."""
+"""Inputs of a board that are used, such as `channels=1+2,names=lower+front`; open inputs only pick up hum."""
 
 from __future__ import annotations
 
@@ -17,24 +17,25 @@ INPUTS_FIELD = PanelField(
 
 @dataclass(frozen=True)
 class BoardInputs:
-    """`numbers`: of inputs, from 1, all where none are given; `names`: what they are called, by the board where none are given."""
+    """Numbers of inputs, from 1 (empty: all), and their names (empty: the board's)."""
 
     numbers: tuple[int, ...] = ()
     names: tuple[str, ...] = ()
 
     def check(self, count: int) -> None:
-        """Raises InnerfaceError for what a board of `count` inputs has not."""
+        """Raise InnerfaceError if a board with `count` inputs lacks one, or if names do not match."""
         invalid = [n for n in self.numbers if not 1 <= n <= count]
         if invalid:
             raise InnerfaceError(f"channels: there is no input {invalid[0]}; the board has 1 to {count}")
         selected_count = len(self.numbers) or count
         if self.names and len(self.names) != selected_count:
             raise InnerfaceError(
-                f"names: {len(self.names)} for {selected_count} inputs; give one each, such as channels=1+2,names=lower+front"
+                f"names: {len(self.names)} for {selected_count} inputs; give one for each, such as "
+                "channels=1+2,names=lower+front"
             )
 
     def select(self, message: BioSample) -> BioSample:
-        """The chosen inputs, under their names."""
+        """Return a message with these inputs only, under their names."""
         if not self.numbers and not self.names:
             return message
         index = [n - 1 for n in self.numbers] or list(range(len(message.columns)))
@@ -44,11 +45,11 @@ class BoardInputs:
 
 
 def parse_inputs(channels: str, names: str) -> BoardInputs:
-    """From `1+2` and `lower+front`, each "" for all and as they are. Raises InnerfaceError."""
+    """Parse `1+2` and `lower+front`, each "" for the board's own. Raises InnerfaceError."""
     numbers = [n.strip() for n in channels.split("+") if n.strip()]
     if not all(n.isdecimal() for n in numbers) or len(set(numbers)) != len(numbers):
         raise InnerfaceError(f"channels={channels}: give the numbers of inputs, such as channels=1+2")
     input_names = tuple(n.strip() for n in names.split("+") if n.strip())
     if len(set(input_names)) != len(input_names):
-        raise InnerfaceError(f"names={names}: two are alike; give each input a name of its own")
+        raise InnerfaceError(f"names={names}: a name occurs twice; give each input its own")
     return BoardInputs(tuple(map(int, numbers)), input_names)

@@ -1,4 +1,4 @@
-"""Any board that BrainFlow knows."""
+"""Any board that BrainFlow supports."""
 
 from __future__ import annotations
 
@@ -17,7 +17,17 @@ from .serial_source import ELECTRODES_PORT_FIELD
 
 
 class BrainFlowSource(PolledSource):
-    """`board`: BrainFlow's number (-1: its synthetic board) or name; `parameters`: of BrainFlowInputParams, such as serial_port; `inputs`: that are worn."""
+    """Receives a board through BrainFlow.
+
+    Parameters
+    ----------
+    board
+        BrainFlow's name or ID; -1 is its synthetic board.
+    parameters
+        Fields of BrainFlowInputParams, such as serial_port.
+    inputs
+        Which inputs are used.
+    """
 
     name = "brainflow"
 
@@ -27,11 +37,11 @@ class BrainFlowSource(PolledSource):
         self.count = 0
 
     def connect(self) -> None:
-        """Prepare a session and begin. Raises InnerfaceError."""
+        """Prepare a session and start streaming. Raises InnerfaceError."""
         try:
             from brainflow.board_shim import BoardIds, BoardShim, BrainFlowError, BrainFlowInputParams
 
-            BoardShim.disable_board_logger()  # loads its library, which may be missing, too
+            BoardShim.disable_board_logger()  # loads the native library, which may be missing
         except (ImportError, OSError) as error:
             raise InnerfaceError(f"brainflow does not load ({error}); pip install 'innerface[boards]'") from None
         try:
@@ -57,7 +67,7 @@ class BrainFlowSource(PolledSource):
             self.board.start_stream()
         except BrainFlowError as error:
             raise InnerfaceError(
-                f"brainflow board {self.board_name}: does not connect ({error}); check that it is on, its port and its radio"
+                f"brainflow board {self.board_name}: does not connect ({error}); check its power, port and radio"
             ) from None
         self.number = number
 
@@ -72,7 +82,7 @@ class BrainFlowSource(PolledSource):
             pass
 
     def poll(self) -> BioSample | None:
-        """All samples since the last time, in uV as BrainFlow gives them."""
+        """Return the samples since the last call, µV."""
         data = self.board.get_board_data()
         if not data.shape[1]:
             return None
@@ -84,7 +94,7 @@ class BrainFlowSource(PolledSource):
         )
 
     def describe(self) -> str:
-        """The board."""
+        """Return the board and its problem, if any."""
         return f"BrainFlow board {self.board_name}" + (f"; {self.problem}" if self.problem else "")
 
 

@@ -1,4 +1,4 @@
-"""OpenBCI's Cyton by its dongle."""
+"""OpenBCI Cyton through its USB dongle."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .serial_source import ELECTRODES_PORT_FIELD, NO_PORT, SerialSource, serial_
 
 
 class CytonSource(SerialSource):
-    """OpenBCI's Cyton by its dongle: eight channels at 250 Hz; `inputs`: those that are worn."""
+    """Receives an OpenBCI Cyton: eight channels at 250 Hz, of which `inputs` are used."""
 
     name, label = "cyton", "an OpenBCI Cyton"
 
@@ -28,7 +28,7 @@ class CytonSource(SerialSource):
         self.sample_count, self.last_counter = 0, -1
 
     def on_open(self, connection: Any) -> None:
-        """Reset, then begin."""
+        """Reset the board and start streaming."""
         connection.write(cyton.RESET)
         reply = b""
         for _ in range(30):
@@ -38,7 +38,7 @@ class CytonSource(SerialSource):
         connection.write(cyton.BEGIN)
 
     def handle(self, data: bytes) -> None:
-        """Samples, with lost ones as NaN: the counter tells how many."""
+        """Handle bytes; samples that the counter shows as lost become NaN."""
         samples = self.reader.push(data)
         if not samples:
             return

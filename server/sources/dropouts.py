@@ -1,4 +1,4 @@
-"""Simulated devices that vanish now and then."""
+"""Simulated dropouts of a device."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _DEFAULT_DURATION_S = 2.0
 
 
 def parse_dropouts(text: str) -> tuple[float, float]:
-    """EVERY:FOR in seconds; never where empty. Raises ValueError."""
+    """Parse EVERY:FOR in s; no dropouts if empty. Raises ValueError."""
     period, _, duration = text.partition(":")
     try:
         return (float(period), float(duration or _DEFAULT_DURATION_S)) if period else NO_DROPOUTS

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class IFacialMocapSource(UdpSource):
-    """iFacialMocap and Facemotion3D: the phone is asked to send, and asked again while it does not."""
+    """Receives iFacialMocap and Facemotion3D; asks the phone to send, and again while it does not."""
 
     name, port, label = "ifacialmocap", ifacialmocap.PORT, "iFacialMocap or Facemotion3D"
 
@@ -31,13 +31,14 @@ class IFacialMocapSource(UdpSource):
         self.task: asyncio.Task[None] | None = None
 
     async def start(self, hub: Hub) -> None:
-        """Open the socket and ask."""
-        if self.phone:  # once: names are not looked up while faces wait
+        """Open the socket and ask the phone to send. Raises InnerfaceError."""
+        if self.phone:  # resolved once, because it blocks
             try:
                 self.address = str((await hub.loop.getaddrinfo(self.phone, self.port, family=socket.AF_INET))[0][4][0])
             except OSError as error:
                 raise InnerfaceError(
-                    f"ifacialmocap: the phone '{self.phone}' is not found ({error.strerror}); give the address that it shows"
+                    f"ifacialmocap: the phone '{self.phone}' is not found ({error.strerror}); "
+                    "give the address that it shows"
                 ) from None
         await super().start(hub)
         if self.phone:
@@ -57,7 +58,7 @@ class IFacialMocapSource(UdpSource):
             await asyncio.sleep(1.0)
 
     def handle(self, data: bytes, addr: tuple[str, int]) -> bool:
-        """A frame of text."""
+        """Handle a text frame."""
         values = ifacialmocap.parse(data) if self.address in ("", addr[0]) else None
         if values is None or self.hub is None:
             return False
@@ -65,7 +66,7 @@ class IFacialMocapSource(UdpSource):
         return True
 
     def describe(self) -> str:
-        """As of others, and the phone that is asked."""
+        """Return what it listens for and which phone it asks."""
         return super().describe() + (
             f" (asking {self.phone})"
             if self.phone

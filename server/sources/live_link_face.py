@@ -1,4 +1,4 @@
-"""The Live Link Face app."""
+"""The Live Link Face app on an iPhone."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .udp_source import UdpSource
 
 
 class LiveLinkFaceSource(UdpSource):
-    """The Live Link Face app, in its mode Live Link (ARKit)."""
+    """Receives the Live Link Face app in its mode Live Link (ARKit)."""
 
     name, port, label = "livelinkface", live_link_face.PORT, "Live Link Face (mode Live Link (ARKit))"
 
@@ -25,7 +25,7 @@ class LiveLinkFaceSource(UdpSource):
         self.subjects: dict[str, str] = {}
 
     def handle(self, data: bytes, addr: tuple[str, int]) -> bool:
-        """A frame; without a face it is one as well."""
+        """Handle a frame, with or without a face."""
         packet = live_link_face.parse(data)
         if packet is None or self.hub is None:
             return False

@@ -1,4 +1,4 @@
-"""Any stream of biosignals by LSL."""
+"""Biosignals by LSL (Lab Streaming Layer)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .polled_source import PolledSource
 
 
 class LslSource(PolledSource):
-    """The LSL stream of this name or type, at a rate that it declares, in uV; `inputs`: its channels that are worn."""
+    """Receives the LSL stream of a name or type, with a fixed sample rate, in µV; `inputs`: channels that are used."""
 
     name = "lsl"
     _FIND_TIMEOUT_S = 5.0
@@ -35,12 +35,14 @@ class LslSource(PolledSource):
         )
         if not streams:
             raise InnerfaceError(
-                f"lsl: no stream is called '{self.stream}' or of this type; start it, or check that both computers share a network"
+                f"lsl: no stream is called '{self.stream}' or has this type; start it, or check that "
+                "both computers share a network"
             )
         info = streams[0]
         if not 1 <= info.nominal_srate() <= 50_000 or info.channel_count() > 256:
             raise InnerfaceError(
-                f"lsl: '{self.stream}' has {info.channel_count()} channels at {info.nominal_srate():g} Hz; a regular stream is needed"
+                f"lsl: '{self.stream}' has {info.channel_count()} channels at {info.nominal_srate():g} Hz; "
+                "choose a stream of 1 to 50,000 Hz with at most 256 channels"
             )
         self.inputs.check(info.channel_count())
         self.rate, self.columns = float(info.nominal_srate()), tuple(f"ch{k + 1}" for k in range(info.channel_count()))
@@ -51,7 +53,7 @@ class LslSource(PolledSource):
         self.inlet.close_stream()
 
     def poll(self) -> BioSample | None:
-        """All samples since the last time."""
+        """Return the samples since the last call."""
         chunk, stamps = self.inlet.pull_chunk(0.0, 4096)
         if not stamps:
             return None
@@ -60,7 +62,7 @@ class LslSource(PolledSource):
         )
 
     def describe(self) -> str:
-        """The stream."""
+        """Return the stream and its problem, if any."""
         return f"LSL stream {self.stream}" + (f"; {self.problem}" if self.problem else "")
 
 

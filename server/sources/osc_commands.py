@@ -15,12 +15,12 @@ OSC_PORT = 39541
 
 
 class OscControlSource(UdpSource):
-    """Commands by OSC: /innerface/recentre, /innerface/calibrate, /innerface/record [name], /innerface/stop, /innerface/mark [text]."""
+    """Receives the commands recentre, calibrate, record, stop and mark, each as /innerface/COMMAND."""
 
     name, port, label = "osc", OSC_PORT, "OSC commands (/innerface/...)"
 
     def handle(self, data: bytes, addr: tuple[str, int]) -> bool:
-        """A message or bundle of commands."""
+        """Run the commands of a message or bundle."""
         handled = False
         for address, args in osc.parse_messages(data):
             text = next((a for a in args if isinstance(a, str)), "")

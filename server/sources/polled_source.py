@@ -1,4 +1,4 @@
-"""The transport of boards that a library is asked for, in a thread."""
+"""Transport of boards whose library is polled in a thread."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _POLL_S, _RETRY_S = 0.02, 2.0
 
 
 class PolledSource(ABC):
-    """A library that is asked in a thread."""
+    """Polls a board in a thread, and reconnects when it is lost."""
 
     name = ""
 
@@ -26,7 +26,7 @@ class PolledSource(ABC):
         self.problem = ""
 
     async def start(self, hub: Hub) -> None:
-        """Connect. Raises InnerfaceError."""
+        """Connect and start polling. Raises InnerfaceError."""
         self.hub = hub
         await asyncio.to_thread(self.connect)
         self.thread = threading.Thread(target=self._run, name=f"innerface {self.name}", daemon=True)
@@ -47,10 +47,10 @@ class PolledSource(ABC):
                 message = self.poll()
                 if message is not None:
                     self.hub.receive_soon(self.name, message)
-            except Exception as error:  # the libraries' own errors share no base; a board that comes back goes on
+            except Exception as error:  # the libraries' errors share no base class
                 if not self.problem:
                     self._disconnect_quietly()
-                self.problem = f"lost ({error}); looked for again"
+                self.problem = f"lost ({error}); reconnecting"
                 self.stop_event.wait(_RETRY_S)
         self._disconnect_quietly()
 
@@ -60,7 +60,7 @@ class PolledSource(ABC):
 
     @abstractmethod
     def connect(self) -> None:
-        """Open the board or stream."""
+        """Open the board or stream. Raises InnerfaceError."""
 
     @abstractmethod
     def disconnect(self) -> None:
@@ -68,4 +68,4 @@ class PolledSource(ABC):
 
     @abstractmethod
     def poll(self) -> BioSample | None:
-        """What has come since the last time."""
+        """Return the samples since the last call, None without any."""

@@ -1,4 +1,4 @@
-"""Another bridge as a source: its faces, by WebSocket (docs/protocol.md). It may run on another computer, with devices that this one cannot have."""
+"""Faces of another bridge by WebSocket (docs/protocol.md), which may have devices that this computer cannot have."""
 
 from __future__ import annotations
 
@@ -23,7 +23,15 @@ _MAX_MESSAGE_BYTES = 1 << 20
 
 
 class RemoteBridge:
-    """`address`: ws://HOST:PORT, as `innerface serve` prints it; `token`: what it asks for."""
+    """Receives another bridge's faces.
+
+    Parameters
+    ----------
+    address
+        ws://HOST:PORT, as `innerface serve` prints it.
+    token
+        The bridge's token, "" without one.
+    """
 
     name = "bridge"
 
@@ -34,7 +42,9 @@ class RemoteBridge:
         except ValueError:
             port = None
         if parsed.scheme not in ("ws", "http", "wss", "https") or not parsed.hostname or port is None:
-            raise InnerfaceError(f"bridge: '{address}' is no address; give ws://HOST:PORT as innerface serve prints it")
+            raise InnerfaceError(
+                f"bridge: '{address}' is not an address; give ws://HOST:PORT as innerface serve prints it"
+            )
         scheme = "wss" if parsed.scheme in ("wss", "https") else "ws"
         host = f"[{parsed.hostname}]" if ":" in parsed.hostname else parsed.hostname
         self.address = f"{scheme}://{host}:{port}/"
@@ -44,18 +54,18 @@ class RemoteBridge:
         self.socket: Any = None
 
     async def start(self, hub: Hub) -> None:
-        """Begin to connect; where nobody answers, again and again."""
+        """Start connecting, and retry until the bridge answers."""
         self.task = hub.loop.create_task(self._run(hub))
         self.task.add_done_callback(hub.on_task_done)
 
     async def stop(self) -> None:
-        """Hang up."""
+        """Disconnect."""
         if self.task is not None:
             self.task.cancel()
             await asyncio.gather(self.task, return_exceptions=True)
 
     def prompt(self, action: str) -> None:
-        """Calibrate there."""
+        """Forward `calibrate` and `recentre` to the other bridge."""
         if action in ("calibrate", "recentre"):
             self._send_command(action)
 
@@ -109,15 +119,15 @@ class RemoteBridge:
             if reply.get("ok") is False:
                 hub.note(f"{self.address}: {str(reply.get('error'))[:300]}")
         except (ValueError, AttributeError, RecursionError):
-            pass  # not for us
+            pass  # another kind of message
 
     def describe(self) -> str:
-        """Where."""
+        """Return the address."""
         return f"faces of the bridge at {self.address}"
 
 
 def to_face_sample(device: str, frame: Frame) -> FaceSample:
-    """A frame as a message: none at all where it was not measured."""
+    """Return a frame as a message, without values if it was not measured."""
     if not frame.seen:
         return FaceSample(device, {}, frame.time)
     return FaceSample(device, {c: float(v) for c, v in zip(OUTPUT_CHANNELS, frame.values) if v == v}, frame.time)

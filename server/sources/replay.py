@@ -1,4 +1,4 @@
-"""A recorded take as if it came now: in real time, or faster."""
+"""Replay of a recorded take, in real time or faster."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from ..specs import MenuEntry, SourceGroup, SourceSpec
 if TYPE_CHECKING:
     from ..hub import Hub
 
-_MAX_BLOCK_S = 0.004  # the longest that the loop is kept from others
-_BATCH_S = 0.02  # of biosignals, which boards send in batches, too
+_MAX_BLOCK_S = 0.004  # between yields to the event loop
+_BATCH_S = 0.02  # of biosignals, as boards send them
 
 
 class ReplaySource:
-    """`speed`: 1 is real time. `loop`: over and over."""
+    """Replays a take `speed` times as fast as it was recorded, once or in a loop."""
 
     name = "file"
 
@@ -35,22 +35,22 @@ class ReplaySource:
         self.finished = asyncio.Event()
 
     async def start(self, hub: Hub) -> None:
-        """Read the take and begin. Raises InnerfaceError."""
+        """Read the take and start the replay. Raises InnerfaceError."""
         from ...core import formats
 
         take = await asyncio.to_thread(formats.read_take, self.path)
         tracks = [t for t in take.tracks.values() if t.kind in _READERS and len(t.time)]
         if not tracks:
-            raise InnerfaceError(f"{self.path}: holds nothing to play; give a take of sensors, weights or biosignals")
+            raise InnerfaceError(f"{self.path}: has nothing to play; give a take of sensors, weights or biosignals")
         for note in take.notes:
             hub.note(note)
         if self.speed != 1 and any(t.kind == TrackKind.BIOSIGNAL for t in tracks):
-            hub.note(f"{self.path.name}: electrodes make a face at speed=1 only")
+            hub.note(f"{self.path.name}: electrodes drive a face at speed=1 only")
         self.task = hub.loop.create_task(self._play(hub, tracks))
         self.task.add_done_callback(hub.on_task_done)
 
     async def stop(self) -> None:
-        """End."""
+        """Stop the replay."""
         if self.task is not None:
             self.task.cancel()
 
@@ -71,7 +71,7 @@ class ReplaySource:
                 elif hub.now() - last_yield > _MAX_BLOCK_S:
                     await asyncio.sleep(0)
                     last_yield = hub.now()
-                # a device's clock that runs with the replay: at another speed, samples lie as close as they come
+                # the device's clock runs with the replay, whatever its speed
                 hub.receive(
                     self.name, readers[k].message(self.path.name, row, (at - first_time) / self.speed + start, count)
                 )
@@ -81,8 +81,8 @@ class ReplaySource:
         self.finished.set()
 
     def describe(self) -> str:
-        """The file."""
-        return f"{self.path}, {self.speed:g} x real time" + (", over and over" if self.loop else "")
+        """Return the file and the speed."""
+        return f"{self.path}, {self.speed:g} x real time" + (", in a loop" if self.loop else "")
 
 
 class _ImuReader:
@@ -110,7 +110,7 @@ class _FaceReader:
 
 
 class _BioReader:
-    """`rows`: the last of each batch."""
+    """Batches of biosignals; `rows` holds the last row of each."""
 
     def __init__(self, track: Track, suffix: str) -> None:
         from ...core.bio.signal import sample_rate
@@ -154,12 +154,12 @@ class ReplayOptions:
         ),
     )
     speed: float = argument(1.0, metavar="X", help="1 is real time")
-    loop: bool = argument(False, help="over and over")
+    loop: bool = argument(False, help="start again at the end")
 
 
 SPEC = SourceSpec(
     kind="file",
-    summary="a recorded take, as if it came now",
+    summary="a recorded take, replayed",
     options=ReplayOptions,
     create=lambda options, _: ReplaySource(options.take, options.speed, options.loop),
     group=SourceGroup.SENSORS,

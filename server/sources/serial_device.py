@@ -1,4 +1,4 @@
-"""Innerface's own devices on a serial line."""
+"""Innerface devices on a serial port."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ DEVICE_BAUD = 921600
 
 
 class SerialDeviceSource(SerialSource):
-    """Innerface's own packets, each a COBS frame."""
+    """Receives Innerface packets, each a COBS frame."""
 
     name, label = "serial", "an Innerface device"
 
@@ -22,7 +22,7 @@ class SerialDeviceSource(SerialSource):
         self.framer = cobs.Framer(device.MAX_PACKET_BYTES + 8)
 
     def handle(self, data: bytes) -> None:
-        """Frames out of bytes."""
+        """Handle bytes, split anywhere."""
         for frame in self.framer.push(data):
             for message in device.to_messages(device.parse(frame), self.port):
                 self.hub.receive_soon(self.name, message)

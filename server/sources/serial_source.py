@@ -1,4 +1,4 @@
-"""The transport of sources on a serial line. A cable that is pulled and put back goes on by itself."""
+"""Transport of sources on a serial port; reconnects after the cable was unplugged."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ..arguments import PanelField
 if TYPE_CHECKING:
     from ..hub import Hub
 
-NO_PORT = "no USB port is there; plug the device in, or name its port under Connect"
+NO_PORT = "no USB port was found; plug the device in, or enter its port under Connect"
 ELECTRODES_PORT_FIELD = PanelField(
     "electrodes_port",
     "USB Port",
@@ -24,7 +24,7 @@ _RETRY_S = 1.0
 
 
 class SerialSource(ABC):
-    """Reads a port in a thread of its own; a subclass makes messages of the bytes."""
+    """Reads a serial port in a thread; a subclass handles the bytes."""
 
     name, label = "serial", "a device"
 
@@ -36,7 +36,7 @@ class SerialSource(ABC):
         self.problem = ""
 
     async def start(self, hub: Hub) -> None:
-        """Open the port. Raises InnerfaceError where it is missing, in use, or not permitted."""
+        """Open the port. Raises InnerfaceError if it is missing, in use or not permitted."""
         self.hub = hub
         try:
             self.connection = await asyncio.to_thread(self._open)
@@ -56,8 +56,8 @@ class SerialSource(ABC):
         self.on_open(connection)
         return connection
 
-    def on_open(self, connection: Any) -> None:  # noqa: B027 - most devices need nothing said
-        """What the device wants to hear first."""
+    def on_open(self, connection: Any) -> None:  # noqa: B027 - most devices need no setup
+        """Set the device up."""
 
     async def stop(self) -> None:
         """Close the port."""
@@ -90,26 +90,27 @@ class SerialSource(ABC):
 
     @abstractmethod
     def handle(self, data: bytes) -> None:
-        """Read bytes, however they are cut."""
+        """Handle bytes, split anywhere."""
 
     def describe(self) -> str:
-        """The port, and what is wrong with it."""
+        """Return the port and its problem, if any."""
         return f"{self.label} at {self.port}, {self.baud} baud" + (f"; {self.problem}" if self.problem else "")
 
 
 def _remedy(port: str, error: Exception) -> str:
-    """One line on why a port does not open."""
+    """Return why a port cannot be opened and what to do."""
     text = str(error).lower()
     if "permission" in text or "access is denied" in text:
         advice = "on Linux add yourself to the group dialout (sudo usermod -aG dialout $USER) and log in again"
-        return f"{port}: no permission; {advice}, or end the program that has it"
+        return f"{port}: no permission; {advice}, or end the program that uses it"
     if "busy" in text or "exclusively" in text:
-        return f"{port}: another program has it; end that one"
-    return f"{port}: there is no such port, or it cannot be opened; plug the device in, known ports: {', '.join(serial_ports()) or 'none'}"
+        return f"{port}: in use; end the other program that uses it"
+    known = ", ".join(serial_ports()) or "none"
+    return f"{port}: does not exist, or cannot be opened; plug the device in, known ports: {known}"
 
 
 def serial_ports() -> list[str]:
-    """Serial ports of this computer."""
+    """Return this computer's serial ports."""
     try:
         from serial.tools import list_ports
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class _Tracker:
-    """What is known of one SlimeVR tracker."""
+    """State of one tracker: its last packet, and per sensor the last orientation, acceleration and time of sending."""
 
     def __init__(self, address: tuple[str, int]) -> None:
         self.device, self.last_packet, self.last_received = f"{address[0]}:{address[1]}", -1, time.monotonic()
@@ -32,7 +32,10 @@ class _Tracker:
 
 
 class SlimeVrSource(UdpSource):
-    """SlimeVR trackers. A tracker that does not move sends nothing but signs of life; its last orientation is repeated then."""
+    """Receives SlimeVR trackers.
+
+    A tracker at rest sends nothing but keep-alives, so its last orientation is repeated.
+    """
 
     name, port, label = "slimevr", slimevr.PORT, "SlimeVR trackers"
     _HEARTBEAT_S, _REPEAT_S, _AWAY_AFTER_S = 0.5, 0.05, 2.0
@@ -44,7 +47,7 @@ class SlimeVrSource(UdpSource):
         self.task: asyncio.Task[None] | None = None
 
     async def start(self, hub: Hub) -> None:
-        """Open the socket and keep trackers company."""
+        """Open the socket and start the heartbeats."""
         await super().start(hub)
         self.task = hub.loop.create_task(self._keep_alive())
 
@@ -55,7 +58,7 @@ class SlimeVrSource(UdpSource):
         await super().stop()
 
     def handle(self, data: bytes, addr: tuple[str, int]) -> bool:
-        """A datagram of a tracker's."""
+        """Handle a datagram of a tracker."""
         packet = slimevr.parse(data)
         if packet is None or self.hub is None:
             return False
@@ -65,10 +68,10 @@ class SlimeVrSource(UdpSource):
             if len(self.trackers) >= self._MAX_TRACKERS:
                 return False
             if not any(isinstance(event, slimevr.Handshake) for event in events):
-                return True  # met before the bridge was started again: it will shake hands when it hears nothing
+                return True  # paired before a restart: it sends a handshake once it hears nothing
             tracker = self.trackers[addr] = _Tracker(addr)
         if number and number <= tracker.last_packet:
-            return True  # out of order: the newer one is known
+            return True  # out of order
         tracker.last_packet, tracker.last_received = number, time.monotonic()
         for event in events:
             self._handle_event(tracker, event, addr)
@@ -85,7 +88,7 @@ class SlimeVrSource(UdpSource):
             if event.state == 2:
                 self.hub.receive(
                     self.name,
-                    DeviceInfo(tracker.device, problem=f"sensor {event.sensor} reports an error; power it off and on"),
+                    DeviceInfo(tracker.device, problem=f"sensor {event.sensor} reports an error; turn it off and on"),
                 )
         elif isinstance(event, slimevr.Battery):
             self.hub.receive(self.name, DeviceInfo(tracker.device, battery=event.volts))
@@ -98,7 +101,7 @@ class SlimeVrSource(UdpSource):
             self._forward_sample(tracker, event.sensor)
 
     def _forward_sample(self, tracker: _Tracker, sensor: int) -> None:
-        """One sensor's sample: linear acceleration, z up. Acceleration comes just after its rotation, so it is a sample old."""
+        """Send a sensor's sample to the hub: z up, linear acceleration (one sample old, since it comes second)."""
         assert self.hub is not None
         if sensor not in tracker.last_sent and len(tracker.last_sent) >= self._MAX_SENSORS:
             tracker.rotation.pop(sensor, None)
@@ -117,7 +120,7 @@ class SlimeVrSource(UdpSource):
         self.hub.receive(self.name, message)
 
     async def _keep_alive(self) -> None:
-        """Heartbeats, and repeats of sensors that are still."""
+        """Send heartbeats, and repeat samples of sensors at rest."""
         last_heartbeat = 0.0
         while True:
             await asyncio.sleep(self._REPEAT_S / 2)

@@ -1,4 +1,4 @@
-"""Innerface's own devices by Wi-Fi."""
+"""Innerface devices on the network."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class DeviceSource(UdpSource):
     name, port, label = "device", DEVICE_PORT, "Innerface devices"
 
     def handle(self, data: bytes, addr: tuple[str, int]) -> bool:
-        """A packet; a device that looks for its host is answered."""
+        """Handle a packet; reply to a device that looks for its host."""
         packet = device.parse(data)
         if packet is None or self.hub is None:
             return False

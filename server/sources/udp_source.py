@@ -1,4 +1,4 @@
-"""The transport of all sources that hear datagrams."""
+"""Transport of sources that receive datagrams."""
 
 from __future__ import annotations
 
@@ -17,7 +17,17 @@ SILENT_AFTER_S = 5.0
 
 
 class UdpSource(ABC, asyncio.DatagramProtocol):
-    """A socket that a subclass reads: `got(data, address)`. Answers go out by `transport.sendto`."""
+    """A UDP socket whose datagrams a subclass handles; replies go out by `transport.sendto`.
+
+    Attributes
+    ----------
+    host, port
+        Where it listens; port 0 is any, and the real one after `start`.
+    packets, rejected
+        Number of datagrams, and of those that were not understood.
+    last_received, opened_at
+        Monotonic s; 0 before.
+    """
 
     name, port, label = "udp", 0, "datagrams"
 
@@ -33,9 +43,10 @@ class UdpSource(ABC, asyncio.DatagramProtocol):
         try:
             await hub.loop.create_datagram_endpoint(lambda: self, local_addr=(self.host, self.port))
         except (OSError, OverflowError) as error:
+            reason = getattr(error, "strerror", None) or error
             raise InnerfaceError(
-                f"{self.name}: UDP port {self.port} on {self.host} cannot be opened ({getattr(error, 'strerror', None) or error}); "
-                "end the other program that has it, or give another port"
+                f"{self.name}: UDP port {self.port} on {self.host} cannot be opened ({reason}); "
+                "end the other program that uses it, or give another port"
             ) from None
         self.host, self.port = self.transport.get_extra_info("sockname")[:2]
         self.opened_at = time.monotonic()
@@ -46,11 +57,11 @@ class UdpSource(ABC, asyncio.DatagramProtocol):
             self.transport.close()
 
     def connection_made(self, transport: Any) -> None:
-        """asyncio's."""
+        """Keep the transport (asyncio)."""
         self.transport = transport
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
-        """asyncio's."""
+        """Handle a datagram (asyncio)."""
         self.packets += 1
         if self.hub is not None and self.handle(data, addr):
             self.last_received = time.monotonic()
@@ -58,19 +69,24 @@ class UdpSource(ABC, asyncio.DatagramProtocol):
             self.rejected += 1
 
     def error_received(self, exc: Exception) -> None:
-        """asyncio's: an answer could not be delivered; the next one may."""
+        """Ignore that a reply could not be delivered (asyncio)."""
 
     @abstractmethod
     def handle(self, data: bytes, addr: tuple[str, int]) -> bool:
-        """Read a datagram; False for one that is not ours."""
+        """Handle a datagram; return False for one of another protocol."""
 
     def describe(self) -> str:
-        """What is waited for, where, and after a while why it may not come."""
+        """Return what it listens for and where and, after a silence, why nothing may arrive."""
         silent_s = time.monotonic() - max(self.last_received, self.opened_at)
         hint = ""
         if silent_s > SILENT_AFTER_S and self.opened_at:
             if is_loopback(self.host):
-                hint = "; only this computer can reach it: give --host and a token, or this source an address, for devices of the network"
+                hint = (
+                    "; only this computer can reach it: for devices of the network, give --host and a token, or an "
+                    "address for this source"
+                )
             else:
-                hint = "; nothing comes: is a firewall in the way, does the Wi-Fi keep its guests apart, is the app in another mode?"
+                hint = (
+                    "; nothing arrives: check the firewall, whether the Wi-Fi isolates its devices, and the app's mode"
+                )
         return f"{self.label} at UDP {self.host}:{self.port}{hint}"

@@ -1,4 +1,4 @@
-"""The virtual wearer: a simulated performer with two simulated electrodes at one ear, streamed in batches as a board does. Simulated, and it says so."""
+"""A simulated performer with two simulated electrodes at one ear, streamed in batches as a board does."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ if TYPE_CHECKING:
     from ...core.bio.signal import BioSignal
     from ..hub import Hub
 
-_POSED_S, _POSED_TAKE = 120.0, 1  # its networks are trained on take 0
-_CALM_S, _MARGIN_S = 6.0, 0.35  # a calm face before the performance; what lies around gestures
+_POSED_S, _POSED_TAKE = 120.0, 1  # the shipped network is trained on take 0
+_CALM_S, _MARGIN_S = 6.0, 0.35  # calm face before the performance; before and after gestures
 _BATCH_S = 0.032
-_MAX_CATCH_UP_BATCHES = 30  # that are sent at once after the computer was busy
+_MAX_CATCH_UP_BATCHES = 30  # sent at once after a delay
 
 
 @dataclass(frozen=True)
 class VirtualBioOptions:
-    """How the virtual wearer's board behaves. Raises InnerfaceError for what it cannot do."""
+    """The simulated person, electrodes and board. Raises InnerfaceError if out of range."""
 
     take: str = argument(
         "",
@@ -38,7 +38,7 @@ class VirtualBioOptions:
         metavar="TAKE",
         help="weights that are performed, or electrodes that were recorded; posed expressions unless given",
     )
-    seed: int = argument(0, metavar="N", help="the person")
+    seed: int = argument(0, metavar="N", help="number of the simulated person")
     preset: str = argument("studio", metavar="P", help="quality of the electrodes: clean, studio, cyton or rough")
     ear: str = argument("left", metavar="SIDE", help="left or right")
     mount: int = argument(0, metavar="K", help="how many times the electrodes were stuck on before")
@@ -47,9 +47,9 @@ class VirtualBioOptions:
         NO_DROPOUTS,
         metavar="EVERY:FOR",
         parse=parse_dropouts,
-        help="every so many seconds it vanishes for so many",
+        help="dropout of FOR seconds every EVERY seconds",
     )
-    flat: str = argument("", metavar="CHANNEL", help="a channel whose wire is broken")
+    flat: str = argument("", metavar="CHANNEL", help="channel with a broken wire")
 
     def __post_init__(self) -> None:
         from ...core.bio.simulation.effects import PRESETS
@@ -67,7 +67,7 @@ class VirtualBioOptions:
 
 
 class VirtualBio:
-    """`take`: weights that are performed, or electrodes that were recorded; posed expressions over and over where none is given."""
+    """Performs a take's weights, plays its electrodes or, without a take, performs posed expressions; in a loop."""
 
     name = "virtual-bio"
 
@@ -82,7 +82,7 @@ class VirtualBio:
         self.row, self.gesture_end = 0, -1
 
     async def start(self, hub: Hub) -> None:
-        """Simulate the performance and begin to send. Raises InnerfaceError."""
+        """Simulate the performance and start sending. Raises InnerfaceError."""
         self.bio_signal = await asyncio.to_thread(self._simulate)
         if self.options.flat:
             if self.options.flat not in self.bio_signal.channels:
@@ -95,7 +95,7 @@ class VirtualBio:
         self.task.add_done_callback(hub.on_task_done)
 
     async def stop(self) -> None:
-        """End."""
+        """Stop sending."""
         if self.task is not None:
             self.task.cancel()
 
@@ -130,7 +130,7 @@ class VirtualBio:
         return bio_signal
 
     def prompt(self, action: str) -> None:
-        """Do what is asked: relax, bite or blink; then rest and go on performing. Recorded electrodes cannot."""
+        """Relax, bite or blink, then rest and continue the performance; recorded electrodes ignore it."""
         if action in self.prompt_rows:
             self.row, self.gesture_end = self.prompt_rows[action]
 
@@ -151,34 +151,34 @@ class VirtualBio:
                 if rng.uniform() < w.loss or at % w.disconnect[0] > w.disconnect[0] - w.disconnect[1]:
                     lost += batch_size
                     continue
-                if lost < h.rate:  # its counter tells how many never came
+                if lost < h.rate:  # as the counter of a board shows
                     values = np.concatenate([np.full((lost, values.shape[1]), np.nan), values])
                 lost = 0
                 hub.receive(self.name, BioSample("virtual wearer (simulated)", h.channels, values, h.rate, at))
             await asyncio.sleep(max(start_time + (sent + batch_size) / h.rate - hub.now(), 0.001))
 
     def _next_samples(self, count: int) -> Array:
-        """The next samples (count, C) of what it does."""
+        """Return the next samples, (count, C) µV."""
         chunks = []
         while count:
             end = self.gesture_end if self.gesture_end > self.row else len(self.bio_signal.values)
             chunk = self.bio_signal.values[self.row : self.row + min(count, end - self.row)]
             chunks.append(chunk)
             count, self.row = count - len(chunk), self.row + len(chunk)
-            if self.row == self.gesture_end and "relax" in self.prompt_rows:  # a gesture is over: rest, then perform
+            if self.row == self.gesture_end and "relax" in self.prompt_rows:  # after a gesture: rest, then perform
                 self.row, self.gesture_end = self.prompt_rows["relax"][0], -1
             elif self.row >= len(self.bio_signal.values):
                 self.row = self.performance_start
         return np.concatenate(chunks)
 
     def describe(self) -> str:
-        """What is simulated."""
+        """Return what is simulated."""
         description = f"the take {self.take}" if self.take else f"posed expressions of person {self.options.seed}"
         return f"a simulated performer with two simulated electrodes at the {self.options.ear} ear, {description}"
 
 
 def _prepend_calm(truth: Track) -> Track:
-    """The performance after a few seconds of a calm face; time from 0."""
+    """Return the performance after a few seconds of its calmest face; time from 0."""
     rate = max(truth.rate, 1.0)
     weights = np.nan_to_num(truth.select(ARKIT))
     calm = weights[weights.sum(axis=1).argmin()]

@@ -1,6 +1,6 @@
-"""The virtual device: a simulated performer whose simulated sensors really send packets, over UDP or a serial line, with loss, jitter and pauses.
+"""A simulated performer whose simulated sensors send real packets by UDP or a serial line, with loss and jitter.
 
-It is what newcomers try first. It relaxes, nods and shakes the head, and then performs, over and over. Simulated, and it says so.
+It relaxes, nods and shakes the head, then performs in a loop.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ DEVICE_ID = 0x51CE
 
 @dataclass(frozen=True)
 class VirtualImuOptions:
-    """How the virtual device behaves. Raises InnerfaceError for what it cannot do."""
+    """The simulated sensors, device and connection. Raises InnerfaceError if out of range."""
 
     take: str = argument(
         "",
@@ -55,7 +55,7 @@ class VirtualImuOptions:
         NO_DROPOUTS,
         metavar="EVERY:FOR",
         parse=parse_dropouts,
-        help="every so many seconds it vanishes for so many",
+        help="dropout of FOR seconds every EVERY seconds",
     )
     rate: float = argument(100.0, metavar="HZ", help="samples per second")
     drift_ppm: float = argument(80.0, name="drift", metavar="PPM", help="how much faster than ours its clock runs")
@@ -85,7 +85,7 @@ class VirtualImuOptions:
 
 
 class VirtualImu:
-    """A device and the source that hears it, in one; only bytes pass between them."""
+    """A simulated device and the source that receives it; only packets pass between them."""
 
     name = "virtual"
 
@@ -101,14 +101,14 @@ class VirtualImu:
         self.prompted_row: int | None = None
 
     async def start(self, hub: Hub) -> None:
-        """Simulate the performance, open the line and begin to send. Raises InnerfaceError."""
+        """Simulate the performance, open the connection and start sending. Raises InnerfaceError."""
         self.signal, self.performance_start, self.prompt_rows = await asyncio.to_thread(self._simulate)
         if self.options.serial:
             try:
                 import pty
                 import tty
             except ImportError:
-                raise InnerfaceError("virtual: this system has no pseudo-terminals; leave 'serial' away") from None
+                raise InnerfaceError("virtual: this system has no pseudo-terminals; remove 'serial'") from None
             self.pty_master, slave = pty.openpty()
             tty.setraw(slave)
             os.set_blocking(self.pty_master, False)
@@ -120,7 +120,7 @@ class VirtualImu:
         self.task = hub.loop.create_task(self._send())
 
     def _simulate(self) -> tuple[ImuSignal, int, dict[str, int]]:
-        """What the sensors feel, the first row of the performance itself, which is what is repeated, and the rows at which it does what it may be asked for."""
+        """Return the sensor data, the row at which the loop starts, and the first rows of prompted actions."""
         from ...core import formats, performance
         from ...core.face.face_model import load_bundled
         from ...core.imu.signal import from_track, merge_tracks
@@ -143,7 +143,7 @@ class VirtualImu:
         return signal, int(np.searchsorted(signal.time, truth.time[0])), {"calibrate": 0} | rows
 
     def prompt(self, action: str) -> None:
-        """Do what is asked: `calibrate` (relax, nod, shake) or an action of the check; then go on performing. Recorded sensors cannot."""
+        """Perform `calibrate` (relax, nod, shake) or an action of the check; recorded sensors ignore it."""
         self.prompted_row = self.prompt_rows.get(action, self.prompted_row)
 
     def _layout(self) -> Layout:
@@ -152,7 +152,7 @@ class VirtualImu:
         return load_layout()
 
     async def stop(self) -> None:
-        """Stop sending and close the line."""
+        """Stop sending and close the connection."""
         if self.task is not None:
             self.task.cancel()
             await asyncio.gather(self.task, return_exceptions=True)
@@ -187,10 +187,10 @@ class VirtualImu:
         )
         start_time, row, sequence = loop.time(), 0, 0
         previous = rotation[0]
-        action_ends = {*self.prompt_rows.values()} - {0}  # where each action begins, the one before ends
+        action_ends = {*self.prompt_rows.values()} - {0}  # an action ends where the next begins
         try:
             while True:
-                at = sequence * step  # on the hub's clock; the device's own runs otherwise
+                at = sequence * step  # on the hub's clock, not the device's
                 await asyncio.sleep(max(start_time + at - loop.time(), 0.0))
                 gyro = _angular_rates(previous, rotation[row], step) if h.gyro else None
                 previous = rotation[row]
@@ -233,19 +233,20 @@ class VirtualImu:
             try:
                 os.write(self.pty_master, cobs.encode(data) + b"\0")
             except BlockingIOError:
-                self.dropped += 1  # nobody reads the line
+                self.dropped += 1  # the line is full
 
     def describe(self) -> str:
-        """What is simulated."""
-        description = f"the take {self.take}" if self.take else f"a made-up performance (seed {self.options.seed})"
-        return f"a simulated performer with simulated sensors, {description}, over {'a serial line' if self.options.serial else 'UDP'}"
+        """Return what is simulated."""
+        description = f"the take {self.take}" if self.take else f"a generated performance (seed {self.options.seed})"
+        transport = "a serial line" if self.options.serial else "UDP"
+        return f"a simulated performer with simulated sensors, {description}, over {transport}"
 
 
 _ACTION_S = 4.0  # rise, hold, and fall
 
 
 def _prepend_actions(truth: Track) -> tuple[Track, dict[str, float]]:
-    """The performance with the actions of the check before it, and when each of them begins."""
+    """Return the performance after the actions of the check, and the start of each action, s."""
     from ...core.imu.quality import ACTIONS
 
     rate = max(truth.rate, 30.0)
@@ -272,7 +273,7 @@ def _prepend_actions(truth: Track) -> tuple[Track, dict[str, float]]:
 
 
 def _angular_rates(previous: Array, current: Array, step: float) -> Array:
-    """Angular rates (S, 3) rad/s in the sensors' frames."""
+    """Return angular rates (S, 3) rad/s in the sensors' frames."""
     from ...core.numerics import quaternion as quat
 
     return np.nan_to_num(quat.to_rotvec(quat.multiply(quat.conjugate(previous), current)) / step)

@@ -1,4 +1,4 @@
-"""VMC performers: other programs that send a face."""
+"""Other programs that send a face by VMC."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .udp_source import UdpSource
 
 
 class VmcSource(UdpSource):
-    """Any VMC performer: another face tracker, VSeeFace, VMagicMirror."""
+    """Receives a VMC performer, such as VSeeFace or VMagicMirror."""
 
     name, port, label = "vmc", vmc.PORT, "VMC"
 
@@ -22,7 +22,7 @@ class VmcSource(UdpSource):
         self.receivers: dict[tuple[str, int], vmc.Receiver] = {}
 
     def handle(self, data: bytes, addr: tuple[str, int]) -> bool:
-        """A message or bundle."""
+        """Handle a message or bundle."""
         if self.hub is None or data[:1] not in (b"/", b"#"):
             return False
         if addr not in self.receivers and len(self.receivers) > 16:

@@ -1,7 +1,7 @@
-"""The hub's door: WebSocket clients (JSON control, binary frames) and the control page, on one port. Protocol: docs/protocol.md.
+"""WebSocket clients (JSON commands, binary frames) and the control page on one port. Protocol: docs/protocol.md.
 
-Loopback unless told otherwise; off loopback every visitor needs the token. Browsers must come from the page itself, and names that are neither
-localhost nor an address are refused, so that no web site reaches in. Slow clients get the newest frame.
+It listens on loopback unless told otherwise, and requires a token elsewhere. Against requests from other web sites, it
+checks Origin and Host: browsers must come from the page itself, by an address or localhost. A slow client skips frames.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ from ..hub import Hub
 
 PORT = 7646
 PAGE = Path(__file__).with_name("page")
-_MAX_CLIENTS, _MAX_REQUEST_BYTES = 32, 16 << 10  # bytes of a request
-_REQUEST_RATE, _REQUEST_BURST = 20.0, 40  # requests a second that a client may make
-_MAX_QUEUED_FACES = 8  # frames that a client may be behind before it gets only the newest
+_MAX_CLIENTS, _MAX_REQUEST_BYTES = 32, 16 << 10
+_REQUEST_RATE, _REQUEST_BURST = 20.0, 40  # requests per second and client
+_MAX_QUEUED_FACES = 8  # per client; more are skipped
 _STATUS_INTERVAL_S = 0.5
 CLIENT_STREAMS = ("face", "sensors", "status")
 
@@ -39,7 +39,7 @@ class _Client:
         self.connection = connection
         self.streams: set[str] = set()
         self.faces: deque[bytes] = deque()
-        self.sensors: bytes | None = None  # the newest of each that waits to be sent
+        self.sensors: bytes | None = None  # the newest of each, until it is sent
         self.status: str | None = None
         self.wake = asyncio.Event()
         self.skipped = 0
@@ -61,12 +61,12 @@ class _Client:
 
 
 class WebServer:
-    """Serves a hub. `token`: asked of everyone, if not empty."""
+    """Serves a hub; with a `token`, only to clients that know it. Raises InnerfaceError without one off loopback."""
 
     def __init__(self, hub: Hub, host: str = "127.0.0.1", port: int = PORT, token: str = "") -> None:
         if not is_loopback(host) and len(token) < 8:
             raise InnerfaceError(
-                f"--host {host}: others could reach it; give --token with at least 8 letters or digits of your own, too"
+                f"--host {host}: other computers could reach it; give --token, too, with at least 8 letters or digits"
             )
         self.hub, self.host, self.port, self.token = hub, host, port, token
         self.clients: set[_Client] = set()
@@ -93,7 +93,8 @@ class WebServer:
             )
         except OSError as error:
             raise InnerfaceError(
-                f"port {self.port} on {self.host} cannot be opened ({error.strerror or error}); end the other program that has it, or give --port"
+                f"port {self.port} on {self.host} cannot be opened ({error.strerror or error}); end the other program "
+                "that uses it, or give --port"
             ) from None
         self.port = self.server.sockets[0].getsockname()[1]
         self.hub.outputs.listeners.add(self._publish_face)
@@ -111,15 +112,13 @@ class WebServer:
             await self.server.wait_closed()
 
     def page_url(self) -> str:
-        """The control page's address, with the token in it."""
+        """Return the URL of the control page, including the token."""
         host = self.host if self.host not in ("0.0.0.0", "::") else local_address()
         host = f"[{host}]" if ":" in host else host
         return f"http://{host}:{self.port}/" + (f"?token={quote(self.token, safe='')}" if self.token else "")
 
-    # -- visitors --------------------------------------------------------------------------------------------------------------
-
     def _process_request(self, connection: Any, request: Any) -> Any:
-        """None lets a WebSocket client in; else what a browser gets."""
+        """Return None to accept a WebSocket client, else the HTTP response."""
         path = urlsplit(request.path)
         if not _is_allowed_host(request.headers.get("Host", ""), self.host):
             return connection.respond(HTTPStatus.FORBIDDEN, "Use the address that innerface serve printed.\n")
@@ -134,14 +133,14 @@ class WebServer:
         if upgrade:
             origin = request.headers.get("Origin")
             if origin is not None and urlsplit(origin).netloc != request.headers.get("Host", ""):
-                return connection.respond(HTTPStatus.FORBIDDEN, "This page is not Innerface's own.\n")
+                return connection.respond(HTTPStatus.FORBIDDEN, "This request comes from another web site.\n")
             if len(self.clients) >= _MAX_CLIENTS:
                 return connection.respond(HTTPStatus.SERVICE_UNAVAILABLE, "Too many clients.\n")
             return None
         return self._serve_page(connection, path.path)
 
     def _serve_page(self, connection: Any, path: str) -> Any:
-        """A file of the control page; nothing else of the disk."""
+        """Return a file of the control page, and no other file."""
         name = path.removeprefix("/") or "index.html"
         if (name == "index.html") != (path in ("/", "/index.html")) or name not in {
             p.name for p in PAGE.iterdir() if p.is_file()
@@ -162,8 +161,6 @@ class WebServer:
         response.headers["X-Content-Type-Options"] = "nosniff"
         return response
 
-    # -- clients ---------------------------------------------------------------------------------------------------------------
-
     def _publish_face(self, frame: Frame) -> None:
         data = None
         for client in self.clients:
@@ -180,7 +177,7 @@ class WebServer:
                 client.wake.set()
 
     async def _publish_status(self) -> None:
-        """Status to whoever wants it, twice a second."""
+        """Send the status to its subscribers twice a second."""
         while True:
             await asyncio.sleep(_STATUS_INTERVAL_S)
             subscribers = [c for c in self.clients if "status" in c.streams]
@@ -242,7 +239,7 @@ class WebServer:
         }
 
     async def _handle_request(self, client: _Client, text: Any) -> dict[str, Any]:
-        """A request's answer; whatever is wrong with it is told in one line."""
+        """Return the reply to a request; errors are one line."""
         request_id = None
         try:
             request = json.loads(text)
@@ -322,7 +319,7 @@ _COMMANDS: dict[str, Any] = {
 
 
 def _is_allowed_host(header: str, host: str) -> bool:
-    """Whether the Host header is an address, localhost, or what we were told to listen on: a name of someone else's may lead here by DNS."""
+    """Return whether a Host header is an address, localhost or `host`; another name may be DNS rebinding."""
     try:
         name = urlsplit(f"//{header}").hostname or ""
         if name in ("localhost", host):

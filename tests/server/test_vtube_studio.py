@@ -112,7 +112,7 @@ def test_a_denied_plugin_and_a_missing_program_are_told(bridge, tmp_path):
         sink = VTubeStudioSink(port=1)
         await sink.start(hub)
         sink.put(face())
-        await until(lambda: "start it" in sink.describe(), 3)
+        await until(lambda: "start VTube Studio" in sink.describe(), 3)
         await sink.stop()
 
     bridge(nothing)
