@@ -75,7 +75,7 @@ def test_recentring_here_recentres_there():
 
 @pytest.mark.parametrize("address", ["", "nonsense", "ws://host", "ftp://host:1", "ws://host:99999"])
 def test_what_is_no_address_is_told(address):
-    with pytest.raises(InnerfaceError, match="is no address"):
+    with pytest.raises(InnerfaceError, match="is not an address"):
         RemoteBridge(address)
 
 
