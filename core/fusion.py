@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from .arrays import Array
 from .face.channels import ARKIT
 from .take import Take, Track, TrackKind
 from .take.resample import resample_linear
@@ -17,7 +18,7 @@ _MIN_UNEXPLAINED = 0.03  # of variance, at full confidence
 _PRIOR_INFORMATION = 0.05  # of the first estimate at confidence 0: its guess is better than next to no information
 
 
-def fusion_weight(first_unexplained: np.ndarray, second_unexplained: np.ndarray) -> np.ndarray:
+def fusion_weight(first_unexplained: Array, second_unexplained: Array) -> Array:
     """Weight (0..1) of the second estimate in the average, from both unexplained shares (0..1, of any shape)."""
     first_information = np.maximum(_information(first_unexplained), _PRIOR_INFORMATION)
     second_information = _information(second_unexplained)
@@ -25,15 +26,15 @@ def fusion_weight(first_unexplained: np.ndarray, second_unexplained: np.ndarray)
 
 
 def fuse_estimates(
-    first: np.ndarray, first_confidence: np.ndarray, second: np.ndarray, second_confidence: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
+    first: Array, first_confidence: Array, second: Array, second_confidence: Array
+) -> tuple[Array, Array]:
     """Fused values and confidences (..., C) from those of both estimates, for one frame or many."""
     weight = fusion_weight(1 - first_confidence, 1 - second_confidence)
     information = _information(1 - first_confidence) + _information(1 - second_confidence)
     return first + weight * (second - first), information / (1 + information)
 
 
-def _information(unexplained: np.ndarray) -> np.ndarray:
+def _information(unexplained: Array) -> Array:
     return 1 / np.clip(unexplained, _MIN_UNEXPLAINED, 1) - 1
 
 

@@ -14,6 +14,7 @@ import numpy as np
 from scipy.ndimage import gaussian_filter1d
 from scipy.signal import butter
 
+from ..arrays import Array
 from ..errors import InnerfaceError
 from ..landmarks.points import POINT_COUNT, POINT_GROUPS
 from ..take import Track
@@ -91,7 +92,7 @@ def invert(alignment: Alignment) -> Alignment:
     )
 
 
-def _electrode_components(signal: BioSignal) -> tuple[np.ndarray, np.ndarray]:
+def _electrode_components(signal: BioSignal) -> tuple[Array, Array]:
     """Whitened components at _HZ: slow potentials (T, up to 4) and log power of EMG (T, up to 5)."""
     rate, values = signal.rate, signal.values - np.median(signal.values, axis=0)
     clean = zero_phase(mains_sos(rate, detect_mains(values, rate)), values)
@@ -110,7 +111,7 @@ def _electrode_components(signal: BioSignal) -> tuple[np.ndarray, np.ndarray]:
     )
 
 
-def _landmark_components(landmarks: Track) -> tuple[np.ndarray, np.ndarray]:
+def _landmark_components(landmarks: Track) -> tuple[Array, Array]:
     """Whitened components at _HZ: pupils, eyelids and mouth (T, up to 4) and the face without eyes (T, up to 8).
 
     Points without any value are left out; without eyes the first array has no columns.
@@ -130,16 +131,16 @@ def _landmark_components(landmarks: Track) -> tuple[np.ndarray, np.ndarray]:
     )
 
 
-def _resample(time: np.ndarray, values: np.ndarray) -> np.ndarray:
+def _resample(time: Array, values: Array) -> Array:
     grid = np.arange(int(time[-1] * _HZ + 1e-6) + 1) / _HZ
     return np.stack([np.interp(grid, time, column) for column in values.T], axis=1)
 
 
-def _bandpass(values: np.ndarray, band: tuple[float, float], rate: float) -> np.ndarray:
+def _bandpass(values: Array, band: tuple[float, float], rate: float) -> Array:
     return zero_phase(np.asarray(butter(2, band, btype="band", fs=rate, output="sos")), values)
 
 
-def _whiten(values: np.ndarray, max_components: int) -> np.ndarray:
+def _whiten(values: Array, max_components: int) -> Array:
     """Principal components (T, up to `max_components`) of power 1; outliers, such as electrode pops, are compressed."""
     spread = np.median(np.abs(values), axis=0) / 0.6745
     values = values[:, spread > 1e-9]
@@ -153,7 +154,7 @@ def _whiten(values: np.ndarray, max_components: int) -> np.ndarray:
     )
 
 
-def _lag_scores(a: np.ndarray, b: np.ndarray, min_overlap_s: float) -> np.ndarray:
+def _lag_scores(a: Array, b: Array, min_overlap_s: float) -> Array:
     """Score of every lag from 1 - T' on, relative to chance, for row k of b (T', D) with row k + lag of a (T, C)."""
     n, m = len(a), len(b)
     lags = np.arange(-(m - 1), n)
@@ -180,7 +181,7 @@ def _lag_scores(a: np.ndarray, b: np.ndarray, min_overlap_s: float) -> np.ndarra
     )
 
 
-def _shared_variance(a: np.ndarray, b: np.ndarray, lag: int) -> float:
+def _shared_variance(a: Array, b: Array, lag: int) -> float:
     """Mean squared correlation of the components of a and b at a lag."""
     first, last = max(lag, 0), min(lag + len(b), len(a))
     x, y = a[first:last], b[first - lag : last - lag]
@@ -188,7 +189,7 @@ def _shared_variance(a: np.ndarray, b: np.ndarray, lag: int) -> float:
     return float((correlation**2).sum() / max(min(correlation.shape), 1))
 
 
-def _parabola_peak(neighbours: np.ndarray) -> float:
+def _parabola_peak(neighbours: Array) -> float:
     """Position of the vertex of the parabola through three values, relative to the middle one."""
     if len(neighbours) < 3:
         return 0.0
@@ -196,7 +197,7 @@ def _parabola_peak(neighbours: np.ndarray) -> float:
     return float(np.clip(0.5 * (neighbours[0] - neighbours[2]) / curvature, -0.5, 0.5)) if curvature < 0 else 0.0
 
 
-def _fit_drift(a: np.ndarray, b: np.ndarray, lag: float) -> tuple[float, float]:
+def _fit_drift(a: Array, b: Array, lag: float) -> tuple[float, float]:
     """Offset and drift, so that row k of b goes with row (1 + drift) k + offset of a, from windows around `lag`.
 
     The drift is 0 where the windows do not show one.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..arrays import Array
 from ..face.channels import ARKIT
 from ..face.face_model import load_bundled
 from ..landmarks import channel_solver
@@ -30,7 +31,7 @@ class ChannelDecoder:
             else channel_solver.ChannelSolver(point_model(load_bundled()), network.rest)
         )
 
-    def push(self, points: np.ndarray) -> np.ndarray:
+    def push(self, points: Array) -> Array:
         """Weights (52,) of the next frame's points (53, 2)."""
         return self._apply_linear_map(points[None])[0] if self.solver is None else self.solver.push(points)
 
@@ -45,14 +46,14 @@ class ChannelDecoder:
             self._apply_linear_map(fill_gaps(track.time, track.values).reshape(-1, POINT_COUNT, 2)),
         )
 
-    def _apply_linear_map(self, points: np.ndarray) -> np.ndarray:
+    def _apply_linear_map(self, points: Array) -> Array:
         assert self.network.to_channels is not None
         return np.clip(
             points.reshape(len(points), -1) @ self.network.to_channels[:-1] + self.network.to_channels[-1], 0.0, 1.0
         )
 
 
-def channel_confidence(network: BioNetwork) -> np.ndarray:
+def channel_confidence(network: BioNetwork) -> Array:
     """Confidence (52,) in 0..1: share of each channel's variance that was explained on held-out frames.
 
     For a network trained with points alone: the explained share of the points that a channel moves, weighted by squared

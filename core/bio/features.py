@@ -11,6 +11,7 @@ import itertools
 import numpy as np
 from scipy.signal import get_window
 
+from ..arrays import Array
 from ..errors import InnerfaceError
 from .filters import CausalFilter, emg_sos, eog_sos, mains_sos, max_emg_hz
 
@@ -68,7 +69,7 @@ class FeatureExtractor:
         self.history = np.zeros((self.window_size - 1, count))
         self.sample_count, self.feature_count = 0, 0
 
-    def push(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def push(self, values: Array) -> tuple[Array, Array]:
         """EMG features (m, E) and EOG features (m, O) that the next samples (n, C) µV complete.
 
         Feature k since the start belongs to the first sample at or after k / FEATURE_HZ s.
@@ -102,8 +103,8 @@ class FeatureExtractor:
 
 
 def extract_features(
-    values: np.ndarray, rate: float, mains_hz: float, top_hz: float | None = None, chunk: int = 20_000
-) -> tuple[np.ndarray, np.ndarray]:
+    values: Array, rate: float, mains_hz: float, top_hz: float | None = None, chunk: int = 20_000
+) -> tuple[Array, Array]:
     """EMG and EOG features of a recording (T, C) µV, computed in chunks to bound memory."""
     extractor = FeatureExtractor(values.shape[1], rate, mains_hz, top_hz)
     chunks = [extractor.push(values[i : i + chunk]) for i in range(0, len(values), chunk)]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.signal import butter, iirnotch, sosfilt, sosfilt_zi, sosfiltfilt, tf2sos
 
+from ..arrays import Array
 from ..errors import InnerfaceError
 
 EMG_HZ = (20.0, 450.0)
@@ -22,7 +23,7 @@ def max_emg_hz(rate: float) -> float:
     return min(EMG_HZ[1], _USABLE_BANDWIDTH * rate)
 
 
-def emg_sos(rate: float) -> np.ndarray:
+def emg_sos(rate: float) -> Array:
     """Band-pass for EMG, as second-order sections. Raises InnerfaceError if the rate is too low for any EMG."""
     top = max_emg_hz(rate)
     if top < 2 * EMG_HZ[0]:
@@ -33,7 +34,7 @@ def emg_sos(rate: float) -> np.ndarray:
     return np.asarray(butter(2, [EMG_HZ[0], top], btype="band", fs=rate, output="sos"))
 
 
-def eog_sos(rate: float, low: float = EOG_HZ[0]) -> np.ndarray:
+def eog_sos(rate: float, low: float = EOG_HZ[0]) -> Array:
     """Band-pass for EOG from `low` Hz on, as second-order sections."""
     high_pass = np.asarray(butter(1, low, btype="high", fs=rate, output="sos"))
     return np.concatenate(
@@ -41,7 +42,7 @@ def eog_sos(rate: float, low: float = EOG_HZ[0]) -> np.ndarray:
     )
 
 
-def mains_sos(rate: float, mains_hz: float) -> np.ndarray:
+def mains_sos(rate: float, mains_hz: float) -> Array:
     """Notches at mains and its harmonics, as second-order sections (N, 6); a pass-through for mains_hz 0."""
     if not mains_hz:
         return np.array([[1.0, 0, 0, 1.0, 0, 0]])
@@ -52,7 +53,7 @@ def mains_sos(rate: float, mains_hz: float) -> np.ndarray:
     )
 
 
-def zero_phase(sos: np.ndarray, values: np.ndarray) -> np.ndarray:
+def zero_phase(sos: Array, values: Array) -> Array:
     """Filter values (T, C) forwards and backwards, without phase lag."""
     if len(values) < 32:
         return np.zeros_like(values)
@@ -65,11 +66,11 @@ class CausalFilter:
     The initial state is that of a constant input equal to the first sample.
     """
 
-    def __init__(self, sos: np.ndarray) -> None:
+    def __init__(self, sos: Array) -> None:
         self.sos = sos
-        self.state: np.ndarray | None = None
+        self.state: Array | None = None
 
-    def push(self, values: np.ndarray) -> np.ndarray:
+    def push(self, values: Array) -> Array:
         """Filter the next samples (n, C)."""
         if not len(values):
             return values
@@ -79,7 +80,7 @@ class CausalFilter:
         return np.asarray(out)
 
 
-def detect_mains(values: np.ndarray, rate: float) -> float:
+def detect_mains(values: Array, rate: float) -> float:
     """Mains frequency, 50 or 60 Hz, if it stands out in the spectrum of values (T, C); otherwise 0."""
     size = int(2 ** np.ceil(np.log2(2 * rate)))
     if len(values) < size:

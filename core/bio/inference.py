@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..arrays import Array
 from ..errors import InnerfaceError
 from ..landmarks.points import POINT_COUNT, landmark_track
 from ..numerics import kalman
@@ -87,6 +88,6 @@ def infer(take: Take, network: BioNetwork, causal: bool = False, raw: bool = Fal
     )
 
 
-def _frames_without_electrodes(signal: BioSignal, time: np.ndarray) -> np.ndarray:
+def _frames_without_electrodes(signal: BioSignal, time: Array) -> Array:
     sample_indices = np.clip(np.round((time - signal.start) * signal.rate).astype(int), 0, len(signal.values) - 1)
     return signal.missing[sample_indices].all(axis=1)

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ..arrays import Array
 from ..errors import InnerfaceError
 from ..face.channels import ARKIT
 from ..landmarks.points import COLUMNS, POINT_COUNT
@@ -51,13 +52,13 @@ class BioNetwork:
     length: int
     ahead: int
     interocular_mm: float
-    rest: np.ndarray
-    explained: np.ndarray
-    tightness_live: np.ndarray
-    tightness: np.ndarray
+    rest: Array
+    explained: Array
+    tightness_live: Array
+    tightness: Array
     simulated: bool
-    to_channels: np.ndarray | None = None
-    channels_explained: np.ndarray | None = None
+    to_channels: Array | None = None
+    channels_explained: Array | None = None
     card: dict[str, str] = field(default_factory=dict[str, str])
     id: str = ""
 
@@ -70,7 +71,7 @@ class BioNetwork:
             return [channels.index(c) for c in self.channels]
         return list(range(len(self.channels))) if len(channels) >= len(self.channels) else []
 
-    def run(self, emg: np.ndarray, eog: np.ndarray) -> np.ndarray:
+    def run(self, emg: Array, eog: Array) -> Array:
         """Points (N, 106) of segments (N, E, length) and (N, O, length)."""
         batches = [
             self.session.run(
@@ -94,7 +95,7 @@ def load(path: str | Path | None = None) -> BioNetwork:
             else "not a network of electrodes"
         )
         raise InnerfaceError(f"{path}: {description}; give one written by innerface train bio")
-    channel_map: dict[str, np.ndarray] = {}
+    channel_map: dict[str, Array] = {}
     try:
         channels = tuple(str(c) for c in json.loads(metadata["channels"]))
         arrays = {

@@ -8,6 +8,7 @@ import numpy as np
 from scipy.ndimage import uniform_filter1d
 from scipy.signal import butter
 
+from ..arrays import Array
 from ..errors import InnerfaceError
 from .filters import detect_mains, emg_sos, mains_sos, zero_phase
 from .signal import BioSignal
@@ -124,7 +125,7 @@ def check_reactions(calm: BioSignal, bites: BioSignal, blinks: BioSignal) -> lis
     return messages
 
 
-def _emg_envelope(signal: BioSignal, k: int) -> np.ndarray:
+def _emg_envelope(signal: BioSignal, k: int) -> Array:
     """Envelope (T,) µV of EMG: its rms around each sample, without mains."""
     mains_hz = detect_mains(signal.values[:, [k]], signal.rate)
     fast = zero_phase(mains_sos(signal.rate, mains_hz), zero_phase(emg_sos(signal.rate), signal.values[:, [k]]))[:, 0]

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..arrays import Array
 from ..errors import InnerfaceError
 from ..landmarks.points import POINT_COUNT
 from ..numerics.kalman import PointFilter
@@ -30,8 +31,8 @@ class BioFrame:
     """
 
     time: float
-    points: np.ndarray
-    weights: np.ndarray
+    points: Array
+    weights: Array
     observed: bool
 
 
@@ -61,10 +62,10 @@ class BioSession:
         self.confidence = channel_confidence(network)
         n = network
         self.feature_extractor = FeatureExtractor(len(self.columns), rate, n.mains_hz, n.top_hz)
-        self.emg_history: np.ndarray | None = None  # the last `length` features
-        self.eog_history: np.ndarray | None = None
+        self.emg_history: Array | None = None  # the last `length` features
+        self.eog_history: Array | None = None
         self.feature_count, self.frame_index, self.missing_samples = 0, 0, 0
-        self.last_values: np.ndarray | None = None  # last measured
+        self.last_values: Array | None = None  # last measured
         self.point_filter, self.channel_decoder = PointFilter(n.tightness_live), ChannelDecoder(n)
 
     @property
@@ -72,7 +73,7 @@ class BioSession:
         """Delay (s) from a frame's moment to its completion."""
         return self.network.ahead / FEATURE_HZ
 
-    def push(self, values: np.ndarray) -> list[BioFrame]:
+    def push(self, values: Array) -> list[BioFrame]:
         """Frames completed by the next samples (n, C) µV of all channels, NaN where lost."""
         values = values[:, self.columns]
         missing = np.isnan(values).all(axis=1)
@@ -108,7 +109,7 @@ class BioSession:
         )
 
 
-def _first_values(values: np.ndarray) -> np.ndarray:
+def _first_values(values: Array) -> Array:
     """First finite value of each column (n, C), 0 without any: filters start there, as inputs have large offsets."""
     known = np.isfinite(values)
     return (
@@ -118,7 +119,7 @@ def _first_values(values: np.ndarray) -> np.ndarray:
     )
 
 
-def _append_row(past: np.ndarray | None, row: np.ndarray, length: int) -> np.ndarray:
+def _append_row(past: Array | None, row: Array, length: int) -> Array:
     """Append a feature row to the last `length` ones; the first row is held before the start."""
     if past is None:
         return np.repeat(row[None], length, axis=0)

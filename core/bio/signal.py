@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..arrays import Array
 from ..errors import InnerfaceError
 from ..take import Take, Track, TrackKind
 from ..take.resample import fill_gaps, resample_linear
@@ -36,12 +37,12 @@ class BioSignal:
     start: float
     rate: float
     channels: tuple[str, ...]
-    values: np.ndarray
-    missing: np.ndarray
+    values: Array
+    missing: Array
     simulated: bool = False
 
     @property
-    def time(self) -> np.ndarray:
+    def time(self) -> Array:
         """Sample times (T,) s."""
         return self.start + np.arange(len(self.values)) / self.rate
 
@@ -51,7 +52,7 @@ class BioSignal:
         return len(self.values) / self.rate
 
 
-def hold_last(values: np.ndarray, initial: np.ndarray) -> np.ndarray:
+def hold_last(values: Array, initial: Array) -> Array:
     """Replace NaN in values (n, C) by the last measured value, before the first one by `initial` (C,)."""
     missing = np.isnan(values)
     if not missing.any():
@@ -120,7 +121,7 @@ def to_uniform_rate(track: Track) -> BioSignal:
     )
 
 
-def _fit_clock(track: Track) -> tuple[float, float, np.ndarray | None]:
+def _fit_clock(track: Track) -> tuple[float, float, Array | None]:
     """Time of the first sample, sample rate, and index (T,) of each sample; None if times fit no uniform clock."""
     time, steps = track.time, np.diff(track.time)
     median_step = float(np.median(steps))
@@ -160,7 +161,7 @@ def _parse_float(text: str) -> float:
         return 0.0
 
 
-def _long_gaps(missing: np.ndarray, min_samples: int) -> np.ndarray:
+def _long_gaps(missing: Array, min_samples: int) -> Array:
     """Missing samples (T, C) bool in gaps of more than `min_samples`, or at an end."""
     out = np.zeros_like(missing)
     for k in np.flatnonzero(missing.any(axis=0)):

@@ -1,1 +1,1 @@
-"""FLAME faces: the user's model file, posed; 53 points to expression, jaw, eyes and neck; a generated stand-in."""
+"""FLAME faces: read the user's model file, pose it, fit it to the 53 points; a generated stand-in."""

@@ -1,13 +1,14 @@
-"""Apple's 52 channels onto a FLAME face: a linear map, learned once for a model.
+"""Map the 52 ARKit channels to a FLAME face: a linear map, fitted once per model.
 
-The bundled head performs the channels; what its 53 points do from rest is put onto the model's own resting points, and the fit says which expression and
-jaw do that. Eyes turn as everywhere.
+The bundled head performs the channels; its 53 points' displacements from rest are added to the model's resting points,
+and the fit finds the expression and jaw for them. Eyes rotate by the eyeLook channels directly.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
+from ..arrays import Array
 from ..face.bones import BoneRole, targets
 from ..face.channels import ARKIT
 from ..face.face_model import load_bundled
@@ -21,9 +22,9 @@ from .model import FlameModel
 from .submodel import POSE_SIZE
 
 MAPPING_NAME = "FLAME"
-JAW_BONE, EYE_BONES = "jaw", ("eye.L", "eye.R")  # bones of a face
+JAW_BONE, EYE_BONES = "jaw", ("eye.L", "eye.R")  # bone names
 _STRENGTHS = (0.5, 1.0)
-# mouthClose means nothing without an open jaw; the others are how lips look on one.
+# mouthClose needs an open jaw; the other combinations show lip shapes on one.
 _MOUTH_CLOSE = ("jawOpen", "mouthClose")
 _COMBINATIONS = (
     ("jawOpen", "mouthFunnel"),
@@ -32,25 +33,33 @@ _COMBINATIONS = (
     ("jawOpen", "mouthStretchLeft", "mouthStretchRight"),
     ("jawOpen", "mouthLowerDownLeft", "mouthLowerDownRight"),
 )
-_COMBINATION_WEIGHT = 0.2  # what such a mixture counts beside a channel alone
+_COMBINATION_WEIGHT = 0.2  # relative to a single channel
 _RIDGE = 1e-3
-_MIN_GAIN, _MIN_GAIN_DEGREES = 0.08, 0.5  # smaller gains are left out, which costs a face 0.1 mm
+_MIN_GAIN, _MIN_GAIN_DEGREES = 0.08, 0.5  # smaller gains are left out, at a cost of 0.1 mm
 
 
 def expression_key(k: int) -> str:
-    """The name of an expression's shape key."""
+    """Name of an expression's shape key."""
     return f"expression{k}"
 
 
-def flame_mapping(model: FlameModel, embedding: Embedding, shape: np.ndarray | None = None) -> Mapping:
-    """The table of a face with the model's E expressions and the identity `shape` (S,), the mean one by default: keys `expression0` and so on, the bone of
-    the jaw in degrees, and both eyes'. Channels that the points do not show (jawForward, cheekPuff) drive little or nothing."""
+def flame_mapping(model: FlameModel, embedding: Embedding, shape: Array | None = None) -> Mapping:
+    """Mapping from channels to a face with the model's E expressions.
+
+    Targets are the shape keys `expression0` and so on, the jaw bone in degrees, and both eye bones. Channels that the
+    points do not show (jawForward, cheekPuff) drive little or nothing.
+
+    Parameters
+    ----------
+    model, embedding : of the face
+    shape : identity (S,), the mean face by default
+    """
     weights, importance = _training_poses()
     outputs = _fit_poses(model, embedding, weights, shape)
     weighted = (weights * importance[:, None]).T
     gains = ridge.solve(weighted @ weights, weighted @ outputs, _RIDGE)
     E = model.expression_dirs.shape[2]
-    rows = []
+    rows: list[Target] = []
     for channel, gain in zip(ARKIT, gains):
         rows += [
             Target(channel, "key", expression_key(k), gain=round(float(g), 3))
@@ -67,10 +76,11 @@ def flame_mapping(model: FlameModel, embedding: Embedding, shape: np.ndarray | N
     )
 
 
-def _training_poses() -> tuple[np.ndarray, np.ndarray]:
-    """Weights (N, 52) of what is fitted, and how much each counts (N,)."""
+def _training_poses() -> tuple[Array, Array]:
+    """Weights (N, 52) to fit, and the importance (N,) of each."""
     singles = [((c,), 1.0) for c in ARKIT if c != _MOUTH_CLOSE[1]]
-    rows, importance = [], []
+    rows: list[Array] = []
+    importance: list[float] = []
     for channels, count in [
         *singles,
         (_MOUTH_CLOSE, 1.0),
@@ -84,16 +94,16 @@ def _training_poses() -> tuple[np.ndarray, np.ndarray]:
     return np.array(rows), np.array(importance)
 
 
-def _fit_poses(model: FlameModel, embedding: Embedding, weights: np.ndarray, shape: np.ndarray | None) -> np.ndarray:
-    """Expression and the jaw's yaw, pitch and roll in degrees (N, E + 3) of weights (N, 52)."""
+def _fit_poses(model: FlameModel, embedding: Embedding, weights: Array, shape: Array | None) -> Array:
+    """Expression, and yaw, pitch and roll of the jaw in degrees, (N, E + 3) of weights (N, 52)."""
     fitter = FlameFitter(model, embedding, np.zeros(model.shape_dirs.shape[2]) if shape is None else shape)
     fitter.placement_known = True  # the points are the model's own
     poses = fitter.fit(retarget(fitter, weights))
     return np.concatenate([poses.expression, np.degrees(to_euler_yxz(from_rotvec(poses.jaw)))], axis=1)
 
 
-def retarget(fitter: FlameFitter, weights: np.ndarray) -> np.ndarray:
-    """Points (N, 53, 2) of the fitter's face as it should look at weights (N, 52): at rest its own, moved as the bundled head's."""
+def retarget(fitter: FlameFitter, weights: Array) -> Array:
+    """Target points (N, 53, 2) of the fitter's face at weights (N, 52): its rest, with the bundled head's motion."""
     head = point_model(load_bundled())
     rest = fitter.face.points(np.zeros((1, fitter.face.expressions + POSE_SIZE)))[0]
     return rest + head.points(weights) - head.rest

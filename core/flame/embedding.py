@@ -1,4 +1,4 @@
-"""Where the 53 points lie on a model's surface: as the user's own embedding file says, else found once by geometry."""
+"""Embedding of the 53 points in a model's surface: from the user's embedding file, else by geometry."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 from scipy.interpolate import RBFInterpolator
 from scipy.spatial import KDTree
 
+from ..arrays import Array
 from ..errors import InnerfaceError
 from ..face.head import load
 from ..files import read_bytes
@@ -16,7 +17,7 @@ from ..landmarks.points import IBUG_COUNT, LEFT_PUPIL, RIGHT_PUPIL
 from . import arrays, unpickle
 from .model import EYE_LEFT, EYE_RIGHT, JAW, FlameModel
 
-# What people have beside their model, and the keys of faces and barycentric coordinates in it; of 68 points the last 51 are meant.
+# Usual names of embedding files, and their keys of faces and barycentric coordinates; the last 51 of 68 points are used.
 EMBEDDING_FILES = (
     "flame_static_embedding.pkl",
     "landmark_embedding.npy",
@@ -31,7 +32,7 @@ _KEYS = (
     ("lmk_faces_idx", "lmk_bary_coords"),
 )
 _UPPER_LIP, _LOWER_LIP = (32, 33, 34, 35, 36, 44, 45, 46), (38, 39, 40, 41, 42, 48, 49, 50)
-# The same point of the other side of the face.
+# Index of the mirror image of each point.
 MIRRORED_POINTS = np.array(
     [
         *range(9, -1, -1),
@@ -57,27 +58,30 @@ MIRRORED_POINTS = np.array(
         LEFT_PUPIL,
     ]
 )
-_MOUTH_DEPTH = 0.05  # m behind the nose's tip that lips may lie; the mouth's inside lies deeper
-_CORNER_SCALE = 1.06  # corners are a little farther out than the last vertices whose weights differ
-_MIN_EYE_DISTANCE_M = 0.02  # m, at least
-_MIN_EYEBALL_WEIGHT = 0.9  # of a vertex's weight that makes it the eyeball's
+_MOUTH_DEPTH = 0.05  # m behind the tip of the nose, for lips; the inside of the mouth is deeper
+_CORNER_SCALE = 1.06  # mouth corners are slightly farther out than the last vertices whose jaw weights differ
+_MIN_EYE_DISTANCE_M = 0.02
+_MIN_EYEBALL_WEIGHT = 0.9  # of the eye's joint, for a vertex of the eyeball
 
 
 @dataclass(frozen=True)
 class Embedding:
-    """The 53 points as `faces` (53,) of a model and barycentric coordinates `bary` (53, 3); `notes` say how they were found."""
+    """Points as `faces` (53,) of a model and barycentric coordinates `bary` (53, 3), with `notes` on their origin."""
 
-    faces: np.ndarray
-    bary: np.ndarray
+    faces: Array
+    bary: Array
     notes: tuple[str, ...] = ()
 
-    def points(self, model: FlameModel, vertices: np.ndarray) -> np.ndarray:
-        """The points (..., 53, 3) of vertices (..., V, 3)."""
+    def points(self, model: FlameModel, vertices: Array) -> Array:
+        """Points (..., 53, 3) of vertices (..., V, 3)."""
         return (vertices[..., model.faces[self.faces], :] * self.bary[..., None]).sum(axis=-2)
 
 
 def load_embedding(model: FlameModel, path: str | Path | None = None) -> Embedding:
-    """Of the file at `path`, else of a known file beside the model, else by geometry. Raises InnerfaceError for a file that does not fit."""
+    """Read the file at `path`, else a known file beside the model, else embed by geometry.
+
+    Raises InnerfaceError for a file that does not fit the model.
+    """
     if path is None and model.path is not None:
         path = next(
             (model.path.parent / name for name in EMBEDDING_FILES if (model.path.parent / name).is_file()), None
@@ -85,20 +89,24 @@ def load_embedding(model: FlameModel, path: str | Path | None = None) -> Embeddi
     pupils = [_find_pupil(model, joint) for joint in (EYE_LEFT, EYE_RIGHT)]
     left, right = (b @ model.template[model.faces[f]] for f, b in pupils)
     if np.hypot(*(left - right)[:2]) < _MIN_EYE_DISTANCE_M / 10:
-        raise InnerfaceError(f"{model.name}: its eyes lie in one place; give a FLAME model with two eyes, in metres")
+        raise InnerfaceError(f"{model.name}: both eyes are in one place; give a FLAME model with two eyes, in metres")
     if path is not None:
-        faces, bary, notes = _read_embedding(model, Path(path))
+        skin = _read_embedding(model, Path(path))
     else:
-        faces, bary, notes = _embed_by_geometry(model, np.stack([left, right]))
+        skin = _embed_by_geometry(model, np.stack([left, right]))
+    notes = skin.notes
     if left[0] - right[0] < _MIN_EYE_DISTANCE_M:
         notes = (
             *notes,
-            "its left eye is not at +X of the right one; FLAME's axes (Y up, Z out of the face) and metres are expected",
+            "the left eye is not at +X of the right one; FLAME's axes (Y up, Z out of the face) and metres are needed",
         )
-    return Embedding(np.append(faces, [f for f, _ in pupils]), np.concatenate([bary, [b for _, b in pupils]]), notes)
+    return Embedding(
+        np.append(skin.faces, [f for f, _ in pupils]), np.concatenate([skin.bary, [b for _, b in pupils]]), notes
+    )
 
 
-def _read_embedding(model: FlameModel, path: Path) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
+def _read_embedding(model: FlameModel, path: Path) -> Embedding:
+    """The 51 points of an embedding file."""
     names = [name for pair in _KEYS for name in pair]
     contents = (arrays.read_npz if read_bytes(path, arrays.LIMIT).startswith(b"PK") else unpickle.read_pickle)(
         path, names
@@ -106,7 +114,8 @@ def _read_embedding(model: FlameModel, path: Path) -> tuple[np.ndarray, np.ndarr
     pair = next(((a, b) for a, b in _KEYS if a in contents and b in contents), None)
     if pair is None:
         raise InnerfaceError(
-            f"{path}: has none of {', '.join(a for a, _ in _KEYS)} with its coordinates; give a landmark embedding of FLAME's"
+            f"{path}: has none of {', '.join(a for a, _ in _KEYS)} with its coordinates; "
+            "give a landmark embedding of FLAME's"
         )
     faces, bary = contents[pair[0]].ravel(), contents[pair[1]]
     if (
@@ -116,7 +125,8 @@ def _read_embedding(model: FlameModel, path: Path) -> tuple[np.ndarray, np.ndarr
         or bary.dtype.kind != "f"
     ):
         raise InnerfaceError(
-            f"{path}: {pair[0]} {contents[pair[0]].shape} and {pair[1]} {bary.shape} are not 51 or 68 points; give a landmark embedding"
+            f"{path}: {pair[0]} {contents[pair[0]].shape} and {pair[1]} {bary.shape} are not 51 or 68 points; "
+            "give a landmark embedding"
         )
     faces, bary = faces[-IBUG_COUNT:].astype(np.int64), bary.reshape(-1, 3)[-IBUG_COUNT:].astype(np.float64)
     if (
@@ -127,50 +137,55 @@ def _read_embedding(model: FlameModel, path: Path) -> tuple[np.ndarray, np.ndarr
         or bary.min() < -0.1
     ):
         raise InnerfaceError(
-            f"{path}: its points do not lie on {model.name}'s {len(model.faces)} faces; give the embedding of this very model"
+            f"{path}: does not fit the {len(model.faces)} faces of {model.name}; give this model's embedding"
         )
-    notes = (f"points from {path.name}; the pupils are the foremost points of the eyes",)
+    notes = (f"points from {path.name}; pupils are the foremost points of the eyes",)
     x = (model.template[model.faces[faces], 0] * bary).sum(axis=1)
     if x[0] > x[9]:
         notes = (
             *notes,
-            f"{path.name}: its points begin at the left brow where iBUG begins at the right one; mirror it, or leave it away",
+            f"{path.name}: the points begin at the left brow instead of iBUG's right one; mirror it, or omit it",
         )
-    return faces, bary, notes
+    return Embedding(faces, bary, notes)
 
 
-def _find_pupil(model: FlameModel, joint: int) -> tuple[int, np.ndarray]:
-    """The foremost vertex of an eyeball (of what follows its joint most, where nothing follows it alone), as a face and its barycentric coordinates."""
+def _find_pupil(model: FlameModel, joint: int) -> tuple[int, Array]:
+    """Foremost vertex of an eyeball, as a face and barycentric coordinates (3,).
+
+    The eyeball is what follows the joint most, where nothing follows it alone.
+    """
     weights = model.skin_weights[model.faces, joint]
     is_eyeball = weights > min(_MIN_EYEBALL_WEIGHT, 0.99 * weights.max()) if weights.max() > 0 else weights > 1
     depth = np.where(is_eyeball, model.template[model.faces, 2], -np.inf)
     face, corner = np.unravel_index(depth.argmax(), depth.shape)
     if not is_eyeball[face, corner]:
         raise InnerfaceError(
-            f"{model.name}: no vertex follows the {'left' if joint == EYE_LEFT else 'right'} eye's joint; give a FLAME model with eyes"
+            f"{model.name}: no vertex is weighted to the {'left' if joint == EYE_LEFT else 'right'} eye; "
+            "give a FLAME model with eyes"
         )
     return int(face), np.eye(3)[corner]
 
 
-def _embed_by_geometry(model: FlameModel, eyes: np.ndarray) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
-    """The 51 points by geometry: the bundled head's, warped so that pupils `eyes` (2, 3), nose tip and mouth meet, then the nearest skin that faces front.
+def _embed_by_geometry(model: FlameModel, eyes: Array) -> Embedding:
+    """The 51 points by geometry, for a model with its pupils at `eyes` (2, 3).
 
-    Lips' points stay on their own lip, which follows the jaw or does not: at rest the two touch.
+    The bundled head's points are warped so that pupils, nose tip and mouth coincide, then projected to the nearest skin
+    that faces the front. Points of the lips stay on their lip, which follows the jaw or does not, as the lips touch.
     """
     head = load()
     head_points = head.vertices[head.landmarks].astype(np.float64)
     eyeballs = [head.vertices[slice(*head.parts[name])].astype(np.float64) for name in ("eye_left", "eye_right")]
     head_pupils = [ball[ball[:, 2].argmax()] for ball in eyeballs]
     middle, scale = eyes[:, 0].mean(), np.ptp(eyes[:, 0]) / np.ptp([e[0] for e in head_pupils])
-    notes = ("the points were found on the model by geometry; give its landmark embedding for the exact ones",)
+    notes = ("the points were found by geometry; give the model's landmark embedding for exact ones",)
     skin = _front_faces(model, scale)
     if not len(skin):
-        raise InnerfaceError(f"{model.name}: has no skin that faces front (+Z); give its landmark embedding")
+        raise InnerfaceError(f"{model.name}: no skin faces the front (+Z); give its landmark embedding")
     nose = _find_nose_tip(model, middle, eyes[:, 1].mean(), scale)
     lips = head_points[[45, 49]].mean(axis=0)
     mouth_fit = _find_mouth(model, nose, scale)
     if mouth_fit is None:
-        notes = (*notes, "no lips were found on it: the mouth's points are where a mouth usually is")
+        notes = (*notes, "no lips were found: the mouth's points are where a mouth usually is")
     mouth, corner = mouth_fit if mouth_fit is not None else (nose + (lips - head_points[13]) * scale, None)
     corner = (head_points[37] - lips) * scale if corner is None else corner
     head_anchors = [*head_pupils, head_points[13], lips, head_points[37], head_points[31]]
@@ -188,11 +203,11 @@ def _embed_by_geometry(model: FlameModel, eyes: np.ndarray) -> tuple[np.ndarray,
         allowed = allowed if mouth_fit is not None and allowed.any() else np.ones(len(skin), dtype=bool)
         nearest, b = _nearest_on_triangles(warped[point_indices], model.template[model.faces[skin[allowed]]])
         faces[point_indices], bary[point_indices] = skin[allowed][nearest], b
-    return faces, bary, notes
+    return Embedding(faces, bary, notes)
 
 
-def _front_faces(model: FlameModel, scale: float) -> np.ndarray:
-    """Faces of skin that look to the front, of the front of the head."""
+def _front_faces(model: FlameModel, scale: float) -> Array:
+    """Indices of the skin's faces on the front of the head that face the front."""
     corners = model.template[model.faces]
     normal = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
     is_eyeball = model.skin_weights[model.faces][:, :, [EYE_LEFT, EYE_RIGHT]].sum(axis=2).mean(axis=1) > 0.5
@@ -200,18 +215,18 @@ def _front_faces(model: FlameModel, scale: float) -> np.ndarray:
     return np.flatnonzero((normal[:, 2] > 0.1 * np.linalg.norm(normal, axis=1)) & ~is_eyeball & is_front)
 
 
-def _find_nose_tip(model: FlameModel, middle: float, eyes_y: float, scale: float) -> np.ndarray:
-    """The foremost central vertex below the eyes."""
+def _find_nose_tip(model: FlameModel, middle: float, eyes_y: float, scale: float) -> Array:
+    """Position of the foremost central vertex below the eyes."""
     off_centre = np.abs(model.template[:, 0] - middle) > 0.012 * scale
     out_of_range = (model.template[:, 1] > eyes_y - 0.005 * scale) | (model.template[:, 1] < eyes_y - 0.06 * scale)
     tip = model.template[np.where(off_centre | out_of_range, -np.inf, model.template[:, 2]).argmax()]
     return np.array([middle, tip[1], tip[2]])
 
 
-def _find_mouth(model: FlameModel, nose: np.ndarray, scale: float) -> tuple[np.ndarray, np.ndarray | None] | None:
-    """The middle of the mouth's line, and where its left corner is from there, None if that cannot be seen; None where there are no lips.
+def _find_mouth(model: FlameModel, nose: Array, scale: float) -> tuple[Array, Array | None] | None:
+    """Centre of the mouth, and the vector from it to the left corner (None if unclear); None where there are no lips.
 
-    Lips touch where one follows the jaw and the other does not: the closest vertices whose jaw weights differ most.
+    Lips touch where one follows the jaw and the other does not: at the closest vertices with different jaw weights.
     """
     front = np.unique(model.faces[_front_faces(model, scale)])
     distance = np.abs(model.template[front] - nose) / scale
@@ -238,8 +253,8 @@ def _find_mouth(model: FlameModel, nose: np.ndarray, scale: float) -> tuple[np.n
     return np.array([nose[0], centre[1], centre[2]]), corner if 0.017 < corner[0] / scale < 0.045 else None
 
 
-def _nearest_on_triangles(points: np.ndarray, triangles: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """For points (N, 3) the nearest of triangles (F, 3, 3), and the barycentric coordinates (N, 3) of the nearest point in it."""
+def _nearest_on_triangles(points: Array, triangles: Array) -> tuple[Array, Array]:
+    """Index (N,) of the triangle (F, 3, 3) nearest to each point (N, 3), and barycentric coordinates (N, 3) in it."""
     a, ab, ac = triangles[:, 0], triangles[:, 1] - triangles[:, 0], triangles[:, 2] - triangles[:, 0]
     d11, d12, d22 = (ab * ab).sum(axis=1), (ab * ac).sum(axis=1), (ac * ac).sum(axis=1)
     bc = triangles[:, 2] - triangles[:, 1]

@@ -1,8 +1,8 @@
-"""53 points to FLAME: identity and placement of a take, then expression, jaw, eyes and neck of every frame.
+"""Fit FLAME to the 53 points: identity and placement of a take, then expression, jaw, eyes and neck of every frame.
 
-Each frame is the most likely one under normal priors (in the spirit of TF_FLAME's weights: the neck is held hardest, then the eyes' roll) within
-bounds: a damped Gauss-Newton method with analytic derivatives, many frames at once. Live and offline differ in nothing but where frames begin: live at
-the last frame, offline at what coarser passes found around them.
+Each frame is the maximum a posteriori estimate under normal priors within bounds (as in TF_FLAME, the neck is regularised
+most, then the eyes' roll), by a damped Gauss-Newton method with analytic derivatives on many frames at once. Live and
+offline differ only in the initial values: the last frame, or the interpolation of a coarser pass.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..arrays import Array
 from ..errors import InnerfaceError
 from ..landmarks.points import POINT_COUNT
 from .embedding import Embedding
@@ -21,46 +22,73 @@ from .prior import NOISE, Prior
 from .submodel import POSE_SIZE, build_submodel, pack_parameters, unpack_parameters
 
 _COARSE_STRIDE, _CHUNK = 8, 256
-_MIN_STEP = 0.05  # a step of so many standard deviations is the last
-_MAX_STEPS, _MAX_STEPS_LIVE = 30, 4  # steps of a frame that begins anywhere, and of a live one
+_MIN_STEP = 0.05  # standard deviations; a smaller step is the last
+_MAX_STEPS, _MAX_STEPS_LIVE = 30, 4
+_MAX_DAMPING = 1e6
 
 
 @dataclass(frozen=True)
 class Pose:
-    """One frame: `expression` (E,), `jaw` (3,), `eyes` (6,), `neck` (3,), axis-angle in rad; `residual`, NaN where nothing was seen."""
+    """FLAME's parameters of one frame.
 
-    expression: np.ndarray
-    jaw: np.ndarray
-    eyes: np.ndarray
-    neck: np.ndarray
+    Attributes
+    ----------
+    expression : (E,)
+    jaw, eyes, neck : (3,), (6,) left and right, (3,), axis-angle, rad
+    residual : mean distance of the points in interocular distances, NaN without points
+    """
+
+    expression: Array
+    jaw: Array
+    eyes: Array
+    neck: Array
     residual: float
 
 
 @dataclass(frozen=True)
 class FlameFit:
-    """A take: `expression` (T, E), `jaw` (T, 3), `eyes` (T, 6) (left, right), `neck` (T, 3), axis-angle in rad; `shape` (S,); `residual` (T,), the mean
-    distance of the points in interocular distances, NaN in frames that had none and were bridged."""
+    """FLAME's parameters of a take.
 
-    expression: np.ndarray
-    jaw: np.ndarray
-    eyes: np.ndarray
-    neck: np.ndarray
-    shape: np.ndarray
-    residual: np.ndarray
+    Attributes
+    ----------
+    expression : (T, E)
+    jaw, eyes, neck : (T, 3), (T, 6) left and right, (T, 3), axis-angle, rad
+    shape : (S,), the identity
+    residual : (T,), mean distance of the points in interocular distances, NaN in interpolated frames without points
+    """
+
+    expression: Array
+    jaw: Array
+    eyes: Array
+    neck: Array
+    shape: Array
+    residual: Array
 
 
 class FlameFitter:
-    """Fits one performer: `shape` (S,) is given, or found from points by `fit` or `learn`.
+    """Fit one performer.
 
-    `placement`: how the take's points lie against the model's. Raises InnerfaceError for a shape of another model.
+    Parameters
+    ----------
+    model, embedding : of the face
+    shape : identity (S,); found by `fit` or `learn` by default
+
+    Attributes
+    ----------
+    placement : transform between the take's points and the model's
+
+    Raises
+    ------
+    InnerfaceError
+        for a shape of another model
     """
 
-    def __init__(self, model: FlameModel, embedding: Embedding, shape: np.ndarray | None = None) -> None:
+    def __init__(self, model: FlameModel, embedding: Embedding, shape: Array | None = None) -> None:
         self._submodel = build_submodel(model, embedding)
         S = self._submodel.shapes
         if shape is not None and (np.shape(shape) != (S,) or not np.isfinite(shape).all()):
             raise InnerfaceError(
-                f"a shape of {np.size(shape)} numbers is none of {model.name}'s {S}; fit with the model that it was made with"
+                f"the identity has {np.size(shape)} numbers, but {model.name} needs {S}; fit with the model it is from"
             )
         self.shape_known = shape is not None
         self.shape = np.zeros(S) if shape is None else np.array(shape, dtype=np.float64)
@@ -69,8 +97,11 @@ class FlameFitter:
         self.face, self.prior = self._submodel.for_identity(self.shape), Prior(self._submodel.expressions)
         self.last_parameters = np.zeros(self._submodel.expressions + POSE_SIZE)
 
-    def learn(self, points: np.ndarray, progress: Callable[[float], None] = lambda _: None) -> None:
-        """Find identity (unless it was given) and placement in points (T, 53, 2). Raises InnerfaceError where no frame has a point."""
+    def learn(self, points: Array, progress: Callable[[float], None] = lambda _: None) -> None:
+        """Find identity (unless given) and placement from points (T, 53, 2).
+
+        Raises InnerfaceError if no frame has a point.
+        """
         points = _validated(points)
         _frames_with_points(points)
         shape, self.placement = fit_identity(
@@ -80,17 +111,13 @@ class FlameFitter:
             self.shape if self.shape_known else None,
             progress,
         )
-        self.shape, self.face, self.shape_known, self.placement_known = (
-            shape,
-            self._submodel.for_identity(shape),
-            True,
-            True,
-        )
+        self.shape, self.face = shape, self._submodel.for_identity(shape)
+        self.shape_known = self.placement_known = True
 
-    def fit(self, points: np.ndarray, progress: Callable[[float], None] = lambda _: None) -> FlameFit:
-        """A whole take of points (T, 53, 2), NaN where missing; frames without any are bridged. `progress` hears shares from 0 to 1.
+    def fit(self, points: Array, progress: Callable[[float], None] = lambda _: None) -> FlameFit:
+        """Fit a take of points (T, 53, 2), NaN where missing; frames without points are interpolated.
 
-        Raises InnerfaceError where no frame has a point.
+        `progress` is called with shares from 0 to 1. Raises InnerfaceError if no frame has a point.
         """
         points = _validated(points)
         frames = _frames_with_points(points)
@@ -112,8 +139,11 @@ class FlameFitter:
         )
         return FlameFit(expression, jaw, eyes, neck, self.shape, residual)
 
-    def push(self, points: np.ndarray) -> Pose:
-        """One live frame (53, 2), NaN where missing; with no point at all the last pose is held. Identity and placement are those learned so far."""
+    def push(self, points: Array) -> Pose:
+        """Fit one live frame (53, 2), NaN where missing, with the identity and placement learned so far.
+
+        Without any point the last pose is held.
+        """
         points, residual = _validated(points[None]), np.nan
         if np.isfinite(points).any():
             target, weight = self.target(points)
@@ -121,20 +151,20 @@ class FlameFitter:
             residual = float(self._residual(points, self.last_parameters[None])[0])
         return Pose(*unpack_parameters(self.last_parameters, self._submodel.expressions), residual)
 
-    def target(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Points (T, 53, 2) as the model would have them (T, 106), and their weights."""
+    def target(self, points: Array) -> tuple[Array, Array]:
+        """Points (T, 53, 2) in the model's frame (T, 106), and their weights (T, 106)."""
         flat = self.placement.to_model(points.transpose(0, 2, 1).reshape(len(points), 2 * POINT_COUNT))
         return np.nan_to_num(flat), np.isfinite(flat) / NOISE**2
 
-    def _residual(self, points: np.ndarray, x: np.ndarray) -> np.ndarray:
-        """Mean distance (T,) of the model's own points, without what is put down to the points' meaning."""
+    def _residual(self, points: Array, x: Array) -> Array:
+        """Mean distance (T,) between the model's points and the take's, without the standing offsets."""
         predicted = (
             self.placement.to_take(self.face.evaluate(x, False)[0]).reshape(-1, 2, POINT_COUNT).transpose(0, 2, 1)
         )
         return np.nanmean(np.linalg.norm(predicted - points, axis=2), axis=1)
 
-    def _solve(self, target: np.ndarray, weight: np.ndarray, start: np.ndarray, max_steps: int) -> np.ndarray:
-        """Parameters (T, n) of targets (T, 106), from `start`, in at most so many steps: damped Gauss-Newton in the box, every frame for itself."""
+    def _solve(self, target: Array, weight: Array, start: Array, max_steps: int) -> Array:
+        """Parameters (T, n) of targets (T, 106) from `start`, by damped Gauss-Newton within bounds, frame by frame."""
         prior = self.prior
         x = prior.clip(start)
         out, jacobian = self.face.evaluate(x)
@@ -150,7 +180,7 @@ class FlameFitter:
             improved = new_cost <= cost[active]
             x[active[improved]], cost[active[improved]] = candidate[improved], new_cost[improved]
             damping[active] *= np.where(improved, 0.1, 10.0)
-            continuing = (prior.step_size(candidate - current) > _MIN_STEP) & (damping[active] < 1e6)
+            continuing = (prior.step_size(candidate - current) > _MIN_STEP) & (damping[active] < _MAX_DAMPING)
             if not continuing.any():
                 break
             out, jacobian = (
@@ -164,18 +194,25 @@ class FlameFitter:
 def points_of_pose(
     model: FlameModel,
     embedding: Embedding,
-    shape: np.ndarray,
-    expression: np.ndarray,
-    jaw: np.ndarray,
-    eyes: np.ndarray,
-    neck: np.ndarray,
-) -> np.ndarray:
-    """The 53 points (T, 53, 2) in the common face space of `shape` (S,), `expression` (T, E), `jaw` (T, 3), `eyes` (T, 6) and `neck` (T, 3)."""
+    shape: Array,
+    expression: Array,
+    jaw: Array,
+    eyes: Array,
+    neck: Array,
+) -> Array:
+    """Points (T, 53, 2) in the common face space.
+
+    Parameters
+    ----------
+    model, embedding : of the face
+    shape : (S,)
+    expression, jaw, eyes, neck : (T, E), (T, 3), (T, 6), (T, 3)
+    """
     return build_submodel(model, embedding).for_identity(shape).points(pack_parameters(expression, jaw, eyes, neck))
 
 
-def _validated(points: np.ndarray) -> np.ndarray:
-    """Points (T, 53, 2) of which each is whole or NaN. Raises ValueError for another shape."""
+def _validated(points: Array) -> Array:
+    """Points (T, 53, 2), each either complete or NaN. Raises ValueError for another shape."""
     points = np.array(points, dtype=np.float64)
     if points.shape[1:] != (POINT_COUNT, 2):
         raise ValueError(f"points of shape {points.shape} are not (T, {POINT_COUNT}, 2)")
@@ -183,16 +220,16 @@ def _validated(points: np.ndarray) -> np.ndarray:
     return points
 
 
-def _frames_with_points(points: np.ndarray) -> np.ndarray:
-    """Frames (N,) that have any point. Raises InnerfaceError where none has."""
+def _frames_with_points(points: Array) -> Array:
+    """Indices (N,) of frames with any point. Raises InnerfaceError if there are none."""
     frames = np.flatnonzero(np.isfinite(points).any(axis=(1, 2)))
     if not len(frames):
-        raise InnerfaceError("no frame has a point in it; record or track the face again")
+        raise InnerfaceError("no frame has a point; record or track the face again")
     return frames
 
 
-def _interpolate(targets: np.ndarray, known: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """Values (N, n) of known frames, linearly between them, held before and after."""
+def _interpolate(targets: Array, known: Array, values: Array) -> Array:
+    """Interpolate values (N, n) of known frames linearly to target frames; held before the first, after the last."""
     before = np.clip(np.searchsorted(known, targets, side="right") - 1, 0, max(len(known) - 2, 0))
     after = np.minimum(before + 1, len(known) - 1)
     fraction = np.clip((targets - known[before]) / np.maximum(known[after] - known[before], 1), 0, 1)[:, None]

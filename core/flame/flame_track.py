@@ -1,4 +1,7 @@
-"""FLAME's parameters as a track of kind `flame`: `expression0` and so on, then axis-angle in rad of jaw, both eyes and neck; the identity in its meta."""
+"""FLAME's parameters as a track of kind `flame`.
+
+Columns are `expression0` and so on, then axis-angle in rad of jaw, both eyes and neck; the identity is in the metadata.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import json
 
 import numpy as np
 
+from ..arrays import Array
 from ..errors import InnerfaceError
 from ..take import Take, Track, TrackKind
 
@@ -13,25 +17,38 @@ POSE_COLUMNS = tuple(f"{part}{axis}" for part in ("jaw", "eyeLeft", "eyeRight", 
 
 
 def build_flame_track(
-    time: np.ndarray,
-    expression: np.ndarray,
-    jaw: np.ndarray,
-    eyes: np.ndarray,
-    neck: np.ndarray,
-    shape: np.ndarray,
+    time: Array,
+    expression: Array,
+    jaw: Array,
+    eyes: Array,
+    neck: Array,
+    shape: Array,
     model: str = "",
 ) -> Track:
-    """A track of `time` (T,) s, `expression` (T, E), `jaw` (T, 3), `eyes` (T, 6) (left, right), `neck` (T, 3) and `shape` (S,); `model` is FlameModel.sha.
+    """Make a track of FLAME's parameters.
 
-    Raises ValueError where the arrays do not fit.
+    Parameters
+    ----------
+    time : (T,) s
+    expression, jaw, eyes, neck : (T, E), (T, 3), (T, 6) left and right, (T, 3)
+    shape : (S,)
+    model : FlameModel.sha
+
+    Raises
+    ------
+    ValueError
+        if array shapes do not match
     """
     columns = tuple(f"expression{k}" for k in range(np.shape(expression)[1])) + POSE_COLUMNS
     meta = {"shape": json.dumps(np.asarray(shape, dtype=np.float64).tolist())} | ({"model": model} if model else {})
     return Track(TrackKind.FLAME, time, columns, np.concatenate([expression, jaw, eyes, neck], axis=1), meta)
 
 
-def arrays_of(track: Track) -> dict[str, np.ndarray]:
-    """`time`, `expression`, `jaw`, `eyes`, `neck` and `shape` of such a track, NaN where missing. Raises InnerfaceError for meta that holds no shape."""
+def arrays_of(track: Track) -> dict[str, Array]:
+    """Arrays `time`, `expression`, `jaw`, `eyes`, `neck` and `shape` of a track, NaN where missing.
+
+    Raises InnerfaceError for metadata without a valid shape.
+    """
     count = sum(c.startswith("expression") for c in track.columns)
     values = track.select(tuple(f"expression{k}" for k in range(count)) + POSE_COLUMNS)
     try:
@@ -45,18 +62,18 @@ def arrays_of(track: Track) -> dict[str, np.ndarray]:
 
 
 def find_flame(take: Take) -> Track | None:
-    """The take's FLAME track with anything in it, or None."""
+    """The take's first FLAME track that is not empty, or None."""
     return next(
         (t for t in take.tracks.values() if t.kind == TrackKind.FLAME and len(t.time) and not t.lost_rows().all()), None
     )
 
 
 def require_flame(take: Take) -> Track:
-    """As `find`. Raises InnerfaceError."""
+    """The track of `find_flame`. Raises InnerfaceError if there is none."""
     track = find_flame(take)
     if track is None:
         kinds = take.kinds_text
         raise InnerfaceError(
-            f"{take.name}: holds {kinds} but no FLAME parameters; give a .flame.npz, or make one with innerface flame-fit"
+            f"{take.name}: has {kinds} but no FLAME parameters; give a .flame.npz, or make one with innerface flame-fit"
         )
     return track

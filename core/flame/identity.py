@@ -1,6 +1,7 @@
-"""Who a take shows and how its points lie: one identity and one placement for all frames, found together with every frame's expression.
+"""Fit one identity and one placement to all frames of a take, together with every frame's expression.
 
-The normal equations have the form of an arrow (frames meet only in what they share), so frames are eliminated one by one: Schur's complement.
+The normal equations have arrowhead form, as frames interact only through the shared parameters, so each frame is
+eliminated by its Schur complement.
 """
 
 from __future__ import annotations
@@ -10,22 +11,23 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..arrays import Array
 from ..landmarks.points import POINT_COUNT
 from .prior import IDENTITY_NOISE, OFFSET_SD, PLACEMENT_SD, SHAPE_SD, Prior
 from .submodel import POSE_SIZE, Submodel
 
-_MAX_SHAPES = 40  # directions of identity that points can tell
-_MAX_FRAMES = 24  # that tell them
+_MAX_SHAPES = 40  # directions of identity that points can distinguish
+_MAX_FRAMES = 24
 _MAX_CANDIDATES, _INLIER_SHARE = 600, 0.97
-_SHARED_SIZE = 4 + 2 * POINT_COUNT  # similarity and offsets
-_DEPTH_WEIGHT = 0.3  # how much a direction's depth counts, which is seen only where a jaw or a head turns
-_MAX_STEPS, _MIN_GAIN = 25, 1e-3  # steps, and the share of the cost that ends them
+_SHARED_SIZE = 4 + 2 * POINT_COUNT  # similarity transform and offsets
+_DEPTH_WEIGHT = 0.3  # of a direction's depth, which shows only where a jaw or a head rotates
+_MAX_STEPS, _MIN_GAIN, _MAX_DAMPING = 25, 1e-3, 1e6  # the gain is a share of the cost
 
 
-def select_diverse_frames(points: np.ndarray) -> np.ndarray:
-    """Frames (N,) of points (T, 53, 2), NaN where missing, that differ most: each in turn the farthest from those chosen, the median face first.
+def select_diverse_frames(points: Array) -> Array:
+    """Select diverse frames (N,) of points (T, 53, 2), NaN where missing, by farthest point sampling.
 
-    The frames farthest from the median face are left out: among them are a tracker's mistakes.
+    The first is the frame nearest to the median face. The frames farthest from it are left out as outliers.
     """
     seen = np.isfinite(points).all(axis=2)
     frames = np.flatnonzero(seen.sum(axis=1) >= 0.9 * seen.sum(axis=1).max())
@@ -46,35 +48,37 @@ def select_diverse_frames(points: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Placement:
-    """How a take's points lie against the model's: `similarity` (4,) (x, y, log of the scale, roll in rad), and for each point a standing `offset` (106,),
-    all x then all y, for what one calls the corner of the mouth another does not. In interocular distances."""
+    """Transform from the model's points to a take's, in interocular distances.
 
-    similarity: np.ndarray
-    offset: np.ndarray
+    Attributes
+    ----------
+    similarity : (4,), x, y, log of the scale, roll in rad
+    offset : (106,), all x then all y, standing offset of each point, since annotation schemes differ
+    """
 
-    def to_take(self, points: np.ndarray) -> np.ndarray:
-        """Points (T, 106) of the model where the similarity puts them; offsets are no part of the model."""
-        return (
-            _similarity_matrix(self.similarity) @ points.reshape(-1, 2, POINT_COUNT) + self.similarity[:2, None]
-        ).reshape(points.shape)
+    similarity: Array
+    offset: Array
 
-    def to_model(self, points: np.ndarray) -> np.ndarray:
-        """Points (T, 106) of the take, less their offsets, where the model would have them."""
-        flat = (points - self.offset).reshape(-1, 2, POINT_COUNT)
-        return (np.linalg.inv(_similarity_matrix(self.similarity)) @ (flat - self.similarity[:2, None])).reshape(
-            points.shape
-        )
+    def to_take(self, points: Array) -> Array:
+        """Apply the similarity transform to points (T, 106) of the model; offsets are not added."""
+        flat = points.reshape(-1, 2, POINT_COUNT)
+        return (_similarity_matrix(self.similarity) @ flat + self.similarity[:2, None]).reshape(points.shape)
+
+    def to_model(self, points: Array) -> Array:
+        """Remove the offsets from points (T, 106) of the take and apply the inverse similarity transform."""
+        flat = (points - self.offset).reshape(-1, 2, POINT_COUNT) - self.similarity[:2, None]
+        return (np.linalg.inv(_similarity_matrix(self.similarity)) @ flat).reshape(points.shape)
 
 
 IDENTITY_PLACEMENT = Placement(np.zeros(4), np.zeros(2 * POINT_COUNT))
 
 
 def fit_identity(
-    submodel: Submodel, prior: Prior, points: np.ndarray, shape: np.ndarray | None, progress: Callable[[float], None]
-) -> tuple[np.ndarray, Placement]:
-    """Shape (S,), unless it is given, and placement of points (T, 53, 2) of some frames.
+    submodel: Submodel, prior: Prior, points: Array, shape: Array | None, progress: Callable[[float], None]
+) -> tuple[Array, Placement]:
+    """Fit shape (S,), unless it is given, and placement to the points (T, 53, 2) of some frames.
 
-    What is shared is held by its prior once per frame: a misfit that stands in all frames is no more evidence than in one.
+    The prior of shared parameters counts once per frame: the same misfit in all frames is no more evidence than in one.
     """
     basis = _shape_basis(submodel) if shape is None else np.zeros((submodel.shapes, 0))
     base = np.zeros(submodel.shapes) if shape is None else shape
@@ -91,30 +95,24 @@ def fit_identity(
     for k in range(_MAX_STEPS):
         progress(k / _MAX_STEPS)
         frame_jacobian, shared_jacobian = jacobian[..., :n], jacobian[..., n:]
-        weighted, weighted_shared = (
-            frame_jacobian.transpose(0, 2, 1) * weight[:, None],
-            shared_jacobian.transpose(0, 2, 1) * weight[:, None],
-        )
+        weighted = frame_jacobian.transpose(0, 2, 1) * weight[:, None]
+        weighted_shared = shared_jacobian.transpose(0, 2, 1) * weight[:, None]
         residual = (target - out)[..., None]
         normal_matrix, gradient = weighted @ frame_jacobian, (weighted @ residual)[..., 0]
         coupling = weighted @ shared_jacobian
         coupling[prior.add_to(normal_matrix, gradient, x, damping)] = 0.0
         eliminated = np.linalg.solve(normal_matrix, np.concatenate([coupling, gradient[..., None]], axis=2))
-        reduced_matrix = (weighted_shared @ shared_jacobian - coupling.transpose(0, 2, 1) @ eliminated[..., :-1]).sum(
-            axis=0
-        )
-        reduced_gradient = (weighted_shared @ residual - coupling.transpose(0, 2, 1) @ eliminated[..., -1:])[
-            ..., 0
-        ].sum(axis=0)
-        step = np.linalg.solve(
-            reduced_matrix + np.diag(precision * (1 + damping)), reduced_gradient - precision * shared
-        )
+        coupling_t = coupling.transpose(0, 2, 1)
+        reduced_matrix = (weighted_shared @ shared_jacobian - coupling_t @ eliminated[..., :-1]).sum(axis=0)
+        reduced_gradient = (weighted_shared @ residual - coupling_t @ eliminated[..., -1:])[..., 0].sum(axis=0)
+        reduced_matrix += np.diag(precision * (1 + damping))
+        step = np.linalg.solve(reduced_matrix, reduced_gradient - precision * shared)
         tried_x, tried_shared = prior.clip(x + eliminated[..., -1] - eliminated[..., :-1] @ step), shared + step
         new_out, new_jacobian = _evaluate(face, tried_x, tried_shared)
         new_cost = _cost(target - new_out, weight, tried_x, tried_shared, prior, precision)
         if not new_cost <= cost:
             damping *= 10
-            if damping > 1e6:
+            if damping > _MAX_DAMPING:
                 break
             continue
         gain, cost = cost - new_cost, new_cost
@@ -125,20 +123,24 @@ def fit_identity(
     return base + basis @ shared[_SHARED_SIZE:], Placement(shared[:4], shared[4:_SHARED_SIZE])
 
 
-def _similarity_matrix(similarity: np.ndarray) -> np.ndarray:
+def _similarity_matrix(similarity: Array) -> Array:
+    """Scale and rotation (2, 2)."""
     sin, cos = np.sin(similarity[3]), np.cos(similarity[3])
     return np.exp(similarity[2]) * np.array([[cos, -sin], [sin, cos]])
 
 
-def _shape_basis(submodel: Submodel) -> np.ndarray:
-    """Orthonormal directions (S, K) of shape by how much they move the resting points: the prior leaves all others at zero."""
+def _shape_basis(submodel: Submodel) -> Array:
+    """Orthonormal directions (S, K) of shape that move the resting points most; the others stay at 0."""
     motion = submodel.rest_points()[..., 1:] * np.array([1.0, 1.0, _DEPTH_WEIGHT])[:, None]
     _, sizes, directions = np.linalg.svd(motion.reshape(-1, motion.shape[2]), full_matrices=False)
     return directions[:_MAX_SHAPES][sizes[:_MAX_SHAPES] > 1e-6 * sizes[0]].T
 
 
-def _evaluate(face: Submodel, x: np.ndarray, shared: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Points (T, 106) in the take and their Jacobian (T, 106, n + 110 + K): by frames' parameters, similarity, offsets, shape."""
+def _evaluate(face: Submodel, x: Array, shared: Array) -> tuple[Array, Array]:
+    """Points (T, 106) in the take, and their Jacobian (T, 106, n + 110 + K).
+
+    Its columns are the frame's parameters, the similarity transform, the offsets and the shape.
+    """
     T, n = x.shape
     out, jacobian = face.evaluate(
         np.concatenate([x, np.broadcast_to(shared[_SHARED_SIZE:], (T, len(shared) - _SHARED_SIZE))], axis=1)
@@ -157,7 +159,5 @@ def _evaluate(face: Submodel, x: np.ndarray, shared: np.ndarray) -> tuple[np.nda
     return (placed + shared[:2, None]).reshape(T, -1) + shared[4:_SHARED_SIZE], full_jacobian
 
 
-def _cost(
-    residual: np.ndarray, weight: np.ndarray, x: np.ndarray, shared: np.ndarray, prior: Prior, precision: np.ndarray
-) -> float:
+def _cost(residual: Array, weight: Array, x: Array, shared: Array, prior: Prior, precision: Array) -> float:
     return float((weight * residual * residual).sum() + prior.cost(x).sum() + precision @ (shared * shared))

@@ -1,25 +1,26 @@
-"""Linear blend skinning exactly as in FLAME's public layers, many frames at once, and rotations with their derivatives."""
+"""Linear blend skinning as in FLAME's public layers, on many frames at once, and rotations with derivatives."""
 
 from __future__ import annotations
 
 import numpy as np
 
+from ..arrays import Array
 from .model import FlameModel
 
-_CHUNK = 32  # frames whose vertices' transforms fit into a cache
+_CHUNK = 32  # frames; their vertices' transforms fit into the cache
 
 
-def rotations(axis_angle: np.ndarray) -> np.ndarray:
+def rotations(axis_angle: Array) -> Array:
     """Rotation matrices (..., 3, 3) of axis-angle vectors (..., 3), rad (Rodrigues)."""
     a, b, _, _ = _rodrigues_coefficients(axis_angle)
     k = _cross_matrices(axis_angle)
     return np.eye(3) + a[..., None, None] * k + b[..., None, None] * (k @ k)
 
 
-def rotations_and_derivatives(axis_angle: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Rotation matrices (..., 3, 3) and their derivatives (..., 3, 3, 3): [..., i, :, :] is dR/dv_i.
+def rotations_and_derivatives(axis_angle: Array) -> tuple[Array, Array]:
+    """Rotation matrices (..., 3, 3) of axis-angle vectors (..., 3), and derivatives dR/dv_i as [..., i, :, :].
 
-    Equal to Gallego & Yezzi 2015, eq 9, but from the Rodrigues form, which holds at zero as well.
+    Equal to Gallego and Yezzi 2015, eq 9, but from Rodrigues' formula, which holds at zero as well.
     """
     a, b, da, db = (x[..., None, None] for x in _rodrigues_coefficients(axis_angle))
     k = _cross_matrices(axis_angle)
@@ -28,8 +29,8 @@ def rotations_and_derivatives(axis_angle: np.ndarray) -> tuple[np.ndarray, np.nd
     return np.eye(3) + a * k + b * kk, along + a[..., None] * _BASIS + b[..., None] * (_BASIS @ each + each @ _BASIS)
 
 
-def _cross_matrices(v: np.ndarray) -> np.ndarray:
-    """Matrices of the cross product (..., 3, 3)."""
+def _cross_matrices(v: Array) -> Array:
+    """Cross product matrices (..., 3, 3)."""
     return np.tensordot(v, _BASIS, axes=1)
 
 
@@ -38,8 +39,8 @@ _BASIS[0, 2, 1] = _BASIS[1, 0, 2] = _BASIS[2, 1, 0] = 1.0
 _BASIS -= _BASIS.transpose(0, 2, 1)
 
 
-def _rodrigues_coefficients(v: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """a = sin t / t, b = (1 - cos t) / t^2, and a'/t, b'/t, of t = |v|; by their series where t is small."""
+def _rodrigues_coefficients(v: Array) -> tuple[Array, Array, Array, Array]:
+    """a = sin t / t, b = (1 - cos t) / t^2, a'/t and b'/t of t = |v|, by their series for small t."""
     tt = (v * v).sum(axis=-1)
     small = tt < 1e-2
     safe = np.where(small, 1.0, tt)
@@ -60,18 +61,29 @@ def _rodrigues_coefficients(v: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.n
 
 def pose_vertices(
     model: FlameModel,
-    shape: np.ndarray,
-    expression: np.ndarray,
-    jaw: np.ndarray,
-    eyes: np.ndarray,
-    neck: np.ndarray,
-    root: np.ndarray | None = None,
-) -> np.ndarray:
-    """Vertices (T, V, 3), m, of an identity `shape` (S,) with `expression` (T, E) and rotations, axis-angle in rad: `jaw` (T, 3), `eyes` (T, 6)
-    (left, right), `neck` (T, 3), `root` (T, 3).
+    shape: Array,
+    expression: Array,
+    jaw: Array,
+    eyes: Array,
+    neck: Array,
+    root: Array | None = None,
+) -> Array:
+    """Vertices (T, V, 3), m, of posed faces (Loper 2015, eq 2 to 10, as in the public `lbs`).
 
-    Shape and expression move the template and with it the joints; the rotations' correctives are added; then every joint turns what is skinned to it
-    (Loper 2015, eq 2 to 10, as in the public `lbs`). Raises ValueError where the arrays do not fit.
+    Shape and expression displace the template and with it the joints; pose correctives are added; then joints rotate
+    the vertices that are skinned to them.
+
+    Parameters
+    ----------
+    model : FLAME
+    shape : (S,), the identity
+    expression : (T, E)
+    jaw, eyes, neck, root : (T, 3), (T, 6) left and right, (T, 3), (T, 3), axis-angle, rad
+
+    Raises
+    ------
+    ValueError
+        if array shapes do not match
     """
     T, V = len(expression), len(model.template)
     root = np.zeros((T, 3)) if root is None else root
@@ -93,10 +105,10 @@ def pose_vertices(
     return out
 
 
-def joint_transforms(local_rotations: np.ndarray, joints: np.ndarray, parents: np.ndarray) -> np.ndarray:
-    """What each joint does to a resting point, (T, J, 3, 4), of local rotations (T, J, 3, 3) about resting joints (T, J, 3)."""
+def joint_transforms(local_rotations: Array, joints: Array, parents: Array) -> Array:
+    """Transforms (T, J, 3, 4) of rest points, from local rotations (T, J, 3, 3) about joints at rest (T, J, 3)."""
     world = np.empty((*local_rotations.shape[:2], 3, 4))
-    for j, parent in enumerate(parents):  # joints, not frames
+    for j, parent in enumerate(parents):  # a loop over joints, not over frames
         if parent < 0:
             rotation, position = local_rotations[:, j], joints[:, j]
         else:

@@ -1,4 +1,4 @@
-"""Where a face's FLAME model comes from, so that it can be loaded again, and takes fitted with it."""
+"""Reference to a face's FLAME model, so that it can be loaded again, and takes fitted with it."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..arrays import Array
 from ..errors import InnerfaceError
 from ..landmarks import points, procrustes
 from ..take import Take, TrackKind
@@ -16,13 +17,20 @@ from .embedding import Embedding, load_embedding
 from .fit import FlameFitter
 from .model import FlameModel, load
 
-STAND_IN = "stand-in"  # instead of a file: a generated face in FLAME's layout
+STAND_IN = "stand-in"  # name of the generated face in place of a file
 
 
 @dataclass(frozen=True)
 class FlameSource:
-    """`model`: a file, or STAND_IN; `landmarks`: the file of its landmark embedding, "" for what lies beside the model or is found; `expressions`: how many of
-    the model's are used, None for all; `shape`: the identity that the face wears, () for the mean one."""
+    """Reference to the model of a face.
+
+    Attributes
+    ----------
+    model : a file, or STAND_IN
+    landmarks : file of its landmark embedding; "" for one beside the model, or by geometry
+    expressions : how many of the model's are used, None for all
+    shape : identity of the face, () for the mean one
+    """
 
     model: str
     landmarks: str = ""
@@ -30,27 +38,28 @@ class FlameSource:
     shape: tuple[float, ...] = ()
 
     def load(self) -> FlameModel:
-        """The model with the expressions that are used. Raises InnerfaceError."""
+        """Load the model with the expressions that are used. Raises InnerfaceError."""
         flame_model = stand_in.make_stand_in() if self.model == STAND_IN else load(Path(self.model))
         return replace(flame_model, expression_dirs=flame_model.expression_dirs[:, :, : self.expressions])
 
     def load_embedding(self, model: FlameModel) -> Embedding:
-        """Where its points lie. Raises InnerfaceError."""
+        """Load the embedding of the 53 points. Raises InnerfaceError."""
         return load_embedding(model, self.landmarks or None)
 
 
-def pad_shape(shape: np.ndarray, model: FlameModel, label: str) -> np.ndarray:
-    """An identity (S,) for a model; what leaves out the last, smallest coefficients is filled up. Raises InnerfaceError that begins with `whose`."""
+def pad_shape(shape: Array, model: FlameModel, label: str) -> Array:
+    """Pad an identity with zeros to a model's (S,). Raises InnerfaceError that begins with `label` if it is longer."""
     S = model.shape_dirs.shape[2]
     if len(shape) > S:
         raise InnerfaceError(
-            f"{label}: its identity has {len(shape)} numbers where {model.name} has {S}; give a take that was fitted with this model"
+            f"{label}: the identity has {len(shape)} numbers, but {model.name} has {S}; "
+            "give a take that was fitted with this model"
         )
     return np.pad(shape, (0, S - len(shape)))
 
 
 def drop_redundant_landmarks(original: Take, take: Take) -> Take:
-    """`take`, as which the take `read` was understood, for `fitted`: its landmarks are left out where a camera's weights or IMUs told more than they do."""
+    """Drop the landmarks of `take`, made from `original`, if that had weights or IMUs, which carry more information."""
     if not {TrackKind.WEIGHTS, TrackKind.IMU} & original.kinds:
         return take
     return Take(
@@ -59,8 +68,11 @@ def drop_redundant_landmarks(original: Take, take: Take) -> Take:
 
 
 def fit_take(take: Take, source: FlameSource, progress: Callable[[float], None] = lambda _: None) -> Take:
-    """A take for a face of `source`: landmarks in it become a FLAME track, fitted with the face's own model, and its identity is found in them unless the face
-    wears one. Any other take, and one that holds FLAME parameters, comes back as it is. Raises InnerfaceError."""
+    """Fit a take's landmarks with the model of a face, and add the FLAME track.
+
+    The identity is fitted as well unless the face has one. A take without landmarks, or with a FLAME track, is returned
+    as it is. Raises InnerfaceError.
+    """
     track = points.find_landmarks(take)
     if track is None or flame_track.find_flame(take) is not None:
         return take
@@ -73,6 +85,6 @@ def fit_take(take: Take, source: FlameSource, progress: Callable[[float], None] 
     return Take(
         take.name,
         take.tracks | {TrackKind.FLAME: fitted_track},
-        [*take.notes, f"its landmarks were fitted with {model.name}"],
+        [*take.notes, f"the landmarks were fitted with {model.name}"],
         take.sound,
     )

@@ -1,6 +1,7 @@
-"""A generated model in FLAME's layout, for trying and testing everything without FLAME's licensed file: the bundled head's skin, ears and eyes.
+"""Generate a model in FLAME's layout from the bundled head, to try and test without FLAME's licensed file.
 
-Expression: what the head's shapes do beyond a turn of the jaw or the eyes, as orthogonal directions of falling size. Identity: smooth fields.
+Expressions are the principal components of the head's shapes, without rotations of jaw and eyes. Identities are smooth
+random fields.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import numpy as np
 from scipy.ndimage import gaussian_filter1d
 from scipy.sparse import csc_matrix
 
+from ..arrays import Array
 from ..errors import InnerfaceError
 from ..face.head import Head, load
 from ..files import atomic_write
@@ -21,14 +23,14 @@ from .skinning import rotations
 EXPRESSIONS = 100
 _PARTS = ("skin", "ear_left", "ear_right", "eye_left", "eye_right")
 _NECK_POSITION, _JAW_POSITION = np.array([0.0, -0.075, -0.005]), np.array([0.0, 0.006, 0.012])
-_JAW_OPEN_RAD = 0.30  # rad that the jaw turns in the head's jawOpen
-_WEIGHT_SD = 0.3  # of a shape's weight in a performance, so that a unit of expression is usual
-_EYEBALL_BACK_M = 0.004  # m: what of an eyeball lies farther behind its centre is never seen
-_REGRESSOR_VERTICES = 200  # vertices that hold a joint
+_JAW_OPEN_RAD = 0.30  # rotation of the jaw in the head's jawOpen
+_WEIGHT_SD = 0.3  # of a shape's weight in a performance, so that expressions have unit variance
+_EYEBALL_BACK_M = 0.004  # behind the centre of an eyeball; what is farther back is never visible
+_REGRESSOR_VERTICES = 200  # per joint
 
 
 def make_stand_in(seed: int = 0) -> FlameModel:
-    """The model; `seed` draws the fields of its identities and of its small expressions."""
+    """Make the model; `seed` is that of the random fields of identities and of small expressions."""
     rng, head = np.random.default_rng(seed), load()
     vertices, part_numbers = _model_vertices(head)
     template, faces = head.vertices[vertices].astype(np.float64), _triangles(head, vertices)
@@ -46,7 +48,7 @@ def make_stand_in(seed: int = 0) -> FlameModel:
     )
     positions = template.copy()
     for side, mask in eyes.items():
-        positions[mask] = centres[side]  # eyes move as they are
+        positions[mask] = centres[side]  # eyes move rigidly
     shapes = np.stack([_random_field(positions, rng, 0.003 / (1 + 0.4 * k), k % 4 != 3) for k in range(SHAPES)], axis=2)
     regressor = np.stack([_regressor(template, joint, eyes) for joint in joints])
     return FlameModel(
@@ -64,7 +66,10 @@ def make_stand_in(seed: int = 0) -> FlameModel:
 
 
 def write_model(path: str | Path, model: FlameModel | None = None) -> None:
-    """Write a model (the stand-in by default) as FLAME's own files are: `.pkl`, or `.npz` of the same keys. Raises InnerfaceError."""
+    """Write a model (the stand-in by default) like FLAME's files: `.pkl`, or `.npz` with the same keys.
+
+    Raises InnerfaceError for another suffix.
+    """
     path, model = Path(path), model or make_stand_in()
     tree = np.array([np.where(model.parents < 0, 2**32 - 1, model.parents), np.arange(5)], dtype=np.int64)
     data = {
@@ -80,7 +85,7 @@ def write_model(path: str | Path, model: FlameModel | None = None) -> None:
     if model.shape_dirs.shape[2] != SHAPES:
         data["shape_count"] = np.array(model.shape_dirs.shape[2])
     if path.suffix.lower() not in (".pkl", ".npz"):
-        raise InnerfaceError(f"{path}: FLAME models are .pkl or .npz; end the name so")
+        raise InnerfaceError(f"{path}: must end in .pkl or .npz, as FLAME models do; change the name")
     with atomic_write(path) as temporary, open(temporary, "wb") as out:
         if path.suffix.lower() == ".npz":
             np.savez(out, **data)
@@ -92,9 +97,10 @@ def write_model(path: str | Path, model: FlameModel | None = None) -> None:
             )
 
 
-def _model_vertices(head: Head) -> tuple[np.ndarray, np.ndarray]:
-    """Vertices that the model has, and for each the part that it is of."""
-    vertices, part_numbers = [], []
+def _model_vertices(head: Head) -> tuple[Array, Array]:
+    """Indices (V,) of the head's vertices that the model has, and the part (V,) of each."""
+    vertices: list[Array] = []
+    part_numbers: list[Array] = []
     for number, name in enumerate(_PARTS):
         indices = np.arange(*head.parts[name])
         if name.startswith("eye"):
@@ -104,13 +110,13 @@ def _model_vertices(head: Head) -> tuple[np.ndarray, np.ndarray]:
     return np.concatenate(vertices), np.concatenate(part_numbers)
 
 
-def _eye_centre(eyeball: np.ndarray) -> np.ndarray:
-    """The centre (3,) of a whole eyeball, which the cornea bulges to the front only."""
+def _eye_centre(eyeball: Array) -> Array:
+    """Centre (3,) of an eyeball; only the front bulges, by the cornea."""
     low, high = eyeball.min(axis=0), eyeball.max(axis=0)
     return np.array([*(low + high)[:2] / 2, low[2] + (high - low)[0] / 2])
 
 
-def _triangles(head: Head, vertices: np.ndarray) -> np.ndarray:
+def _triangles(head: Head, vertices: Array) -> Array:
     new_index = np.full(len(head.vertices), -1)
     new_index[vertices] = np.arange(len(vertices))
     quads = new_index[head.quads]
@@ -118,8 +124,8 @@ def _triangles(head: Head, vertices: np.ndarray) -> np.ndarray:
     return np.concatenate([quads[:, [0, 1, 2]], quads[:, [0, 2, 3]]])
 
 
-def _skinning(template: np.ndarray, opening: np.ndarray, eyes: dict[str, np.ndarray], joints: np.ndarray) -> np.ndarray:
-    """Weights (V, 5): eyes to their joints; the jaw's from how far the skin follows when it opens; the rest to the neck, below it to the root."""
+def _skinning(template: Array, opening: Array, eyes: dict[str, Array], joints: Array) -> Array:
+    """Skin weights (V, 5): eyes to their joints, the jaw by how far skin follows its opening, the rest to neck and root."""
     out = np.zeros((len(template), 5))
     jaw_motion = (template - _JAW_POSITION) @ (rotations(np.array([_JAW_OPEN_RAD, 0.0, 0.0])) - np.eye(3)).T
     jaw = np.clip((jaw_motion * opening).sum(axis=1) / np.maximum((jaw_motion * jaw_motion).sum(axis=1), 1e-9), 0, 1)
@@ -132,17 +138,17 @@ def _skinning(template: np.ndarray, opening: np.ndarray, eyes: dict[str, np.ndar
 
 
 def _expressions(
-    template: np.ndarray,
-    deltas: dict[str, np.ndarray],
-    jaw: np.ndarray,
-    eyes: dict[str, np.ndarray],
+    template: Array,
+    deltas: dict[str, Array],
+    jaw: Array,
+    eyes: dict[str, Array],
     rng: np.random.Generator,
-) -> np.ndarray:
-    """Directions (V, 3, 100): principal ones of the head's shapes without what jaw and eye joints do, then small fields on the face."""
+) -> Array:
+    """Directions (V, 3, 100): principal components of the head's shapes without rotations, then small random fields."""
     from_jaw = template - _JAW_POSITION
     turns = np.stack([np.cross(axis, from_jaw) * jaw[:, None] for axis in np.eye(3)], axis=2).reshape(-1, 3)
     opening = (from_jaw @ (rotations(np.array([_JAW_OPEN_RAD, 0.0, 0.0])) - np.eye(3)).T) * jaw[:, None]
-    rows = []
+    rows: list[Array] = []
     for name, delta in deltas.items():
         residual = delta - opening if name == "jawOpen" else delta
         if name.startswith("jaw"):
@@ -157,9 +163,9 @@ def _expressions(
     return out
 
 
-def _random_field(positions: np.ndarray, rng: np.random.Generator, size: float, symmetric: bool) -> np.ndarray:
-    """A smooth random field (V, 3) of rms `size` in m; `even`: the same on both sides of the face."""
-    waves = rng.normal(0, 14.0, (6, 3))  # rad/m: features of some 5 cm and more
+def _random_field(positions: Array, rng: np.random.Generator, size: float, symmetric: bool) -> Array:
+    """Smooth random field (V, 3) of rms `size` in m, symmetric or antisymmetric between the sides of the face."""
+    waves = rng.normal(0, 14.0, (6, 3))  # rad/m: wavelengths of about 5 cm and more
     phases, amounts = rng.uniform(0, 2 * np.pi, 6), rng.normal(0, 1, (6, 3))
     out = np.cos(positions @ waves.T + phases) @ amounts
     mirrored = (np.cos((positions * (-1, 1, 1)) @ waves.T + phases) @ amounts) * (-1, 1, 1)
@@ -167,8 +173,11 @@ def _random_field(positions: np.ndarray, rng: np.random.Generator, size: float, 
     return out * (size / np.sqrt((out * out).mean()))
 
 
-def _regressor(template: np.ndarray, joint: np.ndarray, eyes: dict[str, np.ndarray]) -> np.ndarray:
-    """Weights (V,) that sum to 1 and whose mean is the joint: the evenest ones on the nearest vertices; an eye's are its own."""
+def _regressor(template: Array, joint: Array, eyes: dict[str, Array]) -> Array:
+    """Weights (V,) with sum 1 whose weighted mean is the joint: the most uniform ones on the nearest vertices.
+
+    An eye's joint depends on its eyeball only.
+    """
     candidates = next(
         (m for m in eyes.values() if np.linalg.norm(template[m].mean(axis=0) - joint) < 0.008),
         np.ones(len(template), dtype=bool),
@@ -183,18 +192,21 @@ def _regressor(template: np.ndarray, joint: np.ndarray, eyes: dict[str, np.ndarr
     return out
 
 
-def _smoothstep(t: np.ndarray) -> np.ndarray:
+def _smoothstep(t: Array) -> Array:
     t = np.clip(t, 0, 1)
     return t * t * (3 - 2 * t)
 
 
-def make_performance(model: FlameModel, frames: int, seed: int = 0) -> dict[str, np.ndarray]:
-    """A made-up performance at 60 frames a second, for tests and benches: `shape` (S,), `expression` (T, E), `jaw`, `neck` (T, 3) and `eyes` (T, 6)."""
+def make_performance(model: FlameModel, frames: int, seed: int = 0) -> dict[str, Array]:
+    """Random performance at 60 fps, for tests and benches.
+
+    Arrays `shape` (S,), `expression` (T, E), `jaw` and `neck` (T, 3), `eyes` (T, 6).
+    """
     rng = np.random.default_rng(seed)
 
-    def wander(count: int, low: float, high: float) -> np.ndarray:
-        """Smooth within bounds (T, count)."""
-        x = gaussian_filter1d(rng.normal(size=(frames + 80, count)), 8, axis=0)[40:-40] * 5.3  # of unit sd
+    def wander(count: int, low: float, high: float) -> Array:
+        """Smooth noise (T, count) within bounds."""
+        x = gaussian_filter1d(rng.normal(size=(frames + 80, count)), 8, axis=0)[40:-40] * 5.3  # of unit variance
         return (low + high) / 2 + (high - low) / 2 * np.tanh(x / 2)
 
     zero, gaze = np.zeros((frames, 1)), wander(2, -0.4, 0.4)

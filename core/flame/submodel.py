@@ -1,10 +1,11 @@
-"""Of a FLAME model only what moves the 53 points, exactly: a few hundred rows instead of thousands of vertices, with derivatives.
+"""The part of a FLAME model that moves the 53 points, exactly, with derivatives: some hundred rows of the vertices.
 
-A point is a mean of skinned vertices, so with FLAME's joints (root, neck, and under the neck: jaw, eyes) it is
+A point is a weighted mean of skinned vertices, so with FLAME's joints (root, neck, and below the neck jaw and eyes) it
+is
 
     p = a + R_neck (n + R_jaw l_jaw + R_left l_left + R_right l_right)
 
-where a, n and l are linear in shape, expression and the rotations' correctives, for so are vertices and joints.
+where a, n and l are linear in shape, expression and pose correctives, as vertices and joints are.
 """
 
 from __future__ import annotations
@@ -14,35 +15,40 @@ from functools import cached_property
 
 import numpy as np
 
+from ..arrays import Array
 from ..landmarks.points import LEFT_PUPIL, POINT_COUNT, RIGHT_PUPIL
 from .embedding import Embedding
 from .model import JAW, NECK, ROOT, FlameModel
 from .skinning import rotations_and_derivatives
 
-POSE_SIZE = 12  # neck, jaw, left eye, right eye: axis-angle each, in the joints' order
+POSE_SIZE = 12  # axis-angle of neck, jaw, left eye, right eye, in the order of the joints
 _CORRECTIVES = 36
 
 
 @dataclass(frozen=True)
 class Submodel:
-    """The points as tables (rows, 3, 1 + E + 36 + K) of a constant and the directions of expression, correctives and K shapes.
+    """The points as linear tables.
 
-    `tables`: a, n (53 rows), then the l of jaw, left and right eye for their `rows` among the 53. `scaled` by the resting pupils of the identity:
-    without it points stay in metres.
+    Attributes
+    ----------
+    tables : each (rows, 3, 1 + E + 36 + K), a constant and the directions of expression, correctives and K shapes: of a
+        and n (53 rows), then of l of jaw, left and right eye
+    rows : indices among the 53 points of the rows of jaw, left and right eye
+    expressions, shapes : E and K
     """
 
-    tables: tuple[np.ndarray, ...]
-    rows: tuple[np.ndarray, ...]
+    tables: tuple[Array, ...]
+    rows: tuple[Array, ...]
     expressions: int
     shapes: int
 
     @property
     def parameter_count(self) -> int:
-        """Number of parameters: expression, pose, shape."""
+        """Number of parameters of expression, pose and shape."""
         return self.expressions + POSE_SIZE + self.shapes
 
-    def for_identity(self, shape: np.ndarray, basis: np.ndarray | None = None) -> Submodel:
-        """The points of one identity; with `basis` (S, K) its shape goes on to move along these directions."""
+    def for_identity(self, shape: Array, basis: Array | None = None) -> Submodel:
+        """Submodel of one identity (S,); with `basis` (S, K) its shape can still vary along these directions."""
         first = 1 + self.expressions + _CORRECTIVES
         free_basis = basis if basis is not None else np.zeros((self.shapes, 0))
         tables = tuple(
@@ -53,20 +59,23 @@ class Submodel:
         )
         return replace(self, tables=tables, shapes=free_basis.shape[1])
 
-    def rest_points(self) -> np.ndarray:
-        """The points at rest (53, 3, 1 + K), m: a constant and the shapes' directions."""
+    def rest_points(self) -> Array:
+        """Points at rest (53, 3, 1 + K), m: a constant and the directions of shape."""
         keep = [0, *range(1 + self.expressions + _CORRECTIVES, self.tables[0].shape[2])]
         out = self.tables[0][..., keep] + self.tables[1][..., keep]
         for table, rows in zip(self.tables[2:], self.rows):
             out[rows] += table[..., keep]
         return out
 
-    def points(self, x: np.ndarray) -> np.ndarray:
-        """Points (T, 53, 2) in the common face space, of parameters (T, size)."""
+    def points(self, x: Array) -> Array:
+        """Points (T, 53, 2) in the common face space, of parameters (T, n)."""
         return self.evaluate(x, False)[0].reshape(-1, 2, POINT_COUNT).transpose(0, 2, 1)
 
-    def evaluate(self, x: np.ndarray, with_jacobian: bool = True) -> tuple[np.ndarray, np.ndarray]:
-        """Points (T, 106), all x then all y, in the common face space, and their Jacobian (T, 106, size), of parameters (T, size)."""
+    def evaluate(self, x: Array, with_jacobian: bool = True) -> tuple[Array, Array]:
+        """Points (T, 106), all x then all y, and their Jacobian (T, 106, n), of parameters (T, n).
+
+        In the common face space. Without a Jacobian the second array is empty.
+        """
         T, E, K = len(x), self.expressions, self.shapes
         rotation, rotation_derivatives = rotations_and_derivatives(x[:, E : E + POSE_SIZE].reshape(T, 4, 3))
         shapes = x[:, E + POSE_SIZE :]
@@ -77,7 +86,7 @@ class Submodel:
         neck_points = n.copy()
         for k, (arm, rows) in enumerate(zip(arms, self.rows), start=1):
             neck_points[:, rows] += arm @ rotation[:, k].transpose(0, 2, 1)
-        neck = rotation[:, 0, :2]  # depth is not seen
+        neck = rotation[:, 0, :2]  # depth is not visible
         positions = (a[..., :2] + neck_points @ neck.transpose(0, 2, 1)).transpose(0, 2, 1)
         pupils = self._rest_pupils
         current_pupils = pupils[..., 0] + np.tensordot(shapes, pupils[..., 1:], axes=(1, 2))
@@ -117,25 +126,25 @@ class Submodel:
         return out.reshape(T, 2 * POINT_COUNT), jacobian / distance
 
     @cached_property
-    def _table_matrices(self) -> list[tuple[np.ndarray, np.ndarray]]:
-        """Of each table the constant (rows * 3,) and the directions (directions, rows * 3)."""
+    def _table_matrices(self) -> list[tuple[Array, Array]]:
+        """Constant (rows * 3,) and directions (directions, rows * 3) of each table."""
         return [
             (t[..., 0].ravel(), np.ascontiguousarray(t[..., 1:].reshape(-1, t.shape[2] - 1).T)) for t in self.tables
         ]
 
     @cached_property
-    def _flat_directions(self) -> list[np.ndarray]:
-        """Of each table the directions (3, rows * directions)."""
+    def _flat_directions(self) -> list[Array]:
+        """Directions (3, rows * directions) of each table."""
         return [t[..., 1:].transpose(1, 0, 2).reshape(3, -1) for t in self.tables]
 
     @cached_property
-    def _rest_pupils(self) -> np.ndarray:
-        """Left and right pupil at rest (2, 2, 1 + K), seen from the front."""
+    def _rest_pupils(self) -> Array:
+        """Left and right pupil at rest (2, 2, 1 + K), x and y."""
         return self.rest_points()[[LEFT_PUPIL, RIGHT_PUPIL], :2]
 
 
 def build_submodel(model: FlameModel, embedding: Embedding) -> Submodel:
-    """The points of a model with all its S shapes free."""
+    """Build the submodel with all S shapes free."""
     vertices = model.faces[embedding.faces]
     no_correctives = np.zeros((5, 3, _CORRECTIVES))  # correctives move no joint
     regressor = model.joint_regressor
@@ -170,12 +179,12 @@ def build_submodel(model: FlameModel, embedding: Embedding) -> Submodel:
     )
 
 
-def pack_parameters(expression: np.ndarray, jaw: np.ndarray, eyes: np.ndarray, neck: np.ndarray) -> np.ndarray:
-    """FLAME's parameters in the order that is solved for (T, E + 12)."""
+def pack_parameters(expression: Array, jaw: Array, eyes: Array, neck: Array) -> Array:
+    """FLAME's parameters in the solver's order (T, E + 12)."""
     return np.concatenate([expression, neck, jaw, eyes], axis=1)
 
 
-def unpack_parameters(x: np.ndarray, expressions: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+def unpack_parameters(x: Array, expressions: int) -> tuple[Array, Array, Array, Array]:
     """Expression, jaw, eyes and neck of parameters (..., E + 12)."""
     E = expressions
     return x[..., :E], x[..., E + 3 : E + 6], x[..., E + 6 : E + 12], x[..., E : E + 3]

@@ -12,6 +12,7 @@ from enum import IntEnum
 
 import numpy as np
 
+from ..arrays import Array
 from ..face.channels import ARKIT
 from ..numerics import ridge
 from .helper import Helper
@@ -38,9 +39,9 @@ class _RidgeFit:
     """Ridge `coefficients` on `features` (T, D) for some of the group's channels (`selected`)."""
 
     source: Source
-    features: np.ndarray
-    selected: np.ndarray
-    coefficients: np.ndarray
+    features: Array
+    selected: Array
+    coefficients: Array
 
 
 @dataclass(frozen=True)
@@ -54,12 +55,12 @@ class ChannelRegression:
     source : (C,) of Source
     """
 
-    mean: np.ndarray
-    scaled_helper: np.ndarray
-    source: np.ndarray
+    mean: Array
+    scaled_helper: Array
+    source: Array
     _fits: list[_RidgeFit]
 
-    def predict(self, rows: np.ndarray) -> np.ndarray:
+    def predict(self, rows: Array) -> Array:
         """Predictions (N, C) at rows (T,) bool."""
         out = np.where(self.source == Source.HELPER, self.scaled_helper[rows], self.mean)
         for fit in self._fits:
@@ -71,13 +72,13 @@ class ChannelRegression:
 
 
 def fit_channels(
-    y: np.ndarray,
-    columns: np.ndarray,
-    training_rows: np.ndarray,
-    face: np.ndarray,
+    y: Array,
+    columns: Array,
+    training_rows: Array,
+    face: Array,
     helper: Helper | None,
     *,
-    elapsed: np.ndarray,
+    elapsed: Array,
     rate: float,
 ) -> ChannelRegression:
     """Fit the regressions of one group.
@@ -140,11 +141,9 @@ def fit_channels(
     return ChannelRegression(mean, scaled_helper, source, fits)
 
 
-def _candidate_features(
-    face: np.ndarray, helper: Helper | None, trusted: np.ndarray
-) -> list[tuple[Source, np.ndarray]]:
+def _candidate_features(face: Array, helper: Helper | None, trusted: Array) -> list[tuple[Source, Array]]:
     """Feature matrices (T, D) to choose from, from the fewest to the most columns."""
-    candidates: list[tuple[Source, np.ndarray]] = []
+    candidates: list[tuple[Source, Array]] = []
     if face.shape[1]:
         candidates += [
             (Source.FACE, face),
@@ -161,7 +160,7 @@ def _candidate_features(
     return candidates
 
 
-def _fit_gain_offset(x: np.ndarray, y: np.ndarray, rate: float) -> np.ndarray:
+def _fit_gain_offset(x: Array, y: Array, rate: float) -> Array:
     """Robust gain and offset (2, C) of y on x (N, C), channel by channel.
 
     The gain stays near 1 where x hardly moves, and goes to 0 where x moves and y does not follow.
@@ -183,7 +182,7 @@ def _fit_gain_offset(x: np.ndarray, y: np.ndarray, rate: float) -> np.ndarray:
     return np.stack([gain, offset])
 
 
-def _inlier_weights(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+def _inlier_weights(x: Array, y: Array) -> Array:
     """Weights (N,) of rows: those far from a ridge regression, such as undetected damage, count little."""
     weight = np.ones(len(x))
     for _ in range(2):

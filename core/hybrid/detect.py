@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from ..arrays import Array
 from ..face.channels import ARKIT, GROUPS
 from ..take import Track
 from ..take.resample import fill_gaps
@@ -54,8 +55,8 @@ _MAX_CERTAIN_SHARE = 0.8  # a range with a larger share of lost or frozen rows i
 class _GroupOdds:
     """The detector's view of one group: `expanded` features (T', F) and the log odds of each expert (2, T')."""
 
-    expanded: np.ndarray
-    expert_odds: np.ndarray
+    expanded: Array
+    expert_odds: Array
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ class _TakeOdds:
     stride : int
     """
 
-    by_row: dict[str, np.ndarray]
+    by_row: dict[str, Array]
     groups: dict[str, _GroupOdds]
     experts: tuple[LogOddsModel, LogOddsModel]
     stride: int
@@ -87,7 +88,7 @@ class _TakeOdds:
 
 
 def detect(
-    track: Track, helper: np.ndarray | None = None, detector: Detector | None = None, helper_name: str = "sensors"
+    track: Track, helper: Array | None = None, detector: Detector | None = None, helper_name: str = "sensors"
 ) -> list[Occlusion]:
     """Find the occluded ranges of a camera take, in order of time.
 
@@ -126,7 +127,7 @@ def _threshold(track: Track, helped: bool) -> float:
 
 
 def _uncertain_runs(
-    odds: np.ndarray, certain: np.ndarray, steps: np.ndarray, threshold: float, track: Track
+    odds: Array, certain: Array, steps: Array, threshold: float, track: Track
 ) -> Iterator[tuple[int, int]]:
     """First row and one after the last of each range that the log odds (T,) show, with its edges adjusted."""
     cost = _TRANSITION_COST * (1 - _JUMP_DISCOUNT * np.clip((steps - _MIN_JUMP) / _MIN_JUMP, 0, 1))
@@ -161,7 +162,7 @@ def _join_close(ranges: list[Occlusion]) -> list[Occlusion]:
     return joined
 
 
-def _log_odds(track: Track, weights: np.ndarray, helper: np.ndarray | None, detector: Detector) -> _TakeOdds:
+def _log_odds(track: Track, weights: Array, helper: Array | None, detector: Detector) -> _TakeOdds:
     stride = max(round(track.rate / FEATURE_RATE), 1)
     rows = np.arange(0, len(weights), stride)
     rate = track.rate / stride
@@ -183,7 +184,7 @@ def _log_odds(track: Track, weights: np.ndarray, helper: np.ndarray | None, dete
     return odds
 
 
-def _viterbi(odds: np.ndarray, transition_cost: np.ndarray) -> np.ndarray:
+def _viterbi(odds: Array, transition_cost: Array) -> Array:
     """Most likely states (T,) bool, True hidden; a hidden row gains its log odds, a change pays that row's cost."""
     visible, hidden = 0.0, -_TRANSITION_COST
     from_visible, from_hidden = np.zeros(len(odds), dtype=bool), np.zeros(len(odds), dtype=bool)
@@ -199,7 +200,7 @@ def _viterbi(odds: np.ndarray, transition_cost: np.ndarray) -> np.ndarray:
     return states
 
 
-def _widen(odds: np.ndarray, track: Track, a: int, b: int) -> tuple[int, int]:
+def _widen(odds: Array, track: Track, a: int, b: int) -> tuple[int, int]:
     """Move the edges outwards while the log odds (T,) are high: averaged features rise late and fall early."""
     max_rows = max(round(_MAX_WIDEN_S * track.rate), 1)
     for _ in range(max_rows):
@@ -209,7 +210,7 @@ def _widen(odds: np.ndarray, track: Track, a: int, b: int) -> tuple[int, int]:
     return a, b
 
 
-def _relative_steps(weights: np.ndarray) -> dict[str, np.ndarray]:
+def _relative_steps(weights: Array) -> dict[str, Array]:
     """Step (T,) of each row from the one before per group, in units of its channels' median steps."""
     step = np.zeros_like(weights)
     step[1:] = np.abs(np.nan_to_num(np.diff(weights, axis=0)))
@@ -217,7 +218,7 @@ def _relative_steps(weights: np.ndarray) -> dict[str, np.ndarray]:
     return {g: np.sqrt((np.minimum(step[:, c] / median_step[c], 40.0) ** 2).mean(axis=1)) for g, c in COLUMNS.items()}
 
 
-def _snap_edges(steps: np.ndarray, track: Track, a: int, b: int) -> tuple[int, int]:
+def _snap_edges(steps: Array, track: Track, a: int, b: int) -> tuple[int, int]:
     """Move the edges to the nearest jump: most occlusions come and go suddenly.
 
     Without a jump one row is added, since a damaged row beside a range spoils the values that the range is tied to.

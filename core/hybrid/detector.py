@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
+from ..arrays import Array
 from ..errors import InnerfaceError
 from ..numerics.model_files import load_npz, save_npz
 from .occlusion_features import FEATURES_ALONE, FEATURES_HELPED, OcclusionFeatures
@@ -59,12 +60,12 @@ class LogOddsModel:
     """
 
     names: tuple[str, ...]
-    centre: np.ndarray
-    spread: np.ndarray
-    weights: np.ndarray
+    centre: Array
+    spread: Array
+    weights: Array
     bias: float
 
-    def log_odds(self, values: np.ndarray) -> np.ndarray:
+    def log_odds(self, values: Array) -> Array:
         """Log odds (T,) of expanded features (T, F)."""
         return (values - self.centre) / self.spread @ self.weights + self.bias
 
@@ -114,9 +115,9 @@ def load(path: str | Path = SHIPPED) -> Detector:
     return Detector((experts[0], experts[1]), (experts[2], experts[3]), data.card())
 
 
-def expand_features(features: OcclusionFeatures, rate: float) -> np.ndarray:
+def expand_features(features: OcclusionFeatures, rate: float) -> Array:
     """Expand features (T, N) to (T, F): with hinges and products, at the moment and averaged around it."""
-    columns: list[np.ndarray] = []
+    columns: list[Array] = []
     for x in (features.values, *(gaussian_filter1d(features.values, s * rate, axis=0) for s in _SMOOTHING_S)):
         x = np.clip(x, *_CLIP_RANGE)
         hinges = [

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..arrays import Array
 from ..numerics import gaussian_process
 from .ranges import runs
 
@@ -35,11 +36,11 @@ class Prediction:
     rows : (T,) bool, the N rows of the values
     """
 
-    columns: np.ndarray
-    values: np.ndarray
-    rows: np.ndarray
+    columns: Array
+    values: Array
+    rows: Array
 
-    def positions(self) -> np.ndarray:
+    def positions(self) -> Array:
         """Index (T,) into `values` of every row; -1 for rows without a value."""
         index = np.full(len(self.rows), -1)
         index[self.rows] = np.arange(int(self.rows.sum()))
@@ -47,15 +48,15 @@ class Prediction:
 
 
 def blend_edges(
-    out: np.ndarray,
-    filled: np.ndarray,
+    out: Array,
+    filled: Array,
     prediction: Prediction,
     *,
-    gap: np.ndarray,
-    training_rows: np.ndarray,
-    clear_rows: np.ndarray,
-    time: np.ndarray,
-    measured: np.ndarray,
+    gap: Array,
+    training_rows: Array,
+    clear_rows: Array,
+    time: Array,
+    measured: Array,
 ) -> None:
     """Add the residual beside each gap to the predictions in it, in place.
 
@@ -95,7 +96,7 @@ def blend_edges(
             )
 
 
-def blend_joins(out: np.ndarray, columns: np.ndarray, joins: np.ndarray, gap: np.ndarray, *, time: np.ndarray) -> None:
+def blend_joins(out: Array, columns: Array, joins: Array, gap: Array, *, time: Array) -> None:
     """Close the step at each row of `joins` (N,) inside a gap, where the prediction changes its inputs, in place."""
     for row in joins:
         before, after = np.flatnonzero(~gap[:row]), np.flatnonzero(~gap[row:])
@@ -106,9 +107,7 @@ def blend_joins(out: np.ndarray, columns: np.ndarray, joins: np.ndarray, gap: np
             out[np.ix_(side, columns)] += sign * fade * half_step
 
 
-def limit_edge_steps(
-    out: np.ndarray, trusted: np.ndarray, hidden: np.ndarray, max_step: float, *, time: np.ndarray
-) -> None:
+def limit_edge_steps(out: Array, trusted: Array, hidden: Array, max_step: float, *, time: Array) -> None:
     """Reduce steps at edges to `max_step`, in place, in hidden samples only, fading within a tenth of a second."""
     for k in np.flatnonzero(hidden.any(axis=0)):
         for a, b in runs(hidden[:, k]):
@@ -123,14 +122,14 @@ def limit_edge_steps(
 
 
 def _smooth_measured(
-    deviation: np.ndarray,
-    residual: np.ndarray,
-    side_rows: np.ndarray,
-    inside: np.ndarray,
+    deviation: Array,
+    residual: Array,
+    side_rows: Array,
+    inside: Array,
     *,
-    scales: np.ndarray,
-    time: np.ndarray,
-) -> np.ndarray:
+    scales: Array,
+    time: Array,
+) -> Array:
     """Smooth a jittering camera's deviation (n, C) from the prediction, tied to the residual (T, C) at `side_rows`.
 
     Solved piece by piece, so that the cost grows linearly with the length of a gap.
@@ -158,7 +157,7 @@ def _smooth_measured(
     return out
 
 
-def _time_scales(residual: np.ndarray, rows: np.ndarray, time: np.ndarray) -> np.ndarray:
+def _time_scales(residual: Array, rows: Array, time: Array) -> Array:
     """Length scale (C,) s of each channel's residual (T, C): from the longest lag with enough autocorrelation."""
     step = float(np.median(np.diff(time))) if len(time) > 1 else 1 / 30
     x = np.where(rows[:, None], residual, np.nan)

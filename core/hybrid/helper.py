@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..arrays import Array
+
 
 @dataclass(frozen=True)
 class Helper:
@@ -19,11 +21,11 @@ class Helper:
     name : what to call it in texts: "sensors" or "other take"
     """
 
-    weights: np.ndarray
-    extra: np.ndarray
+    weights: Array
+    extra: Array
     unobserved: frozenset[str] = frozenset()
     name: str = "sensors"
 
-    def features(self) -> np.ndarray:
+    def features(self) -> Array:
         """All channels (T, 52 + D), NaN where the take has no value."""
         return np.concatenate([self.weights, self.extra], axis=1)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from ..arrays import Array
 from ..errors import InnerfaceError
 from ..face.channels import ARKIT
 from ..imu.adapter import Adapter
@@ -62,7 +63,7 @@ class _HelperWeights:
     notes: list[str]
 
     @property
-    def rotation(self) -> np.ndarray | None:
+    def rotation(self) -> Array | None:
         """Rotation vectors (T, S, 3) of sensors."""
         return None if self.inference is None else self.inference.motion.rotation
 
@@ -178,7 +179,7 @@ def _helper_weights(take: Take, sites: Layout, model: Model | None, adapter: Ada
     )
 
 
-def _find_lag(visible: Track, weights: Track, rotation: np.ndarray | None, helper_times: np.ndarray) -> float:
+def _find_lag(visible: Track, weights: Track, rotation: Array | None, helper_times: Array) -> float:
     """Delay (s) of the helping take with which a ridge regression explains the camera best; 0 if that gains little."""
     y = visible.select(ARKIT)
     rows = np.flatnonzero(np.isfinite(y).all(axis=1))

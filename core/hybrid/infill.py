@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from ..arrays import Array
 from ..errors import InnerfaceError
 from ..face.channels import ARKIT, GROUPS
 from ..take import Track
@@ -40,7 +41,7 @@ class Infill:
     """
 
     track: Track
-    changed: np.ndarray
+    changed: Array
     source: dict[str, str]
 
 
@@ -64,8 +65,8 @@ def infill(
     track: Track,
     ranges: Sequence[Occlusion],
     helper: Helper | None = None,
-    sound: np.ndarray | None = None,
-    doubt: np.ndarray | None = None,
+    sound: Array | None = None,
+    doubt: Array | None = None,
 ) -> Infill:
     """Fill the ranges of a camera's track.
 
@@ -155,36 +156,36 @@ def infill(
 
 
 def _patterns(
-    gap: np.ndarray, others: list[str], clear: dict[str, np.ndarray], helper_known: np.ndarray
-) -> list[tuple[_Pattern, np.ndarray]]:
+    gap: Array, others: list[str], clear: dict[str, Array], helper_known: Array
+) -> list[tuple[_Pattern, Array]]:
     """Patterns that occur in a gap (T,), each with its rows (T,) bool."""
     state = np.stack([clear[g] for g in others] + [helper_known], axis=1)
-    patterns: list[tuple[_Pattern, np.ndarray]] = []
+    patterns: list[tuple[_Pattern, Array]] = []
     for row in np.unique(state[gap], axis=0):
         pattern = _Pattern(tuple(g for g, visible in zip(others, row) if visible), bool(row[-1]))
         patterns.append((pattern, gap & (state == row).all(axis=1)))
     return patterns
 
 
-def _face_features(filled: np.ndarray, groups: tuple[str, ...], sound: np.ndarray | None) -> np.ndarray:
+def _face_features(filled: Array, groups: tuple[str, ...], sound: Array | None) -> Array:
     """Channels (T, D) of the visible groups, and the sound."""
     columns = np.concatenate([COLUMNS[g] for g in groups]).astype(int) if groups else np.zeros(0, dtype=int)
     return filled[:, columns] if sound is None else np.concatenate([filled[:, columns], sound], axis=1)
 
 
-def _jittering_rows(ranges: Sequence[Occlusion], time: np.ndarray) -> np.ndarray:
+def _jittering_rows(ranges: Sequence[Occlusion], time: Array) -> Array:
     """Rows (T,) bool in which all groups, or all but one, jitter at once."""
     jittering = [r for r in ranges if r.reason in JITTER_REASONS]
     return np.sum([row_mask(jittering, time, g) for g in GROUPS], axis=0) >= len(GROUPS) - 1
 
 
-def _largest_usual_step(weights: np.ndarray, trusted: np.ndarray) -> float:
+def _largest_usual_step(weights: Array, trusted: Array) -> float:
     """99.9th percentile of the steps between trusted samples."""
     step = np.abs(np.diff(weights, axis=0))[trusted[1:] & trusted[:-1]]
     return float(np.percentile(step, 99.9)) if len(step) else 1.0
 
 
-def _clip_to_possible(out: np.ndarray, trusted: np.ndarray, hidden: np.ndarray, rate: float) -> None:
+def _clip_to_possible(out: Array, trusted: Array, hidden: Array, rate: float) -> None:
     """Clip hidden samples, in place, to the range of trusted ones; mouthClose - jawOpen as well."""
     trusted_values = np.where(trusted, out, np.nan)
     low, high = np.nanmin(trusted_values, axis=0, initial=0.0), np.nanmax(trusted_values, axis=0, initial=1.0)
@@ -198,7 +199,7 @@ def _clip_to_possible(out: np.ndarray, trusted: np.ndarray, hidden: np.ndarray, 
         out[:, _MOUTH_CLOSE] = np.where(hidden[:, _MOUTH_CLOSE], close, out[:, _MOUTH_CLOSE])
 
 
-def _write_weights(track: Track, weights: np.ndarray, changed: np.ndarray) -> Track:
+def _write_weights(track: Track, weights: Array, changed: Array) -> Track:
     """The track with the changed samples; head and eye angles are interpolated in rows that had no face before."""
     values = track.replace_columns(ARKIT, np.where(changed, weights, track.select(ARKIT))).values
     face_columns = [k for k, c in enumerate(track.columns) if c in ARKIT]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..arrays import Array
 from ..face.channels import ARKIT, GROUPS, HEAD_ANGLES, OUTPUT_CHANNELS
 
 _FADE_S = 0.12  # a jump is halved in 1.7 times this
@@ -33,10 +34,10 @@ class LiveRepair:
             np.zeros(size),
             np.zeros(size),
         )  # what each channel would have stepped by, and s since then
-        self.last_output: np.ndarray | None = None
+        self.last_output: Array | None = None
         self.sensor_driven = np.zeros(size, dtype=bool)  # channels that come from sensors
         self.frozen_s = np.zeros(len(GROUPS))  # s that each group has been frozen for
-        self.last_camera: np.ndarray | None = None
+        self.last_camera: Array | None = None
         self.has_moved = np.zeros(size, dtype=bool)  # channels that have ever moved
 
     @property
@@ -58,7 +59,7 @@ class LiveRepair:
         other.variance_x, other.covariance_xy = self.variance_x.copy(), self.covariance_xy.copy()
         return other
 
-    def push(self, camera: np.ndarray | None, sensors: np.ndarray, dt: float, fresh: bool = True) -> np.ndarray:
+    def push(self, camera: Array | None, sensors: Array, dt: float, fresh: bool = True) -> Array:
         """One frame (55,; OUTPUT). `camera`: None where it sees no face, or nothing came for too long; `fresh`: it is a new row of the camera's; `step`: s
         since the frame before."""
         hidden = np.ones(len(OUTPUT_CHANNELS), dtype=bool)
@@ -82,7 +83,7 @@ class LiveRepair:
         self.last_output = out
         return out
 
-    def predict_camera(self, sensors: np.ndarray) -> np.ndarray:
+    def predict_camera(self, sensors: Array) -> Array:
         """What the camera would say (55,), by what was learned; the sensors' own values before anything was."""
         if self.learned_s < 1.0:
             return sensors.copy()
@@ -92,7 +93,7 @@ class LiveRepair:
         gain = np.clip(trust * learned_gain + (1 - trust) * prior, 0.0, _MAX_GAIN)
         return self.mean_y + gain * (sensors - self.mean_x)
 
-    def _update_frozen(self, camera: np.ndarray, dt: float, fresh: bool) -> None:
+    def _update_frozen(self, camera: Array, dt: float, fresh: bool) -> None:
         if fresh and self.last_camera is not None:
             repeated = np.abs(camera - self.last_camera) <= 1e-6
             self.has_moved |= ~repeated
@@ -102,7 +103,7 @@ class LiveRepair:
         if fresh:
             self.last_camera = camera.copy()
 
-    def _learn(self, camera: np.ndarray, sensors: np.ndarray, dt: float, visible: np.ndarray) -> None:
+    def _learn(self, camera: Array, sensors: Array, dt: float, visible: Array) -> None:
         """Means and (co)variances with forgetting; `count` is in seconds."""
         decay = np.exp(-dt / _MEMORY_S)
         self.learned_s = self.learned_s * decay + dt

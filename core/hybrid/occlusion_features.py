@@ -23,6 +23,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.ndimage import gaussian_filter1d, uniform_filter1d
 
+from ..arrays import Array
 from ..face.channels import ARKIT, GROUPS
 from ..numerics import ridge
 from ..take import Track
@@ -47,15 +48,15 @@ class OcclusionFeatures:
     """Values (T, len(names)) of one group, finite, about 0 where nothing is wrong; 0 in rows without a face."""
 
     names: tuple[str, ...]
-    values: np.ndarray
+    values: Array
 
 
-def with_nystroem_features(x: np.ndarray) -> np.ndarray:
+def with_nystroem_features(x: Array) -> Array:
     """Append Nyström features to x (T, D), with landmarks among its own rows: (T, D + up to 120)."""
     return np.concatenate([x, nystroem_features(x, np.arange(len(x)))], axis=1)
 
 
-def helper_channels(weights: Track, rotation: np.ndarray | None, time: np.ndarray) -> np.ndarray:
+def helper_channels(weights: Track, rotation: Array | None, time: Array) -> Array:
     """Resample a helping take's channels to other times (N,).
 
     Parameters
@@ -76,9 +77,7 @@ def helper_channels(weights: Track, rotation: np.ndarray | None, time: np.ndarra
     return out
 
 
-def nystroem_features(
-    x: np.ndarray, candidates: np.ndarray, count: int = _NYSTROEM_COUNT, width: float = 1.5
-) -> np.ndarray:
+def nystroem_features(x: Array, candidates: Array, count: int = _NYSTROEM_COUNT, width: float = 1.5) -> Array:
     """Nyström approximation (T, up to `count`) of a Gaussian kernel on rows x (T, D).
 
     Landmarks are `count` of the rows `candidates` (N,), evenly spaced; `width` is the kernel's, in standard deviations
@@ -90,7 +89,7 @@ def nystroem_features(
     z = x / ((x[candidates].std(axis=0) + 0.05) * width * np.sqrt(x.shape[1]))
     centres = z[candidates[np.linspace(0, len(candidates) - 1, min(count, len(candidates))).astype(int)]]
 
-    def kernel(a: np.ndarray) -> np.ndarray:
+    def kernel(a: Array) -> Array:
         squared_distance = (a * a).sum(1)[:, None] + (centres * centres).sum(1)[None] - 2 * (a @ centres.T)
         return np.exp(-0.5 * np.maximum(squared_distance, 0.0))
 
@@ -99,7 +98,7 @@ def nystroem_features(
     return kernel(z) @ (eigenvectors[:, keep] / np.sqrt(eigenvalues[keep]))
 
 
-def predict_robustly(x: np.ndarray, y: np.ndarray, doubt: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def predict_robustly(x: Array, y: Array, doubt: Array) -> tuple[Array, Array]:
     """Predict y (T, C) from x (T, D) by iteratively reweighted ridge regression.
 
     Parameters
@@ -126,18 +125,18 @@ def predict_robustly(x: np.ndarray, y: np.ndarray, doubt: np.ndarray) -> tuple[n
     return prediction, deviation
 
 
-def without_gaps(weights: np.ndarray, time: np.ndarray) -> np.ndarray:
+def without_gaps(weights: Array, time: Array) -> Array:
     """Interpolate the gaps of weights (T, 52); channels without any value become 0."""
     return np.nan_to_num(fill_gaps(time, weights))
 
 
-def _standardise(x: np.ndarray) -> np.ndarray:
+def _standardise(x: Array) -> Array:
     """Centre x (T,) on its median and scale it by the spread of its lower part, since damage is mostly above."""
     low, middle, high = np.percentile(x, (10, 50, 60))
     return (x - middle) / ((high - low) / 1.5 + 0.05)
 
 
-def gather_features(weights: np.ndarray, rate: float, helper: np.ndarray | None = None) -> dict[str, OcclusionFeatures]:
+def gather_features(weights: Array, rate: float, helper: Array | None = None) -> dict[str, OcclusionFeatures]:
     """Compute the features per group; groups in which nothing moves are left out.
 
     Parameters
@@ -180,7 +179,7 @@ def gather_features(weights: np.ndarray, rate: float, helper: np.ndarray | None 
     return by_group
 
 
-def _mahalanobis(group_weights: np.ndarray) -> np.ndarray:
+def _mahalanobis(group_weights: Array) -> Array:
     """Mahalanobis distance (T,) of rows (T, C), per channel, with a robust covariance."""
     weight = np.ones(len(group_weights))
     distance = weight
@@ -193,12 +192,12 @@ def _mahalanobis(group_weights: np.ndarray) -> np.ndarray:
     return distance
 
 
-def _helper_features(helper: np.ndarray, group_weights: np.ndarray, doubt: np.ndarray, rate: float) -> list[np.ndarray]:
+def _helper_features(helper: Array, group_weights: Array, doubt: Array, rate: float) -> list[Array]:
     """Contradiction, motion ratio, motion correlation of a group's channels (T, C) with a helping take's prediction."""
     prediction, deviation = predict_robustly(with_nystroem_features(helper), group_weights, doubt)
     scale = group_weights.std(axis=0) + 0.02
 
-    def motion(x: np.ndarray) -> np.ndarray:
+    def motion(x: Array) -> Array:
         return (x - gaussian_filter1d(x, _LONG_S * rate, axis=0)) / scale
 
     camera, sensors = motion(group_weights), motion(prediction)
@@ -214,7 +213,7 @@ def _helper_features(helper: np.ndarray, group_weights: np.ndarray, doubt: np.nd
     return [_excess_deviation(deviation, strength), motion_ratio, motion_correlation]
 
 
-def _excess_deviation(deviation: np.ndarray, strength: np.ndarray) -> np.ndarray:
+def _excess_deviation(deviation: Array, strength: Array) -> Array:
     """Deviation (T,) beyond what is usual for expressions of that strength (T,): strong ones always deviate more."""
     y, x = np.log(deviation + 0.1), np.log(strength + 0.1)
     weight = np.ones(len(y))

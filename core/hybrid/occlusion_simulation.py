@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
+from ..arrays import Array
 from ..face.channels import ARKIT, GROUPS, ChannelGroup
 from ..take import Track
 from .ranges import Occlusion, runs
@@ -22,7 +23,7 @@ MIN_GAP_S = 1.0  # between two occlusions
 _RAMP_S = (0.0, 0.07)  # from visible to hidden
 _LEFT_GROUPS, _RIGHT_GROUPS = (ChannelGroup.EYE_LEFT, ChannelGroup.CHEEK), (ChannelGroup.EYE_RIGHT, ChannelGroup.CHEEK)
 
-Damage = Callable[[np.ndarray, np.ndarray, float, np.random.Generator], np.ndarray]
+Damage = Callable[[Array, Array, float, np.random.Generator], Array]
 
 
 @dataclass(frozen=True)
@@ -34,11 +35,11 @@ class OccludedTrack:
     ranges: list[Occlusion]
 
 
-def _columns(groups: tuple[str, ...]) -> np.ndarray:
+def _columns(groups: tuple[str, ...]) -> Array:
     return np.array([ARKIT.index(c) for g in groups for c in GROUPS[g]])
 
 
-def _jitter(count: int, channels: int, rate: float, size: float, rng: np.random.Generator) -> np.ndarray:
+def _jitter(count: int, channels: int, rate: float, size: float, rng: np.random.Generator) -> Array:
     """White and slow (0.05 to 0.3 s) noise (count, channels), together of about `size` standard deviation."""
     white = rng.normal(size=(count, channels))
     slow = gaussian_filter1d(rng.normal(size=(count + 60, channels)), max(rng.uniform(0.05, 0.3) * rate, 0.5), axis=0)[
@@ -50,12 +51,12 @@ def _jitter(count: int, channels: int, rate: float, size: float, rng: np.random.
 
 
 def simulate_hidden(
-    seen: np.ndarray,
-    all_values: np.ndarray,
+    seen: Array,
+    all_values: Array,
     rate: float,
     rng: np.random.Generator,
     size: tuple[float, float] = (0.006, 0.06),
-) -> np.ndarray:
+) -> Array:
     """Channels (n, C) of a region that the tracker does not see: towards a wrong pose, less, late and with jitter.
 
     Parameters
@@ -73,7 +74,7 @@ def simulate_hidden(
     )
 
 
-def simulate_quiet(seen: np.ndarray, all_values: np.ndarray, rate: float, rng: np.random.Generator) -> np.ndarray:
+def simulate_quiet(seen: Array, all_values: Array, rate: float, rng: np.random.Generator) -> Array:
     """As `simulate_hidden` without jitter, or another moment's motion: a tracker that invents with confidence."""
     if rng.random() < 0.25:
         first = int(rng.integers(max(len(all_values) - len(seen), 1)))
@@ -82,7 +83,7 @@ def simulate_quiet(seen: np.ndarray, all_values: np.ndarray, rate: float, rng: n
     return np.clip(_guess(seen, all_values, rate, rng) + noise, 0.0, 1.0)
 
 
-def _guess(seen: np.ndarray, all_values: np.ndarray, rate: float, rng: np.random.Generator) -> np.ndarray:
+def _guess(seen: Array, all_values: Array, rate: float, rng: np.random.Generator) -> Array:
     pose = all_values[rng.integers(len(all_values))] * rng.uniform(0.0, 1.2) + np.abs(
         rng.normal(0.0, 0.08, seen.shape[1])
     ) * (rng.random(seen.shape[1]) < 0.4)
@@ -90,7 +91,7 @@ def _guess(seen: np.ndarray, all_values: np.ndarray, rate: float, rng: np.random
     return pose + rng.uniform(0.0, 0.45) * (delayed - pose)
 
 
-def _hold(seen: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def _hold(seen: Array, rng: np.random.Generator) -> Array:
     """The first row repeated, sometimes with one step to the true value: a tracker that rarely updates."""
     out = np.repeat(seen[:1], len(seen), axis=0)
     if len(seen) > 20 and rng.random() < 0.3:
@@ -99,7 +100,7 @@ def _hold(seen: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return out
 
 
-def _shake(seen: np.ndarray, rate: float, rng: np.random.Generator) -> np.ndarray:
+def _shake(seen: Array, rate: float, rng: np.random.Generator) -> Array:
     """True values with jitter, as in bad light."""
     return np.clip(seen + _jitter(len(seen), seen.shape[1], rate, rng.uniform(0.02, 0.08), rng), 0.0, 1.0)
 

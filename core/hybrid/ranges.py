@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from ..arrays import Array
 from ..errors import InnerfaceError
 from ..face.channels import ARKIT, GROUPS
 
@@ -67,7 +68,7 @@ def parse_ranges(texts: Iterable[str], duration: float, name: str) -> list[Occlu
     return ranges
 
 
-def row_mask(ranges: Sequence[Occlusion], time: np.ndarray, group: str) -> np.ndarray:
+def row_mask(ranges: Sequence[Occlusion], time: Array, group: str) -> Array:
     """Rows (T,) bool of a take at `time` (T,) that lie in a range of the group."""
     elapsed = time - time[0]
     mask = np.zeros(len(time), dtype=bool)
@@ -77,7 +78,7 @@ def row_mask(ranges: Sequence[Occlusion], time: np.ndarray, group: str) -> np.nd
     return mask
 
 
-def sample_mask(ranges: Sequence[Occlusion], time: np.ndarray) -> np.ndarray:
+def sample_mask(ranges: Sequence[Occlusion], time: Array) -> Array:
     """Samples (T, 52) bool in which the camera cannot be trusted."""
     mask = np.zeros((len(time), len(ARKIT)), dtype=bool)
     for group, channels in GROUPS.items():
@@ -85,13 +86,13 @@ def sample_mask(ranges: Sequence[Occlusion], time: np.ndarray) -> np.ndarray:
     return mask
 
 
-def runs(flags: np.ndarray) -> np.ndarray:
+def runs(flags: Array) -> Array:
     """First index and one after the last (N, 2) of every run of True."""
     edges = np.diff(np.concatenate([[0], np.asarray(flags, dtype=np.int8), [0]]))
     return np.stack([np.flatnonzero(edges == 1), np.flatnonzero(edges == -1)], axis=1)
 
 
-def near_edges(flags: np.ndarray, count: int) -> np.ndarray:
+def near_edges(flags: Array, count: int) -> Array:
     """Rows (T,) bool within `count` rows of a change of the flags (T,)."""
     near = np.zeros(len(flags), dtype=bool)
     for a, b in runs(flags):

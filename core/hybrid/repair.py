@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
-
+from ..arrays import Array
 from ..errors import InnerfaceError
 from ..take import Take
 from .detect import detect
@@ -31,7 +30,7 @@ def repair(
     *,
     find_ranges: bool = True,
     substitute_only: bool = False,
-    sound: np.ndarray | None = None,
+    sound: Array | None = None,
     doubt: Sequence[Occlusion] | None = None,
 ) -> RepairedTake:
     """Fill the hidden ranges of a camera take.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..arrays import Array
 from ..face.channels import GROUPS
 from .occlusion_features import COLUMNS
 from .ranges import runs
@@ -16,12 +17,12 @@ _MIN_MOVING_SD = 1e-3  # a channel with a smaller standard deviation never moves
 _MAX_REPEAT_SHARE, _MAX_REPEAT_SHARE_CALM = 0.02, 0.6
 
 
-def find_lost(weights: np.ndarray) -> dict[str, np.ndarray]:
+def find_lost(weights: Array) -> dict[str, Array]:
     """Rows (T,) bool per group in which no channel of weights (T, 52) has a value."""
     return {g: np.isnan(weights[:, columns]).all(axis=1) for g, columns in COLUMNS.items()}
 
 
-def find_frozen(weights: np.ndarray, time: np.ndarray) -> dict[str, np.ndarray]:
+def find_frozen(weights: Array, time: Array) -> dict[str, Array]:
     """Rows (T,) bool per group in which all channels that usually move repeat exactly.
 
     NaN rows are not repetitions. A take in which nothing ever moves is frozen as a whole; a group that never moves in a
@@ -36,7 +37,7 @@ def find_frozen(weights: np.ndarray, time: np.ndarray) -> dict[str, np.ndarray]:
         return {g: np.ones(len(weights), dtype=bool) for g in GROUPS}
     repeated = np.zeros(weights.shape, dtype=bool)
     repeated[1:] = np.abs(np.diff(weights, axis=0)) <= _REPEAT_TOLERANCE
-    frozen: dict[str, np.ndarray] = {}
+    frozen: dict[str, Array] = {}
     for group, columns in COLUMNS.items():
         columns = columns[np.nan_to_num(weights[:, columns]).std(axis=0) > _MIN_MOVING_SD]
         frozen[group] = np.zeros(len(weights), dtype=bool)

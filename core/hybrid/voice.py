@@ -11,6 +11,7 @@ import numpy as np
 from scipy.ndimage import gaussian_filter1d
 from scipy.signal import stft
 
+from ..arrays import Array
 from ..take.audio import RATE
 
 _HOP = 160  # 10 ms
@@ -18,7 +19,7 @@ _BANDS_HZ = (80, 250, 500, 1000, 2000, 4000, 7500)
 _SHIFTS_S = (-0.1, 0.0, 0.1)  # lips move before the sound; rooms delay it
 
 
-def band_levels(sound: np.ndarray, times: np.ndarray) -> np.ndarray:
+def band_levels(sound: Array, times: Array) -> Array:
     """Band levels (T, bands x shifts), about 0..1, at `times` (T,) s of mono samples (N,) at RATE from time 0 on."""
     frequencies, frame_times, spectrum = stft(sound, RATE, nperseg=4 * _HOP, noverlap=3 * _HOP)
     power = np.abs(spectrum) ** 2

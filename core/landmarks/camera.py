@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..arrays import Array
 from ..face.channels import ARKIT
 from ..face.face_model import FaceModel
 from ..face.gaze import DOWN_RAD, UP_RAD, YAW_RAD
@@ -27,13 +28,13 @@ class PointModel:
     interocular_mm : length of the unit, mm
     """
 
-    rest: np.ndarray
-    basis: np.ndarray
-    eyes: np.ndarray
-    pupils: np.ndarray
+    rest: Array
+    basis: Array
+    eyes: Array
+    pupils: Array
     interocular_mm: float
 
-    def points(self, weights: np.ndarray) -> np.ndarray:
+    def points(self, weights: Array) -> Array:
         """Points (T, 53, 2) of weights (T, 52); NaN in rows with a missing weight."""
         out = self.rest + np.tensordot(weights, self.basis, axes=1)
         yaw, pitch = gaze(weights)
@@ -46,13 +47,13 @@ class PointModel:
         return out
 
 
-def gaze(weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def gaze(weights: Array) -> tuple[Array, Array]:
     """Yaw (to the performer's left) and pitch (down) of the left and right eye, each (T, 2) rad, from weights (T, 52).
 
     The angle at full weight is Live Link Face's.
     """
-    yaw: list[np.ndarray] = []
-    pitch: list[np.ndarray] = []
+    yaw: list[Array] = []
+    pitch: list[Array] = []
     for side, outward in (("Left", 1.0), ("Right", -1.0)):
         look = {direction: weights[:, ARKIT.index(f"eyeLook{direction}{side}")] for direction in _LOOK_DIRECTIONS}
         yaw.append(outward * YAW_RAD * (look["Out"] - look["In"]))

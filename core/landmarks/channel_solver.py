@@ -11,6 +11,7 @@ from functools import lru_cache
 
 import numpy as np
 
+from ..arrays import Array
 from ..face.channels import ARKIT
 from ..face.face_model import FaceModel, load_bundled
 from ..take import Track, TrackKind
@@ -30,7 +31,7 @@ _NEUTRAL_SHARE = 0.25  # share of the frames that the neutral face is the median
 class ChannelSolver:
     """Solve for the weights of a point model; `rest` (53, 2) is the performer's neutral face."""
 
-    def __init__(self, model: PointModel, rest: np.ndarray) -> None:
+    def __init__(self, model: PointModel, rest: Array) -> None:
         self.rest, basis = rest, model.basis.copy()
         for k, name in enumerate(ARKIT):  # pupils move almost linearly: the slope at a third of full weight
             if name.startswith("eyeLook"):
@@ -42,14 +43,14 @@ class ChannelSolver:
         self.basis = basis.reshape(len(ARKIT), -1)
         # the prior has one variance, so channels that look alike from the front share the displacement
         self.hessian = self.basis @ self.basis.T + _PRIOR_WEIGHT * np.eye(len(ARKIT))
-        self.last_weights: np.ndarray | None = None
+        self.last_weights: Array | None = None
 
     @property
-    def information(self) -> np.ndarray:
+    def information(self) -> Array:
         """Information (52,) in 0..1: share of each channel's prior variance that exact points would remove."""
         return 1 - _PRIOR_WEIGHT * np.diag(np.linalg.inv(self.hessian))
 
-    def process(self, points: np.ndarray) -> np.ndarray:
+    def process(self, points: Array) -> Array:
         """Weights (T, 52) of a recording's points (T, 53, 2), by FISTA (Beck and Teboulle 2009) on all rows at once."""
         projection = self._project(points)
         step = 1.0 / (float(np.linalg.eigvalsh(self.hessian)[-1]) + 4 * _SMOOTHNESS_WEIGHT)
@@ -66,7 +67,7 @@ class ChannelSolver:
             w, momentum = updated, next_momentum
         return w
 
-    def push(self, points: np.ndarray) -> np.ndarray:
+    def push(self, points: Array) -> Array:
         """Weights (52,) of the next frame's points (53, 2)."""
         projection = self._project(points[None])[0]
         hessian, initial = self.hessian, self.last_weights if self.last_weights is not None else np.zeros(len(ARKIT))
@@ -85,11 +86,11 @@ class ChannelSolver:
         self.last_weights = w
         return w
 
-    def _project(self, points: np.ndarray) -> np.ndarray:
+    def _project(self, points: Array) -> Array:
         return (points - self.rest).reshape(len(points), -1) @ self.basis.T
 
 
-def find_neutral_face(points: np.ndarray) -> np.ndarray:
+def find_neutral_face(points: Array) -> Array:
     """Neutral face (53, 2) of points (T, 53, 2): median of the frames nearest to the median face.
 
     A face is most often near its rest.
@@ -107,9 +108,7 @@ def _bundled_point_model() -> PointModel:
     return point_model(load_bundled())
 
 
-def to_weights(
-    track: Track, face: FaceModel | None = None, rest: np.ndarray | None = None, causal: bool = False
-) -> Track:
+def to_weights(track: Track, face: FaceModel | None = None, rest: Array | None = None, causal: bool = False) -> Track:
     """Solve a landmark track for weights (T, 52).
 
     Parameters

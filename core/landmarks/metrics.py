@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ..arrays import Array
 from ..errors import InnerfaceError
 from ..face.row_matching import shared_rows
 from ..take import Track
@@ -15,12 +16,12 @@ from .points import POINT_COUNT, POINT_GROUPS, interocular_mm, mean_face, median
 SHARE_MM = 2.66  # the article has 80 % of its landmarks below
 
 
-def distances(pred: np.ndarray, truth: np.ndarray) -> np.ndarray:
+def distances(pred: Array, truth: Array) -> Array:
     """Distances (T, 53) between points (T, 53, 2), in units."""
     return np.linalg.norm(pred - truth, axis=2)
 
 
-def error_statistics(distance: np.ndarray, unit_mm: float) -> dict[str, float]:
+def error_statistics(distance: Array, unit_mm: float) -> dict[str, float]:
     """`mae_mm`, `nme_percent` and `share_under_2_66mm` of distances (T, P) in units; NaN is left out."""
     mm = distance * unit_mm
     return {
@@ -70,6 +71,6 @@ def evaluate(pred: Track, truth: Track) -> dict[str, Any]:
     )
 
 
-def _finite_mean(values: np.ndarray) -> float:
+def _finite_mean(values: Array) -> float:
     known = values[np.isfinite(values)]
     return float(known.mean()) if known.size else float("nan")

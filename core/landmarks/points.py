@@ -11,6 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from ..arrays import Array
 from ..errors import InnerfaceError
 from ..take import Take, Track, TrackKind
 
@@ -32,7 +33,7 @@ STABLE_POINTS = (10, 11, 12, 13, 19, 22, 25, 28)  # nose bridge and eye corners,
 
 
 def landmark_track(
-    time: np.ndarray, points: np.ndarray, interocular_mm: float = INTEROCULAR_MM, meta: dict[str, str] | None = None
+    time: Array, points: Array, interocular_mm: float = INTEROCULAR_MM, meta: dict[str, str] | None = None
 ) -> Track:
     """Make a track of points (T, 53, 2)."""
     track_meta = {"interocular_mm": f"{interocular_mm:.6g}"} | (meta or {})
@@ -45,7 +46,7 @@ def landmark_track(
     )
 
 
-def points_of(track: Track) -> np.ndarray:
+def points_of(track: Track) -> Array:
     """Points (T, 53, 2) of a landmark track, NaN where missing."""
     return track.select(COLUMNS).reshape(len(track.time), POINT_COUNT, 2)
 
@@ -83,22 +84,22 @@ def require_landmarks(take: Take) -> Track:
     return track
 
 
-def median_face(points: np.ndarray) -> np.ndarray:
+def median_face(points: Array) -> Array:
     """Median face (53, 2) of points (T, 53, 2); NaN for points without any value."""
     return _over_time(np.nanmedian, points)
 
 
-def mean_face(points: np.ndarray) -> np.ndarray:
+def mean_face(points: Array) -> Array:
     """Mean face (53, 2) of points (T, 53, 2); NaN for points without any value."""
     return _over_time(np.nanmean, points)
 
 
-def _over_time(statistic: Callable[..., np.ndarray], points: np.ndarray) -> np.ndarray:
+def _over_time(statistic: Callable[..., Array], points: Array) -> Array:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # all-NaN points, for which NaN is the result
         return statistic(points, axis=0)
 
 
-def group_indices(names: Sequence[str]) -> np.ndarray:
+def group_indices(names: Sequence[str]) -> Array:
     """Indices of the points of these groups."""
     return np.array([k for name in names for k in POINT_GROUPS[name]])

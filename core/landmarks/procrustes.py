@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from ..arrays import Array
 from ..errors import InnerfaceError
 from ..take import Track
 from .points import LEFT_PUPIL, POINT_COUNT, POINT_GROUPS, RIGHT_PUPIL, STABLE_POINTS, median_face, points_of
@@ -42,7 +43,7 @@ def to_face_space(track: Track) -> Track:
     )
 
 
-def generalised_procrustes(points: np.ndarray) -> np.ndarray:
+def generalised_procrustes(points: Array) -> Array:
     """Align each row of points (T, 53, 2) with the mean of all by a similarity transform of the stable points.
 
     Rows without three stable points become NaN. Raises InnerfaceError if no row has them. See Gower 1975.
@@ -75,7 +76,7 @@ def generalised_procrustes(points: np.ndarray) -> np.ndarray:
     return np.stack([aligned.real, aligned.imag], axis=-1)
 
 
-def fill_pupils(points: np.ndarray) -> np.ndarray:
+def fill_pupils(points: Array) -> Array:
     """Add static pupils, midway between the eye corners at rest, to points (T, 53, 2) of a tracker without pupils."""
     rest = median_face(points)
     out = np.array(points)
@@ -86,7 +87,7 @@ def fill_pupils(points: np.ndarray) -> np.ndarray:
     return out
 
 
-def check_faces(points: np.ndarray) -> str:
+def check_faces(points: Array) -> str:
     """Message on what is wrong with points (T, 53, 2) of the common face space, or "".
 
     Raises InnerfaceError if they are no face at all.

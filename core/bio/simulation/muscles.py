@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ...arrays import Array
 from ...face.channels import ARKIT, mirrored
 
 
@@ -76,7 +77,7 @@ PEAKS_HZ = np.array([m.peak_hz for _ in range(2) for m in MUSCLES])
 STRENGTHS = np.array([m.strength for _ in range(2) for m in MUSCLES])
 
 
-def recruitment() -> np.ndarray:
+def recruitment() -> Array:
     """Matrix (52, M): how strongly each channel recruits each muscle of NAMES."""
     out = np.zeros((len(ARKIT), len(NAMES)))
     for k, muscle in enumerate(MUSCLES):

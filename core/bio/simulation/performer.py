@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ...arrays import Array
 from ...face.channels import ARKIT
 from . import muscles
 from .effects import Effects
@@ -35,16 +36,16 @@ class SimulatedPerformer:
     rest_uv, mains_uv : (C,) µV
     """
 
-    lead: np.ndarray
-    recruitment: np.ndarray
-    gamma: np.ndarray
+    lead: Array
+    recruitment: Array
+    gamma: Array
     delay_s: float
-    eog: np.ndarray
-    blink_uv: np.ndarray
-    jaw_uv: np.ndarray
-    peaks_hz: np.ndarray
-    rest_uv: np.ndarray
-    mains_uv: np.ndarray
+    eog: Array
+    blink_uv: Array
+    jaw_uv: Array
+    peaks_hz: Array
+    rest_uv: Array
+    mains_uv: Array
 
 
 def draw_performer(effects: Effects, seed: int, mount: int = 0, ear: str = "left") -> SimulatedPerformer:
@@ -97,6 +98,6 @@ def draw_performer(effects: Effects, seed: int, mount: int = 0, ear: str = "left
     )
 
 
-def _attenuation(distance_mm: np.ndarray, power: float) -> np.ndarray:
+def _attenuation(distance_mm: Array, power: float) -> Array:
     """Attenuation of a source at a distance, 1 at 0 mm, falling with `power` far away."""
     return 1.0 / (1.0 + (distance_mm / 25.0) ** 2) ** (power / 2)

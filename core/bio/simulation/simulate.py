@@ -11,6 +11,7 @@ import numpy as np
 from scipy.ndimage import gaussian_filter1d
 from scipy.signal import butter, firwin, lfilter, sosfilt, sosfiltfilt
 
+from ...arrays import Array
 from ...errors import InnerfaceError
 from ...face.channels import ARKIT
 from ...landmarks.camera import gaze
@@ -79,13 +80,13 @@ def simulate(track: Track, effects: Effects, seed: int = 0, mount: int = 0, ear:
     )
 
 
-def _performance_weights(track: Track, t: np.ndarray, delay_s: float, rate: float) -> dict[str, np.ndarray]:
+def _performance_weights(track: Track, t: Array, delay_s: float, rate: float) -> dict[str, Array]:
     """Weights (T, 52) at times t, with lead-in: as they show ("now") and `delay_s` earlier, as muscles act ("ahead")."""
     track_weights = np.nan_to_num(fill_gaps(track.time, track.select(ARKIT)))
     calm = track_weights[track_weights[:, _EXPRESSION_COLUMNS].sum(axis=1).argmin()]
     time = np.concatenate([[-LEAD_IN_S - 1, -1.0], track.time - track.time[0]])
     rows = np.concatenate([[calm, calm], track_weights])
-    out: dict[str, np.ndarray] = {}
+    out: dict[str, Array] = {}
     for name, shift in (("now", 0.0), ("ahead", delay_s)):
         values = resample_linear(time, rows, t + shift)
         for blink_time in BLINK_TIMES_S:
@@ -96,9 +97,7 @@ def _performance_weights(track: Track, t: np.ndarray, delay_s: float, rate: floa
     return out
 
 
-def _emg(
-    t: np.ndarray, weights: np.ndarray, performer: SimulatedPerformer, rate: float, rng: np.random.Generator
-) -> np.ndarray:
+def _emg(t: Array, weights: Array, performer: SimulatedPerformer, rate: float, rng: np.random.Generator) -> Array:
     """EMG (T, 2) µV: coloured noise per muscle, the same at both electrodes, by its activation and distance."""
     speed = np.gradient(weights[:, _JAW_COLUMN]) * rate
     closing = gaussian_filter1d(np.clip(-speed, 0, None), 0.02 * rate) * 0.12
@@ -119,7 +118,7 @@ def _emg(
     return out
 
 
-def _coloured_noise(count: int, peak_hz: float, level_uv: float, rate: float, rng: np.random.Generator) -> np.ndarray:
+def _coloured_noise(count: int, peak_hz: float, level_uv: float, rate: float, rng: np.random.Generator) -> Array:
     """Noise (count,) of rms 1 between 20 and 450 Hz, with most power near `peak_hz`.
 
     Tissue attenuates the high frequencies of distant muscles, which have a low level.
@@ -132,7 +131,7 @@ def _coloured_noise(count: int, peak_hz: float, level_uv: float, rate: float, rn
     return mixed / mixed.std()
 
 
-def _eog(weights: np.ndarray, performer: SimulatedPerformer) -> np.ndarray:
+def _eog(weights: Array, performer: SimulatedPerformer) -> Array:
     """EOG (T, 2) µV: the eyes' dipoles rotate, eyelids slide over them, and the jaw moves the skin."""
     yaw, pitch = gaze(weights)
     degrees = np.degrees(np.stack([yaw.mean(axis=1), pitch.mean(axis=1)], axis=1))
@@ -144,8 +143,8 @@ def _eog(weights: np.ndarray, performer: SimulatedPerformer) -> np.ndarray:
 
 
 def _disturbances(
-    t: np.ndarray, effects: Effects, performer: SimulatedPerformer, rate: float, rng: np.random.Generator
-) -> np.ndarray:
+    t: Array, effects: Effects, performer: SimulatedPerformer, rate: float, rng: np.random.Generator
+) -> Array:
     """Drift, mains, pulse and electrode pops (T, 2) µV."""
     n = len(t)
     out = np.zeros((n, 2))
@@ -176,7 +175,7 @@ def _disturbances(
     return out
 
 
-def _slow_noise(count: int, hz: float, rate: float, rng: np.random.Generator) -> np.ndarray:
+def _slow_noise(count: int, hz: float, rate: float, rng: np.random.Generator) -> Array:
     """Noise (count,) of standard deviation 1 below `hz`."""
     step = max(int(rate / (8 * hz)), 1)
     coarse = rng.normal(0, 1, count // step + 64)

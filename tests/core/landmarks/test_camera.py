@@ -162,6 +162,6 @@ def test_a_tracker_without_pupils_gets_still_ones_where_eyes_are():
 def test_what_is_no_face_is_told():
     own = expressions()
     assert "x and y are swapped" in procrustes.check_faces(own[..., ::-1])
-    assert "not mm or pixels" in procrustes.check_faces(own * 60)
+    assert "rather than mm or pixels" in procrustes.check_faces(own * 60)
     with pytest.raises(InnerfaceError, match="no two eyes"):
         procrustes.check_faces(np.zeros_like(own))
