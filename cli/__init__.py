@@ -1,4 +1,4 @@
-"""The command line: `innerface COMMAND ...`. Every command imports what it needs when it runs."""
+"""The command line, `innerface COMMAND ...`; commands import what they need when they run."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """The whole command line; each command's module adds its own arguments."""
+    """Build the parser; the module of each command adds its arguments."""
     top_parser = _Parser(prog="innerface", description="Facial performance capture without a camera, inside Blender.")
     commands = top_parser.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=_Parser)
     for name in COMMANDS:
@@ -61,7 +61,7 @@ def _command_module(name: str) -> ModuleType:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command; 0 when done, 2 after a mistake that the user can mend (told in one line), 130 when interrupted."""
+    """Run a command; returns 0, 2 for an error that the user can fix (printed in one line), 130 if interrupted."""
     try:
         options = build_parser().parse_args(argv)
         result = options.run(options)
@@ -72,17 +72,20 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"innerface: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("innerface: interrupted; nothing half-written was left", file=sys.stderr)
+        print("innerface: interrupted; no partial files were left", file=sys.stderr)
         return 130
 
 
 def entry() -> None:
-    """`main` as a program. Blender's library can hang while the process tears itself down (seen with 4.5.15), so once
-    everything is written the process ends without that."""
+    """Run `main` as a program.
+
+    Blender's library can hang at the end of the process (seen with 4.5.15), so the process ends without clean-up once
+    everything is written.
+    """
     try:
         code = main()
         sys.stdout.flush()
-    except BrokenPipeError:  # whoever read the output (head, less) has seen enough
+    except BrokenPipeError:  # the reader of the output (head, less) has closed it
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
     except Exception:

@@ -1,13 +1,13 @@
-"""Learn what the model gets wrong on one performer, in seconds: `innerface adapt --imu TAKE --arkit W.csv --out P.npz`.
+"""Adapt the model to one performer in seconds, from sensors and a camera recorded together.
 
-Half a minute to five minutes of sensors and a camera together, on one clock (or --align). `innerface infer --adapter P.npz` then corrects
-every later take of this performer. Without torch; `innerface train imu --finetune` goes further and takes minutes.
+Needs half a minute to five minutes of both takes on one clock, or --align. `innerface infer --adapter P.npz` then
+corrects every later take of this performer. Does not need torch; `innerface train imu --finetune` corrects more and takes
+minutes.
 """
 
 from __future__ import annotations
 
 import argparse
-import sys
 import time
 from dataclasses import replace
 from typing import Any
@@ -16,23 +16,26 @@ from ..core import formats
 from ..core.errors import InnerfaceError
 from ..core.face.channels import ARKIT
 from ..core.imu.layout import load_layout
+from .dependencies import required
+from .output import print_notes
+from .parsing import add_layout_option
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--imu", required=True, metavar="TAKE", help="the sensor take")
+    parser.add_argument("--imu", required=True, metavar="TAKE", help="the IMU take")
     parser.add_argument("--arkit", required=True, metavar="W.csv", help="the camera's take of the same performance")
     parser.add_argument("--out", required=True, metavar="P.npz", help="the adapter to write")
     parser.add_argument(
-        "--align", action="store_true", help="the two are on clocks of their own: find which moment is which first"
+        "--align", action="store_true", help="align the takes first; for takes that are not on one clock"
     )
     parser.add_argument(
         "--model", metavar="M", help="the model to correct (default: the shipped networks, offline and live)"
     )
-    parser.add_argument("--layout", default="default", metavar="L", help="sites: a shipped layout or a .json file")
+    add_layout_option(parser)
 
 
 def run(options: argparse.Namespace) -> dict[str, Any]:
-    try:
+    with required("adapting"):
         from ..core.imu import adapter, linear_model, model
         from ..core.imu.inference import estimate, imu_track
         from ..core.imu.motion_signal import motion_signal
@@ -40,10 +43,8 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
         from ..core.imu.simulation import examples
         from ..core.rates import FRAME_RATE
         from ..core.take import alignment
-    except ImportError as error:
-        raise InnerfaceError(f"adapting needs SciPy, which does not load ({error}); pip install scipy") from None
     if not options.out.endswith(".npz"):
-        raise InnerfaceError(f"{options.out}: should end in .npz; change the name")
+        raise InnerfaceError(f"{options.out}: must end in .npz; change the name")
     sites = load_layout(options.layout)
     imu, camera = formats.read_take(options.imu), formats.read_take(options.arkit)
     began = time.perf_counter()
@@ -57,9 +58,8 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     corrections, scores, seconds = {}, {}, 0.0
     for live in (False, True) if options.model is None else (False,):
         base_model, notes = model.load(options.model, live)
-        for note in notes:
-            print(f"note: {note}", file=sys.stderr)
-        if base_model.id in corrections:  # the linear model, which stands in for both
+        print_notes(notes)
+        if base_model.id in corrections:  # the linear model, which replaces both
             continue
         try:
             example = examples.paired_example(imu_track(imu), track, sites, live)
@@ -78,9 +78,10 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     adapter.Adapter(adapter.layout_sites(), corrections, seconds).save(options.out)
     elapsed = time.perf_counter() - began
     if not options.json:
-        print(f"{options.out}: learned from {seconds:.1f} s of sensors and camera together, in {elapsed:.1f} s")
+        print(f"{options.out}: learned from {seconds:.1f} s of paired takes, in {elapsed:.1f} s")
         for name, score in scores.items():
             print(
-                f"mean square error of weights, {name}, on stretches left out: {score['before']:.4f} before, {score['after']:.4f} after"
+                f"mean square error of the weights, {name}, on held-out blocks: "
+                f"{score['before']:.4f} before, {score['after']:.4f} after"
             )
     return {"out": options.out, "paired_s": seconds, "seconds": elapsed, "mse": scores}

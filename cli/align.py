@@ -1,8 +1,9 @@
 """Find the offset and the clock drift between two takes of one performance.
 
-A and B are takes, or sounds: a song, a dialogue master. time in A = (1 + drift 1e-6) time in B + offset, on the takes' own clocks; sounds begin at 0. In this
-order: timecode (where both have it, and the motion agrees), the takes' own sound (the video beside a Live Link Face take), motion, taps.
-A take of electrodes is aligned with a camera's, or face IMUs', by the eyes, the lids and the muscles that both show. What does not match is refused.
+A and B are takes, or audio: a song, a dialogue master. time in A = (1 + drift 1e-6) time in B + offset, on the takes' own
+clocks; audio begins at 0. Tried in this order: timecode (where both have it and the motion agrees), the takes' own audio
+(the video beside a Live Link Face take), motion, taps. A take of electrodes is aligned with a camera's or with face IMUs
+by eyes, eyelids and muscles, which both show. Takes that do not match are refused.
 """
 
 from __future__ import annotations
@@ -18,23 +19,21 @@ from ..core.formats import take_folder
 from ..core.imu.layout import load_layout
 from ..core.take import Take, TrackKind
 from ..core.take.alignment import Alignment
+from .dependencies import required
+from .parsing import add_layout_option
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("a", metavar="A", help="the take (or sound) whose clock counts")
-    parser.add_argument("b", metavar="B", help="the take (or sound) to be placed on it")
-    parser.add_argument(
-        "--layout", default="default", metavar="L", help="sites of IMU takes: a shipped layout or a .json file"
-    )
+    parser.add_argument("a", metavar="A", help="the take (or audio) whose clock is the reference")
+    parser.add_argument("b", metavar="B", help="the take (or audio) to align with it")
+    add_layout_option(parser, "IMU takes: ")
 
 
 def run(options: argparse.Namespace) -> dict[str, Any]:
-    try:
+    with required("aligning"):
         from ..core.imu import linear_model
         from ..core.imu.motion_signal import motion_signal
         from ..core.take import alignment as align
-    except ImportError as error:
-        raise InnerfaceError(f"aligning needs SciPy, which does not load ({error}); pip install scipy") from None
     takes = [None if _is_sound_file(path) else formats.read_take(path) for path in (options.a, options.b)]
     sounds = [Path(path) if take is None else take.sound for path, take in zip((options.a, options.b), takes)]
     both_takes = [take for take in takes if take is not None]
@@ -52,7 +51,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
             raise
         return _align_by_sound(options, takes, sounds)
     if clock_alignment.method != "timecode" and all(sounds):
-        with suppress(InnerfaceError):  # silent, or of something else: the motion has decided
+        with suppress(InnerfaceError):  # silent or unrelated audio: the alignment by motion stays
             sound_result = _align_by_sound(options, takes, sounds)
     if sound_result is not None:
         return sound_result
@@ -60,9 +59,8 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
         _print_alignment(options, clock_alignment, a.start_s, b.start_s)
         for path, motion in ((options.a, a), (options.b, b)):
             if motion.tap_times is not None:
-                print(
-                    f"{path}: three taps on the chin at {', '.join(f'{t - motion.start_s:.2f}' for t in motion.tap_times)} s from its start"
-                )
+                times = ", ".join(f"{t - motion.start_s:.2f}" for t in motion.tap_times)
+                print(f"{path}: three taps on the chin at {times} s from its start")
     return _alignment_json(clock_alignment) | {
         "taps": {
             "a": None if a.tap_times is None else a.tap_times.tolist(),
@@ -75,9 +73,11 @@ def _print_alignment(options: argparse.Namespace, alignment: Alignment, start_a:
     print(
         f"{options.b} begins {alignment.a_time(start_b) - start_a:+.4f} s after {options.a} begins, by {alignment.method}"
     )
-    print(
-        f"time in A = (1 + {alignment.drift_ppm:.1f}e-6) x time in B {alignment.offset_s:+.4f} s; confidence {alignment.confidence:.2f}"
-    )
+    _print_clock(alignment.drift_ppm, alignment.offset_s, alignment.confidence)
+
+
+def _print_clock(drift_ppm: float, offset_s: float, confidence: float) -> None:
+    print(f"time in A = (1 + {drift_ppm:.1f}e-6) x time in B {offset_s:+.4f} s; confidence {confidence:.2f}")
 
 
 def _alignment_json(alignment: Alignment) -> dict[str, Any]:
@@ -90,7 +90,7 @@ def _is_electrode_take(take: Take) -> bool:
 
 
 def _align_with_electrodes(options: argparse.Namespace, a: Take, b: Take) -> dict[str, Any]:
-    """By what the electrodes hear and the other one shows."""
+    """Align electrodes with a camera or face IMUs."""
     from ..core.bio import alignment as align
     from ..core.bio.signal import bio_track, to_uniform_rate
     from ..core.face.face_model import load_bundled
@@ -100,12 +100,13 @@ def _align_with_electrodes(options: argparse.Namespace, a: Take, b: Take) -> dic
 
     if _is_electrode_take(a) and _is_electrode_take(b):
         raise InnerfaceError(
-            f"{options.a} and {options.b}: are both of electrodes, which show no face to be compared; align each with the camera's take"
+            f"{options.a} and {options.b}: both are takes of electrodes, which cannot be aligned with each other; "
+            "align each with the camera's take"
         )
     electrode_take, face_take = (a, b) if _is_electrode_take(a) else (b, a)
     if not any(t.kind in (TrackKind.WEIGHTS, TrackKind.LANDMARKS) for t in face_take.tracks.values()):
         face_take = solve_weights(face_take, PerformerSettings(options.layout)).take
-        points = without_eyes(landmarks_of(face_take, load_bundled())[0])  # the eyes of IMUs are made up
+        points = without_eyes(landmarks_of(face_take, load_bundled())[0])  # IMUs do not observe the eyes
     else:
         points = landmarks_of(face_take, load_bundled())[0]
     signal = to_uniform_rate(bio_track(electrode_take))
@@ -122,25 +123,21 @@ def _is_sound_file(path: str) -> bool:
 
 
 def _align_by_sound(options: argparse.Namespace, takes: list[Take | None], sounds: list[Path | None]) -> dict[str, Any]:
-    """By what both heard."""
+    """Align by audio."""
     from ..core.take import audio
     from . import blender
 
     for path, sound in zip((options.a, options.b), sounds):
         if sound is None:
-            raise InnerfaceError(
-                f"{path}: has no sound of its own to be compared with; put its recording beside it, with the same name"
-            )
+            raise InnerfaceError(f"{path}: has no audio to compare; put its audio file beside it, with the same name")
     blender.load_bpy()
     from ..blender_addon.animation.sound import read_samples
 
     alignment = audio.align(*(read_samples(sound, audio.RATE) for sound in sounds if sound is not None))
     first_times = [0.0 if take is None else float(next(iter(take.tracks.values())).time[0]) for take in takes]
     slope = 1 + alignment.drift_ppm * 1e-6
-    offset = alignment.offset_s + first_times[0] - slope * first_times[1]  # sounds begin with the takes' first rows
+    offset = alignment.offset_s + first_times[0] - slope * first_times[1]  # audio begins at the takes' first rows
     if not options.json:
         print(f"{options.b} begins {alignment.offset_s:+.4f} s after {options.a} begins, by sound")
-        print(
-            f"time in A = (1 + {alignment.drift_ppm:.1f}e-6) x time in B {offset:+.4f} s; confidence {alignment.confidence:.2f}"
-        )
+        _print_clock(alignment.drift_ppm, offset, alignment.confidence)
     return {"offset_s": offset, "drift_ppm": alignment.drift_ppm, "confidence": alignment.confidence, "method": "sound"}

@@ -1,4 +1,4 @@
-"""Getting hold of Blender: the `bpy` wheel, or the Blender that the command runs in."""
+"""Blender for commands: the `bpy` wheel, or the Blender that the command runs in."""
 
 from __future__ import annotations
 
@@ -11,23 +11,24 @@ from .progress import suppress_stdout
 
 
 def load_bpy() -> Any:
-    """The `bpy` module. Raises InnerfaceError where it cannot be had."""
+    """Import the `bpy` module. Raises InnerfaceError if it is not available."""
     try:
         import bpy
     except ImportError as error:
         if "No module named" in str(error):
             raise InnerfaceError(
-                "keying needs Blender: pip install 'innerface[blender]', or run inside Blender with 'blender -c innerface ...'"
+                "Blender is needed; pip install 'innerface[blender]', or run the command in Blender with "
+                "'blender -c innerface ...'"
             ) from None
         raise InnerfaceError(f"Blender's library does not load ({error}); install the missing system library") from None
     from ..blender_addon.properties.registration import register_data
 
-    register_data()  # characters may hold a mapping of their own
+    register_data()  # characters may have a mapping of their own
     return bpy
 
 
 def empty_scene(fps: str) -> Any:
-    """A fresh file with one empty scene at `fps`, whose first frame is 0: a frame number is a time."""
+    """Open a new file with an empty scene at `fps` that begins at frame 0, so that frame numbers are times."""
     bpy = load_bpy()
     number, base = parse_frame_rate(fps)
     with suppress_stdout():
@@ -39,11 +40,11 @@ def empty_scene(fps: str) -> Any:
 
 
 def open_character(path: str, fps: str | None) -> tuple[Any, list[str]]:
-    """Open a user's .blend: (scene, notes). Its rate stays unless `fps` says otherwise. Raises InnerfaceError."""
+    """Open a user's .blend; returns the scene and notes. `fps` changes its frame rate. Raises InnerfaceError."""
     bpy = load_bpy()
     file = Path(path)
     if not file.is_file():
-        raise InnerfaceError(f"{path}: there is no such file; check the path given with --character")
+        raise InnerfaceError(f"{path}: no such file; check the path of --character")
     try:
         with suppress_stdout():
             bpy.ops.wm.open_mainfile(filepath=str(file), load_ui=False)
@@ -52,13 +53,13 @@ def open_character(path: str, fps: str | None) -> tuple[Any, list[str]]:
             f"{path}: Blender cannot open it ({str(error).strip().splitlines()[-1]}); give a .blend file"
         ) from None
     scene = bpy.context.scene
-    notes = []
+    notes: list[str] = []
     if fps is not None:
         number, base = parse_frame_rate(fps)
         previous_rate = scene.render.fps / scene.render.fps_base
         if abs(previous_rate - number / base) > 1e-4:
             notes.append(
-                f"{file.name}: the scene's rate was changed from {previous_rate:.3f} to {number / base:.3f} fps, as --fps says"
+                f"{file.name}: --fps changed the scene's frame rate from {previous_rate:.3f} to {number / base:.3f} fps"
             )
         scene.render.fps, scene.render.fps_base = number, base
     return scene, notes

@@ -1,7 +1,8 @@
-"""Check a take of face IMUs or electrodes: how good each sensor is, and whether it sits where its name says.
+"""Check a take of face IMUs or electrodes: the quality of each sensor, and whether it is at its site.
 
-Of IMUs, perform a smile, raised brows and a dropped jaw after the nod and shake and name their seconds: sites that are dead, swapped
-or mirrored are told, the commonest mistake of all. Electrodes are told apart that are flat, at the amplifier's end, off the skin, or hum.
+With IMUs, perform a smile, raised brows and a dropped jaw after nodding and shaking the head, and give their seconds:
+sites that are dead, swapped or mirrored, the most common mistake, are reported. Electrodes are reported that are flat,
+saturated, off the skin, or have mains hum.
 """
 
 from __future__ import annotations
@@ -15,41 +16,38 @@ from ..core.errors import InnerfaceError
 from ..core.face.face_model import load_bundled
 from ..core.imu.layout import load_layout
 from ..core.take import Take, TrackKind
-from .spans import span
+from .dependencies import required
+from .output import print_calibration_spans
+from .parsing import add_calibration_options, add_layout_option, parse_span
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "take", metavar="TAKE", help="a take of face IMUs or of electrodes: .imu.csv, .bio.csv or .mcap"
     )
-    parser.add_argument("--neutral", metavar="START:END", help="seconds in which the face is relaxed (default: found)")
-    parser.add_argument(
-        "--turn", metavar="START:END", help="seconds in which the head nods and shakes (default: found)"
-    )
-    parser.add_argument("--layout", default="default", metavar="L", help="sites: a shipped layout or a .json file")
+    add_calibration_options(parser)
+    add_layout_option(parser)
     for action, description in (("smile", "a smile"), ("brows", "raised brows"), ("jaw", "a dropped jaw")):
         parser.add_argument(f"--{action}", metavar="START:END", help=f"seconds in which {description} is held")
 
 
 def run(options: argparse.Namespace) -> dict[str, Any]:
-    try:
+    with required("checking"):
         from ..core.imu import quality
         from ..core.imu.inference import imu_track
         from ..core.imu.motion import calibrate_take
         from ..core.imu.signal import from_track
-    except ImportError as error:
-        raise InnerfaceError(f"checking needs SciPy, which does not load ({error}); pip install scipy") from None
     take = formats.read_take(options.take)
     kinds = take.kinds
     if TrackKind.BIOSIGNAL in kinds and TrackKind.IMU not in kinds:
         return _check_electrodes(take, options)
     sites = load_layout(options.layout)
-    action_spans = {a: span(getattr(options, a), f"--{a}") for a in quality.ACTIONS}
+    action_spans = {a: parse_span(getattr(options, a), f"--{a}") for a in quality.ACTIONS}
     action_spans = {a: s for a, s in action_spans.items() if s is not None}
     signal = from_track(imu_track(take))
     try:
         calibration, motion = calibrate_take(
-            signal, sites, span(options.neutral, "--neutral"), span(options.turn, "--turn")
+            signal, sites, parse_span(options.neutral, "--neutral"), parse_span(options.turn, "--turn")
         )
     except InnerfaceError as error:
         raise InnerfaceError(f"{options.take}: {error}") from None
@@ -61,22 +59,19 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     report = quality.report(signal, calibration, motion)
     warnings = [*take.notes, *calibration.notes, *(q.words for q in report if q.words), *placement_problems]
     if not options.json:
-        print(
-            "neutral {:.2f}:{:.2f}, turn {:.2f}:{:.2f} (seconds from the first row)".format(
-                *calibration.neutral_span, *calibration.turn_span
-            )
-        )
-        print(f"{'site':<20}{'noise deg':>10}{'m/s^2':>8}{'strayed deg':>13}{'drift deg/min':>15}{'loss':>8}")
+        print_calibration_spans(calibration.neutral_span, calibration.turn_span)
+        print(f"{'site':<20}{'noise deg':>10}{'m/s^2':>8}{'wander deg':>13}{'drift deg/min':>15}{'loss':>8}")
         for q in report:
             print(
-                f"{q.site:<20}{q.noise_deg:>10.3f}{q.noise_accel:>8.3f}{q.still_deg:>13.2f}{q.drift_dpm:>15.1f}{q.loss:>8.1%}"
+                f"{q.site:<20}{q.noise_deg:>10.3f}{q.noise_accel:>8.3f}{q.still_deg:>13.2f}"
+                f"{q.drift_dpm:>15.1f}{q.loss:>8.1%}"
             )
         for line in warnings:
             print(f"! {line}")
         if action_spans and not placement_problems:
-            print(f"every site moves as its name says ({', '.join(action_spans)})")
+            print(f"every site moves as expected ({', '.join(action_spans)})")
         if not action_spans:
-            print("places were not checked: name the seconds of --smile, --brows and --jaw")
+            print("placement was not checked; give the seconds of --smile, --brows and --jaw")
     return {
         "neutral": list(calibration.neutral_span),
         "turn": list(calibration.turn_span),
@@ -87,6 +82,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _check_electrodes(take: Take, options: argparse.Namespace) -> dict[str, Any]:
+    """Check a take of electrodes."""
     from ..core.bio import quality
     from ..core.bio.signal import bio_track, to_uniform_rate
 
@@ -96,9 +92,9 @@ def _check_electrodes(take: Take, options: argparse.Namespace) -> dict[str, Any]
         *(f"electrode {e.channel}: {e.fault or e.warning}" for e in report if e.fault or e.warning),
     ]
     if not options.json:
-        print(f"{'electrode':<20}{'rest uV':>10}{'loudest':>10}{'mains':>8}{'missing':>9}")
+        print(f"{'electrode':<20}{'rest µV':>10}{'peak µV':>10}{'mains µV':>10}{'missing':>9}")
         for e in report:
-            print(f"{e.channel:<20}{e.rest_uv:>10.1f}{e.peak_uv:>10.1f}{e.mains_uv:>8.1f}{e.missing:>9.1%}")
+            print(f"{e.channel:<20}{e.rest_uv:>10.1f}{e.peak_uv:>10.1f}{e.mains_uv:>10.1f}{e.missing:>9.1%}")
         for line in warnings:
             print(f"! {line}")
     return {"quality": [asdict(e) for e in report], "words": warnings}

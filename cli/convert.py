@@ -1,23 +1,23 @@
 """Convert a take between file formats.
 
-Reads Live Link Face CSV (or a take's folder), CSV with Apple's names, BEAT-style JSON, face-IMU CSV and MCAP; biosignal CSV, BrainFlow, XDF, EDF and BDF;
-landmark CSV and OpenFace's; FLAME .npz. The content decides, not the suffix. From a .blend it reads what plays on the face there, over the scene's frame
-range: edited, layered or made by hand.
-Writes by OUT's suffix: .csv (Live Link Face), .json (BEAT-style), .imu.csv, .bio.csv, .landmarks.csv, .flame.npz, .mcap; --format plain gives CSV with a time
-column.
+Reads Live Link Face CSV (or a take's folder), CSV with ARKit names, BEAT-style JSON, face-IMU CSV and MCAP; biosignal
+CSV, BrainFlow, XDF, EDF and BDF; landmark CSV and OpenFace's; FLAME .npz. The format is detected from the content, not
+from the suffix. From a .blend it reads the animation of the face, evaluated over the scene's frame range: edited, layered
+or animated by hand. Writes by the suffix of OUT: .csv (Live Link Face), .json (BEAT-style), .imu.csv, .bio.csv,
+.landmarks.csv, .flame.npz, .mcap; --format plain gives CSV with a time column.
 """
 
 from __future__ import annotations
 
 import argparse
-import sys
 from typing import Any
 
 from ..core import formats
 from ..core.errors import InnerfaceError
 from ..core.take import Take
+from .output import print_notes
 
-_BLEND_MAGIC = (b"BLENDER", b"\x28\xb5\x2f\xfd", b"\x1f\x8b")  # plain, and packed by Zstandard or gzip
+_BLEND_MAGIC = (b"BLENDER", b"\x28\xb5\x2f\xfd", b"\x1f\x8b")  # uncompressed, Zstandard, gzip
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,26 +28,26 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="NAME",
-        help="of a .blend with several faces: a mesh of the one that is meant",
+        help="a mesh of the face, for a .blend with several faces",
     )
     parser.add_argument(
-        "--format", choices=sorted(formats.WRITERS), help="write this format whatever OUT's suffix says"
+        "--format", choices=sorted(formats.WRITERS), help="write this format, whatever the suffix of OUT"
     )
 
 
 def run(options: argparse.Namespace) -> dict[str, Any]:
     take, blend_info = _take_from_blend(options) if _is_blend(options.take) else (formats.read_take(options.take), {})
     if options.object and not blend_info:
-        raise InnerfaceError("--object names a mesh of a .blend, and IN is none; leave it away")
+        raise InnerfaceError("--object names a mesh of a .blend, but IN is not one; omit it")
     formats.write_take(take, options.out, options.format)
-    for note in take.notes:
-        print(f"note: {note}", file=sys.stderr)
+    print_notes(take.notes)
     track = next(iter(take.tracks.values()))
     if not options.json:
         if blend_info:
             print(f"read from {blend_info['face']}; residual {blend_info['residual']:.4f}")
         print(
-            f"{options.out}: {track.kind}, {len(track.time)} rows, {track.duration:.3f} s, {track.rate:.2f} rows/s, {len(track.columns)} channels"
+            f"{options.out}: {track.kind}, {len(track.time)} rows, {track.duration:.3f} s, {track.rate:.2f} rows/s, "
+            f"{len(track.columns)} channels"
         )
     return {
         "out": str(options.out),
@@ -68,7 +68,7 @@ def _is_blend(path: str) -> bool:
 
 
 def _take_from_blend(options: argparse.Namespace) -> tuple[Take, dict[str, Any]]:
-    """What plays on the face of a .blend."""
+    """Evaluate the animation of the face in a .blend."""
     from . import blender
     from .progress import step, suppress_stdout
 

@@ -1,8 +1,9 @@
-"""Make an animated face from nothing, or from a take of yours: one file of each kind.
+"""Make an animated face, from a generated performance or from your take: one file of each kind.
 
-Without --take the whole road is gone: a performance is made up in code, eleven simulated sensors record it, and what they say of the
-face is keyed, with the truth on a second head beside it. With --take a sensor take is inferred and keyed, a weights take keyed.
-DIR gets the take (MCAP), the weights (CSV), scene.blend, scene.fbx, scene.glb, a contact sheet of all 52 shapes and a short video.
+Without --take the whole pipeline runs: a performance is generated, eleven simulated sensors record it, and the inferred
+face is keyed, with the true performance on a second head beside it. With --take a sensor take is inferred and keyed, a
+weights take is keyed. DIR gets the take (MCAP), the weights (CSV), scene.blend, scene.fbx, scene.glb, a contact sheet of
+all 52 shapes and a short video.
 """
 
 from __future__ import annotations
@@ -22,28 +23,29 @@ from ..core.pipeline import to_weights_take
 from ..core.rates import parse_frame_rate
 from ..core.take import Take, Track, TrackKind
 from . import blender
+from .dependencies import required
 from .key import key_takes
 from .progress import filter_display_errors, step, suppress_stdout
 
 FILES = {
     "take.mcap": "the take: the native, crash-safe recording format",
-    "weights.csv": "52 weights and head angles, as Live Link Face would write them",
+    "weights.csv": "52 weights and head angles, in Live Link Face's format",
     "truth.csv": "the performance that the simulated sensors recorded",
-    "scene.blend": "the animated head (and the truth beside it): open it in Blender and press space",
+    "scene.blend": "the animated head (and the true performance beside it): open it in Blender and press Space",
     "scene.fbx": "the same for Unreal, Unity or Maya",
     "scene.glb": "the same for Godot, three.js and the web",
     "contact_sheet.png": "the head's 52 shapes",
-    "preview.mp4": "a short look at the animation",
+    "preview.mp4": "a short preview of the animation",
 }
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", default="out/demo", metavar="DIR", help="folder to write into (default out/demo)")
     parser.add_argument(
-        "--take", metavar="FILE", help="use this take, of sensors or weights, instead of a made-up performance"
+        "--take", metavar="FILE", help="use this take, of sensors or weights, instead of a generated performance"
     )
     parser.add_argument("--fps", default="24", metavar="F", help="frames per second (default 24)")
-    parser.add_argument("--seed", type=int, default=7, metavar="N", help="seed of the made-up performance")
+    parser.add_argument("--seed", type=int, default=7, metavar="N", help="random seed of the generated performance")
 
 
 def run(options: argparse.Namespace) -> dict[str, Any]:
@@ -79,14 +81,13 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     take_duration = result_take.weights().duration
     if not options.json:
         source_description = (
-            options.take
-            or f"a made-up performance (seed {options.seed}) through simulated sensors; nothing of it is a recording"
+            options.take or f"a generated performance (seed {options.seed}), recorded by simulated sensors"
         )
         print(f"\n{source_description}: {take_duration:.1f} s, keyed on the bundled head in {out}/")
         if figures is not None:
             print(
-                "mean error on the {region}: {pve_mm:.2f} mm from sensors, {neutral_mm:.2f} mm by a face that never moves, "
-                "{mean_face_mm:.2f} mm by the take's mean face".format(**figures)
+                "mean error on the {region}: {pve_mm:.2f} mm from sensors, {neutral_mm:.2f} mm for a neutral face, "
+                "{mean_face_mm:.2f} mm for the take's mean face".format(**figures)
             )
         for name in names:
             print(f"  {name:<18} {(out / name).stat().st_size / 1024:8.0f} KiB  {FILES[name]}")
@@ -97,20 +98,16 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def simulated_capture(seed: int) -> tuple[Take, Take, Take, dict[str, Any]]:
-    """A made-up performance on the whole road: the simulated sensor take, the truth, what is inferred of it, and how far that is off."""
-    try:
+    """Simulate a capture: the sensor take, the true performance, the inferred take, and its errors."""
+    with required("simulating sensors"):
         from ..core.face import metrics
         from ..core.face.face_model import load_bundled
         from ..core.imu import inference, model
         from ..core.imu.layout import load_layout
         from ..core.imu.simulation.effects import PRESETS
         from ..core.imu.simulation.simulate import simulate
-    except ImportError as error:
-        raise InnerfaceError(
-            f"simulated sensors need SciPy, which does not load ({error}); give a take of yours with --take"
-        ) from None
     face, sites = load_bundled(), load_layout()
-    with step("performing with sensors"):
+    with step("simulating sensors"):
         truth = performance.demo_performance(seed)
         truth.name = "truth"
         effects = replace(
@@ -122,7 +119,7 @@ def simulated_capture(seed: int) -> tuple[Take, Take, Take, dict[str, Any]]:
         in_performance = (track.time >= truth.weights().time[0]) & (track.time <= truth.weights().time[-1])
         track = Track(
             TrackKind.WEIGHTS, track.time[in_performance], track.columns, track.values[in_performance]
-        )  # the performance, without relaxing and nodding
+        )  # without the calibration before the performance
         evaluation = metrics.evaluate(track, truth.weights(), face)
     figures = {
         "region": evaluation["region"],

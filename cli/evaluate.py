@@ -1,8 +1,9 @@
-"""Compare a weights take with the true one: weights, millimetres on a face, lip closures, steadiness. Landmarks with the true ones: MAE, NME, share under
-2.66 mm.
+"""Compare a weights take or landmarks with the true ones.
 
-Figures are per frame (median, mean, standard deviation), beside those of the neutral face and of the take's own mean
-face on the same frames. Millimetres are on ICT-FaceKit's narrow face where its arrays are at hand, else on the bundled head.
+Weights are compared by mean square error, in millimetres on a face, by lip closures and jitter; landmarks by MAE, NME and
+share under 2.66 mm. Figures are per frame (median, mean, standard deviation), beside those of the neutral face and of the
+take's own mean face on the same frames. Millimetres are on ICT-FaceKit's narrow face if its arrays are found, else on the
+bundled head.
 """
 
 from __future__ import annotations
@@ -16,14 +17,13 @@ from ..core.face import metrics
 from ..core.face.face_model import load_face_model
 from ..core.landmarks import points
 from ..core.take import Take
+from .parsing import add_face_option
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--pred", required=True, metavar="W.csv", help="the take to judge")
-    parser.add_argument("--truth", required=True, metavar="W.csv", help="the take it should be")
-    parser.add_argument(
-        "--face", metavar="FACE", help="bundled, or an .npz laid out as ICT-FaceKit's (default: ICT where found)"
-    )
+    parser.add_argument("--pred", required=True, metavar="W.csv", help="the predicted take")
+    parser.add_argument("--truth", required=True, metavar="W.csv", help="the true take")
+    add_face_option(parser)
 
 
 def run(options: argparse.Namespace) -> dict[str, Any]:
@@ -38,7 +38,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _evaluate_landmarks(options: argparse.Namespace, pred: Take, truth: Take) -> dict[str, Any]:
-    """Landmarks; a take of weights beside them is turned into landmarks first."""
+    """Compare landmarks; weights are turned into landmarks first."""
     from ..core.landmarks import metrics as figures
     from ..core.landmarks.sources import landmarks_of
 
@@ -48,7 +48,8 @@ def _evaluate_landmarks(options: argparse.Namespace, pred: Take, truth: Take) ->
     if not options.json:
         groups = list(result["mae_mm_by_group"]["pred"])
         print(
-            f"{result['rows']} rows matched by {result['matched_by']}; {result['interocular_mm']:.1f} mm between the pupils"
+            f"{result['rows']} rows matched by {result['matched_by']}; "
+            f"{result['interocular_mm']:.1f} mm between the pupils"
         )
         print(f"{'':<12}{'MAE mm':>8}{'NME %':>8}{'under 2.66 mm':>15}" + "".join(f"{g:>9}" for g in groups))
         for title, name in (("prediction", "pred"), ("mean face", "mean_face"), ("rest face", "rest_face")):
@@ -61,7 +62,7 @@ def _evaluate_landmarks(options: argparse.Namespace, pred: Take, truth: Take) ->
 
 
 def _nan_to_none(value: Any) -> Any:
-    """JSON knows no NaN."""
+    """Replace NaN, which JSON does not have."""
     if isinstance(value, dict):
         return {k: _nan_to_none(v) for k, v in value.items()}
     return None if isinstance(value, float) and math.isnan(value) else value
@@ -79,16 +80,14 @@ def _print_table(result: dict[str, Any]) -> None:
         )
     print("\nMSE by group        prediction   neutral   mean face")
     for group, value in result["mse_by_group"]["pred"].items():
-        print(
-            f"  {group:<18}{value:>10.5f}{result['mse_by_group']['neutral'][group]:>10.5f}{result['mse_by_group']['mean_face'][group]:>12.5f}"
-        )
+        neutral, mean_face = (result["mse_by_group"][name][group] for name in ("neutral", "mean_face"))
+        print(f"  {group:<18}{value:>10.5f}{neutral:>10.5f}{mean_face:>12.5f}")
     correlations = {c: r for c, r in result["correlation"].items() if r is not None}
     if correlations:
-        worst = sorted(correlations, key=correlations.get)[:5]  # type: ignore[arg-type]
-        print(
-            f"\nchannel correlation: median {sorted(correlations.values())[len(correlations) // 2]:.3f}; lowest: {', '.join(f'{c} {correlations[c]:.2f}' for c in worst)}"
-        )
+        lowest = ", ".join(f"{c} {r:.2f}" for c, r in sorted(correlations.items(), key=lambda item: item[1])[:5])
+        median = sorted(correlations.values())[len(correlations) // 2]
+        print(f"\nchannel correlation: median {median:.3f}; lowest: {lowest}")
     lip_closure, jitter = result["lip_closure"], result["jitter"]
     if lip_closure["closures"]:
         print(f"lip closures hit: {lip_closure['hit_rate']:.0%} of {lip_closure['closures']}")
-    print(f"jitter: {jitter['pred']:.5f} against {jitter['truth']:.5f} in the truth")
+    print(f"jitter: {jitter['pred']:.5f}; of the true take: {jitter['truth']:.5f}")

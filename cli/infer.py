@@ -1,14 +1,13 @@
-"""Turn a sensor take into a weights take: calibrate, infer, smooth.
+"""Infer a weights take from a sensor take: calibrate, infer, smooth.
 
-Of IMUs, the take holds a relaxed face, a nod and a shake of the head somewhere, best at its start; both spans are found, or given. Electrodes go through the
-performer's network (--electrodes, innerface train bio), and a take of both through both.
-Writes Live Link Face CSV at 60 rows a second over the whole take, with timecode = the take's own time.
+A take of IMUs must contain a relaxed face, and a nod and a shake of the head, best at its start; these spans are detected
+or given. Electrodes need the performer's network (--electrodes, from innerface train bio); a take of both uses both.
+Writes Live Link Face CSV at 60 rows per second over the whole take, with the take's own time as timecode.
 """
 
 from __future__ import annotations
 
 import argparse
-import sys
 import time
 from dataclasses import asdict
 from typing import Any
@@ -22,7 +21,9 @@ from ..core.imu.layout import load_layout
 from ..core.rates import FRAME_RATE
 from ..core.take import Take, Track, TrackKind
 from ..core.take.resample import resample_linear
-from .spans import span
+from .dependencies import required
+from .output import print_calibration_spans, print_electrode_quality, print_notes
+from .parsing import add_calibration_options, add_layout_option, parse_site_drives, parse_smoothing, parse_span
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -30,10 +31,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "take", metavar="TAKE", help="a take of face IMUs, of electrodes, or of both: .imu.csv, .bio.csv or .mcap"
     )
     parser.add_argument("--out", required=True, metavar="W.csv", help="the weights take to write")
-    parser.add_argument("--neutral", metavar="START:END", help="seconds in which the face is relaxed (default: found)")
-    parser.add_argument(
-        "--turn", metavar="START:END", help="seconds in which the head nods and shakes (default: found)"
-    )
+    add_calibration_options(parser)
     parser.add_argument(
         "--model",
         metavar="M",
@@ -42,36 +40,40 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--electrodes",
         metavar="M.onnx",
-        help="the performer's network for electrodes; simulated: the shipped one, of a simulated performer (default without IMUs)",
+        help="the performer's network for electrodes; simulated: the shipped one, of a simulated performer "
+        "(default without IMUs)",
     )
-    parser.add_argument("--adapter", metavar="P.npz", help="what was learned of this performer by innerface adapt")
+    parser.add_argument("--adapter", metavar="P.npz", help="correction for this performer, from innerface adapt")
     parser.add_argument(
         "--steps",
         type=int,
         default=1,
         metavar="N",
-        help="of a diffusion network (default 1); others answer in one step",
+        help="sampling steps of a diffusion network (default 1)",
     )
-    parser.add_argument("--layout", default="default", metavar="L", help="sites: a shipped layout or a .json file")
-    parser.add_argument("--causal", action="store_true", help="as live: at most 2 frames of look-ahead")
+    add_layout_option(parser)
+    parser.add_argument("--causal", action="store_true", help="infer as live does, with at most 2 frames of look-ahead")
     parser.add_argument("--raw", action="store_true", help="no smoothing")
     parser.add_argument(
         "--smooth",
         action="append",
         default=[],
         metavar="GROUP=STRENGTH",
-        help="smooth mouth, brow, cheek, eye_left or eye_right otherwise than usual (1): 0 is off, up to 5; repeat for several",
+        help="strength of smoothing for mouth, brow, cheek, eye_left or eye_right, from 0 (off) to 5 (default 1); "
+        "can be repeated",
     )
     parser.add_argument(
+        "--site-drive",
         "--minute",
         action="append",
         default=[],
         metavar="CHANNEL=SITE@START:END",
-        help="minute motion: drive a channel by one site's turn, learned from the seconds in which it is done once, fully; repeat for several",
+        help="minute motion: drive a channel by the rotation of one site, learned from the seconds of one full "
+        "example; can be repeated",
     )
 
 
-_IMU_ONLY_OPTIONS = ("neutral", "turn", "adapter", "smooth", "minute")
+_IMU_ONLY_OPTIONS = ("neutral", "turn", "adapter", "smooth", "site_drive")
 
 
 def run(options: argparse.Namespace) -> dict[str, Any]:
@@ -80,18 +82,22 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     if TrackKind.BIOSIGNAL in kinds and TrackKind.IMU not in kinds:
         return _infer_electrodes(take, options)
     if options.electrodes and TrackKind.BIOSIGNAL not in kinds:
-        raise InnerfaceError(f"--electrodes: {options.take} holds no electrodes; leave it away")
+        raise InnerfaceError(f"--electrodes: {options.take} has no electrodes; omit it")
     return _infer_imus(take, options)
 
 
 def _infer_electrodes(take: Take, options: argparse.Namespace) -> dict[str, Any]:
     for name in _IMU_ONLY_OPTIONS:
         if getattr(options, name):
-            raise InnerfaceError(f"--{name}: is of IMUs, and {options.take} holds electrodes; leave it away")
+            raise InnerfaceError(
+                f"--{name.replace('_', '-')}: for IMUs only, but {options.take} has only electrodes; omit it"
+            )
     if options.out.lower().endswith((".bio.csv", ".imu.csv", ".landmarks.csv")):
-        raise InnerfaceError(f"{options.out}: is to hold weights; end its name in .csv alone, or in .mcap or .json")
+        raise InnerfaceError(
+            f"{options.out}: the result is weights; use a name that ends in .csv only, in .mcap or in .json"
+        )
     if options.model and options.electrodes:
-        raise InnerfaceError("--model and --electrodes: mean the same for a take of electrodes; give one of them")
+        raise InnerfaceError("--model and --electrodes are the same for a take of electrodes; give one of them")
     began = time.perf_counter()
     inferred, quality = _weights_from_electrodes(take, options, options.electrodes or options.model)
     seconds = time.perf_counter() - began
@@ -107,13 +113,12 @@ def _infer_electrodes(take: Take, options: argparse.Namespace) -> dict[str, Any]
     formats.write_take(
         Take(inferred.name, inferred.tracks | {TrackKind.WEIGHTS: track}, inferred.notes, inferred.sound), options.out
     )
-    for note in inferred.notes:
-        print(f"note: {note}", file=sys.stderr)
+    print_notes(inferred.notes)
     speed = track.duration / max(seconds, 1e-9)
     if not options.json:
         size = f"{len(track.time)} rows, {track.duration:.2f} s at 60 rows/s, {len(ARKIT)} weights"
         print(f"{options.out}: {size} from {len(quality)} electrodes, {speed:.0f} x real time")
-        _print_electrode_quality(quality)
+        print_electrode_quality(quality)
     return {
         "out": options.out,
         "rows": len(track.time),
@@ -127,33 +132,22 @@ def _infer_electrodes(take: Take, options: argparse.Namespace) -> dict[str, Any]
 def _weights_from_electrodes(
     take: Take, options: argparse.Namespace, path: str | None
 ) -> tuple[Take, list[dict[str, Any]]]:
-    """Weights by way of the points, and how each electrode was."""
-    try:
+    """Weights from electrodes, and the quality of each electrode."""
+    with required("inference"):
         from ..core.bio import channels, network, quality
         from ..core.bio.signal import bio_track, to_uniform_rate
-    except ImportError as error:
-        raise InnerfaceError(f"inference needs SciPy, which does not load ({error}); pip install scipy") from None
     result = channels.infer_weights(take, network.load(path), options.causal, options.raw)
     return result, [asdict(e) for e in quality.assess_electrodes(to_uniform_rate(bio_track(take)))]
 
 
-def _print_electrode_quality(quality: list[dict[str, Any]]) -> None:
-    for e in quality:
-        print(
-            f"  {e['channel']:<12} rest {e['rest_uv']:.1f} uV, loudest {e['peak_uv']:.1f} uV, mains {e['mains_uv']:.1f} uV, missing {e['missing']:.1%}"
-        )
-
-
 def _infer_imus(take: Take, options: argparse.Namespace) -> dict[str, Any]:
-    try:
+    with required("inference"):
         from ..core.animation.smoothing import channel_strengths
         from ..core.imu import adapter, inference, model
-    except ImportError as error:
-        raise InnerfaceError(f"inference needs SciPy, which does not load ({error}); pip install scipy") from None
-    neutral, turn = span(options.neutral, "--neutral"), span(options.turn, "--turn")
-    smoothing_strengths = dict(_parse_smoothing(text) for text in options.smooth)
+    neutral, turn = parse_span(options.neutral, "--neutral"), parse_span(options.turn, "--turn")
+    smoothing_strengths = parse_smoothing(options.smooth)
     channel_strengths(smoothing_strengths)
-    drive_examples = tuple(_parse_site_drive(text, inference.SiteDriveExample) for text in options.minute)
+    drive_examples = parse_site_drives(options.site_drive)
     imu_model, notes = model.load(options.model, options.causal)
     if not 1 <= options.steps <= 1000:
         raise InnerfaceError(f"--steps {options.steps}: give a whole number from 1 to 1000")
@@ -183,29 +177,24 @@ def _infer_imus(take: Take, options: argparse.Namespace) -> dict[str, Any]:
         result = fuse(imu_result.take, electrode_take)
     elif TrackKind.BIOSIGNAL in take.kinds:
         result.notes.append(
-            "the take holds electrodes too, which need the performer's own network (--electrodes M.onnx); the IMUs alone are used"
+            "the take also has electrodes, which need the performer's network (--electrodes M.onnx); only IMUs are used"
         )
     seconds = time.perf_counter() - began
     formats.write_take(result, options.out)
     track, calibration = result.weights(), imu_result.calibration
-    for note in result.notes:
-        print(f"note: {note}", file=sys.stderr)
+    print_notes(result.notes)
     if not options.json:
         print(
-            f"{options.out}: {len(track.time)} rows, {track.duration:.2f} s at 60 rows/s, {len(ARKIT)} weights and the head from "
-            f"{len(imu_result.motion.sites)} face sites, {track.duration / max(seconds, 1e-9):.0f} x real time"
+            f"{options.out}: {len(track.time)} rows, {track.duration:.2f} s at 60 rows/s, {len(ARKIT)} weights and head "
+            f"angles from {len(imu_result.motion.sites)} face sites, {track.duration / max(seconds, 1e-9):.0f} x real time"
         )
-        print(
-            "neutral {:.2f}:{:.2f}, turn {:.2f}:{:.2f} (seconds from the first row)".format(
-                *calibration.neutral_span, *calibration.turn_span
-            )
-        )
+        print_calibration_spans(calibration.neutral_span, calibration.turn_span)
         if imu_result.unobserved:
-            print(f"invented, for no sensor sees them: {', '.join(imu_result.unobserved)}")
+            print(f"not observed by any sensor, filled in by the model: {', '.join(imu_result.unobserved)}")
         print(f"{'site':<20}{'noise deg':>10}{'m/s^2':>8}{'drift deg/min':>15}{'loss':>8}")
         for q in imu_result.quality:
             print(f"{q.site:<20}{q.noise_deg:>10.3f}{q.noise_accel:>8.3f}{q.drift_dpm:>15.1f}{q.loss:>8.1%}")
-        _print_electrode_quality(electrode_quality)
+        print_electrode_quality(electrode_quality)
     return {
         "out": options.out,
         "rows": len(track.time),
@@ -217,20 +206,3 @@ def _infer_imus(take: Take, options: argparse.Namespace) -> dict[str, Any]:
         "invented": list(imu_result.unobserved),
         "notes": result.notes,
     } | ({"electrodes": electrode_quality} if electrode_quality else {})
-
-
-def _parse_smoothing(text: str) -> tuple[str, float]:
-    group, _, strength = text.partition("=")
-    try:
-        return group, float(strength)
-    except ValueError:
-        raise InnerfaceError(f"--smooth {text}: is not GROUP=STRENGTH, such as mouth=0.5") from None
-
-
-def _parse_site_drive(text: str, example_class: Any) -> Any:
-    channel, _, rest = text.partition("=")
-    site, _, seconds = rest.partition("@")
-    example_span = span(seconds or None, "--minute")
-    if not channel or not site or example_span is None:
-        raise InnerfaceError(f"--minute {text}: is not CHANNEL=SITE@START:END; such as cheekPuff=buccinator_left@12:14")
-    return example_class(channel, site, example_span)

@@ -1,18 +1,18 @@
 """Key takes on a face and save a .blend, FBX and GLB.
 
-Sensor takes are inferred on the way, with default settings (see `infer`). Without --character the bundled head is keyed, or with --flame a face of your FLAME
-model (.pkl or .npz; nothing in it is executed): FLAME takes and landmarks move its expressions, jaw, eyes and neck, all other takes drive it by a learned map.
-Several takes become several actions; the first one plays, the others wait in the file, and FBX and GLB hold the one that plays.
-Keys lie on every frame unless --tolerance is given.
+Sensor takes are inferred first, with default settings (see `infer`). Without --character the bundled head is keyed, or
+with --flame a face of your FLAME model (.pkl or .npz; nothing in it is executed): FLAME takes and landmarks animate its
+expressions, jaw, eyes and neck, other takes drive it by a fitted mapping. Several takes become several actions, of which
+the first is assigned; FBX and GLB have the assigned one. Every frame gets a key unless --tolerance is given.
 """
 
 from __future__ import annotations
 
 import argparse
-import sys
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from ..core import formats
 from ..core.errors import InnerfaceError
@@ -20,6 +20,7 @@ from ..core.files import atomic_write
 from ..core.pipeline import to_weights_take
 from ..core.take import Take, TrackKind
 from . import blender
+from .output import print_notes
 from .progress import step, suppress_stdout
 
 
@@ -28,39 +29,42 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "takes",
         metavar="TAKE",
         nargs="+",
-        help="weights takes (Live Link Face CSV or folder, plain CSV, JSON, MCAP), sensor takes, or for FLAME .flame.npz",
+        help="weights takes (Live Link Face CSV or folder, plain CSV, JSON, MCAP), sensor takes, or .flame.npz for FLAME",
     )
     parser.add_argument("--out", required=True, metavar="S.blend", help="the .blend to write")
+    parser.add_argument("--character", metavar="C.blend", help="a file with your own face (default: the bundled head)")
     parser.add_argument(
-        "--character", metavar="C.blend", help="a file with your own face; without it the bundled head is used"
-    )
-    parser.add_argument(
-        "--object", action="append", default=[], metavar="NAME", help="a mesh of the character; repeat for several"
+        "--object", action="append", default=[], metavar="NAME", help="a mesh of the character; can be repeated"
     )
     parser.add_argument(
         "--flame",
         metavar="MODEL",
-        help="a face of your FLAME model instead, .pkl or .npz; or stand-in, a generated one",
+        help="a face of your FLAME model, .pkl or .npz; or stand-in, a generated one",
     )
     parser.add_argument(
         "--flame-embedding",
         metavar="FILE",
-        help="where the points lie on it (default: what lies beside it, else found by geometry)",
+        help="landmark embedding of the model (default: a file beside it, else from geometry)",
     )
     parser.add_argument(
-        "--flame-identity", metavar="TAKE", help="whose head it gets: a .flame.npz (default: the first FLAME take's)"
+        "--flame-identity",
+        metavar="TAKE",
+        help="take with the identity of the face: a .flame.npz (default: the first FLAME take)",
     )
     parser.add_argument(
-        "--flame-correctives", action="store_true", help="FLAME's pose correctives as shape keys that follow the bones"
+        "--flame-correctives", action="store_true", help="FLAME's pose correctives as shape keys driven by the bones"
     )
-    parser.add_argument("--fps", metavar="F", help="frames per second (default 24, or the character file's own)")
+    parser.add_argument("--fps", metavar="F", help="frames per second (default 24, or the character file's frame rate)")
     parser.add_argument(
-        "--tolerance", type=float, metavar="E", help="reduce keys: the curve stays within E of the take at every frame"
+        "--tolerance",
+        type=float,
+        metavar="E",
+        help="reduce keys so that the curve stays within E of the take at every frame",
     )
     parser.add_argument(
         "--widen",
         action="store_true",
-        help="widen the character's sliders where the take goes beyond them, instead of cutting it there",
+        help="widen the character's slider ranges where the take exceeds them, instead of clipping it",
     )
     parser.add_argument("--fbx", metavar="X.fbx", help="also export FBX")
     parser.add_argument("--glb", metavar="X.glb", help="also export GLB")
@@ -68,16 +72,16 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> dict[str, Any]:
     if options.object and not options.character:
-        raise InnerfaceError("--object names a mesh of --character, which is missing; add --character C.blend")
+        raise InnerfaceError("--object needs --character; add --character C.blend")
     if options.flame and options.character:
-        raise InnerfaceError("--flame makes a face and --character brings one; leave one of them away")
+        raise InnerfaceError("--flame and --character both give a face; omit one of them")
     if not options.flame and (options.flame_embedding or options.flame_identity or options.flame_correctives):
         raise InnerfaceError(
-            "--flame-embedding, --flame-identity and --flame-correctives are of --flame, which is missing; add --flame MODEL"
+            "--flame-embedding, --flame-identity and --flame-correctives need --flame; add --flame MODEL"
         )
     if options.tolerance is not None and not 0 < options.tolerance <= 1:
         raise InnerfaceError(
-            f"--tolerance {options.tolerance:g}: is measured in weights; give a number above 0 and at most 1, such as 0.005"
+            f"--tolerance {options.tolerance:g}: give a number of weight above 0 and up to 1, such as 0.005"
         )
     from ..core.flame.source import drop_redundant_landmarks
 
@@ -88,7 +92,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     outputs = {"blend": options.out, "fbx": options.fbx, "glb": options.glb}
     for kind, path in outputs.items():
         if path and Path(path).suffix.lower() != f".{kind}":
-            raise InnerfaceError(f"{path}: should end in .{kind}; change the name")
+            raise InnerfaceError(f"{path}: must end in .{kind}; change the name")
     flame_paths = [path for path, take in zip(options.takes, takes) if _is_flame_take(take)]
     flame = None
     if options.flame:
@@ -100,23 +104,32 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
         )
     elif flame_paths and not options.character:
         raise InnerfaceError(
-            f"{flame_paths[0]}: is a FLAME take, which needs a FLAME face; add --flame MODEL, or a --character that is one"
+            f"{flame_paths[0]}: a FLAME take needs a FLAME face; add --flame MODEL, or give a --character that is one"
         )
     return key_takes(
         takes,
         outputs,
-        options.character,
-        options.object,
-        options.fps,
-        options.tolerance,
-        options.json,
+        character=options.character,
+        objects=options.object,
+        fps=options.fps,
+        tolerance=options.tolerance,
+        silent=options.json,
         widen=options.widen,
         flame=flame,
     )
 
 
-class FlameOptions(NamedTuple):
-    """A FLAME face that is made: of which model, with which landmark embedding ("": what lies beside it), whose identity (a FLAME take; "": the mean one)."""
+@dataclass(frozen=True)
+class FlameOptions:
+    """A FLAME face to build.
+
+    Attributes
+    ----------
+    model : file, or stand-in
+    landmarks : embedding file; "" for one beside the model
+    identity : a FLAME take; "" for the mean face
+    correctives : add pose correctives
+    """
 
     model: str
     landmarks: str = ""
@@ -132,6 +145,7 @@ def _is_flame_take(take: Take) -> bool:
 def key_takes(
     takes: list[Take],
     outputs: dict[str, str | None],
+    *,
     character: str | None = None,
     objects: list[str] | None = None,
     fps: str | None = None,
@@ -141,9 +155,17 @@ def key_takes(
     widen: bool = False,
     flame: FlameOptions | None = None,
 ) -> dict[str, Any]:
-    """Key `takes` and write `outputs` ("blend", "fbx", "glb"): all of them, or none if anything fails.
+    """Key takes and write all outputs, or none if anything fails.
 
-    `beside`: a take that plays on a second bundled head next to the first one, in the .blend only. `flame`: a FLAME face instead of the bundled head.
+    Parameters
+    ----------
+    takes : to key, each as an action
+    outputs : paths of "blend", "fbx" and "glb"
+    character, objects : a .blend, and meshes of its face; the bundled head by default
+    fps, tolerance, widen : as the options of the command
+    silent : print no report
+    comparison_take : keyed on a second bundled head beside the first, in the .blend only
+    flame : a FLAME face in place of the bundled head
     """
     for take in takes:
         if not _is_flame_take(take):
@@ -221,8 +243,7 @@ def key_takes(
         if "glb" in files:
             with step("exporting GLB") as bar, suppress_stdout():
                 notes += exporters.export_glb(target, scene, files["glb"], bar).notes
-    for note in notes:
-        print(f"note: {note}", file=sys.stderr)
+    print_notes(notes)
     result = {
         "out": {kind: str(path) for kind, path in outputs.items() if path},
         "fps": scene_rate(scene),
@@ -252,10 +273,10 @@ def _print_report(result: dict[str, Any], target: Any) -> None:
     meshes = ", ".join(f"{m.object.name} ({len(target.mapped_keys(m))} keys)" for m in target.meshes)
     print(f"face: {meshes}; names: {result['scheme']}")
     if result["unmatched_channels"]:
-        print(f"channels without a key: {', '.join(result['unmatched_channels'])}")
+        print(f"channels without a shape key: {', '.join(result['unmatched_channels'])}")
     for name, keys in result["unmatched_keys"].items():
         if keys:
-            print(f"keys of {name} that no channel drives: {', '.join(keys)}")
+            print(f"shape keys of {name} without a channel: {', '.join(keys)}")
     for take in result["takes"]:
         share = (
             f", {take['dense_keys'] / take['keys']:.1f}x fewer than every frame"

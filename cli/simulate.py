@@ -1,9 +1,9 @@
-"""Simulate the sensors that a performer would wear while performing a weights take.
+"""Simulate the sensors of a performer who performs a weights take.
 
-`innerface simulate imu WEIGHTS --out X.imu.csv`: eleven face-worn IMUs. The performer relaxes, nods, shakes the head and taps
-the chin three times before the performance's first row. `innerface simulate bio WEIGHTS --out X.bio.csv`: two electrodes at one ear. The performer relaxes,
-blinks three times and bites three times before. This is simulation, not a recording: see docs/design.md.
-WEIGHTS may be `posed:SECONDS[:TAKE]` (bio): seven posed expressions of the person whom --seed draws, made up in code; --weights-out keeps them.
+imu: eleven face-worn IMUs; before the performance the performer relaxes, nods, shakes the head and taps the chin three
+times. bio: two electrodes at one ear; before the performance the performer relaxes, blinks three times and bites three
+times. WEIGHTS may be `posed:SECONDS[:TAKE]` (bio): seven generated expressions of the person that --seed selects;
+--weights-out writes them. See docs/design.md for what the simulation assumes.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ from ..core.face.face_model import FaceModel, IdentityModel, find_ict, load_face
 from ..core.imu.layout import load_layout
 from ..core.imu.simulation.effects import PRESETS
 from ..core.take import Take, Track, TrackKind
+from .dependencies import required
+from .parsing import add_face_option, add_layout_option
 
 PRESET_NAMES = ("clean", "cyton", "rough", "studio")
 
@@ -27,44 +29,44 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("kind", choices=("imu", "bio"), help="which sensors")
     parser.add_argument("weights", metavar="WEIGHTS", help="the performance: a weights take")
     parser.add_argument("--out", required=True, metavar="X.imu.csv|X.bio.csv|X.mcap", help="the take to write")
-    parser.add_argument(
-        "--face", metavar="FACE", help="bundled, or an .npz laid out as ICT-FaceKit's (default: ICT where found)"
-    )
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="seed of everything random")
+    add_face_option(parser, "imu: face of the performer")
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="random seed")
     parser.add_argument(
         "--preset",
         choices=PRESET_NAMES,
         default="studio",
-        help="how disturbed the sensors are (default studio); cyton: bio on a 250 Hz board",
+        help="size of all disturbances (default studio); cyton: bio on a 250 Hz board",
     )
-    parser.add_argument("--clean", action="store_true", help="perfect sensors: the same as --preset clean")
+    parser.add_argument("--clean", action="store_true", help="ideal sensors: the same as --preset clean")
     parser.add_argument(
         "--effect",
         action="append",
         default=[],
         metavar="NAME=SIZE",
-        help="one disturbance of another size than the preset's, LOW:HIGH for a range (names and sources: core/imu/simulation/effects.py, core/bio/simulation/effects.py); "
-        "repeat for several",
+        help="size of one disturbance, LOW:HIGH for a range (names and sources: core/imu/simulation/effects.py, "
+        "core/bio/simulation/effects.py); can be repeated",
     )
     parser.add_argument(
         "--identity",
         type=int,
         metavar="N",
-        help="another person's face (ICT-FaceKit's identity modes, drawn by this seed)",
+        help="imu: another person's face, from ICT-FaceKit's identity modes with this random seed",
     )
-    parser.add_argument("--linear", action="store_true", help="imu: devices that take gravity off themselves")
-    parser.add_argument("--layout", default="default", metavar="L", help="imu: sites: a shipped layout or a .json file")
     parser.add_argument(
-        "--ear", choices=("left", "right"), default="left", help="bio: where the electrodes sit (default left)"
+        "--linear", action="store_true", help="imu: devices that send linear acceleration, without gravity"
+    )
+    add_layout_option(parser, "imu: ")
+    parser.add_argument(
+        "--ear", choices=("left", "right"), default="left", help="bio: side of the electrodes (default left)"
     )
     parser.add_argument(
         "--mount",
         type=int,
         default=0,
         metavar="K",
-        help="bio: the same person's electrodes, stuck on for the Kth time (default 0)",
+        help="bio: number of the mounting of the electrodes on the same person (default 0)",
     )
-    parser.add_argument("--weights-out", metavar="W.csv", help="posed: where to write the performance itself")
+    parser.add_argument("--weights-out", metavar="W.csv", help="posed: file to write the performance to")
 
 
 def run(options: argparse.Namespace) -> dict[str, Any]:
@@ -73,22 +75,17 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
             raise InnerfaceError(f"{flag} {value}: give a whole number from 0")
     suffixes = (f".{options.kind}.csv", ".mcap")
     if not options.out.lower().endswith(suffixes):
-        raise InnerfaceError(f"{options.out}: should end in {suffixes[0]} or {suffixes[1]}; change the name")
-    try:
-        return (_simulate_imu if options.kind == "imu" else _simulate_bio)(
-            options, "clean" if options.clean else options.preset
-        )
-    except ImportError:
-        raise InnerfaceError(
-            "simulating needs SciPy; pip install scipy, or use the installation that pip made"
-        ) from None
+        raise InnerfaceError(f"{options.out}: must end in {suffixes[0]} or {suffixes[1]}; change the name")
+    simulate_kind = _simulate_imu if options.kind == "imu" else _simulate_bio
+    with required("simulating"):
+        return simulate_kind(options, "clean" if options.clean else options.preset)
 
 
 def _simulate_imu(options: argparse.Namespace, preset: str) -> dict[str, Any]:
     from ..core.imu.simulation.simulate import simulate
 
     if preset not in PRESETS:
-        raise InnerfaceError(f"--preset {preset}: is of electrodes; give one of {', '.join(sorted(PRESETS))}")
+        raise InnerfaceError(f"--preset {preset} is for electrodes; give one of {', '.join(sorted(PRESETS))}")
     track = formats.read_take(options.weights).weights()
     effects = _apply_effect_changes(PRESETS[preset], options.effect, {"rate_hz": (20, 1000), "tilt_s": (0.01, 1000)})
     sites = load_layout(options.layout)
@@ -109,12 +106,10 @@ def _simulate_bio(options: argparse.Namespace, preset: str) -> dict[str, Any]:
 
     for flag, value in (("--face", options.face), ("--identity", options.identity), ("--linear", options.linear)):
         if value:
-            raise InnerfaceError(
-                f"{flag}: is of IMUs; electrodes do not depend on it, leave it away (--seed draws the person)"
-            )
+            raise InnerfaceError(f"{flag} is for IMUs only; omit it (--seed selects the person)")
     is_posed = options.weights.startswith("posed:")
     if options.weights_out and not is_posed:
-        raise InnerfaceError("--weights-out: is for performances that are made up; give posed:SECONDS")
+        raise InnerfaceError("--weights-out is for generated performances; give posed:SECONDS")
     track = _pose_sequence(options) if is_posed else formats.read_take(options.weights).weights()
     effects = _apply_effect_changes(
         PRESETS[preset],
@@ -144,7 +139,7 @@ def _pose_sequence(options: argparse.Namespace) -> Track:
         duration, take_number = -1.0, 0
     if not 10 <= duration <= 7200 or take_number < 0:
         raise InnerfaceError(
-            f"{options.weights}: give posed:SECONDS, from 10 to 7200, or posed:SECONDS:TAKE, a whole number from 0"
+            f"{options.weights}: give posed:SECONDS from 10 to 7200, or posed:SECONDS:TAKE with a whole number from 0"
         )
     return pose_sequence(duration, options.seed, take_number)
 
@@ -154,7 +149,7 @@ def _report(
 ) -> dict[str, Any]:
     if not options.json:
         size = f"{count} {unit}, {len(track.time)} rows, {track.duration:.1f} s"
-        print(f"{options.out}: simulated, not recorded: {size}, preset {preset}, {x_realtime:.0f} x real time")
+        print(f"{options.out}: simulated {size}, preset {preset}, {x_realtime:.0f} x real time")
     return {
         "out": options.out,
         "preset": preset,
@@ -167,13 +162,13 @@ def _report(
 
 
 def _apply_effect_changes(preset: Any, changes: list[str], limits: dict[str, tuple[float, float]]) -> Any:
-    """The preset (effects of IMUs or of electrodes) with `NAME=SIZE` or `NAME=LOW:HIGH` in the place of its own; raises InnerfaceError for what is not such."""
+    """Replace effects of a preset as `NAME=SIZE` or `NAME=LOW:HIGH` says. Raises InnerfaceError."""
     defaults = {entry.name: getattr(preset, entry.name) for entry in fields(preset)}
     values: dict[str, Any] = {}
     for text in changes:
         name, _, size = text.partition("=")
         if name not in defaults:
-            raise InnerfaceError(f"--effect {text}: no such effect; there are {', '.join(sorted(defaults))}")
+            raise InnerfaceError(f"--effect {text}: no such effect; choose one of {', '.join(sorted(defaults))}")
         try:
             numbers = [float(part) for part in size.split(":")]
         except ValueError:
@@ -195,10 +190,10 @@ def _apply_effect_changes(preset: Any, changes: list[str], limits: dict[str, tup
 
 
 def _identity_face(path: str | None, seed: int) -> FaceModel:
-    """The `seed`th random person; raises InnerfaceError where no identity modes are at hand."""
+    """Face of random person number `seed`. Raises InnerfaceError if no identity modes are available."""
     arrays_path = path if path not in (None, "bundled") else find_ict()
     if arrays_path is None or path == "bundled":
         raise InnerfaceError(
-            "--identity: needs ICT-FaceKit's arrays, for the bundled head is one person; name them with --face X.npz"
+            "--identity needs ICT-FaceKit's arrays, since the bundled head is one person; give them with --face X.npz"
         )
     return IdentityModel(arrays_path).sample(seed)

@@ -1,4 +1,4 @@
-"""Measure speeds as ratios within one run, beside the plain way of doing the same."""
+"""Measure speed and accuracy, beside baselines measured in the same run."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from ...core.errors import InnerfaceError
 
-# and whether each has a soak: minutes instead of seconds
+# Name of each bench, and whether it has a soak test of minutes instead of seconds.
 BENCHES = {
     "keying": False,
     "imu": False,
@@ -34,9 +34,9 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     names = [options.name] if options.name else list(BENCHES)
     for name in names:
         if name not in BENCHES:
-            raise InnerfaceError(f"bench {name}: there is no such bench; choose one of {', '.join(BENCHES)}")
+            raise InnerfaceError(f"bench {name}: no such bench; choose one of {', '.join(BENCHES)}")
     if options.soak and not (len(names) == 1 and BENCHES[names[0]]):
-        raise InnerfaceError(f"--soak: name one of {', '.join(name for name, soaks in BENCHES.items() if soaks)}")
+        raise InnerfaceError(f"--soak: choose one of {', '.join(name for name, soaks in BENCHES.items() if soaks)}")
     bench_functions = {name: getattr(importlib.import_module(f".benches.{name}", __package__), name) for name in names}
     results = {name: bench(**({"soak": True} if options.soak else {})) for name, bench in bench_functions.items()}
     if not options.json:

@@ -1,16 +1,15 @@
-"""Train a model: `innerface train bio --bio TAKE --arkit W.csv --out M.onnx`, `innerface train imu --out M.onnx`, and the small ones linear and occlusion.
+"""Train a model: a network for IMUs (imu), a performer's network for electrodes (bio), or a small model (linear, occlusion).
 
-Models learn from simulated sensors on generated performances and, where their folder is at hand, on real ones; ICT-FaceKit's identities are
-used where its arrays are. bio learns a performer's own network from electrodes and a camera's take of the same performance. Networks (imu, bio) need torch:
-pip install 'innerface[train]'. A run that was broken off goes on where it was when the same command is given again. --finetune: from a network to one
-performer, by a paired take of theirs.
+Models learn from simulated sensors on generated performances and, if their folder is found, on real ones; ICT-FaceKit's
+identities are used if its arrays are found. bio needs electrodes and a camera's take of the same performance. Networks
+(imu, bio) need torch: pip install 'innerface[train]'. An interrupted run continues when the same command is given again.
+--finetune trains a network further on one performer's paired take.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
-import sys
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +18,9 @@ from typing import Any
 from ...core import formats
 from ...core.errors import InnerfaceError
 from ...core.face.face_model import IdentityModel, find_ict, load_face_model
+from ..dependencies import TORCH, required
+from ..output import print_notes
+from ..parsing import add_face_option
 from ..progress import SequentialProgress, step
 
 
@@ -31,11 +33,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--examples",
         type=int,
         metavar="N",
-        help="linear: simulated takes of a minute to learn from (default 400); occlusion: damaged takes (default 260)",
+        help="linear: simulated takes of a minute each (default 400); occlusion: damaged takes (default 260)",
     )
-    parser.add_argument("--seed", type=int, default=1, metavar="N", help="seed of everything random")
+    parser.add_argument("--seed", type=int, default=1, metavar="N", help="random seed")
     parser.add_argument(
-        "--generated-only", action="store_true", help="no real performances, even where they are at hand"
+        "--generated-only", action="store_true", help="generated performances only, even if real ones are found"
     )
     parser.add_argument(
         "--size",
@@ -48,43 +50,41 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         dest="net",
         choices=("stream", "diffusion", "paper"),
         default="stream",
-        help="imu: a plain regressor (default), the same as a diffusion network, or the paper's transformer diffusion",
+        help="imu: a regressor (default), the same as a diffusion network, or the paper's transformer diffusion",
     )
     parser.add_argument(
         "--minutes",
         type=float,
         metavar="M",
-        help="of training: imu 45 if not given, fine-tuning 3, bio 3 (it often ends sooner)",
+        help="training time (default: imu 45, fine-tuning 3, bio 3, which often ends sooner)",
     )
     parser.add_argument(
-        "--live", action="store_true", help="imu: a network that never looks ahead, on sensors calibrated as live"
+        "--live", action="store_true", help="imu: a network without look-ahead, on sensors calibrated as live"
     )
     parser.add_argument("--real-only", action="store_true", help="imu: no generated performances")
     parser.add_argument(
-        "--finetune", action="store_true", help="imu: train --model further on a performer's own paired take"
+        "--finetune", action="store_true", help="imu: train --model further on a performer's paired take"
     )
-    parser.add_argument("--imu", metavar="TAKE", help="--finetune: the sensor take")
+    parser.add_argument("--imu", metavar="TAKE", help="--finetune: the IMU take")
     parser.add_argument(
         "--arkit", metavar="W.csv", help="--finetune, bio: the camera's take of the same performance, on the same clock"
     )
-    parser.add_argument("--bio", metavar="TAKE", help="bio: the electrodes' take")
+    parser.add_argument("--bio", metavar="TAKE", help="bio: the take of electrodes")
     parser.add_argument(
-        "--landmarks", metavar="L.csv", help="bio: landmarks of the same performance instead of --arkit, by any tracker"
-    )
-    parser.add_argument("--align", action="store_true", help="bio: the two takes' clocks differ; find by how much")
-    parser.add_argument(
-        "--face",
-        metavar="FACE",
-        help="bio: the face that --arkit's points are taken from: bundled, or an .npz (default: ICT where found)",
+        "--landmarks",
+        metavar="L.csv",
+        help="bio: landmarks of the same performance from any tracker, instead of --arkit",
     )
     parser.add_argument(
-        "--model", metavar="M.onnx", help="--finetune: the network to begin with (default: the shipped one)"
+        "--align", action="store_true", help="bio: align the takes first; for takes that are not on one clock"
     )
+    add_face_option(parser, "bio: face model that --arkit drives")
+    parser.add_argument("--model", metavar="M.onnx", help="--finetune: the initial network (default: the shipped one)")
 
 
 def run(options: argparse.Namespace) -> dict[str, Any]:
     if (options.examples is not None and options.examples < 1) or options.seed < 0:
-        raise InnerfaceError("--examples takes a whole number from 1, --seed one from 0")
+        raise InnerfaceError("give --examples a whole number from 1, --seed one from 0")
     began = time.perf_counter()
     card = {"linear": _train_linear, "imu": _train_imu, "bio": _train_bio, "occlusion": _train_occlusion}[options.kind](
         options
@@ -98,7 +98,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _training_data_paths(options: argparse.Namespace) -> tuple[Path | None, Path | None]:
-    """ICT-FaceKit's arrays, and the folder of real takes beside them, where they are at hand and wanted."""
+    """ICT-FaceKit's arrays and the folder of real takes beside them, if they are found and wanted."""
     ict_path = find_ict()
     return ict_path, ict_path.parent / "arkit" if ict_path and not options.generated_only and (
         ict_path.parent / "arkit"
@@ -106,12 +106,8 @@ def _training_data_paths(options: argparse.Namespace) -> tuple[Path | None, Path
 
 
 def _train_linear(options: argparse.Namespace) -> dict[str, str]:
-    try:
+    with required("training"):
         from ...models.training import linear
-    except ImportError as error:
-        raise InnerfaceError(
-            f"training is no part of this installation ({error}); pip install innerface from its sources"
-        ) from None
     ict_path, takes_folder = _training_data_paths(options)
     with step("training") as bar:
         model = linear.train(
@@ -126,14 +122,10 @@ def _train_linear(options: argparse.Namespace) -> dict[str, str]:
 
 
 def _train_occlusion(options: argparse.Namespace) -> dict[str, str]:
-    try:
+    with required("training"):
         from ...models.training import linear, occlusion
-    except ImportError as error:
-        raise InnerfaceError(
-            f"training is no part of this installation ({error}); pip install innerface from its sources"
-        ) from None
     if not options.out.endswith(".npz"):
-        raise InnerfaceError(f"{options.out}: should end in .npz; change the name")
+        raise InnerfaceError(f"{options.out}: must end in .npz; change the name")
     ict_path, takes_folder = _training_data_paths(options)
     real_tracks = (
         []
@@ -150,21 +142,17 @@ def _train_occlusion(options: argparse.Namespace) -> dict[str, str]:
 
 def _train_bio(options: argparse.Namespace) -> dict[str, str]:
     if not options.out.endswith(".onnx"):
-        raise InnerfaceError(f"{options.out}: should end in .onnx; change the name")
+        raise InnerfaceError(f"{options.out}: must end in .onnx; change the name")
     if not options.bio or bool(options.arkit) == bool(options.landmarks):
-        raise InnerfaceError("train bio takes --bio TAKE and either --arkit W.csv or --landmarks L.csv; give these two")
+        raise InnerfaceError("train bio needs --bio TAKE and either --arkit W.csv or --landmarks L.csv; give these two")
     minutes = 3.0 if options.minutes is None else options.minutes
     if not 0 < minutes < 1e5:
         raise InnerfaceError(f"--minutes {minutes:g}: give a number of minutes above 0")
     take, camera = formats.read_take(options.bio), formats.read_take(options.arkit or options.landmarks)
-    try:
+    with required("training a network", TORCH):
         from ...core.bio.paired_take import pair_takes
         from ...models.training import bio
         from ...models.training.budget import Budget
-    except ImportError as error:
-        raise InnerfaceError(
-            f"training a network needs torch, which does not load ({error}); pip install 'innerface[train]'"
-        ) from None
     paired = pair_takes(take, camera, load_face_model(options.face), options.align)
     with step("training") as bar:
         card = bio.train(
@@ -176,29 +164,26 @@ def _train_bio(options: argparse.Namespace) -> dict[str, str]:
             weights=paired.weights,
             progress=bar,
         )
-    for note in paired.notes:  # not before: a mistake ends in one line
-        print(f"note: {note}", file=sys.stderr)
+    print_notes(paired.notes)  # at the end, as an error must print one line only
     return card
 
 
 def _train_imu(options: argparse.Namespace) -> dict[str, str]:
     if not options.out.endswith(".onnx"):
-        raise InnerfaceError(f"{options.out}: should end in .onnx; change the name")
+        raise InnerfaceError(f"{options.out}: must end in .onnx; change the name")
     minutes = options.minutes if options.minutes is not None else 3.0 if options.finetune else 45.0
     if not 0 < minutes < 1e5:
         raise InnerfaceError(f"--minutes {minutes:g}: give a number of minutes above 0")
     if options.live and options.net == "paper":
-        raise InnerfaceError("--kind paper sees whole windows both ways, so it cannot be live; leave --live away")
+        raise InnerfaceError("--kind paper needs whole windows, so it cannot be live; omit --live")
     if bool(options.imu and options.arkit) != options.finetune or (options.model and not options.finetune):
         raise InnerfaceError(
-            "--finetune takes --imu TAKE and --arkit W.csv, and nothing else does; give all three, or none"
+            "--finetune needs --imu TAKE and --arkit W.csv, and only --finetune uses them; give all three, or none"
         )
     ict_path, takes_folder = _training_data_paths(options)
     if options.real_only and takes_folder is None:
-        raise InnerfaceError(
-            "--real-only: the real takes are not at hand; set INNERFACE_DATA to the folder that has them"
-        )
-    try:
+        raise InnerfaceError("--real-only: no real takes were found; set INNERFACE_DATA to the folder that has them")
+    with required("training a network", TORCH):
         from ...core.imu import network
         from ...core.imu.inference import imu_track
         from ...core.imu.layout import load_layout
@@ -206,10 +191,6 @@ def _train_imu(options: argparse.Namespace) -> dict[str, str]:
         from ...models.training import imu
         from ...models.training.budget import Budget
         from ...models.training.example_supply import ExampleSource, SampleStore, training_sample
-    except ImportError as error:
-        raise InnerfaceError(
-            f"training a network needs torch, which does not load ({error}); pip install 'innerface[train]'"
-        ) from None
     source = ExampleSource(ict_path, takes_folder, options.seed, not options.real_only, options.live)
     plan = imu.TrainingPlan(
         options.size,

@@ -29,7 +29,7 @@ def test_simulate_bio_says_that_it_is_simulated_and_lies_on_the_performances_clo
     assert take.time[0] == pytest.approx(truth.time[0] - LEAD_IN_S)
     again = bio.with_name("again.mcap")
     assert main(["simulate", "bio", str(weights), "--out", str(again), "--preset", "cyton"]) == 0
-    assert "simulated, not recorded" in capsys.readouterr().out
+    assert "simulated 2 electrodes" in capsys.readouterr().out
     assert formats.read_take(again).tracks["biosignal"].rate == pytest.approx(250)
 
 

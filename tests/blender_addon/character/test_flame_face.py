@@ -386,7 +386,7 @@ def test_wrong_files_and_faces_are_told_in_one_line_and_change_nothing(addon, sc
         with pytest.raises(RuntimeError, match=words) as told:
             ops.add_flame(filepath=str(wrong))
         assert len(str(told.value).strip().splitlines()) == 1
-    with pytest.raises(RuntimeError, match="holds weights"):
+    with pytest.raises(RuntimeError, match="has weights"):
         ops.add_flame(filepath=str(tmp_path / "face.pkl"), identity=str(tmp_path / "song.csv"))
     assert not addon.data.meshes and not addon.data.armatures
     ops.add_head()

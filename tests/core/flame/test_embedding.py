@@ -88,9 +88,9 @@ def test_a_file_named_or_beside_the_model_is_used(model, points53, tmp_path, nam
     [
         ({"a": np.zeros(3)}, "none of"),
         ({"lmk_face_idx": np.zeros(5, int), "lmk_b_coords": np.zeros((5, 3))}, "not 51 or 68"),
-        ({"lmk_face_idx": np.full(51, 10**7), "lmk_b_coords": np.eye(3)[[0] * 51]}, "do not lie on"),
-        ({"lmk_face_idx": np.zeros(51, int), "lmk_b_coords": np.full((51, 3), np.nan)}, "do not lie on"),
-        ({"lmk_face_idx": np.zeros(51, int), "lmk_b_coords": np.full((51, 3), 9.0)}, "do not lie on"),
+        ({"lmk_face_idx": np.full(51, 10**7), "lmk_b_coords": np.eye(3)[[0] * 51]}, "does not fit the"),
+        ({"lmk_face_idx": np.zeros(51, int), "lmk_b_coords": np.full((51, 3), np.nan)}, "does not fit the"),
+        ({"lmk_face_idx": np.zeros(51, int), "lmk_b_coords": np.full((51, 3), 9.0)}, "does not fit the"),
     ],
 )
 def test_embeddings_that_do_not_fit_are_told_in_one_line(model, tmp_path, data, word):
@@ -113,7 +113,7 @@ def test_an_embedding_that_counts_from_the_left_is_told(model, points53, tmp_pat
 def test_models_on_which_nothing_can_be_found_are_told(model):
     for changes, word in (
         ({"template": np.zeros_like(model.template)}, "one place"),
-        ({"skin_weights": np.eye(5)[np.ones(len(model.template), int)]}, "eye's joint"),
+        ({"skin_weights": np.eye(5)[np.ones(len(model.template), int)]}, "weighted to the left eye"),
     ):
         with pytest.raises(InnerfaceError, match=word):
             em.load_embedding(replace(model, **changes))

@@ -187,7 +187,7 @@ def test_progress_goes_up_to_one(model, points53, take):
 def test_what_cannot_be_fitted_is_told(model, points53):
     with pytest.raises(InnerfaceError, match="no frame has a point"):
         fit.FlameFitter(model, points53).fit(np.full((5, 53, 2), np.nan))
-    with pytest.raises(InnerfaceError, match="a shape of 7 numbers"):
+    with pytest.raises(InnerfaceError, match="identity has 7 numbers"):
         fit.FlameFitter(model, points53, np.zeros(7))
     with pytest.raises(ValueError, match="51"):
         fit.FlameFitter(model, points53).fit(np.zeros((5, 51, 2)))

@@ -27,7 +27,7 @@ def test_the_model_comes_back_with_the_expressions_that_are_used(model, tmp_path
 
 def test_short_identities_are_filled_up_and_long_ones_refused(model):
     assert pad_shape(np.ones(100), model, "t").sum() == 100 and len(pad_shape(np.ones(100), model, "t")) == 300
-    with pytest.raises(InnerfaceError, match=r"t: its identity has 400 numbers where stand-in has 300"):
+    with pytest.raises(InnerfaceError, match=r"t: the identity has 400 numbers, but stand-in has 300"):
         pad_shape(np.ones(400), model, "t")
 
 

@@ -69,7 +69,7 @@ class Attack:
 def test_code_in_a_pickle_does_not_run_and_is_named(tmp_path, call):
     mark = tmp_path / "ran"
     path = written(tmp_path, small(v_template=Attack(call, f"touch {mark}")))
-    refused(path, "it is refused", call.__name__)
+    refused(path, "refused", call.__name__)
     assert not mark.exists()
 
 
@@ -270,7 +270,7 @@ def test_a_dict_that_holds_itself_is_no_array(tmp_path):
         ({"posedirs": np.zeros((12, 3, 207))}, ["posedirs", "(12, 3, 207)"]),
         ({"J_regressor": np.zeros((24, 12))}, ["J_regressor", "(24, 12)", "(5, 12)"]),
         ({"v_template": np.full((12, 3), np.nan)}, ["v_template", "not finite"]),
-        ({"f": np.full((4, 3), 12)}, ["f names vertex 12 of 12"]),
+        ({"f": np.full((4, 3), 12)}, ["f refers to vertex 12 of 12"]),
         ({"weights": np.full((12, 5), 0.3)}, ["weights of vertex", "1.5"]),
         ({"kintree_table": np.zeros((2, 5), int)}, ["kintree_table", "parents"]),
         ({"v_template": np.zeros((12, 3), "U3")}, ["v_template"]),
@@ -299,7 +299,7 @@ def test_an_archive_that_lies_of_its_sizes_is_refused(tmp_path):
     np.lib.format.write_array_header_1_0(header, {"descr": "<f8", "fortran_order": False, "shape": (1 << 45, 3)})
     with zipfile.ZipFile(tmp_path / "m.npz", "w") as archive:
         archive.writestr("v_template.npy", header.getvalue() + b"\0" * 80)
-    refused(tmp_path / "m.npz", "v_template", "holds 80 bytes")
+    refused(tmp_path / "m.npz", "v_template", "but 80 bytes")
 
 
 def test_a_file_larger_than_any_model_is_not_read(tmp_path, monkeypatch):
