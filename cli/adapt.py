@@ -1,8 +1,8 @@
 """Adapt the model to one performer in seconds, from sensors and a camera recorded together.
 
 Needs half a minute to five minutes of both takes on one clock, or --align. `innerface infer --adapter P.npz` then
-corrects every later take of this performer. Does not need torch; `innerface train imu --finetune` corrects more and takes
-minutes.
+corrects every later take of this performer. Does not need torch; `innerface train imu --finetune` corrects more and
+takes minutes.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Find the offset and the clock drift between two takes of one performance.
 
-A and B are takes, or audio: a song, a dialogue master. time in A = (1 + drift 1e-6) time in B + offset, on the takes' own
-clocks; audio begins at 0. Tried in this order: timecode (where both have it and the motion agrees), the takes' own audio
-(the video beside a Live Link Face take), motion, taps. A take of electrodes is aligned with a camera's or with face IMUs
-by eyes, eyelids and muscles, which both show. Takes that do not match are refused.
+A and B are takes, or audio: a song, a dialogue master. time in A = (1 + drift 1e-6) time in B + offset, on the takes'
+own clocks; audio begins at 0. Tried in this order: timecode (where both have it and the motion agrees), the takes' own
+audio (the video beside a Live Link Face take), motion, taps. A take of electrodes is aligned with a camera's or with
+face IMUs by eyes, eyelids and muscles, which both show. Takes that do not match are refused.
 """
 
 from __future__ import annotations
@@ -71,7 +71,8 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
 
 def _print_alignment(options: argparse.Namespace, alignment: Alignment, start_a: float, start_b: float) -> None:
     print(
-        f"{options.b} begins {alignment.a_time(start_b) - start_a:+.4f} s after {options.a} begins, by {alignment.method}"
+        f"{options.b} begins {alignment.a_time(start_b) - start_a:+.4f} s after {options.a} begins, by "
+        f"{alignment.method}"
     )
     _print_clock(alignment.drift_ppm, alignment.offset_s, alignment.confidence)
 

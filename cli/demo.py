@@ -1,9 +1,9 @@
 """Make an animated face, from a generated performance or from your take: one file of each kind.
 
-Without --take the whole pipeline runs: a performance is generated, eleven simulated sensors record it, and the inferred
-face is keyed, with the true performance on a second head beside it. With --take a sensor take is inferred and keyed, a
-weights take is keyed. DIR gets the take (MCAP), the weights (CSV), scene.blend, scene.fbx, scene.glb, a contact sheet of
-all 52 shapes and a short video.
+Without --take the whole pipeline runs: a performance is generated, eleven simulated sensors record it, and the
+inferred face is keyed, with the true performance on a second head beside it. With --take a sensor take is inferred and
+keyed, a weights take is keyed. DIR gets the take (MCAP), the weights (CSV), scene.blend, scene.fbx, scene.glb, a
+contact sheet of all 52 shapes and a short video.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Compare a weights take or landmarks with the true ones.
 
-Weights are compared by mean square error, in millimetres on a face, by lip closures and jitter; landmarks by MAE, NME and
-share under 2.66 mm. Figures are per frame (median, mean, standard deviation), beside those of the neutral face and of the
-take's own mean face on the same frames. Millimetres are on ICT-FaceKit's narrow face if its arrays are found, else on the
-bundled head.
+Weights are compared by mean square error, in millimetres on a face, by lip closures and jitter; landmarks by MAE, NME
+and share under 2.66 mm. Figures are per frame (median, mean, standard deviation), beside those of the neutral face and
+of the take's own mean face on the same frames. Millimetres are on ICT-FaceKit's narrow face if its arrays are found,
+else on the bundled head.
 """
 
 from __future__ import annotations

@@ -107,9 +107,8 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
             f"jaw, eyes and neck of {face.name}, {len(track.time) / max(seconds, 1e-9):.0f} frames/s"
         )
         print(
-            "residual {median:.2f} median, {mean:.2f} mean, {p95:.2f} 95th percentile (% of interocular distance)".format(
-                **residual_summary
-            )
+            "residual {median:.2f} median, {mean:.2f} mean, {p95:.2f} 95th percentile (% of interocular "
+            "distance)".format(**residual_summary)
         )
     return {
         "out": options.out,

@@ -2,8 +2,8 @@
 
 Ranges are given (--occluded, seconds from the first row), detected (--detect; also when none are given), or both. The
 second take is aligned with the camera by motion, and refused if it does not match; its channels are mapped onto this
-performer's camera and blended in without a step. Samples outside of the ranges do not change. Without --imu and --with,
-hidden channels are predicted from the rest of the face and from the audio beside the take.
+performer's camera and blended in without a step. Samples outside of the ranges do not change. Without --imu and
+--with, hidden channels are predicted from the rest of the face and from the audio beside the take.
 """
 
 from __future__ import annotations
@@ -136,7 +136,8 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
             print(line)
         share = repaired.infill.changed.mean()
         print(
-            f"{options.out}: {len(track.time)} rows, {share:.1%} of all samples repaired in {len(repaired.ranges)} ranges, "
+            f"{options.out}: {len(track.time)} rows, {share:.1%} of all samples repaired in {len(repaired.ranges)} "
+            "ranges, "
             f"{track.duration / seconds:.0f} x real time"
             if repaired.ranges
             else f"{options.out}: nothing is hidden; the camera's take is unchanged"

@@ -1,8 +1,8 @@
 """Infer a weights take from a sensor take: calibrate, infer, smooth.
 
-A take of IMUs must contain a relaxed face, and a nod and a shake of the head, best at its start; these spans are detected
-or given. Electrodes need the performer's network (--electrodes, from innerface train bio); a take of both uses both.
-Writes Live Link Face CSV at 60 rows per second over the whole take, with the take's own time as timecode.
+A take of IMUs must contain a relaxed face, and a nod and a shake of the head, best at its start; these spans are
+detected or given. Electrodes need the performer's network (--electrodes, from innerface train bio); a take of both
+uses both. Writes Live Link Face CSV at 60 rows per second over the whole take, with the take's own time as timecode.
 """
 
 from __future__ import annotations
@@ -185,8 +185,10 @@ def _infer_imus(take: Take, options: argparse.Namespace) -> dict[str, Any]:
     print_notes(result.notes)
     if not options.json:
         print(
-            f"{options.out}: {len(track.time)} rows, {track.duration:.2f} s at 60 rows/s, {len(ARKIT)} weights and head "
-            f"angles from {len(imu_result.motion.sites)} face sites, {track.duration / max(seconds, 1e-9):.0f} x real time"
+            f"{options.out}: {len(track.time)} rows, {track.duration:.2f} s at 60 rows/s, {len(ARKIT)} weights and "
+            "head "
+            f"angles from {len(imu_result.motion.sites)} face sites, {track.duration / max(seconds, 1e-9):.0f} x real "
+            "time"
         )
         print_calibration_spans(calibration.neutral_span, calibration.turn_span)
         if imu_result.unobserved:

@@ -1,9 +1,9 @@
 """Key takes on a face and save a .blend, FBX and GLB.
 
 Sensor takes are inferred first, with default settings (see `infer`). Without --character the bundled head is keyed, or
-with --flame a face of your FLAME model (.pkl or .npz; nothing in it is executed): FLAME takes and landmarks animate its
-expressions, jaw, eyes and neck, other takes drive it by a fitted mapping. Several takes become several actions, of which
-the first is assigned; FBX and GLB have the assigned one. Every frame gets a key unless --tolerance is given.
+with --flame a face of your FLAME model (.pkl or .npz; nothing in it is executed): FLAME takes and landmarks animate
+its expressions, jaw, eyes and neck, other takes drive it by a fitted mapping. Several takes become several actions, of
+which the first is assigned; FBX and GLB have the assigned one. Every frame gets a key unless --tolerance is given.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "takes",
         metavar="TAKE",
         nargs="+",
-        help="weights takes (Live Link Face CSV or folder, plain CSV, JSON, MCAP), sensor takes, or .flame.npz for FLAME",
+        help="weights takes (Live Link Face CSV or folder, plain CSV, JSON, MCAP), sensor takes, or .flame.npz",
     )
     parser.add_argument("--out", required=True, metavar="S.blend", help="the .blend to write")
     parser.add_argument("--character", metavar="C.blend", help="a file with your own face (default: the bundled head)")

@@ -111,7 +111,7 @@ def suppress_stdout() -> Iterator[None]:
 
 @contextmanager
 def filter_display_errors() -> Iterator[None]:
-    """Drop the lines in which a renderer reports on stderr that there is no screen; all others follow when it is done."""
+    """Drop lines on stderr in which a renderer reports a missing display; other lines follow at the end."""
     sys.stderr.flush()
     saved = os.dup(2)
     with TemporaryFile() as captured, open(saved, "w", encoding="utf-8", errors="replace", buffering=1) as terminal:

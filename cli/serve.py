@@ -251,7 +251,8 @@ def status_line(status: dict[str, Any]) -> str:
     if status["output"] != "none":
         latency = status["latency_ms"]
         parts.append(
-            f"{status['output']} out {status['output_hz']:.0f} Hz, {latency['p50']:.0f}/{latency['p99']:.0f} ms, delay audio {status['delay_ms']:.0f} ms"
+            f"{status['output']} out {status['output_hz']:.0f} Hz, {latency['p50']:.0f}/{latency['p99']:.0f} ms, "
+            f"delay audio {status['delay_ms']:.0f} ms"
         )
     elif status["calibration"] and status["streams"]:
         parts.append(status["calibration"])

@@ -1,23 +1,34 @@
-"""Measure everything that docs/results.md claims, and write it there with its figures.
+"""Measure everything that docs/results.md reports, and write that page with its figures.
 
-Real takes are read from the folder of real data (INNERFACE_DATA, or shared/data beside the checkout). Sensors are always simulated.
+Real takes are read from the folder of real data (INNERFACE_DATA, or shared/data beside the checkout). Sensors are
+always simulated.
 """
 
 from __future__ import annotations
 
 import argparse
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ...core import formats
 from ...core.errors import InnerfaceError
-from ...core.face.face_model import IdentityModel, find_ict, load_ict
+from ...core.face.face_model import FaceModel, IdentityModel, find_ict, load_ict
 from ...core.files import atomic_write
 from ...core.imu import linear_model, network
+from ...core.take import Track
 from ..progress import step
+from . import tables
+from .tables import ProgressCallback, Section
+
+if TYPE_CHECKING:
+    from .tables.models import Case
 
 RESULTS = Path(__file__).resolve().parents[2] / "docs" / "results.md"
+_MODEL_TITLES = ("The network", "The network, live", "The linear model")
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -25,108 +36,85 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--out", default=str(RESULTS), metavar="F.md", help="the page to write (default docs/results.md)"
     )
     parser.add_argument(
-        "--finetune",
-        type=float,
-        metavar="MINUTES",
-        help="also fine-tune the network on a performer for so long (torch)",
+        "--finetune", type=float, metavar="MINUTES", help="also fine-tune the network on a performer (needs torch)"
     )
     parser.add_argument(
-        "--only",
-        choices=("hybrid", "electrodes"),
-        help="measure this section alone, and put it in its place in the page",
+        "--only", choices=("hybrid", "electrodes"), help="measure these sections only, and replace them in the page"
     )
     parser.add_argument(
         "--networks",
         default=str(RESULTS.parent.parent / "out" / "users"),
         metavar="DIR",
-        help="where simulated users' networks are kept (delete it to train anew)",
+        help="folder that keeps the networks of simulated users (delete it to train again)",
     )
     parser.add_argument("--seeds", type=int, default=3, metavar="N", help="simulated sensor sets per take (default 3)")
 
 
+@dataclass(frozen=True)
+class ReportData:
+    """What the sections are measured on.
+
+    Attributes
+    ----------
+    takes : real takes by name
+    trained_names : those whose performer was in training
+    face : ICT-FaceKit's mean face
+    ict_path : ICT-FaceKit's arrays
+    images_folder, networks_folder : where figures are written, and networks of simulated users kept
+    seeds : simulated sensor sets per take
+    """
+
+    takes: dict[str, Track]
+    trained_names: set[str]
+    face: FaceModel
+    ict_path: Path
+    images_folder: Path
+    networks_folder: Path
+    seeds: int
+
+    @cached_property
+    def cases(self) -> list[Case]:
+        """Simulated sensors on all takes."""
+        from .tables.models import simulate_cases
+
+        with step("simulating") as bar:
+            return simulate_cases(self.takes, self.face, self.seeds, bar)
+
+    @cached_property
+    def identities(self) -> IdentityModel:
+        """ICT-FaceKit's identity modes."""
+        return IdentityModel(self.ict_path)
+
+
+@dataclass(frozen=True)
+class SectionSpec:
+    """A section of the page: `key` in the JSON, `label` of its progress bar, `measure`, and its `group` for --only."""
+
+    key: str
+    label: str
+    measure: Callable[[ReportData, ProgressCallback], Section]
+    group: str = ""
+
+
 def run(options: argparse.Namespace) -> dict[str, Any]:
-    ict_path = find_ict()
-    if ict_path is None or not (ict_path.parent / "arkit").is_dir():
-        raise InnerfaceError(
-            "the report needs the real takes and ICT-FaceKit's arrays; set INNERFACE_DATA to their folder"
-        )
-    if options.seeds < 1:
-        raise InnerfaceError(f"--seeds {options.seeds}: give a whole number from 1")
-    from . import tables
-    from .tables import ablation, models, personal
-    from .tables.alignment import alignment_section
-    from .tables.hybrid import hybrid_section
-    from .tables.performances import performance_section
-
     began = time.perf_counter()
-    face, images_folder = load_ict(ict_path), Path(options.out).parent / "images"
-    images_folder.mkdir(parents=True, exist_ok=True)
-    takes = {name: formats.read_take(ict_path.parent / "arkit" / file).weights() for name, file, _ in tables.TAKES}
-    trained_names = {name for name, _, seen in tables.TAKES if seen}
+    data = _load_data(options)
+    specs = [spec for spec in _section_specs(options.finetune) if options.only in (None, spec.group)]
+    sections: dict[str, Section] = {}
+    for spec in specs:
+        if not options.only:
+            _ = data.cases  # simulated before the section's own bar
+        with step(spec.label) as bar:
+            sections[spec.key] = spec.measure(data, bar)
     if options.only:
-        return _replace_section(options, takes, trained_names, ict_path, images_folder)
-    held_out = {name: track for name, track in takes.items() if name not in trained_names}
-    with step("simulating") as bar:
-        test_cases = models.simulate_cases(takes, face, options.seeds, bar)
-    description = (
-        "Performers of the takes marked * were in training (other sensors, other faces); the others never. Means over "
-    )
-    description += f"{options.seeds} simulated sets of sensors. Trained on "
-    sections: dict[str, tables.Section] = {}
-    for title, model, causal in (
-        ("The network", network.load(), False),
-        ("The network, live", network.load(network.LIVE), True),
-        ("The linear model", linear_model.load(), False),
-    ):
-        with step(title.lower()) as bar:
-            sections[title] = models.scores_section(
-                title, f"{description}{model.card['data']}.", model, test_cases, trained_names, face, bar, causal
-            )
-    overview = models.overview_section(sections, trained_names)
-    sections["The network"].lines.extend(models.observability_lines(sections["The network"]))
-    with step("broken sensors") as bar:
-        sections["broken"] = models.broken_sensors_section(takes["alex_rom_4"], face, options.seeds, bar)
-    with step("fewer sensors") as bar:
-        sections["sensors"] = ablation.sensor_count_section(held_out, face, 1, images_folder / "sensors.png", bar)
-    with step("along a take"):
-        sections["along"] = ablation.error_along_take_section(
-            takes["alex_rom_4"], "alex_rom_4", face, images_folder / "along.png"
-        )
-    with step("adapter") as bar:
-        long_takes = {name: track for name, track in takes.items() if track.duration > 1.5 * personal.PAIRED_S}
-        sections["adapter"] = personal.adapter_section(long_takes, face, options.seeds, bar)
-    if options.finetune:
-        from ...models.training.example_supply import ExampleSource
+        _replace_sections(Path(options.out), list(sections.values()))
+        return {"out": options.out, options.only: [section.figures for section in sections.values()]}
+    from .tables import models
 
-        with step("fine-tuning") as bar:
-            example_source = ExampleSource(ict_path, ict_path.parent / "arkit", 1)
-            sections["fine-tuned"] = personal.finetuned_section(
-                "alex_rom_4", takes["alex_rom_4"], face, example_source, options.finetune, bar
-            )
-    with step("simulation and tuning") as bar:
-        sections["table 2"] = ablation.table_two_section(test_cases, trained_names, face, bar)
-    with step("steps") as bar:
-        sections["steps"] = ablation.steps_section(test_cases, trained_names, face, bar)
-    with step("smoothing") as bar:
-        sections["smoothing"] = models.smoothing_section(test_cases, trained_names, face, bar)
-    with step("alignment") as bar:
-        sections["align"] = alignment_section(takes, options.seeds, bar)
-    with step("camera takes, mended") as bar:
-        sections["hybrid"] = hybrid_section(
-            takes, trained_names, IdentityModel(ict_path), images_folder / "hybrid.png", bar
-        )
-    for k, section in enumerate(_electrode_sections(options, takes, ict_path, images_folder)):
-        sections[f"electrodes {k}"] = section
-    with step("performances"):
-        sections["performances"] = performance_section(ict_path.parent / "arkit")
-    page_text = (
-        "\n".join(
-            [tables.INTRODUCTION, *overview.lines, *(line for section in sections.values() for line in section.lines)]
-        )
-        + "\n"
-    )
-    with atomic_write(options.out) as temporary:
-        temporary.write_text(page_text, encoding="utf-8")
+    overview = models.overview_section({title: sections[title] for title in _MODEL_TITLES}, data.trained_names)
+    sections["The network"].lines.extend(models.observability_lines(sections["The network"]))
+    lines = [tables.INTRODUCTION, *overview.lines, *(line for section in sections.values() for line in section.lines)]
+    _write_page(Path(options.out), "\n".join(lines) + "\n")
     if not options.json:
         print(f"{options.out}: measured in {time.perf_counter() - began:.0f} s")
     return {"out": options.out, "glance": overview.figures} | {
@@ -134,37 +122,123 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     }
 
 
-def _electrode_sections(
-    options: argparse.Namespace, takes: dict[str, Any], ict_path: Path, images_folder: Path
-) -> list[Any]:
-    """The sections on electrodes; networks are kept beside the page's folder, so that a run that was broken off goes on."""
-    from .tables import electrodes
+def _load_data(options: argparse.Namespace) -> ReportData:
+    ict_path = find_ict()
+    if ict_path is None or not (ict_path.parent / "arkit").is_dir():
+        raise InnerfaceError(
+            "the report needs the real takes and ICT-FaceKit's arrays; set INNERFACE_DATA to their folder"
+        )
+    if options.seeds < 1:
+        raise InnerfaceError(f"--seeds {options.seeds}: give a whole number from 1")
+    images_folder = Path(options.out).parent / "images"
+    images_folder.mkdir(parents=True, exist_ok=True)
+    return ReportData(
+        takes={name: formats.read_take(ict_path.parent / "arkit" / file).weights() for name, file, _ in tables.TAKES},
+        trained_names={name for name, _, seen in tables.TAKES if seen},
+        face=load_ict(ict_path),
+        ict_path=ict_path,
+        images_folder=images_folder,
+        networks_folder=Path(options.networks),
+        seeds=options.seeds,
+    )
 
-    identities, networks_folder = IdentityModel(ict_path), Path(options.networks)
-    with step("simulated users") as bar:
-        user_section = electrodes.electrode_section(identities, networks_folder, images_folder, bar)
-    with step("boards and skin") as bar:
-        preset_section = electrodes.preset_section(identities, networks_folder, bar)
-    with step("IMUs and electrodes") as bar:
-        combined_section = electrodes.combined_section(takes, identities, networks_folder, bar)
-    return [user_section, preset_section, combined_section]
+
+def _section_specs(finetune_minutes: float | None) -> list[SectionSpec]:
+    """All sections in the order of the page."""
+    from .tables import ablation, electrodes, models, personal
+    from .tables.alignment import alignment_section
+    from .tables.hybrid import hybrid_section
+    from .tables.performances import performance_section
+
+    def model_scores(title: str, model: Any, causal: bool) -> SectionSpec:
+        def measure(data: ReportData, bar: ProgressCallback) -> Section:
+            description = (
+                "Performers of the takes marked * were in training (other sensors, other faces); the others never. "
+                f"Means over {data.seeds} simulated sets of sensors. Trained on {model.card['data']}."
+            )
+            return models.scores_section(
+                title, description, model, data.cases, data.trained_names, data.face, bar, causal
+            )
+
+        return SectionSpec(title, title.lower(), measure)
+
+    def sensor_count(data: ReportData, bar: ProgressCallback) -> Section:
+        held_out = {name: track for name, track in data.takes.items() if name not in data.trained_names}
+        return ablation.sensor_count_section(held_out, data.face, 1, data.images_folder / "sensors.png", bar)
+
+    def adapter(data: ReportData, bar: ProgressCallback) -> Section:
+        long_takes = {n: track for n, track in data.takes.items() if track.duration > 1.5 * personal.PAIRED_S}
+        return personal.adapter_section(long_takes, data.face, data.seeds, bar)
+
+    def finetuned(data: ReportData, bar: ProgressCallback) -> Section:
+        from ...models.training.example_supply import ExampleSource
+
+        source = ExampleSource(data.ict_path, data.ict_path.parent / "arkit", 1)
+        return personal.finetuned_section(
+            "alex_rom_4", data.takes["alex_rom_4"], data.face, source, finetune_minutes or 0.0, bar
+        )
+
+    specs = [
+        model_scores("The network", network.load(), False),
+        model_scores("The network, live", network.load(network.LIVE), True),
+        model_scores("The linear model", linear_model.load(), False),
+        SectionSpec(
+            "broken",
+            "broken sensors",
+            lambda d, bar: models.broken_sensors_section(d.takes["alex_rom_4"], d.face, d.seeds, bar),
+        ),
+        SectionSpec("sensors", "fewer sensors", sensor_count),
+        SectionSpec(
+            "along",
+            "along a take",
+            lambda d, _: ablation.error_along_take_section(
+                d.takes["alex_rom_4"], "alex_rom_4", d.face, d.images_folder / "along.png"
+            ),
+        ),
+        SectionSpec("adapter", "adapter", adapter),
+        SectionSpec("fine-tuned", "fine-tuning", finetuned),
+        SectionSpec(
+            "table 2",
+            "simulation and tuning",
+            lambda d, bar: ablation.table_two_section(d.cases, d.trained_names, d.face, bar),
+        ),
+        SectionSpec("steps", "steps", lambda d, bar: ablation.steps_section(d.cases, d.trained_names, d.face, bar)),
+        SectionSpec(
+            "smoothing", "smoothing", lambda d, bar: models.smoothing_section(d.cases, d.trained_names, d.face, bar)
+        ),
+        SectionSpec("align", "alignment", lambda d, bar: alignment_section(d.takes, d.seeds, bar)),
+        SectionSpec(
+            "hybrid",
+            "camera takes, repaired",
+            lambda d, bar: hybrid_section(d.takes, d.trained_names, d.identities, d.images_folder / "hybrid.png", bar),
+            "hybrid",
+        ),
+        SectionSpec(
+            "electrodes 0",
+            "simulated users",
+            lambda d, bar: electrodes.electrode_section(d.identities, d.networks_folder, d.images_folder, bar),
+            "electrodes",
+        ),
+        SectionSpec(
+            "electrodes 1",
+            "boards and skin",
+            lambda d, bar: electrodes.preset_section(d.identities, d.networks_folder, bar),
+            "electrodes",
+        ),
+        SectionSpec(
+            "electrodes 2",
+            "IMUs and electrodes",
+            lambda d, bar: electrodes.combined_section(d.takes, d.identities, d.networks_folder, bar),
+            "electrodes",
+        ),
+        SectionSpec("performances", "performances", lambda d, _: performance_section(d.ict_path.parent / "arkit")),
+    ]
+    return [spec for spec in specs if finetune_minutes or spec.key != "fine-tuned"]
 
 
-def _replace_section(
-    options: argparse.Namespace, takes: dict[str, Any], trained_names: set[str], ict_path: Path, images_folder: Path
-) -> dict[str, Any]:
-    """One section, measured anew, in the place of the one in the page that has its title; at the end where there is none."""
-    if options.only == "hybrid":
-        from .tables.hybrid import hybrid_section
-
-        with step("camera takes, mended") as bar:
-            sections = [
-                hybrid_section(takes, trained_names, IdentityModel(ict_path), images_folder / "hybrid.png", bar)
-            ]
-    else:
-        sections = _electrode_sections(options, takes, ict_path, images_folder)
-    page_path = Path(options.out)
-    page_sections = ["", *(page_path.read_text(encoding="utf-8").split("\n## ") if page_path.exists() else [])]
+def _replace_sections(path: Path, sections: list[Section]) -> None:
+    """Replace the page's section with the first one's title by all of these; append them if it has none."""
+    page_sections = ["", *(path.read_text(encoding="utf-8").split("\n## ") if path.exists() else [])]
     text = "\n".join(line for section in sections for line in section.lines).strip().removeprefix("## ") + "\n"
     title = text.splitlines()[0]
     index = next((k for k, part in enumerate(page_sections) if part.splitlines()[:1] == [title]), None)
@@ -172,6 +246,9 @@ def _replace_section(
         page_sections.append(text)
     else:
         page_sections[index] = text
-    with atomic_write(page_path) as temporary:
-        temporary.write_text("\n## ".join(page_sections[1:]).rstrip("\n") + "\n", encoding="utf-8")
-    return {"out": options.out, options.only: [section.figures for section in sections]}
+    _write_page(path, "\n## ".join(page_sections[1:]).rstrip("\n") + "\n")
+
+
+def _write_page(path: Path, text: str) -> None:
+    with atomic_write(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")

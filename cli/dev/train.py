@@ -1,8 +1,9 @@
-"""Train a model: a network for IMUs (imu), a performer's network for electrodes (bio), or a small model (linear, occlusion).
+"""Train a model.
 
-Models learn from simulated sensors on generated performances and, if their folder is found, on real ones; ICT-FaceKit's
-identities are used if its arrays are found. bio needs electrodes and a camera's take of the same performance. Networks
-(imu, bio) need torch: pip install 'innerface[train]'. An interrupted run continues when the same command is given again.
+imu is a network for IMUs, bio a performer's network for electrodes, linear and occlusion are small models. They learn
+from simulated sensors on generated performances and, if their folder is found, on real ones; ICT-FaceKit's identities
+are used if its arrays are found. bio needs electrodes and a camera's take of the same performance. Networks (imu, bio)
+need torch: pip install 'innerface[train]'. An interrupted run continues when the same command is given again.
 --finetune trains a network further on one performer's paired take.
 """
 

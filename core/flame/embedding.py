@@ -17,7 +17,7 @@ from ..landmarks.points import IBUG_COUNT, LEFT_PUPIL, RIGHT_PUPIL
 from . import arrays, unpickle
 from .model import EYE_LEFT, EYE_RIGHT, JAW, FlameModel
 
-# Usual names of embedding files, and their keys of faces and barycentric coordinates; the last 51 of 68 points are used.
+# Usual names of embedding files, and their keys; the last 51 of 68 points are used.
 EMBEDDING_FILES = (
     "flame_static_embedding.pkl",
     "landmark_embedding.npy",

@@ -1,8 +1,8 @@
 """Fit FLAME to the 53 points: identity and placement of a take, then expression, jaw, eyes and neck of every frame.
 
-Each frame is the maximum a posteriori estimate under normal priors within bounds (as in TF_FLAME, the neck is regularised
-most, then the eyes' roll), by a damped Gauss-Newton method with analytic derivatives on many frames at once. Live and
-offline differ only in the initial values: the last frame, or the interpolation of a coarser pass.
+Each frame is the maximum a posteriori estimate under normal priors within bounds (as in TF_FLAME, the neck is
+regularised most, then the eyes' roll), by a damped Gauss-Newton method with analytic derivatives on many frames at
+once. Live and offline differ only in the initial values: the last frame, or the interpolation of a coarser pass.
 """
 
 from __future__ import annotations

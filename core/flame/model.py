@@ -110,7 +110,7 @@ def from_arrays(contents: Mapping[str, Array], label: str, name: str, sha: str, 
     worst = int(np.abs(sums - 1).argmax())
     if abs(sums[worst] - 1) > 1e-3 or weights.min() < -1e-6:
         raise InnerfaceError(
-            f"{label}: weights of vertex {worst} sum to {sums[worst]:.3g}, not to 1, or are negative; get the file again"
+            f"{label}: weights of vertex {worst} sum to {sums[worst]:.3g}, not 1, or are negative; get the file again"
         )
     parents = data["kintree_table"][0].astype(np.int64)
     parents[0] = -1 if parents[0] in (-1, 0xFFFFFFFF) else parents[0]

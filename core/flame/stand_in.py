@@ -125,7 +125,7 @@ def _triangles(head: Head, vertices: Array) -> Array:
 
 
 def _skinning(template: Array, opening: Array, eyes: dict[str, Array], joints: Array) -> Array:
-    """Skin weights (V, 5): eyes to their joints, the jaw by how far skin follows its opening, the rest to neck and root."""
+    """Skin weights (V, 5): eyes to their joints, the jaw by how far skin follows it, the rest to neck and root."""
     out = np.zeros((len(template), 5))
     jaw_motion = (template - _JAW_POSITION) @ (rotations(np.array([_JAW_OPEN_RAD, 0.0, 0.0])) - np.eye(3)).T
     jaw = np.clip((jaw_motion * opening).sum(axis=1) / np.maximum((jaw_motion * jaw_motion).sum(axis=1), 1e-9), 0, 1)

@@ -1,4 +1,4 @@
-"""The add-on at work: what a tick costs Blender's main thread, how late the face is, and how long a take of ten minutes is on its way."""
+"""Performance of the add-on: main thread time per tick, latency, and the time to import a take of ten minutes."""
 
 from __future__ import annotations
 
@@ -21,9 +21,12 @@ _CALIBRATION_TIMEOUT_S = 60.0
 
 
 def addon(soak: bool = False) -> dict[str, Any]:
-    """Live: the virtual performer through the bridge in its thread to shape keys, as a loop of this process has the timer run 120 times a second; Blender's own
-    work (depsgraph, drawing) comes on top. Beside it the same without look-ahead; for a take, Blender's own keying is in `bench keying`. `soak`: an hour
-    of live."""
+    """Measure the add-on live and with a take of ten minutes.
+
+    Live: the virtual performer is sent through the bridge in its thread to shape keys, with the timer run 120 times per
+    second; Blender's own work (depsgraph, drawing) is not included. The same is measured without look-ahead. Blender's
+    own keying is in `bench keying`. `soak` runs live for an hour.
+    """
     bpy = blender.load_bpy()
     scene = blender.empty_scene("24")
     from ....blender_addon import register
@@ -50,7 +53,7 @@ def _measure_live(bpy: Any, seconds: float) -> dict[str, Any]:
         bpy.ops.innerface.connect()
 
         def run_main_loop(seconds: float, stop_when: Any = None) -> list[float]:
-            """Blender's main loop for so long; its memory, sampled."""
+            """Run Blender's main loop for some seconds; returns samples of the memory in use, MB."""
             end, memory, last_sample = time.monotonic() + seconds, [], 0.0
             while time.monotonic() < end and not (stop_when is not None and stop_when()):
                 session.tick()
@@ -66,7 +69,7 @@ def _measure_live(bpy: Any, seconds: float) -> dict[str, Any]:
             raise RuntimeError("the virtual performer was not calibrated")
 
         def measure(seconds: float) -> list[float]:
-            """`play`, once it has settled, and only its own figures."""
+            """Run the loop once it has settled, with its figures only; returns samples of the memory in use, MB."""
             run_main_loop(1.0)
             session.tick_durations.clear()
             session.face_delays.clear()
@@ -149,7 +152,8 @@ def _measure_take(bpy: Any, scene: Any) -> dict[str, Any]:
             )
         scene.frame_end = scene.frame_start + dense.frames - 1
         figures = {
-            "take": f"{_TAKE_MINUTES} minutes at {minute_track.rate:.0f} Hz, {path.stat().st_size / 1e6:.0f} MB, {dense.frames} frames at 24 fps",
+            "take": f"{_TAKE_MINUTES} minutes at {minute_track.rate:.0f} Hz, {path.stat().st_size / 1e6:.0f} MB, "
+            f"{dense.frames} frames at 24 fps",
             "take_10min_s": total_s,
             "take_read_and_inferred_s": read_s,
             "key_reduction_x": keyed.dense_keys / keyed.keys,
@@ -210,7 +214,7 @@ def _measure_exports(target_face: Any, scene: Any, folder: Path, prefix: str) ->
 
 
 def _measure_hard_character(bpy: Any, loaded: Any, folder: Path) -> dict[str, Any]:
-    """The same on the heaviest of the five test characters: a library override with Subdivision and Armature modifiers."""
+    """Measure the heaviest of the five test characters, a library override with Subdivision and Armature modifiers."""
     from ....blender_addon.animation import bake
     from ....blender_addon.character import face
     from .characters import override

@@ -1,4 +1,4 @@
-"""The bridge at work: how late faces are, whether any is lost, how fast packets are read; `soak`: ten minutes of recording."""
+"""Performance of the bridge: latency, lost frames, parser speed; a soak test of ten minutes of recording."""
 
 from __future__ import annotations
 
@@ -23,8 +23,11 @@ _MUTATED_PACKETS = 40_000
 
 
 def bridge(seconds: float = 18.0, soak: bool = False) -> dict[str, Any]:
-    """Packet in -> calibrated, inferred frame out at a WebSocket client, computing and queueing (the declared look-ahead is not in it), with
-    five clients in a process of their own; the baseline is a hub with the linear model. `soak`: 20 sites at 200 Hz recorded for ten minutes."""
+    """Measure the latency from packet to frame at a WebSocket client, without the declared look-ahead.
+
+    Five clients run in another process; the baseline is a hub with the linear model. `soak` records 20 sites at 200 Hz
+    for ten minutes.
+    """
     figures = asyncio.run(_measure_latency(seconds))
     with step("parsers") as bar:
         figures |= _measure_parsers(bar)
@@ -76,7 +79,8 @@ async def _measure_latency(seconds: float) -> dict[str, Any]:
             figures |= {f"{prefix}p50_ms": client_report["p50"], f"{prefix}p99_ms": client_report["p99"]}
             if model is None:
                 figures |= {
-                    "input": f"virtual performer, {SITES} sites at 60 Hz by UDP, {CLIENTS} WebSocket clients in another process for {duration:.0f} s, "
+                    "input": f"virtual performer, {SITES} sites at 60 Hz by UDP, "
+                    f"{CLIENTS} WebSocket clients in another process for {duration:.0f} s, "
                     f"{client_report['frames']} frames each; {os.cpu_count()} cores",
                     "lookahead_ms": hub.lookahead_s * 1000,
                     "output_hz": client_report["frames"] / duration,
@@ -89,7 +93,7 @@ async def _measure_latency(seconds: float) -> dict[str, Any]:
 
 
 def _clients_command(port: int, began: float, seconds: float) -> list[str]:
-    """A command whose process is the clients: they say how late frames come, on the one monotonic clock of this computer."""
+    """Command line of a process of clients that report the delay of frames, by this computer's monotonic clock."""
     return [sys.executable, "-c", f"from {__name__} import clients; clients({port}, {began!r}, {seconds!r})"]
 
 

@@ -1,4 +1,4 @@
-"""Five characters as they come in the wild, made from the bundled head: for tests and benches."""
+"""Five typical characters, made from the bundled head, for tests and benches."""
 
 from __future__ import annotations
 
@@ -39,7 +39,10 @@ def parts(scene: Any, _folder: Path) -> None:
 
 
 def character_creator(scene: Any, _folder: Path) -> None:
-    """Named as Character Creator 4's Standard profile: jaw and eyes are bones, teeth and eyeballs have no keys, the armature is in centimetres at 0.01."""
+    """Character with Character Creator 4's Standard names.
+
+    Jaw and eyes are bones, teeth and eyeballs have no keys, the armature is in centimetres with a scale of 0.01.
+    """
     head = load()
     rig = _build_rig(
         scene,
@@ -91,7 +94,10 @@ def control_rig(scene: Any, _folder: Path) -> None:
 
 
 def override(scene: Any, folder: Path) -> None:
-    """A library override of a linked character of some 35,000 vertices, with Subdivision and Armature modifiers, and lashes and teeth of their own."""
+    """Library override of a linked character of about 35,000 vertices.
+
+    It has Subdivision and Armature modifiers, and separate lashes and teeth.
+    """
     bpy = blender.load_bpy()
 
     path = folder / "library.blend"
@@ -151,7 +157,10 @@ def _add_part(
     moving_shapes_only: bool = False,
     subdivide: bool = False,
 ) -> Any:
-    """Some quads of the head as a mesh with shape keys: called as `names` says; `only_moving`: those that move it; `finer`: each quad becomes four."""
+    """Make a mesh with shape keys from some quads of the head.
+
+    `names` renames the keys, `only_moving` keeps those that move the mesh, `finer` splits each quad into four.
+    """
     bpy = blender.load_bpy()
 
     from ....blender_addon.character.heads import add_shapes, to_blender
@@ -209,7 +218,7 @@ def _subdivide(quads: np.ndarray, count: int) -> tuple[np.ndarray, Any]:
 
 
 def _build_rig(scene: Any, name: str, head: Head, bones: dict[str, str] | None = None, scale: float = 1.0) -> Any:
-    """A root and bones: where each of `bones` sits is said by its role. `scale`: of the object; its bones are as much larger."""
+    """Make an armature with a root and bones, placed by role; bones are larger by the inverse of the object's `scale`."""
     bpy = blender.load_bpy()
 
     from ....blender_addon.character.heads import Bones, add_rig

@@ -1,4 +1,4 @@
-"""Two electrodes at an ear: how fast a recording and the live road are, and how far off, beside faces that never move."""
+"""Speed and accuracy of two electrodes at one ear, beside static faces."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ SECONDS, LIVE_S, BATCH_S = 90.0, 40.0, 0.02
 
 
 def electrodes() -> dict[str, Any]:
-    """The shipped network on the simulated performer whom it knows, in a take that it has not seen. Live: samples in batches of 20 ms, from there to points
-    and to Apple's channels. *hold*: the true face of a second ago."""
+    """Measure the shipped network on its simulated performer, in a take that it was not trained on.
+
+    Live samples come in batches of 20 ms; the time is that from samples to points and weights.
+    """
     import numpy as np
 
     from ....core.bio import channels, inference, network, session
@@ -51,7 +53,8 @@ def electrodes() -> dict[str, Any]:
     lag = round(truth.rate)
     held_track = landmark_track(truth.time[lag:], points_of(truth)[:-lag])
     return {
-        "input": f"posed performance of {SECONDS:.0f} s, two electrodes at {signal.rate:.0f} Hz, preset studio; {len(frame_s)} frames live, batches of "
+        "input": f"posed performance of {SECONDS:.0f} s, two electrodes at {signal.rate:.0f} Hz, preset studio; "
+        f"{len(frame_s)} frames live, batches of "
         f"{batch} samples; {net.card['parameters']} parameters; simulated performer",
         "files": f"{network.SHIPPED.name} {network.SHIPPED.stat().st_size >> 10} KiB",
         "offline_x_realtime": signal.duration / sorted(run_times)[1],

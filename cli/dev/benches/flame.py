@@ -1,4 +1,4 @@
-"""Landmarks to FLAME: how close, how fast live and offline, and what the plain way takes."""
+"""Accuracy and speed of fitting FLAME, live and offline, beside SciPy's least squares."""
 
 from __future__ import annotations
 
@@ -10,8 +10,11 @@ FRAMES, LIVE, PLAIN = 1800, 600, 8
 
 
 def flame() -> dict[str, Any]:
-    """Synthetic truth on the generated stand-in: a made-up performance of expressions, jaw and eyes by someone else than the mean face. Beside the
-    residual stand a neutral and the mean face on the same frames; beside the speed SciPy's bounded least squares with numeric derivatives, frame by frame."""
+    """Measure the fit on synthetic data: a random performance on the stand-in, with a random identity.
+
+    Baselines are the residual of a neutral and of the mean face, and the speed of SciPy's bounded least squares with
+    numeric derivatives, frame by frame.
+    """
     import time
 
     import numpy as np
@@ -63,7 +66,8 @@ def flame() -> dict[str, Any]:
     )
     per_frame = offline_s / FRAMES
     return {
-        "input": f"{FRAMES} frames of 53 points, {FRAMES / 60:.0f} s at 60 frames/s, synthetic; {model.name} ({len(model.template)} vertices, "
+        "input": f"{FRAMES} frames of 53 points, {FRAMES / 60:.0f} s at 60 frames/s, synthetic; "
+        f"{model.name} ({len(model.template)} vertices, "
         f"{model.shape_dirs.shape[2]} shapes, {model.expression_dirs.shape[2]} expressions); no FLAME file is used",
         "fit_ms": 1e3 * float(np.median(push_times)),
         "fit_p99_ms": 1e3 * float(np.percentile(push_times, 99)),

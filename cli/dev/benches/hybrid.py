@@ -1,4 +1,4 @@
-"""Hidden stretches of camera takes: found and mended."""
+"""Detection and repair of hidden ranges in camera takes."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ TAKES = ("alex_rom_3.csv", "alex_rom_4.csv", "S07-001.csv", "apfel.csv")
 
 
 def hybrid() -> dict[str, Any]:
-    """Real takes (where they are at hand, else performances made in code) with simulated damage and simulated sensors: how much of the damage the detector
-    finds, what it flags on sound takes, how far the mended take is from what it was, beside the damaged camera, plain substitution, a held, an interpolated
-    and a mean face, and how fast all of it is."""
+    """Measure detection and repair on real takes (else generated ones) with simulated damage and simulated sensors.
+
+    Baselines of the repair are the damaged camera, plain substitution, a held, an interpolated and a mean face.
+    """
     import numpy as np
 
     from ....core import formats
@@ -33,8 +34,8 @@ def hybrid() -> dict[str, Any]:
         short_takes = [formats.read_take(p) for p in sorted(folder.glob("*.csv")) if p.name not in TAKES]
     else:
         takes = {
-            f"made up {k}": Take(
-                f"made up {k}", {TrackKind.WEIGHTS: augment.at_rate(generate(90.0, np.random.default_rng(k)), 30.0)}
+            f"generated {k}": Take(
+                f"generated {k}", {TrackKind.WEIGHTS: augment.at_rate(generate(90.0, np.random.default_rng(k)), 30.0)}
             )
             for k in range(3)
         }
@@ -67,8 +68,8 @@ def hybrid() -> dict[str, Any]:
     mse = {m: sum(s.squared_errors[m] for s in repair_scores.values()) / samples for m in occlusion.METHODS}
     duration_s = sum(s.take_duration_s for s in repair_scores.values())
     return {
-        "input": f"{'real takes' if has_real_takes else 'performances made in code'}, {duration_s:.0f} s, {occlusion.DAMAGED_SHARE:.0%} of each damaged by simulation; sensors "
-        "simulated, preset studio",
+        "input": f"{'real takes' if has_real_takes else 'generated performances'}, {duration_s:.0f} s, "
+        f"{occlusion.DAMAGED_SHARE:.0%} of each with simulated damage; sensors simulated, preset studio",
         "files": f"{', '.join(takes)}; the detector never saw alex_rom_*: {detector.load().card.get('held out', '')}",
         "mse": mse["sensors"],
         "mse_vs_plain": mse["sensors"] / mse["plain"],

@@ -10,7 +10,7 @@ from ...progress import step
 
 
 def imu(seconds: float = 120.0) -> dict[str, Any]:
-    """Simulating, calibrating and inferring face-worn IMUs, as multiples of real time per core, and how far the result is off."""
+    """Measure simulation, calibration and inference of face-worn IMUs, per core, and the error of the result."""
     import numpy as np
 
     from ....core.face import metrics
@@ -43,7 +43,8 @@ def imu(seconds: float = 120.0) -> dict[str, Any]:
     duration = take.duration
     vertices = len(face.neutral)
     return {
-        "input": f"generated performance of {seconds:.0f} s, {duration:.0f} s with its preamble, {len(sites.sites)} sites at 100 Hz, preset studio, "
+        "input": f"generated performance of {seconds:.0f} s, {duration:.0f} s with its preamble, "
+        f"{len(sites.sites)} sites at 100 Hz, preset studio, "
         f"{face.name} of {vertices} vertices; per core, median of 3 runs",
         "simulate_x_realtime": duration / sorted(run_times["simulate"])[1],
         "calibrate_infer_x_realtime": duration / sorted(run_times["calibrate_infer"])[1],

@@ -1,4 +1,4 @@
-"""The networks at work."""
+"""Speed and accuracy of the networks."""
 
 from __future__ import annotations
 
@@ -11,8 +11,11 @@ from .memory import resident_mb
 
 
 def infer(seconds: float = 120.0, live_frames: int = 3600, soak: bool = False) -> dict[str, Any]:
-    """The shipped networks: a recording at once, and frame by frame as live; how far they are off, beside the linear model, the neutral face,
-    the take's mean face and a face that holds what it was a second ago. `soak`: an hour of frames, to see whether memory grows."""
+    """Measure the shipped networks on a recording at once, and frame by frame as live.
+
+    Baselines are the linear model, the neutral face, the take's mean face and the true face of a second before. `soak`
+    runs an hour of frames to measure growth of memory.
+    """
     import numpy as np
 
     from ....core.face import metrics
@@ -61,9 +64,11 @@ def infer(seconds: float = 120.0, live_frames: int = 3600, soak: bool = False) -
     evaluation = metrics.evaluate(inferred.take.weights(), truth, face)
     held_track = Track(TrackKind.WEIGHTS, truth.time[60:], truth.columns, truth.values[:-60])
     return {
-        "input": f"generated performance of {seconds:.0f} s, {duration:.0f} s with its preamble, {len(sites.sites)} sites at 100 Hz, preset studio; "
-        f"{count} frames live; {offline.card['parameters']} and {live_net.card['parameters']} parameters; {face.name} of {len(face.neutral)} vertices",
-        "files": f"{network.SHIPPED.name} {network.SHIPPED.stat().st_size >> 10} KiB, {network.LIVE.name} {network.LIVE.stat().st_size >> 10} KiB",
+        "input": f"generated performance of {seconds:.0f} s, {duration:.0f} s with its preamble, "
+        f"{len(sites.sites)} sites at 100 Hz, preset studio; "
+        f"{count} frames live; {offline.card['parameters']} and {live_net.card['parameters']} parameters; "
+        f"{face.name} of {len(face.neutral)} vertices",
+        "files": ", ".join(f"{path.name} {path.stat().st_size >> 10} KiB" for path in (network.SHIPPED, network.LIVE)),
         "offline_x_realtime": duration / sorted(run_times)[1],
         "live_p50_ms": float(np.percentile(frame_s, 50) * 1000),
         "live_p99_ms": float(np.percentile(frame_s, 99) * 1000),

@@ -1,4 +1,4 @@
-"""Bulk keying against Blender's own way."""
+"""Speed of bulk keying, beside Blender's keyframe_insert."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ...progress import step, suppress_stdout
 
 
 def keying(frames: int = 2000, long_frames: int = 36000) -> dict[str, Any]:
-    """Bulk keying against `keyframe_insert` on the bundled head, and the time for ten minutes at 60 fps."""
+    """Measure bulk keying and `keyframe_insert` on the bundled head, and the time for ten minutes at 60 fps."""
     import numpy as np
 
     from ....core import performance
@@ -28,7 +28,7 @@ def keying(frames: int = 2000, long_frames: int = 36000) -> dict[str, Any]:
     rate = 60.0
 
     def looped_track(count: int) -> Track:
-        """The made-up performance, looped to `count` frames."""
+        """The generated performance, looped to `count` frames."""
         times = np.arange(count) / rate
         values = resample_linear(source.time, source.select(ARKIT), times % source.duration)
         return Track(TrackKind.WEIGHTS, times, ARKIT, values)
@@ -82,7 +82,8 @@ def keying(frames: int = 2000, long_frames: int = 36000) -> dict[str, Any]:
     vertices = len(target.meshes[0].object.data.vertices)
     sizes = f"{frames} and {long_frames} frames x {len(ARKIT)} channels"
     return {
-        "input": f"made-up performance looped to {sizes}, bundled head of {vertices} vertices, Blender {bpy.app.version_string}",
+        "input": f"generated performance looped to {sizes}, bundled head of {vertices} vertices, "
+        f"Blender {bpy.app.version_string}",
         "keyframe_insert_s": plain_s,
         "bulk_short_s": bulk_short_s,
         "ratio": plain_s / bulk_short_s,

@@ -1,4 +1,4 @@
-"""How much memory this process has."""
+"""Memory of this process."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def resident_mb() -> float:
-    """Memory of this process in MB: now where the system tells, else the most so far."""
+    """Resident memory of this process in MB: current if the system reports it, else the maximum so far."""
     try:
         pages = int(Path("/proc/self/statm").read_text().split()[1])
         return pages * os.sysconf("SC_PAGE_SIZE") / 1e6

@@ -1,4 +1,4 @@
-"""The tables of docs/results.md: each function measures, and gives the lines of its section and its figures."""
+"""Sections of docs/results.md: each function measures, and returns the lines and figures of its section."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from typing import Any
 
 INTRODUCTION = """# Results
 
-Written by `innerface report`; nothing here is typed by hand. **Sensors are simulated** on real motion (no recording of face-worn IMUs
-is public): these figures compare methods and say what can be expected, not what a device does. Motion comes from real ARKit takes, whose
-channels count as the truth. Millimetres are on ICT-FaceKit's narrow face (PVE) and its 51 inner iBUG points (PVE_LMK), means over frames.
-*Neutral* is a face that never moves, *mean face* the take's own mean, which knows the take: a method that does not beat both is worth
-nothing. Figures of the IMUSIC paper, where they stand beside ours, are of real sensors on real people, tuned to the one user; ours are
-simulated sensors on real motion."""
+Written by `innerface report`; nothing here is typed by hand. **Sensors are simulated** on real motion (no recording
+of face-worn IMUs is public): these figures compare methods and say what can be expected, not what a device does.
+Motion comes from real ARKit takes, whose channels count as the truth. Millimetres are on ICT-FaceKit's narrow face
+(PVE) and its 51 inner iBUG points (PVE_LMK), means over frames. *Neutral* is a face that never moves, *mean face* the
+take's own mean, which knows the take: a method that does not beat both is worth nothing. Figures of the IMUSIC paper,
+where they stand beside ours, are of real sensors on real people, tuned to the one user; ours are simulated sensors on
+real motion."""
 
 # name, file, whether its performer was in training
 TAKES = (

@@ -1,4 +1,4 @@
-"""The paper's tables and figures with our networks: what simulation, fine-tuning, sensors and steps are worth."""
+"""The paper's tables and figures with these networks: effect of simulation, fine-tuning, sensors and steps."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ....core.imu.layout import load_layout
 from ....core.imu.simulation.effects import PRESETS
 from ....core.imu.simulation.simulate import simulate
 from ....core.take import Track
-from . import ProgressCallback, Section, markdown_table
+from . import ProgressCallback, Section, markdown_table, plots
 from .models import Case, evaluate_columns, with_sites
 
 NETWORKS_FOLDER = network.SHIPPED.with_name("ablation")
@@ -31,7 +31,7 @@ _PAPER_TABLE_2 = {  # IMUSIC, table 2: PVE median, mean, std; MSE (papers: arXiv
 def table_two_section(
     cases: list[Case], trained_names: set[str], face: FaceModel, progress: ProgressCallback
 ) -> Section:
-    """Small networks of one size and training time that learned from both, from real performances only, from generated ones only."""
+    """Small networks of one size and training time: trained on all, on real and on generated performances."""
     held_out_cases = [c for c in cases if c.preset == "studio" and c.name not in trained_names]
     network_files = {"full": "stream", "without simulation": "real-only", "without fine-tuning": "generated-only"}
     rows, figures = [], {}
@@ -47,13 +47,17 @@ def table_two_section(
         scores = metrics.summarise(np.concatenate(pve)) | {"mse": float(np.mean(mse))}
         figures[title] = scores
         rows.append(
-            f"{title} | {scores['median']:.2f} | {scores['mean']:.2f} | {scores['std']:.2f} | {scores['mse']:.4f} | {_PAPER_TABLE_2[title]}"
+            f"{title} | {scores['median']:.2f} | {scores['mean']:.2f} | {scores['std']:.2f} | {scores['mse']:.4f} | "
+            f"{_PAPER_TABLE_2[title]}"
         )
     lines = [
         "\n## What simulation and real performances are worth",
-        f"\nThe paper's table 2, with networks of {network.load(NETWORKS_FOLDER / 'stream.onnx').card['parameters']} parameters trained for a few minutes "
-        "each: on generated and real performances, on real ones only (*without simulation*), on generated ones only (*without fine-tuning*). "
-        "Performers never seen, studio sensors, PVE in mm over all frames. The paper's network was tuned to the one user it was measured on; "
+        f"\nThe paper's table 2, with networks of {network.load(NETWORKS_FOLDER / 'stream.onnx').card['parameters']} "
+        "parameters trained for a few minutes "
+        "each: on generated and real performances, on real ones only (*without simulation*), on generated ones only "
+        "(*without fine-tuning*). "
+        "Performers never seen, studio sensors, PVE in mm over all frames. The paper's network was tuned to the one "
+        "user it was measured on; "
         "ours never saw the performer.",
     ]
     header = "trained | median | mean | std | weights MSE | paper: median | mean | std | MSE"
@@ -61,7 +65,7 @@ def table_two_section(
 
 
 def steps_section(cases: list[Case], trained_names: set[str], face: FaceModel, progress: ProgressCallback) -> Section:
-    """Diffusion with 1 to 50 steps beside a regressor of the same size; one set of sensors a take."""
+    """Diffusion with 1 to 50 steps, beside a regressor of the same size."""
     held_out_cases = list({c.name: c for c in cases if c.preset == "studio" and c.name not in trained_names}.values())
     network_variants = {
         "regressor": ("stream", (1,)),
@@ -87,13 +91,14 @@ def steps_section(cases: list[Case], trained_names: set[str], face: FaceModel, p
             rows.append(f"{title} | {model.card['parameters']} | {count} | {pve:.2f} | {mse:.4f}")
     lines = [
         "\n## Steps",
-        "\nTrained alike for a few minutes each. A diffusion network's first step is a regression by itself; further steps add detail that nobody measured. "
+        "\nTrained alike for a few minutes each. A diffusion network's first step is a regression by itself; "
+        "further steps add detail that nobody measured. "
         "Performers never seen, studio sensors. The shipped networks are regressors.",
     ]
     return Section(lines + markdown_table("network | parameters | steps | PVE mm | weights MSE", rows), figures)
 
 
-_REMOVAL_ORDER = (  # kept to the last: the site that tells most
+_REMOVAL_ORDER = (  # the most informative site is removed last
     "mentalis_left",
     "zygomaticus_left",
     "frontalis_left",
@@ -110,7 +115,7 @@ _REMOVAL_ORDER = (  # kept to the last: the site that tells most
 def sensor_count_section(
     takes: dict[str, Track], face: FaceModel, seeds: int, image_path: Path, progress: ProgressCallback
 ) -> Section:
-    """The paper's figure 9: fewer and fewer sensors, by one network that is told which are there."""
+    """The paper's figure 9: fewer and fewer sensors, with one network that knows which are present."""
     model, site_layout = network.load(), load_layout()
     rows, figures = [], {}
     for n in range(len(_REMOVAL_ORDER), 0, -1):
@@ -127,7 +132,8 @@ def sensor_count_section(
         mean = np.mean(pve, axis=0)
         figures[str(n)] = {"pve_mm": float(mean[0]), "mse": float(mean[4])}
         rows.append(
-            f"{n} | {', '.join(_REMOVAL_ORDER[:n]) if n < 4 else 'and ' + _REMOVAL_ORDER[n - 1]} | {mean[0]:.2f} | {mean[4]:.4f}"
+            f"{n} | {', '.join(_REMOVAL_ORDER[:n]) if n < 4 else 'and ' + _REMOVAL_ORDER[n - 1]} | {mean[0]:.2f} | "
+            f"{mean[4]:.4f}"
         )
         progress(1 - (n - 1) / len(_REMOVAL_ORDER))
     neutral = float(mean[1])
@@ -142,60 +148,41 @@ def sensor_count_section(
 
 
 def _plot_sensor_count(figures: dict[str, Any], neutral: float, image_path: Path) -> None:
-    plt = load_pyplot()
-    figure, axes = plt.subplots(figsize=(7, 3.2))
-    counts = [int(n) for n in figures]
-    axes.plot(counts, [f["pve_mm"] for f in figures.values()], "o-", color="#2f6fb3", label="network")
-    axes.axhline(neutral, color="#999999", ls="--", lw=1, label="neutral face")
-    axes.set(xlabel="face sensors (simulated, studio)", ylabel="PVE, mm", xticks=counts, ylim=(0, None))
-    axes.legend(frameon=False)
-    figure.savefig(image_path, dpi=120, bbox_inches="tight", facecolor="white")
-    plt.close(figure)
+    with plots.image(image_path, figsize=(7, 3.2)) as axes:
+        counts = [int(n) for n in figures]
+        axes.plot(counts, [f["pve_mm"] for f in figures.values()], "o-", color="#2f6fb3", label="network")
+        axes.axhline(neutral, color="#999999", ls="--", lw=1, label="neutral face")
+        axes.set(xlabel="face sensors (simulated, studio)", ylabel="PVE, mm", xticks=counts, ylim=(0, None))
+        axes.legend(frameon=False)
 
 
 def error_along_take_section(track: Track, name: str, face: FaceModel, image_path: Path) -> Section:
     """The paper's figure 11: the error along one take."""
     take = simulate(track, face, load_layout(), PRESETS["studio"], 100)
-    plt = load_pyplot()
-    figure, axes = plt.subplots(figsize=(10, 3.2))
-    figures = {}
-    for title, model, colour in (
-        ("network", network.load(), "#2f6fb3"),
-        ("linear model", linear_model.load(), "#d1953b"),
-    ):
-        matched = match_rows(infer(take, load_layout(), model).take.weights(), track)
-        pve = metrics.vertex_errors_mm(face, matched.pred - matched.truth)[0]
-        figures[title] = metrics.summarise(pve)
-        axes.plot(matched.time - matched.time[0], pve, color=colour, lw=1.0, label=title)
-    neutral_errors = metrics.vertex_errors_mm(face, matched.truth)[0]
-    axes.fill_between(
-        matched.time - matched.time[0], neutral_errors, color="#dddddd", lw=0, zorder=0, label="neutral face"
-    )
-    axes.set(
-        xlabel=f"s of {name} (simulated sensors, studio)",
-        ylabel="PVE, mm",
-        xlim=(0, matched.time[-1] - matched.time[0]),
-        ylim=(0, None),
-    )
-    axes.legend(frameon=False, ncols=3, loc="upper right")
-    figure.savefig(image_path, dpi=120, bbox_inches="tight", facecolor="white")
-    plt.close(figure)
+    with plots.image(image_path, figsize=(10, 3.2)) as axes:
+        figures = {}
+        for title, model, colour in (
+            ("network", network.load(), "#2f6fb3"),
+            ("linear model", linear_model.load(), "#d1953b"),
+        ):
+            matched = match_rows(infer(take, load_layout(), model).take.weights(), track)
+            pve = metrics.vertex_errors_mm(face, matched.pred - matched.truth)[0]
+            figures[title] = metrics.summarise(pve)
+            axes.plot(matched.time - matched.time[0], pve, color=colour, lw=1.0, label=title)
+        neutral_errors = metrics.vertex_errors_mm(face, matched.truth)[0]
+        axes.fill_between(
+            matched.time - matched.time[0], neutral_errors, color="#dddddd", lw=0, zorder=0, label="neutral face"
+        )
+        axes.set(
+            xlabel=f"s of {name} (simulated sensors, studio)",
+            ylabel="PVE, mm",
+            xlim=(0, matched.time[-1] - matched.time[0]),
+            ylim=(0, None),
+        )
+        axes.legend(frameon=False, ncols=3, loc="upper right")
     lines = [
         "\n## Along a take",
         f"\nThe paper's figure 11, on {name}.",
         f"\n![Error along a take](images/{image_path.name})",
     ]
     return Section(lines, figures)
-
-
-def load_pyplot() -> Any:
-    """Matplotlib without a screen, in the reports' style."""
-    import matplotlib as mpl
-
-    mpl.use("Agg")
-    import matplotlib.pyplot as plt
-
-    plt.rcParams.update(
-        {"font.size": 9, "axes.spines.top": False, "axes.spines.right": False, "font.family": "DejaVu Sans"}
-    )
-    return plt

@@ -1,4 +1,4 @@
-"""How well two takes are put onto one clock."""
+"""Accuracy of the alignment of two takes."""
 
 from __future__ import annotations
 
@@ -18,11 +18,12 @@ from . import ProgressCallback, Section
 
 
 def alignment_section(takes: dict[str, Track], seeds: int, progress: ProgressCallback) -> Section:
-    """Offset errors of `align` between real takes and simulated sensors whose clocks drift by 200 ppm, and pairs that do not belong together."""
+    """Offset errors between real takes and simulated sensors with 200 ppm of clock drift, and unrelated pairs."""
     model, sites, face = linear_model.load(), load_layout(), load_bundled()
     lines = [
         "\n## Alignment",
-        "\nA camera take against simulated sensors of the same performance, whose clock is off by 17 s and runs 200 ppm fast or slow. "
+        "\nA camera take against simulated sensors of the same performance, whose clock is off by 17 s and runs 200 "
+        "ppm fast or slow. "
         "Largest error anywhere in the take.\n",
         "| take | sensors | offset error ms (mean) | (worst) | confidence |",
         "|---|---|---|---|---|",

@@ -1,5 +1,4 @@
-"""Two electrodes at one ear: BioFace-3D's figures on simulated users, what a network of another person is worth, real motion, and IMUs and electrodes
-together."""
+"""Two electrodes at one ear: BioFace-3D's figures on simulated users, boards, and electrodes with IMUs."""
 
 from __future__ import annotations
 
@@ -26,20 +25,25 @@ from ....core.landmarks.points import interocular_mm, points_of
 from ....core.performance.pose_sequence import POSED_EXPRESSIONS, pose_sequence
 from ....core.take import Take, Track, TrackKind
 from ....core.take.resample import resample_linear
-from . import ProgressCallback, Section, markdown_table
+from . import ProgressCallback, Section, markdown_table, plots
 
 USERS, PAIRED_S, TEST_S, TRAINING_MINUTES = 16, 300.0, 120.0, 4.0
-_REAL_TAKES, _REAL_SEED = (
-    ("alex_rom_3", "alex_rom_4"),
-    40,
-)  # two takes of one real performer; whose simulated electrodes they wear
+_REAL_TAKES = ("alex_rom_3", "alex_rom_4")  # two takes of one real performer
+_REAL_SEED = 40  # of the simulated electrodes that they wear
 _PAPER_FIGURES = {"mae_mm": 1.85, "nme_percent": 3.38, "share_under_2_66mm": 0.80}
 
 
 @dataclass(frozen=True)
 class SimulatedUser:
-    """A simulated performer: whose `face`, and the test take that nobody trained on, as electrodes' `signal`, the same after sticking them on again, and
-    `truth`."""
+    """A simulated performer with a test take that was not used for training.
+
+    Attributes
+    ----------
+    number : of the performer
+    face : of the performer
+    signal, remounted : the test take by the electrodes, and after mounting them again
+    truth : its true landmarks
+    """
 
     number: int
     face: FaceModel
@@ -49,14 +53,14 @@ class SimulatedUser:
 
 
 def simulate_user(number: int, identities: IdentityModel, preset: str = "studio") -> SimulatedUser:
-    """The `number`th: another face, other muscles, other places of the electrodes, other habits, other noise."""
+    """Simulate performer `number`, with a face, muscles, electrode placement, habits and noise of their own."""
     face, test_track = identities.sample(7000 + number), pose_sequence(TEST_S, number, 1)
     signal, remounted = (simulate(test_track, PRESETS[preset], number, mount) for mount in (0, 1))
     return SimulatedUser(number, face, signal, remounted, camera.landmarks_from_weights(test_track, face))
 
 
 def user_network(performer: SimulatedUser, networks_folder: Path, preset: str = "studio") -> network.BioNetwork:
-    """The user's own network, from five minutes of paired simulated data; one that lies in `folder` already is taken."""
+    """The performer's network, trained on five minutes of paired simulated data unless the folder has it."""
     path = networks_folder / f"{preset}-{performer.number}.onnx"
     if not path.exists():
         from ....models.training import bio
@@ -82,7 +86,7 @@ def electrode_section(
     progress: ProgressCallback,
     users: int = USERS,
 ) -> Section:
-    """Tables of all users; `folder` keeps their networks, so that a run that was broken off goes on."""
+    """Tables of all users; their networks are kept in a folder, so that an interrupted run continues."""
     networks_folder.mkdir(parents=True, exist_ok=True)
     rows, figures, distances_by_method = [], {}, {"network": [], "mean face": [], "rest face": []}
     previous_network: network.BioNetwork | None = None
@@ -110,7 +114,8 @@ def electrode_section(
             f"{groups['pred'][g]:.2f} / {groups[best_constant][g]:.2f}" for g in ("brows", "lids", "mouth", "pupils")
         )
         rows.append(
-            f"{k + 1} | {evaluation['mae_mm']:.2f} | {evaluation['nme_percent']:.2f} | {evaluation['share_under_2_66mm']:.1%} | {evaluation[best_constant]['mae_mm']:.2f} | {ratio:.2f} | "
+            f"{k + 1} | {evaluation['mae_mm']:.2f} | {evaluation['nme_percent']:.2f} | "
+            f"{evaluation['share_under_2_66mm']:.1%} | {evaluation[best_constant]['mae_mm']:.2f} | {ratio:.2f} | "
             f"{cells} | "
             f"{remounted_error:.2f} | " + (f"{crossed_error:.2f}" if crossed_error is not None else "")
         )
@@ -129,24 +134,32 @@ def electrode_section(
         "crossed_mm": float(np.mean(crossed_errors)) if crossed_errors else None,
     }
     rows.append(
-        f"**mean** | {means['mae_mm']:.2f} | {means['nme_percent']:.2f} | {means['share_under_2_66mm']:.1%} | {means['constant_mm']:.2f} | "
+        f"**mean** | {means['mae_mm']:.2f} | {means['nme_percent']:.2f} | {means['share_under_2_66mm']:.1%} | "
+        f"{means['constant_mm']:.2f} | "
         f"{means['ratio']:.2f} | | | | | "
         f"{np.mean(remounted_errors):.2f} | {np.mean(crossed_errors) if crossed_errors else np.nan:.2f}"
     )
     _plot_cumulative(distances_by_method, images_folder / "landmarks-cdf.png")
     lines = [
         "\n## Two electrodes at one ear",
-        f"\n**Ours are simulated**: {users} made-up users with faces, muscles, electrode places and habits of their own (`innerface simulate bio`, preset "
-        f"studio), seven posed expressions ({', '.join(POSED_EXPRESSIONS)}) with blinks and glances; each has a network of their own from {PAIRED_S / 60:.0f} minutes of "
-        f"paired data, trained for at most {TRAINING_MINUTES:g} minutes on two cores, and is measured on {TEST_S / 60:.0f} minutes that it has not seen. The article's "
-        f"are of 16 real people with its own device: {_PAPER_FIGURES['mae_mm']} mm, {_PAPER_FIGURES['nme_percent']} %, {_PAPER_FIGURES['share_under_2_66mm']:.0%} of the landmarks "
-        f"under {SHARE_MM} mm. A constant face alone scores as the column *constant* says (the better of the take's mean and its rest), so the article's "
+        f"\n**Ours are simulated**: {users} made-up users with faces, muscles, electrode places and habits of their "
+        "own (`innerface simulate bio`, preset "
+        f"studio), seven posed expressions ({', '.join(POSED_EXPRESSIONS)}) with blinks and glances; "
+        f"each has a network of their own from {PAIRED_S / 60:.0f} minutes of "
+        f"paired data, trained for at most {TRAINING_MINUTES:g} minutes on two cores, and is measured on "
+        f"{TEST_S / 60:.0f} minutes that it has not seen. The article's "
+        f"are of 16 real people with its own device: {_PAPER_FIGURES['mae_mm']} mm, {_PAPER_FIGURES['nme_percent']} "
+        f"%, {_PAPER_FIGURES['share_under_2_66mm']:.0%} of the landmarks "
+        f"under {SHARE_MM} mm. A constant face alone scores as the column *constant* says (the better of the take's "
+        "mean and its rest), so the article's "
         "figures by themselves prove little, and neither do ours without the column *share*.",
-        "\nPer group of points: network / constant face, mm. *Mounted again*: the electrodes taken off and stuck on again since training. *Other person's*: "
+        "\nPer group of points: network / constant face, mm. *Mounted again*: the electrodes taken off and stuck on "
+        "again since training. *Other person's*: "
         "the network of the user before, from its own calm face to this one's.",
     ]
     lines += markdown_table(
-        "user | MAE mm | NME % | under 2.66 mm | constant | share | brows | lids | mouth | pupils | mounted again | other person's",
+        "user | MAE mm | NME % | under 2.66 mm | constant | share | brows | lids | mouth | pupils | mounted again | "
+        "other person's",
         rows,
     )
     lines += ["\n![Share of the landmarks that lie nearer than so many mm](images/landmarks-cdf.png)"]
@@ -180,9 +193,13 @@ def preset_section(
         mae, nme, constant_mm = np.mean(user_errors, axis=0)
         figures[preset] = {"mae_mm": float(mae), "nme_percent": float(nme), "ratio": float(mae / constant_mm)}
         rows.append(
-            f"{preset} | {PRESETS[preset].rate_hz:g} | {mae:.2f} | {nme:.2f} | {constant_mm:.2f} | {mae / constant_mm:.2f}"
+            f"{preset} | {PRESETS[preset].rate_hz:g} | {mae:.2f} | {nme:.2f} | {constant_mm:.2f} | "
+            f"{mae / constant_mm:.2f}"
         )
-    description = f"\nMeans over the first {users} users. *cyton*: 250 samples a second; *rough*: worse skin, more mains, drift, pops and losses."
+    description = (
+        f"\nMeans over the first {users} users. *cyton*: 250 samples a second; *rough*: worse skin, more mains, "
+        "drift, pops and losses."
+    )
     lines = ["\n### Boards and skin", description]
     return Section(lines + markdown_table("preset | samples/s | MAE mm | NME % | constant | share", rows), figures)
 
@@ -190,8 +207,7 @@ def preset_section(
 def combined_section(
     takes: dict[str, Track], identities: IdentityModel, networks_folder: Path, progress: ProgressCallback
 ) -> Section:
-    """Both devices on one performer: gaze and blinks from electrodes, the rest from IMUs. Posed users, and a real performer: trained on alex_rom_3, measured
-    on alex_rom_4."""
+    """IMUs and electrodes together: on posed users, and on a real performer with a training and a test take."""
     rows, figures, real_evaluation = [], {}, {}
     users = [(f"user {k + 1}, posed", k, pose_sequence(TEST_S, k, 1)) for k in range(3)]
     cases = users + ([(_REAL_TAKES[1], _REAL_SEED, takes[_REAL_TAKES[1]])] if set(_REAL_TAKES) <= set(takes) else [])
@@ -250,8 +266,10 @@ def combined_section(
         progress((c + 1) / len(cases))
     lines = [
         "\n### IMUs and electrodes together",
-        "\nWeights MSE with IMUs alone (cold: a network that does not know the performer), with electrodes alone (the performer's own network), and with both, "
-        "each channel from whom is the surer of it (`core/fusion.py`). Neither paper has this. *Constant*: the better of the take's mean face and the neutral. "
+        "\nWeights MSE with IMUs alone (cold: a network that does not know the performer), with electrodes alone (the "
+        "performer's own network), and with both, "
+        "each channel from whom is the surer of it (`core/fusion.py`). Neither paper has this. *Constant*: the better "
+        "of the take's mean face and the neutral. "
         "Both devices are simulated.",
     ]
     lines += markdown_table("performer | channels | constant | IMUs | electrodes | both", rows)
@@ -261,8 +279,10 @@ def combined_section(
         }
         constant_mm = min(real_evaluation[f]["mae_mm"] for f in ("mean_face", "rest_face"))
         lines += [
-            f"\nReal motion is harder than seven poses: trained on {_REAL_TAKES[0]} (a range of motion of 2.2 minutes) and measured on {_REAL_TAKES[1]}, landmarks are "
-            f"off by {real_evaluation['mae_mm']:.2f} mm ({real_evaluation['nme_percent']:.2f} %), the better constant face by {constant_mm:.2f} mm."
+            f"\nReal motion is harder than seven poses: trained on {_REAL_TAKES[0]} (a range of motion of 2.2 "
+            f"minutes) and measured on {_REAL_TAKES[1]}, landmarks are "
+            f"off by {real_evaluation['mae_mm']:.2f} mm ({real_evaluation['nme_percent']:.2f} %), the better constant "
+            f"face by {constant_mm:.2f} mm."
         ]
     return Section(lines, figures)
 
@@ -300,32 +320,19 @@ def _point_distances(predicted: Track, truth: Track) -> dict[str, np.ndarray]:
 
 
 def _plot_cumulative(distances_by_method: dict[str, list[np.ndarray]], image_path: Path) -> None:
-    import matplotlib as mpl
-
-    mpl.use("Agg")
-    import matplotlib.pyplot as plt
-
-    plt.rcParams.update(
-        {"font.size": 9, "axes.spines.top": False, "axes.spines.right": False, "font.family": "DejaVu Sans"}
-    )
-    figure, axes = plt.subplots(figsize=(6.4, 3.8))
     grid = np.linspace(0, 8, 400)
-    for name, colour, width in (
-        ("network", "#d1495b", 2.0),
-        ("rest face", "#2f6fb3", 1.2),
-        ("mean face", "#8a8172", 1.2),
-    ):
-        samples = distances_by_method[name]
-        for sample in samples if name == "network" else ():
-            axes.plot(grid, np.searchsorted(np.sort(sample), grid) / len(sample), color=colour, alpha=0.18, lw=0.7)
-        all_distances = np.sort(np.concatenate(samples))
-        axes.plot(grid, np.searchsorted(all_distances, grid) / len(all_distances), color=colour, lw=width, label=name)
-    axes.axvline(SHARE_MM, color="#444", lw=0.8, ls=":")
-    axes.plot(
-        [SHARE_MM], [_PAPER_FIGURES["share_under_2_66mm"]], "o", color="#444", ms=5, label="the article's users (real)"
-    )
-    axes.set(xlabel="distance, mm", ylabel="share of landmarks", xlim=(0, 8), ylim=(0, 1.005))
-    axes.legend(frameon=False, loc="lower right")
-    figure.tight_layout()
-    figure.savefig(image_path, dpi=140)
-    plt.close(figure)
+    styles = (("network", "#d1495b", 2.0), ("rest face", "#2f6fb3", 1.2), ("mean face", "#8a8172", 1.2))
+    with plots.image(image_path, figsize=(6.4, 3.8)) as axes:
+        for name, colour, width in styles:
+            samples = distances_by_method[name]
+            for sample in samples if name == "network" else ():
+                share = np.searchsorted(np.sort(sample), grid) / len(sample)
+                axes.plot(grid, share, color=colour, alpha=0.18, lw=0.7)
+            all_distances = np.sort(np.concatenate(samples))
+            share = np.searchsorted(all_distances, grid) / len(all_distances)
+            axes.plot(grid, share, color=colour, lw=width, label=name)
+        axes.axvline(SHARE_MM, color="#444", lw=0.8, ls=":")
+        paper_share = _PAPER_FIGURES["share_under_2_66mm"]
+        axes.plot([SHARE_MM], [paper_share], "o", color="#444", ms=5, label="the article's users (real)")
+        axes.set(xlabel="distance, mm", ylabel="share of landmarks", xlim=(0, 8), ylim=(0, 1.005))
+        axes.legend(frameon=False, loc="lower right")

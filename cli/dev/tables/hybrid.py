@@ -1,4 +1,4 @@
-"""Mended camera takes: how near to what they were, by what helped; how damage is found; the diffusion network held to what the camera knows; curves."""
+"""Repaired camera takes: error by helping take, detection of damage, diffusion in-filling, curves."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from ....core.imu.motion import calibrate_take
 from ....core.imu.signal import from_track
 from ....core.take import Take, Track, TrackKind
 from ....core.take.resample import resample_linear
-from . import ProgressCallback, Section, ablation, markdown_table, occlusion
+from . import ProgressCallback, Section, markdown_table, occlusion, plots
 
 _DAMAGES = ("microphone", "hand", "hair", "profile turn", "drop-out")
 _PRESETS = ("studio", "rough")
@@ -48,9 +48,12 @@ def hybrid_section(
     lines = [
         "\n## Camera takes, mended",
         "\nReal takes with simulated damage (`core/hybrid/occlusion_simulation.py`), "
-        f"{occlusion.DAMAGED_SHARE:.0%} of each; sensors simulated. Weights MSE over the hidden channels in the hidden ranges, which are given. *camera*: the "
-        "damage itself (a lost face is held); *hold*, *mean face*, *line*: the last trusted value, the mean of the trusted rows, a line from edge to edge; "
-        "*plain*: the paper's substitution, with our network's channels; then the hybrid with sensors, with another tracker's take (a second phone, "
+        f"{occlusion.DAMAGED_SHARE:.0%} of each; sensors simulated. Weights MSE over the hidden channels in the "
+        "hidden ranges, which are given. *camera*: the "
+        "damage itself (a lost face is held); *hold*, *mean face*, *line*: the last trusted value, the mean of the "
+        "trusted rows, a line from edge to edge; "
+        "*plain*: the paper's substitution, with our network's channels; "
+        "then the hybrid with sensors, with another tracker's take (a second phone, "
         "simulated), and without any device.",
     ]
     figures: dict[str, Any] = {}
@@ -79,11 +82,13 @@ def hybrid_section(
                     f"{damage} | {title} | {cells} | {mse['sensors'] / mse['plain']:.2f} | {score.seam_ratio:.2f}"
                 )
         lines += markdown_table(
-            "damage | performers | camera | hold | mean face | line | plain | sensors | other take | no device | sensors / plain | seam",
+            "damage | performers | camera | hold | mean face | line | plain | sensors | other take | no device | "
+            "sensors / plain | seam",
             table_rows,
         )
     lines.append(
-        "\n*Seam*: the largest step between a hidden and a trusted row, in units of the take's own 99.9th percentile of change from row to row. Outside of "
+        "\n*Seam*: the largest step between a hidden and a trusted row, in units of the take's own 99.9th percentile "
+        "of change from row to row. Outside of "
         f"the ranges nothing changes (largest difference {max(f['outside'] for f in figures.values()):g})."
     )
     detection = _detection_section(long_takes, trained_names, identities, progress, finished, total)
@@ -91,7 +96,8 @@ def hybrid_section(
     _plot_gallery(long_takes["alex_rom_3"], identities, image_path)
     gallery = [
         "\n### What it looks like",
-        "\nParts of alex_rom_3 (never in training), damage and studio sensors simulated: the camera's damage, the paper's plain substitution, the hybrid, "
+        "\nParts of alex_rom_3 (never in training), damage and studio sensors simulated: the camera's damage, the "
+        "paper's plain substitution, the hybrid, "
         "and what was true.",
         f"\n![Curves before, with plain substitution, and with the hybrid](images/{image_path.name})",
     ]
@@ -132,28 +138,32 @@ def _detection_section(
             figures[f"detector {evidence} {title}"] = detection_figures
             cells = " | ".join(f"{v:.3f}" for v in detection_figures["f1_by_group"].values())
             table_rows.append(
-                f"{evidence} | {title} | {cells} | {detection_figures['clean_flagged']:.2%} | {detection_figures['false_per_min']:.2f}"
+                f"{evidence} | {title} | {cells} | {detection_figures['clean_flagged']:.2%} | "
+                f"{detection_figures['false_per_min']:.2f}"
             )
             by_damage.append(
                 f"{evidence} | {title} | " + " | ".join(f"{v:.3f}" for v in detection_figures["f1_by_damage"].values())
             )
     lines = [
         "\n### Damage, found",
-        "\nF1 over rows; rows within 0.1 s of an edge count neither way. On takes that nobody damaged: rows in which anything was flagged, and false ranges "
-        "a minute (where the app itself says that it lost the face is not counted). The detector learned from simulated damage to the takes marked *, "
+        "\nF1 over rows; rows within 0.1 s of an edge count neither way. On takes that nobody damaged: rows in which "
+        "anything was flagged, and false ranges "
+        "a minute (where the app itself says that it lost the face is not counted). The detector learned from "
+        "simulated damage to the takes marked *, "
         "so the rows *never seen* are what to expect.",
         *markdown_table(
             "evidence | performers | " + " | ".join(GROUPS) + " | sound rows flagged | false ranges a minute",
             table_rows,
         ),
-        "\nBy damage. *Sure of itself* is damage that neither trembles nor stops, so that only its meaning gives it away: alone much of it cannot be found.",
+        "\nBy damage. *Sure of itself* is damage that neither trembles nor stops, so that only its meaning gives it "
+        "away: alone much of it cannot be found.",
         *markdown_table("evidence | performers | " + " | ".join(occlusion_simulation.OCCLUDERS), by_damage),
     ]
     return Section(lines, figures)
 
 
 def _conditioning_section(held_out_takes: dict[str, Track], identities: IdentityModel) -> Section:
-    """The smallest diffusion network filling in the mouth, held in every step to what the camera knows of the rest, beside a regressor of its size, mapped."""
+    """In-fill of the mouth by the smallest diffusion network, beside a regressor of its size with the mapping."""
     diffusion, regressor = (
         network.load(_ABLATION_FOLDER / "diffusion.onnx"),
         network.load(_ABLATION_FOLDER / "stream.onnx"),
@@ -201,9 +211,12 @@ def _conditioning_section(held_out_takes: dict[str, Track], identities: Identity
     figures = {name: value / samples for name, value in squared_errors.items()}
     lines = [
         "\n### Conditioning",
-        "\nThe other way to fill a gap: a diffusion network that sees sensors, and whose known channels are set to the camera's (at the noise of the step) in "
-        f"every step of sampling. Networks of the smallest size (`models/ablation`), {', '.join(held_out_takes)} behind a microphone, studio sensors; weights MSE of "
-        "the mouth. The mapping with its ties to both edges is what measures best, so it is what `innerface hybrid` does.",
+        "\nThe other way to fill a gap: a diffusion network that sees sensors, and whose known channels are set to "
+        "the camera's (at the noise of the step) in "
+        f"every step of sampling. Networks of the smallest size (`models/ablation`), {', '.join(held_out_takes)} "
+        "behind a microphone, studio sensors; weights MSE of "
+        "the mouth. The mapping with its ties to both edges is what measures best, so it is what `innerface hybrid` "
+        "does.",
         *markdown_table("method | weights MSE", [f"{name} | {value:.4f}" for name, value in figures.items()]),
     ]
     return Section(lines, {"conditioning": figures})
@@ -236,54 +249,50 @@ def _infer_conditioned(
 
 
 def _plot_gallery(track: Track, identities: IdentityModel, image_path: Path) -> None:
-    plt = ablation.load_pyplot()
-    figure, axes_list = plt.subplots(
-        len(_GALLERY_CHANNELS), 1, figsize=(10, 2.1 * len(_GALLERY_CHANNELS)), gridspec_kw={"hspace": 0.42}
-    )
-    results_by_damage: dict[str, Any] = {}
-    imu = occlusion.simulate_sensors(track, identities.sample(60), "studio", 60)
-    for axes, (damage, channel) in zip(axes_list, _GALLERY_CHANNELS):
-        if damage not in results_by_damage:
-            occlusion.score_repair(
-                occlusion.RepairScore(),
-                Take("alex_rom_3", {TrackKind.WEIGHTS: track}),
-                imu,
-                (damage,),
-                np.random.default_rng(80),
-                lambda *x, damage=damage: results_by_damage.__setitem__(damage, x),
+    size = {"nrows": len(_GALLERY_CHANNELS), "figsize": (10, 2.1 * len(_GALLERY_CHANNELS))}
+    with plots.image(image_path, **size, gridspec_kw={"hspace": 0.42}) as axes_list:
+        results_by_damage: dict[str, Any] = {}
+        imu = occlusion.simulate_sensors(track, identities.sample(60), "studio", 60)
+        for axes, (damage, channel) in zip(axes_list, _GALLERY_CHANNELS):
+            if damage not in results_by_damage:
+                occlusion.score_repair(
+                    occlusion.RepairScore(),
+                    Take("alex_rom_3", {TrackKind.WEIGHTS: track}),
+                    imu,
+                    (damage,),
+                    np.random.default_rng(80),
+                    lambda *x, damage=damage: results_by_damage.__setitem__(damage, x),
+                )
+            _, occluded, predictions = results_by_damage[damage]
+            k, seconds = ARKIT.index(channel), track.time - track.time[0]
+            hidden = sample_mask(occluded.ranges, track.time)[:, k]
+            truth = track.select(ARKIT)[:, k]
+            latest_start = max(
+                _WINDOW_S * j / 4
+                for j in range(int(4 * track.duration / _WINDOW_S))
+                if seconds[-1] - _WINDOW_S * j / 4 >= _WINDOW_S
             )
-        _, occluded, predictions = results_by_damage[damage]
-        k, seconds = ARKIT.index(channel), track.time - track.time[0]
-        hidden = sample_mask(occluded.ranges, track.time)[:, k]
-        truth = track.select(ARKIT)[:, k]
-        latest_start = max(
-            _WINDOW_S * j / 4
-            for j in range(int(4 * track.duration / _WINDOW_S))
-            if seconds[-1] - _WINDOW_S * j / 4 >= _WINDOW_S
-        )
-        motion_by_start = {
-            s: float(np.abs(np.diff(truth))[(seconds[1:] >= s) & (seconds[1:] < s + _WINDOW_S) & hidden[1:]].sum())
-            for s in np.arange(0, latest_start, 1.0)
-        }
-        start = max(motion_by_start, key=lambda s: motion_by_start[s])  # where most happens behind the damage
-        window = (seconds >= start) & (seconds <= start + _WINDOW_S)
-        for a, b in runs(hidden & window):
-            axes.axvspan(seconds[a], seconds[b - 1], color="#f3e3e0", lw=0)
-        axes.plot(seconds[window], truth[window], color="#9a9a9a", lw=3.2, label="true")
-        axes.plot(seconds[window], occluded.track.select(ARKIT)[window, k], color="#d1495b", lw=0.9, label="camera")
-        for method, colour, style in (("plain", "#d1953b", "--"), ("sensors", "#2f6fb3", "-")):
-            values = np.where(hidden, predictions[method][:, k], np.nan)
-            axes.plot(
-                seconds[window],
-                values[window],
-                color=colour,
-                lw=1.5,
-                ls=style,
-                label="plain substitution" if method == "plain" else "hybrid",
-            )
-        axes.set(ylabel=channel, xlim=(start, start + _WINDOW_S), ylim=(-0.03, None), title=damage)
-        axes.title.set_fontsize(9)
-    axes_list[0].legend(frameon=False, ncols=4, loc="upper right", bbox_to_anchor=(1.0, 1.45))
-    axes_list[-1].set_xlabel("s of alex_rom_3 (damage and sensors simulated)")
-    figure.savefig(image_path, dpi=120, bbox_inches="tight", facecolor="white")
-    plt.close(figure)
+            motion_by_start = {
+                s: float(np.abs(np.diff(truth))[(seconds[1:] >= s) & (seconds[1:] < s + _WINDOW_S) & hidden[1:]].sum())
+                for s in np.arange(0, latest_start, 1.0)
+            }
+            start = max(motion_by_start, key=lambda s: motion_by_start[s])  # where most happens behind the damage
+            window = (seconds >= start) & (seconds <= start + _WINDOW_S)
+            for a, b in runs(hidden & window):
+                axes.axvspan(seconds[a], seconds[b - 1], color="#f3e3e0", lw=0)
+            axes.plot(seconds[window], truth[window], color="#9a9a9a", lw=3.2, label="true")
+            axes.plot(seconds[window], occluded.track.select(ARKIT)[window, k], color="#d1495b", lw=0.9, label="camera")
+            for method, colour, style in (("plain", "#d1953b", "--"), ("sensors", "#2f6fb3", "-")):
+                values = np.where(hidden, predictions[method][:, k], np.nan)
+                axes.plot(
+                    seconds[window],
+                    values[window],
+                    color=colour,
+                    lw=1.5,
+                    ls=style,
+                    label="plain substitution" if method == "plain" else "hybrid",
+                )
+            axes.set(ylabel=channel, xlim=(start, start + _WINDOW_S), ylim=(-0.03, None), title=damage)
+            axes.title.set_fontsize(9)
+        axes_list[0].legend(frameon=False, ncols=4, loc="upper right", bbox_to_anchor=(1.0, 1.45))
+        axes_list[-1].set_xlabel("s of alex_rom_3 (damage and sensors simulated)")

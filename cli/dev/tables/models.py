@@ -124,11 +124,16 @@ def scores_section(
         figures[f"{name} {preset}"] = means
         lips_text = f"{means['lips']:.0%}" if np.isfinite(means["lips"]) else ""
         table_rows.append(
-            f"{name}{'*' if name in trained_names else ''} | {preset} | {means['pve_mm']:.2f} | {means['neutral_mm']:.2f} | {means['mean_face_mm']:.2f} | "
-            f"{means['pve_mm'] / means['neutral_mm']:.2f} | {means['pve_lmk_mm']:.2f} | {means['mse']:.4f} | {means['mse_seen']:.4f} | "
+            f"{name}{'*' if name in trained_names else ''} | {preset} | {means['pve_mm']:.2f} | "
+            f"{means['neutral_mm']:.2f} | {means['mean_face_mm']:.2f} | "
+            f"{means['pve_mm'] / means['neutral_mm']:.2f} | {means['pve_lmk_mm']:.2f} | {means['mse']:.4f} | "
+            f"{means['mse_seen']:.4f} | "
             f"{means['mse_sensed']:.4f} | {lips_text}"
         )
-    header = "take | sensors | PVE mm | neutral | mean face | PVE / neutral | PVE_LMK mm | weights MSE | MSE without eyes | MSE without invented | lips closed"
+    header = (
+        "take | sensors | PVE mm | neutral | mean face | PVE / neutral | PVE_LMK mm | weights MSE | "
+        "MSE without eyes | MSE without invented | lips closed"
+    )
     lines = [f"\n## {title}", f"\n{description}", *markdown_table(header, table_rows)]
     r = (
         dict(zip(ARKIT, nan_mean([[x[c] for c in ARKIT] for x in correlations]).tolist()))
@@ -144,9 +149,11 @@ def observability_lines(section: Section) -> list[str]:
     r, confidence = section.figures["correlation"], section.figures["confidence"]
     lines = [
         "\n### What the sensors see",
-        "\nCorrelation with the truth per channel, studio sensors, performers never seen in training (mean over takes and sensors)"
+        "\nCorrelation with the truth per channel, studio sensors, performers never seen in training (mean over takes "
+        "and sensors)"
         + (
-            "; in brackets how sure the network says it is, 1 less the expected error by what guessing the take's median is off by:\n"
+            "; in brackets how sure the network says it is, 1 less the expected error by what guessing the take's "
+            "median is off by:\n"
             if confidence
             else ":\n"
         ),
@@ -212,7 +219,8 @@ def overview_section(sections: dict[str, Section], trained_names: set[str]) -> S
     unobserved = ", ".join(c for c in ARKIT if c not in sensed_channels())
     lines = [
         "\n## At a glance",
-        "\nMeans over takes. Performers in training wear other sensors and other faces here than there. The last column leaves out exactly the channels "
+        "\nMeans over takes. Performers in training wear other sensors and other faces here than there. The last "
+        "column leaves out exactly the channels "
         f"that the network invents, since no sensor shows them: {unobserved}.",
     ]
     return Section(
@@ -264,7 +272,8 @@ def smoothing_section(
             rows.append(f"{name} | {pve:.3f} | {mse:.4f} | {lip_hit_rate:.0%} | {jitter:.4f} | {truth_jitter:.4f}")
     lines = [
         "\n## Smoothing",
-        "\nPerformers never seen, studio sensors. Jitter is the root mean square second difference of weights per frame at 60 Hz.",
+        "\nPerformers never seen, studio sensors. Jitter is the root mean square second difference of weights per "
+        "frame at 60 Hz.",
     ]
     return Section(
         lines + markdown_table("weights | PVE mm | weights MSE | lips closed | jitter | of the truth", rows), figures

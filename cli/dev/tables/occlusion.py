@@ -75,7 +75,7 @@ class DetectionScore:
 
 
 def score_undamaged(score: DetectionScore, track: Track, helper: np.ndarray | None) -> None:
-    """What is flagged on a take that nobody damaged; rows in which the app itself says that it lost the face are left out."""
+    """Count what is flagged on an undamaged take, without rows in which the app itself lost the face."""
     detected = [r for r in detect.detect(track, helper) if r.reason != "lost"]
     flagged = np.zeros(len(track.time), dtype=bool)
     for group in GROUPS:
@@ -103,7 +103,7 @@ def score_damaged(score: DetectionScore, track: Track, helper: np.ndarray | None
 
 
 def simulate_second_phone(track: Track, rng: np.random.Generator) -> Take:
-    """Another tracker of the same face, simulated: other gains, a little crosstalk, another rest, noise, a clock of its own."""
+    """Simulate another tracker of the same face: other gains, crosstalk, another rest, noise, another clock."""
     values = np.nan_to_num(track.select(ARKIT))
     mixing = np.diag(rng.uniform(0.6, 1.15, len(ARKIT))) + rng.normal(0, 0.02, (len(ARKIT), len(ARKIT)))
     values = np.clip(
@@ -116,8 +116,11 @@ def simulate_second_phone(track: Track, rng: np.random.Generator) -> Take:
 
 @dataclass
 class RepairScore:
-    """Sums over takes of one damage: squared errors inside the ranges, by method; the largest step at a seam in units of the take's own 99.9th percentile of
-    change; samples changed outside; seconds of takes and of work."""
+    """Sums over takes with one kind of damage.
+
+    Squared errors are those inside the ranges, by method; the seam ratio is the largest step at an edge relative to the
+    99.9th percentile of the take's own steps.
+    """
 
     squared_errors: dict[str, float] = field(default_factory=dict)
     samples: int = 0
@@ -140,8 +143,11 @@ def score_repair(
     rng: np.random.Generator,
     on_result: Callable[..., None] | None = None,
 ) -> None:
-    """Damage a take, mend it in every way, ranges known, and add up. Where the app itself had lost the face nothing is measured. `keep` is handed what
-    pictures are made of."""
+    """Damage a take, repair it by every method with known ranges, and add up the scores.
+
+    Rows in which the app itself lost the face are not measured. `on_result` is called with the true track, the damaged
+    one and the predictions.
+    """
     track = take.weights()
     occluded = occlusion_simulation.occlude(track, damages, DAMAGED_SHARE, rng)
     camera, truth = Take(take.name, {TrackKind.WEIGHTS: occluded.track}), track.select(ARKIT)
@@ -177,7 +183,7 @@ def score_repair(
 
 
 def baselines(track: Track, hidden: np.ndarray) -> dict[str, np.ndarray]:
-    """What anybody could put there: the camera's damage (a lost face is held), the last seen value, the take's own mean, a line from edge to edge."""
+    """Simple ways to fill a gap: the damage itself (a lost face is held), the last value, the mean, interpolation."""
     values = track.select(ARKIT)
     trusted = np.where(hidden, np.nan, values)
     rows = np.arange(len(values))[:, None]
@@ -192,12 +198,12 @@ def baselines(track: Track, hidden: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def seam_ratio(values: np.ndarray, hidden: np.ndarray, truth: np.ndarray) -> float:
-    """The largest step (rows, channels) between a hidden and a trusted row, in units of the 99.9th percentile of the take's own steps."""
+    """Largest step between a hidden and a trusted row, relative to the 99.9th percentile of the take's steps."""
     steps, edge = np.abs(np.diff(values, axis=0)), hidden[1:] != hidden[:-1]
     typical_step = np.nanpercentile(np.abs(np.diff(truth, axis=0)), 99.9)
     return float(np.nanmax(np.where(edge, steps, 0.0)) / typical_step)
 
 
 def simulate_sensors(track: Track, face: FaceModel, preset: str, seed: int) -> Take:
-    """The take's performance through simulated sensors."""
+    """Simulate sensors on the take's performance."""
     return simulate(track, face, load_layout(), PRESETS[preset], seed)

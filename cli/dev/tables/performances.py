@@ -25,8 +25,10 @@ def performance_section(folder: Path) -> Section:
     held_out = [real[n] for n in _HELD_OUT]
     lines = [
         "\n## Performances",
-        "\nWhat models train on (`core/performance/generate.py`) beside the seven real takes: it should be wider, and channels should go "
-        "together as they do in people. Range is the 99th percentile, speed that of |dw/dt| per second, active the share of time more than "
+        "\nWhat models train on (`core/performance/generate.py`) beside the seven real takes: it should be wider, and "
+        "channels should go "
+        "together as they do in people. Range is the 99th percentile, speed that of |dw/dt| per second, active the "
+        "share of time more than "
         "0.1 off the median; means over each group's channels.\n",
         "| group | range made | real | speed made | real | active made | real |",
         "|---|---|---|---|---|---|---|",
@@ -50,8 +52,10 @@ def performance_section(folder: Path) -> Section:
         explained_variance([real[n] for n in _OTHER_TAKES], held_out),
     )
     lines += [
-        f"\nCorrelations between channels agree with those of the held-out performers to {generated_agreement:.2f} (the other real performers: {real_agreement:.2f}).",
-        f"The first 20 principal components of made performances hold {generated_explained:.1%} of the held-out takes' variance (of the other real takes: {real_explained:.1%}).",
+        f"\nCorrelations between channels agree with those of the held-out performers to {generated_agreement:.2f} "
+        f"(the other real performers: {real_agreement:.2f}).",
+        f"The first 20 principal components of made performances hold {generated_explained:.1%} of the held-out "
+        f"takes' variance (of the other real takes: {real_explained:.1%}).",
         "\nPer channel, made / real:\n",
         "| channel | range | speed | active |",
         "|---|---|---|---|",

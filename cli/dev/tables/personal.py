@@ -1,4 +1,4 @@
-"""What a personal adapter is worth: cold, after a minute of paired capture, and after the sensors were taken off and put on again."""
+"""Effect of a personal adapter, and of fine-tuning, also after mounting the sensors again."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PAIRED_S = 60.0
 
 
 def adapter_section(takes: dict[str, Track], face: FaceModel, seeds: int, progress: ProgressCallback) -> Section:
-    """The first minute of a take is paired capture, the rest is measured; and the same adapter on another mounting of the sensors."""
+    """Adapter from the first minute of a take, measured on the rest, and on another mounting of the sensors."""
     model = network.load()
     rows, figures = [], {}
     finished = 0
@@ -61,17 +61,21 @@ def adapter_section(takes: dict[str, Track], face: FaceModel, seeds: int, progre
             progress(finished / len(takes) / len(presets))
     lines = [
         "\n## A personal adapter",
-        f"\n`innerface adapt` on the first {PAIRED_S:.0f} s of each take, measured on the rest of it; *mounted again*: other placements, other "
+        f"\n`innerface adapt` on the first {PAIRED_S:.0f} s of each take, measured on the rest of it; "
+        "*mounted again*: other placements, other "
         "sensors' errors, another calibration, the adapter as it was. PVE mm, weights MSE, MSE without eyes.",
     ]
-    header = "take | sensors | neutral | cold | MSE | seen | adapted | MSE | seen | mounted again, cold | MSE | seen | mounted again, adapted | MSE | seen"
+    header = (
+        "take | sensors | neutral | cold | MSE | seen | adapted | MSE | seen | "
+        "mounted again, cold | MSE | seen | mounted again, adapted | MSE | seen"
+    )
     return Section(lines + markdown_table(header, rows), figures)
 
 
 def finetuned_section(
     name: str, track: Track, face: FaceModel, example_source: Any, minutes: float, progress: ProgressCallback
 ) -> Section:
-    """Cold, adapted and fine-tuned (torch) on the same minute of one take. Raises InnerfaceError where torch does not load."""
+    """Cold, adapted and fine-tuned on the same minute of one take. Raises InnerfaceError without torch."""
     try:
         from ....models.training import imu
         from ....models.training.budget import Budget
@@ -107,7 +111,8 @@ def finetuned_section(
         )
     lines = [
         "\n### Adapted or fine-tuned",
-        f"\n{name}, studio sensors, the first {PAIRED_S:.0f} s paired, measured on the rest; `innerface train imu --finetune` against `innerface adapt`.",
+        f"\n{name}, studio sensors, the first {PAIRED_S:.0f} s paired, measured on the rest; "
+        "`innerface train imu --finetune` against `innerface adapt`.",
     ]
     return Section(
         lines + markdown_table("network | PVE mm | weights MSE | mounted again: PVE mm | weights MSE", rows), figures

@@ -81,7 +81,7 @@ def simulate(track: Track, effects: Effects, seed: int = 0, mount: int = 0, ear:
 
 
 def _performance_weights(track: Track, t: Array, delay_s: float, rate: float) -> dict[str, Array]:
-    """Weights (T, 52) at times t, with lead-in: as they show ("now") and `delay_s` earlier, as muscles act ("ahead")."""
+    """Weights (T, 52) at times t with lead-in: as they show ("now") and `delay_s` earlier, as muscles act ("ahead")."""
     track_weights = np.nan_to_num(fill_gaps(track.time, track.select(ARKIT)))
     calm = track_weights[track_weights[:, _EXPRESSION_COLUMNS].sum(axis=1).argmin()]
     time = np.concatenate([[-LEAD_IN_S - 1, -1.0], track.time - track.time[0]])
