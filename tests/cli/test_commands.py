@@ -25,7 +25,7 @@ def test_convert_writes_what_it_read(song, tmp_path, capsys):
         (["convert", "SONG"], ["OUT", "--help"]),
         (["fly"], ["fly"]),
         (["convert", "SONG", "OUT.csv", "--object", "Head"], ["--object", ".blend"]),
-        (["align", "SONG", "NONE.wav"], ["no sound of its own"]),
+        (["align", "SONG", "NONE.wav"], ["no audio to compare"]),
         (["key", "SONG", "--out", "OUT.fbx"], ["OUT.fbx", ".blend"]),
         (["key", "SONG", "--out", "OUT.blend", "--fps", "fast"], ["fast", "frame rate"]),
         (["key", "SONG", "--out", "OUT.blend", "--fps", "0"], ["frame rate"]),

@@ -1,4 +1,4 @@
-"""`innerface hybrid`: mended takes keep the camera's rows, and whatever cannot be mended ends in one line and writes nothing."""
+"""`innerface hybrid`: repaired takes keep the camera's rows; errors are one line and write nothing."""
 
 import json
 
@@ -41,12 +41,12 @@ def test_sensors_mend_given_ranges_better_than_the_papers_substitution(shot, tmp
     assert main([*common, "--out", str(tmp_path / "h.csv"), "--json"]) == 0
     said = json.loads(capsys.readouterr().out)
     assert main([*common, "--out", str(tmp_path / "p.csv"), "--plain"]) == 0
-    mended, plain, camera = (
+    repaired, plain, camera = (
         error(tmp_path / "h.csv", hurt),
         error(tmp_path / "p.csv", hurt),
         error(folder / "cam.csv", hurt),
     )
-    assert mended <= 0.0025 and mended <= 0.5 * plain and mended <= 0.2 * camera
+    assert repaired <= 0.0025 and repaired <= 0.5 * plain and repaired <= 0.2 * camera
     assert abs(said["alignment"]["offset_s"]) < 0.01 and said["alignment"]["method"] == "motion"
     assert (
         len(said["ranges"]) == len(hurt.ranges) and said["changed"] == sample_mask(hurt.ranges, hurt.truth.time).sum()
@@ -148,7 +148,7 @@ def test_rows_in_which_the_face_was_lost_get_one(data, tmp_path):
         (["--plain"], "--imu or --with"),
         (["--offset", "1"], "--imu or --with"),
         (["--occluded", "0:1000"], "outside"),
-        (["--imu", "{cam}"], "no sensor take"),
+        (["--imu", "{cam}"], "not an IMU take"),
         (["--with", "{gone}"], "no such file"),
         (["--with", "{other}"], "do not match"),
         (["--with", "{other}", "--offset", "9000"], "overlap"),
@@ -180,11 +180,11 @@ def test_a_take_without_a_trusted_row_is_refused(shot, tmp_path, capsys):
 def test_the_cameras_own_file_is_never_written_over(shot, capsys):
     folder, _ = shot
     before = (folder / "cam.csv").read_bytes()
-    assert "camera's take itself" in told(capsys, "hybrid", "--arkit", folder / "cam.csv", "--out", folder / "cam.csv")
+    assert "is the camera take" in told(capsys, "hybrid", "--arkit", folder / "cam.csv", "--out", folder / "cam.csv")
     assert (folder / "cam.csv").read_bytes() == before
 
 
-def test_a_recording_of_both_is_mended_by_its_own_sensors(shot, tmp_path, capsys):
+def test_a_recording_of_both_is_repaired_by_its_own_sensors(shot, tmp_path, capsys):
     folder, hurt = shot
     camera, sensors = formats.read_take(folder / "cam.csv"), formats.read_take(folder / "s.imu.csv")
     formats.write_take(Take("both", {**camera.tracks, **sensors.tracks}), tmp_path / "both.mcap")

@@ -69,7 +69,7 @@ def test_infer_takes_every_flag_of_the_contract(sensors, tmp_path, capsys):
         (["bench", "keying", "--soak"], ["--soak", "infer"]),
         (["infer", "IMU", "--out", "w.csv", "--model", "SONG"], ["not a linear model"]),
         (["infer", "IMU", "--out", "w.csv", "--layout", "nobody"], ["nobody", "default"]),
-        (["infer", "IMU", "--out", "w.csv", "--minute", "cheekPuff"], ["--minute", "CHANNEL=SITE@START:END"]),
+        (["infer", "IMU", "--out", "w.csv", "--minute", "cheekPuff"], ["--site-drive", "CHANNEL=SITE@START:END"]),
         (["infer", "IMU", "--out", "w.csv", "--minute", "smirk=oculi_left@20:21"], ["smirk", "52"]),
         (["infer", "SONG", "--out", "w.csv"], ["no IMU track"]),
         (["infer", "IMU", "--out", "w.xyz"], [".xyz"]),
@@ -99,7 +99,10 @@ def test_what_no_sensor_sees_is_named_and_its_confidence_is_in_the_take(sensors,
     assert "eyeLookInLeft" in said["invented"] and "jawOpen" not in said["invented"]
     assert main(["infer", str(imu), "--out", str(tmp_path / "w.csv"), "--steps", "4"]) == 0
     captured = capsys.readouterr()
-    assert "invented, for no sensor sees them: " in captured.out and "4 steps change nothing" in captured.err
+    assert (
+        "not observed by any sensor, filled in by the model: " in captured.out
+        and "4 steps change nothing" in captured.err
+    )
 
 
 @pytest.mark.parametrize("clock", ["same", "other"])
@@ -177,7 +180,7 @@ def test_check_reports_every_site_in_words(sensors, capsys):
     imu, _ = sensors
     assert main(["check", str(imu)]) == 0
     text = capsys.readouterr().out
-    assert "buccinator_left" in text and "places were not checked" in text
+    assert "buccinator_left" in text and "placement was not checked" in text
     assert main(["check", str(imu), "--jaw", "15:16", "--json"]) == 0
     said = json.loads(capsys.readouterr().out)
     assert len(said["quality"]) == 10 and isinstance(said["places"], list)
@@ -256,12 +259,12 @@ def test_a_take_of_both_is_fused_where_the_performers_network_is_given(
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["infer", "BIO", "--out", "w.csv", "--neutral", "0:3"], ["--neutral", "holds electrodes"]),
-        (["infer", "BIO", "--out", "w.csv", "--smooth", "mouth=1"], ["--smooth", "holds electrodes"]),
-        (["infer", "BIO", "--out", "w.csv", "--model", "a.onnx", "--electrodes", "a.onnx"], ["mean the same"]),
+        (["infer", "BIO", "--out", "w.csv", "--neutral", "0:3"], ["--neutral", "has only electrodes"]),
+        (["infer", "BIO", "--out", "w.csv", "--smooth", "mouth=1"], ["--smooth", "has only electrodes"]),
+        (["infer", "BIO", "--out", "w.csv", "--model", "a.onnx", "--electrodes", "a.onnx"], ["are the same"]),
         (["infer", "BIO", "--out", "w.csv", "--electrodes", "none.onnx"], ["none.onnx", "no such file"]),
         (["infer", "BIO", "--out", "w.csv", "--model", "linear"], ["linear"]),
-        (["infer", "IMU", "--out", "w.csv", "--electrodes", "none.onnx"], ["holds no electrodes"]),
+        (["infer", "IMU", "--out", "w.csv", "--electrodes", "none.onnx"], ["has no electrodes"]),
     ],
 )
 def test_every_mistake_with_electrodes_ends_in_one_line_and_leaves_nothing(
@@ -282,4 +285,4 @@ def test_check_tells_how_every_electrode_is(worn, tmp_path, capsys):
     formats.write_take(take, tmp_path / "flat.bio.csv")
     assert main(["check", str(tmp_path / "flat.bio.csv"), "--json"]) == 0
     said = json.loads(capsys.readouterr().out)
-    assert len(said["quality"]) == 2 and len(said["words"]) == 1 and "electrode front: it is flat" in said["words"][0]
+    assert len(said["quality"]) == 2 and len(said["words"]) == 1 and "electrode front: no signal" in said["words"][0]
