@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 class _InstalledExtension(MetaPathFinder, Loader):
-    """`import innerface...` gives the modules of the installed extension, so that tests read alike in Blender and outside."""
+    """`import innerface...` gives the modules of the installed extension, so that tests read alike in Blender."""
 
     name = "bl_ext.user_default.innerface"
 
@@ -36,7 +36,7 @@ class _InstalledExtension(MetaPathFinder, Loader):
 
 
 def _use_installed_extension(archive):
-    """In a real Blender the tests use the extension installed from the packaged zip, and add the benches' characters."""
+    """In a real Blender the tests use the extension from the packaged zip, and add the benches' characters."""
     import bpy
 
     if not hasattr(bpy.types, "INNERFACE_PT_face"):
@@ -51,8 +51,8 @@ if os.environ.get("INNERFACE_ZIP") and "bpy" in sys.modules:
 
 @pytest.fixture(scope="session")
 def electrodes_network(tmp_path_factory):
-    """A network for electrodes: the shipped one, of the simulated performer 0; in a checkout without it, a stand-in that
-    opens the jaw where muscles are loud."""
+    """A network for electrodes: the shipped one, of the simulated performer 0; in a checkout without it, a stand-in
+    that opens the jaw where muscles are loud."""
     from innerface.core.bio.network import SHIPPED as shipped
 
     return shipped if shipped.exists() else jaw_network(tmp_path_factory.mktemp("network") / "jaw.onnx")
