@@ -17,6 +17,7 @@ from ..errors import InnerfaceError
 from ..face.channels import ARKIT, OUTPUT_CHANNELS
 from ..face.neutral import Neutral
 from ..imu.signal import from_track
+from ..rates import FRAME_RATE
 from ..take import Take, Track, TrackKind
 from .frames import BioChunk, CameraChunk, Chunk, FaceFrame, ImuChunk
 from .settings import PerformerSettings, TakeOptions
@@ -146,7 +147,7 @@ def _start_imus(
     from ..imu.session import ImuSession
 
     layout = load_layout(performer.layout)
-    start = min(float(t.meta.get(FRAME_START_KEY) or t.time[0]) for t in tracks)
+    start = _frame_start(tracks)
     session = ImuSession(
         models.load(performer.model, causal=True)[0],
         layout,
@@ -175,6 +176,13 @@ def _start_imus(
             if t >= start - _TICK_S
         ]
     return events
+
+
+def _frame_start(tracks: list[Track]) -> float:
+    """Where the frames begin that were shown live: at the first sample, or up to a frame before."""
+    first = min(float(t.time[0]) for t in tracks)
+    start = min(float(t.meta.get(FRAME_START_KEY) or first) for t in tracks)
+    return start + max(np.floor((first - start) * FRAME_RATE), 0.0) / FRAME_RATE
 
 
 def _calibration(

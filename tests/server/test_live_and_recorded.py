@@ -8,7 +8,7 @@ import asyncio
 import numpy as np
 import pytest
 from innerface.core import formats
-from innerface.core.bio.simulation.simulate import PRESETS as BIO_PRESETS
+from innerface.core.bio.simulation.effects import PRESETS as BIO_PRESETS
 from innerface.core.bio.simulation.simulate import simulate as simulate_bio
 from innerface.core.face.channels import ARKIT, OUTPUT_CHANNELS
 from innerface.core.face.face_model import load_bundled
