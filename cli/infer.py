@@ -10,20 +10,23 @@ from __future__ import annotations
 import argparse
 import time
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..core import formats
 from ..core.errors import InnerfaceError
 from ..core.face.channels import ARKIT
-from ..core.imu.layout import load_layout
+from ..core.pipeline import FacePipeline, PerformerSettings, SolvedWeights, TakeOptions, has_camera
 from ..core.rates import FRAME_RATE
 from ..core.take import Take, Track, TrackKind
 from ..core.take.resample import resample_linear
 from .dependencies import required
 from .output import print_calibration_spans, print_electrode_quality, print_notes
 from .parsing import add_calibration_options, add_layout_option, parse_site_drives, parse_smoothing, parse_span
+
+if TYPE_CHECKING:
+    from ..core.imu.inference import ImuInference
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -74,19 +77,51 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 _IMU_ONLY_OPTIONS = ("neutral", "turn", "adapter", "smooth", "site_drive")
+_MAX_STEPS = 1000
 
 
 def run(options: argparse.Namespace) -> dict[str, Any]:
     take = formats.read_take(options.take)
-    kinds = take.kinds
-    if TrackKind.BIOSIGNAL in kinds and TrackKind.IMU not in kinds:
-        return _infer_electrodes(take, options)
-    if options.electrodes and TrackKind.BIOSIGNAL not in kinds:
+    with required("inference"):
+        from ..core.animation.smoothing import channel_strengths
+        from ..core.imu.inference import imu_track
+    only_electrodes = TrackKind.BIOSIGNAL in take.kinds and TrackKind.IMU not in take.kinds
+    if only_electrodes:
+        _check_electrode_options(options)
+    elif options.electrodes and TrackKind.BIOSIGNAL not in take.kinds:
         raise InnerfaceError(f"--electrodes: {options.take} has no electrodes; omit it")
-    return _infer_imus(take, options)
+    else:
+        imu_track(take)
+    if not 1 <= options.steps <= _MAX_STEPS:
+        raise InnerfaceError(f"--steps {options.steps}: give a whole number from 1 to {_MAX_STEPS}")
+    smoothing_strengths = parse_smoothing(options.smooth)
+    channel_strengths(smoothing_strengths)
+    performer = PerformerSettings(
+        options.layout,
+        options.adapter or "",
+        smoothing_strengths,
+        electrodes=options.electrodes or (options.model if only_electrodes else "") or "",
+        model=options.model,
+        raw=options.raw,
+    )
+    request = TakeOptions(
+        parse_span(options.neutral, "--neutral"),
+        parse_span(options.turn, "--turn"),
+        options.steps,
+        parse_site_drives(options.site_drive),
+        require_electrodes=bool(options.electrodes),
+        in_one_chunk=not has_camera(take),
+    )
+    began = time.perf_counter()
+    solved = FacePipeline(performer).run(take, options.causal, request)
+    quality = _electrode_quality(take) if only_electrodes or options.electrodes else []
+    seconds = time.perf_counter() - began
+    if only_electrodes:
+        return _write_electrode_result(solved, quality, seconds, options)
+    return _write_result(solved, quality, seconds, options)
 
 
-def _infer_electrodes(take: Take, options: argparse.Namespace) -> dict[str, Any]:
+def _check_electrode_options(options: argparse.Namespace) -> None:
     for name in _IMU_ONLY_OPTIONS:
         if getattr(options, name):
             raise InnerfaceError(
@@ -98,21 +133,25 @@ def _infer_electrodes(take: Take, options: argparse.Namespace) -> dict[str, Any]
         )
     if options.model and options.electrodes:
         raise InnerfaceError("--model and --electrodes are the same for a take of electrodes; give one of them")
-    began = time.perf_counter()
-    inferred, quality = _weights_from_electrodes(take, options, options.electrodes or options.model)
-    seconds = time.perf_counter() - began
+
+
+def _electrode_quality(take: Take) -> list[dict[str, Any]]:
+    from ..core.bio import quality
+    from ..core.bio.signal import bio_track, to_uniform_rate
+
+    return [asdict(e) for e in quality.assess_electrodes(to_uniform_rate(bio_track(take)))]
+
+
+def _write_electrode_result(
+    solved: SolvedWeights, quality: list[dict[str, Any]], seconds: float, options: argparse.Namespace
+) -> dict[str, Any]:
+    inferred = solved.take
     weights = inferred.weights()
     row_times = weights.time[0] + np.arange(int(weights.duration * FRAME_RATE + 1e-6) + 1) / FRAME_RATE
-    track = Track(
-        TrackKind.WEIGHTS,
-        row_times,
-        weights.columns,
-        resample_linear(weights.time, weights.values, row_times),
-        weights.meta,
-    )
-    formats.write_take(
-        Take(inferred.name, inferred.tracks | {TrackKind.WEIGHTS: track}, inferred.notes, inferred.sound), options.out
-    )
+    values = resample_linear(weights.time, weights.values, row_times)
+    track = Track(TrackKind.WEIGHTS, row_times, weights.columns, values, weights.meta)
+    tracks = inferred.tracks | {TrackKind.WEIGHTS: track}
+    formats.write_take(Take(inferred.name, tracks, inferred.notes, inferred.sound), options.out)
     print_notes(inferred.notes)
     speed = track.duration / max(seconds, 1e-9)
     if not options.json:
@@ -129,82 +168,36 @@ def _infer_electrodes(take: Take, options: argparse.Namespace) -> dict[str, Any]
     }
 
 
-def _weights_from_electrodes(
-    take: Take, options: argparse.Namespace, path: str | None
-) -> tuple[Take, list[dict[str, Any]]]:
-    """Weights from electrodes, and the quality of each electrode."""
-    with required("inference"):
-        from ..core.bio import channels, network, quality
-        from ..core.bio.signal import bio_track, to_uniform_rate
-    result = channels.infer_weights(take, network.load(path), options.causal, options.raw)
-    return result, [asdict(e) for e in quality.assess_electrodes(to_uniform_rate(bio_track(take)))]
-
-
-def _infer_imus(take: Take, options: argparse.Namespace) -> dict[str, Any]:
-    with required("inference"):
-        from ..core.animation.smoothing import channel_strengths
-        from ..core.imu import adapter, inference, model
-    neutral, turn = parse_span(options.neutral, "--neutral"), parse_span(options.turn, "--turn")
-    smoothing_strengths = parse_smoothing(options.smooth)
-    channel_strengths(smoothing_strengths)
-    drive_examples = parse_site_drives(options.site_drive)
-    imu_model, notes = model.load(options.model, options.causal)
-    if not 1 <= options.steps <= 1000:
-        raise InnerfaceError(f"--steps {options.steps}: give a whole number from 1 to 1000")
-    performer_adapter = adapter.load(options.adapter) if options.adapter else None
-    if performer_adapter is not None:
-        performer_adapter.correction(imu_model.id, options.adapter)
-    began = time.perf_counter()
-    imu_result = inference.infer(
-        take,
-        load_layout(options.layout),
-        imu_model,
-        neutral,
-        turn,
-        options.causal,
-        options.raw,
-        drive_examples,
-        performer_adapter,
-        options.steps,
-        smoothing_strengths,
-    )
-    imu_result.take.notes += notes
-    result, electrode_quality = imu_result.take, []
-    if options.electrodes:
-        from ..core.fusion import fuse
-
-        electrode_take, electrode_quality = _weights_from_electrodes(take, options, options.electrodes)
-        result = fuse(imu_result.take, electrode_take)
-    elif TrackKind.BIOSIGNAL in take.kinds:
-        result.notes.append(
-            "the take also has electrodes, which need the performer's network (--electrodes M.onnx); only IMUs are used"
-        )
-    seconds = time.perf_counter() - began
-    formats.write_take(result, options.out)
-    track, calibration = result.weights(), imu_result.calibration
-    print_notes(result.notes)
+def _write_result(
+    solved: SolvedWeights, electrode_quality: list[dict[str, Any]], seconds: float, options: argparse.Namespace
+) -> dict[str, Any]:
+    formats.write_take(solved.take, options.out)
+    track, imu = solved.take.weights(), solved.imu
+    speed = track.duration / max(seconds, 1e-9)
+    print_notes(solved.take.notes)
     if not options.json:
-        print(
-            f"{options.out}: {len(track.time)} rows, {track.duration:.2f} s at 60 rows/s, {len(ARKIT)} weights and "
-            "head "
-            f"angles from {len(imu_result.motion.sites)} face sites, {track.duration / max(seconds, 1e-9):.0f} x real "
-            "time"
-        )
-        print_calibration_spans(calibration.neutral_span, calibration.turn_span)
-        if imu_result.unobserved:
-            print(f"not observed by any sensor, filled in by the model: {', '.join(imu_result.unobserved)}")
-        print(f"{'site':<20}{'noise deg':>10}{'m/s^2':>8}{'drift deg/min':>15}{'loss':>8}")
-        for q in imu_result.quality:
-            print(f"{q.site:<20}{q.noise_deg:>10.3f}{q.noise_accel:>8.3f}{q.drift_dpm:>15.1f}{q.loss:>8.1%}")
+        size = f"{len(track.time)} rows, {track.duration:.2f} s at 60 rows/s, {len(ARKIT)} weights and head angles"
+        sites = "" if imu is None else f" from {len(imu.motion.sites)} face sites"
+        print(f"{options.out}: {size}{sites}, {speed:.0f} x real time")
+        if imu is not None:
+            _print_imu_report(imu)
         print_electrode_quality(electrode_quality)
-    return {
-        "out": options.out,
-        "rows": len(track.time),
-        "neutral": list(calibration.neutral_span),
-        "turn": list(calibration.turn_span),
-        "renamed": calibration.renamed,
-        "quality": [asdict(q) for q in imu_result.quality],
-        "x_realtime": track.duration / max(seconds, 1e-9),
-        "invented": list(imu_result.unobserved),
-        "notes": result.notes,
-    } | ({"electrodes": electrode_quality} if electrode_quality else {})
+    result = {"out": options.out, "rows": len(track.time), "x_realtime": speed, "notes": solved.take.notes}
+    if imu is not None:
+        result |= {
+            "neutral": list(imu.calibration.neutral_span),
+            "turn": list(imu.calibration.turn_span),
+            "renamed": imu.calibration.renamed,
+            "quality": [asdict(q) for q in imu.quality],
+            "invented": list(imu.unobserved),
+        }
+    return result | ({"electrodes": electrode_quality} if electrode_quality else {})
+
+
+def _print_imu_report(imu: ImuInference) -> None:
+    print_calibration_spans(imu.calibration.neutral_span, imu.calibration.turn_span)
+    if imu.unobserved:
+        print(f"not observed by any sensor, filled in by the model: {', '.join(imu.unobserved)}")
+    print(f"{'site':<20}{'noise deg':>10}{'m/s^2':>8}{'drift deg/min':>15}{'loss':>8}")
+    for q in imu.quality:
+        print(f"{q.site:<20}{q.noise_deg:>10.3f}{q.noise_accel:>8.3f}{q.drift_dpm:>15.1f}{q.loss:>8.1%}")

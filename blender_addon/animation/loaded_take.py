@@ -48,11 +48,12 @@ def load_take(path: Path, performer: PerformerSettings, flame: FlameSource | Non
     """
     from ...core import formats
     from ...core.formats import mcap_take
-    from ...core.pipeline import solve_weights
+    from ...core.pipeline import FacePipeline
 
     take = formats.read_take(path)
     from_sensors = not {TrackKind.WEIGHTS, TrackKind.FLAME} & take.kinds
-    weights = solve_weights(take, replace(performer, smooth=0.0))
+    solving = replace(performer, smooth=0.0) if from_sensors else performer  # sensors beside a camera are smoothed here
+    weights = FacePipeline(solving).run(take)
     if flame is not None:
         from ...core.flame.source import drop_redundant_landmarks, fit_take
 

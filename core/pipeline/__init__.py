@@ -7,6 +7,7 @@ from .face_pipeline import FACE_STREAMS, OUTPUTS, FacePipeline, OutputSettings
 from .frames import BioChunk, CameraChunk, Chunk, FaceFrame, ImuChunk
 from .loss_policy import LOSS_POLICIES, LossPolicy
 from .settings import PerformerSettings, SolvedWeights, TakeOptions
+from .take_solver import has_camera
 
 __all__ = [
     "FACE_STREAMS",
@@ -23,6 +24,7 @@ __all__ = [
     "PerformerSettings",
     "SolvedWeights",
     "TakeOptions",
+    "has_camera",
     "solve_weights",
     "to_weights_take",
 ]

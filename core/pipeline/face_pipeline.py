@@ -87,10 +87,14 @@ class FacePipeline:
         InnerfaceError.
         """
         options = options or TakeOptions()
-        if not causal or not replay.was_live(take):
+        if not causal or options.in_one_chunk or not replay.was_live(take):
             return take_solver.solve(take, self.performer, options, causal)
         shown = replay.replay(take, FacePipeline(settings=self.settings), self.performer, options)
-        return SolvedWeights(shown)
+        imu = take_solver.measure_imus(take, self.performer, options)
+        if imu is None:
+            return SolvedWeights(shown)
+        shown.notes = list(imu.take.notes)
+        return SolvedWeights(shown, frozenset() if take_solver.has_camera(take) else frozenset(imu.unobserved), imu)
 
     # -- samples in ------------------------------------------------------------------------------------------------------------
 

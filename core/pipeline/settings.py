@@ -51,6 +51,8 @@ class TakeOptions:
         steps: of a diffusion network.
         drive_examples: channels that one site drives by itself.
         require_electrodes: electrodes that cannot be used end it with InnerfaceError, where IMUs alone would do.
+        in_one_chunk: the causal pass goes over all samples at once, with a row at the first one, where it would replay
+            what was shown live.
     """
 
     neutral: Span | None = None
@@ -58,6 +60,7 @@ class TakeOptions:
     steps: int = 1
     drive_examples: tuple[SiteDriveExample, ...] = ()
     require_electrodes: bool = False
+    in_one_chunk: bool = False
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from ..errors import InnerfaceError
@@ -12,8 +14,11 @@ from ..take import Take, Track, TrackKind
 from .camera import HOLD_AFTER_S, remove_neutral
 from .settings import PerformerSettings, SolvedWeights, TakeOptions
 
+if TYPE_CHECKING:
+    from ..imu.inference import ImuInference
+
 _SENSOR_KINDS = {TrackKind.IMU, TrackKind.BIOSIGNAL}
-_NO_NETWORK = "the take holds electrodes too, which need the performer's own network (innerface train bio)"
+_NO_NETWORK = "the take holds electrodes too, which need the performer's own network (innerface train bio, then --electrodes M.onnx)"
 _MIN_CONFIDENCE = 0.2  # of a channel that electrodes observe
 
 
@@ -87,6 +92,11 @@ def _solve_imu(take: Take, performer: PerformerSettings, options: TakeOptions, c
     result.take.notes += notes
     result.take.sound = take.sound
     return SolvedWeights(result.take, frozenset(result.unobserved), result)
+
+
+def measure_imus(take: Take, performer: PerformerSettings, options: TakeOptions) -> ImuInference | None:
+    """How a take's IMUs were calibrated, and what they measured; None where it has none. Raises InnerfaceError."""
+    return _solve_imu(take, performer, options, causal=True).imu if TrackKind.IMU in take.kinds else None
 
 
 def _solve_electrodes(take: Take, performer: PerformerSettings, causal: bool) -> Take:
