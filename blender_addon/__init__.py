@@ -1,57 +1,80 @@
-"""The Blender side: thin operators and panels over `core` and `server`. `register` and `unregister` are all that Blender calls."""
+"""The Blender side: operators and panels over `core` and `server`. Blender calls `register` and `unregister`."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import ModuleType
 from typing import Any
 
 _commands: list[Any] = []
 
 
-def _parts() -> tuple[Any, ...]:
-    """What is registered, in this order."""
+def _modules() -> tuple[ModuleType, ...]:
+    """Return the modules to register, in this order; panels appear in the sidebar in the same order."""
     from . import migration
     from .animation import rebake
     from .live import autosave_guard, handlers
-    from .operators import animation, files, hybrid, import_takes, live, mapping, takes
-    from .properties import registration
-    from .ui import face_panels, hybrid_panel, live_panels, occlusion_bars
-
-    operators = files, import_takes, animation, mapping, live, takes, hybrid
-    return (
-        registration,
-        migration,
-        rebake,
-        *operators,
-        autosave_guard,
-        face_panels,
-        hybrid_panel,
-        live_panels,
-        occlusion_bars,
-        handlers,
+    from .operators import (
+        add_faces,
+        calibration,
+        connection,
+        current_take,
+        export,
+        hybrid,
+        import_takes,
+        mapping,
+        mapping_presets,
+        occlusions,
+        recording,
+        takes,
     )
+    from .properties import registration
+    from .ui import (
+        animation_panels,
+        calibrate_panels,
+        connect_panel,
+        face_panel,
+        hybrid_panel,
+        mapping_panel,
+        occlusion_bar_input,
+        occlusion_bars,
+        performer_panel,
+        record_panels,
+        stream_panel,
+        takes_panels,
+        viewport_overlay,
+    )
+
+    operators = (
+        *(add_faces, export, import_takes, current_take, mapping, mapping_presets),
+        *(connection, calibration, recording, takes, hybrid, occlusions),
+    )
+    panels = (
+        *(face_panel, mapping_panel, animation_panels, hybrid_panel, performer_panel),
+        *(connect_panel, calibrate_panels, record_panels, takes_panels, stream_panel),
+    )
+    overlays = viewport_overlay, occlusion_bars, occlusion_bar_input
+    return registration, migration, rebake, *operators, autosave_guard, *panels, *overlays, handlers
 
 
 def register(command: Callable[[list[str]], int] | None = None) -> None:
-    """Make operators, panels and menus known to Blender, and `command` as `blender -c innerface ...`."""
+    """Register everything with Blender, and `command` as `blender -c innerface ...`."""
     import bpy
 
-    for part in _parts():
-        part.register()
+    for module in _modules():
+        module.register()
     if command is not None and hasattr(bpy.utils, "register_cli_command"):
         _commands.append(bpy.utils.register_cli_command("innerface", command))
 
 
 def unregister() -> None:
-    """Undo `register`, in reverse order; what is connected ends, and a recording is whole."""
+    """Disconnect, finish a running recording, and undo `register` in reverse order."""
     import bpy
 
     from .live.session import session
-    from .ui.viewport_overlay import show_overlay
 
     session.disconnect(wait=True)
-    show_overlay(False)
     while _commands:
         bpy.utils.unregister_cli_command(_commands.pop())
-    for part in reversed(_parts()):
-        part.unregister()
+    for module in reversed(_modules()):
+        module.unregister()

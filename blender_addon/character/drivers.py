@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import bpy
 
 from ...core.face.mapping import Target
-from .lanes import get_value, set_value, split_index
+from .lanes import get_value, set_value, shape_key_path, split_index
+
+if TYPE_CHECKING:
+    from .face import Face
 
 # How far a property is moved from 0 while its driver is watched: the first that moves the key in a straight line, short of where sliders end.
 _PROBE_VALUES = (0.5, -0.5, 0.05, -0.05, 0.005, -0.005)
@@ -28,6 +31,28 @@ def driven_paths(owner: Any) -> dict[str, str]:
                     sources.append(f"{target.id.name} {source_path}".strip())
         descriptions[curve.data_path] = "; ".join(sources) or curve.driver.expression
     return descriptions
+
+
+@dataclass(frozen=True)
+class DrivenKey:
+    """A shape key of a mapping that a driver controls; `driver` names what it depends on."""
+
+    mesh: Any
+    name: str
+    driver: str
+
+
+def driven_keys(face: Face) -> list[DrivenKey]:
+    """Return the shape keys of a face's mapping that are driven."""
+    keys = []
+    for mesh in face.meshes:
+        drivers_by_path = driven_paths(mesh.key)
+        keys += [
+            DrivenKey(mesh, name, drivers_by_path[shape_key_path(name)])
+            for _, name in face.mapped_keys(mesh)
+            if shape_key_path(name) in drivers_by_path
+        ]
+    return keys
 
 
 @dataclass(frozen=True)

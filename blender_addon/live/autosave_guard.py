@@ -1,7 +1,7 @@
-"""Keeps Blender's autosave from storing a preview.
+"""Keep the preview out of Blender's autosave.
 
-Autosave tells nobody before it writes, but it waits while any modal operator runs. This one does nothing else, and steps aside, the face as it was, whenever an
-autosave may be due.
+Autosave calls no handler before it writes, but it waits while a modal operator runs. The guard is a modal operator
+that does nothing else, and ends, with the preview hidden, whenever an autosave may be due.
 """
 
 from __future__ import annotations
@@ -14,36 +14,36 @@ import bpy
 from .session import session
 
 _CHECK_INTERVAL_S = 0.25
-_STEP_ASIDE_S = 0.06  # Blender tries again every 0.01 s
-_started_at: list[float] = []  # when it began
+_HIDE_S = 0.06  # Blender retries an autosave every 0.01 s
+_started_at: list[float] = []  # when the running guard started; empty where none runs
 
 
 class INNERFACE_OT_guard(bpy.types.Operator):  # noqa: N801
-    """Lets autosave wait until the preview is out of its way"""
+    """Keep autosave waiting until the preview is hidden"""
 
     bl_idname = "innerface.guard"
-    bl_label = "Guard the Preview"
+    bl_label = "Keep Preview out of Autosave"
     bl_options = {"INTERNAL"}  # noqa: RUF012
 
     def invoke(self, context: Any, _event: Any) -> set[str]:
-        """Blender's call."""
+        """Called by Blender."""
         self.timer = context.window_manager.event_timer_add(_CHECK_INTERVAL_S, window=context.window)
         context.window_manager.modal_handler_add(self)
         _started_at[:] = [time.monotonic()]
         return {"RUNNING_MODAL"}
 
     def modal(self, context: Any, event: Any) -> set[str]:
-        """Blender's call; every event goes on to others."""
+        """Called by Blender for each event, which is passed on."""
         if event.type != "TIMER" or (
             _is_needed() and _started_at and time.monotonic() - _started_at[0] < _autosave_interval_s()
         ):
             return {"PASS_THROUGH"}
         self.cancel(context)
-        session.hide_for(_STEP_ASIDE_S)
+        session.hide_for(_HIDE_S)
         return {"FINISHED", "PASS_THROUGH"}
 
     def cancel(self, context: Any) -> None:
-        """Blender's call, where another file is loaded or the window is closed."""
+        """Called by Blender where another file is loaded or the window is closed."""
         context.window_manager.event_timer_remove(self.timer)
         _started_at.clear()
 
@@ -63,7 +63,7 @@ def _is_needed() -> bool:
 
 
 def start_guard() -> None:
-    """Begin, where a preview shows and nobody watches."""
+    """Start the guard where a preview is shown and none runs."""
     if _started_at or not _is_needed():
         return
     window = bpy.context.window_manager.windows[0]
@@ -72,7 +72,7 @@ def start_guard() -> None:
 
 
 def register() -> None:
-    """Register the operator."""
+    """Register the operator, and start it with every face that is shown."""
     bpy.utils.register_class(INNERFACE_OT_guard)
     session.on_face_shown = start_guard
 

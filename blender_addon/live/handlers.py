@@ -1,4 +1,4 @@
-"""Blender's events that a live preview must make room for: saving, rendering, undo, another file."""
+"""Handlers for Blender's events that the live preview must step aside for: saving, rendering, undo, loading a file."""
 
 from __future__ import annotations
 
@@ -8,24 +8,24 @@ import bpy
 from bpy.app.handlers import persistent
 
 from . import take_list
-from .preview import restore_all
+from .saved_state import restore_all
 from .session import session
 
 
 @persistent
 def _save_pre(*_: Any) -> None:
-    session.pause("saving: the preview pauses")
+    session.pause("The preview pauses while the file is saved")
 
 
 @persistent
 def _save_post(*_: Any) -> None:
     session.resume()
-    take_list.refresh()  # a file that has a name now keeps its takes beside it
+    take_list.refresh()  # a file that was unsaved before keeps its takes beside it from now on
 
 
 @persistent
 def _render_init(*_: Any) -> None:
-    session.pause("rendering: the preview pauses, and the render shows the animation")
+    session.pause("The preview pauses while Blender is rendering, so that the animation is rendered")
 
 
 @persistent
@@ -41,7 +41,7 @@ def _undo_pre(*_: Any) -> None:
 
 @persistent
 def _undo_post(*_: Any) -> None:
-    restore_all()  # whatever the step holds of a preview
+    restore_all()  # the undo step may contain a preview
     session.find_face_again()
     take_list.mark_baked()
 
@@ -53,7 +53,7 @@ def _load_pre(*_: Any) -> None:
 
 @persistent
 def _load_post(*_: Any) -> None:
-    restore_all()  # an autosave or a crash may have kept one
+    restore_all()  # an autosave, or a file saved after a crash, may contain a preview
     session.enter_file(bpy.context)
     take_list.refresh()
 
@@ -76,14 +76,14 @@ _HANDLERS = {
 
 
 def register() -> None:
-    """Listen."""
+    """Add the handlers."""
     for name, handler in _HANDLERS.items():
         if hasattr(bpy.app.handlers, name):
             getattr(bpy.app.handlers, name).append(handler)
 
 
 def unregister() -> None:
-    """No longer."""
+    """Remove the handlers."""
     for name, handler in _HANDLERS.items():
         if hasattr(bpy.app.handlers, name) and handler in getattr(bpy.app.handlers, name):
             getattr(bpy.app.handlers, name).remove(handler)

@@ -1,20 +1,17 @@
-"""The live face in the viewport, without a trace.
+"""The live face in the viewport, which leaves no trace in the file.
 
-While it shows, curves and drivers of the live channels are muted and values are written over. What was there before is remembered in the datablocks
-themselves, so whatever an undo brings back can be told and mended: `restore_all` finds it.
+While it is shown, curves and drivers of the live channels are muted and their values overwritten.
+`saved_state` keeps what was there before.
 """
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
-import bpy
 import numpy as np
 
 from ...core.errors import InnerfaceError
 from ...core.face.channels import ARKIT
-from .. import compat
 from ..animation.rest_pose import head_transform
 from ..character.face import Face, named_face
 from ..character.face_mesh import FaceMesh, check_editable
@@ -27,13 +24,13 @@ from ..character.lanes import (
     shape_key_path,
 )
 from ..character.turns import DrivenTransform
+from .saved_state import restore_all, save_and_mute
 
-SAVED_STATE = "innerface_preview"
-_MIN_HEAD_ANGLE = 1e-6  # rad: a camera that sends no head angles leaves the head alone
+_MIN_HEAD_ANGLE = 1e-6  # rad; the head is left alone where a camera sends no head angles
 
 
 class Preview:
-    """The face that is live. Raises InnerfaceError for one that cannot be written."""
+    """The face that is shown live. Raises InnerfaceError for a face that cannot be edited."""
 
     def __init__(self, face: Face) -> None:
         for mesh in face.meshes:
@@ -53,19 +50,19 @@ class Preview:
         self.head_turning = False
 
     def release(self) -> None:
-        """Let go of all that Blender may free: before undo, and before another file."""
+        """Drop references to data that Blender may free: before an undo step, and before another file is loaded."""
         self.meshes, self.bones, self.properties, self.head_transform, self.shown = [], [], [], None, False
 
     def find_again(self, scene: Any) -> None:
-        """Take hold of the face again, by names. Raises InnerfaceError where it is gone."""
+        """Find the face again by the names of its objects. Raises InnerfaceError where it no longer exists."""
         restore_all()
         present = [n for n in self.objects if n in scene.objects]
         if not present:
-            raise InnerfaceError(f"{self.name} is gone from the scene; click another face and press Show Here")
+            raise InnerfaceError(f"{self.name} is gone from the scene; select another face and press Show Here")
         self._resolve(named_face(list(scene.objects), present))
 
     def show(self, values: np.ndarray) -> bool:
-        """Write a face (55; OUTPUT). False where the face has changed under it, and must be found again."""
+        """Show values (55; OUTPUT_CHANNELS); return False where the face has changed and must be found again."""
         try:
             if not self.shown:
                 self._start_showing()
@@ -98,14 +95,14 @@ class Preview:
         return True
 
     def hide(self) -> None:
-        """All is as it was before."""
+        """Restore everything."""
         if self.shown:
             restore_all()
         self.shown = self.head_turning = False
 
     def _start_showing(self) -> None:
         for mesh in self.meshes:
-            _save_and_mute(
+            save_and_mute(
                 mesh.key,
                 {"values": {name: mesh.key.key_blocks[name].value for name in mesh.names}},
                 {shape_key_path(n) for n in mesh.names},
@@ -121,11 +118,11 @@ class Preview:
             }
             numbers = [[p.path, p.index, get_value(p.owner, p.path, p.index)] for p in self.properties]
             owner = self.bones[0][0].owner if self.bones else self.properties[0].owner
-            _save_and_mute(owner, {"turns": turns, "numbers": numbers}, paths)
+            save_and_mute(owner, {"turns": turns, "numbers": numbers}, paths)
         self.shown = True
 
     def _start_turning_head(self, transform: DrivenTransform) -> None:
-        _save_and_mute(
+        save_and_mute(
             transform.owner,
             {"turns": [[transform.bone, transform.attribute, list(getattr(transform.target, transform.attribute))]]},
             {transform.path},
@@ -134,7 +131,7 @@ class Preview:
 
 
 class _PreviewMesh:
-    """One mesh of a live face: which of its keys get which weights."""
+    """A mesh of the live face, and which of its shape keys get which values."""
 
     def __init__(self, mesh: FaceMesh, face: Face) -> None:
         self.object, self.key = mesh.object, mesh.key
@@ -149,8 +146,11 @@ class _PreviewMesh:
         self.buffer = np.empty(len(all_names), dtype=np.float32)
 
     def write(self, driven: np.ndarray) -> bool:
-        """False where keys were added, removed or renamed meanwhile. Raises ReferenceError where the object was deleted."""
-        _ = self.object.name  # the mesh outlives it
+        """Write the values of mapping destinations; return False where keys were added, removed or renamed.
+
+        Raises ReferenceError where the object was deleted.
+        """
+        _ = self.object.name  # raises ReferenceError; the mesh outlives the object
         blocks = self.key.key_blocks
         if len(blocks) != len(self.all_names) or [b.name for b in blocks] != self.all_names:
             return False
@@ -159,77 +159,3 @@ class _PreviewMesh:
         blocks.foreach_set("value", self.buffer)
         self.key.update_tag()  # 4.2 shows nothing without it
         return True
-
-
-def _save_and_mute(owner: Any, state: dict[str, Any], paths: set[str]) -> None:
-    """Keep what the preview changes on a datablock in it, then mute what would fight with it. A datablock may be met twice: bones, and then the head."""
-    saved = json.loads(owner[SAVED_STATE]) if SAVED_STATE in owner else {}
-    data = owner.animation_data
-    drivers = (
-        []
-        if data is None
-        else [[d.data_path, d.array_index] for d in data.drivers if d.data_path in paths and not d.mute]
-    )
-    state = state | {"drivers": drivers}
-    merged = {
-        name: saved.get(name, []) + value if isinstance(value, list) else value | saved.get(name, {})
-        for name, value in state.items()
-    }
-    owner[SAVED_STATE] = json.dumps(saved | merged)
-    if data is None:
-        return
-    for d in data.drivers:
-        if [d.data_path, d.array_index] in drivers:
-            d.mute = True
-    playing = [data.action] if data.action is not None else []
-    for action in dict.fromkeys([*playing, *compat.strip_actions(owner)]):
-        if action.library is not None:
-            continue  # cannot be told apart from what its file says: its keys win
-        muted = []
-        for k, curve in enumerate(compat.all_fcurves(action)):
-            if curve.data_path in paths and not curve.mute:
-                curve.mute = True
-                muted.append([k, curve.data_path, curve.array_index])
-        if muted:
-            saved = json.loads(action[SAVED_STATE])["curves"] if SAVED_STATE in action else []
-            action[SAVED_STATE] = json.dumps({"curves": saved + muted})
-
-
-def restore_all() -> int:
-    """Bring back what previews changed, wherever a datablock remembers one; how many did."""
-    count = 0
-    for collection in (bpy.data.shape_keys, bpy.data.objects, bpy.data.actions):
-        for owner in collection:
-            if SAVED_STATE in owner:
-                _restore(owner)
-                count += 1
-    return count
-
-
-def _restore(owner: Any) -> None:
-    try:
-        state = json.loads(owner[SAVED_STATE])
-    except (ValueError, TypeError):
-        state = {}
-    del owner[SAVED_STATE]
-    for name, value in state.get("values", {}).items():
-        if name in owner.key_blocks:
-            owner.key_blocks[name].value = value
-    for bone, attribute, value in state.get("turns", []):
-        target = owner if bone is None else owner.pose.bones.get(bone)
-        if target is not None and len(getattr(target, attribute)) == len(value):
-            setattr(target, attribute, value)
-    for path, index, value in state.get("numbers", []):
-        if value is not None and get_value(owner, path, index) is not None:
-            set_value(owner, path, index, value)
-    drivers = state.get("drivers", [])
-    for d in owner.animation_data.drivers if drivers and owner.animation_data else ():
-        if [d.data_path, d.array_index] in drivers:
-            d.mute = False
-    muted = {(path, index) for _, path, index in state.get("curves", [])}
-    curve_indices = {k for k, _, _ in state.get("curves", [])}
-    if muted:
-        for k, curve in enumerate(compat.all_fcurves(owner)):
-            if k in curve_indices and (curve.data_path, curve.array_index) in muted:
-                curve.mute = False
-    owner.update_tag()

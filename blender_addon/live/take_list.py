@@ -1,4 +1,4 @@
-"""Takes on the disk: where they lie, and the list of them."""
+"""The takes folder, and the list of the takes in it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,23 @@ _POLL_S = 0.05
 
 @dataclass(frozen=True)
 class TakeRow:
-    """A take of the list."""
+    """A row of the list.
+
+    Attributes
+    ----------
+    path : Path
+        File of the take.
+    seconds : float
+        Duration.
+    when : str
+        Date and time of the recording, for display.
+    source : str
+        What was recorded.
+    quality : str
+        What is wrong with the take, "" where nothing is.
+    complete : bool
+        False where the recording was cut off.
+    """
 
     path: Path
     seconds: float
@@ -31,22 +47,22 @@ class TakeRow:
 
 
 def folder() -> Path:
-    """Where takes are recorded: the folder of the preferences, else beside the .blend file, else the add-on's own."""
-    chosen = preferences().takes_folder
-    if chosen and not (chosen.startswith("//") and not bpy.data.filepath):
-        return Path(bpy.path.abspath(chosen))
+    """Return the folder to record to: that of the preferences, else beside the .blend file, else the add-on's own."""
+    configured = preferences().takes_folder
+    if configured and not (configured.startswith("//") and not bpy.data.filepath):
+        return Path(bpy.path.abspath(configured))
     if bpy.data.filepath:
         return Path(bpy.data.filepath).parent / f"{Path(bpy.data.filepath).stem} takes"
     return user_folder() / "takes"
 
 
 def folders() -> list[Path]:
-    """Where takes are looked for."""
+    """Return the folders whose takes are listed."""
     return list(dict.fromkeys([folder(), user_folder() / "takes"]))
 
 
 def read_rows(directories: list[Path]) -> list[TakeRow]:
-    """The takes in some folders, the newest first. Touches no bpy: for any thread."""
+    """Return the takes in some folders, newest first. Uses no bpy, so any thread may call it."""
     from ...core.formats import mcap_take
 
     rows = []
@@ -55,29 +71,24 @@ def read_rows(directories: list[Path]) -> list[TakeRow]:
             try:
                 summary, modified = mcap_take.read_summary(path), path.stat().st_mtime
             except (InnerfaceError, OSError):
-                continue  # no take, or gone meanwhile
-            about = summary.metadata
-            seconds = (
-                float(about["seconds"]) if about.get("seconds", "").replace(".", "", 1).isdigit() else summary.seconds
-            )
+                continue  # not a take, or deleted meanwhile
+            metadata = summary.metadata
+            recorded_s = metadata.get("seconds", "")
+            seconds = float(recorded_s) if recorded_s.replace(".", "", 1).isdigit() else summary.seconds
             quality = (
-                about.get("quality", "")
+                metadata.get("quality", "")
                 if summary.complete
-                else "was cut off; all of it that is on the disk can be used"
+                else "The recording was cut off; everything up to that point can be used"
             )
-            rows.append(
-                (
-                    modified,
-                    TakeRow(
-                        path,
-                        seconds,
-                        _format_when(about.get("utc", "")),
-                        about.get("sources", ""),
-                        quality,
-                        summary.complete,
-                    ),
-                )
+            row = TakeRow(
+                path,
+                seconds,
+                _format_when(metadata.get("utc", "")),
+                metadata.get("sources", ""),
+                quality,
+                summary.complete,
             )
+            rows.append((modified, row))
     return [row for _, row in sorted(rows, key=lambda r: -r[0])]
 
 
@@ -89,7 +100,7 @@ def _format_when(utc: str) -> str:
 
 
 def refresh(select: str = "", wait: bool = False) -> None:
-    """Read the list again, in a thread; `select`: the path that is chosen then. `wait` for it where nothing may come later."""
+    """Read the list again in a thread, then select the take at the path `select`; `wait` until it is done."""
     directories = folders()
     results: list[list[TakeRow]] = []
     thread = threading.Thread(
@@ -112,10 +123,10 @@ def refresh(select: str = "", wait: bool = False) -> None:
 
 
 def fill_list(rows: list[TakeRow], select: str = "") -> None:
-    """Put rows into the list that Blender shows."""
+    """Replace the rows of Blender's list; the selected take stays selected if `select` is empty."""
     manager = bpy.context.window_manager
     items = manager.innerface_takes
-    selected_path = select or (chosen().path if chosen() is not None else "")
+    selected_path = select or (selected().path if selected() is not None else "")
     items.clear()
     for row in rows:
         item = items.add()
@@ -127,7 +138,7 @@ def fill_list(rows: list[TakeRow], select: str = "") -> None:
 
 
 def mark_baked() -> None:
-    """Tick the takes that this file holds animation of."""
+    """Mark the takes that were baked in this file."""
     from ..animation.bake import baked_take_paths
 
     paths = baked_take_paths()
@@ -135,8 +146,8 @@ def mark_baked() -> None:
         item.baked = item.path in paths
 
 
-def chosen() -> Any:
-    """The list's chosen row, None where there is none."""
+def selected() -> Any:
+    """Return the selected row, None where there is none."""
     manager = bpy.context.window_manager
     items, k = manager.innerface_takes, manager.innerface_take
     return items[k] if 0 <= k < len(items) else None

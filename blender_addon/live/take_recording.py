@@ -1,4 +1,4 @@
-"""Recording with the timeline: countdown, pre-roll, the scene playing along, punch-in, loop, stop."""
+"""Recording along the timeline: countdown, pre-roll, playback, punch-in, loop, stop."""
 
 from __future__ import annotations
 
@@ -18,15 +18,28 @@ from ..animation.scene_time import scene_rate
 from ..properties.preferences import preferences
 from . import take_list
 
-_PLACEMENT_S = 4.0  # of frames and times that say where on the timeline a take lies
+_PLACEMENT_S = 4.0  # of playback from which the frame at the start of the recording is computed
 _MAX_WAIT_S = 5.0
+_MIN_WRAP_S = 0.5
 
 
 class TakeRecording:
-    """One press of Record. `ask`: has the bridge do something, and gives a future; `done`: called after each take with its path and what
-    went wrong, if anything.
+    """What happens after Record is pressed: one take, or several where it loops.
 
-    `phase`: countdown, preroll, recording, stopping. Raises InnerfaceError where the range makes no sense.
+    `phase` is countdown, preroll, recording or stopping.
+
+    Parameters
+    ----------
+    context : bpy.types.Context
+    ask : Callable
+        Runs a command in the server and returns its future.
+    on_take_done : Callable
+        Called after each take with its path and the error, "" where there is none.
+
+    Raises
+    ------
+    InnerfaceError
+        Where the range to record is empty or not set.
     """
 
     def __init__(
@@ -34,10 +47,8 @@ class TakeRecording:
     ) -> None:
         self.ask, self.on_take_done = ask, on_take_done
         settings, shot = preferences(), context.scene.innerface
-        self.scene, self.window_pointer = (
-            context.scene,
-            context.window.as_pointer() if context.window is not None else 0,
-        )
+        self.scene = context.scene
+        self.window_pointer = context.window.as_pointer() if context.window is not None else 0
         self.rate = scene_rate(self.scene)
         self.playback, self.loop = settings.playback, shot.loop and shot.range != "FREE"
         self.first_frame, self.last_frame = self._frame_range(shot.range)
@@ -47,7 +58,7 @@ class TakeRecording:
         self.recording_started = 0.0
         self.path: Path | None = None
         self.pending: Future[Any] | None = None
-        self.placements: list[tuple[float, float]] = []  # frames, and seconds of the recording at which they played
+        self.placements: list[tuple[float, float]] = []  # frame, and time of the recording (s) at which it played
         self.original_frame = self.scene.frame_current
 
     def _frame_range(self, kind: str) -> tuple[int, int | None]:
@@ -56,7 +67,7 @@ class TakeRecording:
             return scene.frame_current, None
         if kind == "PUNCH" and not scene.use_preview_range:
             raise InnerfaceError(
-                "punch-in needs a preview range; set one with P in a timeline, or record the scene's range"
+                "there is no preview range to punch into; press P in a timeline to set one, or record the scene range"
             )
         first, last = (
             (scene.frame_preview_start, scene.frame_preview_end)
@@ -64,12 +75,12 @@ class TakeRecording:
             else (scene.frame_start, scene.frame_end)
         )
         if last <= first:
-            raise InnerfaceError("the range to record ends where it begins; make it longer")
+            raise InnerfaceError("the range to record is empty; make it longer")
         return first, last
 
     @property
     def seconds_left(self) -> float:
-        """Seconds until the recording begins."""
+        """Seconds until the recording starts."""
         if self.phase == "countdown":
             return max(self.countdown - (time.monotonic() - self.phase_started), 0.0) + self.preroll
         if self.phase == "preroll":
@@ -78,14 +89,14 @@ class TakeRecording:
 
     @property
     def seconds(self) -> float:
-        """Recorded so far."""
+        """Seconds recorded so far."""
         return time.monotonic() - self.recording_started if self.phase == "recording" else 0.0
 
     def tick(self) -> bool:
-        """Go on; True when all is over."""
+        """Advance; return True when everything is done."""
         try:
             return getattr(self, f"_{self.phase}")()
-        except ReferenceError:  # the scene is gone
+        except ReferenceError:  # the scene was deleted
             self.abandon()
         except InnerfaceError as error:
             self.abandon()
@@ -93,14 +104,14 @@ class TakeRecording:
         return True
 
     def stop(self) -> None:
-        """Stop was pressed."""
+        """Stop as soon as possible; during the countdown, without a take."""
         self.stop_requested = True
 
     def abandon(self) -> None:
-        """Blender goes elsewhere: the bridge ends the take by itself."""
+        """Stop playback; the server finishes the take by itself."""
         self._set_playing(False)
 
-    # -- phases ----------------------------------------------------------------------------------------------------------------
+    # -- phases --
 
     def _countdown(self) -> bool:
         if self.stop_requested:
@@ -114,7 +125,7 @@ class TakeRecording:
             )
         if self.playback or self.last_frame is not None:
             self.scene.frame_set(start)
-        if start == self.first_frame:  # nothing plays before it: the scene waits for the recording
+        if start == self.first_frame:  # there is nothing before it to play, so playback waits for the recording
             self._begin_recording()
         else:
             self._set_playing(True)
@@ -122,7 +133,7 @@ class TakeRecording:
         return False
 
     def _earliest_start(self) -> int:
-        """The frame that playback can begin at: within a preview range only its own frames play."""
+        """Return the first frame that plays: within a preview range, only its own frames do."""
         return self.scene.frame_preview_start if self.scene.use_preview_range else self.scene.frame_start
 
     def _preroll(self) -> bool:
@@ -169,29 +180,26 @@ class TakeRecording:
                 return True
             self.path, self.pending = Path(self.pending.result()), None
             self._set_playing(True)
+        if self.path is None:
+            return False
         playing = self._is_playing()
-        if (
-            self.playback
-            and playing
-            and self.path is not None
-            and time.monotonic() - self.recording_started < _PLACEMENT_S
-        ):
-            self.placements.append((self.scene.frame_current_final, time.monotonic() - self.recording_started))
-        frame = (
-            self.scene.frame_current
-            if playing
-            else self.first_frame + (time.monotonic() - self.recording_started) * self.rate
-        )
-        ended = self.last_frame is not None and (
-            frame >= self.last_frame
-            or (playing and frame < self.first_frame and time.monotonic() - self.recording_started > 0.5)
-        )
-        if self.path is not None and (self.stop_requested or ended):
+        if self.playback and playing and self.seconds < _PLACEMENT_S:
+            self.placements.append((self.scene.frame_current_final, self.seconds))
+        if self.stop_requested or self._reached_end(playing):
             end_metadata = frame_zero(self.placements, self.rate)
             self.pending = self.ask(lambda hub: hub.commands.stop_recording(end_metadata))
             self.phase = "stopping"
             self._set_playing(False)
         return False
+
+    def _reached_end(self, playing: bool) -> bool:
+        if self.last_frame is None:
+            return False
+        if not playing:
+            return self.first_frame + self.seconds * self.rate >= self.last_frame
+        frame = self.scene.frame_current
+        wrapped = frame < self.first_frame and self.seconds > _MIN_WRAP_S  # playback has started over
+        return frame >= self.last_frame or wrapped
 
     def _stopping(self) -> bool:
         if self.pending is not None and not self.pending.done():
@@ -200,21 +208,16 @@ class TakeRecording:
         self.on_take_done(self.path, str(error) if error is not None else "")
         self.scene.innerface.number += 1
         if self.loop and not self.stop_requested and error is None:
-            self.phase, self.phase_started, self.countdown, self.path, self.pending = (
-                "countdown",
-                time.monotonic(),
-                0.0,
-                None,
-                None,
-            )
+            self.phase, self.phase_started, self.countdown = "countdown", time.monotonic(), 0.0
+            self.path = self.pending = None
             return False
         self.scene.frame_set(self.original_frame)
         return True
 
-    # -- playback --------------------------------------------------------------------------------------------------------------
+    # -- playback --
 
     def _window(self) -> Any:
-        """The window that Record was pressed in, if it is still open: what was kept of a closed one must not be touched."""
+        """Return the window in which Record was pressed, None if it was closed; a reference to it would be invalid."""
         return next((w for w in bpy.context.window_manager.windows if w.as_pointer() == self.window_pointer), None)
 
     def _is_playing(self) -> bool:
@@ -233,7 +236,10 @@ class TakeRecording:
 
 
 def frame_zero(placements: list[tuple[float, float]], rate: float) -> dict[str, str]:
-    """The frame at a recording's zero, from frames and the seconds at which they played; nothing where the scene did not play."""
+    """Return the frame at the start of a recording, from frames and the times (s) at which they played.
+
+    Returns an empty dictionary where the scene did not play.
+    """
     if len(placements) < 2:
         return {}
     frames, seconds = np.array(placements).T

@@ -1,10 +1,9 @@
-"""Takes in: File > Import, drag and drop.
+"""File > Import, and drag and drop: takes from files.
 
-No `from __future__ import annotations` here: Blender reads properties out of the annotations.
+No `from __future__ import annotations` here: Blender reads properties from the annotations.
 """
 
 # pyright: reportInvalidTypeForm=false
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,23 +11,23 @@ import bpy
 from bpy.props import BoolProperty, CollectionProperty, EnumProperty, FloatProperty, IntProperty, StringProperty
 from bpy_extras.io_utils import ImportHelper
 
-from ..animation import bake, loaded_take, rebake, sound
+from ..animation import bake, loaded_take
 from ..animation.keying import KeyingResult
-from ..animation.take_action import TakeAction
+from ..animation.loaded_take import LoadedTake
 from ..character.face import active_face
 from ..properties.bake_options import BAKE_OPTIONS
 from ..properties.preferences import performer_settings
-from .base import BackgroundOperator
+from .baking import bake_take, preferred_file
+from .base import BackgroundOperator, Job
 
-_BYTES_PER_S = 4e6  # of takes that are read and inferred in a second, for the bar
+_BYTES_PER_S = 4e6  # of a take's file read and inferred per second, for the progress bar
 
 
 class INNERFACE_OT_key_takes(BackgroundOperator, bpy.types.Operator, ImportHelper):
-    """Key face takes on the active face: a Live Link Face take or its folder, CSV, JSON, MCAP, of a camera or of sensors; on a FLAME face FLAME takes as well.
-    Several become several actions"""
+    """Import takes of a camera or sensors as animation of the active face: Live Link Face, CSV, JSON, MCAP, FLAME"""
 
     bl_idname = "innerface.key_takes"
-    bl_label = "Key Face Takes"
+    bl_label = "Import Takes"
     bl_options = {"REGISTER", "UNDO"}
 
     filter_glob: StringProperty(default="*.csv;*.mcap;*.json;*.npz", options={"HIDDEN"})
@@ -36,20 +35,20 @@ class INNERFACE_OT_key_takes(BackgroundOperator, bpy.types.Operator, ImportHelpe
     directory: StringProperty(subtype="DIR_PATH", options={"SKIP_SAVE"})
     files: CollectionProperty(type=bpy.types.OperatorFileListElement, options={"SKIP_SAVE"})
     placed: EnumProperty(
-        name="Begin At",
-        description="Where the take's first row lies",
+        name="Start At",
+        description="Frame at which the take starts",
         items=(
-            ("START", "Scene Start", "The scene's first frame"),
+            ("START", "Scene Start", "The first frame of the scene"),
             ("PLAYHEAD", "Playhead", "The current frame"),
             ("FRAME", "Frame", "A frame of your choice"),
             (
                 "RECORDED",
-                "Where Recorded",
-                "The frames that played while it was recorded with this add-on, else the scene's start",
+                "As Recorded",
+                "The frame that played when it was recorded with this add-on, otherwise the scene's first frame",
             ),
         ),
     )
-    frame: IntProperty(name="Frame", default=1, description="May be negative")
+    frame: IntProperty(name="Frame", default=1, description="Frame at which the take starts; may be negative")
     fewer: BoolProperty(**BAKE_OPTIONS["fewer"])
     tolerance: FloatProperty(**BAKE_OPTIONS["tolerance"])
     trim_from: FloatProperty(**BAKE_OPTIONS["trim_from"])
@@ -74,17 +73,18 @@ class INNERFACE_OT_key_takes(BackgroundOperator, bpy.types.Operator, ImportHelpe
         column.prop(self, "placed")
         if self.placed == "FRAME":
             column.prop(self, "frame")
-        column.label(text=f"Resampled to {scene.render.fps / scene.render.fps_base:.3f} fps, the scene's", icon="TIME")
+        rate = scene.render.fps / scene.render.fps_base
+        column.label(text=f"Resampled to the scene's {rate:.3f} fps", icon="TIME")
         column.prop(self, "fewer")
         row = column.row()
         row.enabled = self.fewer
         row.prop(self, "tolerance")
-        draw_spans(layout.column(align=True), self)
+        draw_time_ranges(layout.column(align=True), self)
         for name in ("calibrated", "sound", "widen"):
             layout.prop(self, name)
 
     def paths(self) -> list[Path]:
-        """The chosen files and folders, and of two files of one take the one that is wanted."""
+        """Return the selected files and folders, with only the preferred one of two files of the same take."""
         selected = (
             [Path(self.directory) / f.name for f in self.files if f.name] if self.files and self.directory else []
         )
@@ -92,51 +92,44 @@ class INNERFACE_OT_key_takes(BackgroundOperator, bpy.types.Operator, ImportHelpe
         return list(dict.fromkeys(preferred_file(path, self.calibrated == "AUTO") for path in selected))
 
     def execute(self, context: Any) -> set[str]:
-        """From a dialog or the file browser it takes its time beside Blender; by script at once."""
-        interactive = self.options.is_invoke and not self.options.is_repeat and not bpy.app.background
-        return self.begin_job(context) if interactive else super().execute(context)
+        """Run in the background from a dialog or the file browser, and at once from a script."""
+        return self.start_job(context) if self.started_from_dialog() else super().execute(context)
 
-    def prepare(self, context: Any) -> tuple[str, Callable[[], Any], float]:
+    def prepare(self, context: Any) -> Job:
         flame = loaded_take.flame_source(active_face(context))
-        paths, who = self.paths(), performer_settings()
+        paths, performer = self.paths(), performer_settings()
         size = sum(p.stat().st_size for p in paths if p.is_file())
         label = f"Reading {paths[0].name}" if len(paths) == 1 else f"Reading {len(paths)} takes"
-        return label, lambda: [loaded_take.load_take(path, who, flame) for path in paths], size / _BYTES_PER_S
+        return Job(
+            label, lambda: [loaded_take.load_take(path, performer, flame) for path in paths], size / _BYTES_PER_S
+        )
 
-    def finish(self, context: Any, loaded_takes: list[Any]) -> set[str]:
+    def finish(self, context: Any, loaded_takes: list[LoadedTake]) -> set[str]:
         face, scene, options = active_face(context), context.scene, context.scene.innerface.options
         for name in BAKE_OPTIONS:
             setattr(options, name, getattr(self, name))
         options.before = False
-        start_frame = {
-            "START": float(scene.frame_start),
-            "PLAYHEAD": float(scene.frame_current),
-            "FRAME": float(self.frame),
-            "RECORDED": None,
-        }[self.placed]
         keyed = []
         with bake.all_or_nothing(face):
-            for k, loaded in enumerate(reversed(loaded_takes)):  # the first one plays at the end
-                bake_options = bake.bake_options(
-                    options,
-                    loaded.from_sensors,
-                    at=start_frame
-                    if start_frame is not None or loaded.zero_frame is not None
-                    else float(scene.frame_start),
-                )
-                keyed.insert(
-                    0, bake_take(face, loaded, scene, bake_options, options, self.sound and k == len(loaded_takes) - 1)
-                )
+            for k, loaded in enumerate(reversed(loaded_takes)):  # so that the first one plays at the end
+                bake_options = bake.bake_options(options, loaded.from_sensors, at=self._start_frame(loaded, scene))
+                with_sound = self.sound and k == len(loaded_takes) - 1
+                keyed.insert(0, bake_take(face, loaded, scene, bake_options, options=options, with_sound=with_sound))
         total = KeyingResult(0, 0, keys=sum(k.keys for k in keyed), dense_keys=sum(k.dense_keys for k in keyed))
         notes = list(dict.fromkeys(n for k in keyed for n in k.notes))
-        return self.report_notes(
-            notes,
-            f"Keyed {len(loaded_takes)} take{'s' * (len(loaded_takes) > 1)} on {face.name}: {bake.key_count_text(total)}",
-        )
+        takes = "1 take" if len(keyed) == 1 else f"{len(keyed)} takes"
+        return self.report_notes(notes, f"Imported {takes} on {face.name}: {bake.key_count_text(total)}")
+
+    def _start_frame(self, loaded: LoadedTake, scene: Any) -> float | None:
+        """Return the frame at which a take starts, None where the take says it."""
+        if self.placed == "RECORDED" and loaded.zero_frame is not None:
+            return None
+        frames = {"PLAYHEAD": float(scene.frame_current), "FRAME": float(self.frame)}
+        return frames.get(self.placed, float(scene.frame_start))
 
 
-def draw_spans(column: Any, options: Any) -> None:
-    """Two spans of a take, each from and to, in seconds."""
+def draw_time_ranges(column: Any, options: Any) -> None:
+    """Draw the start and end of the trim and of the neutral face, in seconds of the take."""
     for name in ("trim", "neutral"):
         split = column.split(factor=0.4)
         label = split.row()
@@ -148,40 +141,8 @@ def draw_spans(column: Any, options: Any) -> None:
         row.prop(options, f"{name}_to", text="")
 
 
-def preferred_file(path: Path, calibrated: bool) -> Path:
-    """The file that is read where a folder or one of a take's two files was chosen."""
-    from ...core.formats import take_folder
-
-    if path.is_dir():
-        return take_folder.choose_csv(path, calibrated)[0]
-    return (take_folder.find_calibrated(path) if calibrated else None) or path
-
-
-def bake_take(face: Any, loaded: Any, scene: Any, bake_options: Any, options: Any, with_sound: bool) -> Any:
-    """Bake a take, keep its options in its action, lengthen the scene, and place its sound. Raises InnerfaceError."""
-    keyed = bake.bake_take(face, loaded, scene, bake_options)
-    if loaded.path.stem.lower().endswith("_cal"):
-        keyed.notes.insert(
-            0, f"{loaded.path.name} was taken, with the neutral taken out; choose 'As Captured' for the other file"
-        )
-    for action in keyed.actions:
-        if TakeAction(action).is_take:
-            rebake.store_options(action, options)
-    scene.frame_end = max(scene.frame_end, keyed.first_frame + keyed.frames - 1)
-    audio = loaded.weights.take.sound
-    if with_sound and audio is not None:
-        start = next(
-            (TakeAction(a).start_frame for a in keyed.actions if TakeAction(a).is_take), float(keyed.first_frame)
-        )
-        strip, sound_notes = sound.place_strip(scene, audio, start, loaded.path.stem)
-        keyed.notes += sound_notes
-        if strip is not None:
-            scene.sync_mode = "AUDIO_SYNC"
-    return keyed
-
-
 class INNERFACE_FH_takes(bpy.types.FileHandler):
-    """Takes dropped onto the 3D view or the timeline."""
+    """Takes dropped onto the 3D view or an animation editor."""
 
     bl_idname = "INNERFACE_FH_takes"
     bl_label = "Face take"
@@ -198,8 +159,8 @@ class INNERFACE_FH_takes(bpy.types.FileHandler):
         }
 
 
-def _import_menu(self: Any, _context: Any) -> None:
-    self.layout.operator(INNERFACE_OT_key_takes.bl_idname, text="Face Take (.csv, .mcap, .json, .npz)")
+def _draw_import_menu(self: Any, _context: Any) -> None:
+    self.layout.operator(INNERFACE_OT_key_takes.bl_idname, text="Face Takes (.csv, .mcap, .json, .npz)")
 
 
 _register, _unregister = bpy.utils.register_classes_factory((INNERFACE_OT_key_takes, INNERFACE_FH_takes))
@@ -208,10 +169,10 @@ _register, _unregister = bpy.utils.register_classes_factory((INNERFACE_OT_key_ta
 def register() -> None:
     """Register the operator and its menu entry."""
     _register()
-    bpy.types.TOPBAR_MT_file_import.append(_import_menu)
+    bpy.types.TOPBAR_MT_file_import.append(_draw_import_menu)
 
 
 def unregister() -> None:
     """Undo `register`."""
-    bpy.types.TOPBAR_MT_file_import.remove(_import_menu)
+    bpy.types.TOPBAR_MT_file_import.remove(_draw_import_menu)
     _unregister()

@@ -1,7 +1,7 @@
-"""What can be done with recorded takes. No `from __future__ import annotations` here: Blender reads properties out of the annotations."""
+"""The list of recorded takes: bake, delete, refresh, open the folder, and the channels that sensors cannot observe."""
 
-# pyright: reportInvalidTypeForm=false
-from collections.abc import Callable
+from __future__ import annotations
+
 from pathlib import Path
 from typing import Any
 
@@ -12,76 +12,82 @@ from ..animation import bake, loaded_take, playback
 from ..character.face import active_face, face_or_none
 from ..live import take_list
 from ..properties.preferences import performer_settings
-from .base import BackgroundOperator, ReportsErrors
-from .import_takes import bake_take
+from .baking import bake_take
+from .base import BackgroundOperator, Job, ReportsErrors
 
-_EXPECTED_SPEED_X = 60.0  # times real time that reading and inferring a take is expected to run at, for the bar
+_EXPECTED_SPEED_X = 60.0  # times real time at which a take is read and inferred, for the progress bar
 
 
-class _NeedsChosenTake:
-    """Operators on the chosen take."""
+class _RequiresSelectedTake:
+    """Mixin for operators on the take that is selected in the list."""
 
     @classmethod
     def poll(cls, _context: Any) -> bool:
-        """Blender's call."""
-        if take_list.chosen() is None:
-            cls.poll_message_set("There is no take yet: record one")  # type: ignore[attr-defined]
+        """Called by Blender."""
+        if take_list.selected() is None:
+            cls.poll_message_set("There are no takes yet; record one first")  # type: ignore[attr-defined]
             return False
         return True
 
 
-def _chosen_row() -> Any:
-    row = take_list.chosen()
+def _selected_row() -> Any:
+    row = take_list.selected()
     if row is None:
-        raise InnerfaceError("no take is chosen; choose one in the list")
+        raise InnerfaceError("no take is selected; select one in the list")
     if not Path(row.path).exists():
-        raise InnerfaceError(f"{row.path}: is not there any more; refresh the list")
+        raise InnerfaceError(f"{row.path}: the take no longer exists; refresh the list")
     return row
 
 
-class INNERFACE_OT_take_bake(_NeedsChosenTake, BackgroundOperator, bpy.types.Operator):
-    """Key the chosen take on the active face. Baked before, it is baked again with these settings, and keys that you made or moved stay"""
+class INNERFACE_OT_take_bake(_RequiresSelectedTake, BackgroundOperator, bpy.types.Operator):
+    """Bake the selected take to the active face; baking it again keeps keys that were added or edited by hand"""
 
     bl_idname = "innerface.take_bake"
     bl_label = "Bake to Face"
     bl_options = {"REGISTER", "UNDO"}
 
-    def prepare(self, context: Any) -> tuple[str, Callable[[], Any], float]:
+    def prepare(self, context: Any) -> Job:
         flame = loaded_take.flame_source(active_face(context))
-        row, who = _chosen_row(), performer_settings()
+        row, performer = _selected_row(), performer_settings()
         path = Path(row.path)
-        return (
+        return Job(
             f"Baking {path.stem}",
-            lambda: loaded_take.load_take(path, who, flame),
-            1.0 + row.seconds / _EXPECTED_SPEED_X,
+            lambda: loaded_take.load_take(path, performer, flame),
+            expected_s=1.0 + row.seconds / _EXPECTED_SPEED_X,
         )
 
-    def finish(self, context: Any, loaded: Any) -> set[str]:
+    def finish(self, context: Any, loaded: loaded_take.LoadedTake) -> set[str]:
         face, scene, shot = active_face(context), context.scene, context.scene.innerface
-        start_frame = float(scene.frame_current) if shot.placed == "PLAYHEAD" else None
-        span = (
-            (scene.frame_preview_start, scene.frame_preview_end)
-            if shot.onto == "OVER" and shot.within == "PREVIEW" and scene.use_preview_range
-            else None
-        )
-        if shot.onto == "OVER" and shot.within == "PREVIEW" and span is None:
-            raise InnerfaceError("there is no preview range; set one with P in a timeline, or choose Whole Take")
         with bake.all_or_nothing(face):
             bake_options = bake.bake_options(
-                shot.options, loaded.from_sensors, at=start_frame, onto=shot.onto, span=span, blend=shot.blend
+                shot.options,
+                loaded.from_sensors,
+                at=float(scene.frame_current) if shot.placed == "PLAYHEAD" else None,
+                onto=shot.onto,
+                span=_frame_range(scene),
+                blend=shot.blend,
             )
-            keyed = bake_take(
-                face, loaded, scene, bake_options, shot.options, shot.options.sound and shot.onto == "ACTION"
-            )
+            with_sound = shot.options.sound and shot.onto == "ACTION"
+            keyed = bake_take(face, loaded, scene, bake_options, options=shot.options, with_sound=with_sound)
         take_list.mark_baked()
+        key_count = bake.key_count_text(keyed)
         return self.report_notes(
-            keyed.notes,
-            f"Baked {loaded.path.stem} on {face.name} from frame {keyed.first_frame}: {bake.key_count_text(keyed)}",
+            keyed.notes, f"Baked {loaded.path.stem} to {face.name} from frame {keyed.first_frame}: {key_count}"
         )
 
 
-class INNERFACE_OT_take_delete(_NeedsChosenTake, ReportsErrors, bpy.types.Operator):
-    """Delete the chosen take's file. What was baked from it stays"""
+def _frame_range(scene: Any) -> tuple[int, int] | None:
+    """Return the frames of the current action to bake over, None for all. Raises InnerfaceError."""
+    shot = scene.innerface
+    if shot.onto != "OVER" or shot.within != "PREVIEW":
+        return None
+    if not scene.use_preview_range:
+        raise InnerfaceError("there is no preview range; press P in a timeline to set one, or choose Whole Take")
+    return scene.frame_preview_start, scene.frame_preview_end
+
+
+class INNERFACE_OT_take_delete(_RequiresSelectedTake, ReportsErrors, bpy.types.Operator):
+    """Delete the file of the selected take; animation that was baked from it is kept"""
 
     bl_idname = "innerface.take_delete"
     bl_label = "Delete Take"
@@ -90,12 +96,12 @@ class INNERFACE_OT_take_delete(_NeedsChosenTake, ReportsErrors, bpy.types.Operat
         return context.window_manager.invoke_confirm(
             self,
             event,
-            title=f"Delete {take_list.chosen().name}?",
-            message="Its file is deleted. This cannot be undone.",
+            title=f"Delete {take_list.selected().name}?",
+            message="The file will be deleted. This cannot be undone.",
         )
 
     def work(self, _context: Any) -> set[str]:
-        row = _chosen_row()
+        row = _selected_row()
         try:
             Path(row.path).unlink()
         except OSError as error:
@@ -105,7 +111,7 @@ class INNERFACE_OT_take_delete(_NeedsChosenTake, ReportsErrors, bpy.types.Operat
 
 
 class INNERFACE_OT_takes_folder(ReportsErrors, bpy.types.Operator):
-    """Open the folder that takes are in"""
+    """Open the takes folder"""
 
     bl_idname = "innerface.takes_folder"
     bl_label = "Open Folder"
@@ -118,7 +124,7 @@ class INNERFACE_OT_takes_folder(ReportsErrors, bpy.types.Operator):
 
 
 class INNERFACE_OT_takes_refresh(ReportsErrors, bpy.types.Operator):
-    """Look for takes on the disk again"""
+    """Refresh the list of takes"""
 
     bl_idname = "innerface.takes_refresh"
     bl_label = "Refresh"
@@ -129,10 +135,10 @@ class INNERFACE_OT_takes_refresh(ReportsErrors, bpy.types.Operator):
 
 
 class INNERFACE_OT_invented(ReportsErrors, bpy.types.Operator):
-    """Show or mute what no sensor sees, and the network made up (gaze, blinks)"""
+    """Play or mute the channels that sensors cannot observe, such as gaze and blinks, which the model estimates"""
 
     bl_idname = "innerface.invented"
-    bl_label = "Invented Channels"
+    bl_label = "Estimated Channels"
     bl_options = {"REGISTER", "UNDO"}
 
     @classmethod

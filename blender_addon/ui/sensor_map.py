@@ -1,4 +1,4 @@
-"""A little map of the face with a light for each sensor, as an icon of the panel."""
+"""A map of the face with a dot for each sensor, as an icon of the panel."""
 
 from __future__ import annotations
 
@@ -16,12 +16,21 @@ COLOURS = {
     "touch": (0.35, 0.65, 1.0),
 }
 _SKIN, _LINE = np.array([0.62, 0.60, 0.58]), np.array([0.30, 0.29, 0.29])
-_TOP_MM, _HEIGHT_MM = 106.0, 198.0  # head frame, y up; the face fills the picture
+_TOP_MM, _HEIGHT_MM = 106.0, 198.0  # head frame, +y up; the face fills the image
 
 
 def render_map(positions_mm: np.ndarray, states: list[str], size: int = SIZE) -> np.ndarray:
-    """RGBA (size, size, 4) float32, rows from below as Blender has them. `positions_mm` (S, 3) in the head frame; `states`: keys of COLOURS. The
-    performer's left is on the right, as one sees them."""
+    """Return RGBA (size, size, 4), float32, rows from the bottom as in Blender; the performer's left is on the right.
+
+    Parameters
+    ----------
+    positions_mm : (S, 3) array
+        Sites in the head frame.
+    states : list of str
+        State of each site, a key of COLOURS.
+    size : int
+        Width and height in pixels.
+    """
     image = _face_image(size).copy()
     scale = _HEIGHT_MM / size
     for position, state in zip(positions_mm, states):
@@ -35,7 +44,7 @@ def render_map(positions_mm: np.ndarray, states: list[str], size: int = SIZE) ->
 
 
 def _paint(image: np.ndarray, distance: np.ndarray, colour: Any, scale: float, alpha: float = 1.0) -> None:
-    """Where a signed distance (mm) is negative, with a soft edge of one pixel."""
+    """Paint where a signed distance (mm) is negative, with an antialiased edge."""
     coverage = (np.clip(0.5 - distance / scale, 0, 1) * alpha)[..., None]
     image[..., :3] = image[..., :3] * (1 - coverage) + np.asarray(colour) * coverage
     image[..., 3:] = image[..., 3:] + (1 - image[..., 3:]) * coverage
@@ -43,7 +52,7 @@ def _paint(image: np.ndarray, distance: np.ndarray, colour: Any, scale: float, a
 
 @lru_cache(maxsize=1)
 def _face_image(size: int) -> np.ndarray:
-    """The face without lights."""
+    """Return the face without dots."""
     rows, columns = np.mgrid[0:size, 0:size].astype(np.float32)
     scale = _HEIGHT_MM / size
     x, y = (columns - size / 2 + 0.5) * scale, _TOP_MM - _HEIGHT_MM + (rows + 0.5) * scale
@@ -62,7 +71,7 @@ def _face_image(size: int) -> np.ndarray:
 
 
 class SensorMap:
-    """The map as an icon. Drawn again only where a light has changed."""
+    """The map as an icon, which is rendered again only where a dot has changed."""
 
     def __init__(self) -> None:
         self.previews: Any = None
@@ -70,7 +79,7 @@ class SensorMap:
         self.count = 0
 
     def icon(self, positions_mm: np.ndarray, states: list[str]) -> int:
-        """The icon's number for `template_icon`."""
+        """Return the icon's ID for `template_icon`."""
         import bpy.utils.previews
 
         if self.previews is None:
@@ -85,7 +94,7 @@ class SensorMap:
         return self.previews[f"face {self.count}"].icon_id
 
     def close(self) -> None:
-        """Let Blender free it."""
+        """Free the icon."""
         if self.previews is not None:
             import bpy.utils.previews
 

@@ -11,6 +11,7 @@ import innerface.blender_addon.character.face
 import innerface.blender_addon.character.lanes
 import innerface.blender_addon.compat
 import innerface.blender_addon.live.take_list
+import innerface.blender_addon.ui.occlusion_bar_input
 import innerface.blender_addon.ui.occlusion_bars
 import innerface.core.face.channels
 import innerface.core.face.face_model
@@ -131,7 +132,7 @@ def test_rejected_ranges_are_not_mended_and_detect_does_not_bring_them_back(shoo
     bpy.ops.innerface.hybrid_detect()
     assert len(action(shoot).innerface_hybrid.ranges) == count
     assert shoot.hybrid.active_occlusions(action(shoot)) == []
-    with pytest.raises(RuntimeError, match="no range to mend"):
+    with pytest.raises(RuntimeError, match="no range to repair"):
         bpy.ops.innerface.hybrid_mix()
 
 
@@ -180,16 +181,16 @@ def test_bars_lie_in_lanes_and_their_ends_can_be_grabbed(shoot):
     found = bars.range_bars(action(shoot).innerface_hybrid.ranges, lambda s: 100 * s, 1.0)
     assert found[0].bottom == found[2].bottom != found[1].bottom
     middle = (found[0].bottom + found[0].top) / 2
-    assert bars.bar_at(found, 102, middle, 1.0) == (found[0], "START")
-    assert bars.bar_at(found, 298, middle, 1.0) == (found[0], "END")
-    assert bars.bar_at(found, 200, middle, 1.0) == (found[0], "BOTH")
+    assert bars.bar_at(found, 102, middle, 1.0) == bars.BarHit(found[0], "START")
+    assert bars.bar_at(found, 298, middle, 1.0) == bars.BarHit(found[0], "END")
+    assert bars.bar_at(found, 200, middle, 1.0) == bars.BarHit(found[0], "BOTH")
     assert bars.bar_at(found, 400, middle, 1.0) is None and bars.bar_at(found, 200, 300, 1.0) is None
 
 
 @pytest.mark.parametrize("by", [-100.0, -0.7, 0.3, 100.0])
 @pytest.mark.parametrize("part", ["START", "END", "BOTH"])
 def test_a_dragged_range_stays_in_the_take_and_is_never_turned_round(part, by):
-    start, end = innerface.blender_addon.ui.occlusion_bars.dragged_range((2.0, 3.0), part, by, 10.0)
+    start, end = innerface.blender_addon.ui.occlusion_bar_input.dragged_range((2.0, 3.0), part, by, 10.0)
     assert 0 <= start < end <= 10.0
     assert part != "BOTH" or end - start == pytest.approx(1.0)
     assert part != "START" or end == 3.0

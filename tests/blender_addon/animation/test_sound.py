@@ -98,7 +98,7 @@ def test_no_song_or_two_songs_or_no_sound_are_told_in_one_line(addon, scene, fol
     with pytest.raises(RuntimeError, match="no sound of its own"):
         addon.ops.innerface.align_sound()
     addon.ops.innerface.key_takes(filepath=str(folder / "song_1.csv"))
-    with pytest.raises(RuntimeError, match="holds no song"):
+    with pytest.raises(RuntimeError, match="no song in the sequencer"):
         addon.ops.innerface.align_sound()
 
 

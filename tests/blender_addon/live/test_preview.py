@@ -1,4 +1,4 @@
-"""A live preview leaves no trace, whatever happens meanwhile."""
+"""The live preview leaves no trace, whatever happens meanwhile."""
 
 import innerface.blender_addon.character.bundled_head
 import innerface.blender_addon.character.face
@@ -12,7 +12,7 @@ import pytest
 
 @pytest.fixture
 def face_values():
-    """`face_values(jawOpen=0.5)`: a face as the bridge gives it."""
+    """`face_values(jawOpen=0.5)`: a face as the server sends it."""
     output = innerface.core.face.channels.OUTPUT_CHANNELS
 
     def values(**channels):
@@ -38,7 +38,7 @@ def keyed(scene, head):
 
 
 def state(head):
-    """All that a preview might change."""
+    """Everything that a preview may change."""
     key = head.meshes[0].key
     data = key.animation_data
     bone = head.rig.pose.bones["head"]
@@ -55,7 +55,7 @@ def curves(action):
     return action.fcurves if not hasattr(action, "layers") else action.layers[0].strips[0].channelbags[0].fcurves
 
 
-def test_the_face_shows_what_comes_over_keys_and_drivers_and_is_as_before_afterwards(scene, keyed, face_values):
+def test_the_live_face_overrides_keys_and_drivers_and_restores_them_afterwards(scene, keyed, face_values):
     before = state(keyed)
     preview = innerface.blender_addon.live.preview.Preview(keyed)
     assert preview.show(face_values(jawOpen=0.2, mouthPucker=0.8, cheekPuff=0.6, headYaw=0.3))
@@ -102,13 +102,15 @@ def test_a_saved_file_never_holds_the_preview(addon, keyed, tmp_path, face_value
     assert state(innerface.blender_addon.character.face.find_face(list(addon.context.scene.objects))) == before
 
 
-def test_a_file_that_a_crash_left_with_a_preview_in_it_is_mended_when_it_is_opened(addon, keyed, tmp_path, face_values):
+def test_a_file_that_contains_a_preview_after_a_crash_is_restored_when_it_is_opened(
+    addon, keyed, tmp_path, face_values
+):
     before = state(keyed)
     preview = innerface.blender_addon.live.preview.Preview(keyed)
     preview.show(face_values(jawOpen=0.9, cheekPuff=1.0, headYaw=0.4))
     addon.ops.wm.save_as_mainfile(
         filepath=str(tmp_path / "autosave.blend"), copy=True
-    )  # nobody told `live` of this preview
+    )  # a preview that the session does not know
     addon.ops.wm.open_mainfile(filepath=str(tmp_path / "autosave.blend"))
     assert state(innerface.blender_addon.character.face.find_face(list(addon.context.scene.objects))) == before
 
@@ -138,7 +140,7 @@ def test_keys_added_or_renamed_while_streaming_are_noticed_before_a_wrong_one_mo
     assert not preview.show(face_values(jawOpen=0.5))
 
 
-def test_a_deleted_face_is_told_and_one_that_comes_back_shows_again(addon, head, scene, face_values):
+def test_a_deleted_face_is_reported_and_shown_again_when_it_comes_back(addon, head, scene, face_values):
     module = innerface.blender_addon.live.session
     live, bpy = module.session, addon
     live.set_target(bpy.context)
@@ -183,7 +185,7 @@ def test_linked_data_is_refused_in_one_line(addon, scene, tmp_path):
     assert "is linked from" in live.face_problem and "\n" not in live.face_problem
 
 
-def test_an_override_shows_a_live_face_once_its_mesh_is_one_too_and_is_told_before(addon, scene, tmp_path, face_values):
+def test_an_override_shows_a_live_face_only_if_its_mesh_is_overridden_too(addon, scene, tmp_path, face_values):
     bpy, live = addon, innerface.blender_addon.live.session.session
     collection = bpy.data.collections.new("character")
     scene.collection.children.link(collection)

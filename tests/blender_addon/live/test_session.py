@@ -1,4 +1,4 @@
-"""Connect, calibrate, record, bake, by the operators that the buttons call, with the loop of Blender's timer played here."""
+"""Connect, calibrate, record and bake by the operators behind the buttons; the test runs the timer's callback."""
 
 import socket
 import sys
@@ -20,36 +20,38 @@ import pytest
 
 @pytest.fixture
 def live(addon):
-    """The live object, with a head in the scene."""
+    """The session, with a head in the scene."""
     addon.ops.innerface.add_head()
     return innerface.blender_addon.live.session.session
 
 
 def play(live, until, seconds=60.0):
-    """Blender's timer, until something is so."""
+    """Run the timer's callback until a condition holds."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         live.tick()
         if until():
             return
         time.sleep(1 / 120)
-    raise AssertionError(f"it did not come: {live.problem} {live.status.get('notes')}")
+    raise AssertionError(f"the condition did not hold in time: {live.problem} {live.status.get('notes')}")
 
 
 def face_bytes(**values):
     """A Live Link Face packet."""
-    wire = innerface.server.protocols.live_link_face
+    protocol = innerface.server.protocols.live_link_face
     names = innerface.core.face.channels.LIVE_LINK_FACE
-    return wire.encode(wire.Packet("A" * 36, "phone", 1, 0.0, 60, 1, np.array([values.get(n, 0.0) for n in names])))
+    return protocol.encode(
+        protocol.Packet("A" * 36, "phone", 1, 0.0, 60, 1, np.array([values.get(n, 0.0) for n in names]))
+    )
 
 
-def test_an_animator_connects_calibrates_records_and_bakes(addon, live, scene):
+def test_connect_calibrate_record_and_bake(addon, live, scene):
     bpy, settings = addon, innerface.blender_addon.properties.preferences.preferences()
     key = bpy.context.active_object.data.shape_keys
     scene.innerface.slate = "my shot"
     assert bpy.ops.innerface.connect() == {"FINISHED"}
     play(live, lambda: live.status.get("calibrated"))
-    play(live, lambda: live.last is not None and live.preview.shown)
+    play(live, lambda: live.movement.started and live.preview.shown)
     play(live, lambda: max(b.value for b in key.key_blocks) > 0.1)
     assert "calibrated with 10 face sites" in " ".join(live.status["notes"])
     settings.playback = False
@@ -58,7 +60,7 @@ def test_an_animator_connects_calibrates_records_and_bakes(addon, live, scene):
         bpy.ops.innerface.record()
     play(live, lambda: (live.status.get("recording") or {}).get("rows", 0) > 300)
     bpy.ops.innerface.stop()
-    play(live, lambda: live.shoot is None)
+    play(live, lambda: live.take_recording is None)
     assert live.problem == "" and scene.innerface.number == 2
     path = Path(settings.takes_folder) / "my shot_001.mcap"
     assert path.exists()
@@ -102,7 +104,7 @@ def test_electrodes_alone_show_a_face_are_checked_recorded_and_baked(addon, live
     assert bpy.ops.innerface.record() == {"FINISHED"}
     play(live, lambda: (live.status.get("recording") or {}).get("seconds", 0) > 6)
     bpy.ops.innerface.stop()
-    play(live, lambda: live.shoot is None)
+    play(live, lambda: live.take_recording is None)
     path = Path(settings.takes_folder) / "worn_001.mcap"
     innerface.blender_addon.live.take_list.refresh(str(path), wait=True)
     assert bpy.ops.innerface.take_bake() == {"FINISHED"}
@@ -112,15 +114,14 @@ def test_electrodes_alone_show_a_face_are_checked_recorded_and_baked(addon, live
     assert action.name.startswith("worn_001") and max(len(c.keyframe_points) for c in curves) > 5
 
 
-def test_who_gives_no_network_has_electrodes_recorded_and_is_told_why_no_face_comes(addon, live):
+def test_without_an_electrode_model_electrodes_are_recorded_and_the_panel_says_why_no_face_is_shown(addon, live):
     settings, connection = (
         innerface.blender_addon.properties.preferences.preferences(),
         innerface.blender_addon.live.connection,
     )
     settings.sensors, settings.electrodes = "NONE", "CYTON"
-    assert innerface.blender_addon.properties.preferences.electrode_network_file(
-        settings
-    ) == "" and not connection.no_source_selected(settings)
+    assert innerface.blender_addon.properties.preferences.electrode_network_file(settings) == ""
+    assert not connection.no_source_selected(settings)
     settings.electrodes_port = "/dev/there-is-none"
     live.connect(addon.context)
     play(live, lambda: not live.on, 20)
@@ -131,7 +132,7 @@ def test_who_gives_no_network_has_electrodes_recorded_and_is_told_why_no_face_co
         addon.ops.innerface.connect()
 
 
-def test_a_network_that_is_no_network_is_one_sentence_in_the_panel(addon, live, tmp_path):
+def test_an_invalid_electrode_model_is_one_sentence_in_the_panel(addon, live, tmp_path):
     settings = innerface.blender_addon.properties.preferences.preferences()
     (tmp_path / "x.onnx").write_text("no network")
     settings.sensors, settings.electrodes, settings.electrodes_network = "NONE", "VIRTUAL", str(tmp_path / "x.onnx")
@@ -152,7 +153,7 @@ def test_a_take_that_runs_when_blender_disconnects_is_kept_whole(addon, live, sc
     assert innerface.core.formats.mcap_take.read_summary(path).complete
 
 
-def test_a_phones_face_shows_and_its_neutral_can_be_set(addon, live):
+def test_the_face_of_a_phone_is_shown_and_its_neutral_can_be_set(addon, live):
     settings = innerface.blender_addon.properties.preferences.preferences()
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         probe.bind(("127.0.0.1", 0))
@@ -187,7 +188,7 @@ def _turned(bpy):
     return rig.pose.bones["head"].rotation_quaternion.angle > 1e-6
 
 
-def test_a_port_that_is_taken_is_one_sentence_in_the_panel(addon, live):
+def test_a_port_in_use_is_one_sentence_in_the_panel(addon, live):
     settings = innerface.blender_addon.properties.preferences.preferences()
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
         other.bind(("127.0.0.1", 0))
@@ -197,7 +198,7 @@ def test_a_port_that_is_taken_is_one_sentence_in_the_panel(addon, live):
     assert str(settings.vmc_port) in live.problem and "\n" not in live.problem
 
 
-def test_phones_are_not_heard_before_it_was_allowed_nor_while_blender_is_offline(addon, live, monkeypatch):
+def test_phones_are_not_received_before_they_are_allowed_nor_while_blender_is_offline(addon, live, monkeypatch):
     settings, connection = (
         innerface.blender_addon.properties.preferences.preferences(),
         innerface.blender_addon.live.connection,
@@ -212,7 +213,7 @@ def test_phones_are_not_heard_before_it_was_allowed_nor_while_blender_is_offline
     assert connection.listen_host(settings) == "127.0.0.1" and connection.network_problem(settings) == ""
 
 
-def test_without_a_face_all_runs_and_the_panel_says_what_is_missing(addon):
+def test_without_a_face_the_session_runs_and_the_panel_says_what_is_missing(addon):
     module = innerface.blender_addon.live.session
     innerface.blender_addon.properties.preferences.preferences().sensors = "VIRTUAL"
     addon.ops.innerface.connect()
@@ -223,7 +224,7 @@ def test_without_a_face_all_runs_and_the_panel_says_what_is_missing(addon):
     assert addon.ops.innerface.show_here() == {"FINISHED"} and live.preview is not None
 
 
-def test_another_file_lets_the_face_go_keeps_the_connection_and_shows_on_its_own_face(addon, live, tmp_path):
+def test_loading_another_file_drops_the_face_keeps_the_connection_and_shows_its_own_face(addon, live, tmp_path):
     addon.ops.wm.save_as_mainfile(filepath=str(tmp_path / "shot.blend"), copy=True)
     addon.ops.innerface.connect()
     play(live, lambda: live.status.get("streams"))
@@ -240,7 +241,7 @@ def test_without_onnx_runtime_everything_but_the_network_works_with_one_sentence
     addon.ops.innerface.connect()
     play(live, lambda: live.status.get("calibrated"))
     assert any("ONNX Runtime" in note and "linear model stands in" in note for note in live.status["notes"])
-    play(live, lambda: live.last is not None)
+    play(live, lambda: live.movement.started)
 
 
 def test_no_timer_runs_while_nothing_is_connected(addon, live):
@@ -252,7 +253,7 @@ def test_no_timer_runs_while_nothing_is_connected(addon, live):
     assert not addon.app.timers.is_registered(module._tick)
 
 
-def test_a_mistake_in_a_tick_ends_the_connection_and_is_told(addon, live, monkeypatch, capsys):
+def test_an_error_in_a_tick_ends_the_connection_and_is_reported(addon, live, monkeypatch, capsys):
     module = innerface.blender_addon.live.session
     addon.ops.innerface.connect()
     monkeypatch.setattr(live, "tick", lambda: 1 / 0)
@@ -271,33 +272,33 @@ def test_commands_without_a_connection_say_what_to_do(addon, live):
     assert not addon.ops.innerface.connect.poll()
 
 
-def test_faces_go_out_to_what_is_ticked(addon, live):
+def test_faces_are_sent_to_the_targets_that_are_ticked(addon, live):
     settings = innerface.blender_addon.properties.preferences.preferences()
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as heard:
-        heard.bind(("127.0.0.1", 0))
-        heard.settimeout(10)
-        settings.send_livelink, settings.livelink_target = True, f"127.0.0.1:{heard.getsockname()[1]}"
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver:
+        receiver.bind(("127.0.0.1", 0))
+        receiver.settimeout(10)
+        settings.send_livelink, settings.livelink_target = True, f"127.0.0.1:{receiver.getsockname()[1]}"
         addon.ops.innerface.connect()
         play(live, lambda: live.status.get("calibrated"))
-        play(live, lambda: live.last is not None)
-        assert innerface.server.protocols.live_link_face.parse(heard.recv(2048))
+        play(live, lambda: live.movement.started)
+        assert innerface.server.protocols.live_link_face.parse(receiver.recv(2048))
         settings.send_livelink = False
         addon.ops.innerface.send()
         play(live, lambda: not live.status["sinks"])
     settings.send_livelink, settings.livelink_target = True, "nonsense:99999"
     addon.ops.innerface.send()
-    play(live, lambda: live.refused)
-    assert "is no port" in live.refused
+    play(live, lambda: live.refusal)
+    assert "is no port" in live.refusal
 
 
 def test_levels_rise_with_what_moves_and_fall_again(addon, live):
     output = innerface.core.face.channels.OUTPUT_CHANNELS
     values = np.zeros(len(output))
-    live._meter(values, 1)
+    live.movement.update(values, 1)
     moved = values.copy()
     moved[output.index("jawOpen")] = 0.1
-    live._meter(moved, 1)
-    assert live.levels["mouth"] == 1.0 and live.levels["brow"] == 0.0
+    live.movement.update(moved, 1)
+    assert live.movement.levels["mouth"] == 1.0 and live.movement.levels["brow"] == 0.0
     for _ in range(30):
-        live._meter(moved, 1)
-    assert live.levels["mouth"] < 0.1
+        live.movement.update(moved, 1)
+    assert live.movement.levels["mouth"] < 0.1

@@ -1,7 +1,7 @@
 import innerface.blender_addon.character.face
 import innerface.blender_addon.operators.base
-import innerface.blender_addon.operators.files
-import innerface.blender_addon.ui.face_panels
+import innerface.blender_addon.operators.export
+import innerface.blender_addon.ui.face_panel
 import innerface.core.face.face_model
 import innerface.core.formats
 import innerface.core.imu.layout
@@ -29,7 +29,7 @@ def test_registering_twice_in_a_row_leaves_nothing_behind(addon):
     assert hasattr(addon.types, "INNERFACE_PT_face")
 
 
-def test_an_animator_adds_a_head_keys_a_take_and_exports_it(scene, addon, tmp_path):
+def test_a_head_is_added_a_take_imported_and_the_animation_exported(scene, addon, tmp_path):
     take = innerface.core.performance.demo_performance(1)
     innerface.core.formats.write_take(take, tmp_path / "song.csv")
     assert addon.ops.innerface.add_head() == {"FINISHED"}
@@ -74,7 +74,7 @@ def test_several_takes_become_several_actions_and_the_first_one_plays(scene, add
     assert addon.context.active_object.data.shape_keys.animation_data.action.name.startswith("one")
 
 
-def test_a_mistake_is_one_line_and_changes_nothing(scene, addon, tmp_path):
+def test_an_error_is_one_line_and_changes_nothing(scene, addon, tmp_path):
     (tmp_path / "bad.csv").write_text("time,jawOpen\n0,abc\n")
     addon.ops.innerface.add_head()
     with pytest.raises(RuntimeError, match=r"line 2, column jawOpen"):
@@ -84,7 +84,7 @@ def test_a_mistake_is_one_line_and_changes_nothing(scene, addon, tmp_path):
         addon.ops.innerface.key_takes(filepath=str(tmp_path / "none.csv"))
 
 
-def test_keying_without_a_face_says_what_is_missing(scene, addon, tmp_path):
+def test_importing_without_a_face_says_what_is_missing(scene, addon, tmp_path):
     innerface.core.formats.write_take(innerface.core.performance.demo_performance(1), tmp_path / "song.csv")
     with pytest.raises(RuntimeError, match="shape keys"):
         addon.ops.innerface.key_takes(filepath=str(tmp_path / "song.csv"))
@@ -95,37 +95,37 @@ def test_the_active_object_chooses_among_several_faces(scene, addon):
     first = addon.context.active_object
     addon.ops.innerface.add_head()
     second = addon.context.active_object
-    face, panels = innerface.blender_addon.character.face, innerface.blender_addon.ui.face_panels
+    face, panel = innerface.blender_addon.character.face, innerface.blender_addon.ui.face_panel
     assert face.active_face(addon.context).meshes[0].object == second
     addon.context.view_layer.objects.active = first
     assert face.active_face(addon.context).meshes[0].object == first
     addon.context.view_layer.objects.active = None
-    assert panels.panel_face(addon.context)[0] is None
+    assert panel.face_or_message(addon.context)[0] is None
 
 
-def test_keying_a_take_is_one_undo_step_away(addon):
+def test_importing_a_take_is_one_undo_step(addon):
     assert "UNDO" in addon.types.INNERFACE_OT_key_takes.bl_options
     assert "UNDO" in addon.types.INNERFACE_OT_add_head.bl_options
     assert "UNDO" in addon.types.INNERFACE_OT_add_flame.bl_options
 
 
 def test_an_export_never_replaces_a_file_of_another_name(addon):
-    ending = innerface.blender_addon.operators.files._with_extension
-    assert ending("/x/song.take2", "glb").name == "song.take2.glb"
-    assert ending("/x/song.fbx", "glb").name == "song.glb"
-    assert ending("/x/song.GLB", "glb").name == "song.glb"
+    with_extension = innerface.blender_addon.operators.export._with_extension
+    assert with_extension("/x/song.take2", "glb").name == "song.take2.glb"
+    assert with_extension("/x/song.fbx", "glb").name == "song.glb"
+    assert with_extension("/x/song.GLB", "glb").name == "song.glb"
 
 
-def test_an_export_without_a_name_is_told_in_one_line(scene, addon):
+def test_an_export_without_a_file_name_is_refused_in_one_line(scene, addon):
     addon.ops.innerface.add_head()
     with pytest.raises(RuntimeError, match="no file was named"):
         addon.ops.innerface.export(kind="glb")
 
 
-def test_a_dialog_that_is_cancelled_before_any_work_ends_without_a_mistake():
+def test_a_dialog_that_is_cancelled_before_any_work_ends_without_an_error():
     import bpy
 
-    class Asked(innerface.blender_addon.operators.base.BackgroundOperator):
-        """As the import dialog: Blender calls `cancel` without having begun."""
+    class DialogOperator(innerface.blender_addon.operators.base.BackgroundOperator):
+        """Like the import dialog: Blender calls `cancel` before the job has started."""
 
-    Asked().cancel(bpy.context)
+    DialogOperator().cancel(bpy.context)

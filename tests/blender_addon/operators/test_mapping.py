@@ -1,8 +1,8 @@
-"""The table of what drives what: filled, edited, mirrored, kept."""
+"""The mapping table: filled, edited, mirrored, saved."""
 
 import innerface.blender_addon.character.face
 import innerface.blender_addon.live.preview
-import innerface.blender_addon.operators.mapping
+import innerface.blender_addon.operators.mapping_presets
 import innerface.core.face.channels
 import innerface.core.take
 import numpy as np
@@ -105,12 +105,12 @@ def test_a_character_whose_names_say_nothing_is_mapped_by_hand(addon, scene):
 
 
 def test_character_creators_preset_holds_jaw_and_eye_bones():
-    made = innerface.blender_addon.operators.mapping.scheme_mapping
+    scheme_mapping = innerface.blender_addon.operators.mapping_presets.scheme_mapping
     import bpy
 
-    holder = bpy.data.objects.new("x", None)
+    root_object = bpy.data.objects.new("x", None)
     for name in ("Reallusion CC4 Standard", "Reallusion CC4 Extended", "Reallusion CC3 Traditional"):
-        bones = {t.name for t in made(name, holder).targets if t.kind == "bone"}
+        bones = {t.name for t in scheme_mapping(name, root_object).targets if t.kind == "bone"}
         assert bones == {"CC_Base_JawRoot", "CC_Base_L_Eye", "CC_Base_R_Eye"}
 
 

@@ -1,24 +1,30 @@
-"""Panels draw in every state that there is, and say in words what is the matter. Drawing itself is looked at in a window (tests/gui)."""
+"""Panels draw in every state, and say in words what is wrong. tests/gui looks at the window itself."""
 
 from types import SimpleNamespace
 
 import innerface.blender_addon.live.session
 import innerface.blender_addon.properties.preferences
 import innerface.blender_addon.properties.source_fields
+import innerface.blender_addon.ui.animation_panels
+import innerface.blender_addon.ui.calibrate_panels
+import innerface.blender_addon.ui.connect_panel
 import innerface.blender_addon.ui.drawing
-import innerface.blender_addon.ui.face_panels
-import innerface.blender_addon.ui.live_panels
+import innerface.blender_addon.ui.face_panel
+import innerface.blender_addon.ui.performer_panel
+import innerface.blender_addon.ui.record_panels
 import innerface.blender_addon.ui.sensor_map
+import innerface.blender_addon.ui.stream_panel
+import innerface.blender_addon.ui.takes_panels
 import innerface.blender_addon.ui.viewport_overlay
 import numpy as np
 import pytest
 
 
 class Layout:
-    """Stands in for Blender's layout: remembers what was written and which buttons were put."""
+    """Stands in for Blender's layout, and collects texts and buttons."""
 
-    def __init__(self, said=None, buttons=None):
-        object.__setattr__(self, "said", [] if said is None else said)
+    def __init__(self, texts=None, buttons=None):
+        object.__setattr__(self, "texts", [] if texts is None else texts)
         object.__setattr__(self, "buttons", [] if buttons is None else buttons)
 
     def __setattr__(self, name, value):
@@ -34,25 +40,25 @@ class Layout:
         }, name
 
     def _inner(self, *_, **__):
-        return Layout(self.said, self.buttons)
+        return Layout(self.texts, self.buttons)
 
     box = row = column = split = _inner
 
     def label(self, text="", icon="NONE", **_):
-        self.said.append(text)
+        self.texts.append(text)
 
     def progress(self, text="", factor=0.0):
         assert 0 <= factor <= 1
-        self.said.append(text)
+        self.texts.append(text)
 
     def operator(self, name, text="", icon="NONE", **_):
         self.buttons.append(name)
-        self.said.append(text)
+        self.texts.append(text)
         return SimpleNamespace()
 
     def prop(self, data, name, **_):
         assert name in data.bl_rna.properties, name
-        self.said.append(name)
+        self.texts.append(name)
 
     def template_icon(self, icon, scale=1.0):
         assert icon >= 0
@@ -62,21 +68,22 @@ class Layout:
 
 
 @pytest.fixture
-def drawn(addon, monkeypatch):
-    """`drawn("connect")`: what a panel says (one text) and its buttons."""
-    panels, above = innerface.blender_addon.ui.live_panels, innerface.blender_addon.ui.face_panels
-    monkeypatch.setattr(panels.face_map, "icon", lambda positions, states: 1)
+def draw(addon, monkeypatch):
+    """`draw("connect")`: the texts of a panel (as one) and its buttons."""
+    ui = innerface.blender_addon.ui
+    monkeypatch.setattr(ui.calibrate_panels.sensor_map, "icon", lambda positions, states: 1)
+    modules = (
+        *(ui.face_panel, ui.performer_panel, ui.connect_panel, ui.calibrate_panels),
+        *(ui.record_panels, ui.takes_panels, ui.stream_panel),
+    )
 
-    def draw(name):
-        kind = getattr(panels, f"INNERFACE_PT_{name}", None) or getattr(above, f"INNERFACE_PT_{name}")
+    def draw_panel(name):
+        panel_class = next(getattr(m, f"INNERFACE_PT_{name}") for m in modules if hasattr(m, f"INNERFACE_PT_{name}"))
         panel = SimpleNamespace(layout=Layout())
-        for extra in ("_choose", "_streams", "_sensors", "_electrodes", "_checking", "_heard", "_said"):
-            if hasattr(kind, extra):
-                setattr(panel, extra, getattr(kind, extra).__get__(panel))
-        kind.draw(panel, addon.context)
-        return " ".join(panel.layout.said), panel.layout.buttons
+        panel_class.draw(panel, addon.context)
+        return " ".join(panel.layout.texts), panel.layout.buttons
 
-    return draw
+    return draw_panel
 
 
 STATUS = {
@@ -129,63 +136,63 @@ STATUS = {
 
 @pytest.fixture
 def connected(addon):
-    """The live object with a bridge whose status the test writes."""
+    """The session with a server whose status the test writes."""
     live = innerface.blender_addon.live.session.session
     live.thread = SimpleNamespace(
-        status=dict(STATUS), state="running", take=list, now=lambda: 0.0, stop=lambda *_: None
+        status=dict(STATUS), state="running", pop_frames=list, now=lambda: 0.0, stop=lambda *_: None
     )
     yield live
-    live.thread = live.shoot = None
+    live.thread = live.take_recording = None
     live.problem = live.face_problem = live.paused = ""
 
 
-def test_idle_says_how_to_begin(drawn, addon):
-    assert "No face in this scene yet" in drawn("face")[0] and "innerface.add_head" in drawn("face")[1]
+def test_an_idle_tab_says_how_to_begin(draw, addon):
+    assert "No face in this scene yet" in draw("face")[0] and "innerface.add_head" in draw("face")[1]
     addon.ops.innerface.add_head()
-    assert "52 of 52 channels (ARKit, 100%)" in drawn("face")[0]
-    assert drawn("connect")[1] == ["innerface.connect"] and "innerface.record" in drawn("record")[1]
+    assert "52 of 52 channels (ARKit, 100%)" in draw("face")[0]
+    assert draw("connect")[1] == ["innerface.connect"] and "innerface.record" in draw("record")[1]
     for name in ("performer", "calibrate", "takes", "bake_options", "stream", "record_options"):
-        drawn(name)
+        draw(name)
 
 
-def test_phones_are_asked_about_before_they_are_heard_and_the_address_is_shown_afterwards(drawn, addon):
+def test_network_devices_need_permission_and_their_address_is_shown_afterwards(draw, addon):
     settings = innerface.blender_addon.properties.preferences.preferences()
     settings.camera = "LIVELINKFACE"
-    said, buttons = drawn("connect")
+    texts, buttons = draw("connect")
     assert "innerface.allow_network" in buttons
     settings.network = True
-    said, _ = drawn("connect")
-    assert (f"{settings.interface}   port 11111" in said) or "Allow Online Access" in said
+    texts, _ = draw("connect")
+    assert (f"{settings.interface}   port 11111" in texts) or "Allow Online Access" in texts
 
 
-def test_connected_shows_lights_rates_losses_batteries_and_likely_causes(drawn, addon, connected):
-    said, buttons = drawn("connect")
-    told = (
+def test_a_connection_shows_states_rates_losses_batteries_and_likely_causes(draw, addon, connected):
+    texts, buttons = draw("connect")
+    expected = (
         "100 Hz",
         "10.0% lost",
         "3.7 V",
-        "silent for 7 s",
+        "no data for 7 s",
         "hot",
         "livelinkface for 8 s",
         "the app is in another mode",
-        "48 ms late",
+        "48 ms delay",
         "something happened",
     )
-    for words in told:
-        assert words in said, words
+    for text in expected:
+        assert text in texts, text
     assert buttons[0] == "innerface.disconnect"
-    said, buttons = drawn("calibrate")
+    texts, buttons = draw("calibrate")
     assert (
-        "left buccinator is noisy" in said
-        and "look swapped" in said
+        "left buccinator is noisy" in texts
+        and "look swapped" in texts
         and {"innerface.calibrate", "innerface.check", "innerface.recentre"} <= set(buttons)
     )
-    said, buttons = drawn("sites")
-    assert buttons == ["innerface.touch"] * 3 and "Tap the sensor at oculi left" in said and "20%" in said
-    assert "to 127.0.0.1:39539 by VMC" in drawn("stream")[0] and "Delay the audio by 48 ms" in drawn("stream")[0]
+    texts, buttons = draw("sites")
+    assert buttons == ["innerface.touch"] * 3 and "Tap the sensor at oculi left" in texts and "20%" in texts
+    assert "to 127.0.0.1:39539 by VMC" in draw("stream")[0] and "Delay the audio by 48 ms" in draw("stream")[0]
 
 
-WORN = {
+ELECTRODES = {
     "device": "virtual wearer (simulated)",
     "network": False,
     "live": False,
@@ -203,23 +210,23 @@ WORN = {
 }
 
 
-def test_every_electrode_has_a_line_and_what_keeps_it_from_making_a_face_is_said_in_the_addons_words(drawn, connected):
+def test_every_electrode_has_a_line_and_the_panel_says_why_it_drives_no_face(draw, connected):
     settings = innerface.blender_addon.properties.preferences.preferences()
     settings.sensors, settings.electrodes = "NONE", "VIRTUAL"
-    connected.thread.status |= {"electrodes": WORN, "sites": {}, "calibrated": False}
-    said, _ = drawn("connect")
+    connected.thread.status |= {"electrodes": ELECTRODES, "sites": {}, "calibrated": False}
+    texts, _ = draw("connect")
     assert (
-        "lower   2 uV at rest, 5 uV of hum" in said
-        and "off the skin" in said
-        and "choose the performer's network under Performer" in " ".join(said.split())
+        "lower   2 µV at rest, 5 µV hum" in texts
+        and "off the skin" in texts
+        and "choose the performer's Electrode Model under Performer" in " ".join(texts.split())
     )
-    assert "--electrodes" not in said
-    said, buttons = drawn("calibrate")
-    assert buttons == ["innerface.check"] and "Check Electrodes" in said
+    assert "--electrodes" not in texts
+    texts, buttons = draw("calibrate")
+    assert buttons == ["innerface.check"] and "Check Electrodes" in texts
     connected.thread.status |= {
         "check": {"step": "Bite three times", "left_s": 2.0, "done": 0.4, "places": None, "electrodes": None}
     }
-    assert "Bite three times  2" in drawn("calibrate")[0]
+    assert "Bite three times  2" in draw("calibrate")[0]
     connected.thread.status |= {
         "check": {
             "step": "",
@@ -229,60 +236,60 @@ def test_every_electrode_has_a_line_and_what_keeps_it_from_making_a_face_is_said
             "electrodes": ["electrode front does not hear the bite"],
         }
     }
-    assert "does not hear the bite" in drawn("calibrate")[0]
+    assert "does not hear the bite" in draw("calibrate")[0]
     connected.thread.status["check"]["electrodes"] = []
-    assert "Every electrode hears what it should" in drawn("calibrate")[0]
+    assert "Every electrode has the expected signal" in draw("calibrate")[0]
 
 
-def test_a_board_is_chosen_with_what_it_needs_and_libraries_that_are_missing_are_not_offered(drawn, addon, monkeypatch):
+def test_a_board_shows_its_fields_and_boards_without_their_library_are_not_offered(draw, addon, monkeypatch):
     settings = innerface.blender_addon.properties.preferences.preferences()
     fields = innerface.blender_addon.properties.source_fields
     settings.sensors, settings.electrodes = "NONE", "CYTON"
-    assert "electrodes_port electrodes_inputs" in drawn("connect")[0] and "electrodes_network" in drawn("performer")[0]
+    assert "electrodes_port electrodes_inputs" in draw("connect")[0] and "electrodes_network" in draw("performer")[0]
     monkeypatch.setattr(fields, "find_spec", lambda name: None)
     assert [e[0] for e in fields.menu_items("electrodes")] == ["NONE", "VIRTUAL", "CYTON"]
     settings.electrodes = "NONE"
-    assert "BrainFlow or LSL" in drawn("connect")[0]
+    assert "BrainFlow or LSL" in draw("connect")[0]
 
 
-def test_a_calibration_and_a_check_lead_the_performer(drawn, connected):
+def test_a_calibration_and_a_check_instruct_the_performer(draw, connected):
     connected.thread.status |= {"calibrated": False, "calibrating": True, "calibrating_s": 1.2}
-    assert "Relax your face: 2" in drawn("calibrate")[0] and "innerface.calibrate_cancel" in drawn("calibrate")[1]
+    assert "Relax your face: 2" in draw("calibrate")[0] and "innerface.calibrate_cancel" in draw("calibrate")[1]
     connected.thread.status |= {"calibrating_s": 6.0}
-    assert "Nod (chin down first)" in drawn("calibrate")[0]
+    assert "Nod (chin down first)" in draw("calibrate")[0]
     check = {"step": "Raise your brows and hold it", "left_s": 2.0, "done": 0.5, "places": None}
     connected.thread.status |= {"calibrating_s": 0.0, "calibrating": False, "check": check}
-    assert "Raise your brows and hold it  2" in drawn("calibrate")[0]
+    assert "Raise your brows and hold it  2" in draw("calibrate")[0]
 
 
-def test_a_recording_shows_what_it_has_and_what_is_wrong_with_it(drawn, connected):
-    connected.last = np.zeros(55)
-    connected.shoot = SimpleNamespace(phase="recording", seconds=65.2, left=0.0, abandon=lambda: None)
+def test_a_recording_shows_its_size_and_its_problem(draw, connected):
+    connected.movement.update(np.zeros(55), 1)
+    connected.take_recording = SimpleNamespace(phase="recording", seconds=65.2, seconds_left=0.0, abandon=lambda: None)
     problem = "/x: cannot be written (No space left); free space"
     connected.thread.status |= {"recording": {"rows": 6500, "bytes": 2_500_000, "dropped": 3, "problem": problem}}
-    said, buttons = drawn("record")
+    texts, buttons = draw("record")
     assert (
-        "Stop   1:05" in said
-        and "6,500 samples, 2.5 MB, 3 samples lost" in said
-        and "free space" in said
+        "Stop   1:05" in texts
+        and "6,500 samples, 2.5 MB, 3 samples lost" in texts
+        and "free space" in texts
         and buttons == ["innerface.stop"]
     )
-    connected.shoot = SimpleNamespace(phase="countdown", seconds=0.0, left=2.4, abandon=lambda: None)
-    assert "Cancel   2" in drawn("record")[0]
-    connected.shoot = None
+    connected.take_recording = SimpleNamespace(phase="countdown", seconds=0.0, seconds_left=2.4, abandon=lambda: None)
+    assert "Cancel   2" in draw("record")[0]
+    connected.take_recording = None
     connected.thread.status |= {"calibrated": False, "recording": None}
-    assert "Not calibrated" in " ".join(drawn("record")[0].split())
+    assert "sensors are not calibrated" in " ".join(draw("record")[0].split())
 
 
-def test_problems_are_said_where_they_are_looked_for(drawn, addon, connected):
+def test_problems_are_shown_in_the_panel(draw, addon, connected):
     connected.problem, connected.face_problem = "port 7645 is taken", "Head is gone from the scene"
-    said, buttons = drawn("connect")
-    assert "port 7645 is taken" in said and "Head is gone from the scene" in said and "innerface.show_here" in buttons
-    connected.face_problem, connected.paused = "", "saving: the preview pauses"
-    assert "saving: the preview pauses" in drawn("connect")[0]
+    texts, buttons = draw("connect")
+    assert "port 7645 is taken" in texts and "Head is gone from the scene" in texts and "innerface.show_here" in buttons
+    connected.face_problem, connected.paused = "", "The preview pauses while the file is saved"
+    assert "The preview pauses while the file is saved" in draw("connect")[0]
 
 
-def test_sentences_are_broken_where_the_sidebar_ends():
+def test_sentences_are_wrapped_at_the_width_of_the_sidebar():
     wrapped = innerface.blender_addon.ui.drawing.wrap_text
     lines = wrapped("left buccinator is noisy: check the tape and the cable", 20)
     assert (
@@ -292,27 +299,27 @@ def test_sentences_are_broken_where_the_sidebar_ends():
     )
 
 
-def test_the_hud_reads_what_the_performer_does_next(connected):
+def test_the_overlay_shows_countdown_and_recording_time(connected):
     lines = innerface.blender_addon.ui.viewport_overlay.overlay_lines
-    connected.shoot = SimpleNamespace(phase="countdown", left=2.2, seconds=0.0, abandon=lambda: None)
-    assert lines()[0][0] == "3"
-    connected.shoot = SimpleNamespace(phase="recording", left=0.0, seconds=5.0, abandon=lambda: None)
-    assert "REC  0:05" in lines()[0][0]
-    connected.shoot = None
+    connected.take_recording = SimpleNamespace(phase="countdown", seconds_left=2.2, seconds=0.0, abandon=lambda: None)
+    assert lines()[0].text == "3"
+    connected.take_recording = SimpleNamespace(phase="recording", seconds_left=0.0, seconds=5.0, abandon=lambda: None)
+    assert "REC  0:05" in lines()[0].text
+    connected.take_recording = None
     assert lines() == []
 
 
-def test_the_map_lights_each_site_where_it_sits_with_the_performers_left_on_the_right():
-    face_map = innerface.blender_addon.ui.sensor_map
+def test_the_map_shows_each_site_with_the_performers_left_on_the_right():
+    sensor_map = innerface.blender_addon.ui.sensor_map
     places = np.array([[40.0, 20.0, 0.0], [-40.0, -30.0, 0.0]])
-    image = face_map.render_map(places, ["ok", "away"])
-    scale = face_map._HEIGHT_MM / face_map.SIZE
+    image = sensor_map.render_map(places, ["ok", "away"])
+    scale = sensor_map._HEIGHT_MM / sensor_map.SIZE
     for place, state in zip(places, ("ok", "away")):
         column, row = (
-            round(place[0] / scale + face_map.SIZE / 2),
-            round((place[1] - face_map._TOP_MM + face_map._HEIGHT_MM) / scale),
+            round(place[0] / scale + sensor_map.SIZE / 2),
+            round((place[1] - sensor_map._TOP_MM + sensor_map._HEIGHT_MM) / scale),
         )
-        assert np.abs(image[row, column, :3] - face_map.COLOURS[state]).max() < 0.02 and image[
+        assert np.abs(image[row, column, :3] - sensor_map.COLOURS[state]).max() < 0.02 and image[
             row, column, 3
         ] == pytest.approx(1.0)
     assert image[0, 0, 3] == 0

@@ -1,0 +1,158 @@
+"""The Connect panel: choose sources, connect, and see what arrives."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import bpy
+from bpy.app.translations import pgettext_iface as iface_
+
+from ..character.face import face_or_none
+from ..live import connection
+from ..live.session import session
+from ..properties.face_parts import PART_NAMES
+from ..properties.preferences import preferences
+from ..properties.source_fields import MENUS, field_names, has_unavailable_sources, selected_source
+from .drawing import STATE_ICONS, SidebarPanel, draw_text
+
+_MAX_NOTES = 2  # the latest ones
+
+
+class INNERFACE_PT_connect(SidebarPanel, bpy.types.Panel):
+    """Sources of the live face."""
+
+    bl_label = "Connect"
+
+    def draw(self, context: Any) -> None:
+        layout, settings = self.layout, preferences()
+        if not session.on:
+            _draw_sources(layout, settings, context)
+        if session.problem:
+            draw_text(layout, session.problem, "ERROR", context)
+        if not session.on:
+            row = layout.row()
+            row.scale_y = 1.4
+            row.operator("innerface.connect", icon="PLAY")
+            return
+        row = layout.row()
+        row.scale_y = 1.2
+        row.operator("innerface.disconnect", icon="PAUSE")
+        status = session.status
+        if not status:
+            layout.label(text="Connecting...", icon="SORTTIME")
+            return
+        _draw_streams(layout, status, context)
+        _draw_electrodes(layout, status, context)
+        _draw_silent_sources(layout, status, context)
+        _draw_target(layout, context)
+        _draw_output(layout, status, context)
+        for note in status.get("notes", [])[-_MAX_NOTES:]:
+            draw_text(layout, note.partition(" ")[2], "DOT", context)  # without the time of day
+
+
+def _draw_sources(layout: Any, settings: Any, context: Any) -> None:
+    column = layout.column()
+    column.use_property_split = True
+    column.use_property_decorate = False
+    for group in MENUS:
+        column.prop(settings, group.value)
+        spec = selected_source(settings, group)
+        for name in field_names(spec) if spec is not None else ():
+            column.prop(settings, name)
+    if connection.no_source_selected(settings) and has_unavailable_sources():
+        text = "For devices that need BrainFlow or LSL, run 'innerface serve' and choose Innerface Server as camera"
+        draw_text(layout, text, "INFO", context)
+    if connection.needs_lan(settings):
+        _draw_network(layout, column, settings, context)
+
+
+def _draw_network(layout: Any, column: Any, settings: Any, context: Any) -> None:
+    """Draw the permission for network devices, or the address to enter on them."""
+    if not settings.network:
+        draw_text(layout, "Phones and trackers send to Blender over your network, if you allow it", "INFO", context)
+        layout.operator("innerface.allow_network", icon="WORLD", text="Allow...")
+        return
+    problem = connection.network_problem(settings)
+    if problem:
+        draw_text(layout, problem, "ERROR", context)
+        return
+    column.prop(settings, "interface")
+    if settings.interface != "0.0.0.0":
+        box = layout.box()
+        box.label(text="Enter on the phone or tracker:", icon="URL")
+        text = f"{settings.interface}   {iface_('port')} {connection.network_port(settings)}"
+        box.label(text=text, icon="BLANK1", translate=False)
+
+
+def _draw_streams(layout: Any, status: dict[str, Any], context: Any) -> None:
+    for stream in status["streams"]:
+        box = layout.box().column(align=True)
+        name = stream["name"] or stream["device"]
+        box.label(text=name, icon=STATE_ICONS.get(stream["state"], "QUESTION"), translate=False)
+        total = stream["received"] + stream["lost"]
+        parts = (
+            [iface_("{:.0f} Hz").format(stream["rate_hz"])]
+            if stream["state"] != "away"
+            else [iface_("no data for {:.0f} s").format(stream["silent_s"])]
+        )
+        if total and stream["lost"]:
+            parts.append(iface_("{:.1%} lost").format(stream["lost"] / total))
+        if stream["battery_v"] is not None:
+            parts.append(iface_("{:.1f} V").format(stream["battery_v"]))
+        box.label(text="   ".join(parts), icon="BLANK1", translate=False)
+        if stream["problem"]:
+            draw_text(box, stream["problem"], "ERROR", context)
+
+
+def _draw_electrodes(layout: Any, status: dict[str, Any], context: Any) -> None:
+    electrodes = status.get("electrodes")
+    if not electrodes:
+        return
+    if not electrodes["network"]:
+        text = "Electrodes are recorded but drive no face; choose the performer's Electrode Model under Performer"
+        draw_text(layout, text, "INFO", context)
+    for channel in electrodes["channels"]:
+        levels = iface_("{:.0f} µV at rest, {:.0f} µV hum").format(channel["rest_uv"], channel["mains_uv"])
+        icon = STATE_ICONS.get(channel["state"], "QUESTION")
+        layout.label(text=f"{channel['name']}   {levels}", icon=icon, translate=False)
+        if channel["words"]:
+            draw_text(layout, channel["words"], "ERROR", context)
+
+
+def _draw_silent_sources(layout: Any, status: dict[str, Any], context: Any) -> None:
+    for silence in status["silent"]:
+        box = layout.box()
+        text = iface_("No data from {} for {:.0f} s. Likely causes:")
+        draw_text(box, text.format(silence["source"], silence["seconds"]), "ERROR", context)
+        for cause in silence["causes"]:
+            draw_text(box, cause, "DOT", context)
+    if not status["streams"] and not status["silent"]:
+        for source in status["sources"]:
+            draw_text(layout, source["about"], "SORTTIME", context)
+
+
+def _draw_target(layout: Any, context: Any) -> None:
+    """Draw where the live face is shown, or why it is not."""
+    if session.face_problem:
+        draw_text(layout, session.face_problem, "ERROR", context)
+        layout.operator("innerface.show_here", icon="USER")
+    elif session.paused:
+        draw_text(layout, session.paused, "PAUSE", context)
+    elif session.preview is not None:
+        face = face_or_none(context)
+        if face is not None and face.name != session.preview.name:
+            layout.label(text=iface_("Shown on {}").format(session.preview.name), icon="HIDE_OFF", translate=False)
+            layout.operator("innerface.show_here", icon="USER")
+
+
+def _draw_output(layout: Any, status: dict[str, Any], context: Any) -> None:
+    if status.get("output") != "none":
+        text = iface_("{:.0f} faces/s, {:.0f} ms delay").format(status["output_hz"], status.get("delay_ms", 0.0))
+        layout.label(text=text, icon="TIME", translate=False)
+    if status.get("output") == "hybrid":
+        parts = [iface_(PART_NAMES[p]) for p in status.get("from_sensors", ())]
+        text = iface_("From sensors: {}").format(", ".join(parts)) if parts else "Camera only; sensors on standby"
+        draw_text(layout, text, "MOD_MASK", context)
+
+
+register, unregister = bpy.utils.register_classes_factory((INNERFACE_PT_connect,))

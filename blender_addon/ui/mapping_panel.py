@@ -1,0 +1,94 @@
+"""The Mapping panel: the table of what each channel drives."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import bpy
+
+from ..character.face import face_or_none
+from ..character.face_mesh import root_object_of
+from .drawing import SidebarPanel, draw_text
+
+_KIND_ICONS = {"key": "SHAPEKEY_DATA", "bone": "BONE_DATA", "property": "RNA"}
+
+
+class INNERFACE_UL_targets(bpy.types.UIList):
+    """Rows of the table."""
+
+    def draw_item(
+        self, _context: Any, layout: Any, _data: Any, item: Any, _icon: Any, _active: Any, _property: Any
+    ) -> None:
+        row = layout.row(align=True)
+        row.active = not item.mute
+        split = row.split(factor=0.45)
+        split.label(text=item.channel or "-", translate=False)
+        label = f"{item.to} {item.axis}" if item.kind == "bone" else item.to
+        split.label(text=label or "-", icon=_KIND_ICONS[item.kind] if item.to else "ERROR", translate=False)
+        row.prop(item, "mute", text="", icon="HIDE_ON" if item.mute else "HIDE_OFF", emboss=False)
+
+    def filter_items(self, _context: Any, data: Any, name: str) -> tuple[list[int], list[int]]:
+        """Search in channels and targets."""
+        rows: Iterable[Any] = getattr(data, name)
+        query = self.filter_name.lower()
+        flags = (
+            [self.bitflag_filter_item if query in f"{r.channel} {r.to}".lower() else 0 for r in rows] if query else []
+        )
+        return flags, []
+
+
+class INNERFACE_PT_mapping(SidebarPanel, bpy.types.Panel):
+    """What each channel drives."""
+
+    bl_label = "Mapping"
+    bl_parent_id = "INNERFACE_PT_face"
+    bl_options = {"DEFAULT_CLOSED"}
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        active = context.active_object
+        return face_or_none(context) is not None or (
+            active is not None and active.type == "MESH" and active.data.shape_keys is not None
+        )
+
+    def draw(self, context: Any) -> None:
+        layout = self.layout
+        face = face_or_none(context)
+        table = (face.root_object if face is not None else root_object_of(context.active_object)).innerface
+        row = layout.row(align=True)
+        row.operator("innerface.mapping_auto", icon="VIEWZOOM")
+        row.operator("innerface.mapping_preset", icon="PRESET", text="")
+        row.operator("innerface.mapping_load", icon="FILE_FOLDER", text="")
+        row.operator("innerface.mapping_save", icon="FILE_TICK", text="")
+        row.operator("innerface.mapping_clear", icon="X", text="")
+        if not table.targets:
+            text = "Channels are matched by name; press Match by Name to edit the result in a table"
+            draw_text(layout, text, "INFO", context)
+        row = layout.row()
+        row.template_list("INNERFACE_UL_targets", "", table, "targets", table, "target", rows=5)
+        column = row.column(align=True)
+        for operation, icon in (("ADD", "ADD"), ("REMOVE", "REMOVE"), ("MIRROR", "MOD_MIRROR")):
+            column.operator("innerface.mapping_row", icon=icon, text="").what = operation
+        if 0 <= table.target < len(table.targets):
+            _draw_row(layout, table.targets[table.target])
+
+
+def _draw_row(layout: Any, item: Any) -> None:
+    column = layout.column(align=True)
+    column.prop(item, "channel", text="")
+    row = column.row(align=True)
+    row.prop(item, "kind", text="")
+    row.prop(item, "to", text="")
+    if item.kind == "bone":
+        column.prop(item, "axis", text="")
+    row = column.row(align=True)
+    row.prop(item, "gain")
+    row.prop(item, "offset")
+    row = column.row(align=True)
+    row.prop(item, "low")
+    row.prop(item, "high")
+    column.prop(item, "curve")
+
+
+register, unregister = bpy.utils.register_classes_factory((INNERFACE_UL_targets, INNERFACE_PT_mapping))

@@ -1,0 +1,39 @@
+"""The Performer panel: sensor layout, adapter, electrode model."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import bpy
+
+from ..live.session import session
+from ..properties.preferences import preferences
+from .drawing import SidebarPanel
+
+_PLACEHOLDERS = {
+    "layout_file": "11 Sites (Default)",
+    "adapter": "None",
+    "electrodes_network": "No Face from Electrodes",
+}
+
+
+class INNERFACE_PT_performer(SidebarPanel, bpy.types.Panel):
+    """Settings for the performer."""
+
+    bl_label = "Performer"
+    bl_options = {"DEFAULT_CLOSED"}
+
+    def draw(self, _context: Any) -> None:
+        layout, settings = self.layout, preferences()
+        layout.use_property_split = True
+        layout.use_property_decorate = False
+        layout.active = not session.on
+        for name, placeholder in _PLACEHOLDERS.items():
+            layout.prop(settings, name, placeholder=placeholder)
+        layout.prop(settings, "lowest_delay")
+        layout.prop(settings, "loss")
+        if session.on:
+            layout.label(text="Changes apply when you reconnect", icon="INFO")
+
+
+register, unregister = bpy.utils.register_classes_factory((INNERFACE_PT_performer,))

@@ -1,0 +1,38 @@
+"""The Stream Out panel: where live faces are sent."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import bpy
+from bpy.app.translations import pgettext_iface as iface_
+
+from ..live.session import session
+from ..properties.preferences import preferences
+from ..properties.source_fields import stream_sinks
+from .drawing import SidebarPanel, draw_text
+
+
+class INNERFACE_PT_stream(SidebarPanel, bpy.types.Panel):
+    """Targets that live faces are sent to."""
+
+    bl_label = "Stream Out"
+    bl_options = {"DEFAULT_CLOSED"}
+
+    def draw(self, context: Any) -> None:
+        layout, settings, status = self.layout, preferences(), session.status
+        for toggle in (spec.toggle for spec in stream_sinks() if spec.toggle is not None):
+            row = layout.row(align=True)
+            row.prop(settings, toggle.property)
+            target_row = row.row()
+            target_row.active = getattr(settings, toggle.property)
+            target_row.prop(settings, toggle.target_property, text="")
+        layout.operator("innerface.send", icon="EXPORT")
+        for sink in status.get("sinks", []):
+            draw_text(layout, sink["about"], "CHECKMARK", context)
+        if status.get("output", "none") != "none":
+            text = iface_("Delay the audio by {:.0f} ms").format(status["delay_ms"])
+            layout.label(text=text, icon="SPEAKER", translate=False)
+
+
+register, unregister = bpy.utils.register_classes_factory((INNERFACE_PT_stream,))
