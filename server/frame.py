@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..core.arrays import Array
-from ..core.face.channels import OUTPUT_CHANNELS
+from ..core.face.channels import ARKIT, OUTPUT_CHANNELS
 from ..core.formats.live_link_face import complete_values
 from ..core.take import Track, TrackKind
 
@@ -46,6 +46,13 @@ class Frame:
     confidence: Array | None
     source: str
     seen: bool
+
+
+def clipped_values(frame: Frame) -> np.ndarray:
+    """Values (55,) with weights in 0..1, for protocols that promise that; cameras send up to 1.08."""
+    values = frame.values.copy()
+    values[: len(ARKIT)] = np.clip(values[: len(ARKIT)], 0.0, 1.0)
+    return values
 
 
 def live_link_values(frame: Frame) -> Array:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from ...core.face.channels import ARKIT
 from ..addresses import LOOPBACK
 from ..arguments import Address, argument
-from ..frame import Frame
+from ..frame import Frame, clipped_values
 from ..protocols import vmc
 from ..specs import SinkSpec, StreamToggle
 from .udp_sink import UdpSink
@@ -33,9 +33,10 @@ class VmcSink(UdpSink):
         self.encoder = vmc.Encoder(camel, head)
 
     def encode(self, frame: Frame) -> bytes:
-        """Return a bundle of all shapes, Apply and the head."""
-        yaw, pitch, roll = frame.values[len(ARKIT) :].tolist()
-        return self.encoder.encode(frame.values[: len(ARKIT)], (yaw, pitch, roll))
+        """Return a bundle of all shapes, Apply and the head; weights are clipped to 0..1."""
+        values = clipped_values(frame)
+        yaw, pitch, roll = values[len(ARKIT) :].tolist()
+        return self.encoder.encode(values[: len(ARKIT)], (yaw, pitch, roll))
 
 
 @dataclass(frozen=True)

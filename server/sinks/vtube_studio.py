@@ -18,7 +18,7 @@ from ...core.face.channels import ARKIT, pascal_case
 from ...core.files import atomic_write
 from ..addresses import LOOPBACK
 from ..arguments import Address, argument
-from ..frame import Frame
+from ..frame import Frame, clipped_values
 from ..specs import SinkContext, SinkSpec, StreamToggle
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def parameter_names() -> list[str]:
 
 def parameter_values(frame: Frame) -> list[dict[str, Any]]:
     """Return Innerface's parameters and VTube Studio's standard ones: head angles in degrees, mouth and eyes."""
-    w = dict(zip(ARKIT, frame.values.tolist()))
+    w = dict(zip(ARKIT, clipped_values(frame).tolist()))
     yaw, pitch, roll = (math.degrees(a) for a in frame.values[len(ARKIT) :].tolist())
     standard = {
         "FaceAngleX": yaw,

@@ -13,6 +13,7 @@ import json
 import mimetypes
 import time
 from collections import deque
+from dataclasses import replace
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from ...core.arrays import Array
 from ...core.errors import InnerfaceError
 from ...core.face.channels import ARKIT, OUTPUT_CHANNELS
 from ..addresses import is_loopback, local_address
-from ..frame import Frame, encode_face, encode_sensors
+from ..frame import Frame, clipped_values, encode_face, encode_sensors
 from ..hub import Hub
 
 PORT = 7646
@@ -165,7 +166,7 @@ class WebServer:
         data = None
         for client in self.clients:
             if "face" in client.streams:
-                data = data or encode_face(frame)
+                data = data or encode_face(replace(frame, values=clipped_values(frame)))
                 client.queue_face(data)
 
     def _publish_sensors(self, now: float, arrival: float, angle: Array, acceleration: Array) -> None:
