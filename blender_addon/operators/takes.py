@@ -138,7 +138,7 @@ class INNERFACE_OT_invented(ReportsErrors, bpy.types.Operator):
     """Play or mute the channels that sensors cannot observe, such as gaze and blinks, which the model estimates"""
 
     bl_idname = "innerface.invented"
-    bl_label = "Estimated Channels"
+    bl_label = "Unobserved Channels"
     bl_options = {"REGISTER", "UNDO"}
 
     @classmethod

@@ -51,10 +51,10 @@ class INNERFACE_PT_takes(SidebarPanel, bpy.types.Panel):
         row.scale_y = 1.4
         is_baked = take is not None and take.baked
         row.operator("innerface.take_bake", icon="KEYINGSET", text="Bake Again" if is_baked else "Bake to Face")
-        _draw_estimated_channels(layout, context)
+        _draw_unobserved_channels(layout, context)
 
 
-def _draw_estimated_channels(layout: Any, context: Any) -> None:
+def _draw_unobserved_channels(layout: Any, context: Any) -> None:
     face = face_or_none(context)
     tracks = unobserved_tracks(face) if face is not None else []
     if tracks:
@@ -62,7 +62,7 @@ def _draw_estimated_channels(layout: Any, context: Any) -> None:
         layout.operator(
             "innerface.invented",
             icon="HIDE_OFF" if is_played else "HIDE_ON",
-            text="Mute Estimated Channels" if is_played else "Play Estimated Channels",
+            text="Mute Unobserved Channels" if is_played else "Play Unobserved Channels",
         )
 
 

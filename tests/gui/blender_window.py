@@ -1,4 +1,4 @@
-"""A windowed Blender under Xvfb that is worked by mouse and keyboard. Buttons are found by what they do, wherever the panels put them."""
+"""A windowed Blender under Xvfb, operated by mouse and keyboard. Buttons are found by their operator."""
 
 import json
 import os
@@ -8,10 +8,10 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 _PAGES = 7
-_SCAN = 11  # pixels between the places that are looked at for a button
+_SCAN = 11  # pixels between the points that are searched for a button
 
 
-_LIVE = "__import__('importlib').import_module('bl_ext.user_default.innerface.blender_addon.live.session').live"
+_SESSION = "__import__('importlib').import_module('bl_ext.user_default.innerface.blender_addon.live.session').session"
 _READY = """
 import math
 from mathutils import Euler
@@ -21,7 +21,8 @@ with here():
     bpy.ops.innerface.add_head()
 space = area().spaces.active
 space.show_region_ui = True
-space.overlay.show_floor = space.overlay.show_axis_x = space.overlay.show_axis_y = space.overlay.show_bones = space.overlay.show_cursor = False
+for name in ("floor", "axis_x", "axis_y", "bones", "cursor"):
+    setattr(space.overlay, f"show_{name}", False)
 space.shading.type, space.shading.color_type, space.shading.show_cavity = 'SOLID', 'MATERIAL', True
 space.lens = 90
 space.region_3d.view_perspective = 'PERSP'
@@ -32,11 +33,11 @@ bpy.context.object.select_set(False)
 
 
 class BlenderWindow:
-    """`environment`: of `build.real_blender`, with the packaged zip. A context manager."""
+    """A context manager; `environment` has the variables of the real Blender with the packaged zip."""
 
     def __init__(self, launcher, environment, folder, size=(1500, 1000), display=":87"):
         self.launcher, self.folder, self.size = launcher, Path(folder), size
-        self.environment = {**os.environ, **environment, "DISPLAY": display, "INNERFACE_AGENT": str(folder)}
+        self.environment = {**os.environ, **environment, "DISPLAY": display, "INNERFACE_REMOTE_CONTROL": str(folder)}
         self.display = {**os.environ, "DISPLAY": display}
         self.processes = []
 
@@ -52,7 +53,7 @@ class BlenderWindow:
         self.log = open(self.folder / "blender.log", "w")
         self.processes.append(
             subprocess.Popen(
-                [*command, "--python", str(ROOT / "tests" / "gui" / "agent.py")],
+                [*command, "--python", str(ROOT / "tests" / "gui" / "remote_control.py")],
                 env=self.environment,
                 cwd=ROOT,
                 stdout=self.log,
@@ -75,13 +76,16 @@ class BlenderWindow:
     def install(self, archive):
         """The packaged zip, as a user installs it."""
         self.ask(
-            f"bpy.ops.extensions.package_install_files(filepath={str(archive)!r}, repo='user_default', enable_on_install=True)",
+            f"bpy.ops.extensions.package_install_files("
+            f"filepath={str(archive)!r}, repo='user_default', enable_on_install=True)",
             120,
         )
 
     def ready(self, drawn=False):
-        """A head in view, nothing else, and the tab open. Unless it is to be `drawn`, the head shows as a box: without a graphics card a face takes half
-        a second."""
+        """Show a head and nothing else, and open the tab.
+
+        The head is displayed as a box unless it is to be `drawn`: without a graphics card a face takes half a second.
+        """
         self.ask(_READY + ("" if drawn else "bpy.context.object.display_type = 'BOUNDS'\n"))
         time.sleep(1.0)
         self.until(
@@ -89,16 +93,16 @@ class BlenderWindow:
         )
         time.sleep(1.0)
 
-    def live(self, expression, seconds=30):
-        """Wait until an expression of `live` is true."""
-        return self.until(expression.replace("live.", f"{_LIVE}."), seconds)
+    def until_session(self, expression, seconds=30):
+        """Wait until an expression of `session` is true."""
+        return self.until(expression.replace("session.", f"{_SESSION}."), seconds)
 
     @property
     def alive(self):
         return self.processes[1].poll() is None
 
     def ask(self, code, seconds=30):
-        """Run Python inside; what it leaves in `result`."""
+        """Run Python inside Blender, and return its `result`."""
         answer, request = self.folder / "answer.json", self.folder / "request.tmp"
         answer.unlink(missing_ok=True)
         request.write_text(code)
@@ -110,25 +114,25 @@ class BlenderWindow:
             if time.monotonic() > deadline:
                 raise AssertionError(f"Blender does not answer within {seconds} s: {code}")
             time.sleep(0.01)
-        said = json.loads(answer.read_text())
-        assert "error" not in said, said["error"]
-        return said["result"]
+        reply = json.loads(answer.read_text())
+        assert "error" not in reply, reply["error"]
+        return reply["result"]
 
     def until(self, code, seconds=30):
-        """Wait until an expression is true inside; its value."""
+        """Wait until an expression is true inside Blender, and return its value."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             value = self.ask(f"result = {code}")
             if value:
                 return value
             time.sleep(0.1)
-        raise AssertionError(f"it did not come within {seconds} s: {code}")
+        raise AssertionError(f"not true within {seconds} s: {code}")
 
     def xdotool(self, *arguments):
         subprocess.run(["xdotool", *map(str, arguments)], env=self.display, check=True)
 
     def move(self, x, y):
-        """The mouse to a place of the window, from its upper left."""
+        """Move the mouse to a point of the window, from its upper left."""
         self.xdotool("mousemove", int(x), int(y))
 
     def click(self, x, y):
@@ -142,24 +146,26 @@ class BlenderWindow:
         time.sleep(0.2)
 
     def sidebar(self):
-        """x, top, bottom of the sidebar in window coordinates from the upper left."""
+        """Return x, width, top and bottom of the sidebar, in pixels of the window from its upper left."""
         x, y, width, height, tall = self.ask("r = region(); result = [r.x, r.y, r.width, r.height, window().height]")
         return x, width, tall - (y + height), tall - y
 
     def find(self, command, part=0.5):
-        """Where the button of a command is in the sidebar, which is scrolled for it; AssertionError where it is not there. `part`: how far to the right it is
-        looked for."""
+        """Return where the button of a command is in the sidebar, which is scrolled to it.
+
+        `part`: where to search, from 0 (left edge of the sidebar) to 1. Raises AssertionError where there is none.
+        """
         x, width, top, bottom = self.sidebar()
         seen = []
         for scrolled in range(_PAGES):
             for y in range(int(top) + 8, int(bottom), _SCAN):
                 self.move(x + width * part, y)
                 time.sleep(0.06)
-                said = self.ask("result = under_mouse()")
-                if said:
-                    seen.append(said)
-                if command in said:
-                    for back in range(5):  # what is said may be of where the mouse was: drawing lags
+                button = self.ask("result = under_mouse()")
+                if button:
+                    seen.append(button)
+                if command in button:
+                    for back in range(5):  # drawing lags, so it may be the button where the mouse was before
                         self.move(x + width * part, y - back * _SCAN)
                         time.sleep(0.5)
                         if command in self.ask("result = under_mouse()"):
@@ -175,11 +181,11 @@ class BlenderWindow:
         self.click(*self.find(command, part))
 
     def press_until(self, command, expression, seconds=40):
-        """Press a button until it has done what it should: a window that draws slowly may miss a click."""
+        """Press a button until it has had its effect: a window that draws slowly may miss a click."""
         for _ in range(3):
             self.press(command)
             try:
-                return self.live(expression, seconds / 3)
+                return self.until_session(expression, seconds / 3)
             except AssertionError:
                 self.screenshot(self.folder / "missed.png")
         raise AssertionError(
@@ -187,7 +193,7 @@ class BlenderWindow:
         )
 
     def taller_timeline(self):
-        """The timeline's upper edge is dragged up, as a user does; where exactly it can be grabbed differs with the window's size."""
+        """Drag the upper edge of the timeline up; where exactly it can be grabbed depends on the window's size."""
         low = "next(a for a in window().screen.areas if a.type == 'DOPESHEET_EDITOR')"
         edge, before = self.ask(f"low = {low}; result = [window().height - (low.y + low.height), low.height]")
         for off in (-1, -2, 0, -3, 1):
@@ -205,6 +211,6 @@ class BlenderWindow:
         raise AssertionError("the timeline could not be made taller")
 
     def screenshot(self, path, crop=None):
-        """The window, or a part of it (width, height, x, y)."""
+        """Save an image of the window, or of a part of it (width, height, x, y)."""
         cut = [] if crop is None else ["-crop", "{}x{}+{}+{}".format(*map(int, crop)), "+repage"]
         subprocess.run(["import", "-window", "root", *cut, str(path)], env=self.display, check=True)

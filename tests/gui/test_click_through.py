@@ -1,4 +1,7 @@
-"""Connect, calibrate, record, bake: by mouse, in a windowed Blender with the packaged add-on. The tests go on from one another."""
+"""Connect, calibrate, record and bake by mouse in a windowed Blender with the packaged add-on.
+
+The tests depend on their order: each goes on from the state that the one before it has left.
+"""
 
 import time
 from pathlib import Path
@@ -8,8 +11,8 @@ KEY = "bpy.data.shape_keys['Innerface Head']"
 
 
 def test_enabling_costs_little_and_loads_nothing_heavy(blender):
-    """Innerface's own part of it: that Blender unpacks wheels the first time is Blender's."""
-    said = blender.ask(
+    """Only Innerface's own part is measured: Blender unpacks wheels the first time."""
+    result = blender.ask(
         """
 import importlib, sys, time
 name = 'bl_ext.user_default.innerface'
@@ -22,33 +25,38 @@ began = time.perf_counter()
 new = importlib.import_module(name)
 new.register()
 spent = time.perf_counter() - began
-new.__addon_enabled__, new.__addon_persistent__, new.__time__ = True, False, old.__time__  # what Blender keeps in it
+new.__addon_enabled__, new.__addon_persistent__, new.__time__ = True, False, old.__time__  # kept by Blender
 result = [spent, [m for m in ('scipy', 'onnxruntime', 'mcap', 'websockets', 'serial') if m in set(sys.modules) - before]]
 """,
         60,
     )
-    assert said[1] == []
-    print(f"enabled in {said[0]:.3f} s")
-    assert said[0] < 1.0  # 0.2 s on an idle computer, with compiled modules; this one is neither
+    assert result[1] == []
+    print(f"enabled in {result[0]:.3f} s")
+    assert result[0] < 1.0  # 0.2 s on an idle computer, with compiled modules; this one is neither
 
 
-def test_connect_shows_the_performer_and_calibrates_by_itself(blender):
+def test_connect_shows_the_performer_and_calibrates_automatically(blender):
     blender.ask(
-        f"s = {PREFERENCES}; s.countdown, s.preroll, s.playback = 1.0, 0.0, True; s.takes_folder = {str(blender.folder / 'takes')!r}"
+        f"s = {PREFERENCES}; s.countdown, s.preroll, s.playback = 1.0, 0.0, True\n"
+        f"s.takes_folder = {str(blender.folder / 'takes')!r}"
     )
-    blender.press_until("innerface.connect", "live.on")
-    blender.live("live.status.get('streams')")
-    blender.live("live.status.get('calibrated')", 90)
-    blender.live("live.preview is not None and live.preview.shown")
+    blender.press_until("innerface.connect", "session.on")
+    blender.until_session("session.status.get('streams')")
+    blender.until_session("session.status.get('calibrated')", 90)
+    blender.until_session("session.preview is not None and session.preview.shown")
     assert not blender.ask("result = bpy.data.is_dirty")
     assert blender.ask(f"result = 'innerface_preview' in {KEY}")
 
 
 def test_record_and_stop_leave_a_take_and_the_playhead_where_it_was(blender):
-    blender.press_until("innerface.record", "live.shoot is not None")
-    blender.live("live.shoot is not None and live.shoot.phase == 'recording' and live.shoot.seconds > 4", 60)
+    blender.press_until("innerface.record", "session.take_recording is not None")
+    blender.until_session(
+        "session.take_recording.phase == 'recording' and session.take_recording.seconds > 4"
+        " if session.take_recording else False",
+        60,
+    )
     assert blender.ask("result = window().screen.is_animation_playing and bpy.context.scene.frame_current > 10")
-    blender.press_until("innerface.stop", "live.shoot is None")
+    blender.press_until("innerface.stop", "session.take_recording is None")
     assert (
         not blender.ask("result = window().screen.is_animation_playing")
         and blender.ask("result = bpy.context.scene.frame_current") == 1
@@ -61,10 +69,11 @@ def test_record_and_stop_leave_a_take_and_the_playhead_where_it_was(blender):
 def test_bake_keys_the_take_in_one_undo_step_without_the_preview_in_it(blender):
     blender.press("innerface.take_bake")
     blender.until(f"{KEY}.animation_data is not None and {KEY}.animation_data.action is not None", 60)
-    said = blender.ask(
-        f"a = {KEY}.animation_data; result = [a.action.name, a.action_slot.name_display, [[t.name, t.mute] for t in a.nla_tracks]]"
+    result = blender.ask(
+        f"a = {KEY}.animation_data\n"
+        "result = [a.action.name, a.action_slot.name_display, [[t.name, t.mute] for t in a.nla_tracks]]"
     )
-    assert said == ["take_001", "Innerface Head", [["take_001 (unobserved)", True]]]
+    assert result == ["take_001", "Innerface Head", [["take_001 (unobserved)", True]]]
     blender.move(400, 450)
     blender.key("ctrl+z")
     blender.until(
@@ -73,17 +82,17 @@ def test_bake_keys_the_take_in_one_undo_step_without_the_preview_in_it(blender):
     )
     blender.key("ctrl+shift+z")
     blender.until(f"{KEY}.animation_data is not None and {KEY}.animation_data.action is not None", 20)
-    assert blender.alive and blender.live("live.on")
+    assert blender.alive and blender.until_session("session.on")
 
 
 def test_undo_again_and_again_while_streaming_does_no_harm(blender):
     blender.move(400, 450)
     for _ in range(4):
         blender.key("ctrl+z")
-    blender.live("live.on")
+    blender.until_session("session.on")
     for _ in range(4):
         blender.key("ctrl+shift+z")
-    blender.live("live.preview is not None and live.preview.shown")
+    blender.until_session("session.preview is not None and session.preview.shown")
     assert blender.ask(f"result = {KEY}.animation_data.action.name") == "take_001"
 
 
@@ -91,9 +100,10 @@ def test_a_second_window_and_its_end_do_no_harm(blender):
     blender.ask("with here(): bpy.ops.wm.window_new()")
     time.sleep(2)
     blender.ask(
-        "w = bpy.context.window_manager.windows[-1]\nwith bpy.context.temp_override(window=w): bpy.ops.wm.window_close()"
+        "w = bpy.context.window_manager.windows[-1]\n"
+        "with bpy.context.temp_override(window=w): bpy.ops.wm.window_close()"
     )
-    blender.live("live.on and live.preview.shown")
+    blender.until_session("session.on and session.preview.shown")
 
 
 def test_a_render_while_streaming_does_no_harm(blender):
@@ -105,8 +115,8 @@ s.camera, s.render.engine, s.render.resolution_x, s.render.resolution_y = c, 'BL
 s.frame_start, s.frame_end, s.render.filepath = 1, 5, {str(blender.folder / "render")!r}
 with here(): bpy.ops.render.render('INVOKE_DEFAULT', animation=True)""")
     blender.until(f"len(list(Path({str(blender.folder)!r}).glob('render*.png'))) == 5", 90)
-    blender.live("live.paused == ''")
-    blender.live("live.preview.shown")
+    blender.until_session("session.paused == ''")
+    blender.until_session("session.preview.shown")
     blender.ask("""
 for other in list(bpy.context.window_manager.windows)[1:]:  # Blender's own for the render: it would keep the keyboard
     with bpy.context.temp_override(window=other): bpy.ops.wm.window_close()""")
@@ -125,22 +135,24 @@ files.temporary_directory, files.use_auto_save_temporary_files, files.auto_save_
     assert new, "there was no autosave within two of its intervals"
     time.sleep(1)
     (path,) = new
-    said = blender.ask(f"""
+    result = blender.ask(f"""
 with bpy.data.libraries.load({str(path)!r}) as (source, target):
     target.objects = ['Innerface Head']
 key = target.objects[0].data.shape_keys
-result = ['innerface_preview' in key, [c.mute for c in key.animation_data.action.layers[0].strips[0].channelbags[0].fcurves].count(True)]
+curves = key.animation_data.action.layers[0].strips[0].channelbags[0].fcurves
+result = ['innerface_preview' in key, [c.mute for c in curves].count(True)]
 bpy.data.objects.remove(target.objects[0])""")
-    assert said == [False, 0]
-    blender.live("live.preview.shown")  # and the preview goes on
+    assert result == [False, 0]
+    blender.until_session("session.preview.shown")  # and the preview goes on
 
 
 def test_disconnect_leaves_the_face_as_it_was(blender):
-    blender.press_until("innerface.disconnect", "not live.on")
+    blender.press_until("innerface.disconnect", "not session.on")
     blender.until(f"'innerface_preview' not in {KEY}")
     assert (
         blender.ask(
-            f"result = [c.mute for c in {KEY}.animation_data.action.layers[0].strips[0].channelbags[0].fcurves].count(True)"
+            f"curves = {KEY}.animation_data.action.layers[0].strips[0].channelbags[0].fcurves\n"
+            "result = [c.mute for c in curves].count(True)"
         )
         == 0
     )
@@ -181,10 +193,10 @@ with here(): bpy.ops.innerface.key_takes('INVOKE_DEFAULT', filepath={str(path)!r
     blender.until(f"{KEY}.animation_data is not None and {playing}.name == 'song'", 20)
 
 
-def test_a_hidden_range_is_dragged_judged_and_deleted_on_the_timeline(blender):
+def test_an_occluded_range_is_dragged_accepted_rejected_and_deleted_on_the_timeline(blender):
     blender.taller_timeline()
     blender.ask("""
-from bl_ext.user_default.innerface.blender_addon.animation import hybrid_take as own
+from bl_ext.user_default.innerface.blender_addon.animation import hybrid_take
 from bl_ext.user_default.innerface.blender_addon.ui import occlusion_bars as bars
 from bl_ext.user_default.innerface.blender_addon.character import face as faces
 low = next(a for a in window().screen.areas if a.type == 'DOPESHEET_EDITOR')
@@ -194,12 +206,12 @@ with here(): bpy.ops.innerface.range_set(what='CLEAR')
 bpy.context.scene.frame_set(60)
 with here(): bpy.ops.innerface.range_add(group='mouth')
 with bpy.context.temp_override(window=window(), area=low, region=strip): bpy.ops.action.view_all()
-def camera(): return own.camera_action(faces.active_face(bpy.context))
+def camera(): return hybrid_take.camera_action(faces.active_face(bpy.context))
 def place(second):
     with bpy.context.temp_override(window=window(), area=low, region=strip):
-        _, found, scale = bars._here(bpy.context)
-    x = strip.view2d.view_to_region(own.frame_of(camera(), second, bpy.context.scene), 0, clip=False)[0]
-    return [strip.x + x, window().height - (strip.y + (found[0].bottom + found[0].top) / 2)]
+        (bar,) = bars.region_bars(bpy.context).bars
+    x = strip.view2d.view_to_region(hybrid_take.frame_at(camera(), second, bpy.context.scene), 0, clip=False)[0]
+    return [strip.x + x, window().height - (strip.y + (bar.bottom + bar.top) / 2)]
 """)
     ranges = "[[r.start, r.end, r.state] for r in camera().innerface_hybrid.ranges]"
     ((start, end, state),) = blender.ask(f"result = {ranges}")
@@ -242,9 +254,9 @@ def test_an_export_leaves_the_window_as_it_was(blender):
     assert blender.ask(state) == before
 
 
-def test_disabling_the_addon_while_streaming_ends_all_cleanly(blender):
-    blender.press_until("innerface.connect", "live.on")
-    blender.live("live.status.get('streams')")
+def test_disabling_the_addon_while_streaming_disconnects_cleanly(blender):
+    blender.press_until("innerface.connect", "session.on")
+    blender.until_session("session.status.get('streams')")
     blender.ask("bpy.ops.preferences.addon_disable(module='bl_ext.user_default.innerface')", 60)
     assert blender.ask(
         "result = not hasattr(bpy.types, 'INNERFACE_PT_face') and not hasattr(bpy.types.Scene, 'innerface')"

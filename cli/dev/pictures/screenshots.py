@@ -1,4 +1,7 @@
-"""Takes the guide's pictures: `python3 build.py screenshots`. A windowed Blender with the packaged add-on is worked by mouse, so what is shown is so."""
+"""Screenshots for the guide, of a windowed Blender with the packaged add-on that is operated by mouse.
+
+Started by `python3 build.py screenshots`.
+"""
 
 from __future__ import annotations
 
@@ -17,11 +20,11 @@ IMAGES = ROOT / "docs" / "images"
 PREFERENCES = "bpy.context.preferences.addons['bl_ext.user_default.innerface'].preferences"
 
 
-_MAPPING_Y, _ANIMATION_Y, _HYBRID_Y = 185, 213, 241  # pixels from the sidebar's top to closed panels' titles
+_MAPPING_Y, _ANIMATION_Y, _HYBRID_Y = 185, 213, 241  # from the top of the sidebar to the titles of closed panels, px
 
 
 def screenshot_sidebar(window: BlenderWindow, path: Path, height: int = 0) -> None:
-    """A picture of the sidebar alone, from its top."""
+    """Save an image of the sidebar alone, from its top."""
     x, width, top, bottom = window.sidebar()
     window.move(300, 500)  # no tooltip
     time.sleep(1.0)
@@ -37,12 +40,12 @@ def scroll_to_top(window: BlenderWindow) -> None:
 
 
 def capture_virtual_performer(window: BlenderWindow, folder: Path) -> None:
-    """From the first head to keys, with the virtual performer."""
+    """Connect, check, record and bake with the virtual performer."""
     window.ask(f"s = {PREFERENCES}; s.countdown, s.preroll, s.takes_folder = 2.0, 0.0, {str(folder / 'takes')!r}")
     time.sleep(1)
     window.screenshot(IMAGES / "guide-idle.png")
     window.press("innerface.connect")
-    window.live("live.status.get('calibrated')", 120)
+    window.until_session("session.status.get('calibrated')", 120)
     time.sleep(6)
     scroll_to_top(window)
     window.move(300, 500)
@@ -50,24 +53,31 @@ def capture_virtual_performer(window: BlenderWindow, folder: Path) -> None:
     window.screenshot(IMAGES / "panel.png")
     screenshot_sidebar(window, IMAGES / "guide-calibrate.png")
     window.press("innerface.check")
-    window.live("live.status.get('check', {}).get('step', '').startswith('Raise')", 60)
+    window.until_session("session.status.get('check', {}).get('step', '').startswith('Raise')", 60)
     time.sleep(2.5)
     window.screenshot(IMAGES / "guide-check.png")
-    window.live("not live.status.get('check', {}).get('step')", 60)
+    window.until_session("not session.status.get('check', {}).get('step')", 60)
     window.press("innerface.record")
-    window.live("live.shoot is not None and live.shoot.phase == 'recording' and live.shoot.seconds > 6", 90)
+    window.until_session(
+        "session.take_recording.phase == 'recording' and session.take_recording.seconds > 6"
+        " if session.take_recording else False",
+        90,
+    )
     window.move(300, 500)
     time.sleep(1)
     window.screenshot(IMAGES / "guide-record.png")
     window.press("innerface.stop")
-    window.live("live.shoot is None", 60)
+    window.until_session("session.take_recording is None", 60)
     window.press("innerface.take_bake")
     window.until(
-        "bpy.data.shape_keys[0].animation_data is not None and bpy.data.shape_keys[0].animation_data.action is not None",
+        "bpy.data.shape_keys[0].animation_data is not None"
+        " and bpy.data.shape_keys[0].animation_data.action is not None",
         60,
     )
     window.ask(
-        "with here(): bpy.ops.innerface.disconnect()\nbpy.context.scene.frame_end = 240\nbpy.context.scene.frame_set(90)"
+        "with here(): bpy.ops.innerface.disconnect()\n"
+        "bpy.context.scene.frame_end = 240\n"
+        "bpy.context.scene.frame_set(90)"
     )
     time.sleep(2)
     window.move(300, 500)
@@ -76,9 +86,10 @@ def capture_virtual_performer(window: BlenderWindow, folder: Path) -> None:
 
 
 def capture_phone(window: BlenderWindow) -> None:
-    """The question about the network, and the address to type."""
+    """Show the permission for network devices, the address to enter, and a phone that sends nothing."""
     window.ask(
-        f"s = {PREFERENCES}; s.sensors, s.camera, s.network = 'NONE', 'LIVELINKFACE', False; bpy.context.preferences.system.use_online_access = True"
+        f"s = {PREFERENCES}; s.sensors, s.camera, s.network = 'NONE', 'LIVELINKFACE', False\n"
+        "bpy.context.preferences.system.use_online_access = True"
     )
     scroll_to_top(window)
     window.press("innerface.allow_network")
@@ -88,7 +99,7 @@ def capture_phone(window: BlenderWindow) -> None:
     window.ask(f"{PREFERENCES}.network = True")
     scroll_to_top(window)
     window.press("innerface.connect")
-    window.live("len(live.status.get('silent', [])) > 0", 60)
+    window.until_session("len(session.status.get('silent', [])) > 0", 60)
     time.sleep(1)
     scroll_to_top(window)
     screenshot_sidebar(window, IMAGES / "guide-phone.png", 620)
@@ -99,7 +110,7 @@ def capture_phone(window: BlenderWindow) -> None:
 
 
 def capture_animation(window: BlenderWindow, folder: Path) -> None:
-    """A take from a file, what can be changed of it, and the mapping of a character with controls."""
+    """Import a take, show its options, and the mapping of a character with rig controls."""
     window.ask(f"""
 from bl_ext.user_default.innerface.core import formats, performance
 formats.write_take(performance.perform(2), Path({str(folder / "song_take3.csv")!r}))
@@ -118,8 +129,10 @@ with here(): bpy.ops.innerface.key_takes('INVOKE_DEFAULT', filepath={str(folder 
         f"""
 for obj in list(bpy.data.objects):
     bpy.data.objects.remove(obj)
-from bl_ext.user_default.innerface.cli.dev.benches import characters
-characters.control_rig(bpy.context.scene, Path({str(folder)!r}))
+with bpy.data.libraries.load({str(folder / "control_rig.blend")!r}) as (source, target):
+    target.objects = source.objects
+for obj in target.objects:
+    bpy.context.scene.collection.objects.link(obj)
 bpy.context.view_layer.objects.active = bpy.data.objects['Head']
 with here(): bpy.ops.innerface.mapping_driven()
 with here(): bpy.ops.innerface.key_takes(filepath={str(folder / "song_take3.csv")!r})
@@ -137,6 +150,17 @@ with here(): bpy.ops.view3d.view_all()""",
     window.screenshot(IMAGES / "guide-mapping.png")
 
 
+def save_control_rig(path: Path) -> None:
+    """Save a character whose shape keys are driven by rig controls, made by the bpy wheel."""
+    from ... import blender
+    from ..benches import characters
+
+    bpy = blender.load_bpy()
+    bpy.ops.wm.read_homefile(use_factory_startup=True, use_empty=True)
+    characters.control_rig(bpy.context.scene, path.parent)
+    bpy.ops.wm.save_as_mainfile(filepath=str(path))
+
+
 _HYBRID_TAKES_SCRIPT = """
 import numpy as np
 from bl_ext.user_default.innerface.core import formats
@@ -148,18 +172,21 @@ rng = np.random.default_rng(3)
 track = augment.at_rate(generate(24.0, rng), 30.0)
 values = np.clip(track.values + rng.normal(0, 0.001, track.values.shape), 0, 1)
 other = np.clip(values * 0.85 + 0.02, 0, 1)
-for group, start, end in (('mouth', 3.0, 5.4), ('mouth', 9.0, 12.5), ('brow', 6.2, 8.0), ('mouth', 16.0, 17.2), ('eye_left', 13.6, 15.2), ('brow', 18.5, 20.0)):
+occlusions = [('mouth', 3.0, 5.4), ('mouth', 9.0, 12.5), ('brow', 6.2, 8.0)]
+occlusions += [('mouth', 16.0, 17.2), ('eye_left', 13.6, 15.2), ('brow', 18.5, 20.0)]
+for group, start, end in occlusions:
     rows = (track.time >= start) & (track.time <= end)
     columns = [track.columns.index(c) for c in GROUPS[group]]
     held = values[rows][:1, columns] if start == 9.0 else 0.2 + rng.normal(0, 0.04, (rows.sum(), len(columns)))
     values[np.ix_(rows, columns)] = np.clip(held, 0, 1)
 for name, v, late in (('song_microphone', values, 0.0), ('song_phone', other, 5.0)):
-    formats.write_take(Take(name, {'weights': Track('weights', track.time + late, track.columns, v)}), FOLDER / (name + '.csv'))
+    shifted = Track('weights', track.time + late, track.columns, v)
+    formats.write_take(Take(name, {'weights': shifted}), FOLDER / (name + '.csv'))
 """
 
 
 def capture_hybrid(window: BlenderWindow, folder: Path) -> None:
-    """A camera's take behind a microphone, its hidden ranges on the timeline, and the mix."""
+    """Show a camera take behind a microphone with its occluded ranges on the timeline."""
     window.ask(f"FOLDER = Path({str(folder)!r})\n{_HYBRID_TAKES_SCRIPT}", 60)
     window.ask(
         f"""
@@ -170,9 +197,9 @@ with here(): bpy.ops.innerface.key_takes(filepath={str(folder / "song_microphone
 scene = bpy.context.scene
 scene.frame_start, scene.frame_end = 0, 576
 scene.frame_set(98)
-from bl_ext.user_default.innerface.blender_addon.animation import hybrid_take as own
+from bl_ext.user_default.innerface.blender_addon.animation import hybrid_take
 from bl_ext.user_default.innerface.blender_addon.character import face as faces
-action = own.camera_action(faces.active_face(bpy.context))
+action = hybrid_take.camera_action(faces.active_face(bpy.context))
 action.innerface_hybrid.helper = {str(folder / "song_phone.csv")!r}
 with here(): bpy.ops.innerface.hybrid_align()
 with here(): bpy.ops.innerface.hybrid_detect()
@@ -200,9 +227,10 @@ with bpy.context.temp_override(window=window(), area=low, region=next(r for r in
 
 
 def main() -> None:
-    """All of them."""
+    """Take all screenshots."""
     with tempfile.TemporaryDirectory(prefix="innerface-shots-") as name:
         folder = Path(name)
+        save_control_rig(folder / "control_rig.blend")
         with BlenderWindow(os.environ["INNERFACE_WINDOWED"], {}, folder, size=(1500, 1000)) as window:
             window.install(os.environ["INNERFACE_ZIP"])
             window.ready(drawn=True)

@@ -1,4 +1,4 @@
-"""Runs inside the windowed Blender: does what the test asks for, on the main thread, from files in a folder."""
+"""Runs inside the windowed Blender: runs the code that a test writes to a folder, on the main thread."""
 
 import contextlib
 import io
@@ -9,9 +9,9 @@ from pathlib import Path
 
 import bpy
 
-FOLDER = Path(os.environ["INNERFACE_AGENT"])
+FOLDER = Path(os.environ["INNERFACE_REMOTE_CONTROL"])
 bpy.context.preferences.view.show_splash = False
-WORLD = {"bpy": bpy, "Path": Path}
+NAMESPACE = {"bpy": bpy, "Path": Path}
 
 
 def window():
@@ -27,19 +27,19 @@ def region(kind="UI"):
 
 
 def here(kind="WINDOW"):
-    """A context of the 3D view, for operators."""
+    """Override the context with the 3D view, for operators."""
     return bpy.context.temp_override(window=window(), area=area(), region=region(kind))
 
 
 def under_mouse():
-    """The Python command of the button under the mouse, "" where there is none."""
+    """Return the Python command of the button under the mouse, "" where there is none."""
     bpy.context.window_manager.clipboard = ""
     with contextlib.suppress(RuntimeError), here("UI"):
         bpy.ops.ui.copy_python_command_button()
     return bpy.context.window_manager.clipboard
 
 
-WORLD |= {"window": window, "area": area, "region": region, "here": here, "under_mouse": under_mouse}
+NAMESPACE |= {"window": window, "area": area, "region": region, "here": here, "under_mouse": under_mouse}
 
 
 def tick():
@@ -47,12 +47,11 @@ def tick():
     if request.exists():
         code = request.read_text()
         request.unlink()
-        said = io.StringIO()
         try:
-            WORLD.pop("result", None)
-            with contextlib.redirect_stdout(said):
-                exec(compile(code, "request", "exec"), WORLD)
-            answer = {"result": WORLD.get("result")}
+            NAMESPACE.pop("result", None)
+            with contextlib.redirect_stdout(io.StringIO()):
+                exec(compile(code, "request", "exec"), NAMESPACE)
+            answer = {"result": NAMESPACE.get("result")}
         except Exception:
             answer = {"error": traceback.format_exc()}
         (FOLDER / "answer.tmp").write_text(json.dumps(answer, default=str))
