@@ -37,7 +37,11 @@ def decode_keys(packed: bytes) -> CurveKeys | None:
         offset = 4 + int.from_bytes(data[:4], "little")
         curves: CurveKeys = {}
         for owner, path, index, count in json.loads(data[4:offset]):
+            if count < 0:
+                return None
             keys = np.frombuffer(data, dtype="<f4", count=2 * count, offset=offset).reshape(2, count).astype(np.float64)
+            if not np.isfinite(keys).all():
+                return None
             curves[CurveId(str(owner), str(path), int(index))] = (keys[0], keys[1])
             offset += 8 * count
         return curves
