@@ -1,4 +1,4 @@
-"""FBX and GLB with the shape animation in them, as game engines want it; the exporters' defaults lose it (see docs/design.md, Export)."""
+"""FBX and GLB with the shape animation in them, as game engines want it; the exporters' defaults lose it (see docs/adr/0012-export-from-copies.md)."""
 
 from __future__ import annotations
 

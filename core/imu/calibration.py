@@ -1,6 +1,6 @@
 """Calibration of sensors on a face from a span with a relaxed face, and one with a nod and a shake of the head.
 
-Finds headings, neutral orientations, the head's axes, biases and lever arms (docs/design.md, "Calibration"), and notes
+Finds headings, neutral orientations, the head's axes, biases and lever arms (docs/methods.md, "IMU calibration"), and notes
 problems for the user.
 """
 

@@ -1,7 +1,7 @@
 """Kinematics of a calibrated face: from orientations and accelerations of sensors to motion of the skin on the head.
 
 Pure functions over frames. Notation: B = Y R is a sensor's orientation R with its heading corrected by Y, in the world
-of the reference (the sensor behind the ear). Equations: docs/design.md, "Calibration".
+of the reference (the sensor behind the ear). Equations: docs/methods.md, "IMU calibration".
 """
 
 from __future__ import annotations
