@@ -1,7 +1,8 @@
-"""Readers and writers of takes. `read_take` sniffs the content; `write_take` goes by suffix or by a named format."""
+"""Files of takes: `read_take` recognises formats by content, `write_take` chooses one by suffix or name."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -22,47 +23,45 @@ from . import (
     weights_csv,
 )
 
-# name -> (suffix, what people call it); the first format of a suffix is its default
+
+@dataclass(frozen=True)
+class Writer:
+    """A format that takes are written in: its module (imported when needed), suffix, and name for users."""
+
+    module: str
+    suffix: str
+    label: str
+
+
+# By the name that commands use; the first format of a suffix is its default.
 WRITERS = {
-    "llf": (".csv", "Live Link Face CSV"),
-    "plain": (".csv", "CSV with Apple's channel names"),
-    "beat": (".json", "BEAT-style JSON"),
-    "mcap": (".mcap", "MCAP, the native take"),
-    "imu": (".imu.csv", "face-IMU CSV"),
-    "bio": (".bio.csv", "biosignal CSV"),
-    "landmarks": (".landmarks.csv", "landmark CSV"),
-    "flame": (".flame.npz", "FLAME parameters"),
+    "llf": Writer("live_link_face", ".csv", "Live Link Face CSV"),
+    "plain": Writer("weights_csv", ".csv", "CSV with Apple's channel names"),
+    "beat": Writer("beat_json", ".json", "BEAT-style JSON"),
+    "mcap": Writer("mcap_take", ".mcap", "MCAP, the native format"),
+    "imu": Writer("imu_csv", ".imu.csv", "face-IMU CSV"),
+    "bio": Writer("bio_csv", ".bio.csv", "biosignal CSV"),
+    "landmarks": Writer("landmarks_csv", ".landmarks.csv", "landmark CSV"),
+    "flame": Writer("flame_npz", ".flame.npz", "FLAME parameters"),
 }
-_WRITER_MODULES = {  # name -> the module that writes it, imported when it is needed
-    "llf": "live_link_face",
-    "plain": "weights_csv",
-    "beat": "beat_json",
-    "mcap": "mcap_take",
-    "imu": "imu_csv",
-    "bio": "bio_csv",
-    "landmarks": "landmarks_csv",
-    "flame": "flame_npz",
-}
+# Modules of binary formats by first bytes, imported when needed.
 _BINARY_SIGNATURES = {
     mcap_take.MAGIC: "mcap_take",
     b"XDF:": "xdf",
     b"0       ": "edf",
     b"\xffBIOSEMI": "edf",
     b"PK\x03\x04": "flame_npz",
-}  # first bytes -> module
+}
+# Modules of text formats by first characters.
 _TEXT_SIGNATURES = {
     imu_csv.SIGNATURE: imu_csv,
     bio_csv.SIGNATURE: bio_csv,
     landmarks_csv.SIGNATURE: landmarks_csv,
-}  # first line -> module
-
-
-def _format_module(name: str) -> Any:
-    return import_module(f".{name}", __package__)
+}
 
 
 def read_take(path: str | Path) -> Take:
-    """Read a take of any known format, or a Live Link Face take's folder. Raises InnerfaceError with file, place and mend."""
+    """Read a take of any known format, or the folder of a Live Link Face take. Raises InnerfaceError."""
     path = Path(path)
     if path.is_dir():
         chosen, notes = take_folder.choose_csv(path)
@@ -76,9 +75,9 @@ def read_take(path: str | Path) -> Take:
 
 def _read_file(path: Path) -> Take:
     data = read_bytes(path)
-    module_name = next((name for magic, name in _BINARY_SIGNATURES.items() if data.startswith(magic)), None)
-    if module_name:
-        return _format_module(module_name).read(path)
+    for magic, module in _BINARY_SIGNATURES.items():
+        if data.startswith(magic):
+            return _import_format(module).read(path)
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -103,17 +102,21 @@ def _read_file(path: Path) -> Take:
 
 
 def write_take(take: Take, path: str | Path, format_name: str | None = None) -> None:
-    """Write a take; `form` is a key of WRITERS, by default chosen by the suffix. Raises InnerfaceError."""
+    """Write a take; `format_name` is a key of WRITERS, by default chosen by suffix. Raises InnerfaceError."""
     path = Path(path)
     if format_name is None:
-        candidates = [name for name, (suffix, _) in WRITERS.items() if path.name.lower().endswith(suffix)]
-        candidates.sort(key=lambda name: -len(WRITERS[name][0]))  # .imu.csv before .csv
+        candidates = [name for name, writer in WRITERS.items() if path.name.lower().endswith(writer.suffix)]
+        candidates.sort(key=lambda name: -len(WRITERS[name].suffix))  # .imu.csv before .csv
         if not candidates:
-            suffixes = ", ".join(sorted({suffix for suffix, _ in WRITERS.values()}))
+            suffixes = ", ".join(sorted({writer.suffix for writer in WRITERS.values()}))
             raise InnerfaceError(
                 f"{path}: cannot tell the format from '{path.suffix}'; end the name in one of {suffixes}"
             )
         format_name = candidates[0]
     if format_name not in WRITERS:
         raise InnerfaceError(f"{path}: unknown format '{format_name}'; use one of {', '.join(WRITERS)}")
-    _format_module(_WRITER_MODULES[format_name]).write(take, path)
+    _import_format(WRITERS[format_name].module).write(take, path)
+
+
+def _import_format(module: str) -> Any:
+    return import_module(f".{module}", __package__)

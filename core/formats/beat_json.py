@@ -12,18 +12,18 @@ import numpy as np
 from ..errors import InnerfaceError
 from ..files import atomic_write
 from ..take import Take, Track, TrackKind
-from .table import check_increasing, check_weights
+from .table import check_increasing, check_weights, repeat_notes
 from .weights_csv import channel_spellings
 
 
 def parse(text: str, path: Path) -> Take:
     """Parse BEAT-style JSON. Raises InnerfaceError."""
     try:
-        data = json.loads(text)
+        data: Any = json.loads(text)
     except (ValueError, RecursionError) as error:
         line = getattr(error, "lineno", "?")
         raise InnerfaceError(
-            f"{path}: line {line}: is not whole JSON; the file may be cut off: export it again"
+            f"{path}: line {line}: is not complete JSON; the file may be cut off: export it again"
         ) from None
     if (
         not isinstance(data, dict)
@@ -36,9 +36,7 @@ def parse(text: str, path: Path) -> Take:
     columns = [(i, spellings[n.strip().lower()]) for i, n in enumerate(labels) if n.strip().lower() in spellings]
     names = [n for _, n in columns]
     if not names or len(set(names)) != len(names):
-        raise InnerfaceError(
-            f"{path}: 'names' holds none of Apple's 52 names, or one of them twice; is it a face take?"
-        )
+        raise InnerfaceError(f"{path}: 'names' has none of Apple's 52 names, or one twice; give a face take")
     frames = data["frames"]
     if not frames:
         raise InnerfaceError(f"{path}: 'frames' is empty; export the take again")
@@ -48,18 +46,18 @@ def parse(text: str, path: Path) -> Take:
         if not isinstance(weights, list) or len(weights) != len(labels):
             count = len(weights) if isinstance(weights, list) else 0
             raise InnerfaceError(
-                f"{path}: frame {k}: {count} weights where 'names' has {len(labels)}; mend or delete the frame"
+                f"{path}: frame {k}: {count} weights where 'names' has {len(labels)}; correct or delete the frame"
             )
         for c, (i, name) in enumerate(columns):
             values[k, c] = _number(weights[i], path, k, name)
         time[k] = _number(frame.get("time"), path, k, "time")
     if np.isnan(time).any():
         raise InnerfaceError(
-            f"{path}: frame {int(np.flatnonzero(np.isnan(time))[0])}: the time is missing; mend or delete the frame"
+            f"{path}: frame {int(np.flatnonzero(np.isnan(time))[0])}: the time is missing; correct or delete the frame"
         )
     check_weights(values, names, list(range(len(frames))), path)
     keep, repeats = check_increasing(time, list(range(len(frames))), path)
-    notes = [f"{repeats} frames repeat the time of the frame before; the first of each is kept"] if repeats else []
+    notes = repeat_notes(repeats, "frames")
     return Take(path.stem, {TrackKind.WEIGHTS: Track(TrackKind.WEIGHTS, time[keep], tuple(names), values[keep])}, notes)
 
 
@@ -73,7 +71,9 @@ def _number(value: Any, path: Path, frame: int, name: str) -> float:
             number = math.inf
         if not math.isinf(number):
             return number
-    raise InnerfaceError(f"{path}: frame {frame}, {name}: {str(value)[:24]!r} is not a number; mend it or write null")
+    raise InnerfaceError(
+        f"{path}: frame {frame}, {name}: {str(value)[:24]!r} is not a number; correct it or write null"
+    )
 
 
 def write(take: Take, path: Path) -> None:

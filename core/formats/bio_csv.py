@@ -1,6 +1,8 @@
-"""`*.bio.csv`: a first line `# innerface-biosignal 1 unit=uV [rate_hz=...] [mains_hz=50|60] [simulated=yes]`, then a header `time,<channel>,...` and rows.
+"""`*.bio.csv`: biosignals as text.
 
-Seconds on any clock; empty or NaN cells are missing. Times are kept as they stand, also those of samples that came in batches.
+The first line is `# innerface-biosignal 1 unit=uV [rate_hz=...] [mains_hz=50|60] [simulated=yes]`; then follow a header
+`time,<channel>,...` and rows. Times are seconds on any clock and are kept as they are, also of samples that arrived in
+batches. Empty and NaN cells are missing.
 """
 
 from __future__ import annotations
@@ -14,52 +16,39 @@ from ..errors import InnerfaceError
 from ..files import atomic_write
 from ..take import Take, Track, TrackKind
 from .biosignals import unit_scale
-from .table import check_increasing, parse_header, parse_lines
+from .table import extract_time, parse_first_line, parse_header, parse_lines
 
 SIGNATURE = "# innerface-biosignal"
-_BLOCK_ROWS = 8192  # rows that are written at once
-_META_KEYS = ("rate_hz", "mains_hz", "simulated")  # words of the first line that a track keeps
+_BLOCK_ROWS = 8192  # rows written at once
+_META_KEYS = ("rate_hz", "mains_hz", "simulated")  # settings of the first line that a track keeps
 
 
 def parse(text: str, path: Path) -> Take:
-    """Parse a biosignal take; values in uV. Raises InnerfaceError with line and column."""
+    """Parse a biosignal take, in µV. Raises InnerfaceError with line and column."""
     lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
     meta, unit = _parse_first_line(lines[0].strip(), path)
     if len(lines) < 2 or not lines[1].strip():
         raise InnerfaceError(f"{path}: line 2: the header is missing; it begins with time,<channel>,...")
     header = parse_header(lines[1], 2, path)
     if "time" not in header:
-        raise InnerfaceError(f"{path}: line 2: no column is called time; name the clock's column so")
+        raise InnerfaceError(f"{path}: line 2: no column is named time; rename the column of times")
     if len(header) == 1:
-        raise InnerfaceError(f"{path}: line 2: there is no channel; add a column for each electrode")
+        raise InnerfaceError(f"{path}: line 2: no channels; add a column for each electrode")
     values, line_numbers = parse_lines(lines[2:], 3, header, path)
-    if not len(values):
-        raise InnerfaceError(f"{path}: has a header but no rows; record the take again")
     time_column = header.index("time")
-    time = values[:, time_column]
-    if np.isnan(time).any():
-        raise InnerfaceError(
-            f"{path}: line {line_numbers[int(np.isnan(time).argmax())]}: the time is missing; mend or delete the line"
-        )
-    keep, repeats = check_increasing(time, line_numbers, path)
-    time, values = time[keep], np.delete(values[keep], time_column, axis=1)
-    notes = [f"{repeats} rows repeat the time of the row before; the first of each is kept"] if repeats else []
+    rows = extract_time(values, line_numbers, time_column, path)
+    values, notes = np.delete(rows.values, time_column, axis=1), rows.notes
     scale = unit_scale(unit) or 1.0
     if scale != 1:
         values *= scale
-        notes.append(f"values in {unit} were converted to uV")
-    track = Track(TrackKind.BIOSIGNAL, time, tuple(c for c in header if c != "time"), values, meta)
+        notes.append(f"values in {unit} were converted to µV")
+    track = Track(TrackKind.BIOSIGNAL, rows.time, tuple(c for c in header if c != "time"), values, meta)
     return Take(path.name.removesuffix(".csv").removesuffix(".bio"), {TrackKind.BIOSIGNAL: track}, notes)
 
 
 def _parse_first_line(line: str, path: Path) -> tuple[dict[str, str], str]:
-    """What is kept of the first line, and the unit."""
-    words = line.split()
-    if words[:3] != ["#", "innerface-biosignal", "1"]:
-        raise InnerfaceError(
-            f"{path}: line 1: '{line[:40]}' is not '# innerface-biosignal 1 unit=uV'; mend it, or use a newer Innerface"
-        )
-    settings = dict(word.split("=", 1) for word in words[3:] if "=" in word)
+    """Metadata for the track, and the unit of the values."""
+    settings = parse_first_line(line, SIGNATURE, "unit=uV", path)
     unit = settings.get("unit", "")
     if unit_scale(unit) is None:
         raise InnerfaceError(
@@ -67,11 +56,11 @@ def _parse_first_line(line: str, path: Path) -> tuple[dict[str, str], str]:
         )
     if "rate_hz" in settings and not _is_rate(settings["rate_hz"]):
         raise InnerfaceError(
-            f"{path}: line 1: rate_hz={settings['rate_hz'][:16]} is no number of samples per second; leave it away if unknown"
+            f"{path}: line 1: rate_hz={settings['rate_hz'][:16]} is not a sample rate in Hz; omit it if unknown"
         )
     if settings.get("mains_hz", "50") not in ("50", "60"):
         raise InnerfaceError(
-            f"{path}: line 1: mains_hz={settings['mains_hz'][:16]} must be 50 or 60; leave it away if unknown"
+            f"{path}: line 1: mains_hz={settings['mains_hz'][:16]} must be 50 or 60; omit it if unknown"
         )
     return {"unit": "uV"} | {k: v for k, v in settings.items() if k in _META_KEYS}, unit
 
@@ -84,15 +73,14 @@ def _is_rate(text: str) -> bool:
 
 
 def write(take: Take, path: Path) -> None:
-    """Write the take's biosignals, exactly (shortest text that reads back the same); missing cells are empty. Raises InnerfaceError."""
+    """Write the take's biosignals losslessly; missing cells are empty. Raises InnerfaceError."""
     tracks = take.tracks_of(TrackKind.BIOSIGNAL)
     if not tracks:
-        kinds = take.kinds_text
-        raise InnerfaceError(f"{take.name}: holds {kinds} but no biosignals; give a take of electrodes")
+        raise InnerfaceError(f"{take.name}: holds {take.kinds_text} but no biosignals; give a take of electrodes")
     name, track = next(iter(tracks.items()))
     if len(tracks) > 1:
         take.notes.append(
-            f"of {len(tracks)} tracks of biosignals, a CSV holds one: {name} was written; .mcap holds them all"
+            f"a CSV holds one track of biosignals: of {len(tracks)}, {name} was written; .mcap holds them all"
         )
     settings = "".join(f" {key}={track.meta[key]}" for key in _META_KEYS if key in track.meta)
     with atomic_write(path) as temporary, open(temporary, "w", encoding="utf-8", newline="") as out:
@@ -106,6 +94,6 @@ def write(take: Take, path: Path) -> None:
 
 
 def _header_cell(name: str) -> str:
-    """A channel's name as a cell of a header."""
+    """Channel name, quoted if needed."""
     name = " ".join(name.split())
     return '"' + name.replace('"', '""') + '"' if "," in name or '"' in name else name

@@ -1,4 +1,4 @@
-"""What files of biosignals share: units, which signals are some, and marks."""
+"""Biosignals and markers from the signals of a file: units, selection of channels, names of columns."""
 
 from __future__ import annotations
 
@@ -35,8 +35,16 @@ _BIOSIGNAL_TYPE = re.compile(r"(?<![a-z])(s?emg|eog|eeg|exg|bio|biosignals?|biop
 
 @dataclass
 class Signals:
-    """Channels of one rate: `name` of their stream; `time` (T,) s; `labels`, `kinds` and `units` of C channels as the file has them; `values` (T, C);
-    `rate` Hz, 0 if unknown."""
+    """Channels of one rate, as a file has them.
+
+    Attributes
+    ----------
+    name : of the stream.
+    time : (T,) s.
+    labels, kinds, units : of C channels.
+    values : (T, C).
+    rate : Hz, 0 if unknown.
+    """
 
     name: str
     time: Array
@@ -48,27 +56,31 @@ class Signals:
 
 
 def unit_scale(unit: str) -> float | None:
-    """uV per unit; None for what is no voltage."""
+    """µV per unit; None for a unit that is not a voltage."""
     return MICROVOLTS_PER_UNIT.get(unit.strip().lower())
 
 
 def build_take(groups: list[Signals], markers: Track | None, path: Path, notes: list[str]) -> Take:
-    """A take of the biosignals among these, in uV, a track for each of `found`. Without any that says so, all voltages are taken, and without any of those, all
-    channels, with a note. Raises InnerfaceError for a file without channels."""
+    """A take of the biosignals among `groups`, in µV, with a track for each group.
+
+    Without channels of a biosignal kind, all voltages are taken, and without those, all channels, with a note. Raises
+    InnerfaceError for a file without channels.
+    """
     groups = [s for s in groups if len(s.time) and len(s.labels)]
     if not groups:
         reason = f" ({notes[0]})" if notes else ""
         raise InnerfaceError(
-            f"{path}: holds no signals with samples{reason}; record electrodes into it (a stream of type EMG, EOG, EEG or ExG)"
+            f"{path}: holds no signals with samples{reason}; "
+            "record electrodes in it (a stream of type EMG, EOG, EEG or ExG)"
         )
     selected = [[bool(_BIOSIGNAL_TYPE.search(kind)) for kind in s.kinds] for s in groups]
     if not any(map(any, selected)):
         selected = [[unit_scale(unit) is not None for unit in s.units] for s in groups]
         if any(map(any, selected)):
-            notes.append("no signal says that it is EMG, EOG or EEG; all in volts were taken")
+            notes.append("no signal is of type EMG, EOG or EEG; all voltages were taken")
         else:
             selected = [[True] * len(s.labels) for s in groups]
-            notes.append("no signal says that it is EMG, EOG or EEG, nor that it is in volts; all were taken as uV")
+            notes.append("no signal is of type EMG, EOG or EEG, or in volts; all were taken as µV")
     tracks: dict[str, Track] = {}
     for signals, picks in zip(groups, selected):
         track = _build_track(signals, [k for k, pick in enumerate(picks) if pick], notes)
@@ -83,17 +95,17 @@ def build_take(groups: list[Signals], markers: Track | None, path: Path, notes: 
 
 
 def _build_track(signals: Signals, picks: list[int], notes: list[str]) -> Track | None:
-    """These channels in uV; those in other units are left out, with a note."""
+    """Track of these channels in µV; channels in other units are skipped, with a note."""
     units = {k: signals.units[k].strip() for k in picks}
     for unit in sorted({u for u in units.values() if u and unit_scale(u) is None}):
         others = [k for k, u in units.items() if u == unit]
-        notes.append(f"{_abbreviate([signals.labels[k] for k in others])} left out: {unit[:16]} is no voltage")
+        notes.append(f"{_abbreviate([signals.labels[k] for k in others])} skipped: {unit[:16]} is not a voltage")
         picks = [k for k in picks if k not in others]
     unitless = [signals.labels[k] for k in picks if not units[k]]
     if unitless and any(units.values()):
-        notes.append(f"{_abbreviate(unitless)} taken as uV: no unit is told")
+        notes.append(f"{_abbreviate(unitless)} taken as µV: no unit is given")
     elif unitless:
-        notes.append("no unit is told; values were taken as uV")
+        notes.append("no unit is given; values were taken as µV")
     if not picks:
         return None
     scale = np.array([unit_scale(units[k]) or 1.0 for k in picks])
@@ -111,7 +123,7 @@ def _abbreviate(labels: list[str]) -> str:
 
 
 def _sorted_samples(time: Array, values: Array) -> tuple[Array, Array]:
-    """Samples in the order of their times; those without a time and repeats are left out, infinite values missing."""
+    """Samples in order of time, without missing and repeated times; infinite values become NaN."""
     keep = np.flatnonzero(np.isfinite(time))
     keep = keep[np.argsort(time[keep], kind="stable")]
     keep = keep[np.concatenate([[True], np.diff(time[keep]) > 0])[: len(keep)]]
@@ -119,7 +131,7 @@ def _sorted_samples(time: Array, values: Array) -> tuple[Array, Array]:
 
 
 def column_names(labels: Iterable[str]) -> tuple[str, ...]:
-    """Labels as names of columns: on one line, none empty, none twice, none called time."""
+    """Labels as names of columns: single lines, not empty, unique, and not `time`."""
     out: dict[str, None] = {}
     for k, label in enumerate(labels, start=1):
         name = " ".join(label.split()) or f"ch{k}"
@@ -130,13 +142,16 @@ def column_names(labels: Iterable[str]) -> tuple[str, ...]:
 
 
 def build_marker_track(time: Array, numbers: Array, texts: Sequence[str] | None = None) -> Track | None:
-    """A track of marks at `time` (N,) s, in any order; None without any. `marks` (N,): their numbers; `texts` are kept in its meta, as a JSON list."""
+    """Track of markers with `numbers` (N,) at `time` (N,) s in any order; None without markers.
+
+    `texts` are kept in the track's meta, as a JSON list.
+    """
     order = np.argsort(time, kind="stable")
     order = order[np.isfinite(time[order])]
     if not len(order):
         return None
     times = time[order].astype(np.float64)
-    for k in range(1, len(times)):  # marks of one moment are all kept
+    for k in range(1, len(times)):  # markers of the same time are all kept
         times[k] = max(times[k], np.nextafter(times[k - 1], np.inf))
     meta = {} if texts is None else {"texts": json.dumps([texts[k] for k in order], ensure_ascii=False)}
     return Track(TrackKind.EVENTS, times, ("mark",), numbers[order].astype(np.float64)[:, None], meta)

@@ -1,6 +1,7 @@
-"""BrainFlow's files: one sample a line, tabs (or commas), no header, six decimals; the columns are the board's rows.
+"""BrainFlow's CSV: a sample per line, separated by tabs (or commas), without a header; columns depend on the board.
 
-Boards are told apart by the number of columns. Their times are those at which packets arrived, in batches; the packets' own counter gives the even clock.
+The number of columns identifies the board. Times are those at which packets arrived, in batches; the packets' counter
+gives an even clock.
 """
 
 from __future__ import annotations
@@ -20,7 +21,14 @@ from .table import parse_lines
 
 @dataclass(frozen=True)
 class Board:
-    """Where a board's columns are. `rates` in Hz: of all the boards that have these columns."""
+    """Columns of the boards that share them.
+
+    Attributes
+    ----------
+    names, rates : of the boards; rates in Hz.
+    exg_count : number of channels, which follow the counter.
+    time_column : index of the time column; the markers are in the next.
+    """
 
     names: tuple[str, ...]
     rates: tuple[float, ...]
@@ -28,28 +36,28 @@ class Board:
     time_column: int
 
 
-# BoardShim.get_board_descr of BrainFlow 5.23; the marker stands after the clock, the counter first
+# From BoardShim.get_board_descr of BrainFlow 5.23, by number of columns.
 BOARDS = {
     24: Board(("OpenBCI Cyton",), (250.0,), 8, 22),
     15: Board(("OpenBCI Ganglion",), (200.0,), 4, 13),
     32: Board(("OpenBCI Cyton with Daisy", "BrainFlow's synthetic board"), (125.0, 250.0), 16, 30),
 }
 _NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*(e[+-]?\d+)?|nan)\s*", re.IGNORECASE)
-_UNIX_RANGE = 1e8, 1e11  # later than 1973, and in seconds
-_RATE_TOLERANCE = 0.1  # a measured rate may differ so much from the board's
-_GAP_S = 1.0  # a longer pause between arrivals is a gap also where no counter says so
-_MIN_PAIRED_SHARE = 0.3  # this share of repeated counts: two samples come in a packet
+_UNIX_RANGE = 1e8, 1e11  # s; from 1973, which excludes times in ms
+_RATE_TOLERANCE = 0.1  # of a measured rate to the board's
+_GAP_S = 1.0  # pauses between arrivals that count as gaps even without a counter
+_MIN_PAIRED_SHARE = 0.3  # of repeated counts, where packets hold two samples
 _MAX_LOST_SHARE = 0.5
 
 
 def sniff(line: str) -> bool:
-    """Whether a first line is one of such a file."""
+    """Whether a file's first line is one of this format."""
     cells = line.split("\t" if "\t" in line else ",", 200)
     return (len(cells) in BOARDS or ("\t" in line and 10 < len(cells) < 200)) and all(map(_NUMBER.fullmatch, cells))
 
 
 def parse(text: str, path: Path) -> Take:
-    """Parse a recording: exg1.. in uV on an even clock (UNIX seconds), and its markers. Raises InnerfaceError with line and column."""
+    """Parse channels (µV) on an even clock (UNIX s), and markers. Raises InnerfaceError with line and column."""
     lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
     separator = "\t" if "\t" in lines[0] else ","
     width = lines[0].count(separator) + 1
@@ -57,18 +65,20 @@ def parse(text: str, path: Path) -> Take:
     if board is None:
         known = ", ".join(f"{n} ({' or '.join(b.names)})" for n, b in BOARDS.items())
         raise InnerfaceError(
-            f"{path}: line 1: {width} columns without a header are no board's that is known: {known}; export the take as .bio.csv"
+            f"{path}: line 1: {width} columns without a header match no known board ({known}); "
+            "export the take as .bio.csv"
         )
     values, line_numbers = parse_lines(lines, 1, [f"{k + 1}" for k in range(width)], path, separator)
     arrival = values[:, board.time_column]
     bad = ~((arrival > _UNIX_RANGE[0]) & (arrival < _UNIX_RANGE[1]))
     if bad.any():
         raise InnerfaceError(
-            f"{path}: line {line_numbers[int(bad.argmax())]}, column {board.time_column + 1}: is no UNIX time, as {board.names[0]} has it there; is it BrainFlow's file?"
+            f"{path}: line {line_numbers[int(bad.argmax())]}, column {board.time_column + 1}: is not a UNIX time, which "
+            f"{board.names[0]} has there; give a file written by BrainFlow"
         )
     time, rate, lost, notes = even_clock(values[:, 0], arrival, board)
     if lost:
-        notes.append(f"{lost} of {len(time) + lost} samples were lost on the way; the gaps stay")
+        notes.append(f"{lost} of {len(time) + lost} samples were lost in transmission; the gaps remain")
     columns = tuple(f"exg{k + 1}" for k in range(board.exg_count))
     name = board.names[min(board.rates.index(rate) if rate in board.rates else 0, len(board.names) - 1)]
     tracks = {
@@ -88,9 +98,9 @@ def parse(text: str, path: Path) -> Take:
 
 
 def even_clock(counter: Array, arrival: Array, board: Board) -> tuple[Array, float, int, list[str]]:
-    """Times (T,) on a straight line through the arrivals (T,), the rate, how many samples were lost, and what to say of it.
+    """Times of samples on a straight line through their `arrival` (T,).
 
-    `counter` (T,): the packets' own numbers, which begin again after 100 to 256.
+    `counter` (T,) holds the packets' numbers, which wrap around after 100 to 256.
     """
     if len(counter) < 3:
         rate = board.rates[-1]
@@ -98,36 +108,34 @@ def even_clock(counter: Array, arrival: Array, board: Board) -> tuple[Array, flo
     measured = (len(arrival) - 1) / max(float(np.ptp(arrival)), 1e-3)
     rate = min(board.rates, key=lambda r: abs(np.log(measured / r)))
     index = _unwrap_counter(counter, arrival, rate)
-    notes = []
+    notes: list[str] = []
     if index is None:
         pauses = np.diff(arrival)
         missed = np.where(pauses > _GAP_S, np.round(pauses * rate) - 1, 0)
         index = np.concatenate([[0], np.cumsum(1 + missed)])
-        notes.append("the packets' counter does not run evenly; the clock was drawn through the times of arrival")
+        notes.append("the packets' counter is irregular; the clock was fitted to the times of arrival")
     slope, start = _fit_robust_line(index, arrival)
-    if not 0.1 < slope * rate < 10:  # arrivals that tell nothing
+    if not 0.1 < slope * rate < 10:  # arrivals without information
         slope, start = 1 / rate, float(np.median(arrival - index / rate))
     if abs(slope * rate - 1) > _RATE_TOLERANCE:
-        notes.append(
-            f"samples came at {1 / slope:.4g} a second where {board.names[0]} has {rate:g}; is it another board's file?"
-        )
+        notes.append(f"the sample rate is {1 / slope:.4g} Hz where {board.names[0]} has {rate:g} Hz; check the board")
         rate = float(1 / slope)
     return start + slope * index, rate, int(index[-1]) + 1 - len(index), notes
 
 
 def _unwrap_counter(counter: Array, arrival: Array, rate: float) -> Array | None:
-    """Numbers (T,) of the samples with the lost ones counted, None where counter and arrivals disagree."""
+    """Indices (T,) of the samples, lost ones included; None where counter and arrivals disagree."""
     step = np.diff(counter)
     if not np.isfinite(step).all() or not (step > 0).any():
         return None
     increments, counts = np.unique(step[step > 0], return_counts=True)
     unit = increments[counts.argmax()]
     samples_per_packet = 2 if (step == 0).mean() > _MIN_PAIRED_SHARE else 1
-    packets_per_cycle = np.ptp(counter) / unit + 1  # packets until it begins again, if it ever does
+    packets_per_cycle = np.ptp(counter) / unit + 1  # until the counter wraps around
     packets = step / unit
     packets = np.where(packets < 0, packets + packets_per_cycle, packets)
     advance = np.where(packets == 0, 1, (packets - 1) * samples_per_packet + 1)
-    if (step < 0).any():  # longer gaps: whole rounds of the counter, of which only the clock tells
+    if (step < 0).any():  # gaps may span whole cycles of the counter, which only the clock shows
         samples_per_cycle = packets_per_cycle * samples_per_packet
         advance += samples_per_cycle * np.maximum(np.round((np.diff(arrival) * rate - advance) / samples_per_cycle), 0)
     if (np.abs(advance - np.round(advance)) > 1e-6).any() or advance.min() < 1:
@@ -143,7 +151,7 @@ def _unwrap_counter(counter: Array, arrival: Array, rate: float) -> Array | None
 
 
 def _fit_robust_line(index: Array, arrival: Array) -> tuple[float, float]:
-    """Slope and start of a line through arrivals; late ones count for little."""
+    """Slope and start of a line through arrivals, robust to late ones."""
     x, y = index - index.mean(), arrival - arrival[0]
     weight = np.ones(len(x))
     slope = start = 0.0

@@ -1,4 +1,4 @@
-"""EDF and BDF (also EDF+, BDF+, with gaps), by edfio (extra `lab`): signals of a biosignal kind, and annotations as marks."""
+"""EDF and BDF (also EDF+ and BDF+ with gaps), by edfio (extra `lab`): biosignals, and annotations as markers."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ _ONSET = re.compile(rb"^([+-]\d+(?:\.\d+)?)[\x14\x15]")
 
 
 def read(path: Path) -> Take:
-    """Read biosignals (a track per rate, uV) and annotations; seconds from the recording's start. Raises InnerfaceError."""
+    """Read biosignals (a track per rate, in µV) and annotations, in s from the start. Raises InnerfaceError."""
     try:
         import edfio
     except ImportError:
         raise InnerfaceError(
-            f"{path}: EDF is read by edfio, which is not installed; pip install 'innerface[lab]'"
+            f"{path}: reading EDF needs edfio, which is not installed; pip install 'innerface[lab]'"
         ) from None
     data = read_bytes(path)
     bdf = data[:1] == b"\xff"
@@ -37,20 +37,20 @@ def read(path: Path) -> Take:
             starts = _record_starts(data, 3 if bdf else 2, file.data_record_duration)
             groups = _group_by_rate(file, starts)
         notes = [str(w.message).split("\n")[0] for w in caught][:4]
-    except Exception as error:  # of whatever kind: the file was written by others
+    except Exception as error:  # of any kind: the file is untrusted
         reason = str(error).split("\n")[0][:80] or type(error).__name__
         raise InnerfaceError(
-            f"{path}: is no readable {'BDF' if bdf else 'EDF'} ({reason}); export the recording again"
+            f"{path}: is not a readable {'BDF' if bdf else 'EDF'} file ({reason}); export the recording again"
         ) from None
     return build_take(groups, _marker_track(file, notes), path, notes)
 
 
 def _group_by_rate(file: Any, starts: Array | None) -> list[Signals]:
-    """Signals that share a rate. `starts` (records,): of a file with gaps, when its records begin."""
+    """Signals by rate; `starts` (records,) are the records' times (s) in a file with gaps."""
     groups: dict[int, list[Any]] = {}
     for signal in file.signals:
         groups.setdefault(signal.samples_per_data_record, []).append(signal)
-    out = []
+    out: list[Signals] = []
     for count, signals in groups.items():
         rate = float(signals[0].sampling_frequency)
         if not 0 < rate < 1e6:
@@ -67,7 +67,7 @@ def _group_by_rate(file: Any, starts: Array | None) -> list[Signals]:
 
 
 def _record_starts(data: bytes, sample_bytes: int, record_seconds: float) -> Array | None:
-    """When records begin (s), by their timekeeping annotations; None for a file without gaps, which edfio takes every file for."""
+    """Starts (s) of records, from their timekeeping annotations; None without gaps, which edfio assumes."""
     if data[192:197] not in (b"EDF+D", b"BDF+D"):
         return None
     signal_count, header = int(data[252:256]), int(data[184:192])
@@ -82,7 +82,7 @@ def _record_starts(data: bytes, sample_bytes: int, record_seconds: float) -> Arr
         for k in range(records)
     ]
     if None in matches:
-        raise ValueError("a record does not say when it begins")
+        raise ValueError("a record has no start time")
     starts = np.array([float(m[1]) for m in matches if m])
     if (np.diff(starts) < 0.999 * record_seconds).any():
         raise ValueError("records overlap")
@@ -93,8 +93,8 @@ def _marker_track(file: Any, notes: list[str]) -> Track | None:
     """Annotations, numbered from 1, with their texts."""
     try:
         entries = [a for a in file.annotations if a.text.strip()]
-    except Exception as error:  # their bytes were written by others, too
-        notes.append(f"the annotations cannot be read ({type(error).__name__}); they were left out")
+    except Exception as error:  # of any kind: they are untrusted, too
+        notes.append(f"the annotations cannot be read ({type(error).__name__}); they were skipped")
         return None
     time, texts = np.array([a.onset for a in entries]), [a.text[:500] for a in entries]
     return build_marker_track(time, np.arange(1.0, len(entries) + 1), texts)

@@ -1,6 +1,7 @@
-"""`*.flame.npz`: arrays `time (T,)`, `expression (T, E)`, `jaw (T, 3)`, `eyes (T, 6)` (left, right), `neck (T, 3)`, `shape (S,)`; axis-angle in rad.
+"""`*.flame.npz`: FLAME parameters.
 
-Ours also say in `model` which FLAME file they were fitted with.
+Arrays `time (T,)`, `expression (T, E)`, `jaw (T, 3)`, `eyes (T, 6)` (left, right), `neck (T, 3)` and `shape (S,)`;
+rotations are axis-angle in rad. `model` optionally names the FLAME file that the parameters belong to.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ _MAX_VALUE = 1e6
 
 
 def read(path: Path) -> Take:
-    """Read a FLAME take. Raises InnerfaceError that names the array and what is wrong with it."""
+    """Read a FLAME take. Raises InnerfaceError that names the array."""
     path = Path(path)
     arrays = read_npz(path, (*_KEYS, "model"))
     missing = [key for key in _KEYS if key not in arrays]
@@ -42,7 +43,7 @@ def read(path: Path) -> Take:
             if np.isfinite(time).all()
             else int((~np.isfinite(time)).argmax())
         )
-        raise InnerfaceError(f"{path}: time of row {row} is missing or does not advance; mend the times")
+        raise InnerfaceError(f"{path}: time of row {row} is missing or does not advance; correct the times")
     for key, width in _WIDTHS.items():
         shape = data[key].shape
         if len(shape) != 2 or shape[0] != T or not shape[1] or (width is not None and shape[1] != width):
@@ -68,12 +69,12 @@ def read(path: Path) -> Take:
 
 
 def write(take: Take, path: Path) -> None:
-    """Write the take's FLAME track; rows that miss anything are left out. Raises InnerfaceError."""
+    """Write the complete rows of the take's FLAME track. Raises InnerfaceError."""
     track = require_flame(take)
     data = arrays_of(track)
     complete = np.isfinite(track.values).all(axis=1)
     if not complete.any():
-        raise InnerfaceError(f"{take.name}: no row of the FLAME track is whole; fit the landmarks again")
+        raise InnerfaceError(f"{take.name}: no row of the FLAME track is complete; fit the landmarks again")
     complete_rows = {key: data[key][complete] for key in ("time", *_WIDTHS)}
     with atomic_write(path) as temporary, open(temporary, "wb") as out:
         np.savez(out, **complete_rows, shape=data["shape"], model=np.array(track.meta.get("model", "")))

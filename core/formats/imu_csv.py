@@ -1,7 +1,9 @@
-"""`*.imu.csv`: a first line `# innerface-imu 1 acceleration=specific_force|linear [up=x|y|z]`, then a header and rows.
+"""`*.imu.csv`: face-IMU takes as text.
 
-Header: `time,<site>.qw,<site>.qx,<site>.qy,<site>.qz,<site>.ax,<site>.ay,<site>.az,...`; sensor frame, m/s^2, any rate;
-empty or NaN cells are missing. Boards without a fusion filter of their own give `<site>.gx,gy,gz` (rad/s) instead of the quaternion.
+The first line is `# innerface-imu 1 acceleration=specific_force|linear [up=x|y|z]`; then follow a header
+`time,<site>.qw,<site>.qx,<site>.qy,<site>.qz,<site>.ax,<site>.ay,<site>.az,...` and rows at any rate. Accelerations are
+in m/s² in the sensor frame. Boards without a fusion filter give `<site>.gx,gy,gz` (rad/s) instead of the quaternion.
+Empty and NaN cells are missing.
 """
 
 from __future__ import annotations
@@ -17,10 +19,10 @@ from ..errors import InnerfaceError
 from ..files import atomic_write
 from ..imu.signal import COMPONENTS, RAW_COMPONENTS
 from ..take import Take, Track, TrackKind
-from .table import check_increasing, parse_cells
+from .table import extract_time, parse_cells, parse_first_line
 
 SIGNATURE = "# innerface-imu"
-_UNIT_TOLERANCE = 0.05  # a quaternion may be this far from unit length before it is told
+_UNIT_TOLERANCE = 0.05  # of a quaternion's length, before a note says so
 
 
 def parse(text: str, path: Path) -> Take:
@@ -32,63 +34,47 @@ def parse(text: str, path: Path) -> Take:
         raise InnerfaceError(f"{path}: line 2: the header is missing; it begins with time,<site>.qw,...")
     header = [cell.strip() for cell in table[0]]
     sites, parts = _parse_sites(header, path)
-    rows, line_numbers = [], []
+    rows: list[list[str]] = []
+    line_numbers: list[int] = []
     for n, row in enumerate(table[1:], start=3):
         if not any(cell.strip() for cell in row):
             continue
         if len(row) != len(header):
-            hint = "the file is cut off: delete that line" if n == len(table) + 1 else "mend or delete the line"
+            hint = "the file is cut off: delete that line" if n == len(table) + 1 else "correct or delete the line"
             raise InnerfaceError(f"{path}: line {n}: {len(row)} columns where the header has {len(header)}; {hint}")
         rows.append([cell.strip() or "nan" for cell in row])
         line_numbers.append(n)
     if not rows:
         raise InnerfaceError(f"{path}: has a header but no rows; record the take again")
     values = parse_cells(rows, line_numbers, header, path)
-    time_column = header.index("time")
-    if np.isnan(values[:, time_column]).any():
-        raise InnerfaceError(
-            f"{path}: line {line_numbers[int(np.isnan(values[:, time_column]).argmax())]}: the time is missing; mend or delete the line"
-        )
-    keep, repeats = check_increasing(values[:, time_column], line_numbers, path)
+    timed = extract_time(values, line_numbers, header.index("time"), path)
     columns = tuple(f"{site}.{part}" for site in sites for part in parts)
-    samples = values[keep][:, [header.index(c) for c in columns]].reshape(-1, len(sites), len(parts))
-    notes = [f"{repeats} rows repeat the time of the row before; the first of each is kept"] if repeats else []
+    samples = timed.values[:, [header.index(c) for c in columns]].reshape(-1, len(sites), len(parts))
+    notes = timed.notes
     if parts == COMPONENTS:
         notes += _normalise_quaternions(samples, sites)
-    return Take(
-        path.name.removesuffix(".csv").removesuffix(".imu"),
-        {
-            TrackKind.IMU: Track(
-                TrackKind.IMU, values[keep, time_column], columns, samples.reshape(len(samples), -1), meta
-            )
-        },
-        notes,
-    )
+    track = Track(TrackKind.IMU, timed.time, columns, samples.reshape(len(samples), -1), meta)
+    return Take(path.name.removesuffix(".csv").removesuffix(".imu"), {TrackKind.IMU: track}, notes)
 
 
 def _parse_first_line(line: str, path: Path) -> dict[str, str]:
-    words = line.split()
-    if words[:3] != ["#", "innerface-imu", "1"]:
-        raise InnerfaceError(
-            f"{path}: line 1: '{line[:40]}' is not '# innerface-imu 1 acceleration=...'; mend it, or use a newer Innerface"
-        )
-    meta = dict(word.split("=", 1) for word in words[3:] if "=" in word)
+    meta = parse_first_line(line, SIGNATURE, "acceleration=...", path)
     if meta.get("acceleration") not in ("specific_force", "linear"):
         raise InnerfaceError(
-            f"{path}: line 1: acceleration= must be specific_force (gravity in it) or linear (gravity taken off)"
+            f"{path}: line 1: acceleration= must be specific_force (with gravity) or linear (without gravity)"
         )
     if meta.get("up", "y") not in ("x", "y", "z"):
-        raise InnerfaceError(f"{path}: line 1: up={meta['up'][:8]} must be x, y or z; leave it away if unknown")
+        raise InnerfaceError(f"{path}: line 1: up={meta['up'][:8]} must be x, y or z; omit it if unknown")
     return {k: v for k, v in meta.items() if k in ("acceleration", "up")}
 
 
 def _parse_sites(header: list[str], path: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The sites of a header, and what each of them has: PARTS or RAW_PARTS."""
+    """Sites of a header, and the components that each has: COMPONENTS or RAW_COMPONENTS."""
     if "time" not in header:
-        raise InnerfaceError(f"{path}: line 2: no column is called time; name the clock's column so")
+        raise InnerfaceError(f"{path}: line 2: no column is named time; rename the column of times")
     duplicate = next((c for c in header if header.count(c) > 1), None)
     if duplicate is not None:
-        raise InnerfaceError(f"{path}: line 2: column {duplicate} stands there twice; delete one")
+        raise InnerfaceError(f"{path}: line 2: column {duplicate} appears twice; delete one")
     parts = RAW_COMPONENTS if any(c.endswith(".gx") for c in header) else COMPONENTS
     unknown = next((c for c in header if c != "time" and c.rpartition(".")[2] not in parts), None)
     if unknown is not None:
@@ -103,13 +89,13 @@ def _parse_sites(header: list[str], path: Path) -> tuple[tuple[str, ...], tuple[
                 f"{path}: line 2: site {site} lacks {site}.{missing}; every site needs {', '.join(parts)}"
             )
     if not sites:
-        raise InnerfaceError(f"{path}: line 2: there is no site; add <site>.qw ... columns")
+        raise InnerfaceError(f"{path}: line 2: no sites; add columns <site>.qw ... <site>.az")
     return sites, parts
 
 
 def _normalise_quaternions(samples: Array, sites: tuple[str, ...]) -> list[str]:
-    """Bring rotations to unit length, in place, and say so. Units of accelerations are `imu.level`'s affair: other formats need it too."""
-    notes = []
+    """Normalise rotations (T, S, 4) in place; returns notes. `imu.convention` checks accelerations, of any format."""
+    notes: list[str] = []
     norm = np.linalg.norm(samples[..., :4], axis=-1)
     zero = norm < 1e-6
     samples[zero] = np.nan
@@ -118,7 +104,8 @@ def _normalise_quaternions(samples: Array, sites: tuple[str, ...]) -> list[str]:
         samples[..., :4] /= np.where(zero | np.isnan(norm), np.nan, norm)[..., None]
     if not_unit.any():
         notes.append(
-            f"{int(not_unit.sum())} quaternions were not of unit length (first: {sites[int(np.argwhere(not_unit)[0][1])]}); they were normalised"
+            f"{int(not_unit.sum())} quaternions were not of unit length "
+            f"(first: {sites[int(np.argwhere(not_unit)[0][1])]}); they were normalised"
         )
     if zero.any():
         notes.append(f"{int(zero.sum())} zero quaternions count as missing")
@@ -126,7 +113,7 @@ def _normalise_quaternions(samples: Array, sites: tuple[str, ...]) -> list[str]:
 
 
 def write(take: Take, path: Path) -> None:
-    """Write the take's IMU track, exactly (shortest text that reads back the same); missing cells are empty."""
+    """Write the take's IMU track losslessly; missing cells are empty. Raises InnerfaceError."""
     track = take.tracks.get(TrackKind.IMU) or next((t for t in take.tracks.values() if t.kind == TrackKind.IMU), None)
     if track is None:
         raise InnerfaceError(f"{take.name}: holds no IMU track; give an IMU take")

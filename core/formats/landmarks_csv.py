@@ -1,6 +1,8 @@
-"""`*.landmarks.csv`: a first line `# innerface-landmarks 1 [interocular_mm=63.9] [space=image]`, then a header `time,x0,y0,...,x52,y52` in any order, and rows.
+"""`*.landmarks.csv`: landmarks as text.
 
-Points are those of `landmarks.points`, in its face space; with `space=image` they are still a camera's (`tracker_csv`). Empty or NaN cells are missing.
+The first line is `# innerface-landmarks 1 [interocular_mm=63.9] [space=image]`; then follow a header
+`time,x0,y0,...,x52,y52` in any order, and rows. Points are those of `landmarks.points`, in its face space, or with
+`space=image` in a camera's image (`tracker_csv`). Empty and NaN cells are missing.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ from ..errors import InnerfaceError
 from ..files import atomic_write
 from ..landmarks import points
 from ..take import Take, Track, TrackKind
-from .table import check_increasing, parse_header, parse_lines
+from .table import extract_time, parse_first_line, parse_header, parse_lines
 
 SIGNATURE = "# innerface-landmarks"
 _PUPIL_COLUMNS = points.COLUMNS[2 * points.IBUG_COUNT :]
@@ -37,68 +39,51 @@ def parse(text: str, path: Path) -> Take:
             f"{path}: line 2: column {missing_column} is missing; the header is time,x0,y0,...,x52,y52"
         )
     values, line_numbers = parse_lines(lines[2:], 3, header, path)
-    time, values, notes = extract_time(values, line_numbers, header.index("time"), path)
+    rows = extract_time(values, line_numbers, header.index("time"), path)
+    values, notes = rows.values, rows.notes
     if without_pupils:
         notes.append("the pupils (x51, y51, x52, y52) are not in the file; they count as missing")
     extra = [c for c in header if c != "time" and c not in points.COLUMNS]
     if extra:
         notes.append(
-            f"columns that are no landmarks were left out: {', '.join(extra[:8])}{' ...' if len(extra) > 8 else ''}"
+            f"columns that are not landmarks were skipped: {', '.join(extra[:8])}{' ...' if len(extra) > 8 else ''}"
         )
     column_indices = [header.index(c) if c in header else -1 for c in points.COLUMNS]
     ordered = np.column_stack([values, np.full(len(values), np.nan)])[:, column_indices]
     notes += missing_face_notes(ordered)
     return Take(
         path.name.removesuffix(".csv").removesuffix(".landmarks"),
-        {TrackKind.LANDMARKS: Track(TrackKind.LANDMARKS, time, points.COLUMNS, ordered, meta)},
+        {TrackKind.LANDMARKS: Track(TrackKind.LANDMARKS, rows.time, points.COLUMNS, ordered, meta)},
         notes,
     )
 
 
-def extract_time(values: Array, line_numbers: Array, time_column: int, path: Path) -> tuple[Array, Array, list[str]]:
-    """Time (T,) and rows (T, C) that advance, and what to say of those that do not. `places`: the rows' lines. Raises InnerfaceError."""
-    if not len(values):
-        raise InnerfaceError(f"{path}: has a header but no rows; export the take again")
-    time = values[:, time_column]
-    if np.isnan(time).any():
-        raise InnerfaceError(
-            f"{path}: line {line_numbers[int(np.isnan(time).argmax())]}: the time is missing; mend or delete the line"
-        )
-    keep, repeats = check_increasing(time, line_numbers, path)
-    notes = [f"{repeats} rows repeat the time of the row before; the first of each is kept"] if repeats else []
-    return time[keep], values[keep], notes
-
-
 def missing_face_notes(values: Array) -> list[str]:
-    """What to say of rows (T, C) without a face."""
+    """Notes on rows (T, C) without a face."""
     lost = int(np.isnan(values).all(axis=1).sum())
-    return [f"{lost} of {len(values)} rows have no face in them"] if lost else []
+    return [f"{lost} of {len(values)} rows have no face"] if lost else []
 
 
 def _parse_first_line(line: str, path: Path) -> dict[str, str]:
-    words = line.split()
-    if words[:3] != ["#", "innerface-landmarks", "1"]:
-        raise InnerfaceError(
-            f"{path}: line 1: '{line[:40]}' is not '# innerface-landmarks 1 interocular_mm=...'; mend it, or use a newer Innerface"
-        )
-    settings = dict(word.split("=", 1) for word in words[3:] if "=" in word)
+    settings = parse_first_line(line, SIGNATURE, "interocular_mm=...", path)
     distance = settings.get("interocular_mm", f"{points.INTEROCULAR_MM}")
     try:
         if not 0 < float(distance) < math.inf:
             raise ValueError
     except ValueError:
         raise InnerfaceError(
-            f"{path}: line 1: interocular_mm={distance[:16]} is no distance; give the mm between the pupils, or leave it away"
+            f"{path}: line 1: interocular_mm={distance[:16]} is not a distance; "
+            "give the distance between the pupils in mm, or omit it"
         ) from None
     if settings.get("space", "image") != "image":
         raise InnerfaceError(
-            f"{path}: line 1: space={settings['space'][:16]} is unknown; leave it away for the common face space"
+            f"{path}: line 1: space={settings['space'][:16]} is unknown; omit it for the common face space"
         )
     return {"interocular_mm": distance} | ({"space": "image"} if "space" in settings else {})
 
 
 def write(take: Take, path: Path) -> None:
-    """Write the take's landmarks, exactly (shortest text that reads back the same); missing cells are empty. Raises InnerfaceError."""
+    """Write the take's landmarks losslessly; missing cells are empty. Raises InnerfaceError."""
     track = points.require_landmarks(take)
     values = track.select(points.COLUMNS)
     space = f" space={track.meta['space']}" if track.meta.get("space") else ""

@@ -17,28 +17,31 @@ from ..face.gaze import DOWN_RAD, UP_RAD, YAW_RAD
 from ..files import atomic_write
 from ..take import Take, Track, TrackKind, timecode
 from ..take.resample import fill_gaps
-from .table import check_increasing, check_weights, parse_cells
+from .table import check_increasing, check_weights, parse_cells, repeat_notes
 
 HEADER = "Timecode,BlendshapeCount," + ",".join(pascal_case(c) for c in LIVE_LINK_FACE)
 _BY_LOWER = {c.lower(): c for c in LIVE_LINK_FACE}
 
-_YAW_AT_REST_RAD = 0.066  # of each eye, outwards
+_YAW_AT_REST_RAD = 0.066  # of each eye
 
 
 def parse(text: str, path: Path) -> Take:
-    """Parse the app's CSV. Raises InnerfaceError."""
+    """Parse the app's CSV. Raises InnerfaceError with line and column."""
     newline = "\r\n" if "\r\n" in text[:4000] else "\n"
     lines = text.split("\n")
     header = [cell.strip() for cell in lines[0].rstrip("\r").split(",")]
-    names = []
+    names: list[str] = []
     for cell in header[2:]:
         name = _BY_LOWER.get(cell.lower())
         if name is None:
             raise InnerfaceError(f"{path}: line 1: '{cell[:32]}' is not a Live Link Face column; export the take again")
         if name in names:
-            raise InnerfaceError(f"{path}: line 1: column '{cell[:32]}' stands there twice; export the take again")
+            raise InnerfaceError(f"{path}: line 1: column '{cell[:32]}' appears twice; export the take again")
         names.append(name)
-    ticks, rows, line_numbers, lost = [], [], [], []
+    ticks: list[int] = []
+    rows: list[list[str]] = []
+    line_numbers: list[int] = []
+    lost: list[bool] = []  # rows without a face
     for n, line in enumerate(lines[1:], start=2):
         line = line.rstrip("\r")
         if not line.strip():
@@ -48,18 +51,18 @@ def parse(text: str, path: Path) -> Take:
             ticks.append(timecode.parse(cells[0]))
         except ValueError:
             raise InnerfaceError(
-                f"{path}: line {n}: '{cells[0][:24]}' is not a timecode HH:MM:SS:FF.mmm; mend or delete the line"
+                f"{path}: line {n}: '{cells[0][:24]}' is not a timecode HH:MM:SS:FF.mmm; correct or delete the line"
             ) from None
         empty = len(cells) == 2 and cells[1].strip() == "0"
         if not empty and len(cells) != len(header):
-            hint = "the file is cut off: delete that line" if n >= len(lines) - 1 else "mend or delete the line"
+            hint = "the file is cut off: delete that line" if n >= len(lines) - 1 else "correct or delete the line"
             raise InnerfaceError(f"{path}: line {n}: {len(cells)} columns where the header has {len(header)}; {hint}")
         lost.append(empty)
         rows.append([""] * len(names) if empty else cells[2:])
         line_numbers.append(n)
     if not rows:
         raise InnerfaceError(f"{path}: has a header but no rows; record or export the take again")
-    if lost and any(lost):
+    if any(lost):
         face_rows = [row for row, is_lost in zip(rows, lost) if not is_lost]
         face_line_numbers = [n for n, is_lost in zip(line_numbers, lost) if not is_lost]
         values = np.full((len(rows), len(names)), np.nan)
@@ -70,14 +73,13 @@ def parse(text: str, path: Path) -> Take:
     check_weights(values, names, line_numbers, path)
     time = timecode.unwrap(np.array(ticks, dtype=np.int64)) / timecode.TICKS_PER_SECOND
     keep, repeats = check_increasing(time, line_numbers, path, "timecode")
-    notes = []
+    notes: list[str] = []
     if any(lost):
-        notes.append(f"{sum(lost)} of {len(rows)} rows have no face in them (the camera lost it); they are bridged")
+        notes.append(f"{sum(lost)} of {len(rows)} rows have no face (tracking was lost); they are interpolated")
     incomplete = int((np.isnan(values).any(axis=1) & ~np.array(lost)).sum())
     if incomplete:
-        notes.append(f"{incomplete} of {len(rows)} rows have missing values; they are bridged")
-    if repeats:
-        notes.append(f"{repeats} rows repeat the timecode of the row before; the first of each is kept")
+        notes.append(f"{incomplete} of {len(rows)} rows have missing values; they are interpolated")
+    notes += repeat_notes(repeats, time_name="timecode")
     track = Track(
         TrackKind.WEIGHTS,
         time[keep],
@@ -89,9 +91,9 @@ def parse(text: str, path: Path) -> Take:
 
 
 def eye_angles(track: Track) -> dict[str, Array]:
-    """Six eye angles (rad) as the app derives them from the gaze channels: yaw > 0 to the performer's right, pitch > 0 down."""
+    """Six eye angles (rad) as the app derives them: yaw > 0 to the performer's right, pitch > 0 down."""
     weights = {c: np.nan_to_num(v) for c, v in zip(ARKIT, track.select(ARKIT).T)}
-    out = {}
+    out: dict[str, Array] = {}
     for side, sign in (("left", 1.0), ("right", -1.0)):
         gaze = {
             direction: weights[f"eyeLook{direction}{side.capitalize()}"] for direction in ("In", "Out", "Up", "Down")
@@ -103,7 +105,7 @@ def eye_angles(track: Track) -> dict[str, Array]:
 
 
 def complete_values(track: Track) -> Array:
-    """Values (T, 61) in LIVE_LINK_FACE's order: absent channels 0, absent eye angles as the gaze channels have them; NaN where missing."""
+    """Values (T, 61) in LIVE_LINK_FACE's order: absent channels 0, absent eye angles derived; NaN where missing."""
     values = track.select(LIVE_LINK_FACE)
     derived = eye_angles(track)
     for i, name in enumerate(LIVE_LINK_FACE):
@@ -113,7 +115,7 @@ def complete_values(track: Track) -> Array:
 
 
 def format_row(seconds: float, values: list[float]) -> str:
-    """A row of the file, without its end: no values where the face was lost."""
+    """A row of the file without its line end; give no values where tracking was lost."""
     start = f"{timecode.to_text(seconds)},{len(values)}"
     return f"{start},{_row_format(len(values)) % tuple(values)}" if values else start
 
@@ -124,7 +126,7 @@ def _row_format(count: int) -> str:
 
 
 def write(take: Take, path: Path) -> None:
-    """Write the weights as the app would. Absent channels become 0, absent eye angles follow the gaze channels."""
+    """Write the weights as the app would: absent channels are 0, absent eye angles follow the gaze channels."""
     track = take.weights()
     lost = track.lost_rows()
     values = np.nan_to_num(fill_gaps(track.time, complete_values(track)))

@@ -1,7 +1,7 @@
-"""The native take: MCAP with one JSON channel per track, so that it opens in public viewers.
+"""The native format of takes: MCAP with a JSON channel per track, which opens in public viewers.
 
-Every message carries its sample's own time; the log time counts nanoseconds from the take's first sample, because
-clocks may be negative. A take that was cut off is read up to its last whole chunk, and says so.
+Every message has its sample's time; log times count ns from the take's first sample, because clocks may be negative. A
+truncated take is read up to its last complete chunk, with a note.
 """
 
 from __future__ import annotations
@@ -20,17 +20,15 @@ from ..files import atomic_write
 from ..take import Take, Track
 
 MAGIC = b"\x89MCAP0\r\n"
-START_METADATA, END_METADATA = (
-    "innerface",
-    "innerface ending",
-)  # metadata records: at the start, and of recordings at the end
+# Metadata records at the start, and at the end of recordings.
+START_METADATA, END_METADATA = "innerface", "innerface ending"
 _PROFILE = "innerface"
-_RECORD_LIMIT = 64 << 20  # bytes of one record; a chunk of ours is 1 MiB
+_MAX_RECORD_BYTES = 64 << 20  # chunks of Innerface are 1 MiB
 
 
 def write(take: Take, path: Path) -> None:
     """Write all tracks. Raises InnerfaceError where the path cannot be written."""
-    from mcap.writer import Writer  # here: importing compression libraries costs time that most commands need not pay
+    from mcap.writer import Writer  # here, because it imports compression libraries, which is slow
 
     starts = [t.time[0] for t in take.tracks.values() if len(t.time)]
     epoch = float(min(starts)) if starts else 0.0
@@ -58,22 +56,22 @@ def schema(columns: tuple[str, ...]) -> bytes:
 
 
 def channel_metadata(kind: str, columns: tuple[str, ...], meta: dict[str, str]) -> dict[str, str]:
-    """What a track's channel says of it, so that it is read back as it was."""
+    """Metadata of a track's channel, for reading it back."""
     return {f"meta.{k}": v for k, v in meta.items()} | {"kind": kind, "columns": json.dumps(columns)}
 
 
 def read(path: Path) -> Take:
-    """Read all tracks; a file cut off or damaged is read as far as it is whole, with a note. Raises InnerfaceError."""
+    """Read all tracks; damaged files as far as they are intact, with a note. Raises InnerfaceError."""
     from mcap.exceptions import McapError
     from mcap.records import Channel, Message, Metadata
     from mcap.stream_reader import StreamReader
 
-    name, complete = path.stem, False
+    name, complete, reason = path.stem, False, ""
     channels: dict[int, Channel] = {}
     rows: dict[int, _SampleBuffer] = {}
     try:
         with open(path, "rb") as source:
-            for record in StreamReader(source, validate_crcs=True, record_size_limit=_RECORD_LIMIT).records:
+            for record in StreamReader(source, validate_crcs=True, record_size_limit=_MAX_RECORD_BYTES).records:
                 if isinstance(record, Channel):
                     channels.setdefault(record.id, record)
                 elif isinstance(record, Message):
@@ -87,24 +85,24 @@ def read(path: Path) -> Take:
         reason = type(error).__name__
     except Exception as error:  # struct, zstd and lz4 errors of a damaged chunk share no base class
         reason = type(error).__name__
-    tracks = {}
+    tracks: dict[str, Track] = {}
     for channel_id, channel in channels.items():
         track = _to_track(channel, rows.get(channel_id), path)
         if track is not None:
             tracks[channel.topic.lstrip("/")] = track
     if not tracks:
         raise InnerfaceError(
-            f"{path}: no track of Innerface's can be read from it; is it a take, or was it cut off at its start?"
+            f"{path}: has no track of Innerface; give an Innerface take that is not cut off at its start"
         )
-    notes = []
+    notes: list[str] = []
     if not complete:
         last = max((t.time[-1] for t in tracks.values() if len(t.time)), default=math.nan)
-        notes.append(f"the file is cut off or damaged ({reason}); all whole chunks were read, up to {last:.3f} s")
+        notes.append(f"the file is cut off or damaged ({reason}); all complete chunks were read, up to {last:.3f} s")
     return Take(name, tracks, notes)
 
 
 class _SampleBuffer:
-    """A channel's samples as numbers, 8 bytes each: long recordings do not fit into memory as objects."""
+    """Samples of a channel as 8-byte numbers: long recordings do not fit into memory as objects."""
 
     def __init__(self, channel: Any) -> None:
         columns = (
@@ -121,7 +119,7 @@ class _SampleBuffer:
 
 
 def _to_track(channel: Any, rows: _SampleBuffer | None, path: Path) -> Track | None:
-    """A channel as a track, None for one of another program's. Samples that came late are put in their places, repeated times left out."""
+    """Track of a channel, None for another program's. Late samples are sorted in, repeated times dropped."""
     try:
         rows = rows or _SampleBuffer(channel)
         kind = channel.metadata["kind"]
@@ -135,14 +133,20 @@ def _to_track(channel: Any, rows: _SampleBuffer | None, path: Path) -> Track | N
         return None
     except (ValueError, TypeError) as error:
         raise InnerfaceError(
-            f"{path}: track {channel.topic}: {error}; the file was damaged: restore it from a copy"
+            f"{path}: track {channel.topic}: {error}; the file is damaged: restore it from a copy"
         ) from None
 
 
 @dataclass(frozen=True)
 class TakeSummary:
-    """What a take's file says of itself, without its samples. `about`: the texts of its ABOUT and ENDING records; `seconds` from the first message to the last;
-    `whole`: it was ended properly."""
+    """Description of a take's file without its samples.
+
+    Attributes
+    ----------
+    metadata : of its START_METADATA and END_METADATA records.
+    seconds : from the first message to the last.
+    complete : whether the file was finished.
+    """
 
     metadata: dict[str, str]
     seconds: float
@@ -150,7 +154,7 @@ class TakeSummary:
 
 
 def read_summary(path: Path) -> TakeSummary:
-    """Raises InnerfaceError for what is no take; fast for whole ones."""
+    """Summarise a take's file, fast if it is complete. Raises InnerfaceError for other files."""
     from mcap.reader import SeekingReader
     from mcap.records import Message, Metadata
     from mcap.stream_reader import StreamReader
@@ -159,9 +163,9 @@ def read_summary(path: Path) -> TakeSummary:
     try:
         with open(path, "rb") as source:
             if source.read(len(MAGIC)) != MAGIC:
-                raise InnerfaceError(f"{path}: is no MCAP take")
+                raise InnerfaceError(f"{path}: is not an MCAP take")
             source.seek(0)
-            reader = SeekingReader(source, record_size_limit=_RECORD_LIMIT)
+            reader = SeekingReader(source, record_size_limit=_MAX_RECORD_BYTES)
             mcap_summary = reader.get_summary()
             statistics = None if mcap_summary is None else mcap_summary.statistics
             if statistics is not None:
@@ -172,12 +176,12 @@ def read_summary(path: Path) -> TakeSummary:
                 )
     except InnerfaceError:
         raise
-    except Exception:  # damaged or cut off: read as far as it is whole
+    except Exception:  # damaged or truncated: read as far as it is intact
         metadata = {}
     first = last = None
     try:
         with open(path, "rb") as source:
-            for record in StreamReader(source, record_size_limit=_RECORD_LIMIT).records:
+            for record in StreamReader(source, record_size_limit=_MAX_RECORD_BYTES).records:
                 if isinstance(record, Message):
                     first, last = (record.log_time if first is None else first), record.log_time
                 elif isinstance(record, Metadata) and record.name in (START_METADATA, END_METADATA):
@@ -185,5 +189,5 @@ def read_summary(path: Path) -> TakeSummary:
     except OSError as error:
         raise InnerfaceError(f"{path}: cannot be read ({error.strerror})") from None
     except Exception:
-        pass  # where it was cut off
+        pass  # the truncated end
     return TakeSummary(metadata, (last - first) * 1e-9 if first is not None and last is not None else 0.0, False)

@@ -1,4 +1,4 @@
-"""What the Live Link Face app leaves of a take: a folder with two CSV files, one of them with the performer's neutral taken out (`_cal.csv`), and the video."""
+"""Takes as the Live Link Face app exports them: a folder with a CSV, a calibrated `_cal.csv`, and the video."""
 
 from __future__ import annotations
 
@@ -7,19 +7,30 @@ from pathlib import Path
 from ..errors import InnerfaceError
 
 CALIBRATED_SUFFIX = "_cal"
-SOUND_SUFFIXES = (".wav", ".m4a", ".aac", ".flac", ".mp3", ".ogg", ".mov", ".mp4", ".m4v", ".mkv")  # in this order
+SOUND_SUFFIXES = (
+    ".wav",
+    ".m4a",
+    ".aac",
+    ".flac",
+    ".mp3",
+    ".ogg",
+    ".mov",
+    ".mp4",
+    ".m4v",
+    ".mkv",
+)  # in order of preference
 _VIDEO_SUFFIXES = SOUND_SUFFIXES[6:]
 _HEADER = b"timecode,blendshapecount"
 
 
 def choose_csv(folder: str | Path, calibrated: bool = True) -> tuple[Path, list[str]]:
-    """The CSV of a folder's take, and what to say of the choice. Raises InnerfaceError for a folder that is no take, or several."""
+    """CSV of the take in a folder, and notes. Raises InnerfaceError for a folder without a take or with several."""
     folder = Path(folder)
     files = [p for p in sorted(folder.iterdir()) if p.suffix.lower() == ".csv" and _is_take(p)]
     is_take_folder = len(files) > 1 or any(
         p.suffix.lower() in (*_VIDEO_SUFFIXES, ".json", ".jpg") for p in folder.iterdir()
     )
-    if not files or not is_take_folder:  # a lone table in a folder may be anything
+    if not files or not is_take_folder:  # a single CSV in a folder may be anything
         raise InnerfaceError(
             f"{folder}: is a folder without a Live Link Face CSV in it; choose a take's folder or file"
         )
@@ -34,15 +45,17 @@ def choose_csv(folder: str | Path, calibrated: bool = True) -> tuple[Path, list[
         return files[0], []
     if calibrated:
         return calibrated_file, [
-            f"{folder.name}: took {calibrated_file.name}, in which the app has taken the neutral out; {captured_file.name} has the face as captured"
+            f"{folder.name}: took {calibrated_file.name}, from which the app removed the neutral; "
+            f"{captured_file.name} has the face as captured"
         ]
     return captured_file, [
-        f"{folder.name}: took {captured_file.name}, the face as captured; {calibrated_file.name} has the neutral taken out"
+        f"{folder.name}: took {captured_file.name}, the face as captured; "
+        f"{calibrated_file.name} has the neutral removed"
     ]
 
 
 def find_calibrated(path: str | Path) -> Path | None:
-    """The calibrated file beside a captured one."""
+    """The calibrated file beside a captured one, or None."""
     path = Path(path)
     candidate = path.with_name(f"{path.stem}{CALIBRATED_SUFFIX}{path.suffix}")
     return (
@@ -53,7 +66,7 @@ def find_calibrated(path: str | Path) -> Path | None:
 
 
 def find_sound(path: str | Path) -> Path | None:
-    """The sound or video of a take's file: of the same name beside it, or the only video in a folder of one take."""
+    """Sound or video of a take: the file of the same name, or the only video in a folder of one take."""
     path = Path(path)
     sound_files = (
         [p for p in path.parent.iterdir() if p.suffix.lower() in SOUND_SUFFIXES] if path.parent.is_dir() else []

@@ -13,9 +13,9 @@ from ..errors import InnerfaceError
 from ..face.channels import LIVE_LINK_FACE
 from ..files import atomic_write
 from ..take import Take, Track, TrackKind, timecode
-from .table import check_increasing, check_weights, parse_cells
+from .table import check_increasing, check_weights, parse_cells, repeat_notes
 
-# header (lower case) -> seconds per unit
+# Seconds per unit, by header in lower case.
 TIME_COLUMNS = {
     "time": 1.0,
     "time_s": 1.0,
@@ -33,7 +33,7 @@ TIME_COLUMNS = {
 
 
 def channel_spellings() -> dict[str, str]:
-    """Accepted spellings (lower case) of the channels."""
+    """Channels by their accepted spellings in lower case."""
     out = {c.lower(): c for c in LIVE_LINK_FACE}
     for c in LIVE_LINK_FACE:
         for side, suffix in (("Left", "_l"), ("Right", "_r")):
@@ -57,20 +57,21 @@ def parse(text: str, path: Path) -> Take:
     names = [name for _, name in columns]
     if not names:
         raise InnerfaceError(
-            f"{path}: line 1: no column bears one of Apple's 52 names (jawOpen, mouthSmileLeft, ...); is it a face take?"
+            f"{path}: line 1: no column has one of Apple's 52 names (jawOpen, mouthSmileLeft, ...); give a face take"
         )
     duplicate = next((n for n in names if names.count(n) > 1), None)
     if duplicate:
-        raise InnerfaceError(f"{path}: line 1: column {duplicate} stands there twice; delete one")
+        raise InnerfaceError(f"{path}: line 1: column {duplicate} appears twice; delete one")
     time_column = next((i for i, cell in enumerate(lower_header) if cell in TIME_COLUMNS or cell == "timecode"), None)
     if time_column is None:
         raise InnerfaceError(f"{path}: line 1: no time column; name one 'time' (seconds)")
-    rows, line_numbers = [], []
+    rows: list[list[str]] = []
+    line_numbers: list[int] = []
     for n, row in enumerate(table[1:], start=2):
         if not any(cell.strip() for cell in row):
             continue
         if len(row) != len(header):
-            hint = "the file is cut off: delete that line" if n == len(table) else "mend or delete the line"
+            hint = "the file is cut off: delete that line" if n == len(table) else "correct or delete the line"
             raise InnerfaceError(f"{path}: line {n}: {len(row)} columns where the header has {len(header)}; {hint}")
         rows.append(row)
         line_numbers.append(n)
@@ -80,14 +81,15 @@ def parse(text: str, path: Path) -> Take:
     values = parse_cells([[row[i].strip() or "nan" for i, _ in columns] for row in rows], line_numbers, names, path)
     check_weights(values, names, line_numbers, path)
     keep, repeats = check_increasing(time, line_numbers, path)
-    notes = [f"{repeats} rows repeat the time of the row before; the first of each is kept"] if repeats else []
+    notes = repeat_notes(repeats)
     missing = int(np.isnan(values).any(axis=1).sum())
     if missing:
-        notes.append(f"{missing} of {len(rows)} rows have missing values; they are bridged")
+        notes.append(f"{missing} of {len(rows)} rows have missing values; they are interpolated")
     ignored = [cell for i, cell in enumerate(header) if i != time_column and lower_header[i] not in spellings and cell]
     if ignored:
         notes.append(
-            f"columns that are no face channels were left out: {', '.join(ignored[:8])}{' ...' if len(ignored) > 8 else ''}"
+            f"columns that are not face channels were skipped: {', '.join(ignored[:8])}"
+            + (" ..." if len(ignored) > 8 else "")
         )
     return Take(path.stem, {TrackKind.WEIGHTS: Track(TrackKind.WEIGHTS, time[keep], tuple(names), values[keep])}, notes)
 
@@ -104,24 +106,26 @@ def _parse_times(
         )
         if np.isnan(time).any():
             raise InnerfaceError(
-                f"{path}: line {line_numbers[int(np.flatnonzero(np.isnan(time))[0])]}: the time is missing; mend or delete the line"
+                f"{path}: line {line_numbers[int(np.isnan(time).argmax())]}: the time is missing; "
+                "correct or delete the line"
             )
         return time
     rate = lower_header.index("framerate") if "framerate" in lower_header else None
-    ticks = []
+    ticks: list[int] = []
     for n, row in zip(line_numbers, rows):
-        try:  # Unreal's own writer counts frames at the rate that stands beside; the app always in 60ths
+        try:  # Unreal counts frames at the rate beside, the app always at 60 Hz
             base = timecode.FRAMES_PER_SECOND if rate is None else round(float(row[rate]))
             ticks.append(timecode.parse(row[time_column], base))
         except (ValueError, ZeroDivisionError, OverflowError):
             raise InnerfaceError(
-                f"{path}: line {n}: '{row[time_column][:24]}' is not a timecode HH:MM:SS:FF.mmm; mend or delete the line"
+                f"{path}: line {n}: '{row[time_column][:24]}' is not a timecode HH:MM:SS:FF.mmm; "
+                "correct or delete the line"
             ) from None
     return timecode.unwrap(np.array(ticks, dtype=np.int64)) / timecode.TICKS_PER_SECOND
 
 
 def write(take: Take, path: Path) -> None:
-    """Write `time` and the take's own channels, exactly (shortest text that reads back the same); missing cells are empty."""
+    """Write time and the take's channels losslessly; missing cells are empty."""
     track = take.weights()
     with atomic_write(path) as temporary, open(temporary, "w", encoding="utf-8", newline="") as out:
         out.write("time," + ",".join(track.columns) + "\n")

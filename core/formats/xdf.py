@@ -1,6 +1,6 @@
-"""XDF, as LabRecorder writes LSL's streams, by pyxdf (extra `lab`): biosignals on synchronised clocks, and marks.
+"""XDF, as LabRecorder writes LSL streams, by pyxdf (extra `lab`): biosignals on synchronised clocks, and markers.
 
-Chunks that are cut off or damaged never reach the library, which would believe their sizes.
+Truncated and damaged chunks are removed first, because the library trusts the sizes that they declare.
 """
 
 from __future__ import annotations
@@ -21,37 +21,25 @@ from .biosignals import Signals, build_marker_track, build_take
 
 _MAGIC = b"XDF:"
 _BOUNDARY = bytes.fromhex("43a546dccbf5410fb30ed5467383cbe4")
-_TAG_FILE_HEADER, _TAG_STREAM_HEADER, _TAG_SAMPLES, _TAG_CLOCK_OFFSET, _TAG_STREAM_FOOTER = (
-    1,
-    2,
-    3,
-    4,
-    6,
-)  # tags of chunks
+# Tags of chunks.
+_TAG_FILE_HEADER, _TAG_STREAM_HEADER, _TAG_SAMPLES, _TAG_CLOCK_OFFSET, _TAG_STREAM_FOOTER = 1, 2, 3, 4, 6
 _MAX_CHANNELS = 4096
-_VALUE_BYTES = {
-    "double64": 8,
-    "float32": 4,
-    "int64": 8,
-    "int32": 4,
-    "int16": 2,
-    "int8": 1,
-    "string": 0,
-}  # bytes of a value
+# Bytes per value; 0: texts of any length.
+_VALUE_BYTES = {"double64": 8, "float32": 4, "int64": 8, "int32": 4, "int16": 2, "int8": 1, "string": 0}
 _MARKER_TYPES = ("marker", "event", "stim", "trigger", "annotation")
 
 
 def read(path: Path) -> Take:
-    """Read biosignals (a track per stream, uV) and marks; times on the recording computer's LSL clock. Raises InnerfaceError."""
+    """Read biosignals (a track per stream, in µV) and markers, on the recorder's LSL clock. Raises InnerfaceError."""
     try:
         import pyxdf
     except ImportError:
         raise InnerfaceError(
-            f"{path}: XDF is read by pyxdf, which is not installed; pip install 'innerface[lab]'"
+            f"{path}: reading XDF needs pyxdf, which is not installed; pip install 'innerface[lab]'"
         ) from None
     data, intact = _intact_chunks(read_bytes(path))
-    notes = [] if intact else ["the file is cut off or damaged; all whole chunks were read"]
-    logger = logging.getLogger("pyxdf.pyxdf")  # what it says must not run into a progress bar
+    notes = [] if intact else ["the file is cut off or damaged; all complete chunks were read"]
+    logger = logging.getLogger("pyxdf.pyxdf")  # its messages would break a progress bar
     was_disabled, logger.disabled = logger.disabled, True
     try:
         with np.errstate(all="ignore"):
@@ -59,18 +47,18 @@ def read(path: Path) -> Take:
         streams = [s for s in streams if _text(s["info"], "channel_count").strip() != "0" and len(s["time_stamps"])]
         groups = [_to_signals(s) for s in streams if not _is_marker_stream(s)]
         markers = _merge_markers([s for s in streams if _is_marker_stream(s)])
-    except Exception as error:  # of whatever kind: the file was written by others
+    except Exception as error:  # of any kind: the file is untrusted
         reason = str(error).split("\n")[0][:80] or type(error).__name__
-        raise InnerfaceError(f"{path}: is no readable XDF ({reason}); export the recording again") from None
+        raise InnerfaceError(f"{path}: is not a readable XDF file ({reason}); export the recording again") from None
     finally:
         logger.disabled = was_disabled
     return build_take(groups, markers, path, notes)
 
 
 def _intact_chunks(data: bytes) -> tuple[bytes, bool]:
-    """The file without chunks that do not hold what they promise, and whether there were none."""
+    """File without chunks whose content contradicts their headers, and whether there were none."""
     position, ranges, intact = len(_MAGIC), [(0, len(_MAGIC))], True
-    streams: dict[int, tuple[int, int]] = {}  # channels, and bytes of a value or 0 for texts
+    streams: dict[int, tuple[int, int]] = {}  # number of channels and bytes per value
     while position < len(data):
         start = position
         try:
@@ -88,7 +76,7 @@ def _intact_chunks(data: bytes) -> tuple[bytes, bool]:
 
 
 def _read_length(data: bytes, position: int) -> tuple[int, int]:
-    """A size of varying length, and where it ends."""
+    """A number of variable length, and the position after it."""
     format_code = {1: "<B", 4: "<I", 8: "<Q"}.get(data[position])
     if format_code is None:
         raise ValueError
@@ -96,7 +84,7 @@ def _read_length(data: bytes, position: int) -> tuple[int, int]:
 
 
 def _is_intact(tag: int, content: bytes, streams: dict[int, tuple[int, int]]) -> bool:
-    """Whether a chunk holds what it promises, of a stream that was announced; `streams` is filled."""
+    """Whether a chunk's content matches its header, and its stream is declared; adds to `streams`."""
     if tag == _TAG_FILE_HEADER:
         ElementTree.fromstring(content)
     if tag not in (_TAG_STREAM_HEADER, _TAG_SAMPLES, _TAG_CLOCK_OFFSET, _TAG_STREAM_FOOTER):
@@ -121,10 +109,10 @@ def _is_intact(tag: int, content: bytes, streams: dict[int, tuple[int, int]]) ->
 
 
 def _samples_end(content: bytes, channels: int, value_bytes: int) -> int:
-    """Where the samples of a chunk end."""
+    """Position after a chunk's samples."""
     count, position = _read_length(content, 4)
     for _ in range(count):
-        position += 9 if content[position] else 1  # with a time or without
+        position += 9 if content[position] else 1  # the time is optional
         if value_bytes:
             position += channels * value_bytes
         else:
@@ -135,7 +123,7 @@ def _samples_end(content: bytes, channels: int, value_bytes: int) -> int:
 
 
 def _text(info: dict[str, Any], key: str) -> str:
-    """The first value of a key in pyxdf's dictionaries of lists."""
+    """First value of a key in pyxdf's dictionaries of lists."""
     values = info.get(key)
     return str(values[0] or "") if isinstance(values, list) and values else ""
 
@@ -167,7 +155,7 @@ def _to_signals(stream: dict[str, Any]) -> Signals:
 
 
 def _channel_infos(info: dict[str, Any]) -> list[dict[str, Any]]:
-    """What a stream's description says of its channels: /desc/channels/channel."""
+    """A stream's /desc/channels/channel elements."""
     node: Any = info
     for key in ("desc", "channels"):
         node = node.get(key) if isinstance(node, dict) else None
@@ -177,7 +165,7 @@ def _channel_infos(info: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _merge_markers(streams: list[dict[str, Any]]) -> Track | None:
-    """All marks: numbers of numeric streams, else 1, 2, ... in their order, with their texts."""
+    """Markers of all streams: their numbers, or for texts 1, 2, ... in order of time."""
     times = [np.asarray(s["time_stamps"], dtype=np.float64) for s in streams]
     if not times:
         return None

@@ -213,7 +213,7 @@ def _refine(
         coefficients = ridge.solve(predictors.T @ predictors, predictors.T @ observed, _RIDGE * len(predictors))
         residual, slope = predictors @ coefficients - observed, speed[inside] @ coefficients
         spread = np.sqrt((residual**2).mean(0)) + 1e-9
-        weight = 1 / (1 + (residual / (2 * spread)) ** 2) / spread**2  # channels with large residuals inform little
+        weight = 1 / (1 + (residual / (2 * spread)) ** 2) / spread**2  # less for large residuals
         # residual = (slope of b) x (time by which b lags)
         elapsed = (time[inside] - middle)[:, None]
         slope_weight = weight * slope * slope

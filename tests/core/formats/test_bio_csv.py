@@ -9,6 +9,7 @@ from innerface.core.face.channels import ARKIT
 from innerface.core.formats import read_take, write_take
 from innerface.core.take import Take, Track
 from innerface.server.messages import BioSample
+from innerface.server.recording.mcap_writer import TrackSample
 from innerface.server.recording.take_recorder import TakeRecorder
 from innerface.server.streams import Stream
 
@@ -71,7 +72,7 @@ def test_a_repeated_time_keeps_the_first_row_and_says_so(tmp_path):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("# innerface-biosignal 2 unit=uV\ntime,a\n0,1\n", ["line 1", "newer"]),
+        ("# innerface-biosignal 2 unit=uV\ntime,a\n0,1\n", ["line 1", "update Innerface"]),
         ("# innerface-biosignal 1\ntime,a\n0,1\n", ["line 1", "unit="]),
         ("# innerface-biosignal 1 unit=counts\ntime,a\n0,1\n", ["line 1", "unit=counts", "volts per count"]),
         ("# innerface-biosignal 1 unit=uV rate_hz=fast\ntime,a\n0,1\n", ["line 1", "rate_hz=fast"]),
@@ -80,11 +81,11 @@ def test_a_repeated_time_keeps_the_first_row_and_says_so(tmp_path):
         ("# innerface-biosignal 1 unit=uV\n", ["line 2", "header"]),
         ("# innerface-biosignal 1 unit=uV\ntime\n0\n", ["line 2", "no channel"]),
         ("# innerface-biosignal 1 unit=uV\nt,a\n0,1\n", ["line 2", "time"]),
-        ("# innerface-biosignal 1 unit=uV\ntime,a,a\n0,1,1\n", ["line 2", "a stands there twice"]),
+        ("# innerface-biosignal 1 unit=uV\ntime,a,a\n0,1,1\n", ["line 2", "a appears twice"]),
         ("# innerface-biosignal 1 unit=uV\ntime,,a\n0,1,1\n", ["line 2", "column 2 has no name"]),
         (HEAD, ["no rows"]),
         (HEAD + "0,1,1\n0.1,1\n", ["line 4", "2 columns", "cut off"]),
-        (HEAD + "0,1,1\n0.1,1\n0.2,1,1\n", ["line 4", "mend or delete"]),
+        (HEAD + "0,1,1\n0.1,1\n0.2,1,1\n", ["line 4", "correct or delete"]),
         (HEAD + "0,1,1\n\n0.1,1,abc\n", ["line 5", "column eog", "abc"]),
         (HEAD + "0,1,1\n0.1,,inf\n", ["line 4", "column eog", "infinite"]),
         (HEAD + "1,1,1\n0.5,1,1\n", ["line 4", "jumps back"]),
@@ -167,7 +168,7 @@ def test_a_recording_of_batches_is_read_back_as_samples_at_the_boards_rate(tmp_p
     sent[40] = np.nan
     for k in range(0, 100, 5):
         recording.put_bio(stream, BioSample("board 1", ("exg1", "exg2"), sent[k : k + 5], 250.0), 101.0 + (k + 4) / 250)
-    recording.put("events", "events", ("mark",), {}, 101.2, np.array([1.0]), {"text": "clap"})
+    recording.put(TrackSample("events", "events", ("mark",), 101.2, np.array([1.0]), {}, {"text": "clap"}))
     recording.close()
     take = read_take(tmp_path / "a.mcap")
     track = take.tracks["biosignal"]

@@ -87,12 +87,12 @@ def test_a_counter_that_tells_nothing_gives_way_to_the_times_of_arrival(tmp_path
     true[1500:] += 3
     take = read(tmp_path, table(24, np.zeros(3000), arrivals(true, rng)))
     late = take.tracks["biosignal"].time - 1.7e9 - true
-    assert np.ptp(late) < 0.1 and any("does not run evenly" in note for note in take.notes)
+    assert np.ptp(late) < 0.1 and any("counter is irregular" in note for note in take.notes)
 
 
 def test_another_rate_is_told_and_taken(tmp_path):
     take = read(tmp_path, table(24, np.arange(3000) % 256, 1.7e9 + np.arange(3000) / 500))
-    assert take.tracks["biosignal"].meta["rate_hz"] == "500" and any("another board" in note for note in take.notes)
+    assert take.tracks["biosignal"].meta["rate_hz"] == "500" and any("check the board" in note for note in take.notes)
 
 
 @pytest.mark.parametrize("rows", [1, 2, 3])

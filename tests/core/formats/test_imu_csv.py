@@ -58,7 +58,7 @@ def test_an_imu_take_is_not_mistaken_for_weights(tmp_path):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("# innerface-imu 2 acceleration=linear\ntime\n", ["line 1", "newer"]),
+        ("# innerface-imu 2 acceleration=linear\ntime\n", ["line 1", "update Innerface"]),
         ("# innerface-imu 1\ntime\n", ["line 1", "acceleration="]),
         ("# innerface-imu 1 acceleration=linear up=w\ntime\n", ["line 1", "up="]),
         ("# innerface-imu 1 acceleration=linear\n", ["line 2", "header"]),

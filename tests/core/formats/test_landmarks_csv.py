@@ -61,7 +61,7 @@ def test_rows_without_a_face_are_told(tmp_path):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        (HEAD.replace("-landmarks 1", "-landmarks 2"), ["line 1", "newer"]),
+        (HEAD.replace("-landmarks 1", "-landmarks 2"), ["line 1", "update Innerface"]),
         (HEAD.replace("63.9", "wide"), ["line 1", "interocular_mm=wide"]),
         (HEAD.replace("63.9", "0"), ["line 1", "interocular_mm=0"]),
         (HEAD.replace("63.9", "63.9 space=moon"), ["line 1", "space=moon"]),
@@ -69,7 +69,7 @@ def test_rows_without_a_face_are_told(tmp_path):
         (HEAD.replace("time,", "t,"), ["line 2", "column time"]),
         (HEAD.replace(",y17", ""), ["line 2", "column y17"]),
         (HEAD.replace(",y52", ""), ["line 2", "column y52"]),
-        (HEAD.replace(",y17", ",x17"), ["line 2", "x17 stands there twice"]),
+        (HEAD.replace(",y17", ",x17"), ["line 2", "x17 appears twice"]),
         (HEAD, ["no rows"]),
         (HEAD + row(0) + "0.1,1,1\n", ["line 4", "cut off"]),
         (HEAD + row(0) + row(1, "far"), ["line 4", "column x0", "far"]),

@@ -113,7 +113,7 @@ def test_clocks_of_several_computers_are_brought_together(tmp_path):
 def test_where_nothing_says_what_it_is_voltages_are_taken_else_everything_and_that_is_told(tmp_path):
     volts = header(1, "a", "", 2, 250, "float32", described(("p", "", "V"), ("q", "", "g")))
     take = xdf(tmp_path, volts, samples(1, TIMES, WAVE))
-    assert take.tracks["biosignal"].columns == ("p",) and "all in volts" in take.notes[0]
+    assert take.tracks["biosignal"].columns == ("p",) and "all voltages" in take.notes[0]
     take = xdf(tmp_path, header(1, "a", "", 2, 250, "float32"), samples(1, TIMES, WAVE))
     assert take.tracks["biosignal"].columns == ("ch1", "ch2") and "all were taken" in take.notes[0]
 
@@ -266,7 +266,7 @@ def test_real_files_quirks_are_read(tmp_path, damage):
 
 def test_an_edf_without_signals_is_told_in_one_line(tmp_path):
     (tmp_path / "t.edf").write_bytes(b"0       " + b"x" * 300)
-    with pytest.raises(InnerfaceError, match=r"t\.edf: is no readable EDF \("):
+    with pytest.raises(InnerfaceError, match=r"t\.edf: is not a readable EDF file \("):
         read_take(tmp_path / "t.edf")
     edfio.Edf([], annotations=[edfio.EdfAnnotation(0, None, "a")]).write(tmp_path / "u.edf")
     with pytest.raises(InnerfaceError, match=r"u\.edf: holds no signals"):
