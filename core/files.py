@@ -61,7 +61,7 @@ def safe_file_name(text: str, allowed: str = "") -> str:
 
 
 def read_bytes(path: str | Path, limit: int = 2 << 30) -> bytes:
-    """Read a whole file of at most `limit` bytes. Raises InnerfaceError if it is missing, empty, unreadable or a folder."""
+    """Read a whole file of at most `limit` bytes. Raises InnerfaceError if missing, empty, unreadable or a folder."""
     source = Path(path)
     try:
         if source.is_dir():

@@ -1,4 +1,4 @@
-"""Performances made up in code: a short one for the demo and the tests (`demo`), and endless wide ones to train on (`generate`)."""
+"""Synthetic facial performances: a short one for the demo and the tests (`demo`), others of any length for training."""
 
 from .demo import DEFAULT_RATE, EXPRESSIONS, VISEMES, both_sides, demo_performance
 

@@ -1,4 +1,4 @@
-"""What a face does for some seconds: expressions, single channels, ranges of motion, speech, song. Each draws on a canvas."""
+"""Actions that fill a part of a timeline: expressions, single channels, ranges of motion, speech, song, rest."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .demo import EXPRESSIONS, both_sides
 from .style import PerformerStyle
 from .timeline import CHANNEL_INDEX, Timeline, minimum_jerk, weight_row
 
-# Facial actions as FACS names them, to be combined at random.
+# Action units of FACS, for random combination.
 ACTION_UNITS: tuple[dict[str, float], ...] = (
     {"browInnerUp": 0.9},
     both_sides(browOuterUp=0.9),
@@ -44,15 +44,11 @@ ACTION_UNITS: tuple[dict[str, float], ...] = (
     {"mouthRollLower": 0.8},
     both_sides(eyeBlink=0.9),
 )
-_UNIT_PROBABILITIES = np.array(
-    [
-        3.0 if any(c.startswith(("brow", "mouthSmile", "mouthFrown", "eyeWide")) for c in unit) else 1.0
-        for unit in ACTION_UNITS
-    ]
-)  # moved most
-_UNIT_PROBABILITIES /= _UNIT_PROBABILITIES.sum()
+_FREQUENT_CHANNELS = ("brow", "mouthSmile", "mouthFrown", "eyeWide")
+_UNIT_ODDS = np.array([3.0 if any(c.startswith(_FREQUENT_CHANNELS) for c in unit) else 1.0 for unit in ACTION_UNITS])
+_UNIT_PROBABILITIES = _UNIT_ODDS / _UNIT_ODDS.sum()
 _NAMED_EXPRESSIONS = tuple(EXPRESSIONS.values())
-# Mouth shapes of sounds: (weights, least and most seconds); None is silence.
+# Mouth shapes of sounds: (weights, minimum and maximum s); None is silence.
 SOUND_SHAPES: dict[str, tuple[dict[str, float], float, float]] = {
     "a": ({"jawOpen": 0.55, **both_sides(mouthLowerDown=0.25)}, 0.08, 0.2),
     "e": ({"jawOpen": 0.3, **both_sides(mouthStretch=0.3, mouthSmile=0.2, mouthUpperUp=0.15)}, 0.07, 0.18),
@@ -87,7 +83,7 @@ _IS_RIGHT = np.array([c.endswith("Right") and mirrored(c) in CHANNEL_INDEX for c
 
 
 def randomly_asymmetric(apex: Array, rng: np.random.Generator) -> Array:
-    """The same done by both sides, by one more than by the other, or by one alone."""
+    """Row of weights (52,) made symmetric, asymmetric or one-sided at random."""
     draw = rng.uniform()
     if draw < 0.5:
         return apex
@@ -97,7 +93,7 @@ def randomly_asymmetric(apex: Array, rng: np.random.Generator) -> Array:
 
 
 def expression(timeline: Timeline, start: float, end: float, style: PerformerStyle, rng: np.random.Generator) -> None:
-    """A face of one to four units, or one of the named ones, with onset, apex and offset."""
+    """Expressions of one to four action units, or named ones, with onset, apex and offset."""
     at = start
     while at < end - 0.4:
         if rng.uniform() < 0.35:
@@ -113,7 +109,7 @@ def expression(timeline: Timeline, start: float, end: float, style: PerformerSty
 def single_channels(
     timeline: Timeline, start: float, end: float, style: PerformerStyle, rng: np.random.Generator
 ) -> None:
-    """Channels that move on their own, any of the 52, alone or a few at once, fast or slow, large or minute."""
+    """Motion of any single channels or a few at once, fast or slow, large or small."""
     for _ in range(rng.poisson((end - start) * (0.8 + 1.6 * style.activity))):
         name = ARKIT[int(rng.integers(len(ARKIT)))]
         apex = np.zeros(len(ARKIT))
@@ -131,7 +127,7 @@ def single_channels(
 def range_of_motion(
     timeline: Timeline, start: float, end: float, style: PerformerStyle, rng: np.random.Generator
 ) -> None:
-    """One unit after another to its end, held, and back: what performers are asked for when a rig is made."""
+    """Range-of-motion exercise: one action unit after another to its limit, held, and back."""
     at = start
     while at < end - 0.8:
         apex = weight_row(ACTION_UNITS[int(rng.choice(len(ACTION_UNITS), p=_UNIT_PROBABILITIES))]) * rng.uniform(
@@ -153,7 +149,7 @@ def range_of_motion(
 def _sound_sequence(
     seconds: float, style: PerformerStyle, rng: np.random.Generator, is_song: bool
 ) -> tuple[Array, Array]:
-    """Targets (N, 52) and lengths (N,) of sounds that fill the time; phrases with pauses between."""
+    """Targets (N, 52) and durations (N,) s of sounds that fill the time, in phrases with pauses."""
     sounds, lengths, elapsed = [], [], 0.0
     sounds_to_pause = int(rng.integers(4, 18))
     while elapsed < seconds:
@@ -174,14 +170,13 @@ def _sound_sequence(
     targets *= np.exp(rng.normal(0, 0.25, targets.shape))
     is_closure = np.array([n in ("m", "b") for n in sounds])
     close, jaw = CHANNEL_INDEX["mouthClose"], CHANNEL_INDEX["jawOpen"]
-    targets[is_closure, close] = targets[is_closure, jaw] * rng.uniform(
-        0.85, 1.1, int(is_closure.sum())
-    )  # the lips meet whatever the jaw does
+    # the lips close, whatever the jaw does
+    targets[is_closure, close] = targets[is_closure, jaw] * rng.uniform(0.85, 1.1, int(is_closure.sum()))
     return targets, np.array(lengths)
 
 
 def speech(timeline: Timeline, start: float, end: float, style: PerformerStyle, rng: np.random.Generator) -> None:
-    """Co-articulated speech, the brows beating time now and then, in a mood."""
+    """Co-articulated speech in a mood, at times with brows on the beat."""
     targets, lengths = _sound_sequence(end - start, style, rng, is_song=False)
     timeline.add_sequence(start, end, targets, lengths, rng.uniform(0.03, 0.07) / style.speed)
     _background_expression(timeline, start, end, rng)
@@ -192,7 +187,7 @@ def speech(timeline: Timeline, start: float, end: float, style: PerformerStyle, 
 
 
 def song(timeline: Timeline, start: float, end: float, style: PerformerStyle, rng: np.random.Generator) -> None:
-    """Held vowels with vibrato, wide jaws, brows that follow the phrase."""
+    """Song: held vowels with vibrato, a wide-open jaw, brows that follow the phrase."""
     targets, lengths = _sound_sequence(end - start, style, rng, is_song=True)
     timeline.add_sequence(start, end, targets, lengths, rng.uniform(0.03, 0.06))
     _background_expression(timeline, start, end, rng)
@@ -216,7 +211,7 @@ def song(timeline: Timeline, start: float, end: float, style: PerformerStyle, rn
 
 
 def _background_expression(timeline: Timeline, start: float, end: float, rng: np.random.Generator) -> None:
-    """An expression that lies under speech or song."""
+    """An expression beneath speech or song."""
     if rng.uniform() < 0.5:
         apex = weight_row(_NAMED_EXPRESSIONS[int(rng.integers(len(_NAMED_EXPRESSIONS)))]) * rng.uniform(0.1, 0.6)
         apex[[CHANNEL_INDEX["jawOpen"], CHANNEL_INDEX["cheekPuff"], CHANNEL_INDEX["mouthPucker"]]] = 0.0
@@ -230,7 +225,7 @@ def _background_expression(timeline: Timeline, start: float, end: float, rng: np
 
 
 def rest(timeline: Timeline, start: float, end: float, style: PerformerStyle, rng: np.random.Generator) -> None:
-    """Nothing, or nearly."""
+    """Rest, with hardly any motion."""
 
 
 ACTIONS = (

@@ -1,6 +1,6 @@
-"""More performances out of those at hand: mirrored, warped in time, stronger or weaker, resting differently, spliced.
+"""Augmentation of performances: mirroring, time warping, other gains, other rests, splicing.
 
-Every function takes tracks as they are recorded (any rate, rows without a face) and gives new ones at an even rate without gaps.
+Functions take tracks as recorded (at any rate, with gaps) and return new ones at an even rate without gaps.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _COUPLED_CHANNELS = [
         (ChannelGroup.MOUTH, ChannelGroup.CHEEK),
     )
 ]
-_FADE_FRAMES = 40  # frames of a cross-fade between pieces
+_FADE_FRAMES = 40  # of a cross-fade between pieces
 _REGIONS = (
     GROUPS[ChannelGroup.MOUTH],
     GROUPS[ChannelGroup.BROW],
@@ -38,33 +38,32 @@ _REGIONS = (
 
 
 def at_rate(track: Track, rate: float = 60.0) -> Track:
-    """The track's 55 channels (OUTPUT) at an even rate, time from 0, gaps bridged, absent channels 0."""
+    """The track's OUTPUT_CHANNELS at an even rate, from time 0, with gaps filled and absent channels 0."""
     time = np.arange(max(int(track.duration * rate), 1) + 1) / rate
     values = np.nan_to_num(resample_linear(track.time - track.time[0], track.select(OUTPUT_CHANNELS), time))
     return Track(TrackKind.WEIGHTS, time, OUTPUT_CHANNELS, values)
 
 
 def mirror(track: Track) -> Track:
-    """Left for right; the head turns and leans the other way."""
+    """Mirror a performance, head angles included."""
     resampled = at_rate(track)
     return Track(TrackKind.WEIGHTS, resampled.time, OUTPUT_CHANNELS, resampled.values[:, _MIRROR_INDEX] * _MIRROR_SIGN)
 
 
 def time_warp(track: Track, rng: np.random.Generator, min_speed: float = 0.7, max_speed: float = 1.5) -> Track:
-    """Played at a speed that changes smoothly between the two."""
+    """Play a performance at a speed that varies smoothly between `min_speed` and `max_speed`."""
     resampled = at_rate(track)
     knots = max(int(resampled.duration / 4) + 2, 2)
     speed = np.exp(rng.uniform(np.log(min_speed), np.log(max_speed), knots))
     frame_speed = np.interp(resampled.time, np.linspace(0, resampled.time[-1], knots), speed)
-    warped_time = np.concatenate(
-        [[0.0], np.cumsum(2 / (frame_speed[1:] + frame_speed[:-1]) * np.diff(resampled.time))]
-    )  # each original moment comes at
+    # new time of each original frame
+    warped_time = np.concatenate([[0.0], np.cumsum(2 / (frame_speed[1:] + frame_speed[:-1]) * np.diff(resampled.time))])
     time = np.arange(int(warped_time[-1] * 60) + 1) / 60
     return Track(TrackKind.WEIGHTS, time, OUTPUT_CHANNELS, resample_linear(warped_time, resampled.values, time))
 
 
 def random_gains(track: Track, rng: np.random.Generator, min_gain: float = 0.6, max_gain: float = 1.4) -> Track:
-    """Every channel stronger or weaker, both sides of a pair mostly alike; never beyond 1.08, and mouthClose never gains on the jaw."""
+    """Scale channels at random, pairs of sides mostly alike, up to 1.08; mouthClose stays in step with the jaw."""
     resampled = at_rate(track)
     gain = rng.uniform(min_gain, max_gain, len(OUTPUT_CHANNELS))
     gain = 0.75 * np.sqrt(gain * gain[_MIRROR_INDEX]) + 0.25 * gain
@@ -75,14 +74,14 @@ def random_gains(track: Track, rng: np.random.Generator, min_gain: float = 0.6, 
 
 
 def offset_rest(track: Track, rng: np.random.Generator) -> Track:
-    """Another resting face below the same motion: w -> rest + (1 - rest) w."""
+    """Add a resting face (52,) beneath the motion: w -> rest + (1 - rest) w."""
     resampled = at_rate(track)
     rest = np.concatenate([random_style(rng).rest, np.zeros(len(HEAD_ANGLES))])
     return Track(TrackKind.WEIGHTS, resampled.time, OUTPUT_CHANNELS, rest + (1 - rest) * resampled.values)
 
 
 def add_actions(track: Track, rng: np.random.Generator) -> Track:
-    """Things of their own on top: channels, alone or a few at once, that this performer never moved so. mouthClose stays with the jaw."""
+    """Add random motion of channels, alone or a few at once; mouthClose stays in step with the jaw."""
     resampled = at_rate(track)
     who, timeline = random_style(rng), Timeline(len(resampled.time) / 60, 60.0)
     for _ in range(int(rng.integers(1, 4))):
@@ -97,8 +96,10 @@ def add_actions(track: Track, rng: np.random.Generator) -> Track:
 
 
 def vary_style(track: Track, rng: np.random.Generator) -> Track:
-    """Another performer's habits over the same rest: every channel goes further or less far, and draws others of its region along or away, both
-    sides mostly alike. mouthClose stays with the jaw."""
+    """Change gains of channels and couplings within regions, as another performer would move; the rest stays.
+
+    Pairs of sides are treated mostly alike; mouthClose stays in step with the jaw.
+    """
     resampled = at_rate(track)
     weights, n = resampled.values[:, : len(ARKIT)], len(ARKIT)
     coupling_size, coupling = rng.uniform(0.0, 0.35), np.zeros((n, n))
@@ -125,7 +126,7 @@ def vary_style(track: Track, rng: np.random.Generator) -> Track:
 
 
 def _clip_to_plausible(weights: Array, reference: Array) -> Array:
-    """Weights (T, 52) in range, the mouth no farther closed than the jaw is open and a little, or than it was `before` (T, 52)."""
+    """Weights (T, 52) in range, with mouthClose at most a little above jawOpen, or what it was `before` (T, 52)."""
     close, jaw = CHANNEL_INDEX["mouthClose"], CHANNEL_INDEX["jawOpen"]
     out = np.clip(weights, -0.02, np.maximum(1.08, reference))
     out[:, close] = np.minimum(
@@ -135,7 +136,7 @@ def _clip_to_plausible(weights: Array, reference: Array) -> Array:
 
 
 def splice(tracks: list[Track], rng: np.random.Generator, seconds: float) -> Track:
-    """`seconds` put together from pieces of the tracks: the mouth of one with the brows, cheeks, eyes and head of others, cross-faded."""
+    """Performance of `seconds` spliced from pieces of tracks, each region from another one, with cross-fades."""
     resampled = [at_rate(t) for t in tracks]
     time = np.arange(max(int(seconds * 60), 2)) / 60
     out = np.zeros((len(time), len(OUTPUT_CHANNELS)))
@@ -151,6 +152,6 @@ def splice(tracks: list[Track], rng: np.random.Generator, seconds: float) -> Tra
             previous = out[at : at + len(piece), columns]
             out[at : at + len(piece), columns] = previous * (1 - blend) + piece * blend
             end = at + len(piece)
-            out[end:, columns] = out[end - 1, columns]  # held, for the next piece to fade from
+            out[end:, columns] = out[end - 1, columns]  # hold the last row, for the next cross-fade
             at = max(end - _FADE_FRAMES, at + 1) if end < len(time) else end
     return Track(TrackKind.WEIGHTS, time, OUTPUT_CHANNELS, out)

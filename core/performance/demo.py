@@ -1,4 +1,4 @@
-"""A performance made up in code: expressions, speech-like motion, blinks, glances and nods, seeded.
+"""A short synthetic performance with expressions, speech-like motion, blinks, glances and nods.
 
 It stands in for a recording where there is none (the demo, tests). Every motion is a smooth bump with onset, apex and
 offset; speech is a chain of visemes that overlap (co-articulation) and close the lips where the sound does.
@@ -16,7 +16,7 @@ DEFAULT_RATE = 60.0
 
 
 def both_sides(**weights: float) -> dict[str, float]:
-    """The same weight on both sides: both(mouthSmile=0.8)."""
+    """Equal weights for both sides: `both_sides(mouthSmile=0.8)`."""
     return {stem + side: weight for stem, weight in weights.items() for side in ("Left", "Right")}
 
 
@@ -37,7 +37,7 @@ EXPRESSIONS: dict[str, dict[str, float]] = {
     "kiss": {"mouthPucker": 0.95, **both_sides(eyeSquint=0.15)},
 }
 
-# Mouth shapes of sounds; "m" and "f" are closures.
+# Mouth shapes of sounds; lips close at "m" and "f".
 VISEMES: dict[str, dict[str, float]] = {
     "a": {"jawOpen": 0.62, **both_sides(mouthLowerDown=0.2)},
     "e": {"jawOpen": 0.32, **both_sides(mouthStretch=0.35, mouthSmile=0.15)},
@@ -85,7 +85,7 @@ def _minimum_jerk_pulse(time: Array, start: float, onset: float, hold: float, of
 
 
 def demo_performance(seed: int = 0, rate: float = DEFAULT_RATE) -> Take:
-    """A performance of about 20 s: (T, 55) weights and head angles (rad) at `rate` rows per second."""
+    """A performance of about 20 s: weights and head angles (rad), (T, 55), at `rate` Hz."""
     rng = np.random.default_rng(seed)
     length = sum(seconds for _, seconds in _SCRIPT)
     time = np.arange(int(length * rate) + 1) / rate
@@ -132,7 +132,7 @@ def _add_speech(
             channels[name] = np.maximum(
                 channels[name] * (1 - 0.6 * shape * (sound in "mf")), apex * rng.uniform(0.85, 1.1) * shape
             )
-        if sound in "mf":  # a closure pulls the jaw and open lips shut
+        if sound in "mf":  # a closure overrides the jaw and open lips
             for name in ("jawOpen", "mouthLowerDownLeft", "mouthLowerDownRight", "mouthFunnel"):
                 channels[name] = np.minimum(channels[name], 1 - shape * 0.9)
         at += length

@@ -1,4 +1,4 @@
-"""Eyes: saccades and pursuit with both eyes together, lids that follow the gaze, blinks."""
+"""Motion of the eyes: conjugate saccades and pursuit, lids that follow the gaze, blinks."""
 
 from __future__ import annotations
 
@@ -8,14 +8,16 @@ from scipy.ndimage import uniform_filter1d
 from .style import PerformerStyle
 from .timeline import CHANNEL_INDEX, Timeline, minimum_jerk, weight_row
 
-_LID_SMOOTHING_S = 0.1  # lids follow a saccade, but not in its 30 ms
+_LID_SMOOTHING_S = 0.1  # lids lag a saccade of 30 ms
 
 
 def add_gaze(
     timeline: Timeline, style: PerformerStyle, rng: np.random.Generator, gaze_spread: float | None = None
 ) -> None:
-    """Gaze over the whole canvas: fixations, saccades of 30 to 60 ms, now and then a slow pursuit; lids lower with it. `far`: sd of how far they look, of a
-    full weight; drawn if not given."""
+    """Gaze over the whole timeline: fixations, saccades of 30 to 60 ms, at times a slow pursuit; lids follow.
+
+    `spread` is the standard deviation of the gaze in weights, random by default.
+    """
     t = timeline.time
     yaw, pitch, at = np.zeros(len(t)), np.zeros(len(t)), 0.0
     spread, fixation_s = rng.uniform(0.05, 0.4), rng.uniform(0.4, 1.8)
@@ -50,7 +52,7 @@ def add_gaze(
 
 
 def add_blinks(timeline: Timeline, style: PerformerStyle, rng: np.random.Generator) -> None:
-    """Blinks over the whole canvas: whole, half and double ones, rarely a wink; they hide wide eyes."""
+    """Blinks over the whole timeline: full, half and double ones, rarely a wink; they override wide eyes."""
     at, mean_interval = rng.uniform(0.2, 2.0), rng.uniform(1.2, 5.0)
     while at < timeline.seconds - 0.4:
         depth = rng.uniform(0.85, 1.0) if rng.uniform() < 0.85 else rng.uniform(0.25, 0.7)
@@ -59,10 +61,7 @@ def add_blinks(timeline: Timeline, style: PerformerStyle, rng: np.random.Generat
             apex[CHANNEL_INDEX["eyeBlinkLeft" if rng.uniform() < 0.5 else "eyeBlinkRight"]] *= 0.3
         closed_s = rng.uniform(0.3, 1.5) if rng.uniform() < 0.06 else rng.uniform(0.0, 0.06)
         channels = np.flatnonzero(apex)
-        closing_s, opening_s = (
-            rng.uniform(0.085, 0.13),
-            rng.uniform(0.12, 0.25),
-        )  # the fastest real take closes at 29 /s
+        closing_s, opening_s = rng.uniform(0.085, 0.13), rng.uniform(0.12, 0.25)  # real takes close at up to 29 /s
         first, last = (
             int(at * timeline.rate),
             min(int((at + closing_s + closed_s + opening_s) * timeline.rate) + 2, len(timeline.time)),

@@ -1,4 +1,4 @@
-"""Performances without end, wide enough to train on: one made-up performer acts, speaks, sings and rests for as long as is asked."""
+"""Random performances of any length for training: expressions, speech, song and rest of one synthetic performer."""
 
 from __future__ import annotations
 
@@ -12,23 +12,22 @@ from .eyes import add_blinks, add_gaze
 from .style import PerformerStyle, random_style
 from .timeline import CHANNEL_INDEX, Timeline, minimum_jerk
 
-MOUTH_CLOSE_TOLERANCE = 0.06  # real takes close the mouth by so much more than the jaw is open
+MOUTH_CLOSE_TOLERANCE = 0.06  # by which mouthClose exceeds jawOpen in real takes
 
 
 def generate(seconds: float, rng: np.random.Generator, rate: float = 60.0) -> Track:
-    """A weights track of `seconds` at `rate` rows a second, time from 0: (T, 55) weights and head angles (rad) of one random performer."""
+    """Weights and head angles (rad) of a random performer, (T, 55), for `seconds` at `rate` Hz from time 0."""
     who = random_style(rng)
     timeline = Timeline(seconds, rate)
-    action_shares = np.array([share for _, share in ACTIONS]) * rng.gamma(
-        1.0, 1.0, len(ACTIONS)
-    )  # every performance dwells on other acts
+    # every performance favours other actions
+    action_shares = np.array([share for _, share in ACTIONS]) * rng.gamma(1.0, 1.0, len(ACTIONS))
     at = rng.uniform(0, 0.5)
     while at < seconds:
         add_action = ACTIONS[int(rng.choice(len(ACTIONS), p=action_shares / action_shares.sum()))][0]
         length = rng.uniform(2.0, 9.0)
         add_action(timeline, at, min(at + length, seconds), who, rng)
         at += length * rng.uniform(0.75, 1.1)
-    single_channels(timeline, 0.0, seconds * 0.4 * who.activity, who, rng)  # and things of their own beside
+    single_channels(timeline, 0.0, seconds * 0.4 * who.activity, who, rng)  # and independent channels on top
     add_gaze(timeline, who, rng)
     add_blinks(timeline, who, rng)
     weights = apply_style(timeline, who, rng)
@@ -41,10 +40,12 @@ def generate(seconds: float, rng: np.random.Generator, rate: float = 60.0) -> Tr
 
 
 def apply_style(timeline: Timeline, style: PerformerStyle, rng: np.random.Generator) -> Array:
-    """What is drawn, as this performer's face and a camera's solver would show it: (T, 52)."""
+    """Weights (T, 52) as a camera's solver would report the timeline of this performer."""
     weights = timeline.values + timeline.values @ style.coupling
     weights = weights * style.gain
-    weights = 1.06 * np.tanh(np.clip(weights, 0, None) ** 2.0 / 1.1236) ** 0.5  # straight at first, bent near its end
+    weights = (
+        1.06 * np.tanh(np.clip(weights, 0, None) ** 2.0 / 1.1236) ** 0.5
+    )  # linear at first, saturating near its end
     out = style.rest + (1 - style.rest) * weights
     jaw, close = CHANNEL_INDEX["jawOpen"], CHANNEL_INDEX["mouthClose"]
     out[:, close] = np.minimum(out[:, close], out[:, jaw] + MOUTH_CLOSE_TOLERANCE * rng.uniform(0, 1))
@@ -60,11 +61,11 @@ def apply_style(timeline: Timeline, style: PerformerStyle, rng: np.random.Genera
 
 
 def _head_angles(timeline: Timeline, rng: np.random.Generator) -> Array:
-    """Yaw, pitch, roll (T, 3) rad: sway, turns to look somewhere, nods to a beat, or stillness."""
+    """Yaw, pitch, roll (T, 3) rad: sway, turns, nods to a beat, or none."""
     t = timeline.time
     out = np.zeros((len(t), 3))
     if rng.uniform() < 0.3:
-        return out  # a tripod, as in most recordings with a phone
+        return out  # as in most recordings with a phone on a tripod
     sway = rng.uniform(0.005, 0.08)
     for axis, share in enumerate((1.0, 0.7, 0.5)):
         for f in (0.12, 0.31, 0.74):

@@ -1,8 +1,7 @@
-"""Seven posed expressions, as people are asked for in a calibration session or in BioFace-3D's study: onset, hold, offset, a calm face between, blinks and
-glances.
+"""Seven posed expressions, as in a calibration session or BioFace-3D's study, with rests, blinks and glances.
 
-Which actions an expression is made of: EMFACS (happiness 6+12, sadness 1+4+15, surprise 1+2+5+26, fear 1+2+4+5+20+26, anger 4+5+7+23, disgust 9+15+16,
-contempt 12+14 on one side).
+Action units of the expressions are those of EMFACS: happiness 6+12, sadness 1+4+15, surprise 1+2+5+26, fear
+1+2+4+5+20+26, anger 4+5+7+23, disgust 9+15+16, contempt 12+14 on one side.
 """
 
 from __future__ import annotations
@@ -36,13 +35,13 @@ POSED_EXPRESSIONS: dict[str, dict[str, float]] = {
 
 
 def pose_sequence(seconds: float, performer: int, take: int = 0, rate: float = 30.0) -> Track:
-    """A weights track (T, 52) of `seconds` at `rate` rows a second, time from 0: the seven again and again in random order, each time somewhat otherwise.
-    `performer`: whose habits; `take`: which of their takes."""
+    """Weights (T, 52) for `seconds` at `rate` Hz from time 0: all seven in random order, repeatedly, with variation.
+
+    `performer` and `take` seed the performer's style and the take.
+    """
     performer_rng, rng = np.random.default_rng([performer, 61]), np.random.default_rng([performer, 62, take])
-    who, gaze_spread = (
-        random_style(performer_rng),
-        performer_rng.uniform(0.05, 0.2),
-    )  # people look into the camera that they are asked to pose for
+    who = random_style(performer_rng)
+    gaze_spread = performer_rng.uniform(0.05, 0.2)  # small: people look into the camera that they pose for
     timeline = Timeline(seconds, rate)
     remaining, at = [], 2.0
     apexes = {

@@ -1,4 +1,4 @@
-"""How wide a performance is: ranges, speeds, activity per channel and how channels go together; and one set of takes beside another."""
+"""Statistics of performances: ranges, speeds, activity and correlations of channels, and comparison of two sets."""
 
 from __future__ import annotations
 
@@ -12,15 +12,20 @@ from ..face.channels import ARKIT
 from ..take import Track
 from .augment import at_rate
 
-_MIN_SWING = (
-    0.1  # a channel whose 99th percentile swings less than this around its median says nothing about correlations
-)
+_MIN_SWING = 0.1  # 99th percentile of the deviation from the median, for a channel to count in correlations
 
 
 @dataclass(frozen=True)
 class Statistics:
-    """Per channel (52,): `median`, `low` and `high` (1st and 99th percentile), `active` share of time more than 0.1 off the median, `speed`
-    (99th percentile of |dw/dt| per s, after a mean over 3 frames); `correlation` (52, 52), NaN where a channel stands still."""
+    """Statistics per channel.
+
+    Attributes
+    ----------
+    median, low, high : (52,) median, 1st and 99th percentile.
+    active : (52,) share of time more than 0.1 from the median.
+    speed : (52,) 99th percentile of |dw/dt| per s, averaged over 3 frames.
+    correlation : (52, 52), NaN where a channel does not move.
+    """
 
     median: Array
     low: Array
@@ -31,7 +36,7 @@ class Statistics:
 
 
 def performance_statistics(tracks: list[Track]) -> Statistics:
-    """Of all tracks together; correlations are means over the tracks in which both channels move."""
+    """Statistics of all tracks together; correlations are averaged over the tracks in which both channels move."""
     values = [at_rate(t).select(ARKIT) for t in tracks]
     pooled = np.concatenate(values)
     median = np.median(pooled, axis=0)
@@ -60,7 +65,7 @@ def performance_statistics(tracks: list[Track]) -> Statistics:
 
 
 def correlation_agreement(a: Statistics, b: Statistics) -> float:
-    """How alike channels go together in two sets: correlation of the correlations of all pairs that move in both."""
+    """Correlation between the channel correlations of two sets, over all pairs that move in both."""
     upper = np.triu_indices(len(ARKIT), 1)
     x, y = a.correlation[upper], b.correlation[upper]
     moving_in_both = ~(np.isnan(x) | np.isnan(y))
@@ -68,7 +73,7 @@ def correlation_agreement(a: Statistics, b: Statistics) -> float:
 
 
 def explained_variance(basis: Track | list[Track], tracks: list[Track], components: int = 20) -> float:
-    """Share of the variance of `other` within the first principal components of `basis`."""
+    """Share of the variance of `tracks` within the first principal components of `basis`."""
     source = np.concatenate([at_rate(t).select(ARKIT) for t in (basis if isinstance(basis, list) else [basis])])
     target = np.concatenate([at_rate(t).select(ARKIT) for t in tracks])
     source, target = source - source.mean(0), target - target.mean(0)

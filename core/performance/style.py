@@ -1,4 +1,4 @@
-"""One made-up performer: how far each channel goes, what comes along with it, how the face rests."""
+"""A synthetic performer's style: gains of channels, couplings between them, resting face."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ..arrays import Array
 from ..face.channels import ARKIT, mirrored
 from .timeline import CHANNEL_INDEX
 
-# What a camera's solver sees beside the channel that moves: (channel, companion, up to this share). Without a side: both sides, each its own.
+# Crosstalk of cameras' solvers: (channel, companion, maximum share); names without a side mean both sides.
 _COMPANIONS = (
     ("mouthSmile", "cheekSquint", 0.5),
     ("mouthSmile", "mouthDimple", 0.35),
@@ -62,7 +62,7 @@ _COMPANIONS = (
     ("mouthLeft", "jawLeft", 0.2),
     ("mouthRight", "jawRight", 0.2),
 )
-# Resting faces reach so far; every performer draws shares of them.
+# Maxima of resting faces; every performer has random shares of them.
 _MAX_REST = {
     "eyeLookDown": 0.35,
     "jawForward": 0.16,
@@ -90,7 +90,7 @@ _MAX_REST = {
     "mouthFunnel": 0.18,
     "mouthRollUpper": 0.06,
 }
-# What cameras' solvers show of a relaxed face, whoever's it is: means over the calmest frames of the four takes that models may learn from.
+# A relaxed face as cameras' solvers report it: means over the calmest frames of the four takes used for training.
 _TYPICAL_REST = {
     "mouthStretch": 0.17,
     "browInnerUp": 0.13,
@@ -117,14 +117,24 @@ _TYPICAL_REST = {
 
 
 def side_channels(stem: str) -> list[str]:
-    """`mouthSmile` -> both sides; a channel of its own stays."""
+    """Channels of a stem: `mouthSmile` -> both sides; a channel's own name stays."""
     return [stem] if stem in CHANNEL_INDEX else [stem + "Left", stem + "Right"]
 
 
 @dataclass(frozen=True)
 class PerformerStyle:
-    """`gain` (52,): how far each channel goes. `along` (52, 52): what comes along with it. `rest` (52,). `speech`, `speed`: strength of speech
-    and pace of everything. `tremor`: size of small restless motion. `lively`: how many things happen at once."""
+    """Style of a performer.
+
+    Attributes
+    ----------
+    gain : (52,) of each channel.
+    coupling : (52, 52) share of each channel's weight that appears in others.
+    rest : (52,) weights of the resting face.
+    speech_strength : gain of speech.
+    speed : pace of all actions.
+    tremor : amplitude of small restless motion.
+    activity : amount of simultaneous actions.
+    """
 
     gain: Array
     coupling: Array
@@ -136,9 +146,9 @@ class PerformerStyle:
 
 
 def random_style(rng: np.random.Generator) -> PerformerStyle:
-    """A performer at random."""
+    """Draw a random performer."""
     gain = np.exp(rng.normal(0, 0.3, len(ARKIT)))
-    symmetry = rng.uniform(0.3, 1.0)  # how symmetric they are
+    symmetry = rng.uniform(0.3, 1.0)  # of both sides' gains
     for name, k in CHANNEL_INDEX.items():
         gain[k] = symmetry * (gain[k] * gain[CHANNEL_INDEX[mirrored(name)]]) ** 0.5 + (1 - symmetry) * gain[k]
     coupling = np.zeros((len(ARKIT), len(ARKIT)))
@@ -152,7 +162,7 @@ def random_style(rng: np.random.Generator) -> PerformerStyle:
                     or len(side_channels(source)) != len(side_channels(companion))
                 ):
                     coupling[CHANNEL_INDEX[a], CHANNEL_INDEX[b]] += share * rng.uniform(0.75, 1.25)
-    cross_coupling = rng.uniform(0, 0.25)  # one side draws the other along
+    cross_coupling = rng.uniform(0, 0.25)  # of a side with its mirror image
     for name, k in CHANNEL_INDEX.items():
         if mirrored(name) != name and not name.startswith(("jaw", "eyeLook", "mouthLeft", "mouthRight")):
             coupling[k, CHANNEL_INDEX[mirrored(name)]] += cross_coupling

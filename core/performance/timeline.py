@@ -1,4 +1,4 @@
-"""What performances are drawn on: 52 channels over time, and the strokes that muscles make."""
+"""A timeline of 52 channels, and the shapes of muscle motion that actions add to it."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ CHANNEL_INDEX = {name: k for k, name in enumerate(ARKIT)}
 
 
 def minimum_jerk(x: Array) -> Array:
-    """0 -> 1 over 0..1 with minimum jerk."""
+    """Minimum-jerk step from 0 to 1 over x = 0..1."""
     x = np.clip(x, 0.0, 1.0)
     return x**3 * (10 - 15 * x + 6 * x * x)
 
 
 def weight_row(weights: dict[str, float]) -> Array:
-    """(52,) weights in the order of ARKIT."""
+    """Weights (52,) in the order of ARKIT."""
     out = np.zeros(len(ARKIT))
     for name, value in weights.items():
         out[CHANNEL_INDEX[name]] = value
@@ -25,7 +25,7 @@ def weight_row(weights: dict[str, float]) -> Array:
 
 
 class Timeline:
-    """`values` (T, 52) at `rate` rows a second, all 0 at first."""
+    """Weights `values` (T, 52) at `rate` Hz, initially 0."""
 
     def __init__(self, seconds: float, rate: float) -> None:
         self.rate, self.seconds = rate, seconds
@@ -35,7 +35,7 @@ class Timeline:
     def add_action(
         self, start: float, onset: float, hold: float, offset: float, apex: Array, replace: bool = False
     ) -> None:
-        """Channels rise to `apex` (52,), stay and fall. `over`: they hide what was there instead of adding to it."""
+        """Raise channels to `apex` (52,), hold, and release; `replace` overrides earlier values instead of adding."""
         first, last = (
             max(int(start * self.rate), 0),
             min(int((start + onset + hold + offset) * self.rate) + 2, len(self.time)),
@@ -48,7 +48,7 @@ class Timeline:
         self.values[first:last] = segment * (1 - shape) + shape * apex if replace else segment + shape * apex
 
     def add_sequence(self, start: float, end: float, targets: Array, durations: Array, time_constant: float) -> None:
-        """A chain of `targets` (N, 52) of the given lengths, run into one another as muscles with a time constant of `lag` s do."""
+        """Add a sequence of `targets` (N, 52) with durations (N,) s, blended with the time constant (s) of muscles."""
         first, last = int(start * self.rate), min(int(end * self.rate), len(self.time))
         if last - first < 2 or not len(targets):
             return

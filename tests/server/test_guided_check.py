@@ -102,7 +102,7 @@ def test_a_recording_that_was_cut_off_is_summed_up_as_far_as_it_goes(session, tm
     summary = mcap_take.read_summary(tmp_path / "cut.mcap")
     assert not summary.complete and 1.0 < summary.seconds < 6.0 and summary.metadata["slate"] == "a"
     (tmp_path / "text.mcap").write_text("x")
-    with pytest.raises(InnerfaceError, match="is no MCAP take"):
+    with pytest.raises(InnerfaceError, match="is not an MCAP take"):
         mcap_take.read_summary(tmp_path / "text.mcap")
 
 

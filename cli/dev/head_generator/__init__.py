@@ -1,1 +1,1 @@
-"""The code that makes the bundled head."""
+"""Generation of the bundled head (`core/face/head/head.npz`)."""

@@ -1,4 +1,4 @@
-"""Everything of the bundled head that is not skin: eyes, ears, teeth, gums, tongue, brows and lashes.
+"""Parts of the bundled head other than skin: eyes, ears, teeth, gums, tongue, brows and lashes.
 
 Each part is (vertices (N, 3) in mm, quads (F, 4)) of the left side or of the middle; `generate` mirrors and binds them.
 """
@@ -36,7 +36,7 @@ def _quads_between_loops(loops: list[Array]) -> Array:
 
 
 def eye() -> tuple[Array, Array, Array]:
-    """The left eyeball: vertices, quads and a band per quad (0 pupil, 1 iris, 2 limbus, 3 sclera). The gaze is +Z."""
+    """Left eyeball: vertices, quads and a band per quad (0 pupil, 1 iris, 2 limbus, 3 sclera). The gaze is +Z."""
     cells = 6
     disc, cap_quads, loop = _disc(cells)
     polar = np.radians([12.0, 13.5, 20.0, 27.0, 28.5, 31.5, 38, 50, 65, 80, 97, 116, 136, 155])
@@ -76,7 +76,7 @@ def eye() -> tuple[Array, Array, Array]:
 
 
 def ear() -> PartMesh:
-    """The left ear: a disc of quads with helix, antihelix and concha as a relief, closed behind."""
+    """Left ear: a disc of quads with helix, antihelix and concha in relief, closed at the back."""
     disc, quads, loop = _disc(16)
     rho, phi = np.linalg.norm(disc, axis=1), np.arctan2(disc[:, 1], disc[:, 0])  # phi 0 points forward, pi/2 up
 
@@ -160,7 +160,7 @@ def teeth(upper: bool) -> PartMesh:
 
 
 def gums(upper: bool) -> PartMesh:
-    """The gum above (or below) a row of teeth."""
+    """Gum above (or below) a row of teeth."""
     s = np.linspace(-1, 1, 41)
     path, normal = _dental_arch(s, 104.2 if upper else 101.6)
     start, end = (-29.0, -17.5) if upper else (-42.0, -53.0)
@@ -189,7 +189,7 @@ def tongue() -> tuple[Array, Array, Array]:
 
 
 def brow() -> PartMesh:
-    """The left brow: a tapering tube lying on the skin."""
+    """Left brow: a tapering tube on the skin."""
     t = np.linspace(0, 1, 15)
     path = np.stack([11.5 + 40.0 * t, 55.5 + 7.5 * np.sin(t**0.9 * 2.3) - 3.5 * t, 112 - 34 * t**1.7], axis=1)
     path = surface.project_to_skin(path, 8)
@@ -202,13 +202,13 @@ def brow() -> PartMesh:
     sections = across[:, None] * (3.0 * taper[:, None] * np.cos(angle))[..., None]
     sections = sections + normal[:, None] * (1.15 * taper[:, None] * np.sin(angle))[..., None]
     points, quads = _tube(path, sections)
-    inside = surface.signed_distance(points) < -0.4  # the underside may lie in the skin, no deeper
+    inside = surface.signed_distance(points) < -0.4  # the underside lies at most this deep in the skin
     points[inside] -= (surface.signed_distance(points[inside]) + 0.4)[:, None] * surface.normal(points[inside])
     return points, quads
 
 
 def lashes(lid_margin: Array, length: float, lift: float) -> PartMesh:
-    """A strip of lashes from a lid margin `rim` (n, 3), corner to corner, root first."""
+    """Strip of lashes from a lid margin (n, 3), corner to corner, roots first."""
     n = len(lid_margin)
     t = np.linspace(0, 1, n)
     outward = lid_margin - surface.EYE_CENTRE

@@ -1,4 +1,4 @@
-"""Makes `head.npz`: skin, parts, materials and 52 shapes. Run as `python3 build.py head`; a test rebuilds and compares."""
+"""Generation of `head.npz`: skin, parts, materials and 52 shapes, by `python3 build.py head`; a test compares it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _MIRROR_X = np.array([-1.0, 1.0, 1.0])
 
 
 class _MeshBuilder:
-    """Vertices, quads and materials gathered part by part."""
+    """Collects vertices, quads and materials part by part."""
 
     def __init__(self) -> None:
         self.points: list[Array] = []
@@ -47,13 +47,13 @@ class _MeshBuilder:
         self.count += len(points)
 
     def add_pair(self, name: str, points: Array, quads: Array, material: Array | str) -> None:
-        """A left part and its mirror image."""
+        """Add a left part and its mirror image."""
         self.add(name + "_left", points, quads, material)
         self.add(name + "_right", points * _MIRROR_X, quads[:, ::-1], material)
 
 
 def _skin_binding(points: Array, skin_points: Array, neighbours: int = 6) -> Array:
-    """Weights (N, S) that let points ride on the skin: inverse squared distance to the nearest skin vertices."""
+    """Weights (N, S) that bind points to the skin: inverse squared distances to the nearest skin vertices."""
     squared_distance = ((points[:, None] - skin_points[None]) ** 2).sum(-1)
     nearest = np.argsort(squared_distance, axis=1)[:, :neighbours]
     weight = np.zeros_like(squared_distance)
@@ -63,7 +63,7 @@ def _skin_binding(points: Array, skin_points: Array, neighbours: int = 6) -> Arr
 
 
 def build() -> dict[str, Array]:
-    """All arrays of the asset."""
+    """Build all arrays of `head.npz`."""
     half = half_mesh()
     source, side, quads = mirror_mesh(half)
     skin_mesh = shapes.SkinMesh(half, skin.neutral_positions(half), source, side)
@@ -126,30 +126,16 @@ def landmarks(half: HalfMesh, skin_mesh: shapes.SkinMesh) -> Array:
     """Skin vertices (51,) of the inner iBUG points 17 to 67, in iBUG's order (the performer's right first)."""
     index = half.index_by_key()
     eye_segments, mouth_segments, lid_ring, mouth_corner = EYE_SEGMENTS, MOUTH_SEGMENTS, LID_FRONT, MOUTH_SEGMENTS // 2
-    brow = [
-        _nearest_vertex(skin_mesh, p) for p in ((51, 56, 80), (42, 62, 92), (32, 63, 99), (22, 61, 104), (12, 57, 107))
-    ]  # left, outer first
+    brow_points = ((51, 56, 80), (42, 62, 92), (32, 63, 99), (22, 61, 104), (12, 57, 107))  # left, outer first
+    brow = [_nearest_vertex(skin_mesh, p) for p in brow_points]
     nose = [_nearest_vertex(skin_mesh, (0, y, 130)) for y in (38, 27, 15, 4)]
     nostril = [_nearest_vertex(skin_mesh, p) for p in ((12.5, -8, 109), (6.5, -11, 115))]
-    upper_segment, lower_segment = (
-        (lambda f: round(OUTER_CANTHUS + f * (INNER_CANTHUS - OUTER_CANTHUS))),
-        (lambda f: round(OUTER_CANTHUS - f * eye_segments / 2) % eye_segments),
-    )
-    eye = [
-        index["e", lid_ring, k]
-        for k in (
-            OUTER_CANTHUS,
-            upper_segment(0.33),
-            upper_segment(0.67),
-            INNER_CANTHUS,
-            lower_segment(0.67),
-            lower_segment(0.33),
-        )
-    ]  # left, from the outer corner
+    upper_lid = [round(OUTER_CANTHUS + f * (INNER_CANTHUS - OUTER_CANTHUS)) for f in (0.33, 0.67)]
+    lower_lid = [round(OUTER_CANTHUS - f * eye_segments / 2) % eye_segments for f in (0.67, 0.33)]
+    eye = [index["e", lid_ring, k] for k in (OUTER_CANTHUS, *upper_lid, INNER_CANTHUS, *lower_lid)]  # left, outer first
     mirrored = skin_mesh.mirrored
-    outer = {
-        d: index["m", LIP_BORDER, mouth_corner + d] for d in (10, 8, 4, 0, -4, -8, -10)
-    }  # left half: 10 upper midline, -10 lower
+    # left half: 10 is the upper midline, -10 the lower
+    outer = {d: index["m", LIP_BORDER, mouth_corner + d] for d in (10, 8, 4, 0, -4, -8, -10)}
     inner = {d: index["m", LIP_CONTACT, mouth_corner + d] for d in (10, 6, 0, -6, -10)}
     assert mouth_segments == 20
     out = [mirrored[v] for v in brow] + brow[::-1] + nose
@@ -174,8 +160,10 @@ def _nearest_vertex(skin_mesh: shapes.SkinMesh, point: tuple[float, float, float
     return int((((skin_mesh.points - np.asarray(point)) ** 2).sum(1) + 1e6 * (skin_mesh.mouth_depth > 0)).argmin())
 
 
-def _add_lashes(out: Array, ranges: dict, delta: Array, skin_mesh: shapes.SkinMesh, lid_margin: Array) -> None:
-    """Lashes move with the lid margin that they grow on and turn with it about the eye."""
+def _add_lashes(
+    out: Array, ranges: dict[str, tuple[int, int]], delta: Array, skin_mesh: shapes.SkinMesh, lid_margin: Array
+) -> None:
+    """Move lashes with their lid margin, and turn them with it about the eye."""
     for side_name, sign in (("left", 1.0), ("right", -1.0)):
         a, b = ranges[f"lashes_{side_name}"]
         root = lid_margin if sign > 0 else skin_mesh.mirrored[lid_margin]
@@ -185,14 +173,16 @@ def _add_lashes(out: Array, ranges: dict, delta: Array, skin_mesh: shapes.SkinMe
         pitch_change = np.arctan2(before[:, 1], before[:, 2]) - np.arctan2(after[:, 1], after[:, 2])
         rows = np.tile(np.arange(len(lid_margin)), 3)
         base = eyes_teeth_hair.lashes(skin_mesh.points[lid_margin], 4.0, 0.6)[0] - surface.EYE_CENTRE - before[rows]
-        pitch = pitch_change[rows] * 1.25  # a closed lid's lashes point down and out
+        pitch = pitch_change[rows] * 1.25  # lashes of a closed lid point down and out
         c, sn = np.cos(pitch), np.sin(pitch)
         turned = np.stack([base[:, 0], base[:, 1] * c - base[:, 2] * sn, base[:, 1] * sn + base[:, 2] * c], axis=1)
         out[a:b] = delta[root][rows] + (turned - base) * mirror_x
 
 
-def _add_rigid_motion(out: Array, name: str, ranges: dict, points: Array, tongue_position: Array) -> None:
-    """What moves like bone: eyeballs turn, the lower teeth and the tongue ride on the jaw."""
+def _add_rigid_motion(
+    out: Array, name: str, ranges: dict[str, tuple[int, int]], points: Array, tongue_position: Array
+) -> None:
+    """Turn eyeballs, and move lower teeth and tongue with the jaw."""
     for side_name, sign in (("Left", 1.0), ("Right", -1.0)):
         for direction, degrees in shapes.GAZE_DEGREES.items():
             if name == f"eyeLook{direction}{side_name}":
@@ -213,5 +203,5 @@ def _add_rigid_motion(out: Array, name: str, ranges: dict, points: Array, tongue
 
 
 def write(path: Path = ASSET) -> None:
-    """Build the head and write it."""
+    """Build and write the head."""
     np.savez_compressed(path, **build())  # type: ignore[arg-type]

@@ -1,7 +1,7 @@
 """Apple's 52 actions on the skin of the bundled head, as offsets from neutral.
 
-Two ideas do most of the work: loops round eyes and mouth give every lid and lip vertex a place (ring, segment), so
-that closures are exact; elsewhere the skin is drawn along by smooth bells about anatomical points. Millimetres.
+Loops round eyes and mouth give every lid and lip vertex a position (ring, segment), so that closures are exact;
+elsewhere the skin follows Gaussian weights about anatomical points. Millimetres.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def _smoothstep(x: Array) -> Array:
 
 
 def rotation_offsets(points: Array, centre: Array, pitch: float = 0.0, yaw: float = 0.0) -> Array:
-    """Offsets when points (N, 3) turn about x by `pitch` degrees (front goes down) and about y by `yaw` (front goes left)."""
+    """Offsets of points (N, 3) turned about x by `pitch` degrees (front down) and about y by `yaw` (front left)."""
     a, b = np.radians(pitch), np.radians(yaw)
     about_x = np.array([[1, 0, 0], [0, np.cos(a), -np.sin(a)], [0, np.sin(a), np.cos(a)]])
     about_y = np.array([[np.cos(b), 0, np.sin(b)], [0, 1, 0], [-np.sin(b), 0, np.cos(b)]])
@@ -45,7 +45,7 @@ def rotation_offsets(points: Array, centre: Array, pitch: float = 0.0, yaw: floa
 
 
 class SkinMesh:
-    """The whole skin with the names of its vertices, as the shapes see it."""
+    """The whole skin, with vertices addressed by loop, ring and segment."""
 
     def __init__(self, half: HalfMesh, points: Array, source: Array, side: Array) -> None:
         self.points = points[source] * np.stack([side, np.ones_like(side), np.ones_like(side)], axis=1)
@@ -55,7 +55,7 @@ class SkinMesh:
         self.ring, self.segment = (np.array([k[n] for k in keys]) for n in (1, 2))
         self.is_lid, self.is_lip = kind == "e", kind == "m"
         self.is_mouth_bag = kind == "q"
-        # A loop's first ring is stored as lattice points; the shapes want it as ring 0.
+        # A loop's first ring is stored as lattice points; shapes address it as ring 0.
         for loop, flag in ((eye_loop(), self.is_lid), (mouth_path(), self.is_lip)):
             segment_of = {("g", c, r): s for s, (c, r) in enumerate(loop)}
             for v, key in enumerate(keys):
@@ -78,28 +78,28 @@ class SkinMesh:
         loop_weight = np.where(self.is_lip, np.clip(ring / LIP_BORDER, 0, 1), 0.0)
         self.lower_weight = by_height * (1 - loop_weight) + by_segment * loop_weight
         self.lower_weight[self.is_mouth_bag] = _smoothstep(0.5 + (-34.5 - self.y[self.is_mouth_bag]) / 12.0)
+        # 0 at the midline, 1 at the corner
         self.corner_fraction = np.where(
             self.is_lip, 1 - np.abs(self.segment - half) / half, np.clip(np.abs(self.x) / 24.6, 0, 1)
-        )  # 0 midline, 1 corner
+        )
         border = self.points[self.is_lip & (self.ring == LIP_BORDER)]
         inner = (self.is_lip & (self.ring >= LIP_BORDER)) | self.is_mouth_bag
         distance = np.sqrt(((self.points[:, None] - border[None]) ** 2).sum(-1)).min(1)
         self.lip_distance = np.where(inner, 0.0, distance)
-        self.mouth_depth = np.where(
-            self.is_lip, np.clip((self.ring - 9) / 4.0, 0, 1), self.is_mouth_bag * 1.0
-        )  # into the mouth bag
+        # 0 at the lips, 1 in the mouth bag
+        self.mouth_depth = np.where(self.is_lip, np.clip((self.ring - 9) / 4.0, 0, 1), self.is_mouth_bag * 1.0)
 
     def gaussian(self, centre: tuple[float, float, float], radius: tuple[float, float, float]) -> Array:
         """A Gaussian weight about a point of the left side (signed x)."""
         return np.exp(-((((self.points - centre) / radius) ** 2).sum(1)))
 
     def outer_only(self, weight: Array) -> Array:
-        """Keep bells on the outer skin: the mouth bag and the lids' undersides stay behind."""
+        """Restrict a weight to the outer skin, without the mouth bag and the undersides of the lids."""
         hidden = np.where(self.is_lip, np.clip((self.ring - 8) / 4.0, 0, 1), 0.0) + self.is_mouth_bag
         return weight * (1 - np.clip(hidden, 0, 1))
 
     def mirror(self, delta: Array) -> Array:
-        """The same action on the other side of the face."""
+        """Mirror an action to the other side of the face."""
         return delta[self.mirrored] * np.array([-1.0, 1.0, 1.0])
 
     def left_weight(self) -> Array:
@@ -112,7 +112,7 @@ def _weighted_offsets(weight: Array, direction: tuple[float, float, float]) -> A
 
 
 def _jaw_weight(mesh: SkinMesh) -> Array:
-    """How far the skin follows the jaw bone."""
+    """Weight (N,) with which the skin follows the jaw bone."""
     back = _smoothstep((mesh.z - 8.0) / 52.0)
     throat = _smoothstep((mesh.y + 128.0) / 46.0)
     throat = np.where(mesh.z > 62, 1.0, throat)
@@ -120,7 +120,7 @@ def _jaw_weight(mesh: SkinMesh) -> Array:
 
 
 def jaw_bone(name: str, points: Array) -> Array:
-    """Offsets of points fixed to the jaw bone in one of the jaw's shapes (0 in all others)."""
+    """Offsets of points fixed to the jaw bone, for a shape of the jaw (0 for all others)."""
     if name == "jawOpen":  # a hinge whose condyle slides forward
         return rotation_offsets(points, JAW_HINGE, pitch=JAW_OPEN_DEGREES) + (0.0, -1.5, 2.5)
     if name == "jawForward":
@@ -145,7 +145,7 @@ def _jaw_open_offsets(mesh: SkinMesh) -> Array:
 
 
 def _mouth_close_offsets(mesh: SkinMesh, jaw: Array) -> Array:
-    """On top of a fully open jaw this brings every pair of lip vertices together again, a third of the way down."""
+    """mouthClose: with a fully open jaw it closes every pair of lip vertices, a third of the way down."""
     half = MOUTH_SEGMENTS // 2
     lips = mesh.is_lip & (mesh.ring >= LIP_BORDER)
     border = mesh.is_lip & (mesh.ring == LIP_BORDER)
@@ -157,7 +157,7 @@ def _mouth_close_offsets(mesh: SkinMesh, jaw: Array) -> Array:
         lip_offsets[d] = 0.66 * jaw[upper] + 0.34 * jaw[lower]
     smoothing = np.exp(-(((np.arange(half + 1)[:, None] - np.arange(half + 1)[None]) / 1.6) ** 2))
     lip_offsets = smoothing @ lip_offsets / smoothing.sum(1, keepdims=True)
-    lip_offsets[:, 2] *= 0.25  # lips stay before the teeth
+    lip_offsets[:, 2] *= 0.25  # lips stay in front of the teeth
     lip_offsets[half, 0] = 0.0
     target = np.zeros_like(jaw)
     side = np.where(mesh.side > 0, 1.0, -1.0)[:, None] * (1.0, 0.0, 0.0) + (0.0, 1.0, 1.0)
@@ -165,10 +165,11 @@ def _mouth_close_offsets(mesh: SkinMesh, jaw: Array) -> Array:
     border_vertices = np.flatnonzero(border)
     outside = np.flatnonzero(~lips & ~mesh.is_mouth_bag & (mesh.lip_distance < 45.0) & (mesh.z > 40))
     squared_distance = ((mesh.points[outside][:, None] - mesh.points[border_vertices][None]) ** 2).sum(-1)
+    # soft, since the nearest vertex alone would leave seams
     nearness = np.exp(
         -(squared_distance - squared_distance.min(1, keepdims=True))
         / np.clip(squared_distance.min(1, keepdims=True), 4.0, 90.0)
-    )  # a hard nearest would leave seams
+    )
     target[outside] = (nearness @ target[border_vertices]) / nearness.sum(1, keepdims=True)
     weight = np.zeros(len(jaw))
     weight[outside] = np.exp(-((mesh.lip_distance[outside] / 15.0) ** 2))
@@ -177,7 +178,7 @@ def _mouth_close_offsets(mesh: SkinMesh, jaw: Array) -> Array:
 
 
 def _lid_offsets(mesh: SkinMesh, upper: float, lower: float) -> Array:
-    """Both eyes' lids moved so that each margin has the given opening (1 neutral, 0 the closure line)."""
+    """Lids of both eyes, with margins at the given openings (1 neutral, 0 closed)."""
     d = np.zeros_like(mesh.points)
     rows = np.flatnonzero(mesh.is_lid)
     side = np.where(mesh.side[rows] > 0, 1.0, -1.0)
@@ -199,7 +200,7 @@ def _lid_offsets(mesh: SkinMesh, upper: float, lower: float) -> Array:
         (ring >= 2) & (ring < LID_FRONT), 1.0, 0.0
     )
     radius_after = radius + plate * np.minimum(skin.lid_radius(azimuth, surface.LID_RADIUS + 0.25) - radius, 0.0) * 0.8
-    # A morph moves along a chord: closing lids arch outwards so that the cornea never shows through half way.
+    # Shapes move on chords: closing lids arch outwards so that the cornea never pokes through half way.
     radius_after += (
         0.9
         * np.clip(np.abs(elevation_change) / np.radians(35.0), 0, 1)
@@ -217,7 +218,7 @@ def _left_lid_offsets(mesh: SkinMesh, upper: float, lower: float) -> Array:
 
 
 def _lip_roll_offsets(mesh: SkinMesh, upper: bool) -> Array:
-    """The lip turns in over the teeth: its red rolls behind the contact line."""
+    """Roll a lip in over the teeth, its red behind the contact line."""
     on_this_lip = (mesh.segment > MOUTH_SEGMENTS / 2) if upper else (mesh.segment < MOUTH_SEGMENTS / 2)
     fullness = np.clip(1 - mesh.corner_fraction**3, 0, 1)
     ring = np.where(mesh.is_lip, mesh.ring, -1)
@@ -237,7 +238,7 @@ def _lip_roll_offsets(mesh: SkinMesh, upper: bool) -> Array:
 
 
 def _mouth_weight(mesh: SkinMesh, width: float = 36.0, height: float = 22.0) -> Array:
-    """A bell over lips and the skin round them."""
+    """Gaussian weight over the lips and the skin round them."""
     return mesh.outer_only(
         np.exp(-(((mesh.x / width) ** 2) ** 1.5) - (((mesh.y + 34.5) / height) ** 2)) * _smoothstep((mesh.z - 62) / 25)
     )
@@ -248,7 +249,7 @@ def _corner_weight(mesh: SkinMesh, radius: float = 19.0) -> Array:
 
 
 def _lip_weight(mesh: SkinMesh, upper: bool, height: float) -> Array:
-    """One lip and the skin beyond it, fading to the corner."""
+    """Weight of one lip and the skin beyond it, fading towards the corner."""
     lip_share = (1 - mesh.lower_weight) if upper else mesh.lower_weight
     reach = np.where((mesh.y > -34.5) == upper, np.exp(-((mesh.lip_distance / height) ** 2)), 0.0)
     reach = np.where(mesh.is_lip & (mesh.ring >= 1), np.exp(-((mesh.lip_distance / height) ** 2)), reach)

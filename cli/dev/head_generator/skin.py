@@ -1,4 +1,4 @@
-"""The neutral skin: the quads of `topology` laid on the field of `surface`, with lids and lips placed by curves."""
+"""The neutral skin: quads of `topology` projected onto `surface`, with lids and lips placed by curves."""
 
 from __future__ import annotations
 
@@ -19,13 +19,14 @@ from .topology import (
     OUTER_CANTHUS,
     ROWS,
     HalfMesh,
+    VertexKey,
     eye_loop,
     mouth_path,
     resolve_key,
 )
 
-# Where the lattice's rows start out: height and depth on the front midline, height and depth on the back one, half width.
-# One line per second row; between them linearly. Millimetres.
+# Initial rows of the lattice: height and depth at the front midline, height and depth at the back, half width (mm).
+# One line for every second row, linear in between.
 _ROW_PROFILES = np.array(
     [
         (-152, 40, -152, -70, 56),
@@ -60,7 +61,7 @@ _COLUMN_ANGLE = np.array([0, 4.8, 10.6, 15.6, 21, 26.5, 32, 38, 46, 57, 71, 87, 
 
 
 def _initial_lattice(column: Array, row: Array) -> Array:
-    """First guess (N, 3) for lattice points; the relaxation moves them over the surface."""
+    """Initial positions (N, 3) of lattice points, for the relaxation."""
     profile = np.stack(
         [np.interp(row / 2, np.arange(len(_ROW_PROFILES)), _ROW_PROFILES[:, i]) for i in range(5)], axis=1
     )
@@ -100,13 +101,13 @@ def on_eye(azimuth: Array, elevation: Array, radius: Array) -> Array:
 
 
 def lid_radius(azimuth: Array, base: float) -> Array:
-    """The nasal corner stands off the eyeball, where the caruncle lies."""
+    """Distance from the eyeball at the nasal corner, where the caruncle lies."""
     nasal = np.clip((np.radians(-22.0) - azimuth) / np.radians(34.0), 0.0, 1.0)
     return base + 3.0 * nasal**2
 
 
 def _eye_rings(ring: Array, segment: Array) -> Array:
-    """Lid margin and the lids' inside, rings LID_FRONT and deeper."""
+    """Lid margins and the lids' inside, from ring LID_FRONT inwards."""
     azimuth, elevation = lid_curve(segment)
     centre_az, centre_el = np.radians(4.0), np.radians(-4.0)
     deeper = np.clip(ring - LID_BACK, 0, 9)
@@ -252,7 +253,7 @@ def neutral_positions(half: HalfMesh, iterations: int = 300) -> Array:
 
 
 def _loop_anchors(name: str, segment: Array, start: Array) -> Array:
-    """Where the first loop round an eye or the mouth is drawn to: ovals at the orbit's rim and round the lips."""
+    """Anchors of the first loop round an eye or the mouth: ovals on the orbital rim and round the lips."""
     out = start.copy()
     if name == "m":
         angle = np.pi * (segment / MOUTH_SEGMENTS - 0.5)
@@ -267,8 +268,8 @@ def _loop_anchors(name: str, segment: Array, start: Array) -> Array:
     return surface.project_to_skin(out, 6)
 
 
-def _initial_crown_point(p: Array, index: dict, i: int, j: int, row: int, lift: float) -> Array:
-    """Bilinear start for a point of the crown patch (or of the neck's flat base) from its border."""
+def _initial_crown_point(p: Array, index: dict[VertexKey, int], i: int, j: int, row: int, lift: float) -> Array:
+    """Initial position of a point of the crown (or the flat base of the neck), bilinear between its borders."""
     side, depth = COLUMNS // 4, COLUMNS // 2
     front, back = p[index["g", i, row]], p[index["g", COLUMNS - i, row]]
     left = p[index["g", side + j, row]]

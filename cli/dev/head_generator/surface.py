@@ -15,6 +15,8 @@ EYE_CENTRE = np.array([31.5, 36.0, 83.5])
 EYE_RADIUS = 12.0
 LID_RADIUS = 13.8  # outer skin of the lids: eyeball, tear film and 1.7 mm of lid
 
+Point = tuple[float, float, float]
+
 
 def _smooth_min(a: Array, b: Array, k: float) -> Array:
     h = np.maximum(k - np.abs(a - b), 0.0) / k
@@ -25,8 +27,8 @@ def _smooth_max(a: Array, b: Array, k: float) -> Array:
     return -_smooth_min(-a, -b, k)
 
 
-def _ellipsoid(p: Array, centre: tuple, radii: tuple, pitch: float = 0.0) -> Array:
-    """Distance (first-order) to an ellipsoid, turned about x by `pitch` degrees (positive: front goes down)."""
+def _ellipsoid(p: Array, centre: Point, radii: Point, pitch: float = 0.0) -> Array:
+    """Distance (first-order) to an ellipsoid, turned about x by `pitch` degrees (front down)."""
     q = p - np.asarray(centre)
     if pitch:
         c, s = np.cos(np.radians(pitch)), np.sin(np.radians(pitch))
@@ -37,8 +39,8 @@ def _ellipsoid(p: Array, centre: tuple, radii: tuple, pitch: float = 0.0) -> Arr
     return k0 * (k0 - 1.0) / np.maximum(k1, 1e-9)
 
 
-def _round_cone(p: Array, a: tuple, b: tuple, ra: float, rb: float) -> Array:
-    """A capsule whose radius runs from ra at a to rb at b."""
+def _round_cone(p: Array, a: Point, b: Point, ra: float, rb: float) -> Array:
+    """Distance to a capsule whose radius is ra at a and rb at b."""
     a_, b_ = np.asarray(a, float), np.asarray(b, float)
     ab = b_ - a_
     t = np.clip((p - a_) @ ab / (ab @ ab), 0.0, 1.0)

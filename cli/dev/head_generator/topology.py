@@ -1,5 +1,6 @@
-"""The quads of the bundled head's skin: a lattice round the head with an eye hole and a mouth hole, and concentric
-loops inside each hole, as a face modeller would lay them. Only the performer's left half is described; the right is its mirror.
+"""Quads of the bundled head's skin: a lattice round the head, and concentric loops in its holes for eyes and mouth.
+
+Only the performer's left half is described; the right one is its mirror image.
 
 Lattice coordinates: column 0 is the front midline, column COLUMNS the back one; row 0 is the cut of the neck,
 row ROWS the edge of the crown patch. Everything is counted in fine cells.
@@ -30,15 +31,22 @@ VertexKey = tuple[str, int, int]
 
 @dataclass(frozen=True)
 class HalfMesh:
-    """Left half of the skin. `keys[i]` names vertex i: ("g", column, row), ("e", ring, segment), ("m", ring, segment),
-    ("t"/"b"/"q", i, j) for the crown, the neck's base and the end of the mouth bag."""
+    """Left half of the skin.
+
+    Attributes
+    ----------
+    keys : key of each vertex: ("g", column, row) of the lattice, ("e", ring, segment) of the eye, ("m", ring, segment)
+        of the mouth, ("t", "b" or "q", i, j) of the crown, the neck's base and the end of the mouth bag.
+    quads : (F, 4), facing outwards.
+    on_midline : (N,) bool.
+    """
 
     keys: list[VertexKey]
     quads: Array
     on_midline: Array
 
     def index_by_key(self) -> dict[VertexKey, int]:
-        """Vertex numbers by name."""
+        """Vertex indices by key."""
         return {key: i for i, key in enumerate(self.keys)}
 
 
@@ -63,7 +71,7 @@ def _half_patch_border(n_side: int, n_depth: int) -> list[tuple[int, int]]:
 
 
 def half_mesh() -> HalfMesh:
-    """Build the left half: vertices by name and quads facing outwards."""
+    """Build the left half."""
     alias: dict[VertexKey, VertexKey] = {}
     for s, (c, r) in enumerate(eye_loop()):
         alias["e", 0, s] = ("g", c, r)
@@ -125,7 +133,7 @@ def _is_midline(key: VertexKey) -> bool:
 
 
 def resolve_key(key: VertexKey) -> VertexKey:
-    """The name under which a ring-0 point is stored: loops begin on the lattice."""
+    """Key under which a vertex is stored: ring 0 of a loop lies on the lattice."""
     if key[0] == "e" and key[1] == 0:
         return ("g", *eye_loop()[key[2]])
     if key[0] == "m" and key[1] == 0:
@@ -134,8 +142,11 @@ def resolve_key(key: VertexKey) -> VertexKey:
 
 
 def mirror_mesh(half: HalfMesh) -> tuple[Array, Array, Array]:
-    """Whole mesh from a half: (source, side, quads). Vertex v of the whole is half vertex source[v], on the
-    performer's left (side +1, also the midline) or right (side -1); left vertices come first."""
+    """Whole mesh from a half: (source, side, quads).
+
+    Vertex v of the whole is vertex source[v] of the half, on the performer's left or the midline (side +1) or on the
+    right (side -1); left vertices come first.
+    """
     n = len(half.keys)
     off_midline = np.flatnonzero(~half.on_midline)
     mirror_index = np.arange(n)
