@@ -3,7 +3,7 @@
 imu: eleven face-worn IMUs; before the performance the performer relaxes, nods, shakes the head and taps the chin three
 times. bio: two electrodes at one ear; before the performance the performer relaxes, blinks three times and bites three
 times. WEIGHTS may be `posed:SECONDS[:TAKE]` (bio): seven generated expressions of the person that --seed selects;
---weights-out writes them. See docs/design.md for what the simulation assumes.
+--weights-out writes them. See docs/methods.md for what the simulation assumes.
 """
 
 from __future__ import annotations
