@@ -1,4 +1,4 @@
-"""From the user's preferences to sources and sinks."""
+"""Sources and sinks as the preferences select them."""
 
 from __future__ import annotations
 
@@ -22,34 +22,34 @@ OptionValues = dict[str, Any]
 
 
 def no_source_selected(settings: Any) -> bool:
-    """Whether no source is chosen."""
+    """Whether no source is selected."""
     return not selected_sources(settings)
 
 
 def needs_lan(settings: Any) -> bool:
-    """Whether a chosen source hears other devices of the network."""
+    """Whether a selected source receives data from other devices on the network."""
     return any(spec.needs_lan for spec in selected_sources(settings))
 
 
 def listen_host(settings: Any) -> str:
-    """Where sources that hear other devices listen."""
+    """Return the address at which sources that receive from other devices listen."""
     return settings.interface if needs_lan(settings) and settings.network else LOOPBACK
 
 
 def network_problem(settings: Any) -> str:
-    """What keeps other devices from being heard, in one sentence; "" where nothing does."""
+    """Return why data from other devices cannot be received, in one sentence; "" where it can."""
     if not needs_lan(settings):
         return ""
     if not bpy.app.online_access:
         return (
-            "Blender is not allowed online; tick Allow Online Access in Preferences > System to hear phones and "
-            "trackers"
+            "Blender is not allowed online; turn on Allow Online Access in Preferences > System to receive data "
+            "from phones and trackers"
         )
     return ""
 
 
 def network_port(settings: Any) -> int:
-    """The UDP port that other devices send to; 0 where none does."""
+    """Return the UDP port that other devices send to, 0 where none does."""
     ports = (
         s.listening_port(s.options(**_option_values(s, settings))) for s in selected_sources(settings) if s.needs_lan
     )
@@ -57,23 +57,23 @@ def network_port(settings: Any) -> int:
 
 
 def source_factory(settings: Any) -> Callable[[], list[Source]]:
-    """What makes the chosen sources, later and in another thread. Raises InnerfaceError for what is missing."""
+    """Return a function that makes the selected sources in another thread. Raises InnerfaceError for missing values."""
     specs = selected_sources(settings)
     if not specs:
-        raise InnerfaceError("nothing is chosen to hear; choose sensors, electrodes or a camera under Connect")
+        raise InnerfaceError("no source is selected; choose sensors, electrodes or a camera under Connect")
     host = listen_host(settings)
-    chosen = [(spec, _option_values(spec, settings)) for spec in specs]
-    for spec, values in chosen:
+    selected = [(spec, _option_values(spec, settings)) for spec in specs]
+    for spec, values in selected:
         _require_texts(spec, values)
 
     def make_sources() -> list[Source]:
-        return [_make_source(spec, values, host) for spec, values in chosen]
+        return [_make_source(spec, values, host) for spec, values in selected]
 
     return make_sources
 
 
 def sink_factory(settings: Any) -> Callable[[], list[Sink]]:
-    """What makes the chosen sinks, later and in another thread."""
+    """Return a function that makes the selected sinks, for another thread."""
     texts = [
         f"{spec.kind}:{getattr(settings, spec.toggle.target_property).strip()}"
         for spec in stream_sinks()
@@ -84,7 +84,7 @@ def sink_factory(settings: Any) -> Callable[[], list[Sink]]:
 
 
 def _option_values(spec: SourceSpec[Any], settings: Any) -> OptionValues:
-    """A source's options as they are set; texts that are empty are left at the source's own default."""
+    """Return the options of a source from the preferences; empty texts keep the source's default."""
     values: OptionValues = {} if spec.menu is None else dict(spec.menu.preset)
     for argument in spec.arguments:
         if argument.field is None:
@@ -106,7 +106,7 @@ def _clean_text(text: str, subtype: str) -> str:
 
 
 def _missing_texts(spec: SourceSpec[Any], values: OptionValues) -> list[tuple[Argument, str]]:
-    """Arguments that must be given and are not, with what to tell the user."""
+    """Return required arguments that are not set, each with its message for the user."""
     return [
         (a, a.field.missing)
         for a in spec.arguments
@@ -121,7 +121,7 @@ def _require_texts(spec: SourceSpec[Any], values: OptionValues) -> None:
 
 
 def _make_source(spec: SourceSpec[Any], values: OptionValues, host: str) -> Source:
-    """A source; what is left open and this computer has suggestions for is the first of these."""
+    """Make a source; a missing argument is set to the first suggestion of this computer, such as a USB port."""
     suggested: OptionValues = {}
     for argument, message in _missing_texts(spec, values):
         suggestions = argument.suggestions() if argument.suggestions is not None else []

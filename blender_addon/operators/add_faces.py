@@ -11,7 +11,7 @@ import bpy
 from bpy.props import BoolProperty, IntProperty, StringProperty
 from bpy_extras.io_utils import ImportHelper
 
-from .base import BackgroundOperator, Job, ReportsErrors, wait_cursor
+from .base import BackgroundOperator, Job, ReportsErrors, classes_and_menu_factory, wait_cursor
 
 
 class INNERFACE_OT_add_head(ReportsErrors, bpy.types.Operator):
@@ -136,16 +136,4 @@ def _draw_add_menu(self: Any, _context: Any) -> None:
 CLASSES = (INNERFACE_OT_add_head, INNERFACE_OT_add_ict, INNERFACE_OT_add_flame)
 
 
-_register, _unregister = bpy.utils.register_classes_factory(CLASSES)
-
-
-def register() -> None:
-    """Register the operators and their menu entries."""
-    _register()
-    bpy.types.VIEW3D_MT_mesh_add.append(_draw_add_menu)
-
-
-def unregister() -> None:
-    """Undo `register`."""
-    bpy.types.VIEW3D_MT_mesh_add.remove(_draw_add_menu)
-    _unregister()
+register, unregister = classes_and_menu_factory(CLASSES, "VIEW3D_MT_mesh_add", _draw_add_menu)

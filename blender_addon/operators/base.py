@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -178,6 +178,23 @@ class BackgroundOperator(ReportsErrors):
         context.window_manager.event_timer_remove(self.timer)
         context.window_manager.progress_end()
         context.workspace.status_text_set(None)
+
+
+def classes_and_menu_factory(
+    classes: Sequence[type], menu: str, draw_entries: Callable[[Any, Any], None]
+) -> tuple[Callable[[], None], Callable[[], None]]:
+    """Return `register` and `unregister` for classes and their entries in one of Blender's menus."""
+    register_classes, unregister_classes = bpy.utils.register_classes_factory(classes)
+
+    def register() -> None:
+        register_classes()
+        getattr(bpy.types, menu).append(draw_entries)
+
+    def unregister() -> None:
+        getattr(bpy.types, menu).remove(draw_entries)
+        unregister_classes()
+
+    return register, unregister
 
 
 @contextmanager

@@ -12,7 +12,7 @@ import bpy
 from bpy.props import BoolProperty
 
 from ...core.errors import InnerfaceError
-from ...core.take.alignment import Alignment
+from ...core.take.audio import SoundAlignment
 from .. import compat
 from ..animation import bake, loaded_take, rebake, sound
 from ..animation.loaded_take import LoadedTake
@@ -101,7 +101,7 @@ class _AlignedSound:
     """A loaded take, and where its sound lies in the sound of a strip."""
 
     loaded: LoadedTake
-    alignment: Alignment
+    alignment: SoundAlignment
     strip_name: str
 
 

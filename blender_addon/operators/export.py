@@ -18,7 +18,7 @@ from ...core.files import atomic_write, safe_file_name
 from .. import compat
 from ..animation.take_action import Part, TakeAction
 from ..character.face import Face, active_face
-from .base import ReportsErrors, wait_cursor
+from .base import ReportsErrors, classes_and_menu_factory, wait_cursor
 
 _TAKE_SUFFIXES = (".csv", ".mcap", ".json")
 
@@ -213,16 +213,6 @@ def _draw_export_menu(self: Any, _context: Any) -> None:
     self.layout.operator(INNERFACE_OT_back_out.bl_idname, text="Face Take (.csv)")
 
 
-_register, _unregister = bpy.utils.register_classes_factory((INNERFACE_OT_export, INNERFACE_OT_back_out))
-
-
-def register() -> None:
-    """Register the operators and their menu entries."""
-    _register()
-    bpy.types.TOPBAR_MT_file_export.append(_draw_export_menu)
-
-
-def unregister() -> None:
-    """Undo `register`."""
-    bpy.types.TOPBAR_MT_file_export.remove(_draw_export_menu)
-    _unregister()
+register, unregister = classes_and_menu_factory(
+    (INNERFACE_OT_export, INNERFACE_OT_back_out), "TOPBAR_MT_file_export", _draw_export_menu
+)

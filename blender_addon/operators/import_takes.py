@@ -18,7 +18,7 @@ from ..character.face import active_face
 from ..properties.bake_options import BAKE_OPTIONS
 from ..properties.preferences import performer_settings
 from .baking import bake_take, preferred_file
-from .base import BackgroundOperator, Job
+from .base import BackgroundOperator, Job, classes_and_menu_factory
 
 _BYTES_PER_S = 4e6  # of a take's file read and inferred per second, for the progress bar
 
@@ -163,16 +163,6 @@ def _draw_import_menu(self: Any, _context: Any) -> None:
     self.layout.operator(INNERFACE_OT_key_takes.bl_idname, text="Face Takes (.csv, .mcap, .json, .npz)")
 
 
-_register, _unregister = bpy.utils.register_classes_factory((INNERFACE_OT_key_takes, INNERFACE_FH_takes))
-
-
-def register() -> None:
-    """Register the operator and its menu entry."""
-    _register()
-    bpy.types.TOPBAR_MT_file_import.append(_draw_import_menu)
-
-
-def unregister() -> None:
-    """Undo `register`."""
-    bpy.types.TOPBAR_MT_file_import.remove(_draw_import_menu)
-    _unregister()
+register, unregister = classes_and_menu_factory(
+    (INNERFACE_OT_key_takes, INNERFACE_FH_takes), "TOPBAR_MT_file_import", _draw_import_menu
+)

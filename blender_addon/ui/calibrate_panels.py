@@ -119,17 +119,20 @@ class INNERFACE_PT_sites(SidebarPanel, bpy.types.Panel):
     def draw(self, context: Any) -> None:
         column = self.layout.column(align=True)
         for site, site_status in session.status["sites"].items():
-            row = column.row(align=True)
-            loss = site_status.get("loss", 0)
-            lost = f"  {loss:.0%} lost" if loss >= _MIN_SHOWN_LOSS else ""
-            row.label(
-                text=_site_label(site) + lost, icon=STATE_ICONS.get(site_status["state"], "BLANK1"), translate=False
-            )
-            row.operator("innerface.touch", text="", icon="VIEW_PAN").site = site
+            _draw_site(column, site, site_status)
         touching = session.status.get("touching")
         if touching:
             text = f"Tap the sensor at {_site_label(touching)} twice while the head is still"
             draw_text(self.layout, text, "VIEW_PAN", context)
+
+
+def _draw_site(column: Any, site: str, site_status: dict[str, Any]) -> None:
+    row = column.row(align=True)
+    loss = site_status.get("loss", 0)
+    lost = f"  {loss:.0%} lost" if loss >= _MIN_SHOWN_LOSS else ""
+    icon = STATE_ICONS.get(site_status["state"], "BLANK1")
+    row.label(text=_site_label(site) + lost, icon=icon, translate=False)
+    row.operator("innerface.touch", text="", icon="VIEW_PAN").site = site
 
 
 def _site_label(site: str) -> str:

@@ -67,11 +67,14 @@ class INNERFACE_PT_mapping(SidebarPanel, bpy.types.Panel):
             draw_text(layout, text, "INFO", context)
         row = layout.row()
         row.template_list("INNERFACE_UL_targets", "", table, "targets", table, "target", rows=5)
-        column = row.column(align=True)
-        for operation, icon in (("ADD", "ADD"), ("REMOVE", "REMOVE"), ("MIRROR", "MOD_MIRROR")):
-            column.operator("innerface.mapping_row", icon=icon, text="").what = operation
+        _draw_row_buttons(row.column(align=True))
         if 0 <= table.target < len(table.targets):
             _draw_row(layout, table.targets[table.target])
+
+
+def _draw_row_buttons(column: Any) -> None:
+    for operation, icon in (("ADD", "ADD"), ("REMOVE", "REMOVE"), ("MIRROR", "MOD_MIRROR")):
+        column.operator("innerface.mapping_row", icon=icon, text="").what = operation
 
 
 def _draw_row(layout: Any, item: Any) -> None:

@@ -37,7 +37,7 @@ class Bar:
     """The range at `index`, which is of a channel group, as a rectangle in pixels of the region."""
 
     index: int
-    group: str
+    group: ChannelGroup
     left: float
     right: float
     bottom: float
@@ -81,9 +81,10 @@ def range_bars(ranges: Any, to_x: Callable[[float], float], scale: float, height
     lane = min(max(available, _MIN_LANE_HEIGHT), _LANE_HEIGHT)
     bars = []
     for k, r in enumerate(ranges):
-        lane_bottom = (bottom + groups.index(r.group) * (lane + gap)) * scale
+        group = ChannelGroup(r.group)
+        lane_bottom = (bottom + groups.index(group) * (lane + gap)) * scale
         left = to_x(r.start)
-        bars.append(Bar(k, r.group, left, max(to_x(r.end), left + 3.0), lane_bottom, lane_bottom + lane * scale))
+        bars.append(Bar(k, group, left, max(to_x(r.end), left + 3.0), lane_bottom, lane_bottom + lane * scale))
     return bars
 
 
@@ -131,9 +132,9 @@ def _draw() -> None:
     ) -> None:
         corners = [(left, bottom), (right, bottom), (right, top), (left, top)]
         batch = (
-            batch_for_shader(shader, "LINE_LOOP", {"pos": corners})
+            batch_for_shader(shader, "LINE_STRIP", {"pos": [*corners, corners[0]]})
             if outline
-            else batch_for_shader(shader, "TRI_FAN", {"pos": corners})
+            else batch_for_shader(shader, "TRIS", {"pos": corners}, indices=((0, 1, 2), (0, 2, 3)))
         )
         gpu.state.blend_set("ALPHA")  # drawing text turns it off
         shader.bind()

@@ -74,19 +74,19 @@ class BlenderWindow:
         self.log.close()
 
     def install(self, archive):
-        """The packaged zip, as a user installs it."""
+        """Install the packaged zip as a user does."""
         self.ask(
             f"bpy.ops.extensions.package_install_files("
             f"filepath={str(archive)!r}, repo='user_default', enable_on_install=True)",
             120,
         )
 
-    def ready(self, drawn=False):
+    def ready(self, draw_face=False):
         """Show a head and nothing else, and open the tab.
 
-        The head is displayed as a box unless it is to be `drawn`: without a graphics card a face takes half a second.
+        The head is displayed as a box unless `draw_face` is set: without a graphics card a face takes half a second.
         """
-        self.ask(_READY + ("" if drawn else "bpy.context.object.display_type = 'BOUNDS'\n"))
+        self.ask(_READY + ("" if draw_face else "bpy.context.object.display_type = 'BOUNDS'\n"))
         time.sleep(1.0)
         self.until(
             "(setattr(region(), 'active_panel_category', 'Innerface') or region().active_panel_category == 'Innerface')"

@@ -233,7 +233,7 @@ def main() -> None:
         save_control_rig(folder / "control_rig.blend")
         with BlenderWindow(os.environ["INNERFACE_WINDOWED"], {}, folder, size=(1500, 1000)) as window:
             window.install(os.environ["INNERFACE_ZIP"])
-            window.ready(drawn=True)
+            window.ready(draw_face=True)
             capture_virtual_performer(window, folder)
             capture_phone(window)
             capture_animation(window, folder)

@@ -93,7 +93,7 @@ def test_electrodes_alone_show_a_face_are_checked_recorded_and_baked(addon, live
         str(electrodes_network),
         False,
     )
-    scene.innerface.slate = "worn"
+    scene.innerface.slate = "electrodes"
     assert bpy.ops.innerface.connect() == {"FINISHED"}
     play(live, lambda: live.status.get("output") == "electrodes" and len(live.status["electrodes"]["channels"]) == 2)
     play(live, lambda: max(b.value for b in key.key_blocks) > 0.05)
@@ -105,13 +105,13 @@ def test_electrodes_alone_show_a_face_are_checked_recorded_and_baked(addon, live
     play(live, lambda: (live.status.get("recording") or {}).get("seconds", 0) > 6)
     bpy.ops.innerface.stop()
     play(live, lambda: live.take_recording is None)
-    path = Path(settings.takes_folder) / "worn_001.mcap"
+    path = Path(settings.takes_folder) / "electrodes_001.mcap"
     innerface.blender_addon.live.take_list.refresh(str(path), wait=True)
     assert bpy.ops.innerface.take_bake() == {"FINISHED"}
     bpy.ops.innerface.disconnect()
     action = key.animation_data.action
     curves = innerface.blender_addon.compat.all_fcurves(action)
-    assert action.name.startswith("worn_001") and max(len(c.keyframe_points) for c in curves) > 5
+    assert action.name.startswith("electrodes_001") and max(len(c.keyframe_points) for c in curves) > 5
 
 
 def test_without_an_electrode_model_electrodes_are_recorded_and_the_panel_says_why_no_face_is_shown(addon, live):

@@ -51,10 +51,10 @@ def test_a_sensor_take_becomes_animation_like_any_other(scene, addon, tmp_path):
         presets["clean"],
         1,
     )
-    innerface.core.formats.write_take(take, tmp_path / "worn.imu.csv")
+    innerface.core.formats.write_take(take, tmp_path / "sensors.imu.csv")
     addon.ops.innerface.add_head()
     assert innerface.core.imu.model.load()[1] == []  # ONNX Runtime is bundled: the linear model need not stand in
-    assert addon.ops.innerface.key_takes(filepath=str(tmp_path / "worn.imu.csv")) == {"FINISHED"}
+    assert addon.ops.innerface.key_takes(filepath=str(tmp_path / "sensors.imu.csv")) == {"FINISHED"}
     jaw = addon.context.active_object.data.shape_keys.key_blocks["jawOpen"]
     rows = [k for k, t in enumerate(truth.time) if k % 25 == 0]  # every tenth frame, and the preamble before
     first = scene.frame_start + 24 * (truth.time[0] - take.tracks["imu"].time[0])
