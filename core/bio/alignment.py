@@ -6,6 +6,10 @@ of squared correlations of whitened channels, relative to its median over all la
 are refused. In a long overlap the drift is fitted to the lags of windows.
 """
 
+# SciPy has no type stubs.
+# pyright: reportMissingTypeStubs=false, reportUnknownVariableType=false, reportUnknownMemberType=false
+# pyright: reportUnknownArgumentType=false
+
 from __future__ import annotations
 
 from itertools import pairwise

@@ -4,6 +4,10 @@ Both electrodes pick up a muscle at the same time, the nearer one with more powe
 All filters are causal, and chunks of any length give the same features as the whole signal.
 """
 
+# SciPy has no type stubs.
+# pyright: reportMissingTypeStubs=false, reportUnknownVariableType=false, reportUnknownMemberType=false
+# pyright: reportUnknownArgumentType=false
+
 from __future__ import annotations
 
 import itertools

@@ -4,6 +4,10 @@ EMG 20-450 Hz (van Boxtel 2001: facial EMG has its energy between 15-25 and 400-
 0.05-35 Hz, and notches at mains and its harmonics.
 """
 
+# SciPy has no type stubs.
+# pyright: reportMissingTypeStubs=false, reportUnknownVariableType=false, reportUnknownMemberType=false
+# pyright: reportUnknownArgumentType=false
+
 from __future__ import annotations
 
 import numpy as np

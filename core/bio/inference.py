@@ -29,7 +29,7 @@ def select_electrodes(signal: BioSignal, network: BioNetwork) -> tuple[BioSignal
             f"{', '.join(signal.channels)}; rename its columns, or train on a take like it"
         )
     chosen = tuple(signal.channels[i] for i in index)
-    notes = []
+    notes: list[str] = []
     if chosen != network.channels:
         notes.append(
             f"the network's electrodes are {', '.join(network.channels)}; {', '.join(chosen)} are used in that order"

@@ -1,5 +1,9 @@
 """Signal quality per electrode: flat, saturated, off the skin, or mains hum only, with messages for the user."""
 
+# SciPy has no type stubs.
+# pyright: reportMissingTypeStubs=false, reportUnknownVariableType=false, reportUnknownMemberType=false
+# pyright: reportUnknownArgumentType=false
+
 from __future__ import annotations
 
 from dataclasses import dataclass

@@ -85,7 +85,7 @@ class BioSession:
             trailing_missing if trailing_missing < len(missing) else self.missing_samples + trailing_missing
         )
         emg, eog = self.feature_extractor.push(values)
-        frames = []
+        frames: list[BioFrame] = []
         for emg_row, eog_row in zip(emg, eog):
             self.emg_history, self.eog_history = (
                 _append_row(self.emg_history, emg_row, self.network.length),

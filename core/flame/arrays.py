@@ -36,12 +36,10 @@ class NpyHeader:
 def read_header(data: bytes, label: str) -> NpyHeader:
     """Read the header of a `.npy`. Raises InnerfaceError that begins with `label`."""
     stream = io.BytesIO(data)
+    npy_format: Any = np.lib.format
     try:
-        version = np.lib.format.read_magic(stream)
-        read_array_header = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}[
-            version
-        ]
-        shape, fortran, dtype = read_array_header(stream)
+        readers = {(1, 0): npy_format.read_array_header_1_0, (2, 0): npy_format.read_array_header_2_0}
+        shape, fortran, dtype = readers[npy_format.read_magic(stream)](stream)
         return NpyHeader(shape, fortran, dtype, stream.tell())
     except (ValueError, KeyError, TypeError, SyntaxError, EOFError, RecursionError, MemoryError):
         raise InnerfaceError(f"{label}: not a readable array; get the file again") from None

@@ -1,5 +1,9 @@
 """Embedding of the 53 points in a model's surface: from the user's embedding file, else by geometry."""
 
+# SciPy has no type stubs.
+# pyright: reportMissingTypeStubs=false, reportUnknownVariableType=false, reportUnknownMemberType=false
+# pyright: reportUnknownArgumentType=false
+
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -88,7 +92,7 @@ def load_embedding(model: FlameModel, path: str | Path | None = None) -> Embeddi
         )
     pupils = [_find_pupil(model, joint) for joint in (EYE_LEFT, EYE_RIGHT)]
     left, right = (b @ model.template[model.faces[f]] for f, b in pupils)
-    if np.hypot(*(left - right)[:2]) < _MIN_EYE_DISTANCE_M / 10:
+    if np.linalg.norm((left - right)[:2]) < _MIN_EYE_DISTANCE_M / 10:
         raise InnerfaceError(f"{model.name}: both eyes are in one place; give a FLAME model with two eyes, in metres")
     if path is not None:
         skin = _read_embedding(model, Path(path))

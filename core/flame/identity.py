@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -36,7 +37,8 @@ def select_diverse_frames(points: Array) -> Array:
     median = np.nanmedian(observed, axis=0)
     flat = (np.where(np.isfinite(observed), observed, median) - median).reshape(len(frames), -1)
     distance = np.linalg.norm(flat, axis=1)
-    inliers = distance <= np.quantile(distance, _INLIER_SHARE, method="higher")
+    limit: Any = np.quantile(distance, _INLIER_SHARE, method="higher")
+    inliers = distance <= limit
     frames, flat = frames[inliers], flat[inliers]
     chosen = [int(distance[inliers].argmin())]
     nearest_distance = np.full(len(frames), np.inf)
@@ -106,7 +108,7 @@ def fit_identity(
         reduced_matrix = (weighted_shared @ shared_jacobian - coupling_t @ eliminated[..., :-1]).sum(axis=0)
         reduced_gradient = (weighted_shared @ residual - coupling_t @ eliminated[..., -1:])[..., 0].sum(axis=0)
         reduced_matrix += np.diag(precision * (1 + damping))
-        step = np.linalg.solve(reduced_matrix, reduced_gradient - precision * shared)
+        step = np.asarray(np.linalg.solve(reduced_matrix, reduced_gradient - precision * shared), dtype=np.float64)
         tried_x, tried_shared = prior.clip(x + eliminated[..., -1] - eliminated[..., :-1] @ step), shared + step
         new_out, new_jacobian = _evaluate(face, tried_x, tried_shared)
         new_cost = _cost(target - new_out, weight, tried_x, tried_shared, prior, precision)
@@ -151,7 +153,7 @@ def _evaluate(face: Submodel, x: Array, shared: Array) -> tuple[Array, Array]:
     similarity_jacobian = np.zeros((T, 2, POINT_COUNT, 4))
     similarity_jacobian[:, 0, :, 0] = similarity_jacobian[:, 1, :, 1] = 1.0
     similarity_jacobian[..., 2] = placed
-    similarity_jacobian[:, 0, :, 3], similarity_jacobian[:, 1, :, 3] = -placed[:, 1], placed[:, 0]
+    similarity_jacobian[:, 0, :, 3], similarity_jacobian[:, 1, :, 3] = np.negative(placed[:, 1]), placed[:, 0]
     offsets = np.broadcast_to(np.eye(2 * POINT_COUNT), (T, 2 * POINT_COUNT, 2 * POINT_COUNT))
     full_jacobian = np.concatenate(
         [jacobian[..., :n], similarity_jacobian.reshape(T, 2 * POINT_COUNT, 4), offsets, jacobian[..., n:]], axis=2

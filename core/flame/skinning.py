@@ -34,9 +34,14 @@ def _cross_matrices(v: Array) -> Array:
     return np.tensordot(v, _BASIS, axes=1)
 
 
-_BASIS = np.zeros((3, 3, 3))
-_BASIS[0, 2, 1] = _BASIS[1, 0, 2] = _BASIS[2, 1, 0] = 1.0
-_BASIS -= _BASIS.transpose(0, 2, 1)
+def _cross_basis() -> Array:
+    """Cross product matrices of the unit vectors (3, 3, 3)."""
+    half = np.zeros((3, 3, 3))
+    half[0, 2, 1] = half[1, 0, 2] = half[2, 1, 0] = 1.0
+    return half - half.transpose(0, 2, 1)
+
+
+_BASIS = _cross_basis()
 
 
 def _rodrigues_coefficients(v: Array) -> tuple[Array, Array, Array, Array]:

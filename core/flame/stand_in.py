@@ -4,6 +4,10 @@ Expressions are the principal components of the head's shapes, without rotations
 random fields.
 """
 
+# SciPy has no type stubs.
+# pyright: reportMissingTypeStubs=false, reportUnknownVariableType=false, reportUnknownMemberType=false
+# pyright: reportUnknownArgumentType=false
+
 from __future__ import annotations
 
 import pickle

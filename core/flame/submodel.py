@@ -166,7 +166,9 @@ def build_submodel(model: FlameModel, embedding: Embedding) -> Submodel:
     directions = np.concatenate(blocks, axis=3)
     corner_weights = embedding.bary[..., None] * model.skin_weights[vertices]
     point_weights = corner_weights.sum(axis=1)
-    y = np.einsum("lmj,lmcn->jlcn", corner_weights, directions, optimize=True)
+    y: Array = np.einsum(  # pyright: ignore[reportUnknownMemberType]
+        "lmj,lmcn->jlcn", corner_weights, directions, optimize=True
+    )
     local = y - point_weights.T[:, :, None, None] * joints[:, None]
     a = y[ROOT] + point_weights[:, NECK:].sum(axis=1)[:, None, None] * joints[NECK]
     n = local[NECK] + np.tensordot(point_weights[:, JAW:], joints[JAW:] - joints[NECK], axes=1)

@@ -12,7 +12,7 @@ import pickletools
 import re
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -87,16 +87,23 @@ def read_pickle(path: Path, wanted: Iterable[str]) -> dict[str, Array]:
     if data[:1] not in _PICKLE_STARTS:
         raise InnerfaceError(f"{path}: neither an .npz nor a pickle; give a FLAME file as it was downloaded")
     contents = _load(data, str(path))
-    if (
-        isinstance(contents, _InertObject)
-        and contents.source.endswith("_reconstruct")
-        and isinstance(contents.state, tuple)
-        and len(contents.state) == 5
-    ):
-        contents = contents.state[4][0] if isinstance(contents.state[4], list) and len(contents.state[4]) == 1 else None
+    if isinstance(contents, _InertObject) and contents.source.endswith("_reconstruct"):
+        contents = _only_element(contents.state)
     if not isinstance(contents, dict):
         raise InnerfaceError(f"{path}: a pickle, but not of a dict of arrays; give the file as it was downloaded")
-    return {key: _to_array(contents[key], f"{path}: {key}") for key in wanted if key in contents}
+    entries = cast("dict[Any, Any]", contents)
+    return {key: _to_array(entries[key], f"{path}: {key}") for key in wanted if key in entries}
+
+
+def _only_element(state: Any) -> Any:
+    """The element of a pickled array of one object; None for any other state."""
+    if not isinstance(state, tuple):
+        return None
+    fields = cast("tuple[Any, ...]", state)
+    if len(fields) != 5 or not isinstance(fields[4], list):
+        return None
+    elements = cast("list[Any]", fields[4])
+    return elements[0] if len(elements) == 1 else None
 
 
 def _load(data: bytes, label: str) -> Any:
@@ -197,7 +204,7 @@ def _to_dense(parts: dict[str, Any], form: str, label: str, depth: int) -> Array
     return out
 
 
-def _dtype(value: Any) -> np.dtype:
+def _dtype(value: Any) -> np.dtype[Any]:
     """NumPy type of plain numbers. Raises ValueError for any other."""
     name, order = value.args[0], value.state[1] if value.state else "="
     if value.source != "numpy.dtype" or not _PLAIN_DTYPE.fullmatch(name) or order not in ("<", ">", "|", "="):
@@ -207,9 +214,10 @@ def _dtype(value: Any) -> np.dtype:
 
 def _shape(value: Any) -> tuple[int, ...]:
     """Shape of an array. Raises ValueError for anything else."""
-    if not isinstance(value, tuple) or not all(isinstance(n, int) and 0 <= n < 1 << 40 for n in value):
+    sizes = cast("tuple[Any, ...]", value) if isinstance(value, tuple) else (None,)
+    if not all(isinstance(n, int) and 0 <= n < 1 << 40 for n in sizes):
         raise ValueError("not a shape")
-    return value
+    return tuple(int(n) for n in sizes if n is not None)
 
 
 def _raw(value: Any) -> bytes:

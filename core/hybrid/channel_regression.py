@@ -131,8 +131,8 @@ def fit_channels(
     elif helper is not None:
         source = np.where([ARKIT[c] in helper.unobserved for c in columns], int(Source.MEAN), int(Source.HELPER))
     fits: list[_RidgeFit] = []
-    for t in np.unique(choice[choice >= 0]).tolist():
-        candidate_source, x = candidates[t]
+    for t in np.unique(choice[choice >= 0]):
+        candidate_source, x = candidates[int(t)]
         for p in np.unique(penalty[choice == t]):
             selected = np.flatnonzero((choice == t) & (penalty == p))
             target = (y - scaled_helper if candidate_source == Source.HELPER else y)[np.ix_(trusted, selected)]

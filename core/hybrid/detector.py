@@ -3,6 +3,10 @@
 Trained by `innerface train occlusion`; `detect.py` turns its log odds into time ranges.
 """
 
+# SciPy has no type stubs.
+# pyright: reportMissingTypeStubs=false, reportUnknownVariableType=false, reportUnknownMemberType=false
+# pyright: reportUnknownArgumentType=false
+
 from __future__ import annotations
 
 from dataclasses import dataclass, field

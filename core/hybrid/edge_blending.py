@@ -102,7 +102,8 @@ def blend_joins(out: Array, columns: Array, joins: Array, gap: Array, *, time: A
         before, after = np.flatnonzero(~gap[:row]), np.flatnonzero(~gap[row:])
         first, last = (before[-1] + 1 if len(before) else 0), (row + after[0] if len(after) else len(gap))
         half_step = (out[row] - out[row - 1])[columns] / 2
-        for side, sign, edge in ((np.arange(first, row), 1.0, time[row - 1]), (np.arange(row, last), -1.0, time[row])):
+        for start, end, sign, edge in ((first, row, 1.0, time[row - 1]), (row, last, -1.0, time[row])):
+            side = np.arange(int(start), int(end))
             fade = np.exp(-(((time[side] - edge) / _JOIN_S) ** 2))[:, None]
             out[np.ix_(side, columns)] += sign * fade * half_step
 

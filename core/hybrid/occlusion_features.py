@@ -16,6 +16,10 @@ contradiction, motion_ratio, motion_correlation
     moves; how well the motions correlate.
 """
 
+# SciPy has no type stubs.
+# pyright: reportMissingTypeStubs=false, reportUnknownVariableType=false, reportUnknownMemberType=false
+# pyright: reportUnknownArgumentType=false
+
 from __future__ import annotations
 
 from dataclasses import dataclass

@@ -5,6 +5,10 @@ widely: a tracker that does not see a region pulls it towards a wrong pose, move
 repeats its last value; or it loses the face. Only used to train and measure, never on a user's take.
 """
 
+# SciPy has no type stubs.
+# pyright: reportMissingTypeStubs=false, reportUnknownVariableType=false, reportUnknownMemberType=false
+# pyright: reportUnknownArgumentType=false
+
 from __future__ import annotations
 
 from collections.abc import Callable

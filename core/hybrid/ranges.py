@@ -86,10 +86,10 @@ def sample_mask(ranges: Sequence[Occlusion], time: Array) -> Array:
     return mask
 
 
-def runs(flags: Array) -> Array:
-    """First index and one after the last (N, 2) of every run of True."""
+def runs(flags: Array) -> list[tuple[int, int]]:
+    """First index and one after the last of every run of True."""
     edges = np.diff(np.concatenate([[0], np.asarray(flags, dtype=np.int8), [0]]))
-    return np.stack([np.flatnonzero(edges == 1), np.flatnonzero(edges == -1)], axis=1)
+    return list(zip(np.flatnonzero(edges == 1).tolist(), np.flatnonzero(edges == -1).tolist()))
 
 
 def near_edges(flags: Array, count: int) -> Array:

@@ -3,6 +3,10 @@
 Loudness tells an open mouth from a closed one and the spectrum bright from dark vowels, but not the shape of the lips.
 """
 
+# SciPy has no type stubs.
+# pyright: reportMissingTypeStubs=false, reportUnknownVariableType=false, reportUnknownMemberType=false
+# pyright: reportUnknownArgumentType=false
+
 from __future__ import annotations
 
 from itertools import pairwise

@@ -56,8 +56,8 @@ def generalised_procrustes(points: Array) -> Array:
         raise InnerfaceError("no row has the bridge of the nose and the eyes; track the face again")
     observed = np.where(seen, z[:, stable], 0)
     first = int(np.flatnonzero(usable)[seen[usable].sum(axis=1).argmax()])
-    model = np.where(seen[first], z[first, stable], np.nan)
-    size = np.nanstd(model)
+    model: Array = np.where(seen[first], z[first, stable], np.nan)
+    size = float(np.nanstd(model))
     aligned = z
     for _ in range(_ITERATIONS):
         used = seen & np.isfinite(model)
@@ -71,8 +71,8 @@ def generalised_procrustes(points: Array) -> Array:
             factor = np.where(usable & (power > 0), (np.conj(a) * b).sum(axis=1) / power, np.nan)
         aligned = factor[:, None] * (z - source_mean[:, None]) + target_mean[:, None]
         with np.errstate(invalid="ignore"):
-            model = np.nanmean(aligned[usable][:, stable], axis=0)
-        model = (model - np.nanmean(model)) * (size / np.nanstd(model))
+            model = np.asarray(np.nanmean(aligned[usable][:, stable], axis=0))
+        model = (model - np.nanmean(model)) * (size / float(np.nanstd(model)))
     return np.stack([aligned.real, aligned.imag], axis=-1)
 
 

@@ -163,5 +163,5 @@ def test_what_is_no_face_is_told():
     own = expressions()
     assert "x and y are swapped" in procrustes.check_faces(own[..., ::-1])
     assert "rather than mm or pixels" in procrustes.check_faces(own * 60)
-    with pytest.raises(InnerfaceError, match="no two eyes"):
+    with pytest.raises(InnerfaceError, match="do not have two eyes"):
         procrustes.check_faces(np.zeros_like(own))
