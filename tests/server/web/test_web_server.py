@@ -11,10 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from innerface.core.errors import InnerfaceError
+from innerface.server.addresses import is_loopback
 from innerface.server.frame import Frame, decode_face
 from innerface.server.hub import Hub, Options
 from innerface.server.messages import FaceSample, ImuSample
-from innerface.server.web.web_server import WebServer, _is_allowed_host, is_loopback
+from innerface.server.web.page_files import is_allowed_host
+from innerface.server.web.web_server import WebServer
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
@@ -122,7 +124,7 @@ def test_any_request_is_answered_in_one_line(text):
         hub = Hub(Options(model="linear"))
         door = WebServer(hub, port=0)
 
-        answer = await door._handle_request(SimpleNamespace(streams=set()), text)
+        answer = await door.requests.handle(SimpleNamespace(streams=set()), text)
         json.dumps(answer)
         if hub.recording.recorder is not None:
             path = hub.recording.recorder.path
@@ -171,11 +173,11 @@ def test_a_slow_client_gets_the_newest_face_and_costs_no_memory(at_the_door):
             while client.skipped == 0 and count < 60_000:  # it does not read
                 for _ in range(50):
                     count += 1
-                    door._publish_face(Frame(count, count / 60, 0.0, np.full(55, count / 1e6), None, "sensors", True))
+                    door.publish_face(Frame(count, count / 60, 0.0, np.full(55, count / 1e6), None, "sensors", True))
                 await asyncio.sleep(0)
             held, skipped = len(client.faces), client.skipped
             last = 0
-            door._publish_face(Frame(999_999, 1.0, 0.0, np.zeros(55), None, "sensors", True))
+            door.publish_face(Frame(999_999, 1.0, 0.0, np.zeros(55), None, "sensors", True))
             while last != 999_999:
                 message = await asyncio.wait_for(socket.recv(), 5)
                 if isinstance(message, bytes):
@@ -211,11 +213,11 @@ def test_other_web_sites_are_refused(at_the_door):
 
     assert at_the_door(work) == 403
     assert (
-        _is_allowed_host("127.0.0.1:7646", "127.0.0.1")
-        and _is_allowed_host("localhost:7646", "x")
-        and _is_allowed_host("[::1]:7646", "x")
+        is_allowed_host("127.0.0.1:7646", "127.0.0.1")
+        and is_allowed_host("localhost:7646", "x")
+        and is_allowed_host("[::1]:7646", "x")
     )
-    assert not _is_allowed_host("evil.example:7646", "127.0.0.1") and not _is_allowed_host("", "127.0.0.1")
+    assert not is_allowed_host("evil.example:7646", "127.0.0.1") and not is_allowed_host("", "127.0.0.1")
 
 
 def test_off_this_computer_a_token_is_a_must():
