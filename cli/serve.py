@@ -1,7 +1,8 @@
-"""The bridge: hear devices, show and record what they say, and send the face on.
+"""Receive devices, show and record their data, and send the face to other programs.
 
-Without --source it listens for Innerface devices on this computer; virtual is a simulated performer to try everything with. The control page's
-address is printed; --open opens it. --host lets others of the network in, who need the token. Ends with Ctrl-C.
+Without --source it listens for Innerface devices on this computer; `--source virtual` is a simulated performer to try
+everything with. The address of the control page is printed, and opened by --open. With --host, other computers of the
+network can connect if they know the token. Ctrl-C ends it.
 """
 
 from __future__ import annotations
@@ -15,10 +16,14 @@ import threading
 import webbrowser
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..core.errors import InnerfaceError
 from ..core.pipeline import FACE_STREAMS, LOSS_POLICIES
+
+if TYPE_CHECKING:
+    from ..server.hub import Hub
+    from ..server.interfaces import Sink, Source
 
 _STATUS_INTERVAL_S, _LOG_INTERVAL_S = 1.0, 10.0
 _TYPED_COMMANDS = ("recentre", "calibrate", "record [name]", "stop", "mark [text]", "end")
@@ -36,59 +41,76 @@ class _HelpFormatter(argparse.RawDescriptionHelpFormatter):
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.formatter_class = _HelpFormatter
     parser.add_argument(
-        "--source", action="append", default=[], metavar="KIND[:ARGS]", help="what to hear; repeat for several"
+        "--source",
+        action="append",
+        default=[],
+        metavar="KIND[:ARGS]",
+        help="where data come from, see below; repeatable",
     )
     parser.add_argument(
-        "--sink", action="append", default=[], metavar="KIND[:ARGS]", help="where to send faces; repeat for several"
+        "--sink", action="append", default=[], metavar="KIND[:ARGS]", help="where faces go, see below; repeatable"
     )
     parser.add_argument("--record", metavar="FILE.mcap", help="record from the start")
     parser.add_argument(
-        "--host", default="127.0.0.1", metavar="ADDR", help="listen there (default 127.0.0.1: only this computer)"
+        "--host",
+        default="127.0.0.1",
+        metavar="ADDR",
+        help="address to listen on (default 127.0.0.1: this computer only)",
     )
     parser.add_argument(
-        "--port", type=int, default=7646, metavar="N", help="of the control page and WebSocket (default 7646; 0: any)"
+        "--port",
+        type=int,
+        default=7646,
+        metavar="N",
+        help="port of the control page and WebSocket (default 7646; 0: any)",
     )
-    parser.add_argument("--token", default="", metavar="T", help="asked of everyone; needed with --host")
+    parser.add_argument("--token", default="", metavar="T", help="token that clients must know; required with --host")
     parser.add_argument("--open", action="store_true", help="open the control page")
     parser.add_argument(
         "--folder",
         default=".",
         metavar="DIR",
-        help="where takes that are started on the page are written (default: here)",
+        help="folder of takes that are started on the control page (default: the current one)",
     )
-    parser.add_argument("--layout", default="default", metavar="L", help="sites: a shipped layout or a .json file")
+    parser.add_argument(
+        "--layout", default="default", metavar="L", help="sites of the sensors: a shipped layout or a .json file"
+    )
     parser.add_argument(
         "--assign",
         action="append",
         default=[],
         metavar="DEVICE/SENSOR=SITE",
-        help="which sensor sits where; remembered",
+        help="site of a sensor; remembered",
     )
     parser.add_argument(
         "--model", metavar="M", help="a network that does not look ahead (.onnx), linear, or a linear model's .npz"
     )
-    parser.add_argument("--adapter", metavar="P.npz", help="what was learned of this performer by innerface adapt")
+    parser.add_argument("--adapter", metavar="P.npz", help="adapter of this performer, by innerface adapt")
     parser.add_argument(
         "--electrodes",
         metavar="M.onnx",
-        help="the performer's network for electrodes, by innerface train bio; simulated: the shipped one, of a simulated performer",
+        help="the performer's electrode network, by innerface train bio; simulated: the shipped one of a simulated "
+        "performer",
     )
     parser.add_argument(
         "--loss",
         action="append",
         default=[],
         metavar="[STREAM=]POLICY",
-        help=f"what goes out while nothing comes in: {', '.join(LOSS_POLICIES)} (default hold); of one stream: sensors=..., camera=...",
+        help=f"output while no data arrive: {', '.join(LOSS_POLICIES)} (default hold); for one stream: sensors=..., "
+        "camera=...",
     )
     parser.add_argument(
         "--output",
         choices=("auto", "hybrid", "sensors", "camera"),
         default="auto",
-        help="which face goes out when several come in (auto, hybrid: the camera's where it sees one, the sensors' where it does not)",
+        help="source of the face if there are several (auto, hybrid: the camera where it sees the face, else the sensors)",
     )
-    parser.add_argument("--lowest-delay", action="store_true", help="send faces 33 ms earlier, a little less exactly")
-    parser.add_argument("--no-recentre", action="store_true", help="leave the head's slowly drifting yaw alone")
-    parser.add_argument("--seconds", type=float, metavar="S", help="end by itself after so long")
+    parser.add_argument(
+        "--lowest-delay", action="store_true", help="send faces 33 ms earlier, slightly less accurately"
+    )
+    parser.add_argument("--no-recentre", action="store_true", help="do not correct the slow drift of the head's yaw")
+    parser.add_argument("--seconds", type=float, metavar="S", help="end after S seconds")
 
 
 def run(options: argparse.Namespace) -> dict[str, Any]:
@@ -109,8 +131,8 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _loss_policies(texts: list[str]) -> dict[str, str]:
-    """Policies by stream."""
-    policies = {}
+    """Parse [STREAM=]POLICY; return policies by stream. Raises InnerfaceError."""
+    policies: dict[str, str] = {}
     for text in texts:
         stream, equals, policy = text.rpartition("=")
         if equals and stream not in FACE_STREAMS:
@@ -120,14 +142,14 @@ def _loss_policies(texts: list[str]) -> dict[str, str]:
 
 
 def config_folder() -> Path:
-    """Where what is remembered of devices and permissions lies."""
+    """Return the folder of settings, such as sites of sensors and permissions."""
     from platformdirs import user_config_path
 
     base = os.environ.get("INNERFACE_CONFIG")
     return Path(base) if base else user_config_path("innerface", appauthor=False, roaming=True)
 
 
-async def _serve(options: argparse.Namespace, sources: list[Any], sinks: list[Any], config: Path) -> dict[str, Any]:
+async def _serve(options: argparse.Namespace, sources: list[Source], sinks: list[Sink], config: Path) -> dict[str, Any]:
     from ..core.imu import adapter
     from ..server.hub import Hub, Options
     from ..server.web.web_server import WebServer
@@ -135,18 +157,16 @@ async def _serve(options: argparse.Namespace, sources: list[Any], sinks: list[An
     performer_adapter = adapter.load(options.adapter) if options.adapter else None
     hub = Hub(
         Options(
-            options.layout,
-            options.model,
-            performer_adapter,
-            False,
-            _loss_policies(options.loss),
-            options.output,
-            True,
-            not options.no_recentre,
-            Path(options.folder),
-            config / "sites.json",
-            not options.lowest_delay,
-            options.electrodes,
+            layout=options.layout,
+            model=options.model,
+            adapter=performer_adapter,
+            loss=_loss_policies(options.loss),
+            output=options.output,
+            recentre=not options.no_recentre,
+            folder=Path(options.folder),
+            sites=config / "sites.json",
+            lookahead=not options.lowest_delay,
+            electrodes=options.electrodes,
         )
     )
     for text in options.assign:
@@ -169,7 +189,7 @@ async def _serve(options: argparse.Namespace, sources: list[Any], sinks: list[An
             print(f"control page: {url}", flush=True)
         if options.open:
             webbrowser.open(url)
-        if sys.stdin is not None and sys.stdin.isatty():
+        if sys.stdin is not None and sys.stdin.isatty():  # pyright: ignore[reportUnnecessaryComparison]
             print(f"type {', '.join(_TYPED_COMMANDS)} and Enter; Ctrl-C ends", flush=True)
             threading.Thread(target=_read_commands, args=(hub, stop_event), daemon=True).start()
         await _show_status_until(stop_event, hub, options)
@@ -187,14 +207,14 @@ async def _serve(options: argparse.Namespace, sources: list[Any], sinks: list[An
     return summary
 
 
-def _read_commands(hub: Any, stop_event: asyncio.Event) -> None:
-    """Commands that are typed."""
+def _read_commands(hub: Hub, stop_event: asyncio.Event) -> None:
+    """Run the commands that the user types."""
     for line in sys.stdin:
         hub.loop.call_soon_threadsafe(run_typed_command, hub, stop_event, line)
 
 
-def run_typed_command(hub: Any, stop_event: asyncio.Event, line: str) -> None:
-    """Do what a line says; mistakes become notes."""
+def run_typed_command(hub: Hub, stop_event: asyncio.Event, line: str) -> None:
+    """Run a typed command; errors are printed."""
     command, _, rest = line.strip().partition(" ")
     try:
         match command:
@@ -211,13 +231,13 @@ def run_typed_command(hub: Any, stop_event: asyncio.Event, line: str) -> None:
             case "end":
                 stop_event.set()
             case _:
-                print(f"\nthere is no command '{command}'; there are {', '.join(_TYPED_COMMANDS)}", file=sys.stderr)
+                print(f"\nno command '{command}'; the commands are {', '.join(_TYPED_COMMANDS)}", file=sys.stderr)
     except InnerfaceError as error:
         print(f"\n{error}", file=sys.stderr)
 
 
-async def _show_status_until(stop_event: asyncio.Event, hub: Any, options: argparse.Namespace) -> None:
-    """Show how things are until someone ends it."""
+async def _show_status_until(stop_event: asyncio.Event, hub: Hub, options: argparse.Namespace) -> None:
+    """Print the status until the event is set or the time is up."""
     tty, began, last_shown = sys.stderr.isatty() and not options.json, hub.now(), -1e9
     while not stop_event.is_set():
         wait_s = (
@@ -238,8 +258,8 @@ async def _show_status_until(stop_event: asyncio.Event, hub: Any, options: argpa
 
 
 def status_line(status: dict[str, Any]) -> str:
-    """The bridge in one line: streams, losses, what goes out and how late, the recording."""
-    parts = []
+    """Return the status in one line: streams, losses, output and its latency, recording."""
+    parts: list[str] = []
     for s in status["streams"]:
         total = s["received"] + s["lost"]
         lost = f" {s['lost'] / total:.1%} lost" if s["lost"] and total else ""
@@ -247,7 +267,7 @@ def status_line(status: dict[str, Any]) -> str:
             f"{s['name'] or s['device']} "
             + (f"{s['rate_hz']:.0f} Hz{lost}" if s["state"] != "away" else f"away {s['silent_s']:.0f} s")
         )
-    parts = parts or ["nothing heard yet"]
+    parts = parts or ["nothing received yet"]
     if status["output"] != "none":
         latency = status["latency_ms"]
         parts.append(

@@ -21,13 +21,13 @@ _added_sources: dict[str, SourceSpec[Any]] = {}
 
 def sources() -> dict[str, SourceSpec[Any]]:
     """All kinds of sources by name, in the order of help texts and menus."""
-    specs = [s for s in _find_specs("sources") if isinstance(s, SourceSpec)] + list(_added_sources.values())
+    specs: list[SourceSpec[Any]] = [*_find_specs("sources"), *_added_sources.values()]
     return {s.kind: s for s in sorted(specs, key=_source_order)}
 
 
 def sinks() -> dict[str, SinkSpec[Any]]:
     """All kinds of sinks by name, in the order of help texts and panels."""
-    specs = [s for s in _find_specs("sinks") if isinstance(s, SinkSpec)]
+    specs: tuple[SinkSpec[Any], ...] = _find_specs("sinks")
     return {s.kind: s for s in sorted(specs, key=_sink_order)}
 
 

@@ -71,7 +71,7 @@ class MenuEntry:
     label: str
     description: str
     icon: str
-    preset: Mapping[str, Any] = field(default_factory=dict)
+    preset: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from functools import lru_cache
 
 import numpy as np
 
+from ...core.arrays import Array
 from ..messages import DeviceInfo, ImuSample, Message
 
 VERSION, MAX_PACKET_BYTES = 1, 1200
@@ -27,6 +28,7 @@ _QUATERNION_STEP, _ACCELERATION_STEP, _GYRO_STEP = 1 / 32767, 0.005, 0.001  # re
 NO_SYNC = 0xFFFFFFFF
 OK, LOST, SATURATED, CALIBRATING = 0, 1, 2, 4  # a site's status bits
 _NAN = float("nan")
+_UP_AXES = ("", "x", "y", "z")  # bits 2 and 3 of the flags
 _INT16, _ZERO_QUATERNION = np.dtype("<i2"), bytes(8)
 # per 16-bit number of a site; the first holds its ID and status
 _SITE_STEPS = np.array([0.0, *[_QUATERNION_STEP] * 4, *[_ACCELERATION_STEP] * 3, *[_GYRO_STEP] * 3])
@@ -87,7 +89,7 @@ def parse(data: bytes) -> ImuSample | Hello | UnknownVersion | None:
     numbers = np.frombuffer(data, _INT16, count * site_size // 2, header_size).reshape(count, site_size // 2)
     if site_size > min_site_size:  # a later version adds fields
         numbers = numbers[:, : min_site_size // 2]
-    values = numbers * (_SITE_STEPS if gyro else _SITE_STEPS_PLAIN)
+    values: Array = numbers * (_SITE_STEPS if gyro else _SITE_STEPS_PLAIN)
     rotation, acceleration = values[:, 1:5], values[:, 5:8]
     status = data[header_size + 1 : -4 : site_size]
     lost = _lost_sites(status)
@@ -103,7 +105,7 @@ def parse(data: bytes) -> ImuSample | Hello | UnknownVersion | None:
         time * 1e-6,
         sequence,
         bool(flags & LINEAR),
-        ("", "x", "y", "z")[flags >> 2 & 3],
+        _UP_AXES[flags >> 2 & 3],
         values[:, 8:11] if gyro else None,
         status,
         battery / 1000 if battery else _NAN,
@@ -145,7 +147,7 @@ def encode(packet: ImuSample) -> bytes:
 
     Raises ValueError if the packet is longer than MAX_PACKET_BYTES.
     """
-    up = {"": 0, "x": 1, "y": 2, "z": 3}[packet.up]
+    up = _UP_AXES.index(packet.up)
     flags = (LINEAR if packet.linear else 0) | (GYRO if packet.gyro is not None else 0) | up << 2
     battery = 0 if packet.battery != packet.battery else round(packet.battery * 1000)
     time = round((packet.time or 0.0) * 1e6)

@@ -1,5 +1,7 @@
 """Any board that BrainFlow supports."""
 
+# pyright: reportMissingTypeStubs=false
+
 from __future__ import annotations
 
 from dataclasses import dataclass

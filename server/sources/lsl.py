@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,7 +28,7 @@ class LslSource(PolledSource):
     def connect(self) -> None:
         """Find the stream. Raises InnerfaceError."""
         try:
-            import pylsl
+            pylsl: Any = importlib.import_module("pylsl")
         except (ImportError, RuntimeError) as error:
             raise InnerfaceError(f"pylsl does not load ({error}); pip install 'innerface[lab]'") from None
         streams = pylsl.resolve_byprop("name", self.stream, 1, self._FIND_TIMEOUT_S / 2) or pylsl.resolve_byprop(

@@ -159,7 +159,7 @@ class VirtualBio:
 
     def _next_samples(self, count: int) -> Array:
         """Return the next samples, (count, C) µV."""
-        chunks = []
+        chunks: list[Array] = []
         while count:
             end = self.gesture_end if self.gesture_end > self.row else len(self.bio_signal.values)
             chunk = self.bio_signal.values[self.row : self.row + min(count, end - self.row)]

@@ -253,7 +253,8 @@ def _prepend_actions(truth: Track) -> tuple[Track, dict[str, float]]:
     rest = np.nanmin(truth.values, axis=0)
     rest[[k for k, c in enumerate(truth.columns) if c not in ARKIT]] = 0.0
     envelope = np.interp(np.arange(0, _ACTION_S, 1 / rate), [0.0, 0.4, 3.3, 3.8], [0.0, 1.0, 1.0, 0.0])
-    rows, times = [], {}
+    rows: list[Array] = []
+    times: dict[str, float] = {}
     begin = float(truth.time[0]) - len(ACTIONS) * len(envelope) / rate
     for k, (action, apex) in enumerate(ACTIONS.items()):
         times[action] = begin + k * len(envelope) / rate

@@ -133,7 +133,9 @@ def test_the_live_line_tells_streams_losses_output_and_recording():
         == "left half 100 Hz 1.0% lost | sensors out 60 Hz, 8/12 ms, delay audio 52 ms | REC 12 s, 1.5 MB"
     )
     assert "away 3 s" in status_line(status | {"streams": [stream | {"state": "away", "silent_s": 3.0}]})
-    assert status_line({"streams": [], "output": "none", "calibration": "", "recording": None}) == "nothing heard yet"
+    assert (
+        status_line({"streams": [], "output": "none", "calibration": "", "recording": None}) == "nothing received yet"
+    )
 
 
 def test_typed_commands_record_and_end(tmp_path, capsys):
