@@ -48,7 +48,7 @@ class Frame:
     seen: bool
 
 
-def clipped_values(frame: Frame) -> np.ndarray:
+def clipped_values(frame: Frame) -> Array:
     """Values (55,) with weights in 0..1, for protocols that promise that; cameras send up to 1.08."""
     values = frame.values.copy()
     values[: len(ARKIT)] = np.clip(values[: len(ARKIT)], 0.0, 1.0)

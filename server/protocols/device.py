@@ -86,7 +86,7 @@ def parse(data: bytes) -> ImuSample | Hello | UnknownVersion | None:
     keys = _site_keys(data[header_size:-4:site_size])
     if keys is None:
         return None
-    numbers = np.frombuffer(data, _INT16, count * site_size // 2, header_size).reshape(count, site_size // 2)
+    numbers: Array = np.frombuffer(data, _INT16, count * site_size // 2, header_size).reshape(count, site_size // 2)
     if site_size > min_site_size:  # a later version adds fields
         numbers = numbers[:, : min_site_size // 2]
     values: Array = numbers * (_SITE_STEPS if gyro else _SITE_STEPS_PLAIN)

@@ -88,7 +88,7 @@ def test_electrodes_and_the_performers_network_make_a_face(tmp_path, electrodes_
         (["--port", "99999"], "from 0 to 65535"),
         (["--source", "file:missing.mcap"], "no such file"),
         (["--assign", "7a3f/1=nose"], "has aux"),
-        (["--layout", "missing"], "neither shipped"),
+        (["--layout", "missing"], "neither a shipped one"),
         (["--model", "missing.onnx"], "no such file"),
         (["--source", "serial:/dev/ttyNOTHERE"], "known ports"),
         (["--record", "/proc/none/x.mcap"], "cannot be written"),
