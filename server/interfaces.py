@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
-import numpy as np
-
+from ..core.arrays import Array
 from .frame import Frame
 
 if TYPE_CHECKING:
@@ -14,7 +13,7 @@ if TYPE_CHECKING:
     from .hub import Hub
 
 
-SensorListener = Callable[[float, float, np.ndarray, np.ndarray], object]
+SensorListener = Callable[[float, float, Array, Array], object]
 """Gets the time, the arrival of the newest sample, and per site of the layout rad turned so far and m/s^2."""
 
 

@@ -102,8 +102,8 @@ def _property(argument: Argument) -> Any:
     field = argument.field
     assert field is not None
     default = argument.default if field.default is None else field.default
-    about = {"name": field.label, "description": field.description}
-    limits = {k: v for k, v in (("min", field.minimum), ("max", field.maximum)) if v is not None}
+    about: dict[str, Any] = {"name": field.label, "description": field.description}
+    limits: dict[str, Any] = {k: v for k, v in (("min", field.minimum), ("max", field.maximum)) if v is not None}
     if isinstance(default, Address):
         return IntProperty(default=default.port, min=1, max=_MAX_PORT, **about)
     if isinstance(default, bool):
@@ -112,4 +112,5 @@ def _property(argument: Argument) -> Any:
         return IntProperty(default=default, **limits, **about)
     if isinstance(default, float):
         return FloatProperty(default=default, **limits, **about)
-    return StringProperty(default=str(default), subtype=field.subtype or "NONE", **about)
+    subtype: Any = field.subtype or "NONE"
+    return StringProperty(default=str(default), subtype=subtype, **about)

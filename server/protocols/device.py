@@ -12,7 +12,6 @@ from functools import lru_cache
 
 import numpy as np
 
-from ...core.arrays import Array
 from ..messages import DeviceInfo, ImuSample, Message
 
 VERSION, MAX_PACKET_BYTES = 1, 1200
@@ -86,10 +85,10 @@ def parse(data: bytes) -> ImuSample | Hello | UnknownVersion | None:
     keys = _site_keys(data[header_size:-4:site_size])
     if keys is None:
         return None
-    numbers: Array = np.frombuffer(data, _INT16, count * site_size // 2, header_size).reshape(count, site_size // 2)
+    numbers = np.frombuffer(data, _INT16, count * site_size // 2, header_size).reshape(count, site_size // 2)
     if site_size > min_site_size:  # a later version adds fields
         numbers = numbers[:, : min_site_size // 2]
-    values: Array = numbers * (_SITE_STEPS if gyro else _SITE_STEPS_PLAIN)
+    values = numbers * (_SITE_STEPS if gyro else _SITE_STEPS_PLAIN)
     rotation, acceleration = values[:, 1:5], values[:, 5:8]
     status = data[header_size + 1 : -4 : site_size]
     lost = _lost_sites(status)
@@ -105,7 +104,7 @@ def parse(data: bytes) -> ImuSample | Hello | UnknownVersion | None:
         time * 1e-6,
         sequence,
         bool(flags & LINEAR),
-        _UP_AXES[flags >> 2 & 3],
+        _UP_AXES[int(flags) >> 2 & 3],
         values[:, 8:11] if gyro else None,
         status,
         battery / 1000 if battery else _NAN,

@@ -140,7 +140,7 @@ class VirtualImu:
         extended, times = _prepend_actions(truth)
         signal = from_track(simulate(extended, load_bundled(), self._layout(), effects, h.seed).tracks[TrackKind.IMU])
         rows = {action: int(np.searchsorted(signal.time, at)) for action, at in times.items()}
-        return signal, int(np.searchsorted(signal.time, truth.time[0])), {"calibrate": 0} | rows
+        return signal, int(np.searchsorted(signal.time, float(truth.time[0]))), {"calibrate": 0} | rows
 
     def prompt(self, action: str) -> None:
         """Perform `calibrate` (relax, nod, shake) or an action of the check; recorded sensors ignore it."""
