@@ -13,7 +13,7 @@ of face-worn IMUs is public): these figures compare methods and say what can be 
 Motion comes from real ARKit takes, whose channels count as the truth. Millimetres are on ICT-FaceKit's narrow face
 (PVE) and its 51 inner iBUG points (PVE_LMK), means over frames. *Neutral* is a face that never moves, *mean face* the
 take's own mean, which knows the take: a method that does not beat both is worth nothing. Figures of the IMUSIC paper,
-where they stand beside ours, are of real sensors on real people, tuned to the one user; ours are simulated sensors on
+where they are quoted, are of real sensors on real people, tuned to the one user; all others are of simulated sensors on
 real motion."""
 
 # name, file, whether its performer was in training

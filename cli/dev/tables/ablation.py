@@ -58,7 +58,7 @@ def table_two_section(
         "(*without fine-tuning*). "
         "Performers never seen, studio sensors, PVE in mm over all frames. The paper's network was tuned to the one "
         "user it was measured on; "
-        "ours never saw the performer.",
+        "these networks never saw the performer.",
     ]
     header = "trained | median | mean | std | weights MSE | paper: median | mean | std | MSE"
     return Section(lines + markdown_table(header, rows), figures)

@@ -142,8 +142,8 @@ def electrode_section(
     _plot_cumulative(distances_by_method, images_folder / "landmarks-cdf.png")
     lines = [
         "\n## Two electrodes at one ear",
-        f"\n**Ours are simulated**: {users} made-up users with faces, muscles, electrode places and habits of their "
-        "own (`innerface simulate bio`, preset "
+        f"\n**These users are simulated**: {users} made-up users with faces, muscles, electrode places and habits of "
+        "their own (`innerface simulate bio`, preset "
         f"studio), seven posed expressions ({', '.join(POSED_EXPRESSIONS)}) with blinks and glances; "
         f"each has a network of their own from {PAIRED_S / 60:.0f} minutes of "
         f"paired data, trained for at most {TRAINING_MINUTES:g} minutes on two cores, and is measured on "
@@ -152,7 +152,7 @@ def electrode_section(
         f"%, {_PAPER_FIGURES['share_under_2_66mm']:.0%} of the landmarks "
         f"under {SHARE_MM} mm. A constant face alone scores as the column *constant* says (the better of the take's "
         "mean and its rest), so the article's "
-        "figures by themselves prove little, and neither do ours without the column *share*.",
+        "figures by themselves prove little, and neither do these without the column *share*.",
         "\nPer group of points: network / constant face, mm. *Mounted again*: the electrodes taken off and stuck on "
         "again since training. *Other person's*: "
         "the network of the user before, from its own calm face to this one's.",
@@ -268,8 +268,8 @@ def combined_section(
         "\n### IMUs and electrodes together",
         "\nWeights MSE with IMUs alone (cold: a network that does not know the performer), with electrodes alone (the "
         "performer's own network), and with both, "
-        "each channel from whom is the surer of it (`core/fusion.py`). Neither paper has this. *Constant*: the better "
-        "of the take's mean face and the neutral. "
+        "each channel from the device with the higher confidence (`core/fusion.py`). Neither paper has this. "
+        "*Constant*: the better of the take's mean face and the neutral. "
         "Both devices are simulated.",
     ]
     lines += markdown_table("performer | channels | constant | IMUs | electrodes | both", rows)

@@ -46,13 +46,13 @@ def hybrid_section(
     long_takes = {name: track for name, track in takes.items() if track.duration > 20}
     total, finished = len(long_takes) * len(_DAMAGES) * len(_PRESETS) + 2 * len(long_takes), 0
     lines = [
-        "\n## Camera takes, mended",
+        "\n## Camera takes, repaired",
         "\nReal takes with simulated damage (`core/hybrid/occlusion_simulation.py`), "
         f"{occlusion.DAMAGED_SHARE:.0%} of each; sensors simulated. Weights MSE over the hidden channels in the "
         "hidden ranges, which are given. *camera*: the "
         "damage itself (a lost face is held); *hold*, *mean face*, *line*: the last trusted value, the mean of the "
         "trusted rows, a line from edge to edge; "
-        "*plain*: the paper's substitution, with our network's channels; "
+        "*plain*: the paper's substitution, with the channels of Innerface's network; "
         "then the hybrid with sensors, with another tracker's take (a second phone, "
         "simulated), and without any device.",
     ]
@@ -145,7 +145,7 @@ def _detection_section(
                 f"{evidence} | {title} | " + " | ".join(f"{v:.3f}" for v in detection_figures["f1_by_damage"].values())
             )
     lines = [
-        "\n### Damage, found",
+        "\n### Detection of damage",
         "\nF1 over rows; rows within 0.1 s of an edge count neither way. On takes that nobody damaged: rows in which "
         "anything was flagged, and false ranges "
         "a minute (where the app itself says that it lost the face is not counted). The detector learned from "
@@ -155,7 +155,7 @@ def _detection_section(
             "evidence | performers | " + " | ".join(GROUPS) + " | sound rows flagged | false ranges a minute",
             table_rows,
         ),
-        "\nBy damage. *Sure of itself* is damage that neither trembles nor stops, so that only its meaning gives it "
+        "\nBy damage. *Sure of itself* is damage that neither jitters nor freezes, so that only its meaning gives it "
         "away: alone much of it cannot be found.",
         *markdown_table("evidence | performers | " + " | ".join(occlusion_simulation.OCCLUDERS), by_damage),
     ]

@@ -150,13 +150,7 @@ def observability_lines(section: Section) -> list[str]:
     lines = [
         "\n### What the sensors see",
         "\nCorrelation with the truth per channel, studio sensors, performers never seen in training (mean over takes "
-        "and sensors)"
-        + (
-            "; in brackets how sure the network says it is, 1 less the expected error by what guessing the take's "
-            "median is off by:\n"
-            if confidence
-            else ":\n"
-        ),
+        "and sensors)" + ("; in brackets the network's own confidence:\n" if confidence else ":\n"),
     ]
     for title, low, high in (
         ("well (0.8 and more)", 0.8, 2.0),
@@ -221,7 +215,7 @@ def overview_section(sections: dict[str, Section], trained_names: set[str]) -> S
         "\n## At a glance",
         "\nMeans over takes. Performers in training wear other sensors and other faces here than there. The last "
         "column leaves out exactly the channels "
-        f"that the network invents, since no sensor shows them: {unobserved}.",
+        f"that no sensor observes: {unobserved}.",
     ]
     return Section(
         lines
