@@ -98,7 +98,7 @@ def test_the_zip_holds_what_users_need_and_nothing_else(tmp_path):
         "core/face/head/head.npz",
         "core/face/naming/schemes/arkit52.csv",
         "core/imu/layouts/default.json",
-        "blender_addon/ui/live_panels.py",
+        "blender_addon/ui/face_panel.py",
         "server/web/page/index.html",
         "cli/infer.py",
         "models/linear.npz",

@@ -107,4 +107,4 @@ def test_a_users_electrodes_stand_beside_faces_that_never_move(data, tmp_path, m
         "from its own calm face to the user's"
     )
     assert (tmp_path / "landmarks-cdf.png").stat().st_size > 5000
-    assert any("Ours are simulated" in line for line in said.lines)
+    assert any("These users are simulated" in line for line in said.lines)
