@@ -1,1 +1,1 @@
-"""Camera takes with hidden or broken stretches, mended by sensors, by another take, or by what is left of the face."""
+"""Repair camera takes in which something hides the face, from sensors, a second take, or the rest of the face."""

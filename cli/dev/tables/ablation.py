@@ -53,12 +53,10 @@ def table_two_section(
     lines = [
         "\n## What simulation and real performances are worth",
         f"\nThe paper's table 2, with networks of {network.load(NETWORKS_FOLDER / 'stream.onnx').card['parameters']} "
-        "parameters trained for a few minutes "
-        "each: on generated and real performances, on real ones only (*without simulation*), on generated ones only "
-        "(*without fine-tuning*). "
-        "Performers never seen, studio sensors, PVE in mm over all frames. The paper's network was tuned to the one "
-        "user it was measured on; "
-        "these networks never saw the performer.",
+        "parameters trained for a few minutes each: on generated and real performances, on real ones only (*without "
+        "simulation*), on generated ones only (*without fine-tuning*). Performers never seen, studio sensors, PVE in "
+        "mm over all frames. The paper's network was tuned to the one user it was measured on; these networks never "
+        "saw the performer.",
     ]
     header = "trained | median | mean | std | weights MSE | paper: median | mean | std | MSE"
     return Section(lines + markdown_table(header, rows), figures)
@@ -91,9 +89,9 @@ def steps_section(cases: list[Case], trained_names: set[str], face: FaceModel, p
             rows.append(f"{title} | {model.card['parameters']} | {count} | {pve:.2f} | {mse:.4f}")
     lines = [
         "\n## Steps",
-        "\nTrained alike for a few minutes each. A diffusion network's first step is a regression by itself; "
-        "further steps add detail that nobody measured. "
-        "Performers never seen, studio sensors. The shipped networks are regressors.",
+        "\nTrained alike for a few minutes each. A diffusion network's first step is a regression by itself; further "
+        "steps add detail that no sensor measured. Performers never seen, studio sensors. The shipped networks are "
+        "regressors.",
     ]
     return Section(lines + markdown_table("network | parameters | steps | PVE mm | weights MSE", rows), figures)
 

@@ -23,8 +23,7 @@ def alignment_section(takes: dict[str, Track], seeds: int, progress: ProgressCal
     lines = [
         "\n## Alignment",
         "\nA camera take against simulated sensors of the same performance, whose clock is off by 17 s and runs 200 "
-        "ppm fast or slow. "
-        "Largest error anywhere in the take.\n",
+        "ppm fast or slow. Largest error anywhere in the take.\n",
         "| take | sensors | offset error ms (mean) | (worst) | confidence |",
         "|---|---|---|---|---|",
     ]

@@ -135,27 +135,24 @@ def electrode_section(
     }
     rows.append(
         f"**mean** | {means['mae_mm']:.2f} | {means['nme_percent']:.2f} | {means['share_under_2_66mm']:.1%} | "
-        f"{means['constant_mm']:.2f} | "
-        f"{means['ratio']:.2f} | | | | | "
-        f"{np.mean(remounted_errors):.2f} | {np.mean(crossed_errors) if crossed_errors else np.nan:.2f}"
+        f"{means['constant_mm']:.2f} | {means['ratio']:.2f} | | | | | {np.mean(remounted_errors):.2f} | "
+        f"{np.mean(crossed_errors) if crossed_errors else np.nan:.2f}"
     )
     _plot_cumulative(distances_by_method, images_folder / "landmarks-cdf.png")
     lines = [
         "\n## Two electrodes at one ear",
-        f"\n**These users are simulated**: {users} made-up users with faces, muscles, electrode places and habits of "
-        "their own (`innerface simulate bio`, preset "
-        f"studio), seven posed expressions ({', '.join(POSED_EXPRESSIONS)}) with blinks and glances; "
-        f"each has a network of their own from {PAIRED_S / 60:.0f} minutes of "
-        f"paired data, trained for at most {TRAINING_MINUTES:g} minutes on two cores, and is measured on "
-        f"{TEST_S / 60:.0f} minutes that it has not seen. The article's "
-        f"are of 16 real people with its own device: {_PAPER_FIGURES['mae_mm']} mm, {_PAPER_FIGURES['nme_percent']} "
-        f"%, {_PAPER_FIGURES['share_under_2_66mm']:.0%} of the landmarks "
-        f"under {SHARE_MM} mm. A constant face alone scores as the column *constant* says (the better of the take's "
-        "mean and its rest), so the article's "
-        "figures by themselves prove little, and neither do these without the column *share*.",
+        f"\n**These users are simulated**: {users} generated users, each with their own face, muscles, electrode "
+        "placement and habits (`innerface simulate bio`, preset studio), seven posed expressions "
+        f"({', '.join(POSED_EXPRESSIONS)}) with blinks and glances; each has a network of their own from "
+        f"{PAIRED_S / 60:.0f} minutes of paired data, trained for at most {TRAINING_MINUTES:g} minutes on two cores, "
+        f"and is measured on {TEST_S / 60:.0f} minutes that it has not seen. The article's are of 16 real people with "
+        f"its own device: {_PAPER_FIGURES['mae_mm']} mm, {_PAPER_FIGURES['nme_percent']} %, "
+        f"{_PAPER_FIGURES['share_under_2_66mm']:.0%} of the landmarks under {SHARE_MM} mm. A constant face alone "
+        "scores as the column *constant* says (the better of the take's mean and its rest), so the article's figures "
+        "by themselves prove little, and neither do these without the column *share*.",
         "\nPer group of points: network / constant face, mm. *Mounted again*: the electrodes taken off and stuck on "
-        "again since training. *Other person's*: "
-        "the network of the user before, from its own calm face to this one's.",
+        "again since training. *Other person's*: the network of the user before, from its own calm face to this "
+        "one's.",
     ]
     lines += markdown_table(
         "user | MAE mm | NME % | under 2.66 mm | constant | share | brows | lids | mouth | pupils | mounted again | "
@@ -267,9 +264,8 @@ def combined_section(
     lines = [
         "\n### IMUs and electrodes together",
         "\nWeights MSE with IMUs alone (cold: a network that does not know the performer), with electrodes alone (the "
-        "performer's own network), and with both, "
-        "each channel from the device with the higher confidence (`core/fusion.py`). Neither paper has this. "
-        "*Constant*: the better of the take's mean face and the neutral. "
+        "performer's own network), and with both, each channel from the device with the higher confidence "
+        "(`core/fusion.py`). Neither paper has this. *Constant*: the better of the take's mean face and the neutral. "
         "Both devices are simulated.",
     ]
     lines += markdown_table("performer | channels | constant | IMUs | electrodes | both", rows)
@@ -279,10 +275,9 @@ def combined_section(
         }
         constant_mm = min(real_evaluation[f]["mae_mm"] for f in ("mean_face", "rest_face"))
         lines += [
-            f"\nReal motion is harder than seven poses: trained on {_REAL_TAKES[0]} (a range of motion of 2.2 "
-            f"minutes) and measured on {_REAL_TAKES[1]}, landmarks are "
-            f"off by {real_evaluation['mae_mm']:.2f} mm ({real_evaluation['nme_percent']:.2f} %), the better constant "
-            f"face by {constant_mm:.2f} mm."
+            f"\nReal motion is harder than seven poses: trained on {_REAL_TAKES[0]} (a range of motion of 2.2 minutes) "
+            f"and measured on {_REAL_TAKES[1]}, landmarks are off by {real_evaluation['mae_mm']:.2f} mm "
+            f"({real_evaluation['nme_percent']:.2f} %), the better constant face by {constant_mm:.2f} mm."
         ]
     return Section(lines, figures)
 

@@ -47,14 +47,12 @@ def hybrid_section(
     total, finished = len(long_takes) * len(_DAMAGES) * len(_PRESETS) + 2 * len(long_takes), 0
     lines = [
         "\n## Camera takes, repaired",
-        "\nReal takes with simulated damage (`core/hybrid/occlusion_simulation.py`), "
-        f"{occlusion.DAMAGED_SHARE:.0%} of each; sensors simulated. Weights MSE over the hidden channels in the "
-        "hidden ranges, which are given. *camera*: the "
-        "damage itself (a lost face is held); *hold*, *mean face*, *line*: the last trusted value, the mean of the "
-        "trusted rows, a line from edge to edge; "
-        "*plain*: the paper's substitution, with the channels of Innerface's network; "
-        "then the hybrid with sensors, with another tracker's take (a second phone, "
-        "simulated), and without any device.",
+        f"\nReal takes with simulated damage (`core/hybrid/occlusion_simulation.py`), {occlusion.DAMAGED_SHARE:.0%} "
+        "of each; sensors simulated. Weights MSE over the hidden channels in the hidden ranges, which are given. "
+        "*camera*: the damage itself (a lost face is held); *hold*, *mean face*, *line*: the last trusted value, the "
+        "mean of the trusted rows, a line from edge to edge; *plain*: the paper's substitution, with the channels of "
+        "Innerface's network; then the hybrid with sensors, with another tracker's take (a second phone, simulated), "
+        "and without any device.",
     ]
     figures: dict[str, Any] = {}
     for preset in _PRESETS:
@@ -88,17 +86,16 @@ def hybrid_section(
         )
     lines.append(
         "\n*Seam*: the largest step between a hidden and a trusted row, in units of the take's own 99.9th percentile "
-        "of change from row to row. Outside of "
-        f"the ranges nothing changes (largest difference {max(f['outside'] for f in figures.values()):g})."
+        "of change from row to row. Outside of the ranges nothing changes (largest difference "
+        f"{max(f['outside'] for f in figures.values()):g})."
     )
     detection = _detection_section(long_takes, trained_names, identities, progress, finished, total)
     conditioned = _conditioning_section({n: t for n, t in long_takes.items() if n not in trained_names}, identities)
     _plot_gallery(long_takes["alex_rom_3"], identities, image_path)
     gallery = [
-        "\n### What it looks like",
+        "\n### Examples",
         "\nParts of alex_rom_3 (never in training), damage and studio sensors simulated: the camera's damage, the "
-        "paper's plain substitution, the hybrid, "
-        "and what was true.",
+        "paper's plain substitution, the hybrid, and the true values.",
         f"\n![Curves before, with plain substitution, and with the hybrid](images/{image_path.name})",
     ]
     return Section(
@@ -146,13 +143,11 @@ def _detection_section(
             )
     lines = [
         "\n### Detection of damage",
-        "\nF1 over rows; rows within 0.1 s of an edge count neither way. On takes that nobody damaged: rows in which "
-        "anything was flagged, and false ranges "
-        "a minute (where the app itself says that it lost the face is not counted). The detector learned from "
-        "simulated damage to the takes marked *, "
-        "so the rows *never seen* are what to expect.",
+        "\nF1 over rows; rows within 0.1 s of an edge count neither way. On undamaged takes: rows with anything "
+        "flagged, and false ranges per minute (rows in which the app itself lost the face are not counted). The "
+        "detector learned from simulated damage to the takes marked *, so the rows *never seen* show what to expect.",
         *markdown_table(
-            "evidence | performers | " + " | ".join(GROUPS) + " | sound rows flagged | false ranges a minute",
+            "evidence | performers | " + " | ".join(GROUPS) + " | undamaged rows flagged | false ranges a minute",
             table_rows,
         ),
         "\nBy damage. *Sure of itself* is damage that neither jitters nor freezes, so that only its meaning gives it "
@@ -212,10 +207,9 @@ def _conditioning_section(held_out_takes: dict[str, Track], identities: Identity
     lines = [
         "\n### Conditioning",
         "\nThe other way to fill a gap: a diffusion network that sees sensors, and whose known channels are set to "
-        "the camera's (at the noise of the step) in "
-        f"every step of sampling. Networks of the smallest size (`models/ablation`), {', '.join(held_out_takes)} "
-        "behind a microphone, studio sensors; weights MSE of "
-        "the mouth. The mapping with its ties to both edges is what measures best, so it is what `innerface hybrid` "
+        "the camera's (at the noise of the step) in every step of sampling. Networks of the smallest size "
+        f"(`models/ablation`), {', '.join(held_out_takes)} behind a microphone, studio sensors; weights MSE of the "
+        "mouth. The mapping with its ties to both edges is what measures best, so it is what `innerface hybrid` "
         "does.",
         *markdown_table("method | weights MSE", [f"{name} | {value:.4f}" for name, value in figures.items()]),
     ]

@@ -125,10 +125,9 @@ def scores_section(
         lips_text = f"{means['lips']:.0%}" if np.isfinite(means["lips"]) else ""
         table_rows.append(
             f"{name}{'*' if name in trained_names else ''} | {preset} | {means['pve_mm']:.2f} | "
-            f"{means['neutral_mm']:.2f} | {means['mean_face_mm']:.2f} | "
-            f"{means['pve_mm'] / means['neutral_mm']:.2f} | {means['pve_lmk_mm']:.2f} | {means['mse']:.4f} | "
-            f"{means['mse_seen']:.4f} | "
-            f"{means['mse_sensed']:.4f} | {lips_text}"
+            f"{means['neutral_mm']:.2f} | {means['mean_face_mm']:.2f} | {means['pve_mm'] / means['neutral_mm']:.2f} | "
+            f"{means['pve_lmk_mm']:.2f} | {means['mse']:.4f} | {means['mse_seen']:.4f} | {means['mse_sensed']:.4f} | "
+            f"{lips_text}"
         )
     header = (
         "take | sensors | PVE mm | neutral | mean face | PVE / neutral | PVE_LMK mm | weights MSE | "
@@ -214,8 +213,7 @@ def overview_section(sections: dict[str, Section], trained_names: set[str]) -> S
     lines = [
         "\n## At a glance",
         "\nMeans over takes. Performers in training wear other sensors and other faces here than there. The last "
-        "column leaves out exactly the channels "
-        f"that no sensor observes: {unobserved}.",
+        f"column leaves out exactly the channels that no sensor observes: {unobserved}.",
     ]
     return Section(
         lines

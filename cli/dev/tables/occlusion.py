@@ -1,4 +1,4 @@
-"""Camera takes damaged on purpose: how well damage is found, and how near the mended take is to what it was."""
+"""Camera takes with simulated damage: scores of detection and of repair."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class DetectionCounts:
 
 @dataclass
 class DetectionScore:
-    """Detection by group, on damaged takes and on those that nobody touched."""
+    """Detection by group, on damaged and on undamaged takes."""
 
     counts_by_group: dict[str, DetectionCounts] = field(default_factory=lambda: {g: DetectionCounts() for g in GROUPS})
     by_damage: dict[str, DetectionCounts] = field(

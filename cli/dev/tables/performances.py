@@ -26,10 +26,8 @@ def performance_section(folder: Path) -> Section:
     lines = [
         "\n## Performances",
         "\nWhat models train on (`core/performance/generate.py`) beside the seven real takes: it should be wider, and "
-        "channels should go "
-        "together as they do in people. Range is the 99th percentile, speed that of |dw/dt| per second, active the "
-        "share of time more than "
-        "0.1 off the median; means over each group's channels.\n",
+        "channels should go together as they do in people. Range is the 99th percentile, speed that of |dw/dt| per "
+        "second, active the share of time more than 0.1 off the median; means over each group's channels.\n",
         "| group | range made | real | speed made | real | active made | real |",
         "|---|---|---|---|---|---|---|",
     ]

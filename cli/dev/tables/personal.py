@@ -61,9 +61,9 @@ def adapter_section(takes: dict[str, Track], face: FaceModel, seeds: int, progre
             progress(finished / len(takes) / len(presets))
     lines = [
         "\n## A personal adapter",
-        f"\n`innerface adapt` on the first {PAIRED_S:.0f} s of each take, measured on the rest of it; "
-        "*mounted again*: other placements, other "
-        "sensors' errors, another calibration, the adapter as it was. PVE mm, weights MSE, MSE without eyes.",
+        f"\n`innerface adapt` on the first {PAIRED_S:.0f} s of each take, measured on the rest of it; *mounted "
+        "again*: other placements, other sensors' errors, another calibration, the adapter as it was. PVE mm, "
+        "weights MSE, MSE without eyes.",
     ]
     header = (
         "take | sensors | neutral | cold | MSE | seen | adapted | MSE | seen | "
