@@ -7,7 +7,6 @@ that does nothing else, and ends, with the preview hidden, whenever an autosave 
 from __future__ import annotations
 
 import time
-from typing import Any
 
 import bpy
 
@@ -25,14 +24,14 @@ class INNERFACE_OT_guard(bpy.types.Operator):  # noqa: N801
     bl_label = "Keep Preview out of Autosave"
     bl_options = {"INTERNAL"}  # noqa: RUF012
 
-    def invoke(self, context: Any, _event: Any) -> set[str]:
+    def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
         """Called by Blender."""
         self.timer = context.window_manager.event_timer_add(_CHECK_INTERVAL_S, window=context.window)
         context.window_manager.modal_handler_add(self)
         _started_at[:] = [time.monotonic()]
         return {"RUNNING_MODAL"}
 
-    def modal(self, context: Any, event: Any) -> set[str]:
+    def modal(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         """Called by Blender for each event, which is passed on."""
         if event.type != "TIMER" or (
             _is_needed() and _started_at and time.monotonic() - _started_at[0] < _autosave_interval_s()
@@ -42,7 +41,7 @@ class INNERFACE_OT_guard(bpy.types.Operator):  # noqa: N801
         session.hide_for(_HIDE_S)
         return {"FINISHED", "PASS_THROUGH"}
 
-    def cancel(self, context: Any) -> None:
+    def cancel(self, context: bpy.types.Context) -> None:
         """Called by Blender where another file is loaded or the window is closed."""
         context.window_manager.event_timer_remove(self.timer)
         _started_at.clear()

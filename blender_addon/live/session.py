@@ -85,7 +85,7 @@ class LiveSession:
         """The status of the server; empty before it runs."""
         return self.thread.status if self.thread is not None else {}
 
-    def connect(self, context: Any) -> None:
+    def connect(self, context: bpy.types.Context) -> None:
         """Connect to the selected sources, and show the live face on the active character. Raises InnerfaceError."""
         from ...server.hub_thread import HubThread
 
@@ -133,7 +133,7 @@ class LiveSession:
             self.on_connected(False)
         redraw()
 
-    def set_target(self, context: Any) -> None:
+    def set_target(self, context: bpy.types.Context) -> None:
         """Show the live face on the active character; where there is none, `face_problem` says so."""
         self.hide()
         self.preview, self.lost_preview, self.face_problem, self.scene_name = None, None, "", context.scene.name
@@ -227,13 +227,13 @@ class LiveSession:
             self.preview.release()
         self.preview = self.lost_preview = None
 
-    def enter_file(self, context: Any) -> None:
+    def enter_file(self, context: bpy.types.Context) -> None:
         """Show the live face on the active character after another file was loaded."""
         if self.on:
             self.paused = ""
             self.set_target(context)
 
-    def record(self, context: Any) -> None:
+    def record(self, context: bpy.types.Context) -> None:
         """Start a recording with its countdown. Raises InnerfaceError."""
         if self.take_recording is not None:
             raise InnerfaceError("a recording is already running; stop it first")

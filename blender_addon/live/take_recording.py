@@ -43,7 +43,10 @@ class TakeRecording:
     """
 
     def __init__(
-        self, context: Any, ask: Callable[[Any], Future[Any]], on_take_done: Callable[[Path | None, str], None]
+        self,
+        context: bpy.types.Context,
+        ask: Callable[[Any], Future[Any]],
+        on_take_done: Callable[[Path | None, str], None],
     ) -> None:
         self.ask, self.on_take_done = ask, on_take_done
         settings, shot = preferences(), context.scene.innerface

@@ -21,7 +21,7 @@ class INNERFACE_OT_add_head(ReportsErrors, bpy.types.Operator):
     bl_label = "Face Capture Head"
     bl_options = {"REGISTER", "UNDO"}
 
-    def work(self, context: Any) -> set[str]:
+    def work(self, context: bpy.types.Context) -> set[str]:
         from ..character import bundled_head
 
         _enter_object_mode(context)
@@ -38,7 +38,7 @@ class INNERFACE_OT_add_ict(ReportsErrors, bpy.types.Operator, ImportHelper):
 
     filter_glob: StringProperty(default="*.npz;*.obj", options={"HIDDEN"})
 
-    def work(self, context: Any) -> set[str]:
+    def work(self, context: bpy.types.Context) -> set[str]:
         from ..character import ict_head
 
         _enter_object_mode(context)
@@ -77,20 +77,20 @@ class INNERFACE_OT_add_flame(BackgroundOperator, bpy.types.Operator, ImportHelpe
         description="FLAME take (.flame.npz) with the head shape of the face; the mean head if empty",
     )
 
-    def draw(self, _context: Any) -> None:
+    def draw(self, _context: bpy.types.Context) -> None:
         self.layout.use_property_split = True
         for name in ("expressions", "correctives", "landmarks", "identity"):
             self.layout.prop(self, name)
 
-    def execute(self, context: Any) -> set[str]:
+    def execute(self, context: bpy.types.Context) -> set[str]:
         """Run in the background from the file browser, and at once from a script."""
         return self.start_job(context) if self.started_from_dialog() else super().execute(context)
 
-    def invoke(self, context: Any, _event: Any) -> set[str]:
+    def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
         context.window_manager.fileselect_add(self)
         return {"RUNNING_MODAL"}
 
-    def prepare(self, _context: Any) -> Job:
+    def prepare(self, _context: bpy.types.Context) -> Job:
         from ..character import flame_face
 
         path = bpy.path.abspath(self.filepath)
@@ -101,7 +101,7 @@ class INNERFACE_OT_add_flame(BackgroundOperator, bpy.types.Operator, ImportHelpe
             expected_s=5.0,
         )
 
-    def finish(self, context: Any, prepared: Any) -> set[str]:
+    def finish(self, context: bpy.types.Context, prepared: Any) -> set[str]:
         from ..character import flame_face
 
         _enter_object_mode(context)
@@ -114,12 +114,12 @@ class INNERFACE_OT_add_flame(BackgroundOperator, bpy.types.Operator, ImportHelpe
         )
 
 
-def _enter_object_mode(context: Any) -> None:
+def _enter_object_mode(context: bpy.types.Context) -> None:
     if context.mode != "OBJECT":
         bpy.ops.object.mode_set(mode="OBJECT")
 
 
-def _place_at_cursor(context: Any, obj: Any, rig: Any) -> None:
+def _place_at_cursor(context: bpy.types.Context, obj: Any, rig: Any) -> None:
     """Move a new head to the 3D cursor and select only it."""
     rig.location = context.scene.cursor.location
     for other in context.selected_objects:
@@ -128,7 +128,7 @@ def _place_at_cursor(context: Any, obj: Any, rig: Any) -> None:
     context.view_layer.objects.active = obj
 
 
-def _draw_add_menu(self: Any, _context: Any) -> None:
+def _draw_add_menu(self: Any, _context: bpy.types.Context) -> None:
     for operator in CLASSES:
         self.layout.operator(operator.bl_idname, icon="USER")
 

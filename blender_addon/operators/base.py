@@ -23,7 +23,7 @@ _MAX_ESTIMATED_PROGRESS = 0.98  # the estimate of the duration may be wrong
 class ReportsErrors:
     """Mixin for operators: `work(context)` does the work, and its InnerfaceError becomes a line in the status bar."""
 
-    def execute(self, context: Any) -> set[str]:
+    def execute(self, context: bpy.types.Context) -> set[str]:
         """Called by Blender."""
         if "UNDO" in getattr(self, "bl_options", ()):
             session.hide()  # the undo step must not contain the preview
@@ -48,7 +48,7 @@ class RequiresTakeAction:
     """Mixin for operators on the current action of the face, where it was baked from a take."""
 
     @classmethod
-    def poll(cls, context: Any) -> bool:
+    def poll(cls, context: bpy.types.Context) -> bool:
         """Called by Blender."""
         face = face_or_none(context)
         return face is not None and playing_action(face) is not None
@@ -119,15 +119,15 @@ class BackgroundOperator(ReportsErrors):
     `prepare(context)` returns the Job, and `finish(context, result)` changes Blender's data. Scripts run both at once.
     """
 
-    def work(self, context: Any) -> set[str]:
+    def work(self, context: bpy.types.Context) -> set[str]:
         """Run without a thread, for scripts."""
         return self.finish(context, self.prepare(context).work())  # type: ignore[attr-defined]
 
-    def invoke(self, context: Any, _event: Any) -> set[str]:
+    def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
         """Called by Blender for a button."""
         return self.start_job(context)
 
-    def start_job(self, context: Any) -> set[str]:
+    def start_job(self, context: bpy.types.Context) -> set[str]:
         """Start the job and the timer that watches it."""
         return self.report_errors(lambda: self._start_job(context))
 
@@ -136,7 +136,7 @@ class BackgroundOperator(ReportsErrors):
         options = self.options  # type: ignore[attr-defined]
         return options.is_invoke and not options.is_repeat and not bpy.app.background
 
-    def _start_job(self, context: Any) -> set[str]:
+    def _start_job(self, context: bpy.types.Context) -> set[str]:
         running = running_job()
         if running is not None:
             raise InnerfaceError(f"{running.label} is still running; wait until it has finished, or press Esc")
@@ -150,7 +150,7 @@ class BackgroundOperator(ReportsErrors):
         manager.modal_handler_add(self)
         return {"RUNNING_MODAL"}
 
-    def modal(self, context: Any, event: Any) -> set[str]:
+    def modal(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         """Called by Blender for each event."""
         if event.type == "ESC" and event.value == "PRESS":
             self._end_job(context)
@@ -168,12 +168,12 @@ class BackgroundOperator(ReportsErrors):
         session.hide()
         return self.report_errors(lambda: self.finish(context, self.job.result))  # type: ignore[attr-defined]
 
-    def cancel(self, context: Any) -> None:
+    def cancel(self, context: bpy.types.Context) -> None:
         """Called by Blender where the window is closed, or where a dialog is cancelled before the job has started."""
         if hasattr(self, "job"):
             self._end_job(context)
 
-    def _end_job(self, context: Any) -> None:
+    def _end_job(self, context: bpy.types.Context) -> None:
         _running_jobs.clear()
         context.window_manager.event_timer_remove(self.timer)
         context.window_manager.progress_end()

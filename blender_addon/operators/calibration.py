@@ -21,7 +21,7 @@ class INNERFACE_OT_calibrate(RequiresConnection, ReportsErrors, bpy.types.Operat
     bl_idname = "innerface.calibrate"
     bl_label = "Calibrate"
 
-    def work(self, _context: Any) -> set[str]:
+    def work(self, _context: bpy.types.Context) -> set[str]:
         session.ask(lambda hub: hub.commands.calibrate())
         return {"FINISHED"}
 
@@ -32,7 +32,7 @@ class INNERFACE_OT_calibrate_cancel(RequiresConnection, ReportsErrors, bpy.types
     bl_idname = "innerface.calibrate_cancel"
     bl_label = "Cancel"
 
-    def work(self, _context: Any) -> set[str]:
+    def work(self, _context: bpy.types.Context) -> set[str]:
         session.ask(lambda hub: hub.commands.cancel())
         return {"FINISHED"}
 
@@ -44,7 +44,7 @@ class INNERFACE_OT_check(RequiresConnection, ReportsErrors, bpy.types.Operator):
     bl_label = "Check Placement"
 
     @classmethod
-    def poll(cls, _context: Any) -> bool:
+    def poll(cls, _context: bpy.types.Context) -> bool:
         if not poll_connected(cls):
             return False
         if not session.status.get("calibrated") and not session.status.get("electrodes"):
@@ -52,7 +52,7 @@ class INNERFACE_OT_check(RequiresConnection, ReportsErrors, bpy.types.Operator):
             return False
         return True
 
-    def work(self, _context: Any) -> set[str]:
+    def work(self, _context: bpy.types.Context) -> set[str]:
         session.ask(lambda hub: hub.commands.check())
         return {"FINISHED"}
 
@@ -65,7 +65,7 @@ class INNERFACE_OT_touch(RequiresConnection, ReportsErrors, bpy.types.Operator):
 
     site: StringProperty(name="Site", options={"SKIP_SAVE"})
 
-    def work(self, _context: Any) -> set[str]:
+    def work(self, _context: bpy.types.Context) -> set[str]:
         site = self.site
         session.ask(lambda hub: hub.commands.touch(site))
         return {"FINISHED"}
@@ -77,7 +77,7 @@ class INNERFACE_OT_recentre(RequiresConnection, ReportsErrors, bpy.types.Operato
     bl_idname = "innerface.recentre"
     bl_label = "Recentre"
 
-    def work(self, _context: Any) -> set[str]:
+    def work(self, _context: bpy.types.Context) -> set[str]:
         session.ask(lambda hub: hub.commands.recentre())
         return {"FINISHED"}
 
@@ -88,7 +88,7 @@ class INNERFACE_OT_neutral(RequiresConnection, ReportsErrors, bpy.types.Operator
     bl_idname = "innerface.neutral"
     bl_label = "Set Neutral"
 
-    def work(self, _context: Any) -> set[str]:
+    def work(self, _context: bpy.types.Context) -> set[str]:
         session.ask(lambda hub: hub.commands.set_neutral())
         return {"FINISHED"}
 

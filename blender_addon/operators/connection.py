@@ -28,7 +28,7 @@ class RequiresConnection:
     """Mixin for operators that need a connection."""
 
     @classmethod
-    def poll(cls, _context: Any) -> bool:
+    def poll(cls, _context: bpy.types.Context) -> bool:
         """Called by Blender."""
         return poll_connected(cls)
 
@@ -40,13 +40,13 @@ class INNERFACE_OT_connect(ReportsErrors, bpy.types.Operator):
     bl_label = "Connect"
 
     @classmethod
-    def poll(cls, _context: Any) -> bool:
+    def poll(cls, _context: bpy.types.Context) -> bool:
         problem = _connection_problem(preferences())
         if problem:
             cls.poll_message_set(problem)
         return not problem
 
-    def work(self, context: Any) -> set[str]:
+    def work(self, context: bpy.types.Context) -> set[str]:
         session.connect(context)
         return {"FINISHED"}
 
@@ -67,10 +67,10 @@ class INNERFACE_OT_disconnect(ReportsErrors, bpy.types.Operator):
     bl_label = "Disconnect"
 
     @classmethod
-    def poll(cls, _context: Any) -> bool:
+    def poll(cls, _context: bpy.types.Context) -> bool:
         return session.on
 
-    def work(self, _context: Any) -> set[str]:
+    def work(self, _context: bpy.types.Context) -> set[str]:
         session.disconnect()
         return {"FINISHED"}
 
@@ -81,17 +81,17 @@ class INNERFACE_OT_allow_network(ReportsErrors, bpy.types.Operator):
     bl_idname = "innerface.allow_network"
     bl_label = "Allow Network Devices"
 
-    def invoke(self, context: Any, _event: Any) -> set[str]:
+    def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
         return context.window_manager.invoke_props_dialog(self, width=560, confirm_text="Allow")
 
-    def draw(self, _context: Any) -> None:
+    def draw(self, _context: bpy.types.Context) -> None:
         column = self.layout.column()
         column.label(text="Blender will listen on the address below for data from phones and trackers.")
         column.label(text="Only allow this on a network that you trust, as the data is not encrypted.")
         column.label(text="You can turn this off in the add-on's preferences.")
         self.layout.prop(preferences(), "interface")
 
-    def work(self, _context: Any) -> set[str]:
+    def work(self, _context: bpy.types.Context) -> set[str]:
         preferences().network = True
         return {"FINISHED"}
 
@@ -102,7 +102,7 @@ class INNERFACE_OT_show_here(RequiresConnection, ReportsErrors, bpy.types.Operat
     bl_idname = "innerface.show_here"
     bl_label = "Show Here"
 
-    def work(self, context: Any) -> set[str]:
+    def work(self, context: bpy.types.Context) -> set[str]:
         session.set_target(context)
         if session.face_problem:
             raise InnerfaceError(session.face_problem)
@@ -115,7 +115,7 @@ class INNERFACE_OT_send(RequiresConnection, ReportsErrors, bpy.types.Operator):
     bl_idname = "innerface.send"
     bl_label = "Apply"
 
-    def work(self, _context: Any) -> set[str]:
+    def work(self, _context: bpy.types.Context) -> set[str]:
         make_sinks = connection.sink_factory(preferences())
         session.ask(lambda hub: hub.set_sinks(make_sinks()))
         return {"FINISHED"}

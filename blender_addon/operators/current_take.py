@@ -32,13 +32,13 @@ class INNERFACE_OT_bake_again(RequiresTakeAction, BackgroundOperator, bpy.types.
     bl_label = "Bake Again"
     bl_options = {"REGISTER", "UNDO"}
 
-    def prepare(self, context: Any) -> Job:
+    def prepare(self, context: bpy.types.Context) -> Job:
         face, performer = active_face(context), performer_settings()
         path = preferred_file(Path(TakeAction(playing_action(face)).take_path), False)
         flame = loaded_take.flame_source(face)
         return Job(f"Baking {path.stem}", lambda: loaded_take.load_take(path, performer, flame), expected_s=3.0)
 
-    def finish(self, context: Any, loaded: LoadedTake) -> set[str]:
+    def finish(self, context: bpy.types.Context, loaded: LoadedTake) -> set[str]:
         face = active_face(context)
         keyed = rebake.rebake(face, playing_action(face), loaded, context.scene)
         return self.report_notes(keyed.notes, f"Baked {loaded.path.stem} again: {bake.key_count_text(keyed)}")
@@ -54,11 +54,11 @@ class INNERFACE_OT_neutral_here(RequiresTakeAction, ReportsErrors, bpy.types.Ope
     clear: BoolProperty(name="Clear", description="Remove the neutral face", options={"HIDDEN", "SKIP_SAVE"})
 
     @classmethod
-    def description(cls, _context: Any, properties: Any) -> str:
+    def description(cls, _context: bpy.types.Context, properties: Any) -> str:
         """Called by Blender."""
         return "Clear the neutral face of the take" if properties.clear else cls.__doc__ or ""
 
-    def work(self, context: Any) -> set[str]:
+    def work(self, context: bpy.types.Context) -> set[str]:
         face = active_face(context)
         action = playing_action(face)
         take_path = TakeAction(action).take_path
@@ -112,7 +112,7 @@ class INNERFACE_OT_align_sound(RequiresTakeAction, BackgroundOperator, bpy.types
     bl_label = "Align to Song"
     bl_options = {"REGISTER", "UNDO"}
 
-    def prepare(self, context: Any) -> Job:
+    def prepare(self, context: bpy.types.Context) -> Job:
         action, scene = playing_action(active_face(context)), context.scene
         take_path, performer = TakeAction(action).take_path, performer_settings()
         path, cached = Path(take_path), loaded_take.cached_take(take_path)
@@ -133,7 +133,7 @@ class INNERFACE_OT_align_sound(RequiresTakeAction, BackgroundOperator, bpy.types
 
         return Job(f"Aligning {take_sound.name}", work, expected_s=6.0)
 
-    def finish(self, context: Any, aligned: _AlignedSound) -> set[str]:
+    def finish(self, context: bpy.types.Context, aligned: _AlignedSound) -> set[str]:
         loaded, alignment = aligned.loaded, aligned.alignment
         face, scene = active_face(context), context.scene
         action = playing_action(face)

@@ -63,20 +63,20 @@ class INNERFACE_OT_export(ReportsErrors, bpy.types.Operator, ExportHelper):
     filename_ext = ".fbx"
     filter_glob: StringProperty(default="*.fbx;*.glb", options={"HIDDEN"})
 
-    def check(self, _context: Any) -> bool:
+    def check(self, _context: bpy.types.Context) -> bool:
         expected_path = str(_with_extension(self.filepath, self._file_format())) if self.filepath else ""
         changed = bool(expected_path) and expected_path != self.filepath
         if changed:
             self.filepath = expected_path
         return changed
 
-    def invoke(self, context: Any, _event: Any) -> set[str]:
+    def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
         stem = Path(bpy.data.filepath).stem or "face"
         self.filepath = f"{stem}.{self._file_format()}"
         context.window_manager.fileselect_add(self)
         return {"RUNNING_MODAL"}
 
-    def draw(self, _context: Any) -> None:
+    def draw(self, _context: bpy.types.Context) -> None:
         self.layout.use_property_split = True
         for name in ("preset", "modifiers", "all_takes", "beside"):
             self.layout.prop(self, name)
@@ -90,7 +90,7 @@ class INNERFACE_OT_export(ReportsErrors, bpy.types.Operator, ExportHelper):
         """Return the preset; scripts may name only the format."""
         return {"AUTO": self.preset, "fbx": "UNREAL", "glb": "GLB"}[self.kind]
 
-    def work(self, context: Any) -> set[str]:
+    def work(self, context: bpy.types.Context) -> set[str]:
         if not Path(self.filepath).name:
             raise InnerfaceError("no file was named; choose a file to export to")
         face, scene = active_face(context), context.scene
@@ -106,7 +106,7 @@ class INNERFACE_OT_export(ReportsErrors, bpy.types.Operator, ExportHelper):
             manager.progress_end()
         return {"FINISHED"}
 
-    def _export_file(self, context: Any, face: Face, target: Path) -> None:
+    def _export_file(self, context: bpy.types.Context, face: Face, target: Path) -> None:
         from ..export import exporters
 
         preset, manager = self._effective_preset(), context.window_manager
@@ -177,17 +177,17 @@ class INNERFACE_OT_back_out(ReportsErrors, bpy.types.Operator, ExportHelper):
     filename_ext = ".csv"
     filter_glob: StringProperty(default="*.csv;*.mcap;*.json", options={"HIDDEN"})
 
-    def check(self, _context: Any) -> bool:
+    def check(self, _context: bpy.types.Context) -> bool:
         return False
 
-    def invoke(self, context: Any, _event: Any) -> set[str]:
+    def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
         from ..export.exporters import clip_name
 
         self.filepath = (safe_file_name(clip_name(active_face(context)), ".") or "take") + ".csv"
         context.window_manager.fileselect_add(self)
         return {"RUNNING_MODAL"}
 
-    def work(self, context: Any) -> set[str]:
+    def work(self, context: bpy.types.Context) -> set[str]:
         from ...core import formats
         from ..export.export_take import export_take
 
@@ -208,7 +208,7 @@ def _with_extension(path: str, file_format: str) -> Path:
     return Path(f"{stem}.{file_format}")
 
 
-def _draw_export_menu(self: Any, _context: Any) -> None:
+def _draw_export_menu(self: Any, _context: bpy.types.Context) -> None:
     self.layout.operator(INNERFACE_OT_export.bl_idname, text="Animated Face for Game Engine (.fbx, .glb)")
     self.layout.operator(INNERFACE_OT_back_out.bl_idname, text="Face Take (.csv)")
 

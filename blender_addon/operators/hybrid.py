@@ -28,17 +28,17 @@ class RequiresCameraTake:
     """Mixin for operators on the camera take: the one of the current action, or the one its mix was made from."""
 
     @classmethod
-    def poll(cls, context: Any) -> bool:
+    def poll(cls, context: bpy.types.Context) -> bool:
         """Called by Blender."""
         return hybrid_take.camera_action(face_or_none(context)) is not None
 
 
-def active_camera_action(context: Any) -> Any:
+def active_camera_action(context: bpy.types.Context) -> Any:
     """Return the action of the camera take. Raises InnerfaceError."""
     return hybrid_take.camera_action(active_face(context))
 
 
-def _request(context: Any) -> hybrid_take.HybridRequest:
+def _request(context: bpy.types.Context) -> hybrid_take.HybridRequest:
     return hybrid_take.hybrid_request(active_camera_action(context))
 
 
@@ -49,7 +49,7 @@ class INNERFACE_OT_hybrid_helper(RequiresCameraTake, ReportsErrors, bpy.types.Op
     bl_label = "Use Selected Take"
     bl_options = {"REGISTER", "UNDO"}
 
-    def work(self, context: Any) -> set[str]:
+    def work(self, context: bpy.types.Context) -> set[str]:
         row = take_list.selected()
         if row is None:
             raise InnerfaceError("no take is selected; select one in the Takes list, or choose a file")
@@ -65,7 +65,7 @@ class INNERFACE_OT_hybrid_align(RequiresCameraTake, BackgroundOperator, bpy.type
     bl_label = "Align"
     bl_options = {"REGISTER", "UNDO"}
 
-    def prepare(self, context: Any) -> Job:
+    def prepare(self, context: bpy.types.Context) -> Job:
         request = _request(context)
         if request.helper is None:
             raise InnerfaceError("there is no second take; choose one, from sensors or any other of this performance")
@@ -76,7 +76,7 @@ class INNERFACE_OT_hybrid_align(RequiresCameraTake, BackgroundOperator, bpy.type
             request.expected_s,
         )
 
-    def finish(self, context: Any, aligned: Any) -> set[str]:
+    def finish(self, context: bpy.types.Context, aligned: Any) -> set[str]:
         settings = active_camera_action(context).innerface_hybrid
         placement = "placed by hand" if settings.by_hand else "recorded together"
         if aligned.alignment is not None:
@@ -96,7 +96,7 @@ class INNERFACE_OT_hybrid_detect(RequiresCameraTake, BackgroundOperator, bpy.typ
     bl_label = "Detect Occlusions"
     bl_options = {"REGISTER", "UNDO"}
 
-    def prepare(self, context: Any) -> Job:
+    def prepare(self, context: bpy.types.Context) -> Job:
         request = _request(context)
 
         def work() -> Any:
@@ -110,7 +110,7 @@ class INNERFACE_OT_hybrid_detect(RequiresCameraTake, BackgroundOperator, bpy.typ
 
         return Job(f"Analysing {request.camera.name}", work, request.expected_s)
 
-    def finish(self, context: Any, occlusions: Any) -> set[str]:
+    def finish(self, context: bpy.types.Context, occlusions: Any) -> set[str]:
         new_count, known_count = hybrid_take.replace_detected(active_camera_action(context), occlusions)
         redraw()
         if not occlusions:
@@ -126,7 +126,7 @@ class INNERFACE_OT_hybrid_mix(RequiresCameraTake, BackgroundOperator, bpy.types.
     bl_label = "Bake Mix"
     bl_options = {"REGISTER", "UNDO"}
 
-    def prepare(self, context: Any) -> Job:
+    def prepare(self, context: bpy.types.Context) -> Job:
         request = _request(context)
         if not request.ranges:
             raise InnerfaceError("there is no range to repair; detect occlusions, or add a range by hand")
@@ -153,7 +153,7 @@ class INNERFACE_OT_hybrid_mix(RequiresCameraTake, BackgroundOperator, bpy.types.
 
         return Job(f"Mixing {request.camera.name}", work, request.expected_s)
 
-    def finish(self, context: Any, result: tuple[loaded_take.LoadedTake, RepairedTake]) -> set[str]:
+    def finish(self, context: bpy.types.Context, result: tuple[loaded_take.LoadedTake, RepairedTake]) -> set[str]:
         loaded, repaired = result
         face, scene = active_face(context), context.scene
         camera = hybrid_take.camera_action(face)
@@ -185,7 +185,7 @@ class INNERFACE_OT_hybrid_compare(RequiresCameraTake, ReportsErrors, bpy.types.O
     bl_label = "Camera / Mix"
     bl_options = {"REGISTER", "UNDO"}
 
-    def work(self, context: Any) -> set[str]:
+    def work(self, context: bpy.types.Context) -> set[str]:
         face = active_face(context)
         camera = hybrid_take.camera_action(face)
         mixes = hybrid_take.mixes_of(camera)

@@ -59,14 +59,14 @@ class INNERFACE_OT_key_takes(BackgroundOperator, bpy.types.Operator, ImportHelpe
     sound: BoolProperty(**BAKE_OPTIONS["sound"])
     widen: BoolProperty(**BAKE_OPTIONS["widen"])
 
-    def invoke(self, context: Any, event: Any) -> set[str]:
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         self.frame = context.scene.frame_current
         if (self.directory and self.files) or self.filepath:  # dropped onto the window
             return context.window_manager.invoke_props_dialog(self)
         context.window_manager.fileselect_add(self)
         return {"RUNNING_MODAL"}
 
-    def draw(self, context: Any) -> None:
+    def draw(self, context: bpy.types.Context) -> None:
         layout, scene = self.layout, context.scene
         layout.use_property_split = True
         column = layout.column()
@@ -91,11 +91,11 @@ class INNERFACE_OT_key_takes(BackgroundOperator, bpy.types.Operator, ImportHelpe
         selected = selected or [Path(self.filepath or self.directory)]
         return list(dict.fromkeys(preferred_file(path, self.calibrated == "AUTO") for path in selected))
 
-    def execute(self, context: Any) -> set[str]:
+    def execute(self, context: bpy.types.Context) -> set[str]:
         """Run in the background from a dialog or the file browser, and at once from a script."""
         return self.start_job(context) if self.started_from_dialog() else super().execute(context)
 
-    def prepare(self, context: Any) -> Job:
+    def prepare(self, context: bpy.types.Context) -> Job:
         flame = loaded_take.flame_source(active_face(context))
         paths, performer = self.paths(), performer_settings()
         size = sum(p.stat().st_size for p in paths if p.is_file())
@@ -104,7 +104,7 @@ class INNERFACE_OT_key_takes(BackgroundOperator, bpy.types.Operator, ImportHelpe
             label, lambda: [loaded_take.load_take(path, performer, flame) for path in paths], size / _BYTES_PER_S
         )
 
-    def finish(self, context: Any, loaded_takes: list[LoadedTake]) -> set[str]:
+    def finish(self, context: bpy.types.Context, loaded_takes: list[LoadedTake]) -> set[str]:
         face, scene, options = active_face(context), context.scene, context.scene.innerface.options
         for name in BAKE_OPTIONS:
             setattr(options, name, getattr(self, name))
@@ -150,7 +150,7 @@ class INNERFACE_FH_takes(bpy.types.FileHandler):
     bl_file_extensions = ".csv;.mcap;.json;.npz"
 
     @classmethod
-    def poll_drop(cls, context: Any) -> bool:
+    def poll_drop(cls, context: bpy.types.Context) -> bool:
         return context.area is not None and context.area.type in {
             "VIEW_3D",
             "DOPESHEET_EDITOR",
@@ -159,7 +159,7 @@ class INNERFACE_FH_takes(bpy.types.FileHandler):
         }
 
 
-def _draw_import_menu(self: Any, _context: Any) -> None:
+def _draw_import_menu(self: Any, _context: bpy.types.Context) -> None:
     self.layout.operator(INNERFACE_OT_key_takes.bl_idname, text="Face Takes (.csv, .mcap, .json, .npz)")
 
 

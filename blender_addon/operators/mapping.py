@@ -20,7 +20,7 @@ from ..character.mapping import automatic_mapping
 from .base import ReportsErrors
 
 
-def active_root_object(context: Any) -> Any:
+def active_root_object(context: bpy.types.Context) -> Any:
     """Return the object that holds the active character's table. Raises InnerfaceError."""
     try:
         return active_face(context).root_object
@@ -40,7 +40,7 @@ def fill_table(root_object: Any, new_mapping: Mapping) -> None:
     root_object.innerface.preset, root_object.innerface.target = new_mapping.name, 0
 
 
-def _editable_table(context: Any) -> Any:
+def _editable_table(context: bpy.types.Context) -> Any:
     """Return the character's table, filled by names first where it is empty. Raises InnerfaceError."""
     root_object = active_root_object(context)
     if not root_object.innerface.targets:
@@ -56,7 +56,7 @@ class INNERFACE_OT_mapping_auto(ReportsErrors, bpy.types.Operator):
     bl_label = "Match by Name"
     bl_options = {"REGISTER", "UNDO"}
 
-    def work(self, context: Any) -> set[str]:
+    def work(self, context: bpy.types.Context) -> set[str]:
         face = active_face(context)
         new_mapping = automatic_mapping(face.meshes, face.rig, list(context.scene.objects))
         if not new_mapping.targets:
@@ -75,7 +75,7 @@ class INNERFACE_OT_mapping_clear(ReportsErrors, bpy.types.Operator):
     bl_label = "Clear Table"
     bl_options = {"REGISTER", "UNDO"}
 
-    def work(self, context: Any) -> set[str]:
+    def work(self, context: bpy.types.Context) -> set[str]:
         character = active_root_object(context).innerface
         character.targets.clear()
         character.preset = ""
@@ -100,11 +100,11 @@ class INNERFACE_OT_mapping_row(ReportsErrors, bpy.types.Operator):
     )
 
     @classmethod
-    def description(cls, _context: Any, properties: Any) -> str:
+    def description(cls, _context: bpy.types.Context, properties: Any) -> str:
         """Called by Blender."""
         return next(i.description for i in cls.bl_rna.properties["what"].enum_items if i.identifier == properties.what)
 
-    def work(self, context: Any) -> set[str]:
+    def work(self, context: bpy.types.Context) -> set[str]:
         table = _editable_table(context)
         rows, index = table.targets, table.target
         selected = rows[index].target() if 0 <= index < len(rows) else None
@@ -141,7 +141,7 @@ class INNERFACE_OT_mapping_driven(ReportsErrors, bpy.types.Operator):
     bl_label = "Map to Rig Controls"
     bl_options = {"REGISTER", "UNDO"}
 
-    def work(self, context: Any) -> set[str]:
+    def work(self, context: bpy.types.Context) -> set[str]:
         face = active_face(context)
         driven_meshes = {driven.name: driven.mesh for driven in drivers.driven_keys(face)}
         if not driven_meshes:

@@ -82,11 +82,11 @@ class INNERFACE_OT_mapping_preset(ReportsErrors, bpy.types.Operator):
 
     preset: EnumProperty(name="Preset", items=_preset_items)
 
-    def invoke(self, context: Any, _event: Any) -> set[str]:
+    def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
         context.window_manager.invoke_search_popup(self)
         return {"RUNNING_MODAL"}
 
-    def work(self, context: Any) -> set[str]:
+    def work(self, context: bpy.types.Context) -> set[str]:
         kind, _, name = self.preset.partition(":")
         root_object = active_root_object(context)
         preset = mapping_preset.load(user_presets()[name]) if kind == "FILE" else scheme_mapping(name, root_object)
@@ -102,7 +102,7 @@ class INNERFACE_OT_mapping_save(ReportsErrors, bpy.types.Operator, ExportHelper)
     filename_ext = PRESET_SUFFIX
     filter_glob: StringProperty(default=f"*{PRESET_SUFFIX}", options={"HIDDEN"})
 
-    def invoke(self, context: Any, _event: Any) -> set[str]:
+    def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
         folder = presets_folder()
         folder.mkdir(parents=True, exist_ok=True)
         file_stem = safe_file_name(active_root_object(context).name) or "preset"
@@ -110,10 +110,10 @@ class INNERFACE_OT_mapping_save(ReportsErrors, bpy.types.Operator, ExportHelper)
         context.window_manager.fileselect_add(self)
         return {"RUNNING_MODAL"}
 
-    def check(self, _context: Any) -> bool:
+    def check(self, _context: bpy.types.Context) -> bool:
         return False
 
-    def work(self, context: Any) -> set[str]:
+    def work(self, context: bpy.types.Context) -> set[str]:
         has_suffix = self.filepath.endswith(PRESET_SUFFIX)
         path = Path(self.filepath if has_suffix else f"{self.filepath.removesuffix('.json')}{PRESET_SUFFIX}")
         name = path.name.removesuffix(PRESET_SUFFIX)
@@ -132,7 +132,7 @@ class INNERFACE_OT_mapping_load(ReportsErrors, bpy.types.Operator, ImportHelper)
 
     filter_glob: StringProperty(default="*.json", options={"HIDDEN"})
 
-    def work(self, context: Any) -> set[str]:
+    def work(self, context: bpy.types.Context) -> set[str]:
         return _apply_preset(self, active_root_object(context), mapping_preset.load(self.filepath))
 
 

@@ -44,7 +44,7 @@ class INNERFACE_OT_range_add(RequiresCameraTake, ReportsErrors, bpy.types.Operat
         name="Part", items=HIDDEN_PART_ITEMS, default="mouth", description="Part of the face that is occluded"
     )
 
-    def work(self, context: Any) -> set[str]:
+    def work(self, context: bpy.types.Context) -> set[str]:
         scene, action = context.scene, active_camera_action(context)
         half = _DEFAULT_RANGE_S / 2 * scene_rate(scene)
         first, last = scene.frame_current - half, scene.frame_current + half
@@ -89,11 +89,11 @@ class INNERFACE_OT_range_set(RequiresCameraTake, ReportsErrors, bpy.types.Operat
     )
 
     @classmethod
-    def description(cls, _context: Any, properties: Any) -> str:
+    def description(cls, _context: bpy.types.Context, properties: Any) -> str:
         """Called by Blender."""
         return next(i.description for i in cls.bl_rna.properties["what"].enum_items if i.identifier == properties.what)
 
-    def work(self, context: Any) -> set[str]:
+    def work(self, context: bpy.types.Context) -> set[str]:
         settings = active_camera_action(context).innerface_hybrid
         if self.what == "CLEAR":
             settings.ranges.clear()
@@ -125,7 +125,7 @@ class INNERFACE_OT_range_show(RequiresCameraTake, ReportsErrors, bpy.types.Opera
     bl_idname = "innerface.range_show"
     bl_label = "Go to Range"
 
-    def work(self, context: Any) -> set[str]:
+    def work(self, context: bpy.types.Context) -> set[str]:
         action, scene = active_camera_action(context), context.scene
         scene.frame_set(round(hybrid_take.frame_at(action, _active_range(action.innerface_hybrid).start, scene)))
         return {"FINISHED"}
@@ -138,7 +138,7 @@ class INNERFACE_OT_lip_markers(RequiresCameraTake, ReportsErrors, bpy.types.Oper
     bl_label = "Mark Lip Closures"
     bl_options = {"REGISTER", "UNDO"}
 
-    def work(self, context: Any) -> set[str]:
+    def work(self, context: bpy.types.Context) -> set[str]:
         from ...core.face import lips
         from ...core.face.channels import ARKIT
         from ...core.face.face_model import load_bundled

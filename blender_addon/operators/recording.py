@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import bpy
 
 from ..live.session import session
@@ -17,7 +15,7 @@ class INNERFACE_OT_record(RequiresConnection, ReportsErrors, bpy.types.Operator)
     bl_idname = "innerface.record"
     bl_label = "Record"
 
-    def work(self, context: Any) -> set[str]:
+    def work(self, context: bpy.types.Context) -> set[str]:
         session.record(context)
         return {"FINISHED"}
 
@@ -29,10 +27,10 @@ class INNERFACE_OT_stop(ReportsErrors, bpy.types.Operator):
     bl_label = "Stop"
 
     @classmethod
-    def poll(cls, _context: Any) -> bool:
+    def poll(cls, _context: bpy.types.Context) -> bool:
         return session.take_recording is not None
 
-    def work(self, _context: Any) -> set[str]:
+    def work(self, _context: bpy.types.Context) -> set[str]:
         if session.take_recording is not None:
             session.take_recording.stop()
         return {"FINISHED"}

@@ -22,7 +22,7 @@ class _RequiresSelectedTake:
     """Mixin for operators on the take that is selected in the list."""
 
     @classmethod
-    def poll(cls, _context: Any) -> bool:
+    def poll(cls, _context: bpy.types.Context) -> bool:
         """Called by Blender."""
         if take_list.selected() is None:
             cls.poll_message_set("There are no takes yet; record one first")  # type: ignore[attr-defined]
@@ -46,7 +46,7 @@ class INNERFACE_OT_take_bake(_RequiresSelectedTake, BackgroundOperator, bpy.type
     bl_label = "Bake to Face"
     bl_options = {"REGISTER", "UNDO"}
 
-    def prepare(self, context: Any) -> Job:
+    def prepare(self, context: bpy.types.Context) -> Job:
         flame = loaded_take.flame_source(active_face(context))
         row, performer = _selected_row(), performer_settings()
         path = Path(row.path)
@@ -56,7 +56,7 @@ class INNERFACE_OT_take_bake(_RequiresSelectedTake, BackgroundOperator, bpy.type
             expected_s=1.0 + row.seconds / _EXPECTED_SPEED_X,
         )
 
-    def finish(self, context: Any, loaded: loaded_take.LoadedTake) -> set[str]:
+    def finish(self, context: bpy.types.Context, loaded: loaded_take.LoadedTake) -> set[str]:
         face, scene, shot = active_face(context), context.scene, context.scene.innerface
         with bake.all_or_nothing(face):
             bake_options = bake.bake_options(
@@ -92,7 +92,7 @@ class INNERFACE_OT_take_delete(_RequiresSelectedTake, ReportsErrors, bpy.types.O
     bl_idname = "innerface.take_delete"
     bl_label = "Delete Take"
 
-    def invoke(self, context: Any, event: Any) -> set[str]:
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         return context.window_manager.invoke_confirm(
             self,
             event,
@@ -100,7 +100,7 @@ class INNERFACE_OT_take_delete(_RequiresSelectedTake, ReportsErrors, bpy.types.O
             message="The file will be deleted. This cannot be undone.",
         )
 
-    def work(self, _context: Any) -> set[str]:
+    def work(self, _context: bpy.types.Context) -> set[str]:
         row = _selected_row()
         try:
             Path(row.path).unlink()
@@ -116,7 +116,7 @@ class INNERFACE_OT_takes_folder(ReportsErrors, bpy.types.Operator):
     bl_idname = "innerface.takes_folder"
     bl_label = "Open Folder"
 
-    def work(self, _context: Any) -> set[str]:
+    def work(self, _context: bpy.types.Context) -> set[str]:
         folder = take_list.folder()
         folder.mkdir(parents=True, exist_ok=True)
         bpy.ops.wm.path_open(filepath=str(folder))
@@ -129,7 +129,7 @@ class INNERFACE_OT_takes_refresh(ReportsErrors, bpy.types.Operator):
     bl_idname = "innerface.takes_refresh"
     bl_label = "Refresh"
 
-    def work(self, _context: Any) -> set[str]:
+    def work(self, _context: bpy.types.Context) -> set[str]:
         take_list.refresh(wait=bpy.app.background)
         return {"FINISHED"}
 
@@ -142,11 +142,11 @@ class INNERFACE_OT_invented(ReportsErrors, bpy.types.Operator):
     bl_options = {"REGISTER", "UNDO"}
 
     @classmethod
-    def poll(cls, context: Any) -> bool:
+    def poll(cls, context: bpy.types.Context) -> bool:
         face = face_or_none(context)
         return face is not None and bool(playback.unobserved_tracks(face))
 
-    def work(self, context: Any) -> set[str]:
+    def work(self, context: bpy.types.Context) -> set[str]:
         tracks = playback.unobserved_tracks(active_face(context))
         mute = not all(track.mute for track in tracks)
         for track in tracks:

@@ -17,7 +17,7 @@ from .bake_options import draw_key_options, draw_smoothing
 from .drawing import SidebarPanel, draw_text
 
 
-def _current_action(context: Any) -> Any:
+def _current_action(context: bpy.types.Context) -> Any:
     """Return the current action of the active face, None where it was not baked from a take."""
     face = face_or_none(context)
     return None if face is None else playing_action(face)
@@ -29,10 +29,10 @@ class INNERFACE_PT_animation(SidebarPanel, bpy.types.Panel):
     bl_label = "Animation"
 
     @classmethod
-    def poll(cls, context: Any) -> bool:
+    def poll(cls, context: bpy.types.Context) -> bool:
         return _current_action(context) is not None
 
-    def draw(self, context: Any) -> None:
+    def draw(self, context: bpy.types.Context) -> None:
         layout, action = self.layout, _current_action(context)
         options, is_loaded = action.innerface, loaded_take.cached_take(TakeAction(action).take_path) is not None
         box = layout.box()
@@ -60,7 +60,7 @@ class INNERFACE_PT_smoothing(SidebarPanel, bpy.types.Panel):
     bl_label = "Smoothing"
     bl_parent_id = "INNERFACE_PT_animation"
 
-    def draw(self, context: Any) -> None:
+    def draw(self, context: bpy.types.Context) -> None:
         layout, action = self.layout, _current_action(context)
         draw_smoothing(layout, action.innerface)
         loaded = loaded_take.cached_take(TakeAction(action).take_path)
@@ -74,7 +74,7 @@ class INNERFACE_PT_keys(SidebarPanel, bpy.types.Panel):
     bl_label = "Keys"
     bl_parent_id = "INNERFACE_PT_animation"
 
-    def draw(self, context: Any) -> None:
+    def draw(self, context: bpy.types.Context) -> None:
         layout, action = self.layout, _current_action(context)
         layout.use_property_split = True
         layout.use_property_decorate = False

@@ -23,10 +23,10 @@ class INNERFACE_PT_calibrate(SidebarPanel, bpy.types.Panel):
     bl_label = "Calibrate"
 
     @classmethod
-    def poll(cls, _context: Any) -> bool:
+    def poll(cls, _context: bpy.types.Context) -> bool:
         return not connection.no_source_selected(preferences())
 
-    def draw(self, context: Any) -> None:
+    def draw(self, context: bpy.types.Context) -> None:
         layout, status, settings = self.layout, session.status, preferences()
         has_sensors, has_camera = settings.sensors != "NONE", settings.camera != "NONE"
         if has_sensors:
@@ -40,7 +40,7 @@ class INNERFACE_PT_calibrate(SidebarPanel, bpy.types.Panel):
             row.operator("innerface.neutral", icon="USER")
 
 
-def _draw_sensors(layout: Any, status: dict[str, Any], context: Any) -> None:
+def _draw_sensors(layout: Any, status: dict[str, Any], context: bpy.types.Context) -> None:
     _draw_map(layout, status)
     check = status.get("check", {})
     if _draw_running_check(layout, check):
@@ -76,7 +76,7 @@ def _draw_map(layout: Any, status: dict[str, Any]) -> None:
         row.template_icon(sensor_map.icon(np.array(status["positions_mm"]), states), scale=7.0)
 
 
-def _draw_electrodes(layout: Any, status: dict[str, Any], context: Any) -> None:
+def _draw_electrodes(layout: Any, status: dict[str, Any], context: bpy.types.Context) -> None:
     """Electrodes have no calibration, only the check."""
     check = status.get("check", {})
     if _draw_running_check(layout, check):
@@ -95,7 +95,7 @@ def _draw_running_check(layout: Any, check: dict[str, Any]) -> bool:
     return True
 
 
-def _draw_problems(layout: Any, problems: list[str] | None, text_if_none: str, context: Any) -> None:
+def _draw_problems(layout: Any, problems: list[str] | None, text_if_none: str, context: bpy.types.Context) -> None:
     """Draw problems, or that there are none; nothing where it has not been checked (None)."""
     if problems is None:
         return
@@ -113,10 +113,10 @@ class INNERFACE_PT_sites(SidebarPanel, bpy.types.Panel):
     bl_options = {"DEFAULT_CLOSED"}
 
     @classmethod
-    def poll(cls, _context: Any) -> bool:
+    def poll(cls, _context: bpy.types.Context) -> bool:
         return bool(session.status.get("sites")) and preferences().sensors != "NONE"
 
-    def draw(self, context: Any) -> None:
+    def draw(self, context: bpy.types.Context) -> None:
         column = self.layout.column(align=True)
         for site, site_status in session.status["sites"].items():
             _draw_site(column, site, site_status)

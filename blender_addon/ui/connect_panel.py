@@ -23,7 +23,7 @@ class INNERFACE_PT_connect(SidebarPanel, bpy.types.Panel):
 
     bl_label = "Connect"
 
-    def draw(self, context: Any) -> None:
+    def draw(self, context: bpy.types.Context) -> None:
         layout, settings = self.layout, preferences()
         if not session.on:
             _draw_sources(layout, settings, context)
@@ -50,7 +50,7 @@ class INNERFACE_PT_connect(SidebarPanel, bpy.types.Panel):
             draw_text(layout, note.partition(" ")[2], "DOT", context)  # without the time of day
 
 
-def _draw_sources(layout: Any, settings: Any, context: Any) -> None:
+def _draw_sources(layout: Any, settings: Any, context: bpy.types.Context) -> None:
     column = layout.column()
     column.use_property_split = True
     column.use_property_decorate = False
@@ -66,7 +66,7 @@ def _draw_sources(layout: Any, settings: Any, context: Any) -> None:
         _draw_network(layout, column, settings, context)
 
 
-def _draw_network(layout: Any, column: Any, settings: Any, context: Any) -> None:
+def _draw_network(layout: Any, column: Any, settings: Any, context: bpy.types.Context) -> None:
     """Draw the permission for network devices, or the address to enter on them."""
     if not settings.network:
         draw_text(layout, "Phones and trackers send to Blender over your network, if you allow it", "INFO", context)
@@ -84,7 +84,7 @@ def _draw_network(layout: Any, column: Any, settings: Any, context: Any) -> None
         box.label(text=text, icon="BLANK1", translate=False)
 
 
-def _draw_streams(layout: Any, status: dict[str, Any], context: Any) -> None:
+def _draw_streams(layout: Any, status: dict[str, Any], context: bpy.types.Context) -> None:
     for stream in status["streams"]:
         box = layout.box().column(align=True)
         name = stream["name"] or stream["device"]
@@ -104,7 +104,7 @@ def _draw_streams(layout: Any, status: dict[str, Any], context: Any) -> None:
             draw_text(box, stream["problem"], "ERROR", context)
 
 
-def _draw_electrodes(layout: Any, status: dict[str, Any], context: Any) -> None:
+def _draw_electrodes(layout: Any, status: dict[str, Any], context: bpy.types.Context) -> None:
     electrodes = status.get("electrodes")
     if not electrodes:
         return
@@ -119,7 +119,7 @@ def _draw_electrodes(layout: Any, status: dict[str, Any], context: Any) -> None:
             draw_text(layout, channel["words"], "ERROR", context)
 
 
-def _draw_silent_sources(layout: Any, status: dict[str, Any], context: Any) -> None:
+def _draw_silent_sources(layout: Any, status: dict[str, Any], context: bpy.types.Context) -> None:
     for silence in status["silent"]:
         box = layout.box()
         text = iface_("No data from {} for {:.0f} s. Likely causes:")
@@ -131,7 +131,7 @@ def _draw_silent_sources(layout: Any, status: dict[str, Any], context: Any) -> N
             draw_text(layout, source["about"], "SORTTIME", context)
 
 
-def _draw_target(layout: Any, context: Any) -> None:
+def _draw_target(layout: Any, context: bpy.types.Context) -> None:
     """Draw where the live face is shown, or why it is not."""
     if session.face_problem:
         draw_text(layout, session.face_problem, "ERROR", context)
@@ -145,7 +145,7 @@ def _draw_target(layout: Any, context: Any) -> None:
             layout.operator("innerface.show_here", icon="USER")
 
 
-def _draw_output(layout: Any, status: dict[str, Any], context: Any) -> None:
+def _draw_output(layout: Any, status: dict[str, Any], context: bpy.types.Context) -> None:
     if status.get("output") != "none":
         text = iface_("{:.0f} faces/s, {:.0f} ms delay").format(status["output_hz"], status.get("delay_ms", 0.0))
         layout.label(text=text, icon="TIME", translate=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import bpy
 from bpy.app.translations import pgettext_iface as iface_
 
 from ..operators.base import running_job
@@ -33,7 +34,7 @@ def wrap_text(text: str, width: int = _DEFAULT_WIDTH) -> list[str]:
     return [*lines, line] if line else lines
 
 
-def draw_text(layout: Any, text: str, icon: str = "INFO", context: Any = None) -> None:
+def draw_text(layout: Any, text: str, icon: str = "INFO", context: bpy.types.Context | None = None) -> None:
     """Draw a sentence over as many lines as it needs."""
     width = _DEFAULT_WIDTH
     if context is not None and context.region is not None:

@@ -21,7 +21,7 @@ class INNERFACE_PT_face(SidebarPanel, bpy.types.Panel):
     bl_label = "Face"
     bl_idname = "INNERFACE_PT_face"
 
-    def draw(self, context: Any) -> None:
+    def draw(self, context: bpy.types.Context) -> None:
         layout = self.layout
         face, message_lines = face_or_message(context)
         if face is None:
@@ -42,7 +42,7 @@ class INNERFACE_PT_face(SidebarPanel, bpy.types.Panel):
         column.operator("innerface.back_out", icon="FILE", text="Export Take (CSV)...")
 
 
-def face_or_message(context: Any) -> tuple[Face | None, list[str]]:
+def face_or_message(context: bpy.types.Context) -> tuple[Face | None, list[str]]:
     """Return the active face, or None and the lines that say why there is none."""
     try:
         return active_face(context), []
@@ -52,7 +52,7 @@ def face_or_message(context: Any) -> tuple[Face | None, list[str]]:
         return None, ["No face in this scene yet:", "add a mesh with shape keys", "such as jawOpen"]
 
 
-def _draw_match(box: Any, face: Face, context: Any) -> None:
+def _draw_match(box: Any, face: Face, context: bpy.types.Context) -> None:
     missing = face.unmatched_channels()
     summary = iface_("{} of 52 channels ({}, {:.0%})").format(
         52 - len(missing), face.mapping.name, face.meshes[0].match.score
@@ -69,7 +69,7 @@ def _draw_match(box: Any, face: Face, context: Any) -> None:
         draw_text(box, f"Missing: {', '.join(missing[:_MAX_MISSING_CHANNELS])}{more}", "BLANK1", context)
 
 
-def _draw_driven_keys(box: Any, face: Face, context: Any) -> None:
+def _draw_driven_keys(box: Any, face: Face, context: bpy.types.Context) -> None:
     driven = driven_keys(face)
     if driven:
         text = iface_("{} shape keys are driven, such as {} by {}")

@@ -30,7 +30,7 @@ class INNERFACE_UL_ranges(bpy.types.UIList):
 
     def draw_item(
         self,
-        _context: Any,
+        _context: bpy.types.Context,
         layout: Any,
         _data: Any,
         item: Any,
@@ -62,10 +62,10 @@ class INNERFACE_PT_hybrid(SidebarPanel, bpy.types.Panel):
     bl_options = {"DEFAULT_CLOSED"}
 
     @classmethod
-    def poll(cls, context: Any) -> bool:
+    def poll(cls, context: bpy.types.Context) -> bool:
         return hybrid_take.camera_action(face_or_none(context)) is not None
 
-    def draw(self, context: Any) -> None:
+    def draw(self, context: bpy.types.Context) -> None:
         layout, face = self.layout, face_or_none(context)
         action = hybrid_take.camera_action(face)
         if face is None or action is None:
@@ -87,7 +87,7 @@ class INNERFACE_PT_hybrid(SidebarPanel, bpy.types.Panel):
         layout.operator("innerface.lip_markers", icon="SPEAKER")
 
 
-def _draw_second_take(layout: Any, settings: Any, context: Any) -> None:
+def _draw_second_take(layout: Any, settings: Any, context: bpy.types.Context) -> None:
     column = layout.column(align=True)
     column.label(text="Second take (optional)")
     row = column.row(align=True)
@@ -103,7 +103,7 @@ def _draw_second_take(layout: Any, settings: Any, context: Any) -> None:
         draw_text(layout, settings.aligned, "CHECKMARK", context)
 
 
-def _draw_ranges(layout: Any, settings: Any, context: Any) -> None:
+def _draw_ranges(layout: Any, settings: Any, context: bpy.types.Context) -> None:
     row = layout.row(align=True)
     row.operator("innerface.hybrid_detect", icon="VIEWZOOM")
     row.operator("innerface.range_set", text="", icon="CHECKMARK").what = "ALL"

@@ -18,7 +18,7 @@ class INNERFACE_UL_targets(bpy.types.UIList):
     """Rows of the table."""
 
     def draw_item(
-        self, _context: Any, layout: Any, _data: Any, item: Any, _icon: Any, _active: Any, _property: Any
+        self, _context: bpy.types.Context, layout: Any, _data: Any, item: Any, _icon: Any, _active: Any, _property: Any
     ) -> None:
         row = layout.row(align=True)
         row.active = not item.mute
@@ -28,7 +28,7 @@ class INNERFACE_UL_targets(bpy.types.UIList):
         split.label(text=label or "-", icon=_KIND_ICONS[item.kind] if item.to else "ERROR", translate=False)
         row.prop(item, "mute", text="", icon="HIDE_ON" if item.mute else "HIDE_OFF", emboss=False)
 
-    def filter_items(self, _context: Any, data: Any, name: str) -> tuple[list[int], list[int]]:
+    def filter_items(self, _context: bpy.types.Context, data: Any, name: str) -> tuple[list[int], list[int]]:
         """Search in channels and targets."""
         rows: Iterable[Any] = getattr(data, name)
         query = self.filter_name.lower()
@@ -46,13 +46,13 @@ class INNERFACE_PT_mapping(SidebarPanel, bpy.types.Panel):
     bl_options = {"DEFAULT_CLOSED"}
 
     @classmethod
-    def poll(cls, context: Any) -> bool:
+    def poll(cls, context: bpy.types.Context) -> bool:
         active = context.active_object
         return face_or_none(context) is not None or (
             active is not None and active.type == "MESH" and active.data.shape_keys is not None
         )
 
-    def draw(self, context: Any) -> None:
+    def draw(self, context: bpy.types.Context) -> None:
         layout = self.layout
         face = face_or_none(context)
         table = (face.root_object if face is not None else root_object_of(context.active_object)).innerface

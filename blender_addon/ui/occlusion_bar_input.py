@@ -19,7 +19,7 @@ _KEYS = {"A": "ACCEPTED", "R": "REJECTED", "M": "MUTE", "X": "DELETE"}
 _keymap_items: list[tuple[Any, Any]] = []
 
 
-def _hit_under_pointer(context: Any, event: Any) -> BarHit | None:
+def _hit_under_pointer(context: bpy.types.Context, event: bpy.types.Event) -> BarHit | None:
     if context.region is None or context.region.type != "WINDOW":
         return None
     visible = region_bars(context)
@@ -33,7 +33,7 @@ class INNERFACE_OT_range_drag(bpy.types.Operator):
     bl_label = "Drag Range"
     bl_options = {"REGISTER", "UNDO", "INTERNAL"}
 
-    def invoke(self, context: Any, event: Any) -> set[str]:
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         """Called by Blender; a click beside the bars is passed on."""
         hit = _hit_under_pointer(context, event)
         if hit is None:
@@ -51,12 +51,12 @@ class INNERFACE_OT_range_drag(bpy.types.Operator):
         redraw()
         return {"RUNNING_MODAL"}
 
-    def _pointer_s(self, context: Any, event: Any) -> float:
+    def _pointer_s(self, context: bpy.types.Context, event: bpy.types.Event) -> float:
         """Return the time in the take under the pointer."""
         frame = self.region.view2d.region_to_view(event.mouse_x - self.region.x, event.mouse_y - self.region.y)[0]
         return hybrid_take.seconds_at(self.action, frame, context.scene)
 
-    def modal(self, context: Any, event: Any) -> set[str]:
+    def modal(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         """Called by Blender for each event."""
         item = self.action.innerface_hybrid.ranges[self.index]
         if event.type in {"ESC", "RIGHTMOUSE"}:
@@ -72,7 +72,7 @@ class INNERFACE_OT_range_drag(bpy.types.Operator):
             item.found = item.found and item.state != "OPEN"  # so that the next detection keeps it
         return {"RUNNING_MODAL"}
 
-    def _finish_drag(self, context: Any, result: set[str]) -> set[str]:
+    def _finish_drag(self, context: bpy.types.Context, result: set[str]) -> set[str]:
         context.window.cursor_modal_restore()
         redraw()
         return result
@@ -98,7 +98,7 @@ class INNERFACE_OT_range_key(bpy.types.Operator):
 
     what: EnumProperty(name="Action", items=tuple((name, name.capitalize(), "") for name in _KEYS.values()))
 
-    def invoke(self, context: Any, event: Any) -> set[str]:
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         """Called by Blender; a key beside the bars is passed on."""
         hit = _hit_under_pointer(context, event)
         if hit is None:

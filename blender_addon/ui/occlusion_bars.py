@@ -99,7 +99,7 @@ def bar_at(bars: list[Bar], x: float, y: float, scale: float) -> BarHit | None:
     return BarHit(bar, "START" if x < bar.left + inset else "END" if x > bar.right - inset else "BOTH")
 
 
-def region_bars(context: Any) -> RegionBars:
+def region_bars(context: bpy.types.Context) -> RegionBars:
     """Return the bars of the active camera take in the context's region."""
     action = hybrid_take.camera_action(face_or_none(context))
     region, scale = context.region, context.preferences.system.ui_scale

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import bpy
 
 from ..live.session import session
@@ -23,7 +21,7 @@ class INNERFACE_PT_performer(SidebarPanel, bpy.types.Panel):
     bl_label = "Performer"
     bl_options = {"DEFAULT_CLOSED"}
 
-    def draw(self, _context: Any) -> None:
+    def draw(self, _context: bpy.types.Context) -> None:
         layout, settings = self.layout, preferences()
         layout.use_property_split = True
         layout.use_property_decorate = False

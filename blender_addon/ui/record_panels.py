@@ -20,7 +20,7 @@ class INNERFACE_PT_record(SidebarPanel, bpy.types.Panel):
 
     bl_label = "Record"
 
-    def draw(self, context: Any) -> None:
+    def draw(self, context: bpy.types.Context) -> None:
         layout, shot, take_recording = self.layout, context.scene.innerface, session.take_recording
         if session.on and session.movement.started:
             column = layout.column(align=True)
@@ -53,7 +53,7 @@ def _stop_label(take_recording: TakeRecording) -> str:
     return iface_("Cancel   {:.0f}").format(take_recording.seconds_left)
 
 
-def _draw_recording_status(layout: Any, take_recording: TakeRecording | None, context: Any) -> None:
+def _draw_recording_status(layout: Any, take_recording: TakeRecording | None, context: bpy.types.Context) -> None:
     recording = session.status.get("recording")
     if not recording:
         return
@@ -83,7 +83,7 @@ class INNERFACE_PT_record_options(SidebarPanel, bpy.types.Panel):
     bl_parent_id = "INNERFACE_PT_record"
     bl_options = {"DEFAULT_CLOSED"}
 
-    def draw(self, context: Any) -> None:
+    def draw(self, context: bpy.types.Context) -> None:
         layout, shot, settings = self.layout, context.scene.innerface, preferences()
         layout.use_property_split = True
         layout.use_property_decorate = False

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import bpy
 from bpy.app.translations import pgettext_iface as iface_
 
@@ -19,7 +17,7 @@ class INNERFACE_PT_stream(SidebarPanel, bpy.types.Panel):
     bl_label = "Stream Out"
     bl_options = {"DEFAULT_CLOSED"}
 
-    def draw(self, context: Any) -> None:
+    def draw(self, context: bpy.types.Context) -> None:
         layout, settings, status = self.layout, preferences(), session.status
         for toggle in (spec.toggle for spec in stream_sinks() if spec.toggle is not None):
             row = layout.row(align=True)

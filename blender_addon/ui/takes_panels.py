@@ -17,7 +17,7 @@ class INNERFACE_UL_takes(bpy.types.UIList):
     """Takes on disk."""
 
     def draw_item(
-        self, _context: Any, layout: Any, _data: Any, item: Any, _icon: Any, _active: Any, _property: Any
+        self, _context: bpy.types.Context, layout: Any, _data: Any, item: Any, _icon: Any, _active: Any, _property: Any
     ) -> None:
         row = layout.row()
         icon = "ERROR" if item.quality or not item.whole else "ACTION" if item.baked else "REC"
@@ -32,7 +32,7 @@ class INNERFACE_PT_takes(SidebarPanel, bpy.types.Panel):
 
     bl_label = "Takes"
 
-    def draw(self, context: Any) -> None:
+    def draw(self, context: bpy.types.Context) -> None:
         layout, manager = self.layout, context.window_manager
         row = layout.row()
         row.template_list("INNERFACE_UL_takes", "", manager, "innerface_takes", manager, "innerface_take", rows=3)
@@ -54,7 +54,7 @@ class INNERFACE_PT_takes(SidebarPanel, bpy.types.Panel):
         _draw_unobserved_channels(layout, context)
 
 
-def _draw_unobserved_channels(layout: Any, context: Any) -> None:
+def _draw_unobserved_channels(layout: Any, context: bpy.types.Context) -> None:
     face = face_or_none(context)
     tracks = unobserved_tracks(face) if face is not None else []
     if tracks:
@@ -73,7 +73,7 @@ class INNERFACE_PT_bake_options(SidebarPanel, bpy.types.Panel):
     bl_parent_id = "INNERFACE_PT_takes"
     bl_options = {"DEFAULT_CLOSED"}
 
-    def draw(self, context: Any) -> None:
+    def draw(self, context: bpy.types.Context) -> None:
         layout, shot = self.layout, context.scene.innerface
         layout.use_property_split = True
         layout.use_property_decorate = False
@@ -94,7 +94,7 @@ class INNERFACE_PT_bake_smoothing(SidebarPanel, bpy.types.Panel):
     bl_parent_id = "INNERFACE_PT_bake_options"
     bl_options = {"DEFAULT_CLOSED"}
 
-    def draw(self, context: Any) -> None:
+    def draw(self, context: bpy.types.Context) -> None:
         draw_smoothing(self.layout, context.scene.innerface.options)
 
 
