@@ -23,7 +23,7 @@ _MAX_NUMBER = 1e9
 
 @dataclass(frozen=True)
 class Address:
-    """Where to listen or to send to; an empty host leaves it to whoever opens the socket."""
+    """An address to listen on or to send to; an empty host means the default of the source or sink."""
 
     host: str = ""
     port: int = 0
@@ -46,7 +46,7 @@ class PanelField:
     subtype
         Blender's subtype of a text: "FILE_PATH", "PASSWORD" or "".
     missing
-        What the user is told where a text that is needed is empty; "" where it may be.
+        Message if the text is empty; "" if it may be empty.
     """
 
     property: str
@@ -84,7 +84,7 @@ class Argument:
     path
         Whether it is a file, whose name may hold an equals sign.
     parse
-        From its text to its value; raises ValueError with the rest of the sentence.
+        Parses its text; raises ValueError with the rest of the message.
     suggestions
         Values that this computer offers, the likeliest first.
     field
@@ -111,7 +111,7 @@ class Argument:
 
     @property
     def usage(self) -> str:
-        """How it is written, such as `rate=HZ`."""
+        """How users write it, such as `rate=HZ`."""
         if self.positional:
             return self.metavar or ("[HOST:]PORT" if isinstance(self.default, Address) else self.name.upper())
         if self.is_flag:
@@ -120,7 +120,7 @@ class Argument:
 
     @property
     def default_text(self) -> str:
-        """Its default as users write it; "" where there is none worth telling."""
+        """Its default as users write it; "" if not worth showing."""
         value: Any = self.default
         if isinstance(value, Address):
             return str(value.port)
@@ -129,7 +129,7 @@ class Argument:
         return f"{value:g}" if isinstance(value, float) else str(value)
 
     def read(self, text: str) -> Any:
-        """Its value. Raises ValueError with the rest of the sentence."""
+        """Parse its value. Raises ValueError with the rest of the message."""
         if self.parse is not None:
             return self.parse(text)
         default: Any = self.default
@@ -156,7 +156,7 @@ def argument(
     suggestions: Callable[[], list[str]] | None = None,
     field: PanelField | None = None,
 ) -> T:
-    """A dataclass field that is an argument; see `Argument`."""
+    """Declare a dataclass field as an argument; see `Argument`."""
     declared = Argument(
         default,
         help,
@@ -174,7 +174,7 @@ def argument(
 
 
 def arguments_of(options_type: type[Any]) -> tuple[Argument, ...]:
-    """All arguments that an options dataclass declares, in their order."""
+    """Return the arguments that an options dataclass declares, in order."""
     return tuple(
         dataclasses.replace(
             f.metadata[_METADATA_KEY],
@@ -187,28 +187,28 @@ def arguments_of(options_type: type[Any]) -> tuple[Argument, ...]:
 
 
 def parse_number(text: str) -> float:
-    """A finite number up to 1e9. Raises ValueError."""
+    """Parse a finite number up to 1e9. Raises ValueError."""
     try:
         value = float(text)
     except ValueError:
         value = math.nan
     if not math.isfinite(value) or abs(value) > _MAX_NUMBER:
-        raise ValueError("is not a number that makes sense")
+        raise ValueError("is not a number in range")
     return value
 
 
 def parse_address(text: str, default: Address) -> Address:
-    """HOST:PORT, PORT or HOST. Raises ValueError."""
+    """Parse HOST:PORT, PORT or HOST. Raises ValueError."""
     host, colon, port = text.rpartition(":")
     if not colon and not text.isdecimal():
         return Address(text, default.port)
     if not port.isdecimal() or not 0 <= int(port) <= 65535:
-        raise ValueError("is no port; give one from 0 to 65535")
+        raise ValueError("is not a port; give one from 0 to 65535")
     return Address(host.strip("[]") or default.host, int(port))
 
 
 def parse_options(options_type: type[Options], text: str) -> Options:
-    """Options of `KIND[:ARGS]`, such as `virtual:take.mcap,loss=0.02,gyro`. Raises InnerfaceError."""
+    """Parse `KIND[:ARGS]`, such as `virtual:take.mcap,loss=0.02,gyro`. Raises InnerfaceError."""
     arguments = arguments_of(options_type)
     positional = next((a for a in arguments if a.positional), None)
     by_keyword = {a.name: a for a in arguments if not a.positional and not a.remainder}
@@ -239,7 +239,7 @@ def parse_options(options_type: type[Options], text: str) -> Options:
 
 
 def _split(text: str, positional: Argument | None) -> tuple[str, dict[str, str]]:
-    """What follows `KIND:` and the keywords with their values, "" for bare words."""
+    """Return what follows `KIND:`, and the keywords with their values, "" for flags."""
     kind_length = min((k for k in (text.find(":"), text.find(",")) if k >= 0), default=len(text))
     first, *items = text[kind_length + 1 :].split(",")
     if text[kind_length : kind_length + 1] == ",":
@@ -259,4 +259,4 @@ def _read(text: str, argument: Argument, value: str, label: str) -> Any:
 
 
 def _unknown(text: str, word: str) -> InnerfaceError:
-    return InnerfaceError(f"{text}: '{word}' is not known there; see 'innerface serve --help'")
+    return InnerfaceError(f"{text}: unknown argument '{word}'; see 'innerface serve --help'")

@@ -20,19 +20,19 @@ _added_sources: dict[str, SourceSpec[Any]] = {}
 
 
 def sources() -> dict[str, SourceSpec[Any]]:
-    """All kinds of sources by name, in the order of help texts and menus."""
+    """Return all kinds of sources by name, in the order of help texts and menus."""
     specs: list[SourceSpec[Any]] = [*_find_specs("sources"), *_added_sources.values()]
     return {s.kind: s for s in sorted(specs, key=_source_order)}
 
 
 def sinks() -> dict[str, SinkSpec[Any]]:
-    """All kinds of sinks by name, in the order of help texts and panels."""
+    """Return all kinds of sinks by name, in the order of help texts and panels."""
     specs: tuple[SinkSpec[Any], ...] = _find_specs("sinks")
     return {s.kind: s for s in sorted(specs, key=_sink_order)}
 
 
 def register_source(spec: SourceSpec[Any]) -> None:
-    """Make known a kind of source that lives outside the package."""
+    """Add a kind of source from outside the package."""
     _added_sources[spec.kind] = spec
 
 
@@ -42,7 +42,7 @@ def unregister_source(kind: str) -> None:
 
 
 def make_source(text: str, context: SourceContext | None = None) -> Source:
-    """A source of its KIND[:ARGS]. Raises InnerfaceError."""
+    """Create a source from KIND[:ARGS]. Raises InnerfaceError."""
     kind, known = _kind(text), sources()
     if kind not in known:
         raise InnerfaceError(f"source '{kind}': give one of {', '.join(known)}")
@@ -50,7 +50,7 @@ def make_source(text: str, context: SourceContext | None = None) -> Source:
 
 
 def make_sink(text: str, context: SinkContext | None = None) -> Sink:
-    """A sink of its KIND[:ARGS]. Raises InnerfaceError."""
+    """Create a sink from KIND[:ARGS]. Raises InnerfaceError."""
     kind, known = _kind(text), sinks()
     if kind not in known:
         raise InnerfaceError(f"sink '{kind}': give one of {', '.join(known)}")
@@ -58,7 +58,7 @@ def make_sink(text: str, context: SinkContext | None = None) -> Sink:
 
 
 def usage() -> str:
-    """All kinds and their arguments, for the command line's help."""
+    """Return all kinds and their arguments as help text."""
     lines: list[str] = []
     for title, specs in (("sources", sources()), ("sinks", sinks())):
         lines += ["", f"{title}:"]
@@ -85,7 +85,7 @@ def _sink_order(spec: SinkSpec[Any]) -> tuple[int, str]:
 
 @cache
 def _find_specs(package: str) -> tuple[Any, ...]:
-    """`SPEC` of every module that has one."""
+    """Return the `SPEC` of each module that has one."""
     path = importlib.import_module(f".{package}", __package__).__path__
     modules = (importlib.import_module(f".{package}.{m.name}", __package__) for m in pkgutil.iter_modules(path))
     return tuple(module.SPEC for module in modules if hasattr(module, "SPEC"))

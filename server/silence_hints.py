@@ -1,4 +1,4 @@
-"""Sources that nothing is heard from, and why that may be."""
+"""Silent sources and the likely causes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SILENT_AFTER_S = 5.0
 
 
 def silence_hints(hub: Hub) -> list[dict[str, Any]]:
-    """Sources that have been silent for 5 s: name, seconds, likely causes, the likeliest first."""
+    """Return sources that have been silent for 5 s: name, seconds, likely causes, the likeliest first."""
     now = hub.now()
     specs = registry.sources()
     hints: list[dict[str, Any]] = []

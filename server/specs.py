@@ -1,4 +1,4 @@
-"""What a source or a sink says of itself, once, beside its code: `SPEC` in its module. `registry` collects them."""
+"""What a source or a sink declares about itself in its module, as `SPEC`; `registry` finds them."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
 Options = TypeVar("Options")
 
-FIREWALL_HINT = "this computer's firewall blocks it: let Blender (or Python) receive on private networks"
+FIREWALL_HINT = "this computer's firewall blocks it: allow Blender (or Python) to receive on private networks"
 WIFI_HINT = (
-    "both are not in the same network, or its Wi-Fi keeps devices apart (guest networks do): use another one, "
-    "or a phone's hotspot"
+    "it is on another network, or the Wi-Fi isolates its devices, as guest networks do: use another one, or a phone's "
+    "hotspot"
 )
-ADDRESS_HINT = "the address or port typed into it is another one than shown here"
+ADDRESS_HINT = "it sends to another address or port than the one shown here"
 
 
 class SourceGroup(StrEnum):
@@ -35,10 +35,10 @@ class SourceGroup(StrEnum):
 
 @dataclass(frozen=True)
 class SourceContext:
-    """What the program decides for its sources.
+    """What the program decides for all sources.
 
-    `host`: where they listen unless their arguments name an address; `peer_host`: where one listens whose arguments
-    name another device of the network.
+    `host`: where they listen unless their arguments name an address; `peer_host`: where a source listens whose
+    arguments name another device.
     """
 
     host: str = LOOPBACK
@@ -47,7 +47,7 @@ class SourceContext:
 
 @dataclass(frozen=True)
 class SinkContext:
-    """What the program decides for its sinks. `folder`: where permissions are kept; None keeps none."""
+    """What the program decides for all sinks. `folder`: where permissions are kept; None to keep none."""
 
     folder: Path | None = None
 
@@ -93,7 +93,7 @@ class _Spec(Generic[Options]):
 
     @property
     def arguments(self) -> tuple[Argument, ...]:
-        """What can be given, in order."""
+        """Its arguments, in order."""
         return arguments_of(self.options)
 
     @property
@@ -121,15 +121,15 @@ class SourceSpec(_Spec[Options]):
     options
         The dataclass that declares its arguments (`arguments.argument`).
     create
-        Makes the source of its options; raises InnerfaceError.
+        Creates the source from its options; raises InnerfaceError.
     group
         What it is for.
     hints
-        Likely causes when nothing comes from it, the likeliest first; none where that cannot be.
+        Likely causes of silence, the likeliest first; empty if it is never silent.
     needs_lan
-        Whether it hears other devices of the network.
+        Whether it receives other devices of the network.
     extra, library
-        The extra of Innerface's package that it needs, and the library which that brings.
+        The extra of the Python package that it needs, and the library in it.
     menu
         Its entry in the add-on; None where it has none.
     """
@@ -143,11 +143,11 @@ class SourceSpec(_Spec[Options]):
     menu: MenuEntry | None = None
 
     def make(self, text: str, context: SourceContext) -> Source:
-        """A source of `KIND[:ARGS]`. Raises InnerfaceError."""
+        """Create a source from `KIND[:ARGS]`. Raises InnerfaceError."""
         return self.create(parse_options(self.options, text), context)
 
     def listening_port(self, options: Options) -> int:
-        """The UDP port that it hears; 0 for none."""
+        """Return the UDP port that it listens on, 0 for none."""
         for argument in self.arguments:
             value = getattr(options, argument.attribute)
             if isinstance(value, Address):
@@ -166,7 +166,7 @@ class SinkSpec(_Spec[Options]):
     kind, summary, options
         As a source's.
     create
-        Makes the sink of its options; raises InnerfaceError.
+        Creates the sink from its options; raises InnerfaceError.
     toggle
         How the add-on switches it on; None where it does not.
     """
@@ -175,11 +175,11 @@ class SinkSpec(_Spec[Options]):
     toggle: StreamToggle | None = None
 
     def make(self, text: str, context: SinkContext) -> Sink:
-        """A sink of `KIND[:ARGS]`. Raises InnerfaceError."""
+        """Create a sink from `KIND[:ARGS]`. Raises InnerfaceError."""
         return self.create(parse_options(self.options, text), context)
 
     @property
     def default_target(self) -> str:
-        """HOST:PORT that it sends to unless told otherwise; "" for one that does not send."""
+        """The default HOST:PORT; "" if it has no address."""
         address = next((a.default for a in self.arguments if isinstance(a.default, Address)), None)
         return "" if address is None else f"{address.host}:{address.port}"

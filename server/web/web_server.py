@@ -41,7 +41,8 @@ class WebServer:
     def __init__(self, hub: Hub, host: str = LOOPBACK, port: int = PORT, token: str = "") -> None:
         if not is_loopback(host) and len(token) < _MIN_TOKEN_LENGTH:
             raise InnerfaceError(
-                f"--host {host}: other computers could reach it; give --token, too, with at least {_MIN_TOKEN_LENGTH} characters"
+                f"--host {host}: other computers could reach it; give --token, too, with at least "
+                f"{_MIN_TOKEN_LENGTH} characters"
             )
         self.hub, self.host, self.port, self.token = hub, host, port, token
         self.clients: set[Client] = set()

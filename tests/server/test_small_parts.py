@@ -140,11 +140,11 @@ GOOD = (
 )
 BAD = (
     ("nothing", "give one of"),
-    ("device:x:y", "no port"),
-    ("device:99999", "no port"),
+    ("device:x:y", "not a port"),
+    ("device:99999", "not a port"),
     ("virtual,loss=much", "not a number"),
     ("virtual,loss=2", "share below 1"),
-    ("virtual,colour=red", "not known"),
+    ("virtual,colour=red", "unknown argument"),
     ("serial", "give the port"),
     ("virtual,disconnect=a", "EVERY:FOR"),
     ("file", "give the take"),
@@ -172,6 +172,6 @@ def test_mistakes_in_sources_are_told_in_one_line(text, said):
 
 
 def test_mistakes_in_sinks_are_told_in_one_line():
-    for text, said in (("nothing", "give one of"), ("csv", "give the file"), ("vmc,head", "not known")):
+    for text, said in (("nothing", "give one of"), ("csv", "give the file"), ("vmc,head", "unknown argument")):
         with pytest.raises(InnerfaceError, match=said):
             registry.make_sink(text)

@@ -1,17 +1,17 @@
-// The control page: JSON to ask, binary frames to draw. Protocol: docs/protocol.md, "WebSocket".
+// Control page: requests in JSON, faces and sensor data in binary frames. Protocol: docs/protocol.md, "WebSocket".
 const $ = (id) => document.getElementById(id);
 const SVG = "http://www.w3.org/2000/svg";
-const SHOWN = ["jawOpen", "mouthSmileLeft", "mouthSmileRight", "mouthPucker", "mouthFunnel", "mouthUpperUpLeft", "browInnerUp", "browDownLeft", "noseSneerLeft", "cheekPuff", "eyeBlinkLeft", "headYaw"];
+const PLOTTED = ["jawOpen", "mouthSmileLeft", "mouthSmileRight", "mouthPucker", "mouthFunnel", "mouthUpperUpLeft", "browInnerUp", "browDownLeft", "noseSneerLeft", "cheekPuff", "eyeBlinkLeft", "headYaw"];
 const SECONDS = 6, FACE = 1, SENSORS = 2;
-let socket, hello, number = 0, newest = null, waitingSite = "", lastFrame = 0;
-const answers = new Map(), plots = new Map();
+let socket, hello, number = 0, latestFace = null, touchedSite = "", lastFrame = 0;
+const replies = new Map(), plots = new Map();
 
-function ask(command, more = {}) {
+function ask(command, fields = {}) {
   return new Promise((resolve) => {
     if (!socket || socket.readyState !== WebSocket.OPEN) return resolve({ ok: false, error: "not connected" });
     const id = ++number;
-    answers.set(id, resolve);
-    socket.send(JSON.stringify({ id, command, ...more }));
+    replies.set(id, resolve);
+    socket.send(JSON.stringify({ id, command, ...fields }));
   });
 }
 
@@ -27,7 +27,7 @@ function connect() {
 function control(message) {
   if (message.hello) { hello = message.hello; drawFace(); buildPlots(); }
   if (message.status) show(message.status);
-  if (message.id && answers.has(message.id)) { answers.get(message.id)(message); answers.delete(message.id); }
+  if (message.id && replies.has(message.id)) { replies.get(message.id)(message); replies.delete(message.id); }
 }
 
 function binary(view) {
@@ -36,19 +36,19 @@ function binary(view) {
   if (kind === FACE) {
     const values = {};
     hello.channels.forEach((name, k) => { values[name] = view.getFloat32(28 + 4 * k, true); });
-    newest = values;
+    latestFace = values;
     lastFrame = performance.now();
-    for (const name of SHOWN) push(name, values[name]);
+    for (const name of PLOTTED) push(name, values[name]);
   } else if (kind === SENSORS) {
     hello.sites.forEach((site, k) => push(`site ${site}`, view.getFloat32(28 + 8 * k, true) * 180 / Math.PI));
   }
 }
 
-// --- curves -----------------------------------------------------------------------------------------------------------------
+// Curves
 
 function buildPlots() {
   plots.clear();
-  for (const [id, names] of [["channels", SHOWN], ["sensors", hello.sites.map((s) => `site ${s}`)]]) {
+  for (const [id, names] of [["channels", PLOTTED], ["sensors", hello.sites.map((s) => `site ${s}`)]]) {
     $(id).replaceChildren(...names.map((name) => {
       const box = document.createElement("div"), label = document.createElement("span"), value = document.createElement("b"), canvas = document.createElement("canvas");
       box.className = hello.invented.includes(name) ? "plot guess" : "plot";
@@ -95,7 +95,7 @@ function drawPlot(plot, now) {
   g.fill();
 }
 
-// --- the face ---------------------------------------------------------------------------------------------------------------
+// Face and sites
 
 const make = (name, attributes, parent) => {
   const e = document.createElementNS(SVG, name);
@@ -120,7 +120,7 @@ function drawFace() {
   parts.mouth = make("path", { class: "feature mouth" }, turn);
   const sites = make("g", {}, svg);
   hello.sites.forEach((site, k) => {
-    // millimetres of the layout, seen from the front: the performer's left is on the right of the picture
+    // layout in mm, seen from the front: the performer's left is on the right
     const [x, y] = hello.positions_mm[k];
     const g = make("g", { class: "site none", "data-site": site, transform: `translate(${x.toFixed(1)} ${(-y).toFixed(1)})`, tabindex: 0, role: "button" }, sites);
     make("title", {}, g).textContent = site.replaceAll("_", " ");
@@ -151,31 +151,33 @@ function pose(w) {
 }
 
 async function touch(site) {
-  const said = await ask("touch", { site });
-  waitingSite = said.ok ? site : "";
-  hint(said.ok ? `Tap the sensor at ${site.replaceAll("_", " ")} now, twice.` : said.error, !said.ok);
-  if (said.ok) setTimeout(() => { waitingSite = ""; hint("Click a light to say which sensor sits there by tapping it."); }, said.seconds * 1000 + 400);
+  const reply = await ask("touch", { site });
+  touchedSite = reply.ok ? site : "";
+  hint(reply.ok ? `Tap the sensor at ${site.replaceAll("_", " ")} now, twice.` : reply.error, !reply.ok);
+  if (reply.ok) setTimeout(() => { touchedSite = ""; hint("Click a site to assign a sensor to it by tapping the sensor."); }, reply.seconds * 1000 + 400);
 }
 
 function hint(text, bad = false) { $("site-hint").textContent = text; $("site-hint").classList.toggle("error", bad); }
 
-// --- state ------------------------------------------------------------------------------------------------------------------
+// Status
 
 const line = (cls, title, right, small) => {
-  const box = document.createElement("div"), light = document.createElement("i"), name = document.createElement("span"), info = document.createElement("span"), more = document.createElement("small");
+  const box = document.createElement("div"), light = document.createElement("i"), name = document.createElement("span"), info = document.createElement("span"), note = document.createElement("small");
   box.className = "stream";
   light.className = cls;
   name.textContent = title;
   info.textContent = right;
-  more.textContent = small;
-  box.append(light, name, info, more);
+  note.textContent = small;
+  box.append(light, name, info, note);
   return box;
 };
 
-const heardWords = (found) => !found ? "Electrodes have no places to be learned. Check asks for three bites and three blinks." : found.join("; ") || "Every electrode hears what it should.";
+const electrodeReport = (problems) => !problems
+  ? "Electrodes need no calibration. Check asks for three bites and three blinks."
+  : problems.join("; ") || "All electrodes work.";
 
 function show(s) {
-  const out = s.output === "none" ? "no face yet" : `${s.output} ${s.output_hz.toFixed(0)} Hz · ${s.latency_ms.p50.toFixed(0)} ms computing and queueing`;
+  const out = s.output === "none" ? "no face yet" : `${s.output} ${s.output_hz.toFixed(0)} Hz · ${s.latency_ms.p50.toFixed(0)} ms latency`;
   $("summary").textContent = out;
   $("delay").textContent = s.output === "none" ? "" : `delay audio by ${s.delay_ms.toFixed(0)} ms`;
   const streams = s.streams.map((t) => {
@@ -186,14 +188,14 @@ function show(s) {
   });
   const waiting = s.sources.map((t) => line("none", t.name, "", t.about));
   $("streams").replaceChildren(...(streams.length ? streams : waiting));
-  $("sinks").replaceChildren(...s.sinks.map((t) => line("ok", t.name, "", t.about)), line("ok", "this page and others", `${s.clients}`, "WebSocket"));
+  $("sinks").replaceChildren(...s.sinks.map((t) => line("ok", t.name, "", t.about)), line("ok", "control page and other clients", `${s.clients}`, "WebSocket"));
   $("notes").replaceChildren(...s.notes.slice().reverse().map((text) => { const li = document.createElement("li"); li.textContent = text; return li; }));
-  const worn = s.electrodes, alone = worn && !s.calibrated && !s.calibration, check = s.check;
-  const told = check.step ? `${check.step} (${check.left_s.toFixed(0)} s)` : alone ? worn.say || heardWords(check.electrodes) : s.calibration;
-  $("calibration").textContent = check.step || s.calibrating || !s.calibrated ? told : "Calibrated. Do it again when a sensor was taken off or has slipped.";
+  const board = s.electrodes, alone = board && !s.calibrated && !s.calibration, check = s.check;
+  const instruction = check.step ? `${check.step} (${check.left_s.toFixed(0)} s)` : alone ? board.say || electrodeReport(check.electrodes) : s.calibration;
+  $("calibration").textContent = check.step || s.calibrating || !s.calibrated ? instruction : "Calibrated. Calibrate again if a sensor was removed or has slipped.";
   $("calibrate").textContent = check.step || s.calibrating ? "Watching…" : alone ? "Check" : s.calibrated ? "Calibrate again" : "Calibrate";
   $("calibrate").disabled = Boolean(check.step) || s.calibrating;
-  $("electrodes").replaceChildren(...(worn ? worn.channels.map((e) => line(e.state, e.name, `${e.rest_uv.toFixed(0)} µV at rest`, e.words || `${e.mains_uv.toFixed(0)} µV of mains hum`)) : []));
+  $("electrodes").replaceChildren(...(board ? board.channels.map((e) => line(e.state, e.name, `${e.rest_uv.toFixed(0)} µV at rest`, e.words || `${e.mains_uv.toFixed(0)} µV of mains hum`)) : []));
   const r = s.recording;
   $("record").classList.toggle("on", Boolean(r));
   $("record").textContent = r ? "Stop" : "Record";
@@ -205,34 +207,34 @@ function show(s) {
   }
   for (const g of document.querySelectorAll(".site")) {
     const light = s.sites[g.dataset.site] || { state: "none" };
-    g.setAttribute("class", `site ${light.state}${waitingSite === g.dataset.site ? " waiting" : ""}`);
-    g.querySelector("title").textContent = `${g.dataset.site.replaceAll("_", " ")}: ${{ ok: "good", poor: `loses ${(100 * light.loss).toFixed(0)}%`, away: "silent", none: "not heard" }[light.state]}${light.sensor ? ` (${light.sensor})` : ""}`;
+    g.setAttribute("class", `site ${light.state}${touchedSite === g.dataset.site ? " waiting" : ""}`);
+    g.querySelector("title").textContent = `${g.dataset.site.replaceAll("_", " ")}: ${{ ok: "good", poor: `loses ${(100 * light.loss).toFixed(0)}%`, away: "silent", none: "no sensor" }[light.state]}${light.sensor ? ` (${light.sensor})` : ""}`;
   }
-  const heard = s.streams.some((t) => t.state !== "away" && t.received), steps = [["connect", heard], ["calibrate", s.calibrated || ["camera", "electrodes"].includes(s.output)], ["record", false]];
+  const receiving = s.streams.some((t) => t.state !== "away" && t.received), steps = [["connect", receiving], ["calibrate", s.calibrated || ["camera", "electrodes"].includes(s.output)], ["record", false]];
   const now = steps.findIndex(([, done]) => !done);
   steps.forEach(([id, done], k) => { $(`step-${id}`).className = done ? "done" : k === now ? "now" : ""; });
 }
 
-let drawn = 0;
+let lastDraw = 0;
 function draw(at) {
   requestAnimationFrame(draw);
-  if (at - drawn < 40) return; // 25 a second look as good, and leave the computer to the face
-  drawn = at;
+  if (at - lastDraw < 40) return; // 25 Hz suffices, and leaves the CPU to the bridge
+  lastDraw = at;
   const now = performance.now() / 1000;
   for (const plot of plots.values()) drawPlot(plot, now);
-  if (newest && performance.now() - lastFrame < 2000) pose(newest);
+  if (latestFace && performance.now() - lastFrame < 2000) pose(latestFace);
 }
 
-const told = async (id, work) => { const said = await work; const p = $(id); if (!said.ok) { p.textContent = said.error; } p.classList.toggle("error", !said.ok); return said; };
-$("calibrate").onclick = () => told("calibration", ask("calibrate"));
-$("recentre").onclick = () => told("calibration", ask("recentre"));
-$("mark").onclick = () => told("recording", ask("mark"));
+const showReply = async (id, work) => { const reply = await work; const p = $(id); if (!reply.ok) { p.textContent = reply.error; } p.classList.toggle("error", !reply.ok); return reply; };
+$("calibrate").onclick = () => showReply("calibration", ask("calibrate"));
+$("recentre").onclick = () => showReply("calibration", ask("recentre"));
+$("mark").onclick = () => showReply("recording", ask("mark"));
 $("record").onclick = async () => {
   if ($("record").classList.contains("on")) {
-    const said = await told("recording", ask("stop"));
-    if (said.ok) $("recording").textContent = `${said.path}: ${said.seconds.toFixed(1)} s, ${said.rows} rows`;
+    const reply = await showReply("recording", ask("stop"));
+    if (reply.ok) $("recording").textContent = `${reply.path}: ${reply.seconds.toFixed(1)} s, ${reply.rows} rows`;
   } else {
-    await told("recording", ask("record", { name: $("name").value }));
+    await showReply("recording", ask("record", { name: $("name").value }));
   }
 };
 connect();

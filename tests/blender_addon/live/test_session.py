@@ -288,7 +288,7 @@ def test_faces_are_sent_to_the_targets_that_are_ticked(addon, live):
     settings.send_livelink, settings.livelink_target = True, "nonsense:99999"
     addon.ops.innerface.send()
     play(live, lambda: live.refusal)
-    assert "is no port" in live.refusal
+    assert "is not a port" in live.refusal
 
 
 def test_levels_rise_with_what_moves_and_fall_again(addon, live):

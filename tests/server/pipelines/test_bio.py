@@ -382,7 +382,7 @@ def test_inputs_of_a_board_are_chosen_and_named():
         ("virtual-bio:ear=middle", "left or right"),
         ("virtual-bio:loss=1", "below 1"),
         ("virtual-bio:disconnect=soon", "EVERY:FOR"),
-        ("virtual-bio:colour=red", "not known there"),
+        ("virtual-bio:colour=red", "unknown argument"),
     ],
 )
 def test_mistakes_in_a_sources_words_are_told_in_one_line(text, words):

@@ -36,8 +36,8 @@ def test_it_opens_by_its_text_and_its_face_goes_out(demo_sine, tmp_path, capsys,
 def test_its_mistakes_are_told_in_one_line(demo_sine):
     for text, message in (
         ("demo-sine:rate=0", "1 to 240"),
-        ("demo-sine:5", "not known"),
-        ("demo-sine,x=1", "not known"),
+        ("demo-sine:5", "unknown argument"),
+        ("demo-sine,x=1", "unknown argument"),
     ):
         with pytest.raises(InnerfaceError, match=message):
             registry.make_source(text)
