@@ -104,7 +104,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--output",
         choices=("auto", "hybrid", "sensors", "camera"),
         default="auto",
-        help="source of the face if there are several (auto, hybrid: the camera where it sees the face, else the sensors)",
+        help="source of the face if there are several (auto, hybrid: the camera where it sees the face, else the "
+        "sensors)",
     )
     parser.add_argument(
         "--lowest-delay", action="store_true", help="send faces 33 ms earlier, slightly less accurately"

@@ -97,7 +97,7 @@ def test_every_electrode_has_a_light_and_words_and_a_click_checks_them(tmp_path,
         await browser.until("document.querySelector('#summary').innerText.includes('electrodes')", 20)
         await browser.until("document.querySelectorAll('#electrodes .stream').length === 2", 20)
         await browser.until("document.querySelectorAll('#electrodes .away').length === 1", 20)
-        assert "flat" in await browser.value("document.querySelector('#electrodes').innerText")
+        assert "no signal" in await browser.value("document.querySelector('#electrodes').innerText")
         assert await browser.value("document.querySelector('#calibrate').innerText") == "Check"
         await browser.click("#calibrate")
         await browser.until("document.querySelector('#calibration').innerText.includes('Relax your face')")
