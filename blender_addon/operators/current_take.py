@@ -6,13 +6,12 @@ No `from __future__ import annotations` here: Blender reads properties from the 
 # pyright: reportInvalidTypeForm=false
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import bpy
 from bpy.props import BoolProperty
 
 from ...core.errors import InnerfaceError
-from ...core.take.audio import SoundAlignment
 from .. import compat
 from ..animation import bake, loaded_take, rebake, sound
 from ..animation.loaded_take import LoadedTake
@@ -23,6 +22,9 @@ from ..character.face import active_face
 from ..properties.preferences import performer_settings
 from .baking import preferred_file
 from .base import BackgroundOperator, Job, ReportsErrors, RequiresTakeAction
+
+if TYPE_CHECKING:
+    from ...core.take.audio import SoundAlignment
 
 
 class INNERFACE_OT_bake_again(RequiresTakeAction, BackgroundOperator, bpy.types.Operator):
@@ -101,7 +103,7 @@ class _AlignedSound:
     """A loaded take, and where its sound lies in the sound of a strip."""
 
     loaded: LoadedTake
-    alignment: SoundAlignment
+    alignment: "SoundAlignment"
     strip_name: str
 
 
