@@ -1,7 +1,5 @@
-import innerface.blender_addon.character.face
-import innerface.blender_addon.operators.base
-import innerface.blender_addon.operators.export
-import innerface.blender_addon.ui.face_panel
+"""Takes from files become animation of the active face."""
+
 import innerface.core.face.face_model
 import innerface.core.formats
 import innerface.core.imu.layout
@@ -11,22 +9,6 @@ import innerface.core.imu.simulation.simulate
 import innerface.core.performance
 import numpy as np
 import pytest
-
-
-def test_registering_twice_in_a_row_leaves_nothing_behind(addon):
-    import os
-
-    if os.environ.get("INNERFACE_ZIP"):
-        name = "bl_ext.user_default.innerface"
-        addon.ops.preferences.addon_disable(module=name)
-        assert not hasattr(addon.types, "INNERFACE_PT_face")
-        addon.ops.preferences.addon_enable(module=name)
-    else:
-        package = __import__("innerface")
-        package.unregister()
-        assert not hasattr(addon.types, "INNERFACE_PT_face") and not hasattr(addon.types.Scene, "innerface")
-        package.register()
-    assert hasattr(addon.types, "INNERFACE_PT_face")
 
 
 def test_a_head_is_added_a_take_imported_and_the_animation_exported(scene, addon, tmp_path):
@@ -90,42 +72,7 @@ def test_importing_without_a_face_says_what_is_missing(scene, addon, tmp_path):
         addon.ops.innerface.key_takes(filepath=str(tmp_path / "song.csv"))
 
 
-def test_the_active_object_chooses_among_several_faces(scene, addon):
-    addon.ops.innerface.add_head()
-    first = addon.context.active_object
-    addon.ops.innerface.add_head()
-    second = addon.context.active_object
-    face, panel = innerface.blender_addon.character.face, innerface.blender_addon.ui.face_panel
-    assert face.active_face(addon.context).meshes[0].object == second
-    addon.context.view_layer.objects.active = first
-    assert face.active_face(addon.context).meshes[0].object == first
-    addon.context.view_layer.objects.active = None
-    assert panel.face_or_message(addon.context)[0] is None
-
-
 def test_importing_a_take_is_one_undo_step(addon):
     assert "UNDO" in addon.types.INNERFACE_OT_key_takes.bl_options
     assert "UNDO" in addon.types.INNERFACE_OT_add_head.bl_options
     assert "UNDO" in addon.types.INNERFACE_OT_add_flame.bl_options
-
-
-def test_an_export_never_replaces_a_file_of_another_name(addon):
-    with_extension = innerface.blender_addon.operators.export._with_extension
-    assert with_extension("/x/song.take2", "glb").name == "song.take2.glb"
-    assert with_extension("/x/song.fbx", "glb").name == "song.glb"
-    assert with_extension("/x/song.GLB", "glb").name == "song.glb"
-
-
-def test_an_export_without_a_file_name_is_refused_in_one_line(scene, addon):
-    addon.ops.innerface.add_head()
-    with pytest.raises(RuntimeError, match="no file was named"):
-        addon.ops.innerface.export(kind="glb")
-
-
-def test_a_dialog_that_is_cancelled_before_any_work_ends_without_an_error():
-    import bpy
-
-    class DialogOperator(innerface.blender_addon.operators.base.BackgroundOperator):
-        """Like the import dialog: Blender calls `cancel` before the job has started."""
-
-    DialogOperator().cancel(bpy.context)
