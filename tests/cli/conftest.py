@@ -1,4 +1,4 @@
-"""A take, a take of simulated sensors, and what commands say, for the commands' tests."""
+"""Takes and helpers for the tests of commands."""
 
 import pytest
 from innerface.cli import main

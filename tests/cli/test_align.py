@@ -22,7 +22,7 @@ def test_align_prints_the_contracts_keys(sensors, capsys):
     assert np.allclose(said["taps"]["b"], [-2.6, -2.2, -1.8], atol=0.02)
 
 
-def test_timecode_is_believed_only_where_the_motion_agrees(tmp_path, capsys):
+def test_timecode_is_used_only_if_the_motion_agrees(tmp_path, capsys):
     take = demo_performance(3)
     formats.write_take(take, tmp_path / "a.csv")
     track = take.weights()
@@ -37,7 +37,7 @@ def test_timecode_is_believed_only_where_the_motion_agrees(tmp_path, capsys):
 
 
 @pytest.mark.blender
-def test_a_take_is_aligned_to_a_song_by_its_own_sound(tmp_path, capsys):
+def test_a_take_is_aligned_to_a_song_by_its_audio(tmp_path, capsys):
     import wave
 
     rng, rate = np.random.default_rng(0), 16000

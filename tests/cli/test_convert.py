@@ -12,7 +12,7 @@ from .conftest import outputs, told
 VECTORS = Path(__file__).parent.parent / "core" / "formats" / "vectors"
 
 
-def test_what_laboratories_record_becomes_a_biosignal_csv(tmp_path, capsys):
+def test_recordings_of_laboratories_become_a_biosignal_csv(tmp_path, capsys):
     for name, rows in {"small.edf": 500, "small.bdf": 500, "minimal.xdf": 9, "brainflow_synthetic.csv": 300}.items():
         out = tmp_path / f"{name}.bio.csv"
         assert main(["convert", str(VECTORS / name), str(out), "--json"]) == 0
@@ -22,7 +22,7 @@ def test_what_laboratories_record_becomes_a_biosignal_csv(tmp_path, capsys):
         assert (a.time == b.time).all() and np.array_equal(a.values, b.values) and a.columns == b.columns
 
 
-def test_a_take_of_another_kind_is_told_in_one_line_and_nothing_is_left(song, tmp_path, capsys):
+def test_a_take_of_another_kind_is_an_error_in_one_line_without_output(song, tmp_path, capsys):
     assert "weights but no biosignals" in told(capsys, "convert", song, tmp_path / "t.bio.csv")
     assert "weights but no landmarks" in told(capsys, "convert", song, tmp_path / "t.landmarks.csv")
     assert "biosignal, events but no blendshape weights" in told(
@@ -32,7 +32,10 @@ def test_a_take_of_another_kind_is_told_in_one_line_and_nothing_is_left(song, tm
 
 
 def test_formats_load_no_library_before_it_is_needed():
-    code = "import sys, innerface.core.formats as f; print([m for m in ('scipy', 'pyxdf', 'edfio', 'mcap', 'onnxruntime') if m in sys.modules])"
+    code = (
+        "import sys, innerface.core.formats as f; "
+        "print([m for m in ('scipy', 'pyxdf', 'edfio', 'mcap', 'onnxruntime') if m in sys.modules])"
+    )
     assert (
         subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
     )

@@ -27,7 +27,7 @@ def test_demo_makes_one_file_of_each_kind_from_a_real_take(data, tmp_path):
     assert (out / "contact_sheet.png").stat().st_size > 200_000
 
 
-def test_demo_goes_the_whole_road_and_stands_truth_beside_result(tmp_path, capsys):
+def test_demo_runs_the_whole_pipeline_and_puts_the_truth_beside_the_result(tmp_path, capsys):
     import bpy
 
     assert main(["demo", "--out", str(tmp_path / "demo"), "--seed", "3", "--json"]) == 0
@@ -44,7 +44,8 @@ def test_demo_goes_the_whole_road_and_stands_truth_beside_result(tmp_path, capsy
     assert abs(heads[0].parent.location.x - heads[1].parent.location.x) > 0.2
     code = (  # as it opens in a Blender that has done nothing else
         "import bpy, os, sys; bpy.ops.wm.open_mainfile(filepath=sys.argv[1])\n"
-        "print('VIEWS', *{a.spaces.active.region_3d.view_perspective for s in bpy.data.screens for a in s.areas if a.type == 'VIEW_3D'}, flush=True)\n"
+        "print('VIEWS', *{a.spaces.active.region_3d.view_perspective for s in bpy.data.screens for a in s.areas if "
+        "a.type == 'VIEW_3D'}, flush=True)\n"
         "os._exit(0)"
     )
     said = subprocess.run(

@@ -1,4 +1,4 @@
-"""`innerface flame-fit`: landmarks in, FLAME parameters out; mistakes end in one line and write nothing."""
+"""`innerface flame-fit`: landmarks in, FLAME parameters out; errors are one line and write nothing."""
 
 import json
 import os
@@ -55,7 +55,7 @@ def test_landmarks_become_flame_with_a_small_residual(folder, tmp_path, capsys):
     assert np.corrcoef(data["jaw"][:, 0], np.load(folder / "jaw.npy")[:, 0])[0, 1] > 0.9
 
 
-def test_the_stand_in_says_what_it_is_and_an_earlier_identity_is_kept(folder, tmp_path, capsys):
+def test_the_stand_in_gives_a_note_and_an_earlier_identity_is_kept(folder, tmp_path, capsys):
     first, second, third = (str(tmp_path / f"{k}.flame.npz") for k in range(3))
     common = ["flame-fit", str(folder / "l.landmarks.csv"), "--flame", "stand-in"]
     assert main([*common, "--out", first]) == 0
@@ -96,7 +96,7 @@ class Attack:
         return os.system, (f"touch {self.mark}",)
 
 
-def test_a_model_that_is_a_trap_does_nothing(folder, tmp_path, capsys):
+def test_a_malicious_model_is_not_executed(folder, tmp_path, capsys):
     (tmp_path / "m.pkl").write_bytes(pickle.dumps({"f": Attack(tmp_path / "ran")}))
     assert "refused" in told(
         capsys,

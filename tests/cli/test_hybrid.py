@@ -35,7 +35,7 @@ def given(hurt):
     return [x for r in hurt.ranges for x in ("--occluded", f"{r.start:.4f}:{r.end:.4f}:{r.group}")]
 
 
-def test_sensors_mend_given_ranges_better_than_the_papers_substitution(shot, tmp_path, capsys):
+def test_sensors_repair_given_ranges_better_than_plain_substitution(shot, tmp_path, capsys):
     folder, hurt = shot
     common = ["hybrid", "--arkit", str(folder / "cam.csv"), "--imu", str(folder / "s.imu.csv"), *given(hurt)]
     assert main([*common, "--out", str(tmp_path / "h.csv"), "--json"]) == 0
@@ -177,14 +177,14 @@ def test_a_take_without_a_trusted_row_is_refused(shot, tmp_path, capsys):
     assert outputs(tmp_path) == ["frozen.csv"]
 
 
-def test_the_cameras_own_file_is_never_written_over(shot, capsys):
+def test_the_camera_file_is_never_overwritten(shot, capsys):
     folder, _ = shot
     before = (folder / "cam.csv").read_bytes()
     assert "is the camera take" in told(capsys, "hybrid", "--arkit", folder / "cam.csv", "--out", folder / "cam.csv")
     assert (folder / "cam.csv").read_bytes() == before
 
 
-def test_a_recording_of_both_is_repaired_by_its_own_sensors(shot, tmp_path, capsys):
+def test_a_recording_of_both_is_repaired_by_its_sensors(shot, tmp_path, capsys):
     folder, hurt = shot
     camera, sensors = formats.read_take(folder / "cam.csv"), formats.read_take(folder / "s.imu.csv")
     formats.write_take(Take("both", {**camera.tracks, **sensors.tracks}), tmp_path / "both.mcap")
@@ -222,7 +222,7 @@ def test_the_sound_beside_the_take_is_listened_to(shot, tmp_path, capsys):
     assert errors[1] < 0.7 * errors[0]
 
 
-def test_hidden_brows_and_eyes_are_groups_of_their_own(shot, tmp_path):
+def test_hidden_brows_and_eyes_are_separate_groups(shot, tmp_path):
     folder, _ = shot
     assert (
         main(

@@ -57,7 +57,7 @@ def test_infer_takes_every_flag_of_the_contract(sensors, tmp_path, capsys):
         (["infer", "IMU", "--out", "w.csv", "--smooth", "ear=1"], ["ear=1", "eye_left"]),
         (["infer", "IMU", "--out", "w.csv", "--steps", "0"], ["--steps", "1 to 1000"]),
         (["infer", "IMU", "--out", "w.csv", "--adapter", "none.npz"], ["none.npz", "no such file"]),
-        (["infer", "IMU", "--out", "w.csv", "--adapter", "SONG"], ["not an adapter"]),
+        (["infer", "IMU", "--out", "w.csv", "--adapter", "SONG"], ["not a model"]),
         (["adapt", "--imu", "IMU", "--arkit", "SONG", "--out", "p.csv"], ["p.csv", ".npz"]),
         (["adapt", "--imu", "SONG", "--arkit", "SONG", "--out", "p.npz"], ["no IMU track"]),
         (["adapt", "--imu", "IMU", "--arkit", "IMU", "--out", "p.npz"], ["no blendshape weights"]),
@@ -67,7 +67,7 @@ def test_infer_takes_every_flag_of_the_contract(sensors, tmp_path, capsys):
         (["train", "imu", "--out", "m.onnx", "--finetune"], ["--imu", "--arkit"]),
         (["train", "imu", "--out", "m.onnx", "--live", "--kind", "paper"], ["--live"]),
         (["bench", "keying", "--soak"], ["--soak", "infer"]),
-        (["infer", "IMU", "--out", "w.csv", "--model", "SONG"], ["not a linear model"]),
+        (["infer", "IMU", "--out", "w.csv", "--model", "SONG"], ["not a model"]),
         (["infer", "IMU", "--out", "w.csv", "--layout", "nobody"], ["nobody", "default"]),
         (["infer", "IMU", "--out", "w.csv", "--minute", "cheekPuff"], ["--site-drive", "CHANNEL=SITE@START:END"]),
         (["infer", "IMU", "--out", "w.csv", "--minute", "smirk=oculi_left@20:21"], ["smirk", "52"]),
@@ -90,7 +90,7 @@ def test_every_mistake_with_sensors_ends_in_one_line_and_leaves_nothing(
     assert outputs(tmp_path) == []
 
 
-def test_what_no_sensor_sees_is_named_and_its_confidence_is_in_the_take(sensors, tmp_path, capsys):
+def test_unobserved_channels_are_named_and_the_take_has_their_confidence(sensors, tmp_path, capsys):
     imu, _ = sensors
     assert main(["infer", str(imu), "--out", str(tmp_path / "w.mcap"), "--json"]) == 0
     said = json.loads(capsys.readouterr().out)
@@ -176,7 +176,7 @@ def test_sensors_and_camera_of_different_times_cannot_be_paired(sensors, tmp_pat
     assert not (tmp_path / "p.npz").exists()
 
 
-def test_check_reports_every_site_in_words(sensors, capsys):
+def test_check_reports_every_site(sensors, capsys):
     imu, _ = sensors
     assert main(["check", str(imu)]) == 0
     text = capsys.readouterr().out
@@ -235,7 +235,7 @@ def test_model_means_the_same_for_electrodes_and_live_and_raw_are_other_faces(
     )
 
 
-def test_a_take_of_both_is_fused_where_the_performers_network_is_given(
+def test_a_take_of_both_is_fused_if_the_performers_network_is_given(
     worn, sensors, electrodes_network, tmp_path, capsys
 ):
     take = formats.read_take(sensors[0])
@@ -277,7 +277,7 @@ def test_every_mistake_with_electrodes_ends_in_one_line_and_leaves_nothing(
     assert outputs(tmp_path) == []
 
 
-def test_check_tells_how_every_electrode_is(worn, tmp_path, capsys):
+def test_check_reports_the_quality_of_every_electrode(worn, tmp_path, capsys):
     assert main(["check", str(worn[0])]) == 0
     assert "front" in capsys.readouterr().out
     take = formats.read_take(worn[0])

@@ -45,7 +45,7 @@ def test_key_writes_a_blend_that_plays_the_take(song, tmp_path, capsys):
     assert max(seen) > 0.3
 
 
-def test_key_uses_the_users_own_character_and_lists_what_did_not_match(song, tmp_path, capsys):
+def test_key_uses_the_users_character_and_lists_what_did_not_match(song, tmp_path, capsys):
     import bpy
 
     bpy.ops.wm.read_homefile(use_factory_startup=True, use_empty=True)
@@ -145,7 +145,7 @@ def test_a_sensor_take_is_keyed_without_a_step_between(sensors, tmp_path, capsys
 
 
 @pytest.mark.blender
-def test_an_animation_comes_back_out_of_a_blend_as_a_take_on_its_own_clock(data, tmp_path, capsys):
+def test_an_animation_in_a_blend_becomes_a_take_on_its_clock(data, tmp_path, capsys):
     source = str(data / "arkit" / "MySlate_3_Jason_Millers_iPhone.csv")
     assert main(["key", source, "--out", str(tmp_path / "s.blend"), "--fps", "60", "--tolerance", "0.005"]) == 0
     capsys.readouterr()
@@ -158,7 +158,7 @@ def test_an_animation_comes_back_out_of_a_blend_as_a_take_on_its_own_clock(data,
 
 
 @pytest.mark.blender
-def test_a_blend_without_animation_or_without_a_face_is_told_in_one_line(tmp_path, capsys):
+def test_a_blend_without_animation_or_face_is_an_error_in_one_line(tmp_path, capsys):
     import bpy
 
     bpy.ops.wm.read_homefile(use_factory_startup=True, use_empty=True)
@@ -194,7 +194,7 @@ def flame_files(tmp_path):
 
 
 @pytest.mark.blender
-def test_a_flame_take_is_keyed_on_its_own_face_and_exported(flame_files, tmp_path, capsys):
+def test_a_flame_take_is_keyed_on_a_flame_face_and_exported(flame_files, tmp_path, capsys):
     import bpy
 
     wanted = [str(tmp_path / f"s.{kind}") for kind in ("blend", "fbx", "glb")]
@@ -268,7 +268,7 @@ def test_points_and_weights_drive_a_users_flame_face(flame_files, song, tmp_path
     )
 
 
-def test_flame_takes_and_options_without_a_flame_face_are_told_in_one_line(flame_files, song, tmp_path, capsys):
+def test_flame_takes_and_options_without_a_flame_face_are_errors_in_one_line(flame_files, song, tmp_path, capsys):
     out = tmp_path / "s.blend"
     assert "add --flame MODEL" in told(capsys, "key", tmp_path / "t.flame.npz", "--out", out)
     assert "--flame" in told(capsys, "key", song, "--out", out, "--flame-correctives")

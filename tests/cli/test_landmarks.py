@@ -21,7 +21,7 @@ def worn(tmp_path_factory):
     return bio, weights
 
 
-def test_simulate_bio_says_that_it_is_simulated_and_lies_on_the_performances_clock(worn, capsys):
+def test_simulate_bio_marks_its_take_and_keeps_the_performances_clock(worn, capsys):
     bio, weights = worn
     take = formats.read_take(bio).tracks["biosignal"]
     truth = formats.read_take(weights).weights()

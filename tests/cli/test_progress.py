@@ -23,7 +23,7 @@ def test_stderr_works_again_after_a_failure(capfd):
     assert {"native", "python"} <= set(capfd.readouterr().err.split())
 
 
-def test_parts_that_call_back_in_turn_each_get_their_own_line(capfd):
+def test_steps_that_report_in_turn_each_get_a_line(capfd):
     with SequentialProgress() as steps:
         first, second = steps("simulating"), steps("training")
         for share in (0.5, 1.0):

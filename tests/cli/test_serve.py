@@ -1,4 +1,4 @@
-"""`innerface serve` as a person runs it."""
+"""`innerface serve` as a process."""
 
 import asyncio
 import json

@@ -6,12 +6,12 @@ from innerface.core.fusion import fuse, fuse_estimates, fusion_weight
 from innerface.core.take import Take, Track
 
 
-def test_the_surer_one_counts_for_more_and_who_says_nothing_for_nothing():
+def test_estimates_count_by_confidence():
     shares = fusion_weight(np.array([0.5, 0.5, 1.0, 1.0, 0.2, 1.0]), np.array([0.5, 0.2, 0.5, 0.99, 1.0, 1.0]))
     assert np.allclose(shares, [0.5, 0.8, 0.952, 0.168, 0.0, 0.0], atol=1e-3)
 
 
-def test_both_together_are_never_less_sure_than_either_and_two_guesses_stay_a_guess():
+def test_fused_confidence_is_never_below_either_and_two_guesses_stay_a_guess():
     rng = np.random.default_rng(0)
     own, other = rng.uniform(0, 0.97, (2, 1000))
     _, sure = fuse_estimates(np.zeros(1000), own, np.ones(1000), other)

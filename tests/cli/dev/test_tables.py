@@ -56,7 +56,7 @@ def test_observability_names_every_channel_once(made, face):
     assert [c for c in linear_model.ARKIT if text.count(c) != 1] == []
 
 
-def test_the_adapters_table_measures_only_what_was_not_learned_from(face):
+def test_the_adapter_table_measures_held_out_rows_only(face):
     rng = np.random.default_rng(3)
     take = generate(75.0, rng)
     said = personal.adapter_section({"made": take}, face, 1, lambda _: None)

@@ -1,4 +1,4 @@
-"""Electrodes and a camera of one performance find each other, and of two performances do not. Everything is simulated."""
+"""Electrodes and a camera of one performance are aligned, of two performances refused. All data is simulated."""
 
 import numpy as np
 import pytest
@@ -30,7 +30,7 @@ def worn(track, preset, seed=0):
 
 
 def filmed(track, fps=30.0, offset=0.0, drift=0.0, seed=0, jitter=0.004):
-    """What a phone makes of it: other times, which jitter, rows that are missing, noise, and the three blinks before the first row."""
+    """The take of a phone: jittering times on another clock, missing rows, noise, and three blinks before the first row."""
     rng = np.random.default_rng(seed)
     at = np.arange(-5.0, track.time[-1], 1 / fps)
     values = np.stack([np.interp(at, track.time, c) for c in track.values.T], axis=1)
@@ -97,7 +97,7 @@ def test_the_other_way_round_is_the_inverse():
     )
 
 
-def test_without_eyes_muscles_tell_the_place_to_a_tenth_of_a_second_and_say_that_they_are_unsure():
+def test_without_eyes_muscles_give_the_offset_to_a_tenth_of_a_second_with_low_confidence():
     track = performed("generated", 150, 7)
     found = align(worn(track, "studio", 7), without_eyes(filmed(track, 30, 20.0)))
     assert found.method == "muscles" and abs(found.offset_s - 20.0) < 0.15 and found.confidence <= 0.5

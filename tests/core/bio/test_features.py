@@ -1,4 +1,4 @@
-"""What the network sees."""
+"""Features of the network."""
 
 import numpy as np
 import pytest
@@ -30,7 +30,7 @@ def test_there_are_100_a_second_and_as_many_as_it_says(rate):
     assert (emg.shape[1], eog.shape[1]) == features.feature_counts(2, features.max_emg_hz(rate))
 
 
-def test_a_louder_electrode_raises_its_own_bands_by_the_square_of_it():
+def test_gain_of_an_electrode_raises_only_its_bands():
     values = noise()
     a, _ = features.extract_features(values, 1000, 0)
     b, _ = features.extract_features(values * [3.0, 1.0], 1000, 0)
@@ -55,7 +55,7 @@ def test_power_does_not_depend_on_the_boards_rate():
     assert np.abs(fast[100:-5] - slow[100 : len(fast) - 5])[:, [1, 4]].max() < 0.15
 
 
-def test_a_slow_board_is_refused_by_a_network_that_listens_higher():
+def test_a_rate_too_low_for_the_networks_bands_is_an_error():
     with pytest.raises(InnerfaceError, match="record at 1000 Hz or more"):
         features.FeatureExtractor(2, 250, 50, 450.0)
 

@@ -1,4 +1,4 @@
-"""Bands: what goes through, what does not, live as in a recording."""
+"""Pass bands, and the same output live as for a recording."""
 
 import numpy as np
 import pytest
@@ -37,7 +37,7 @@ def test_mains_and_harmonics_go_and_their_neighbours_stay(mains):
     assert gain(sos, mains + 12, 1000) > 0.8
 
 
-def test_no_mains_changes_nothing():
+def test_without_mains_nothing_changes():
     values = np.random.default_rng(0).normal(size=(100, 2))
     np.testing.assert_allclose(filters.CausalFilter(filters.mains_sos(250, 0)).push(values), values)
 
@@ -65,7 +65,7 @@ def test_zero_phase_does_not_shift_a_burst():
 
 
 @pytest.mark.parametrize("mains", [50.0, 60.0])
-def test_mains_is_found_where_there_is_any_and_only_there(mains):
+def test_mains_is_detected_only_if_present(mains):
     rng = np.random.default_rng(2)
     t = np.arange(5000) / 500
     noise = rng.normal(0, 3, (5000, 2))

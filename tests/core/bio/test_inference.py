@@ -83,7 +83,7 @@ def test_looking_both_ways_is_better_than_live_and_both_than_raw_jitter(net, tak
     assert shake[0] < shake[1] < shake[2]
 
 
-def test_channels_come_with_a_confidence_and_the_calm_face_is_calm(net, take):
+def test_channels_have_a_confidence_and_a_relaxed_face_is_near_neutral(net, take):
     done = channels.infer_weights(take, net)
     track, sure = done.weights(), done.tracks["confidence"]
     assert track.values.min() >= 0 and track.values.max() <= 1
@@ -92,7 +92,7 @@ def test_channels_come_with_a_confidence_and_the_calm_face_is_calm(net, take):
     assert track.values[calm].mean() < 0.06
 
 
-def test_a_network_of_another_kind_or_damaged_is_refused_in_one_line(tmp_path, net):
+def test_a_network_of_another_kind_or_damaged_is_an_error_in_one_line(tmp_path, net):
     with pytest.raises(InnerfaceError, match="face-worn IMUs"):
         network.load(network.SHIPPED.with_name("imu.onnx"))
     broken = tmp_path / "b.onnx"
@@ -127,7 +127,7 @@ def test_electrodes_are_matched_by_name_and_else_in_their_order_with_a_note(net,
     assert any("used in that order" in note for note in named.notes)
 
 
-def test_one_electrode_where_two_are_needed_is_refused(net, take):
+def test_one_electrode_is_an_error_if_two_are_needed(net, take):
     track = take.tracks["biosignal"]
     one = Take("one", {"biosignal": Track("biosignal", track.time, track.columns[:1], track.values[:, :1], track.meta)})
     with pytest.raises(InnerfaceError, match="one: the network needs the electrodes lower, front"):
@@ -156,13 +156,13 @@ def test_bad_electrodes_are_refused_by_name(net, take, damage, text):
         inference.infer(changed(take, damage), net)
 
 
-def test_a_slow_board_is_refused_with_what_the_network_needs(net):
+def test_a_slow_board_is_an_error_that_names_the_needed_rate(net):
     slow = simulate(TRACK, PRESETS["cyton"], 0)
     with pytest.raises(InnerfaceError, match="record at 1000 Hz or more, or train on a take like this one"):
         inference.infer(slow, net)
 
 
-def test_lost_samples_are_bridged_and_told(net, take):
+def test_lost_samples_are_interpolated_with_a_note(net, take):
     track = take.tracks["biosignal"]
     keep = np.ones(len(track.time), bool)
     keep[30_000:33_000] = False

@@ -64,7 +64,10 @@ def test_missing_samples_are_an_error():
 
 
 def test_real_speech_has_more_power_than_silence(data):
-    """CC BY 4.0 recordings of the chin, 250 Hz, 12-bit ADC (shared/data/README.md). ADC counts stand for µV: only ratios matter here."""
+    """CC BY 4.0 recordings of the chin, 250 Hz, 12-bit ADC (shared/data/README.md).
+
+    ADC counts stand for µV: only ratios matter here.
+    """
     with np.load(data / "emg_somach_ccby4.npz") as kept:
         adc, offset, label, phase = kept["adc"], kept["offset"], kept["label"], kept["phase"]
     from innerface.core.bio import features

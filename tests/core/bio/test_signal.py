@@ -1,4 +1,4 @@
-"""Biosignals on an even clock."""
+"""Biosignals at a uniform sample rate."""
 
 import numpy as np
 import pytest
@@ -39,7 +39,7 @@ def test_jittering_times_leave_every_sample_as_it_is(spread):
 
 
 @pytest.mark.parametrize("ppm", [100, 400, 5000])
-def test_a_clock_that_is_off_leaves_every_sample_as_it_is_and_its_own_rate(ppm):
+def test_a_board_with_a_wrong_clock_keeps_its_samples_and_its_rate(ppm):
     values = np.random.default_rng(3).normal(size=(75_000, 2))
     done = signal.to_uniform_rate(track(np.arange(75_000) / 250 / (1 + ppm * 1e-6), values, rate_hz="250"))
     assert done.rate == pytest.approx(250 * (1 + ppm * 1e-6), rel=1e-9)
@@ -58,7 +58,7 @@ def test_samples_in_batches_of_20_ms_are_counted_and_silence_between_them_is_los
     np.testing.assert_array_equal(done.values[:3900], values[:3900])
 
 
-def test_single_lost_samples_are_bridged_where_they_were():
+def test_single_lost_samples_are_interpolated_in_place():
     rng = np.random.default_rng(5)
     keep = rng.uniform(size=20_000) > 0.01
     wave = np.sin(2 * np.pi * 20 * np.arange(20_000) / 1000)[:, None] * [1.0, 2.0]

@@ -1,4 +1,4 @@
-"""One generated model, its points and a performance, for all tests of FLAME."""
+"""A generated model, its points and a performance, for all tests of FLAME."""
 
 from types import SimpleNamespace
 

@@ -18,7 +18,7 @@ UPPER, LOWER = [44, 45, 46], [50, 49, 48]  # inner lips
 
 @pytest.fixture(scope="module")
 def driven(model, points53):
-    """`made`: the table; `want(weights)` and `got(weights)`: points (N, 53, 2) as they should look, and as the face looks."""
+    """The mapping `made`, and functions of weights to expected (`want`) and actual points (`got`), (N, 53, 2)."""
     made = channel_map.flame_mapping(model, points53)
     fitter = fit.FlameFitter(model, points53, np.zeros(300))
 

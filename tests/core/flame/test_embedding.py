@@ -1,4 +1,4 @@
-"""The 53 points on a model: as files say, or found by geometry on faces of other proportions and axes."""
+"""The 53 points on a model: from files, or by geometry on faces of other proportions and axes."""
 
 import pickle
 from dataclasses import replace
@@ -12,7 +12,7 @@ from innerface.core.flame import stand_in
 from innerface.core.landmarks.points import POINT_GROUPS
 
 
-def test_points_found_by_geometry_are_those_that_the_head_is_made_with(model, points53):
+def test_points_found_by_geometry_match_the_heads_landmarks(model, points53):
     """The stand-in is the bundled head, whose landmarks are known; the finder does not know that."""
     head = load()
     away = np.linalg.norm(points53.points(model, model.template)[:51] - head.vertices[head.landmarks], axis=1)
@@ -44,7 +44,7 @@ def test_the_order_is_ibugs_and_the_left_pupil_comes_first(model, points53):
     assert z[13] == z.max()
 
 
-def test_lips_move_with_their_own_half(model, points53):
+def test_lips_move_with_their_half(model, points53):
     jaw = (model.skin_weights[model.faces[points53.faces], 2] * points53.bary).sum(axis=1)
     assert jaw[list(em._UPPER_LIP)].max() < 0.3 and jaw[list(em._LOWER_LIP)].min() > 0.7
 
@@ -93,7 +93,7 @@ def test_a_file_named_or_beside_the_model_is_used(model, points53, tmp_path, nam
         ({"lmk_face_idx": np.zeros(51, int), "lmk_b_coords": np.full((51, 3), 9.0)}, "does not fit the"),
     ],
 )
-def test_embeddings_that_do_not_fit_are_told_in_one_line(model, tmp_path, data, word):
+def test_embeddings_that_do_not_fit_are_errors_in_one_line(model, tmp_path, data, word):
     for name in ("e.pkl", "e.npz"):
         save(tmp_path / name, data)
         with pytest.raises(InnerfaceError, match=word) as error:
@@ -101,7 +101,7 @@ def test_embeddings_that_do_not_fit_are_told_in_one_line(model, tmp_path, data, 
         assert "\n" not in str(error.value) and name in str(error.value)
 
 
-def test_an_embedding_that_counts_from_the_left_is_told(model, points53, tmp_path):
+def test_an_embedding_that_counts_from_the_left_gives_a_note(model, points53, tmp_path):
     data = {
         "lmk_face_idx": points53.faces[:51][em.MIRRORED_POINTS[:51]],
         "lmk_b_coords": points53.bary[:51][em.MIRRORED_POINTS[:51]],
@@ -110,7 +110,7 @@ def test_an_embedding_that_counts_from_the_left_is_told(model, points53, tmp_pat
     assert any("left brow" in note for note in em.load_embedding(model, tmp_path / "e.pkl").notes)
 
 
-def test_models_on_which_nothing_can_be_found_are_told(model):
+def test_models_without_recognisable_features_are_errors(model):
     for changes, word in (
         ({"template": np.zeros_like(model.template)}, "one place"),
         ({"skin_weights": np.eye(5)[np.ones(len(model.template), int)]}, "weighted to the left eye"),
@@ -119,7 +119,7 @@ def test_models_on_which_nothing_can_be_found_are_told(model):
             em.load_embedding(replace(model, **changes))
 
 
-def test_what_looks_odd_on_a_model_is_told_and_worked_with(model):
+def test_an_unusual_model_gives_a_note_and_is_used(model):
     for changes, word in (
         ({"template": model.template * (-1, 1, 1), "faces": model.faces[:, ::-1]}, r"+X"),
         ({"skin_weights": np.where(np.arange(5) == 2, 0, model.skin_weights)}, "no lips"),

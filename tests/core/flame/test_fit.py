@@ -1,4 +1,4 @@
-"""Points to FLAME: close to the truth, within bounds, the same live as offline, and better than doing nothing."""
+"""The fit is close to the truth, within bounds, the same live as offline, and better than static faces."""
 
 import warnings
 
@@ -21,11 +21,11 @@ def whole(out):
     return pack_parameters(out.expression, out.jaw, out.eyes, out.neck)
 
 
-def test_points_of_an_unknown_face_are_met_to_half_a_percent(fitted):
+def test_points_of_an_unknown_face_are_fitted_to_half_a_percent(fitted):
     assert np.nanmean(fitted.out.residual) <= 0.005 and np.nanpercentile(fitted.out.residual, 95) <= 0.005
 
 
-def test_a_still_or_a_mean_face_is_far_worse(model, points53, take, fitted):
+def test_a_static_or_mean_face_is_far_worse(model, points53, take, fitted):
     zero = [np.zeros((1, n)) for n in (100, 3, 6, 3)]
     residual = 100 * np.nanmean(fitted.out.residual)
     assert percent(fit.points_of_pose(model, points53, fitted.out.shape, *zero), take.points) > 10 * residual
@@ -60,7 +60,7 @@ def test_points_that_lie_a_little_off_are_placed(model, points53, take):
 
 
 def test_another_heads_points_open_the_jaw_and_bend_no_skull(model, points53):
-    """Points of a face with other ideas of where lips and lids are: the difference goes into offsets and a modest identity."""
+    """With another annotation of lips and lids, the difference goes into offsets and a modest identity."""
     weights = np.zeros((120, len(ARKIT)))
     weights[:, ARKIT.index("jawOpen")] = 0.5 - 0.5 * np.cos(np.arange(120) / 9)
     weights[60:, ARKIT.index("mouthSmileLeft")] = 0.6
@@ -184,7 +184,7 @@ def test_progress_goes_up_to_one(model, points53, take):
     assert heard == sorted(heard) and heard[-1] == pytest.approx(1)
 
 
-def test_what_cannot_be_fitted_is_told(model, points53):
+def test_takes_that_cannot_be_fitted_are_errors(model, points53):
     with pytest.raises(InnerfaceError, match="no frame has a point"):
         fit.FlameFitter(model, points53).fit(np.full((5, 53, 2), np.nan))
     with pytest.raises(InnerfaceError, match="identity has 7 numbers"):

@@ -1,4 +1,4 @@
-"""Posed as FLAME's public layers pose, told by a plain loop that shares no code with it."""
+"""Skinning equals that of FLAME's public layers, here a plain loop that shares no code with it."""
 
 from dataclasses import replace
 
@@ -106,7 +106,7 @@ def test_derivatives_are_gallego_and_yezzis_and_hold_at_zero(v, size):
             np.testing.assert_allclose(got[k], cross(e), atol=1e-3)
 
 
-def test_the_submodels_points_are_the_whole_models(model, points53, take):
+def test_the_submodel_gives_the_same_points_as_the_whole_model(model, points53, take):
     vertices = skinning.pose_vertices(
         model, take.shape, take.expression[:9], take.jaw[:9], take.eyes[:9], take.neck[:9] + 0.1
     )

@@ -1,4 +1,4 @@
-"""A face's model is loaded again as it was, and takes are fitted with it where points are all that they show."""
+"""A face's model is loaded again, and takes with landmarks only are fitted with it."""
 
 import numpy as np
 import pytest
@@ -25,13 +25,13 @@ def test_the_model_comes_back_with_the_expressions_that_are_used(model, tmp_path
         FlameSource(str(tmp_path / "gone.pkl")).load()
 
 
-def test_short_identities_are_filled_up_and_long_ones_refused(model):
+def test_short_identities_are_padded_and_long_ones_are_errors(model):
     assert pad_shape(np.ones(100), model, "t").sum() == 100 and len(pad_shape(np.ones(100), model, "t")) == 300
     with pytest.raises(InnerfaceError, match=r"t: the identity has 400 numbers, but stand-in has 300"):
         pad_shape(np.ones(400), model, "t")
 
 
-def test_landmarks_become_a_flame_track_beside_what_they_were_understood_as(landmarks, take):
+def test_landmarks_become_a_flame_track_beside_the_other_tracks(landmarks, take):
     weights = Track("weights", landmarks.time, ARKIT, np.zeros((60, 52)))
     whole = Take("t", {"weights": weights, "landmarks": landmarks})
     done = fit_take(
@@ -47,7 +47,7 @@ def test_landmarks_become_a_flame_track_beside_what_they_were_understood_as(land
 
 
 @pytest.mark.parametrize("kind", ["weights", "imu"])
-def test_what_a_camera_or_imus_told_drives_the_face_by_channels(landmarks, kind):
+def test_weights_of_a_camera_or_imus_drive_the_face_by_channels(landmarks, kind):
     told = Track(kind, landmarks.time, ARKIT, np.zeros((60, 52)))
     whole = Take("t", {"weights": Track("weights", landmarks.time, ARKIT, np.zeros((60, 52))), "landmarks": landmarks})
     done = fit_take(

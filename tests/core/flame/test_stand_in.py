@@ -25,7 +25,7 @@ def test_it_is_laid_out_as_flame_is(model):
 
 
 @pytest.mark.parametrize("name", ["m.pkl", "m.npz"])
-def test_what_is_written_reads_back_the_same(tmp_path, model, name):
+def test_a_written_model_reads_back_the_same(tmp_path, model, name):
     stand_in.write_model(tmp_path / name, model)
     read = flame.load(tmp_path / name)
     for key in (
@@ -42,7 +42,7 @@ def test_what_is_written_reads_back_the_same(tmp_path, model, name):
     assert len(read.sha) == 16 and read.path == tmp_path / name
 
 
-def test_the_pickle_is_one_that_flames_own_users_read(tmp_path, model):
+def test_the_pickle_has_flames_keys(tmp_path, model):
     stand_in.write_model(tmp_path / "m.pkl", model)
     data = pickle.loads((tmp_path / "m.pkl").read_bytes(), encoding="latin1")
     assert sparse.issparse(data["J_regressor"]) and data["J_regressor"].shape == (5, len(model.template))
@@ -51,7 +51,7 @@ def test_the_pickle_is_one_that_flames_own_users_read(tmp_path, model):
     )
 
 
-def test_another_suffix_is_told(tmp_path, model):
+def test_another_suffix_is_an_error(tmp_path, model):
     with pytest.raises(InnerfaceError, match=r"\.pkl or \.npz"):
         stand_in.write_model(tmp_path / "m.obj", model)
 
@@ -77,7 +77,7 @@ def test_expressions_fall_in_size_and_open_no_jaw(model):
     assert np.abs(together - np.diag(np.diag(together))).max() < 1e-9 * together.max()
 
 
-def test_triangles_stay_whole_when_it_performs(model):
+def test_triangles_do_not_degenerate_in_a_performance(model):
     said = stand_in.make_performance(model, 30, 2)
     vertices = skinning.pose_vertices(
         model, said["shape"] * 0.5, said["expression"], said["jaw"], said["eyes"], said["neck"]

@@ -1,4 +1,4 @@
-"""Files of strangers: nothing in them runs, and what does not fit ends in one line."""
+"""Untrusted files: nothing in them is executed, and invalid ones are errors in one line."""
 
 import io
 import os
@@ -89,12 +89,12 @@ def test_the_same_pickle_would_have_run(tmp_path):
         "numpy.ndarray.tofile",
     ],
 )
-def test_names_beside_the_known_ones_are_refused(tmp_path, name):
+def test_unknown_globals_are_refused(tmp_path, name):
     where, _, what = name.rpartition(".")
     refused(written(tmp_path, f"c{where}\n{what}\n.".encode()), "refused")
 
 
-def test_what_is_known_is_not_run_either(tmp_path):
+def test_known_globals_are_not_executed_either(tmp_path):
     """numpy's own _reconstruct with hostile sizes and types, were it called, would ask for memory or make objects."""
     for shape, kind in (((1 << 40,), "f8"), ((-5,), "f8"), ((3,), "O8"), ((2,) * 20, "f8")):
         state = (1, shape, Kind(kind), False, b"\0" * 24)
@@ -211,7 +211,7 @@ def test_an_array_of_python_2_is_read(tmp_path):
     np.testing.assert_array_equal(unpickle.read_pickle(path, ["a"])["a"], values)
 
 
-def test_a_file_cut_off_anywhere_ends_in_one_line(tmp_path):
+def test_a_truncated_file_is_an_error_in_one_line(tmp_path):
     whole = pickle.dumps(small(), protocol=2)
     for end in np.linspace(1, len(whole) - 1, 60).astype(int):
         refused(written(tmp_path, whole[:end]))
@@ -222,7 +222,7 @@ def test_a_file_cut_off_anywhere_ends_in_one_line(tmp_path):
         refused(tmp_path / "c.npz")
 
 
-def test_bytes_turned_anywhere_never_end_in_another_error(tmp_path):
+def test_flipped_bytes_never_raise_another_error(tmp_path):
     rng = np.random.default_rng(1)
     whole = pickle.dumps(small(), protocol=2)
     for _ in range(300):
@@ -294,7 +294,7 @@ def test_the_first_three_hundred_of_many_directions_are_shape(tmp_path):
     assert model.load(written(tmp_path, small(shape_count=np.array(2)))).expression_dirs.shape[2] == 4
 
 
-def test_an_archive_that_lies_of_its_sizes_is_refused(tmp_path):
+def test_an_archive_with_false_sizes_is_refused(tmp_path):
     header = io.BytesIO()
     np.lib.format.write_array_header_1_0(header, {"descr": "<f8", "fortran_order": False, "shape": (1 << 45, 3)})
     with zipfile.ZipFile(tmp_path / "m.npz", "w") as archive:

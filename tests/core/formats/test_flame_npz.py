@@ -101,7 +101,7 @@ def test_what_is_cut_off_or_no_archive_ends_in_one_line(tmp_path):
         flame_npz.read(tmp_path / "other.npz")
 
 
-def test_bytes_turned_anywhere_never_end_in_another_error(tmp_path):
+def test_flipped_bytes_never_raise_another_error(tmp_path):
     whole, rng = saved(tmp_path).read_bytes(), np.random.default_rng(3)
     for _ in range(200):
         hurt = bytearray(whole)

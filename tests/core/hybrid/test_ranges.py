@@ -17,7 +17,7 @@ def test_a_range_without_a_group_is_one_of_every_group():
 @pytest.mark.parametrize(
     "text", ["4:2", "3", "a:b", "1:2:lips", "-1:2", "9:11", "nan:2", "1:inf", "1:1", "1:2:mouth:x", ""]
 )
-def test_ranges_that_are_none_are_refused_in_one_line(text):
+def test_invalid_ranges_are_errors_in_one_line(text):
     with pytest.raises(InnerfaceError) as said:
         parse_ranges([text], 10.0, "w.csv")
     assert text in str(said.value) and "\n" not in str(said.value)

@@ -1,4 +1,4 @@
-"""From channels to points, and points of trackers into the common face space."""
+"""From channels to points, and from trackers' points to the common face space."""
 
 import numpy as np
 import pytest
@@ -32,7 +32,7 @@ def test_rest_lies_between_the_pupils_one_unit_apart():
     assert rest[0, 0] < 0 < rest[9, 0], "iBUG 17 is the performer's right"
 
 
-def test_a_look_to_the_left_moves_both_pupils_to_the_left_and_nothing_else_of_the_face_space():
+def test_a_look_to_the_left_moves_only_the_pupils_to_the_left():
     look = weights(eyeLookOutLeft=1.0, eyeLookInRight=1.0)
     moved = MODEL.points(look)[0] - MODEL.rest
     assert (moved[[points.LEFT_PUPIL, points.RIGHT_PUPIL], 0] > 0.05).all()
@@ -68,7 +68,7 @@ def expressions(count=60):
 
 
 @given(st.integers(0, 10_000))
-def test_moving_turning_and_scaling_every_picture_changes_nothing_of_the_common_space(seed):
+def test_a_similarity_transform_of_every_image_leaves_the_common_space_unchanged(seed):
     rng = np.random.default_rng(seed)
     own = expressions()
     own[:, [11, 12, 19, 28]] = MODEL.rest[[11, 12, 19, 28]]
@@ -92,7 +92,7 @@ def test_moving_turning_and_scaling_every_picture_changes_nothing_of_the_common_
     np.testing.assert_allclose(a.values, b.values, atol=1e-6)
 
 
-def test_a_trackers_face_lands_where_the_camera_model_puts_it():
+def test_a_trackers_face_matches_the_camera_model():
     own = expressions(200)
     track = Track(
         "landmarks",
@@ -128,7 +128,7 @@ def test_a_track_in_the_common_space_is_left_as_it_is():
     assert procrustes.to_face_space(track) is track
 
 
-def test_landmarks_upside_down_or_mirrored_are_told():
+def test_landmarks_upside_down_or_mirrored_give_a_message():
     own = expressions()
     assert procrustes.check_faces(own) == ""
     assert "y axis" in procrustes.check_faces(own * [1, -1])
@@ -144,7 +144,7 @@ def test_a_table_without_eyes_ends_in_one_line():
         )
 
 
-def test_a_tracker_without_pupils_gets_still_ones_where_eyes_are():
+def test_a_tracker_without_pupils_gets_static_ones():
     own = expressions()
     own[:, points.IBUG_COUNT :] = np.nan
     own[7] = np.nan
@@ -159,7 +159,7 @@ def test_a_tracker_without_pupils_gets_still_ones_where_eyes_are():
     np.testing.assert_array_equal(procrustes.fill_pupils(whole), whole)
 
 
-def test_what_is_no_face_is_told():
+def test_points_that_are_no_face_give_a_message():
     own = expressions()
     assert "x and y are swapped" in procrustes.check_faces(own[..., ::-1])
     assert "rather than mm or pixels" in procrustes.check_faces(own * 60)

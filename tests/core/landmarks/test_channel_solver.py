@@ -1,4 +1,4 @@
-"""Apple's channels from points."""
+"""ARKit channels from points."""
 
 import numpy as np
 from innerface.core.face.channels import ARKIT
@@ -63,7 +63,7 @@ def test_a_live_frame_satisfies_the_conditions_of_its_minimum():
     assert slope[w <= 1e-6].min(initial=0) > -2e-3 * scale
 
 
-def test_missing_points_say_nothing_and_break_nothing():
+def test_missing_points_are_ignored():
     track = camera.landmarks_from_weights(pose_sequence(12, 4), load_bundled())
     values = track.values.copy()
     values[:, 2 * points.IBUG_COUNT :] = np.nan

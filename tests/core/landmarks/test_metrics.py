@@ -29,7 +29,7 @@ def test_faces_that_never_move_stand_beside():
     assert done["mean_face"]["mae_mm"] != pytest.approx(done["rest_face"]["mae_mm"])
 
 
-def test_other_rates_and_clocks_are_matched_and_said():
+def test_other_rates_and_clocks_are_matched():
     t = np.arange(301) / 30
     wave = np.zeros((301, 53, 2))
     wave[:, 3, 0] = np.sin(t)

@@ -47,7 +47,7 @@ def test_every_preset_passes_for_electrodes_on_skin(preset):
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_strong_hum_on_worn_electrodes_is_not_taken_for_no_skin(seed):
+def test_strong_hum_is_not_taken_for_an_electrode_off_the_skin(seed):
     short = Track(TRACK.kind, TRACK.time[:900], TRACK.columns, TRACK.values[:900])
     assert all(e.fault == "" for e in quality.assess_electrodes(signal_of(short, PRESETS["rough"], seed)))
 
@@ -63,7 +63,7 @@ def test_a_smile_is_louder_before_the_ear_than_a_calm_face_and_leads_the_motion(
     assert np.median(smile) > np.quantile(calm, 0.99)
 
 
-def test_the_other_ear_hears_the_other_side():
+def test_the_other_ear_records_the_other_side():
     w = np.zeros((300, 52))
     w[:, ARKIT.index("mouthSmileLeft")] = 0.8
     track = Track("weights", np.arange(300) / 30, ARKIT, w)
@@ -74,7 +74,7 @@ def test_the_other_ear_hears_the_other_side():
     assert loud["left"] > 1.5 * loud["right"]
 
 
-def test_glances_are_in_the_slow_band_as_well_as_an_ear_hears_them():
+def test_glances_show_in_the_slow_band():
     """earEOG (Sci Rep 2025): horizontal pursuit r = 0.81, vertical 0.28 at the ear."""
     across, up = [], []
     for seed in range(3):
@@ -100,7 +100,7 @@ def test_electrodes_stuck_on_again_hear_the_same_face_otherwise():
     np.testing.assert_array_equal(a.recruitment, b.recruitment)
 
 
-def test_every_muscle_lies_on_its_side_and_every_moving_channel_has_one():
+def test_every_muscle_is_on_its_side_and_every_moving_channel_has_one():
     half = len(muscles.MUSCLES)
     assert (muscles.POSITIONS_MM[:half, 0] > 0).all() and (muscles.POSITIONS_MM[half:, 0] < 0).all()
     called = muscles.recruitment().sum(axis=1) > 0
