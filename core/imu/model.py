@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..errors import InnerfaceError
+from ..numerics.model_files import import_onnx_runtime
 from . import linear_model, network
 from .linear_model import LinearModel
 from .network import Network
@@ -23,7 +24,7 @@ def load(name: str | Path | None = None, causal: bool = False) -> tuple[Model, l
     """
     if name is None:
         try:
-            import onnxruntime  # noqa: F401  # pyright: ignore[reportUnusedImport]
+            import_onnx_runtime()
         except ImportError as error:
             note = f"the network needs ONNX Runtime, which does not load ({error}); the linear model stands in"
             return linear_model.load(), [note]

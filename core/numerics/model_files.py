@@ -8,6 +8,7 @@ import zipfile
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -40,6 +41,11 @@ class OnnxModel:
     id: str
 
 
+def import_onnx_runtime() -> Any:
+    """The module `onnxruntime`, which has no types. Raises ImportError where it does not load."""
+    return import_module("onnxruntime")
+
+
 def load_onnx(path: str | Path, *, threads: int, without_runtime: str, unreadable: str) -> OnnxModel:
     """Open a network on the CPU.
 
@@ -48,13 +54,13 @@ def load_onnx(path: str | Path, *, threads: int, without_runtime: str, unreadabl
     """
     content = read_bytes(path, limit=_MAX_BYTES)
     try:
-        import onnxruntime
+        runtime = import_onnx_runtime()
     except ImportError as error:
         raise InnerfaceError(f"{path}: ONNX Runtime does not load ({error}); {without_runtime}") from None
-    options = onnxruntime.SessionOptions()
+    options = runtime.SessionOptions()
     options.intra_op_num_threads, options.inter_op_num_threads, options.log_severity_level = threads, 1, 4
     try:
-        session: Any = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+        session = runtime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
         metadata: dict[str, str] = dict(session.get_modelmeta().custom_metadata_map)
     except Exception as error:  # ONNX Runtime's errors share no base class
         lines = str(error).strip().splitlines() or [type(error).__name__]

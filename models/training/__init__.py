@@ -1,1 +1,1 @@
-"""What trains the models; nothing here is needed to use them."""
+"""Training of the models. Using them needs nothing of this."""

@@ -1,4 +1,4 @@
-"""Simulated takes to learn from, made while the network learns: worker processes fill a store, and batches are drawn from it."""
+"""Supply of training examples: worker processes simulate takes into a store, and batches are drawn from it."""
 
 from __future__ import annotations
 
@@ -22,19 +22,24 @@ from ...core.performance import augment
 from ...core.take import Track
 from .linear import BUNDLED_HEAD_SHARE, random_performance, real_takes
 
-_LOST_SITES_SHARE = 0.3  # of the windows lose one to three sites, as when a sensor dies
-_REAL_SHARE, _ADDED_ACTIONS_SHARE = (
-    0.4,
-    0.5,
-)  # of the performances are real ones, augmented; of those have actions added
-_VARIED_STYLE_SHARE = 0.7  # of all performances get another performer's habits
-_CAUSAL_SHARE = 0.3  # of the takes are calibrated as live ones
+_LOST_SITES_SHARE = 0.3  # of the windows; they lose one to three sites
+_REAL_SHARE, _ADDED_ACTIONS_SHARE = 0.4, 0.5  # of the performances; of the real ones
+_VARIED_STYLE_SHARE = 0.7  # of the performances; they get the style of another performer
+_CAUSAL_SHARE = 0.3  # of the takes; they are calibrated as live
 
 
 @dataclass(frozen=True)
 class ExampleSource:
-    """What takes are made of. `ict`: the path of ICT-FaceKit's arrays or None; `real`: a folder of real takes or None; `seed`;
-    `generated`: whether generated performances take part (without, only real ones do); `live`: only calibrated as live."""
+    """Ingredients of simulated takes.
+
+    Attributes
+    ----------
+    ict : path of ICT-FaceKit's arrays, or None
+    real : folder of real takes, or None
+    seed : of all random numbers
+    generated : use generated performances, too
+    live : calibrate all takes as live
+    """
 
     ict: Path | None
     real: Path | None
@@ -45,7 +50,7 @@ class ExampleSource:
 
 @dataclass(frozen=True)
 class TrainingSample:
-    """One take as a network learns from it: `inputs` (T, INPUTS), `weights` (T, 52), both float16; `use` (T,) the performance itself."""
+    """One take: `inputs` (T, INPUT_COUNT) and `weights` (T, 52) in float16, and the frames `mask` (T,) to learn from."""
 
     inputs: np.ndarray
     weights: np.ndarray
@@ -53,7 +58,7 @@ class TrainingSample:
 
 
 def training_sample(simulated: TrainingExample) -> TrainingSample:
-    """An example as it is stored."""
+    """Convert an example for the store."""
     sites = load_layout()
     values = network_inputs(simulated.motion, sites.sites, sites.reference)
     return TrainingSample(
@@ -61,7 +66,7 @@ def training_sample(simulated: TrainingExample) -> TrainingSample:
     )
 
 
-_worker_state: dict[str, Any] = {}  # what a worker keeps from take to take
+_worker_state: dict[str, Any] = {}  # of a worker process
 
 
 def _initialise_worker(source: ExampleSource) -> None:
@@ -73,7 +78,7 @@ def _initialise_worker(source: ExampleSource) -> None:
 
 
 def _exit_with_parent() -> None:
-    """A worker whose training was killed would wait for ever."""
+    """End the worker where the training process was killed."""
     parent = parent_process()
     if parent is not None:
         parent.join()
@@ -98,7 +103,7 @@ def _make_sample(number: int) -> TrainingSample | None:
 
 
 class SampleStore:
-    """Takes that batches are drawn from."""
+    """Takes from which batches are drawn."""
 
     def __init__(self, takes: list[TrainingSample] | None = None) -> None:
         self.takes: list[TrainingSample] = takes or []
@@ -106,7 +111,10 @@ class SampleStore:
     def batch(
         self, size: int, length: int, ahead: int, rng: np.random.Generator
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Inputs (size, INPUTS, length), weights (size, 52, length) of the frames `ahead` before, and which of these count (size, length)."""
+        """Draw windows: inputs (size, INPUT_COUNT, length), weights (size, 52, length) and their mask (size, length).
+
+        Weights belong to the frames `ahead` earlier.
+        """
         values = np.zeros((size, SITE_COUNT * INPUTS_PER_SITE, length), dtype=np.float32)
         weights, mask = (
             np.zeros((size, len(ARKIT), length), dtype=np.float32),
@@ -121,7 +129,7 @@ class SampleStore:
             truth, truth_mask = take.weights[first : start + length - ahead], take.mask[first : start + length - ahead]
             offset = first - start + ahead
             weights[k, :, offset : offset + len(truth)], mask[k, offset : offset + len(truth)] = truth.T, truth_mask
-            mask[k, :ahead] = 0.0  # the network has not seen what these frames were
+            mask[k, :ahead] = 0.0  # the network has not seen these frames
             if rng.uniform() < _LOST_SITES_SHARE:
                 for s in rng.choice(SITE_COUNT, int(rng.integers(1, 4)), replace=False):
                     values[k, INPUTS_PER_SITE * s : INPUTS_PER_SITE * (s + 1)] = 0.0
@@ -129,10 +137,15 @@ class SampleStore:
 
 
 class SampleSupply:
-    """A store of up to `capacity` simulated takes that worker processes fill, and renew while batches are drawn. Use as a context.
+    """A store that worker processes fill, and renew while batches are drawn. Use it as a context manager.
 
-    `reuse`: windows drawn per take before a further one is asked for: how hard the workers run beside the training. `first`: the number of
-    the first take to make, so that a run that goes on does not begin again with the same ones.
+    Parameters
+    ----------
+    source : ingredients of the takes
+    capacity : largest number of takes
+    windows_per_take : windows that are drawn per new take, which limits the load of the workers
+    workers : number of processes; one per core if not given
+    first_number : number of the first take, so that a resumed run gets new ones
     """
 
     def __init__(
@@ -150,7 +163,10 @@ class SampleSupply:
         self.pending: list[Future[TrainingSample | None]] = []
 
     def __enter__(self) -> SampleSupply:
-        for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):  # one thread a worker; read when it starts
+        for name in (
+            "OMP_NUM_THREADS",
+            "OPENBLAS_NUM_THREADS",
+        ):  # one thread per worker, which reads these when it starts
             os.environ[name] = "1"
         self.pool = ProcessPoolExecutor(self.workers, get_context("spawn"), _initialise_worker, (self.source,))
         return self
@@ -159,7 +175,7 @@ class SampleSupply:
         self.pool.shutdown(wait=False, cancel_futures=True)
 
     def fill(self, count: int, progress: Callable[[float], None] = lambda _: None) -> None:
-        """Wait until `count` takes are there. Raises what a worker raised, and RuntimeError where hardly any take can be calibrated."""
+        """Wait until there are `count` takes. Raises the workers' errors, and RuntimeError where hardly any take is usable."""
         first_number = self.next_number
         while len(self.store.takes) < count:
             self._submit(min(count - len(self.store.takes), 4 * self.workers) - len(self.pending))
@@ -171,7 +187,7 @@ class SampleSupply:
     def batch(
         self, size: int, length: int, ahead: int, rng: np.random.Generator
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """As `Store.batch`; now and then a take is renewed."""
+        """Draw a batch as `SampleStore.batch` does, and renew takes."""
         self.windows_drawn += size
         if self.windows_drawn > self.windows_per_take:
             self._submit(min(int(self.windows_drawn / self.windows_per_take), 2 * self.workers - len(self.pending)))

@@ -1,4 +1,4 @@
-"""From torch to ONNX and back: one file with the network, its sites and its card."""
+"""Conversion of networks between torch and ONNX files, which hold the network, its sites and its card."""
 
 from __future__ import annotations
 
@@ -30,7 +30,10 @@ def write(
     explained: np.ndarray,
     card: dict[str, str],
 ) -> None:
-    """Write a network, whole or not at all. Chunks of any length go into a stream; `spread` and `explained` (52,) as in `core.imu.network.Network`."""
+    """Write a network atomically.
+
+    A stream takes chunks of any length. `spread`, `explained`: (52,), as in `core.imu.network.Network`.
+    """
     net, shape = net.eval(), net.shape
     names, example, axes = ["motion"], [torch.zeros(1, INPUT_COUNT, WINDOW)], {"motion": {2: "frames"}}
     outputs = ["weights", "error"]
@@ -43,7 +46,7 @@ def write(
             axes | {"noisy": {2: "frames"}},
         )
     axes |= {"weights": {2: "frames"}, "error": {2: "frames"}}
-    if not isinstance(net, StreamNetwork):  # whole windows, many at a time
+    if not isinstance(net, StreamNetwork):  # batches of whole windows
         axes = {name: {0: "windows"} for name in (*names, *outputs)}
     with atomic_write(path) as temporary:
         with warnings.catch_warnings():
@@ -76,16 +79,16 @@ def write(
 
 
 def read(path: str | Path) -> StreamNetwork | TransformerNetwork:
-    """The network in a file that `write` wrote, to train it further. Raises InnerfaceError."""
+    """Read a network that `write` wrote, to train it further. Raises InnerfaceError."""
     try:
         model = onnx.load(str(path))
         metadata = {p.key: p.value for p in model.metadata_props}
         net = build(NetworkShape(**json.loads(metadata["shape"])))
         arrays = {i.name: torch.from_numpy(numpy_helper.to_array(i).copy()) for i in model.graph.initializer}
         net.load_state_dict({name: arrays[name] for name in net.state_dict()})
-    except Exception as error:  # protobuf, onnx and torch each have their own
+    except Exception as error:  # protobuf, onnx and torch have no common base class
         error_type = type(error).__name__
         raise InnerfaceError(
-            f"{path}: is no stream network that can be trained further ({error_type}); give a shipped one, or your own"
+            f"{path}: not a stream network that can be trained further ({error_type}); give a shipped one, or your own"
         ) from None
     return net

@@ -1,4 +1,4 @@
-"""Train the linear model: one command, no torch. Simulated sensors on generated and real performances, many identities."""
+"""Training of the linear model on simulated sensors, generated and real performances, and many identities."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ...core.performance import augment
 from ...core.performance.generate import generate
 from ...core.take import Track
 
-# Real takes that models may learn from. alex_rom_3, alex_rom_4 and MySlate_3 belong to other performers and are only ever tested on.
+# Real takes to train on. Those that are held out are of other performers, and are only tested on.
 TRAINING_TAKES = ("S07-001.csv", "apfel.csv", "dao.converted.csv", "FaceCapture_2020-19-7-17-03-23.converted.csv")
 HELD_OUT = ("alex_rom_3.csv", "alex_rom_4.csv", "MySlate_3_Jason_Millers_iPhone.csv")
 RIDGE_SHARE = 3e-5  # of the mean moments
@@ -28,7 +28,7 @@ BUNDLED_HEAD_SHARE = 0.15  # of the faces
 
 
 def real_takes(folder: Path | None, names: tuple[str, ...] = TRAINING_TAKES) -> list[Track]:
-    """The real takes named, from a folder such as shared/data/arkit; without one, none. Raises InnerfaceError where one is missing."""
+    """Load real takes from a folder such as shared/data/arkit; none without one. Raises InnerfaceError."""
     if folder is None:
         return []
     return [augment.at_rate(formats.read_take(folder / name).weights(), 60.0) for name in names]
@@ -37,8 +37,18 @@ def real_takes(folder: Path | None, names: tuple[str, ...] = TRAINING_TAKES) -> 
 def random_performance(
     rng: np.random.Generator, real: list[Track], real_share: float = _REAL_SHARE, added_actions: float = 0.0
 ) -> Track:
-    """One performance: generated, or (`share` of them) real and augmented: mirrored, warped in time, other gains, another rest, spliced (with
-    generated ones, unless all are real), with further actions on top (`own` of them)."""
+    """Draw one performance: generated, or real and augmented.
+
+    Augmented by mirroring, warping in time, other gains, another resting face, and splicing (also with generated ones,
+    unless all are real).
+
+    Parameters
+    ----------
+    rng : random generator
+    real : takes to augment
+    real_share : of the performances that are real
+    added_actions : share of the real ones that get further actions
+    """
     if not real or rng.uniform() > real_share:
         return generate(_PERFORMANCE_S, rng)
     generated = [generate(_PERFORMANCE_S, rng)] if real_share < 1 else []
@@ -62,9 +72,15 @@ def train(
     real: list[Track],
     progress: Callable[[float], None] = lambda _: None,
 ) -> LinearModel:
-    """A linear model of `examples` simulated takes. `faces`: people to tape sensors to, besides the bundled head.
+    """Train a linear model on simulated takes. Raises InnerfaceError where none could be calibrated.
 
-    Raises InnerfaceError where not one take could be calibrated.
+    Parameters
+    ----------
+    examples : number of takes
+    seed : of all random numbers
+    faces : identities besides the bundled head
+    real : real performances
+    progress : called with the share that is done
     """
     sites = load_layout()
     moments = Moments(tuple(s for s in sites.sites if s != sites.reference))
@@ -79,7 +95,7 @@ def train(
             moments.add(simulated.motion, simulated.weights[:, : len(ARKIT)], simulated.use)
         progress((k + 1) / examples)
     if not moments.frames:
-        raise InnerfaceError("not one simulated take could be calibrated; raise --examples")
+        raise InnerfaceError("no simulated take could be calibrated; raise --examples")
     card = {
         "data": f"{examples} simulated takes of {_PERFORMANCE_S:.0f} s: generated performances"
         + (f" and real takes augmented ({', '.join(TRAINING_TAKES)})" if real else ""),

@@ -1,6 +1,7 @@
-"""Networks from sensors to weights, in torch. Every one takes what `core.imu.network.inputs` gives and answers in the channels of ARKIT.
+"""Networks from the inputs of `core.imu.network.network_inputs` to weights, in torch.
 
-All are x0-predictors (DESIGN: "Network"): without diffusion they are plain regressors; with it they also see a noisy answer and how noisy it is.
+All predict x0 (docs/design.md): without diffusion they are plain regressors, with it they also see a noisy estimate and
+its noise level.
 """
 
 from __future__ import annotations
@@ -15,15 +16,22 @@ from torch.nn import functional
 from ...core.face.channels import ARKIT
 from ...core.imu.network import INPUT_COUNT
 
-WINDOW = 120  # frames that a transformer sees (IMUSIC: 2 s)
+WINDOW = 120  # frames of a transformer (IMUSIC: 2 s)
 CHANNELS = len(ARKIT)
 _EMBEDDING = 64
 
 
 @dataclass(frozen=True)
 class NetworkShape:
-    """What a network looks like. `kind`: "stream" (dilated causal convolutions) or "transformer" (the paper's, over whole windows);
-    `ahead`: frames that a stream's answer lags behind its input, so that it has seen what follows; `diffusion`: sees a noisy answer, too."""
+    """Shape of a network.
+
+    Attributes
+    ----------
+    kind : "stream" (dilated causal convolutions) or "transformer" (the paper's, over whole windows)
+    width, depth : of its layers
+    ahead : frames by which a stream's output lags behind its input, so that it sees what follows
+    diffusion : whether it sees a noisy estimate, too
+    """
 
     kind: str = "stream"
     width: int = 160
@@ -33,14 +41,14 @@ class NetworkShape:
 
 
 class NoiseEmbedding(nn.Module):
-    """How noisy the answer is, 0 (not) to 1 (only noise), as (B, width): the paper's timestep MLP."""
+    """Embedding (B, width) of noise levels from 0 (none) to 1 (only noise): the paper's timestep MLP."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
         self.layers = nn.Sequential(nn.Linear(_EMBEDDING, 2 * width), nn.GELU(), nn.Linear(2 * width, width))
 
     def forward(self, level: Tensor) -> Tensor:
-        """(B,) -> (B, width)."""
+        """Embed levels (B,): (B, width)."""
         frequency = torch.exp(
             torch.arange(_EMBEDDING // 2, device=level.device) * (-math.log(10_000.0) / (_EMBEDDING // 2 - 1))
         )
@@ -49,7 +57,7 @@ class NoiseEmbedding(nn.Module):
 
 
 class StreamNetwork(nn.Module):
-    """Residual blocks of dilated causal convolutions whose past is handed in and out: a chunk of any length goes on where the last ended."""
+    """Residual blocks of dilated causal convolutions; their state is an input and an output, for chunks of any length."""
 
     def __init__(self, shape: NetworkShape) -> None:
         super().__init__()
@@ -61,22 +69,25 @@ class StreamNetwork(nn.Module):
         self.narrow = nn.ModuleList(nn.Conv1d(width, width, 1) for _ in self.dilations)
         self.last = nn.Conv1d(width, 2 * CHANNELS, 1)
         self.noise = NoiseEmbedding(width) if shape.diffusion else None
-        for layer in self.narrow:  # at first a block adds little
+        for layer in self.narrow:  # blocks begin near the identity
             layer.get_parameter("weight").data *= 0.3
 
     @property
     def state_frames(self) -> int:
-        """Frames of state: the receptive field less one."""
+        """Frames of the state: the receptive field minus one."""
         return 2 * sum(self.dilations)
 
     def initial_state(self, batch: int) -> Tensor:
-        """(batch, width, memory) before anything was seen."""
+        """State (batch, width, state_frames) before the first frame."""
         return self.first.weight.new_zeros(batch, self.shape.width, self.state_frames)
 
     def forward(
         self, motion: Tensor, state: Tensor, noisy: Tensor | None = None, level: Tensor | None = None
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Inputs (B, INPUTS, T) and noisy weights (B, 52, T) -> weights (B, 52, T), their expected errors (B, 52, T), state."""
+        """Weights (B, 52, T), their expected errors (B, 52, T) and the state, from inputs (B, INPUT_COUNT, T).
+
+        `noisy` (B, 52, T), `level` (B,): of a diffusion network.
+        """
         x = self.first(motion if noisy is None else torch.cat([motion, noisy], dim=1))
         if self.noise is not None and level is not None:
             x = x + self.noise(level)[:, :, None]
@@ -91,7 +102,7 @@ class StreamNetwork(nn.Module):
 
 
 class TransformerNetwork(nn.Module):
-    """The paper's network: FC, transformer with a token for the noise level, FC; sees a whole window both ways and remembers nothing."""
+    """The paper's network: FC, transformer with a token for the noise level, FC; it has no state, but sees a window."""
 
     def __init__(self, shape: NetworkShape) -> None:
         super().__init__()
@@ -108,7 +119,7 @@ class TransformerNetwork(nn.Module):
     def forward(
         self, motion: Tensor, noisy: Tensor | None = None, level: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
-        """Windows (B, INPUTS, WINDOW) -> weights and their expected errors (B, 52, WINDOW)."""
+        """Weights and their expected errors (B, 52, WINDOW), from inputs (B, INPUT_COUNT, WINDOW)."""
         x = self.first((motion if noisy is None else torch.cat([motion, noisy], dim=1)).transpose(1, 2))
         length, width = x.shape[1], x.shape[2]
         position = torch.arange(length, device=x.device)[:, None] * torch.exp(
@@ -124,12 +135,12 @@ class TransformerNetwork(nn.Module):
 def predict_windows(
     net: StreamNetwork | TransformerNetwork, motion: Tensor, noisy: Tensor | None = None, level: Tensor | None = None
 ) -> tuple[Tensor, Tensor]:
-    """Weights and expected errors of whole windows, from nothing remembered."""
+    """Weights and expected errors of whole windows, from the initial state."""
     if isinstance(net, StreamNetwork):
         return net(motion, net.initial_state(len(motion)), noisy, level)[:2]
     return net(motion, noisy, level)
 
 
 def build(shape: NetworkShape) -> StreamNetwork | TransformerNetwork:
-    """A network of this shape, with random weights."""
+    """Make a network of a shape, with random weights."""
     return TransformerNetwork(shape) if shape.kind == "transformer" else StreamNetwork(shape)

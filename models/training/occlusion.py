@@ -1,4 +1,4 @@
-"""Train the detector of occlusions: one command, no torch. Simulated damage to real and generated performances, with and without helping takes."""
+"""Training of the occlusion detector on simulated damage to performances, with and without helping takes."""
 
 from __future__ import annotations
 
@@ -26,15 +26,17 @@ from .linear import BUNDLED_HEAD_SHARE, HELD_OUT, TRAINING_TAKES
 
 _PERFORMANCE_S = 60.0
 _REAL_SHARE = 0.75
-_UNDAMAGED_SHARE = 0.25  # of the examples have no damage at all
+_UNDAMAGED_SHARE = 0.25  # of the examples
 _RIDGE_SHARE = 1e-3
-_EDGE_MARGIN_S = 0.1  # so near to an edge nobody can tell
-_MIN_TAKE_S = 20.0  # shorter takes tell too little of their own measure
+_EDGE_MARGIN_S = 0.1  # rows this near to an edge are ambiguous
+_MIN_TAKE_S = 20.0  # shorter takes do not show what is usual in them
 
 
 def random_performance(rng: np.random.Generator, real: list[Track]) -> Track:
-    """What a camera would record at 30 rows a second: real and lightly changed (mirrored, other gains, another rest; its noise stays its own), or generated,
-    with a tracker's noise."""
+    """Draw a camera's take at 30 rows per second: real and lightly augmented, with its own noise, or generated.
+
+    Generated takes get a tracker's noise.
+    """
     long_takes = [t for t in real if t.duration > _MIN_TAKE_S]
     if not long_takes or rng.uniform() > _REAL_SHARE:
         track = augment.at_rate(generate(_PERFORMANCE_S, rng), 30.0)
@@ -55,8 +57,10 @@ def random_performance(rng: np.random.Generator, real: list[Track]) -> Track:
 
 
 def random_helper(track: Track, faces: IdentityModel | None, rng: np.random.Generator) -> np.ndarray | None:
-    """Channels (T, D) of a helping take at the track's rows: simulated sensors through calibration and network, or another tracker of the same face. None
-    where the simulated sensors could not be calibrated."""
+    """Channels (T, D) of a helping take at the track's rows: of simulated sensors, or of another tracker.
+
+    None where the simulated sensors could not be calibrated.
+    """
     if rng.uniform() < 0.25:
         channel_mix = np.eye(len(ARKIT)) * rng.uniform(0.5, 1.2, len(ARKIT)) + rng.normal(
             0, 0.03, (len(ARKIT), len(ARKIT))
@@ -83,7 +87,16 @@ def train(
     real: list[Track],
     progress: Callable[[float], None] = lambda _: None,
 ) -> Detector:
-    """A detector from `examples` damaged performances."""
+    """Train a detector on simulated damage. Raises InnerfaceError where too few examples have damage.
+
+    Parameters
+    ----------
+    examples : number of performances
+    seed : of all random numbers
+    faces : identities besides the bundled head
+    real : real performances
+    progress : called with the share that is done
+    """
     samples: dict[bool, list[tuple[np.ndarray, np.ndarray]]] = {False: [], True: []}
     for k in range(examples):
         rng = np.random.default_rng([seed, k])
@@ -113,7 +126,7 @@ def train(
                 near_edge = near_edges(is_damaged, int(_EDGE_MARGIN_S * damaged.rate))
                 usable = ~near_edge & ~is_lost[group] & ~is_frozen[group]
                 is_quiet = rows_of([r for r in ranges if r.reason == occlusion_simulation.QUIET], damaged.time, group)
-                kind = np.where(is_quiet, 2, is_damaged).astype(np.int8)  # 0 sound, 1 damaged, 2 damaged quietly
+                kind = np.where(is_quiet, 2, is_damaged).astype(np.int8)  # 0 intact, 1 damaged, 2 damaged quietly
                 samples[with_helper].append(
                     (expand_features(features, damaged.rate)[usable][::3].astype(np.float32), kind[usable][::3])
                 )
@@ -140,7 +153,7 @@ def train(
 
 
 def _fit_logistic(names: tuple[str, ...], x: np.ndarray, damaged: np.ndarray, iterations: int = 20) -> LogOddsModel:
-    """Logistic regression by Newton's method, weights held by a penalty."""
+    """Fit a logistic regression with a ridge penalty by Newton's method."""
     centre, spread = x.mean(axis=0), x.std(axis=0) + 1e-6
     z = np.concatenate([(x - centre) / spread, np.ones((len(x), 1))], axis=1)
     penalty = np.full(z.shape[1], _RIDGE_SHARE * len(z))

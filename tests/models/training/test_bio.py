@@ -16,7 +16,7 @@ from innerface.core.landmarks import metrics  # noqa: E402
 from innerface.core.landmarks.camera import landmarks_from_weights  # noqa: E402
 from innerface.core.performance.pose_sequence import pose_sequence  # noqa: E402
 from innerface.core.take import Track  # noqa: E402
-from innerface.models.training import bio  # noqa: E402
+from innerface.models.training import bio, bio_data, bio_network  # noqa: E402
 from innerface.models.training.budget import Budget  # noqa: E402
 
 
@@ -48,9 +48,9 @@ def test_onnx_gives_what_torch_gives(tmp_path):
     torch.manual_seed(0)
     rng = np.random.default_rng(0)
     emg, eog = rng.normal(size=(500, 18)), rng.normal(size=(500, 4))
-    net = bio.BioNet(emg, eog, rng.normal(size=106), rng.normal(size=(10, 106))).eval()
+    net = bio_network.BioNet(emg, eog, rng.normal(size=106), rng.normal(size=(10, 106))).eval()
     last = np.array([200, 300, 400])
-    data = bio.PairedFeatures(emg, eog, last, np.zeros((3, 106)), np.arange(3.0), 0.0)
+    data = bio_data.PairedFeatures(emg, eog, last, np.zeros((3, 106)), np.arange(3.0), 0.0)
     rest = np.zeros((53, 2)).tolist()
     about = {
         "kind": network.KIND,
@@ -65,13 +65,13 @@ def test_onnx_gives_what_torch_gives(tmp_path):
     bio._write(net, tmp_path / "n.onnx", about, data)
     x, y = segments.gather_segments(emg, last), segments.gather_segments(eog, last)
     with torch.no_grad():
-        expected = net(bio._tensor(x), bio._tensor(y)).numpy()
+        expected = net(bio_network.to_tensor(x), bio_network.to_tensor(y)).numpy()
     np.testing.assert_allclose(network.load(tmp_path / "n.onnx").run(x, y), expected, atol=1e-4)
 
 
 def test_wing_loss_is_logarithmic_near_and_linear_far_and_without_a_step():
     x = torch.tensor([0.0, 1.0, 9.999999, 10.0, 30.0], dtype=torch.float64)
-    out = bio.wing_loss(x).numpy()
+    out = bio_network.wing_loss(x).numpy()
     assert out[0] == 0 and out[1] == pytest.approx(10 * np.log(1.5))
     assert out[3] == pytest.approx(out[2], abs=1e-4) and out[4] - out[3] == pytest.approx(20)
 
@@ -82,14 +82,14 @@ def test_another_noise_at_rest_makes_faint_segments_louder_and_less_alike_and_lo
     quiet = rng.normal(0, 2, (20_000, 1)) @ np.ones((1, 2)) + rng.normal(0, 0.5, (20_000, 2))
     quiet[10_000:] *= 30
     emg, _ = features.extract_features(quiet, 1000.0, 0.0)
-    again = bio._RemountAugmentation(emg, 2, bands)
+    again = bio_data.RemountAugmentation(emg, 2, bands)
     both = segments.gather_segments(emg, np.array([700, 1700]))
-    old_gain, bio._EMG_GAIN_SD = bio._EMG_GAIN_SD, 0.0
-    old_share, bio._REST_CHANGED_SHARE = bio._REST_CHANGED_SHARE, 1.0
+    old_gain, bio_data._EMG_GAIN_SD = bio_data._EMG_GAIN_SD, 0.0
+    old_share, bio_data._REST_CHANGED_SHARE = bio_data._REST_CHANGED_SHARE, 1.0
     try:
         out = np.mean([again.augment_emg(both, np.random.default_rng(k)) for k in range(200)], axis=0)
     finally:
-        bio._EMG_GAIN_SD, bio._REST_CHANGED_SHARE = old_gain, old_share
+        bio_data._EMG_GAIN_SD, bio_data._REST_CHANGED_SHARE = old_gain, old_share
     louder = (out - both)[:, : 2 * bands].mean(axis=(1, 2))
     alike = (np.abs(both) - np.abs(out))[:, 2 * bands :].mean(axis=(1, 2))
     assert louder[0] > 0.1 and abs(louder[1]) < 0.05
@@ -101,7 +101,7 @@ def test_too_little_a_still_face_or_takes_apart_end_in_one_line(tmp_path):
     signal = to_uniform_rate(bio_track(simulate(track, PRESETS["studio"], 3)))
     marks = landmarks_from_weights(track, load_bundled())
     early = Track(marks.kind, marks.time[:300], marks.columns, marks.values[:300], marks.meta)
-    with pytest.raises(InnerfaceError, match="30 s are the least"):
+    with pytest.raises(InnerfaceError, match="at least 30 s"):
         bio.train(signal, early, tmp_path / "m.onnx", budget=Budget(steps=1), seed=1)
     still = Track(
         marks.kind, marks.time, marks.columns, np.repeat(marks.values[:1], len(marks.time), axis=0), marks.meta
