@@ -1,7 +1,7 @@
 """Calibration of sensors on a face from a span with a relaxed face, and one with a nod and a shake of the head.
 
-Finds headings, neutral orientations, the head's axes, biases and lever arms (docs/methods.md, "IMU calibration"), and notes
-problems for the user.
+Finds headings, neutral orientations, the head's axes, biases and lever arms (docs/methods.md,
+"IMU calibration"), and notes problems for the user.
 """
 
 from __future__ import annotations
@@ -171,7 +171,7 @@ def _headings(frames: ImuSignal, turn_rows: slice, lead_site: int) -> tuple[Arra
     c = np.where(known, c, 0)
     head = np.where(known, c[:, [lead_site]], 0)
     power = (np.abs(head) ** 2).sum(0)
-    count = np.maximum(known.sum(0), 1)
+    count: Array = np.maximum(known.sum(0), 1)
     if np.degrees(np.sqrt(power[lead_site] / count[lead_site])) < _MIN_NOD_DEG:
         raise InnerfaceError("the turn span holds no nod; nod by ten degrees or more, and record it again")
     product = (head * c.conj()).sum(0)
@@ -284,7 +284,7 @@ def _find_head_axes(head: Array, at_rest: Array, turn_rows: slice) -> tuple[Arra
         else up
     )
     y = y * np.sign(y @ up)
-    notes = []
+    notes: list[str] = []
     if y @ up < np.cos(np.radians(_MAX_SHAKE_TILT_DEG)):
         notes.append("the axis of the head's shake is far from the vertical; the head's axes are taken from gravity")
         y = up

@@ -44,7 +44,7 @@ class CalibrationState:
     def to_json(self) -> str:
         """Serialise, in a few kilobytes."""
         calibration, fix = self.calibration, self.convention_fix
-        arrays = {name: np.round(getattr(calibration, name), 9).tolist() for name in _ARRAY_FIELDS}
+        arrays: dict[str, Any] = {name: _rounded(getattr(calibration, name)) for name in _ARRAY_FIELDS}
         data = arrays | {
             "version": _VERSION,
             "sites": calibration.sites,
@@ -53,9 +53,9 @@ class CalibrationState:
             "linear": bool(calibration.linear),
             "renamed": calibration.renamed,
             "level": [fix.scale, bool(fix.reordered), bool(fix.inverted), *fix.world_rotation.tolist()],
-            "crept": np.round(self.heading, 9).tolist(),
-            "zero": np.round(self.zero, 9).tolist(),
-            "head_zero": np.round(self.head_zero, 9).tolist(),
+            "crept": _rounded(self.heading),
+            "zero": _rounded(self.zero),
+            "head_zero": _rounded(self.head_zero),
         }
         return json.dumps(data, separators=(",", ":"))
 
@@ -105,6 +105,10 @@ def parse(text: str, take_name: str) -> CalibrationState:
             f"{take_name}: the calibration that it was recorded with cannot be read ({type(error).__name__}); "
             "give --neutral and --turn, or record again"
         ) from None
+
+
+def _rounded(array: Array) -> list[Any]:
+    return np.round(array, 9).tolist()
 
 
 def _parse_array(values: Any, shape: tuple[int, ...]) -> Array:

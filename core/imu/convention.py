@@ -72,7 +72,7 @@ def find_convention_fix(signal: ImuSignal) -> tuple[ConventionFix, list[str]]:
     if signal.linear:
         return ConventionFix(world_rotation=_rotation_to_y_up(_AXES[signal.up or "y"])), notes
     scale = 1.0
-    magnitude = np.linalg.norm(signal.acceleration, axis=-1)
+    magnitude: Array = np.linalg.norm(signal.acceleration, axis=-1)
     median = float(np.nanmedian(magnitude))
     if _G_RANGE[0] < median < _G_RANGE[1]:
         scale = GRAVITY
@@ -148,7 +148,7 @@ def _quaternion_order(signal: ImuSignal) -> tuple[bool, bool, list[str]]:
         (True, False): "quaternions are in the order x, y, z, w; they were reordered",
         (True, True): "quaternions run from world to sensor in the order x, y, z, w; they were reordered and inverted",
     }
-    gravity_errors = {}
+    gravity_errors: dict[tuple[bool, bool], float] = {}
     for convention, note in conventions.items():
         gravity_errors[convention] = float(
             np.nanmedian(

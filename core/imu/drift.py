@@ -95,8 +95,9 @@ def heading_measurements(turn: Array, reference: Array) -> tuple[Array, Array]:
     residual = power + (np.abs(site) ** 2).sum(1) - 2 * np.abs(product) + (vertical_difference**2).sum(1)
     enough = known.sum(1) > BLOCK_FRAMES // 2
     with np.errstate(divide="ignore", invalid="ignore"):
-        variance = _CORRELATION_FACTOR * residual / power + _MIN_HEADING_SD**2
-    return np.angle(product), np.where(enough & (power > 0) & (variance < _MAX_HEADING_VARIANCE), variance, np.inf)
+        variance: Array = _CORRELATION_FACTOR * residual / power + _MIN_HEADING_SD**2
+    error: Array = np.angle(product)
+    return error, np.where(enough & (power > 0) & (variance < _MAX_HEADING_VARIANCE), variance, np.inf)
 
 
 def zero_measurements(vectors: Array) -> tuple[Array, Array]:

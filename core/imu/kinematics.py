@@ -191,7 +191,7 @@ def relative_acceleration(
         world = world - GRAVITY_UP
     in_head_axes = quat.rotate(quat.multiply(calibration.axes, quat.conjugate(head))[:, None], world)
     if calibration.use_levers:
-        in_head_axes = in_head_axes - np.einsum("tij,sj->tsi", tensor, calibration.levers)
+        in_head_axes = in_head_axes - lever_accelerations(tensor, calibration.levers)
     known = ~np.isnan(in_head_axes).any(-1)
     weight = np.where(known, calibration.upper, 0.0)
     total = np.maximum(weight.sum(1), 1e-9)[:, None]
@@ -202,6 +202,11 @@ def relative_acceleration(
         else np.where(known[:, [calibration.reference]], in_head_axes[:, calibration.reference], fallback)
     )
     return in_head_axes - base[:, None]
+
+
+def lever_accelerations(tensor: Array, levers: Array) -> Array:
+    """Accelerations (T, S, 3) of levers (S, 3) in a rotating frame; `tensor`: from `head_acceleration_tensor`."""
+    return np.einsum("tij,sj->tsi", tensor, levers)  # pyright: ignore[reportUnknownMemberType]
 
 
 def head_acceleration_tensor(calibration: Calibration, head: Array) -> Array:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 
 from ..arrays import Array
 from ..errors import InnerfaceError
 from ..numerics import quaternion as quat
-from .kinematics import Calibration, head_acceleration_tensor, relative_acceleration
+from ..numerics.assignment import assign
+from .kinematics import Calibration, head_acceleration_tensor, lever_accelerations, relative_acceleration
 from .signal import ImuSignal
 
 _LEVER_PRIOR_SD_M = 0.01  # of most sensors' distance from their sites in the layout
@@ -54,7 +54,7 @@ def fit_levers(
     tensor = tensor - np.nanmean(tensor, axis=0)
 
     def residual(lever_arms: Array, s: list[int]) -> float:
-        return float(np.nansum((relative[:, s] - np.einsum("tij,sj->tsi", tensor, lever_arms[s])) ** 2))
+        return float(np.nansum((relative[:, s] - lever_accelerations(tensor, lever_arms[s])) ** 2))
 
     face = calibration.face_indices
     error_without_levers = residual(np.zeros_like(levers), face)
@@ -72,7 +72,7 @@ def fit_levers(
         if usable.sum() < _MIN_LEVER_FRAMES:
             continue  # the layout's lever stays
         m, a = tensor[usable].reshape(-1, 3), relative[usable, s].reshape(-1)
-        best = np.linalg.lstsq(m, a, rcond=None)[0]
+        best: Array = np.linalg.lstsq(m, a, rcond=None)[0]
         noise = _CORRELATION_FACTOR * float(((a - m @ best) ** 2).mean()) + 1e-9
         normal, moment = m.T @ m / noise, m.T @ a / noise
         if np.linalg.eigvalsh(normal)[0] > 1 / _MAX_LEVER_SD_M**2:
@@ -110,8 +110,8 @@ def _find_swapped_sites(calibration: Calibration, unconstrained: Array, levers: 
         return {}
     common_offset = np.median(unconstrained[known] - levers[known], axis=0)  # error of the reference's own place
     squared_distance = ((unconstrained[known][:, None] - common_offset - levers[known][None]) ** 2).sum(-1)
-    rows, columns = linear_sum_assignment(np.minimum(squared_distance, _MAX_SWAP_COST_M**2))
-    reassigned = [(known[a], known[b]) for a, b in zip(rows, columns) if a != b]
+    pairs = assign(np.minimum(squared_distance, _MAX_SWAP_COST_M**2))
+    reassigned = [(known[a], known[b]) for a, b in pairs if a != b]
     swaps = [
         (a, b)
         for a, b in reassigned

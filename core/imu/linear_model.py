@@ -100,18 +100,19 @@ class LinearModel:
             )
         rows = lagged(values, lags).reshape(len(values), -1)
         lagged_present = lagged(present, lags).all(axis=1)  # a site counts where it was measured at all lags
+        patterns: Array
+        pattern_index: Array
+        count: Array
         patterns, pattern_index, count = np.unique(lagged_present, axis=0, return_inverse=True, return_counts=True)
         pattern_index = pattern_index.reshape(-1)
-        common = np.argsort(-count)[:_MAX_PATTERNS]
+        common: list[int] = np.argsort(-count)[:_MAX_PATTERNS].tolist()
         out = np.full((len(rows), len(ARKIT)), np.nan)
-        for k, pattern in enumerate(patterns):
-            if k in common or not pattern.any():
-                solvable = pattern
-            else:  # the largest common pattern that is a subset
+        for k in range(len(patterns)):
+            pattern = solvable = patterns[k]
+            if k not in common and pattern.any():  # the largest common pattern that is a subset
                 subsets = [c for c in common if not (patterns[c] & ~pattern).any()]
-                solvable = (
-                    patterns[max(subsets, key=lambda c: patterns[c].sum())] if subsets else np.zeros_like(pattern)
-                )
+                largest = max(subsets, key=lambda c: int(patterns[c].sum()), default=None)
+                solvable = np.zeros_like(pattern) if largest is None else patterns[largest]
             if solvable.any():
                 mask = pattern_index == k
                 solution = self.coefficients(lags, solvable)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from scipy.signal import lfilter
+from scipy.signal import lfilter  # pyright: ignore[reportMissingTypeStubs, reportUnknownVariableType]
 
 from ..arrays import Array
 from ..errors import InnerfaceError
@@ -66,6 +66,8 @@ def _high_pass(values: Array, state: tuple[Array, Array] | None) -> tuple[Array,
     row = np.maximum.accumulate(np.where(np.isnan(rows), 0, np.arange(len(rows))[:, None]), axis=0)
     held = np.take_along_axis(rows, row, axis=0)[1:]
     decay = np.exp(-1 / (_HIGH_PASS_S * FRAME_RATE))
+    low: Array
+    end: Array
     low, end = lfilter([1 - decay], [1.0, -decay], held, axis=0, zi=(decay * slow)[None])
     return (flat - low).reshape(values.shape), (held[-1], end[0] / decay)
 
@@ -178,21 +180,21 @@ class Calibrator:
         self.uncorrected_history = np.full((drift.SPAN_FRAMES, count, 4), np.nan)  # before drift is removed
         self.head_history = np.full((drift.SPAN_FRAMES, 4), np.nan)
         self.reference_offset: Array | None = None
-        self.pending: list[
-            Array
-        ] = []  # orientations, vectors and drifts of frames whose accelerations are not known yet
+        # orientations, vectors and drifts of frames whose accelerations are not known yet
+        self.pending: list[Array] = []
         self.high_pass_state: tuple[Array, Array] | None = None
         self.newest_acceleration: Array | None = None  # (F, 3)
 
     def push(self, rotation: Array, acceleration: Array) -> Motion:
         """Motion of up to n frames; its `time` counts from the first frame pushed."""
-        parts, at = [], 0
+        parts: list[tuple[Array, ...]] = []
+        at = 0
         while at < len(rotation):
             size = min(len(rotation) - at, drift.BLOCK_FRAMES - self.frame_count % drift.BLOCK_FRAMES)
             parts.append(self._push_within_block(rotation[at : at + size]))
             at += size
         corrected, head, vectors, heading, zero = (
-            np.concatenate([old, new]) for old, new in zip(self._pending_frames(), map(np.concatenate, zip(*parts)))
+            np.concatenate([old, *new]) for old, new in zip(self._pending_frames(), zip(*parts))
         )
         c, n = LOOKAHEAD, len(rotation)
         first = max(2 * c - (self.frame_count - n), 0)  # frames before the start are placeholders

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.ndimage import uniform_filter1d
+from scipy.ndimage import uniform_filter1d  # pyright: ignore[reportMissingTypeStubs, reportUnknownVariableType]
 
 from ..arrays import Array
 from ..face.channels import ARKIT, GROUPS, ChannelGroup

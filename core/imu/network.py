@@ -147,7 +147,9 @@ class Network:
 
     def _infer_stream(self, values: Array, noisy: Array, noise_level: float) -> tuple[Array, Array]:
         """One pass over a whole take; the outputs of the last `ahead` rows repeat."""
-        weights, errors, state = [], [], self.start()
+        weights: list[Array] = []
+        errors: list[Array] = []
+        state = self.start()
         for at in range(0, len(values), _CHUNK):
             w, e, state = self.push(values[at : at + _CHUNK], state, noisy[at : at + _CHUNK], noise_level)
             weights.append(w)

@@ -11,13 +11,13 @@ import warnings
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 
 from ..arrays import Array
 from ..errors import InnerfaceError
 from ..face.channels import ARKIT
 from ..face.face_model import FaceModel
 from ..numerics import quaternion as quat
+from ..numerics.assignment import assign
 from ..rates import FRAME_RATE
 from .kinematics import Calibration, Motion
 from .layout import Layout
@@ -79,7 +79,7 @@ def merge_messages(qualities: list[SiteQuality]) -> list[str]:
         if q.words:
             message = q.words[len(site_label(q.site)) + 1 :]
             groups.setdefault(re.sub(r"\d+", "", message), []).append((site_label(q.site), message))
-    out = []
+    out: list[str] = []
     for entries in groups.values():
         is_every_sensor = len(entries) > 2 and len(entries) == len(qualities)
         names = "every sensor" if is_every_sensor else ", ".join(name for name, _ in entries)
@@ -98,11 +98,12 @@ def report(
     sent_columns = {calibration.renamed.get(site, site): k for k, site in enumerate(signal.sites)}
     loss_shares = 1 - signal.present().mean(axis=0)
     minutes = max(len(motion.time) / FRAME_RATE / 60, 1e-3)
-    out, loose_times = [], find_loose_times(motion)
+    out: list[SiteQuality] = []
+    loose_times = find_loose_times(motion)
     for k, site in enumerate(motion.sites):
         neutral_rotation, neutral_acceleration = motion.rotation[a : b + 1, k], motion.acceleration[a : b + 1, k]
         noise = float(np.degrees(_high_frequency_rms(neutral_rotation)))
-        acceleration_noise = float(_high_frequency_rms(neutral_acceleration))
+        acceleration_noise = _high_frequency_rms(neutral_acceleration)
         stray = (
             float(np.degrees(np.nanpercentile(np.linalg.norm(neutral_rotation, axis=-1), 95)))
             if len(neutral_rotation)
@@ -112,7 +113,7 @@ def report(
         drift = float(np.abs(heading[-1] - heading[0]) / minutes) if len(heading) else 0.0
         loss = float(loss_shares[sent_columns[site]])
         loose = loose_times[k]
-        messages = []
+        messages: list[str] = []
         if loose is not None:
             messages.append(f"has come loose at {loose:.0f} s: tape it again")
         if noise > _MAX_NOISE_DEG or acceleration_noise > _MAX_NOISE_ACCEL:
@@ -138,7 +139,7 @@ def report(
 
 def _high_frequency_rms(values: Array) -> float:
     """Root mean square of the changes of values (T, 3) from frame to frame."""
-    step = np.diff(values, n=2, axis=0)
+    step: Array = np.diff(values, n=2, axis=0)
     return float(np.sqrt(np.nanmean((step**2).sum(-1)) / 6)) if len(step) and np.isfinite(step).any() else 0.0
 
 
@@ -154,8 +155,8 @@ def find_loose_times(motion: Motion) -> list[float | None]:
         medians = np.nanmedian(motion.rotation[: blocks * window].reshape(blocks, window, count, 3), axis=1)
         for cut in np.unique(np.linspace(4, blocks - 3, _MAX_LOOSE_CUTS).astype(int)):
             before, after = np.nanmedian(medians[:cut], axis=0), np.nanmedian(medians[cut:], axis=0)
-            step = np.linalg.norm(after - before, axis=-1)
-            typical_step = np.nanmedian(step)
+            step: Array = np.linalg.norm(after - before, axis=-1)
+            typical_step = float(np.nanmedian(step))
             spread = np.nanmedian(np.linalg.norm(medians[cut:] - after, axis=-1), axis=0)
             distance = np.nan_to_num(np.linalg.norm(medians[cut:] - before, axis=-1), nan=np.inf)
             nearest = np.percentile(distance, 5, axis=0)
@@ -191,7 +192,8 @@ def check_placement(motion: Motion, performed: dict[str, Span], expected: dict[s
     performed : span of each action, s from the first row
     expected : `action_signatures` of the motion's sites
     """
-    observed, modelled = [], []
+    observed: list[Array] = []
+    modelled: list[Array] = []
     for action, span in performed.items():
         if action not in ACTIONS:
             raise InnerfaceError(f"'{action}' is not an action of the check; give one of {', '.join(ACTIONS)}")
@@ -205,23 +207,21 @@ def check_placement(motion: Motion, performed: dict[str, Span], expected: dict[s
         observed.append(apex.mean(axis=0))
         modelled.append(expected[action])
     measured, model = np.concatenate(observed, axis=1), np.concatenate(modelled, axis=1)  # (F, 3 per action)
-    strength = np.degrees(np.linalg.norm(measured, axis=1))
+    strength: Array = np.degrees(np.linalg.norm(measured, axis=1))
     messages = [
-        f"{site_label(motion.sites[k])} does not move at all: it is dead or off the skin"
+        f"{site_label(motion.sites[int(k)])} does not move at all: it is dead or off the skin"
         for k in np.flatnonzero(strength < _MIN_ALIVE_DEG)
     ]
     alive = np.flatnonzero(strength >= _MIN_ALIVE_DEG)
     if len(alive) < 2:
         return messages
-    scale = np.median(np.linalg.norm(measured[alive], axis=1) / np.maximum(np.linalg.norm(model[alive], axis=1), 1e-9))
-    distance = np.linalg.norm(measured[alive][:, None] - scale * model[alive][None], axis=-1)
+    size_ratio: Array = np.linalg.norm(measured[alive], axis=1) / np.maximum(np.linalg.norm(model[alive], axis=1), 1e-9)
+    scale = float(np.median(size_ratio))
+    distance: Array = np.linalg.norm(measured[alive][:, None] - scale * model[alive][None], axis=-1)
     norm = np.maximum(np.linalg.norm(measured[alive], axis=1)[:, None], np.radians(1.0))
-    cost = np.minimum(distance / norm, 2.0)
-    rows, columns = linear_sum_assignment(cost)
-    reassigned = [
-        (int(a), int(b)) for a, b in zip(rows, columns) if a != b and cost[a, b] < _MAX_SWAP_RATIO * cost[a, a]
-    ]
-    names = [motion.sites[k] for k in alive]
+    cost: Array = np.minimum(distance / norm, 2.0)
+    reassigned = [(a, b) for a, b in assign(cost) if a != b and cost[a, b] < _MAX_SWAP_RATIO * cost[a, a]]
+    names = [motion.sites[int(k)] for k in alive]
     pairs = dict(reassigned)
     swapped = [(a, b) for a, b in reassigned if pairs.get(b) == a and a < b]
     mirrored = [(a, b) for a, b in swapped if names[a].rpartition("_")[0] == names[b].rpartition("_")[0]]

@@ -161,15 +161,19 @@ def triangle_filter(time: Array, values: Array, at: Array, half_width: float) ->
             [zero, np.cumsum(step * velocity[:-1] + step**2 * (a[:-1] / 2 + slope * step / 6), axis=0)]
         )
 
-        def position(query: Array, t=t, a=a, slope=slope, velocity=velocity, displacement=displacement) -> Array:
-            k = np.clip(np.searchsorted(t, query, side="right") - 1, 0, len(slope) - 1)
-            d = (query - t[k])[:, None]
-            return displacement[k] + d * (velocity[k] + d * (a[k] / 2 + d * slope[k] / 6))
-
-        out[:, columns] = (
-            position(at - half_width) + position(at + half_width) - 2 * position(at)
-        ) / half_width**2 + mean
+        earlier, here, later = (
+            _integrated_twice(query, t, a, slope, velocity, displacement)
+            for query in (at - half_width, at, at + half_width)
+        )
+        out[:, columns] = (earlier + later - 2 * here) / half_width**2 + mean
     return out
+
+
+def _integrated_twice(query: Array, t: Array, a: Array, slope: Array, velocity: Array, displacement: Array) -> Array:
+    """Second integral, at times `query`, of the piecewise linear signal with the samples `a` at times `t`."""
+    k = np.clip(np.searchsorted(t, query, side="right") - 1, 0, len(slope) - 1)
+    d = (query - t[k])[:, None]
+    return displacement[k] + d * (velocity[k] + d * (a[k] / 2 + d * slope[k] / 6))
 
 
 def _groups_known_together(known: Array) -> Iterator[tuple[Array, Array]]:

@@ -30,7 +30,7 @@ class Patch:
 def skin_patches(face: FaceModel, layout: Layout, placement_mm: float, rng: np.random.Generator) -> list[Patch]:
     """The patch under each site's sensor, displaced by a random placement error (`placement_mm`: its sd)."""
     skin = face.neutral[face.region]
-    out = []
+    out: list[Patch] = []
     for site, position in zip(layout.sites, layout.positions):
         target = position + rng.normal(0, placement_mm * 1e-3 / np.sqrt(3), 3)
         if site == layout.reference:
@@ -64,11 +64,11 @@ def skin_motion(face: FaceModel, site_patches: list[Patch], weights: Array) -> t
         points = face.neutral[spot.vertices]
         centroid = points.mean(axis=0)
         tangents[s] = np.linalg.svd(points - centroid, full_matrices=False)[2][:2]
-        gradient = np.linalg.pinv((points - centroid) @ tangents[s].T)  # (2, P)
+        gradient: Array = np.linalg.pinv((points - centroid) @ tangents[s].T)  # (2, P)
         deltas = face.deltas[:, spot.vertices]  # (52, P, 3)
         rest[s, 0], rest[s, 1:] = centroid, gradient @ points
         basis[s, 0] = deltas.mean(axis=1).T
-        basis[s, 1:] = np.einsum("ap,kpi->aik", gradient, deltas)
+        basis[s, 1:] = np.einsum("ap,kpi->aik", gradient, deltas)  # pyright: ignore[reportUnknownMemberType]
     deformed = (weights @ basis.reshape(-1, len(ARKIT)).T).reshape(len(weights), count, 3, 3) + rest
     first, second = deformed[:, :, 1], deformed[:, :, 2]
     # polar decomposition of a (3, 2) gradient G: G (G^T G)^(-1/2); the square root of a 2 x 2 matrix has a closed form

@@ -9,7 +9,7 @@ from __future__ import annotations
 import warnings
 
 import numpy as np
-from scipy.ndimage import uniform_filter1d
+from scipy.ndimage import uniform_filter1d  # pyright: ignore[reportMissingTypeStubs, reportUnknownVariableType]
 
 from ..arrays import Array
 from ..errors import InnerfaceError
@@ -76,10 +76,8 @@ def find_turn(rotation: Array) -> Span:
     upcoming = score[start : start + width]
     start += int(upcoming.argmax())
     # the span holds the fast and rigid frames around there; short pauses are allowed
-    speed, smooth_disagreement = (
-        np.nan_to_num(np.hypot(head_v, head_h)),
-        uniform_filter1d(np.nan_to_num(disagreement), 15),
-    )
+    speed = np.nan_to_num(np.hypot(head_v, head_h))
+    smooth_disagreement: Array = uniform_filter1d(np.nan_to_num(disagreement), 15)
     fast = np.flatnonzero(
         (speed > 0.25 * score[start]) & (smooth_disagreement < _RIGID_RATIO * np.maximum(speed, score[start]))
     )

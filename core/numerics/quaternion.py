@@ -43,7 +43,7 @@ def rotate(q: Array, v: Array) -> Array:
 
 def from_rotvec(v: Array) -> Array:
     """Convert rotation vectors (..., 3) rad to quaternions (..., 4)."""
-    half = np.linalg.norm(v, axis=-1, keepdims=True) / 2
+    half: Array = np.linalg.norm(v, axis=-1, keepdims=True) / 2
     return np.concatenate([np.cos(half), v * (np.sinc(half / np.pi) / 2)], axis=-1)
 
 
@@ -123,7 +123,7 @@ def mean(q: Array, weights: Array | None = None, axis: int = 0) -> Array:
     known = ~np.isnan(q).any(-1)
     w = known.astype(np.float64) if weights is None else np.where(known, np.moveaxis(weights, axis, 0), 0.0)
     filled = np.where(known[..., None], q, 0.0)
-    outer = np.einsum("t...,t...i,t...j->...ij", w, filled, filled)
+    outer: Array = np.einsum("t...,t...i,t...j->...ij", w, filled, filled)  # pyright: ignore[reportUnknownMemberType]
     out = np.linalg.eigh(outer)[1][..., -1]
     out = out * np.where(out[..., :1] < 0, -1.0, 1.0)
     return np.where((w.sum(0) > 0)[..., None], out, np.nan)

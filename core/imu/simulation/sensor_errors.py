@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.signal import bilinear, lfilter
+from scipy.signal import bilinear, lfilter  # pyright: ignore[reportMissingTypeStubs, reportUnknownVariableType]
 
 from ...arrays import Array
 from ...numerics import quaternion as quat
@@ -15,8 +15,11 @@ from .head_motion import bump
 def apply_skin_coupling(values: Array, frequency: float, damping: float, rate: float) -> Array:
     """Filter values (T, C) by the skin's second-order coupling at `frequency` Hz."""
     w = 2 * np.pi * frequency
+    b: Array
+    a: Array
     b, a = bilinear(np.array([w * w]), np.array([1, 2 * damping * w, w * w]), fs=rate)
-    return np.asarray(lfilter(b, a, values - values[0], axis=0)) + values[0]
+    coupled: Array = lfilter(b, a, values - values[0], axis=0)
+    return coupled + values[0]
 
 
 def slow_noise(count: int, channels: int, cutoff_hz: float, rate: float, rng: np.random.Generator) -> Array:
@@ -24,7 +27,8 @@ def slow_noise(count: int, channels: int, cutoff_hz: float, rate: float, rng: np
     decay = np.exp(-2 * np.pi * cutoff_hz / rate)
     start = rng.normal(0, 1, channels)
     noise = rng.normal(0, np.sqrt(1 - decay * decay), (count, channels))
-    return np.asarray(lfilter([1.0], [1.0, -decay], noise, axis=0, zi=(decay * start)[None])[0])
+    filtered: Array = lfilter([1.0], [1.0, -decay], noise, axis=0, zi=(decay * start)[None])[0]
+    return filtered
 
 
 def orientation_error(t: Array, yaw_rate: Array, pull: Array, effects: Effects, rng: np.random.Generator) -> Array:
@@ -64,9 +68,9 @@ def orientation_error(t: Array, yaw_rate: Array, pull: Array, effects: Effects, 
     if effects.magnet_deg:
         for s in range(count):
             for _ in range(max(1, int((t[-1] - t[0]) / 40))):
-                start = rng.uniform(t[0], t[-1])
+                start = float(rng.uniform(t[0], t[-1]))
                 heading[:, s] += np.radians(rng.normal(0, effects.magnet_deg)) * bump(
-                    t, start, start + rng.uniform(3, 10)
+                    t, start, start + float(rng.uniform(3, 10))
                 )
     tilt_vector = np.stack([tilt[..., 0], np.zeros((rows, count)), tilt[..., 1]], axis=-1)
     return quat.multiply(quat.about_axis(1, heading), quat.from_rotvec(tilt_vector))
@@ -99,8 +103,9 @@ def random_loosening(t: Array, face: list[int], effects: Effects, rng: np.random
         return None
     axis = rng.normal(0, 1, 3)
     tilt_vector = axis / np.linalg.norm(axis) * np.radians(rng.uniform(10, 40))
-    loose_time = rng.uniform(min(3.0, t[-1] / 2), max(t[-1], 0.1))
-    fraction = np.clip((t - loose_time) / 0.15, 0, 1)[:, None]
+    end = float(t[-1])
+    loose_time = rng.uniform(min(3.0, end / 2), max(end, 0.1))
+    fraction: Array = np.clip((t - loose_time) / 0.15, 0, 1)[:, None]
     return face[int(rng.integers(len(face)))], quat.from_rotvec(fraction * tilt_vector)
 
 
@@ -119,8 +124,8 @@ def random_losses(t: Array, count: int, face: list[int], effects: Effects, rng: 
     """Samples (T, count) bool that are lost."""
     out = (rng.uniform(size=(len(t), count)) < effects.loss) | (rng.uniform(size=(len(t), 1)) < effects.row_loss)
     for s in range(count):
-        for _ in range(rng.poisson(effects.gaps_per_min * (t[-1] - t[0]) / 60)):
-            start = rng.uniform(0.0, max(t[-1], 1e-3))
+        for _ in range(rng.poisson(effects.gaps_per_min * float(t[-1] - t[0]) / 60)):
+            start = rng.uniform(0.0, max(float(t[-1]), 1e-3))
             out[(t > start) & (t < start + rng.uniform(0.1, 0.6)), s] = True
     if face and rng.uniform() < effects.dead:
         out[:, face[int(rng.integers(len(face)))]] = True

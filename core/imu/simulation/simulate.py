@@ -6,8 +6,8 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.interpolate import CubicSpline
-from scipy.signal import lfilter
+from scipy.interpolate import CubicSpline  # pyright: ignore[reportMissingTypeStubs]
+from scipy.signal import lfilter  # pyright: ignore[reportMissingTypeStubs, reportUnknownVariableType]
 
 from ...arrays import Array
 from ...errors import InnerfaceError
@@ -183,7 +183,8 @@ def _tilt_pull(rotation: Array, force: Array, effects: Effects) -> Array:
         return np.zeros((len(force), 2))
     horizontal = quat.rotate(rotation, force.mean(axis=1))[:, [0, 2]] / GRAVITY
     decay = np.exp(-1 / (effects.tilt_s * effects.rate_hz))
-    return np.asarray(lfilter([1 - decay], [1.0, -decay], horizontal, axis=0))
+    pull: Array = lfilter([1 - decay], [1.0, -decay], horizontal, axis=0)
+    return pull
 
 
 def _transmit(

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from innerface.core.numerics import kalman
 
@@ -31,6 +31,7 @@ def textbook(time, z, q, r=1.0):
     return np.array(out), np.array(both[::-1])
 
 
+@settings(deadline=None)
 @given(st.integers(0, 1000))
 def test_filter_and_smoother_are_the_textbooks(seed):
     rng = np.random.default_rng(seed)
