@@ -63,7 +63,10 @@ class AutoCalibration:
         self.requested, self._message = False, ""
 
     def start(self) -> str:
-        """Begin a calibration with what comes from now on; what to tell the performer. Raises InnerfaceError without sensors."""
+        """Begin a calibration with the frames from now on; what to tell the performer.
+
+        Raises InnerfaceError without sensors.
+        """
         if self._imu.session is None:
             raise InnerfaceError(f"{NO_SENSOR_MESSAGE}; connect one first")
         self._first_frame, self.requested = self._imu.session.frame_stream.next_frame, True

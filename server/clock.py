@@ -1,4 +1,4 @@
-"""A device's clock and counter against the hub's: offset and drift, jitter taken out, losses counted."""
+"""A device's clock on the hub's clock, without jitter, and losses from sequence numbers."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ from collections import deque
 
 import numpy as np
 
-_BUCKET_S, _BUCKETS = 0.5, 60  # the quickest packet of each half second, half a minute of them
-_MAX_DRIFT = 3e-3  # clocks are not further apart; a phone's frame counter is off by 1.6e-3
-_MIN_FIT_SPAN_S = 4.0  # before that drift is taken to be 0
-_SLEW_RATE = 2e-3  # s per s: how fast an estimate gives way
-_MIN_STEP_S = 2e-5  # samples are never closer: files keep microseconds
-_RESTART_JUMP_S = 0.25  # a device's clock that jumps by more was started again
+_BUCKET_S, _BUCKETS = 0.5, 60  # the fastest packet of each bucket is kept
+_MAX_DRIFT = 3e-3  # a phone's frame counter is off by 1.6e-3
+_MIN_FIT_SPAN_S = 4.0  # drift is 0 before
+_SLEW_RATE = 2e-3  # s per s: how fast corrections are applied
+_MIN_STEP_S = 2e-5  # between samples: files keep microseconds
+_RESTART_JUMP_S = 0.25  # a larger jump is a restart of the device
 
 
 class DeviceClock:
-    """Hub times of samples that bear a device's time.
+    """Hub times of samples with device times.
 
-    Packets arrive late by a delay that is never negative, so the quickest of each half second say where the clocks lie; a Theil-Sen line
-    through them gives offset and drift. What it says never runs backwards, and gives way to a new estimate slowly.
+    Delays are never negative, so the fastest packet of each half second shows how the clocks relate; a Theil-Sen line
+    through them gives offset and drift. Times never run backwards, and new estimates are approached slowly.
     """
 
     def __init__(self) -> None:
@@ -29,20 +29,23 @@ class DeviceClock:
         self.restarts = getattr(self, "restarts", -1) + 1
         self.bucket_minima: deque[tuple[float, float]] = deque(maxlen=_BUCKETS)
         self.bucket_first: tuple[float, float] | None = None
+        self.bucket_min = (0.0, 0.0)
         self.first_device_time: float | None = None
         self.origin, self.offset, self.drift = 0.0, 0.0, 0.0
-        self.pending_correction = 0.0  # what the estimate still has to give way by
+        self.pending_correction = 0.0  # of the estimate, not applied yet
         self.last_device_time, self.last_hub_time = -np.inf, -np.inf
 
     def to_hub_time(self, device_time: float, arrival: float) -> float:
-        """When a sample was taken, on the hub's clock; `device`, `arrival` in s. Strictly later than the one before, unless it is older."""
+        """When a sample was taken, s on the hub's clock.
+
+        Strictly later than for the last sample, unless the device time is earlier.
+        """
         delay = arrival - device_time
         if self.first_device_time is None or abs(
             delay - (self.offset + self.drift * (device_time - self.origin))
         ) > _RESTART_JUMP_S + 1e-3 * (arrival - self.last_hub_time):
-            if (
-                self.first_device_time is not None and device_time > self.last_device_time and delay > self.offset
-            ):  # it was only held up on its way
+            if self.first_device_time is not None and device_time > self.last_device_time and delay > self.offset:
+                # only delayed on its way
                 return self._monotonic(device_time, self._predict(device_time))
             previous_hub_time = self.last_hub_time
             self._reset()
@@ -60,7 +63,7 @@ class DeviceClock:
         elif delay < self.bucket_min[1]:
             self.bucket_min = (device_time, delay)
         starting = device_time - self.first_device_time < 2 * _BUCKET_S
-        if starting and delay < self.offset:  # the first ones may all have been slow: follow the quickest at once
+        if starting and delay < self.offset:  # the first ones may all have been slow: follow the fastest at once
             self.offset = delay
         elapsed = min(max(device_time - self.last_device_time, 0.0), 1.0) if np.isfinite(self.last_device_time) else 0.0
         correction = min(abs(self.pending_correction), _SLEW_RATE * elapsed)
@@ -110,7 +113,7 @@ class SequenceCounter:
         self.recent_set: set[int] = set()
 
     def count(self, sequence: int) -> tuple[int, bool]:
-        """Count a packet: how many were lost just before it, and whether it is new. A counter that begins again is followed."""
+        """Count a packet: how many were lost just before it, and whether it is new. Restarts are followed."""
         if sequence in self.recent_set:
             self.repeated += 1
             return 0, False

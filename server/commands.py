@@ -61,10 +61,10 @@ class Commands:
         self._recording, self._auto_calibration, self._guided_check = recording, auto_calibration, guided_check
         self._stop_tasks: set[asyncio.Task[None]] = set()
 
-    # -- calibration -----------------------------------------------------------------------------------------------------------
+    # -- calibration -------------------------------------------------------------------------------
 
     def calibrate(self) -> str:
-        """Begin a calibration; what to tell the performer. Electrodes alone have nothing to be turned: they are checked."""
+        """Begin a calibration; what to tell the performer. Electrodes alone need none: they are checked."""
         if self._imu.session is None and self._electrodes.receiving:
             return self._guided_check.start()
         message = self._auto_calibration.start()
@@ -92,7 +92,7 @@ class Commands:
         self._face.camera.recentrer.recentre()
         self._host.prompt("recentre")
 
-    # -- where sensors sit -----------------------------------------------------------------------------------------------------
+    # -- where sensors sit -------------------------------------------------------------------------
 
     def assign(self, sensor: str, site: str) -> None:
         """A sensor ("device/key") sits at a site; "" forgets it."""
@@ -111,7 +111,7 @@ class Commands:
         if detector is not None:
             self.assign(detector.tapped_sensor(), detector.site)
 
-    # -- recording -------------------------------------------------------------------------------------------------------------
+    # -- recording ---------------------------------------------------------------------------------
 
     def record(self, name: str = "", path: Path | None = None, metadata: dict[str, str] | None = None) -> str:
         """Begin a take; where it is written. `metadata`: texts that are kept with it."""

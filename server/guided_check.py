@@ -1,5 +1,8 @@
-"""Whether sensors are good and sit where they should, in sentences: after a calibration, after a recording, and from a smile,
-raised brows and a dropped jaw; whether electrodes measure what they should, from three bites and three blinks."""
+"""Checks of sensors and electrodes, with findings as sentences.
+
+IMUs are assessed after a calibration and after a recording, and their places by a smile, raised brows and a dropped
+jaw; electrodes by three bites and three blinks.
+"""
 
 from __future__ import annotations
 
@@ -44,13 +47,15 @@ class CheckHost(Protocol):
 
 
 class GuidedCheck:
-    """Attributes:
-    step: what is asked for now, "" when nothing is.
-    deadline: when it ends, on the hub's clock.
-    progress: share of the check.
-    placement_notes: what was found of where sensors sit.
-    sensor_notes: of how good they are.
-    electrode_notes: of what electrodes measure. All three are None before it is known, and empty when all is well.
+    """A check by actions of the performer. Findings are None before they are known, empty when all is well.
+
+    Attributes:
+        step: what is asked for now, "" when nothing is.
+        deadline: when it ends, on the hub's clock.
+        progress: share of the check that is done.
+        placement_notes: findings on the places of IMUs.
+        sensor_notes: findings on the quality of IMUs.
+        electrode_notes: findings on electrodes.
     """
 
     def __init__(self, host: CheckHost, imu: ImuPipeline, electrodes: BioPipeline) -> None:

@@ -1,4 +1,4 @@
-"""The hub: sources' messages go through the router to the pipelines and to the recording; faces go to sinks and listeners.
+"""The hub: messages go through the router to pipelines and recording, faces to sinks and listeners.
 
 Everything here runs in one event loop; other threads call `receive_soon`. What takes long (loading a network, finding a
 calibration) runs in a thread beside it.
@@ -122,7 +122,7 @@ class Hub:
         self.notes: deque[str] = deque(maxlen=_MAX_NOTES)
         self._tasks: list[asyncio.Task[Any]] = []
 
-    # -- life ------------------------------------------------------------------------------------------------------------------
+    # -- life --------------------------------------------------------------------------------------
 
     def now(self) -> float:
         """Seconds on the hub's clock: since it was made."""
@@ -165,7 +165,7 @@ class Hub:
         self.sources, self.outputs.sinks, self._tasks = [], [], []
 
     async def set_sinks(self, sinks: list[Sink]) -> None:
-        """Faces go to these sinks from now on, in place of all before. Raises InnerfaceError for one that does not open; the others stay."""
+        """Replace all sinks. Raises InnerfaceError for one that does not open; those before it in the list stay."""
         previous, self.outputs.sinks = self.outputs.sinks, []
         for sink in previous:
             await sink.stop()
@@ -206,7 +206,7 @@ class Hub:
             except InnerfaceError as error:
                 self.note(str(error))
 
-    # -- what sources and parts call -------------------------------------------------------------------------------------------
+    # -- what sources and parts call ---------------------------------------------------------------
 
     def receive_soon(self, source: str, message: Message) -> None:
         """`receive` from another thread; the arrival is now."""
@@ -246,7 +246,7 @@ class Hub:
             self.note(text)
         await self.guided_check.assess_sensors()
 
-    # -- what users are told ---------------------------------------------------------------------------------------------------
+    # -- what users are told -----------------------------------------------------------------------
 
     @property
     def streams(self) -> dict[tuple[str, str, str], Stream]:

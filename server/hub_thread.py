@@ -1,4 +1,4 @@
-"""A hub in a thread with an event loop of its own, for programs that have another one (Blender). Nothing here blocks its owner."""
+"""A hub in a thread with its own event loop, for programs that have another one (Blender). Nothing blocks the owner."""
 
 from __future__ import annotations
 
@@ -22,10 +22,19 @@ _MAX_FRAMES = 600  # frames that nobody fetched
 
 
 class HubThread:
-    """`sources`, `sinks`: what makes them; called in the hub's thread. `settings`: fields of `hub.Options`; `adapter`: a file; `after`: one that
-    may still be ending, and whose ports are wanted.
+    """A hub's thread.
 
-    `state`: starting, running, ended; `problem`: why it ended, "" where it was asked to; `status`: the hub's, renewed five times a second.
+    Parameters:
+        make_sources, make_sinks: called in the thread.
+        settings: fields of `hub.Options`.
+        adapter: a performer's adapter, a file; "" for none.
+        predecessor: a thread that may still be ending, and whose ports are needed.
+
+    Attributes:
+        state: "starting", "running" or "ended".
+        problem: why it ended, "" if it was asked to.
+        status: the hub's status, five times a second.
+        frames: faces that nobody has fetched.
     """
 
     def __init__(
@@ -36,13 +45,8 @@ class HubThread:
         adapter: str = "",
         predecessor: HubThread | None = None,
     ) -> None:
-        self.make_sources, self.make_sinks, self.settings, self.adapter, self.predecessor = (
-            make_sources,
-            make_sinks,
-            settings or {},
-            adapter,
-            predecessor,
-        )
+        self.make_sources, self.make_sinks = make_sources, make_sinks
+        self.settings, self.adapter, self.predecessor = settings or {}, adapter, predecessor
         self.state, self.problem = "starting", ""
         self.status: dict[str, Any] = {}
         self.frames: deque[Frame] = deque(maxlen=_MAX_FRAMES)
@@ -70,14 +74,14 @@ class HubThread:
         return 0.0 if self.hub is None else self.hub.now()
 
     def pop_frames(self) -> list[Frame]:
-        """All faces that came since the last call, oldest first."""
+        """All faces since the last call, oldest first."""
         frames = []
         while self.frames:
             frames.append(self.frames.popleft())
         return frames
 
     def submit(self, command: Callable[[Any], Any]) -> Future[Any]:
-        """Have `command(hub)` run in the hub's thread, a coroutine if it gives one. Its InnerfaceError becomes a note, and is in the future."""
+        """Run `command(hub)` in the hub's thread, and the coroutine that it may return. Errors become notes, too."""
         future: Future[Any] = Future()
 
         async def work() -> None:

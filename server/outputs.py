@@ -55,5 +55,8 @@ class Outputs:
         return 1000 * float(np.percentile(np.array(self._latencies), percentile)) if self._latencies else 0.0
 
     def delay_ms(self) -> float:
-        """How old faces are when they go out (look-ahead, waiting for samples, computing and queueing): what audio must be delayed by."""
+        """Age of faces when they go out: the delay that audio needs.
+
+        Look-ahead, waiting for samples, computing and queueing.
+        """
         return 1000 * float(np.median(self._delays)) if self._delays else 0.0

@@ -1,4 +1,4 @@
-"""Which sensor of which device sits at which site: by the device's own numbers, by what the user said, or by touch."""
+"""Sites of sensors: by the device's own numbers, by the user's assignment, or by touch."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..core.arrays import Array
 from ..core.errors import InnerfaceError
 from ..core.files import atomic_write, read_bytes
 from ..core.imu.layout import Layout
@@ -19,15 +20,17 @@ _MIN_PROMINENCE = 1.6  # times as much as at any other sensor
 
 @dataclass
 class SiteAssignments:
-    """`assigned`: "device/sensor" -> site; kept in `path`, where there is one. Sensors that nobody assigned sit where their device says: keys that
-    are numbers count the layout's sites, keys that are sites are these."""
+    """Sites by sensor. Without an assignment keys are sites, or numbers that count the layout's sites.
+
+    `assigned`: site by "device/sensor"; `path`: the file that it is kept in, if any.
+    """
 
     layout: Layout
     path: Path | None = None
     assigned: dict[str, str] = field(default_factory=dict)
 
     def load(self) -> None:
-        """Read what was assigned before. Raises InnerfaceError for a file that is none."""
+        """Read earlier assignments. Raises InnerfaceError for another kind of file."""
         if self.path is None or not self.path.exists():
             return
         try:
@@ -39,7 +42,7 @@ class SiteAssignments:
             ) from None
 
     def assign(self, sensor: str, site: str) -> None:
-        """`sensor` ("device/key") sits at `site`; "" forgets it. Who sat there before does so no longer. Raises InnerfaceError."""
+        """Assign `sensor` ("device/key") to `site`, in place of another one; "" forgets it. Raises InnerfaceError."""
         if site:
             self.layout.require_site(site)
         if "/" not in sensor:
@@ -53,7 +56,7 @@ class SiteAssignments:
         self.assigned = assignments
 
     def site_of(self, device: str, key: str) -> str:
-        """The site of a sensor, "" where nobody knows."""
+        """The site of a sensor, "" if unknown."""
         assigned = self.assigned.get(f"{device}/{key}")
         if assigned is not None:
             return assigned
@@ -64,11 +67,11 @@ class SiteAssignments:
 
 
 class TapDetector:
-    """Someone taps one sensor within `seconds`: the one whose acceleration jumps most, if it stands out."""
+    """Finds the sensor that is tapped before `until`: the one whose acceleration jumps most, if it stands out."""
 
     def __init__(self, site: str, until: float) -> None:
         self.site, self.until = site, until
-        self.baseline: dict[str, np.ndarray] = {}
+        self.baseline: dict[str, Array] = {}
         self.peak: dict[str, float] = {}
 
     def add(self, message: ImuSample) -> None:
@@ -90,6 +93,7 @@ class TapDetector:
             )
         if len(ranked) > 1 and ranked[1][1] * _MIN_PROMINENCE > ranked[0][1]:
             raise InnerfaceError(
-                f"{self.site}: {ranked[0][0]} and {ranked[1][0]} felt the tap alike; keep the head still and tap just one"
+                f"{self.site}: {ranked[0][0]} and {ranked[1][0]} felt the tap alike; "
+                "keep the head still and tap just one"
             )
         return ranked[0][0]

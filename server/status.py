@@ -1,4 +1,4 @@
-"""What a hub tells of itself, in one definition for panels, the command line, clients and the control page (docs/protocol.md).
+"""The status of a hub: one definition for panels, command line, clients and control page (docs/protocol.md).
 
 Fields are in the order of the JSON object; `json_keys` names those whose key is another word.
 """
@@ -24,7 +24,8 @@ class StreamStatus:
     """One device of one source.
 
     Attributes:
-        source, device, name, kind: where it comes from, what it calls itself, what it may be called, "imu", "face", "bio" or "device".
+        source, device, name: where it comes from, the device's identity and its name.
+        kind: "imu", "face", "bio" or "device".
         state: "ok", "poor" (loses more than a twentieth, or has a problem) or "away".
         rate_hz: samples per second, lately.
         received, lost, late, repeated: packets.
@@ -55,7 +56,7 @@ class StreamStatus:
 
 @dataclass(frozen=True)
 class SiteStatus:
-    """A site of the layout: "none", "ok", "poor" or "away"; its losses (0..1) and its sensor ("device/key"), where it has one."""
+    """A site: "none", "ok", "poor" or "away"; its losses (0..1) and its sensor ("device/key"), if any."""
 
     state: str
     loss: float | None = None
@@ -64,8 +65,8 @@ class SiteStatus:
 
 @dataclass(frozen=True)
 class CheckStatus:
-    """The guided check: what is asked for now, s until it ends, the share that is done, and what was found of the sensors'
-    places and of the electrodes (None: not checked yet; empty: all is well)."""
+    """The guided check: what is asked for now, s until it ends, the share that is done, and findings on the places of
+    IMUs and on electrodes (None: not checked yet; empty: all is well)."""
 
     json_keys: ClassVar[dict[str, str]] = {
         "progress": "done",
@@ -95,7 +96,7 @@ class ElectrodeStatus:
 
 @dataclass(frozen=True)
 class BoardStatus:
-    """The board whose electrodes make the face: whether there is a network, whether faces come, and what the user should know."""
+    """The board whose electrodes make the face: whether there is a network, whether faces come, a note for the user."""
 
     json_keys: ClassVar[dict[str, str]] = {"message": "say"}
 
@@ -116,7 +117,7 @@ class LatencyStatus:
 
 @dataclass(frozen=True)
 class RecordingStatus:
-    """The take that is being recorded. `dropped`: samples that neither disk nor memory took; `problem`: a sentence, or ""."""
+    """The current recording. `dropped`: samples that neither disk nor memory took; `problem`: a sentence, or ""."""
 
     path: str
     seconds: float

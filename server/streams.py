@@ -1,4 +1,4 @@
-"""What is known of each stream that comes in: its clock, its losses, its rate."""
+"""Streams that are received: clock, losses, rate."""
 
 from __future__ import annotations
 
@@ -7,18 +7,16 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from ..core.arrays import Array
 from ..core.pipeline.camera import AWAY_AFTER_S
 from .clock import DeviceClock, SequenceCounter
 from .messages import BioSample, DeviceInfo, FaceSample, ImuSample
 from .status import StreamStatus
 
-_WINDOW = 400  # samples that rates and losses are told from
-_MIN_SAMPLES = 8  # samples after which the interval is believed
-_BATCH_JITTER_S, _BATCH_GAIN, _MAX_BATCH_SHIFT = (
-    0.1,
-    0.01,
-    0.2,
-)  # how far a batch strays, the share of it that is believed, and the most, in samples
+_WINDOW = 400  # samples that rates and losses are measured over
+_MIN_SAMPLES = 8  # for an estimate of the interval
+_BATCH_JITTER_S = 0.1  # of the arrival of batches
+_BATCH_GAIN, _MAX_BATCH_SHIFT = 0.01, 0.2  # share of the jitter that times follow, and at most so many samples
 
 
 @dataclass
@@ -37,7 +35,7 @@ class Stream:
     name: str = ""
     problem: str = ""
     keys: tuple[str, ...] = ()
-    presence: np.ndarray = field(default_factory=lambda: np.ones(0))  # per key: share of recent samples that held it
+    presence: Array = field(default_factory=lambda: np.ones(0))  # per key: share of recent samples that held it
     session_device: int | None = None
     sites: tuple[str, ...] = ()  # where its sensors sit, by their own names where nobody knows
     session_columns: list[int] = field(default_factory=list)  # which of its sensors have a seat in the session
@@ -70,7 +68,7 @@ class Stream:
         return at
 
     def smooth_batch_time(self, message: BioSample, at: float) -> float:
-        """When the last of a batch of biosignals was taken: batches come early and late, samples do not; they follow one another, and drift slowly."""
+        """When the last sample of a batch was taken: batches jitter, samples follow one another evenly."""
         step = 1 / message.rate
         expected = at if self.last_bio_time is None else self.last_bio_time + len(message.values) * step
         if abs(at - expected) < _BATCH_JITTER_S:

@@ -1,7 +1,8 @@
-"""Camera and sensors at once, live: the camera's face while it sees one, the sensors' where it does not, group by group, and no step between.
+"""Causal mixing of camera and sensors: per channel group the camera where it sees the face, else the sensors.
 
-While both are there, every channel's gain and offset from sensors to camera are learned, with forgetting; a channel that sensors do not show has a gain near 0,
-so it eases to its usual value. Whenever a channel changes its source, what it would jump by is kept and fades away.
+While both are available, each channel's gain and offset from sensors to camera are learned, with forgetting; a channel
+that sensors do not show gets a gain near 0, so it returns to its usual value. When a channel changes its source, the
+jump is added as an offset that fades out.
 """
 
 from __future__ import annotations
@@ -12,10 +13,8 @@ from ..arrays import Array
 from ..face.channels import ARKIT, GROUPS, HEAD_ANGLES, OUTPUT_CHANNELS
 
 _FADE_S = 0.12  # a jump is halved in 1.7 times this
-_MEMORY_S = 40.0  # of what gain and offset are learned from
-_GAIN_PRIOR_VARIANCE = (
-    0.02**2
-)  # variance that a channel must have before its gain is believed: less, and the gain stays near its prior
+_MEMORY_S = 40.0  # time constant of forgetting
+_GAIN_PRIOR_VARIANCE = 0.02**2  # a channel with less variance keeps a gain near its prior
 _FROZEN_S = 0.2
 _MAX_GAIN = 2.5
 _GROUP_COLUMNS = {g: np.array([ARKIT.index(c) for c in channels]) for g, channels in GROUPS.items()}
@@ -23,17 +22,14 @@ _HEAD_COLUMNS = [OUTPUT_CHANNELS.index(c) for c in HEAD_ANGLES]
 
 
 class LiveRepair:
-    """`last` (55,): what went out; `from_sensors`: groups that come from sensors now, "head" among them."""
+    """A mixer of one face. `last_output` (55,): the last frame, None before the first."""
 
     def __init__(self) -> None:
         size = len(OUTPUT_CHANNELS)
         self.learned_s = 0.0
         self.mean_x, self.mean_y = np.zeros(size), np.zeros(size)
         self.variance_x, self.covariance_xy = np.zeros(size), np.zeros(size)
-        self.fade_offset, self.fade_age = (
-            np.zeros(size),
-            np.zeros(size),
-        )  # what each channel would have stepped by, and s since then
+        self.fade_offset, self.fade_age = np.zeros(size), np.zeros(size)  # each channel's last jump, and s since then
         self.last_output: Array | None = None
         self.sensor_driven = np.zeros(size, dtype=bool)  # channels that come from sensors
         self.frozen_s = np.zeros(len(GROUPS))  # s that each group has been frozen for
@@ -42,7 +38,7 @@ class LiveRepair:
 
     @property
     def from_sensors(self) -> tuple[str, ...]:
-        """Groups whose channels come from sensors now."""
+        """Groups whose channels come from sensors now; "head" among them."""
         return tuple(g for g, c in _GROUP_COLUMNS.items() if self.sensor_driven[c].any()) + (
             ("head",) if self.sensor_driven[_HEAD_COLUMNS].any() else ()
         )
@@ -60,8 +56,10 @@ class LiveRepair:
         return other
 
     def push(self, camera: Array | None, sensors: Array, dt: float, fresh: bool = True) -> Array:
-        """One frame (55,; OUTPUT). `camera`: None where it sees no face, or nothing came for too long; `fresh`: it is a new row of the camera's; `step`: s
-        since the frame before."""
+        """The next frame (55,; OUTPUT), `dt` s after the last.
+
+        `camera`: None if it sees no face or has been silent for too long; `fresh`: it is a new row of the camera.
+        """
         hidden = np.ones(len(OUTPUT_CHANNELS), dtype=bool)
         if camera is not None:
             hidden[:] = False

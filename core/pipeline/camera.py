@@ -1,4 +1,4 @@
-"""The camera's face on its way through the pipeline: its neutral, its head's zero, and its face at any recent moment."""
+"""The camera stage: neutral, zero of the head, and the camera's face at any recent moment."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..arrays import Array
 from ..errors import InnerfaceError
 from ..face.channels import ARKIT, OUTPUT_CHANNELS
 from ..face.head_pose import HeadRecentrer
@@ -28,24 +29,24 @@ class CameraFace:
 
     time: float
     arrival: float
-    values: np.ndarray
+    values: Array
     observed: bool
     dt: float
 
 
-def remove_neutral(neutral: Neutral, weights: np.ndarray) -> np.ndarray:
+def remove_neutral(neutral: Neutral, weights: Array) -> Array:
     """Weights (..., 52) less a neutral and not below 0; as they are where no neutral was set."""
     return np.maximum(neutral.remove(weights), 0.0) if neutral.rest.any() else weights
 
 
 class CameraStage:
-    """One camera. `neutral`: what counts as a relaxed face. Weights are kept up to what the camera sent: beyond 1, too."""
+    """One camera. `neutral`: the relaxed face. Weights keep the range that the camera sends, also beyond 1."""
 
     def __init__(self, neutral: Neutral | None = None) -> None:
         self.neutral, self.recentrer = neutral or Neutral(), HeadRecentrer(False)
         self.last: CameraFace | None = None
         self._first_of_camera = True
-        self._recent: deque[np.ndarray] = deque(maxlen=_NEUTRAL_FACES)
+        self._recent: deque[Array] = deque(maxlen=_NEUTRAL_FACES)
         self._history: deque[CameraFace] = deque(maxlen=_HISTORY_SIZE)
         self._last_sampled = -np.inf  # time of the newest face that was asked for
 
@@ -74,8 +75,8 @@ class CameraStage:
         self._history.append(self.last)
         return self.last
 
-    def sample_at(self, time: float, now: float) -> tuple[np.ndarray | None, bool]:
-        """The face (55,) at a time, None where the camera sees none or has fallen silent; and whether it is a new one."""
+    def sample_at(self, time: float, now: float) -> tuple[Array | None, bool]:
+        """The face (55,) at a time, None if the camera sees none or is silent; and whether it is a new one."""
         if self.last is None or now - self.last.arrival > HOLD_AFTER_S + 2 / FRAME_RATE:
             return None, False
         faces = list(self._history)

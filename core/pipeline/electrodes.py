@@ -1,4 +1,4 @@
-"""The electrodes' face on its way through the pipeline: gaps bridged, the performer's network, fusion with the IMUs' face."""
+"""The electrode stage: gaps bridged, a face by the performer's network, its fusion with that of IMUs."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..arrays import Array
 from ..face.channels import ARKIT
 from ..fusion import fuse_estimates
 from ..rates import FRAME_RATE
@@ -31,14 +32,14 @@ class BioFace:
 
     time: float
     arrival: float
-    weights: np.ndarray
+    weights: Array
     observed: bool
     dt: float
     in_time: bool
 
 
 class BioStage:
-    """One board's electrodes. `network`: the performer's, None where there is none; `faulty`: an electrode cannot be used."""
+    """One board's electrodes. `network`: the performer's, or None; `faulty`: an electrode cannot be used."""
 
     def __init__(self, network: BioNetwork | None = None) -> None:
         self.network, self.faulty = network, False
@@ -97,9 +98,7 @@ class BioStage:
         self.last = BioFace(time, arrival, weights, observed, min(dt, _MAX_STEP_S), in_time)
         return self.last
 
-    def fuse(
-        self, values: np.ndarray, confidence: np.ndarray | None, now: float
-    ) -> tuple[np.ndarray, np.ndarray | None]:
+    def fuse(self, values: Array, confidence: Array | None, now: float) -> tuple[Array, Array | None]:
         """The IMUs' face (55,) and confidence (52,), fused with the newest one of the electrodes, each channel from the
         surer of the two. As it is where either does not say how sure it is."""
         if confidence is None or self.session is None or self.last is None:

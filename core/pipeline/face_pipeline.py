@@ -1,4 +1,4 @@
-"""The one way from samples to faces, for the bridge, the preview and recordings: camera, IMUs and electrodes, in any mix.
+"""The path from samples to faces, for the bridge, the preview and recordings: camera, IMUs, electrodes, in any mix.
 
 It has no clock of its own: times come with the samples, or with `advance`. The camera is shown where it sees the face,
 the sensors where it does not; IMUs and electrodes are fused by their confidence.
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..arrays import Array
 from ..errors import InnerfaceError
 from ..face.channels import ARKIT, OUTPUT_CHANNELS
 from ..face.head_pose import HeadRecentrer
@@ -76,7 +77,7 @@ class FacePipeline:
         self._loss = {stream: LossPolicy(self.settings.loss.get(stream, "hold")) for stream in FACE_STREAMS}
         self._last_imu_arrival = self._last_mixed = self._last_shown = -np.inf
 
-    # -- whole takes -----------------------------------------------------------------------------------------------------------
+    # -- whole takes -------------------------------------------------------------------------------
 
     def run(self, take: Take, causal: bool = False, options: TakeOptions | None = None) -> SolvedWeights:
         """A whole take's faces; what was pushed before has no part in them.
@@ -96,7 +97,7 @@ class FacePipeline:
         shown.notes = list(imu.take.notes)
         return SolvedWeights(shown, frozenset() if take_solver.has_camera(take) else frozenset(imu.unobserved), imu)
 
-    # -- samples in ------------------------------------------------------------------------------------------------------------
+    # -- samples in --------------------------------------------------------------------------------
 
     def push(self, chunk: Chunk) -> list[FaceFrame]:
         """The faces that a sample completes. Raises InnerfaceError for electrodes that the network does not fit."""
@@ -107,7 +108,7 @@ class FacePipeline:
         return self._push_imu(chunk)
 
     def advance(self, now: float) -> list[FaceFrame]:
-        """The faces of a moment in which nothing may have come: those that need not wait for samples any longer, and held ones."""
+        """Faces that are due without a sample: those that need not wait any longer, and held ones."""
         return [*self.advance_imu(now, now), *self._hold_camera(now), *self._hold_electrodes(now)]
 
     def _push_imu(self, chunk: ImuChunk) -> list[FaceFrame]:
@@ -127,7 +128,7 @@ class FacePipeline:
         return self.show_imu_frames(frames, now, arrival)
 
     def show_imu_frames(self, frames: FaceFrames, now: float, arrival: float) -> list[FaceFrame]:
-        """What is shown of the IMUs' frames: their head recentred, fused with the electrodes', mixed with the camera's."""
+        """Faces of IMU frames: head recentred, fused with the electrodes, mixed with the camera."""
         shown = []
         for k, time in enumerate(frames.time.tolist()):
             values = frames.values[k].copy()
@@ -153,7 +154,7 @@ class FacePipeline:
         frame = FaceFrame(face.time, face.arrival, face.values, None, "camera", face.observed)
         return self._show_camera(frame, face.dt, chunk.arrival)
 
-    # -- which of them is shown ------------------------------------------------------------------------------------------------
+    # -- which of them is shown --------------------------------------------------------------------
 
     def imus_active(self, now: float) -> bool:
         """Whether the face can come from IMUs: they are calibrated, and one of them is received."""
@@ -181,7 +182,7 @@ class FacePipeline:
             return "hybrid" if self.mixes else "sensors" if self.imus_active(now) else "electrodes"
         return "camera" if self.camera.receiving(now) else "none"
 
-    # -- faces out -------------------------------------------------------------------------------------------------------------
+    # -- faces out ---------------------------------------------------------------------------------
 
     def _show_sensors(self, frame: FaceFrame, dt: float, now: float) -> list[FaceFrame]:
         """A sensors' face, `dt` s after the one before: mixed with the camera's where both are there."""
@@ -196,7 +197,7 @@ class FacePipeline:
         return self._show(frame, "sensors", dt, now)
 
     def _show_electrodes(
-        self, face: bio_stage.BioFace, confidence: np.ndarray | None, dt: float, now: float
+        self, face: bio_stage.BioFace, confidence: Array | None, dt: float, now: float
     ) -> list[FaceFrame]:
         """An electrodes' face without IMUs; with them, it waits for the IMUs' next one."""
         if self.imus_active(now) or not self.shows("sensors", now):

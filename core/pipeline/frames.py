@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
+from ..arrays import Array
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +19,7 @@ class CameraChunk:
 
     time: float
     arrival: float
-    values: np.ndarray | None
+    values: Array | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +37,8 @@ class ImuChunk:
     device: int
     time: float
     arrival: float
-    rotation: np.ndarray
-    acceleration: np.ndarray
+    rotation: Array
+    acceleration: Array
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ class BioChunk:
     arrival: float
     columns: tuple[str, ...]
     rate: float
-    values: np.ndarray
+    values: Array
 
 
 Chunk = CameraChunk | ImuChunk | BioChunk
@@ -78,7 +78,7 @@ class FaceFrame:
 
     time: float
     arrival: float
-    values: np.ndarray
-    confidence: np.ndarray | None
+    values: Array
+    confidence: Array | None
     source: str
     observed: bool

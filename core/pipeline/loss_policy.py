@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import numpy as np
-
+from ..arrays import Array
 from ..errors import InnerfaceError
 
 LOSS_POLICIES = ("hold", "fade", "gap")
@@ -21,7 +20,7 @@ class LossPolicy:
             raise InnerfaceError(f"loss policy '{policy}': give one of {', '.join(LOSS_POLICIES)}")
         self.policy, self.lost_s = policy, 0.0
 
-    def push(self, values: np.ndarray, observed: bool, dt: float) -> np.ndarray | None:
+    def push(self, values: Array, observed: bool, dt: float) -> Array | None:
         """The frame (C,) to show, `dt` s after the one before; None: show nothing."""
         if observed:
             self.lost_s = (

@@ -1,8 +1,8 @@
-"""A recorded take once more through the live pipeline, sample by sample in the order of their times.
+"""Replay of a recorded take through the live pipeline, sample by sample in the order of their times.
 
-It equals what was shown live where the recording begins with the first samples. Where it begins later, filters that
-remember (the network's state, drifts, the learned scale of the sensors) start from the saved calibration and settle within
-seconds; samples count as received when they were taken.
+It equals what was shown live if the recording begins with the first samples. If it begins later, the state of the
+network, of smoothing and of the drift filters starts from the saved calibration and settles within seconds. Samples
+count as received when they were taken.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
+from ..arrays import Array
 from ..errors import InnerfaceError
 from ..face.channels import ARKIT, OUTPUT_CHANNELS
 from ..face.neutral import Neutral
@@ -59,7 +60,7 @@ class LivePipeline(Protocol):
 
 @dataclass(frozen=True)
 class _Event:
-    """What happens at a time: a sample is received, a neutral is set, or nothing (None); `order`: of events at one time."""
+    """What happens at a time: a sample, a new neutral, or nothing (None). `order`: of events at the same time."""
 
     time: float
     order: int
@@ -123,7 +124,7 @@ def _neutral_events(take: Take) -> list[_Event]:
 
 
 def _bio_events(track: Track, other_times: list[float]) -> list[_Event]:
-    """Batches that end where something else happens, or after `_BIO_BATCH_S`: what else is received sees all samples before."""
+    """Batches that end at other events, which so see all samples before them, or after `_BIO_BATCH_S`."""
     from ..bio.signal import sample_rate
 
     rate = float(track.meta.get(RATE_KEY) or sample_rate(track))
@@ -187,7 +188,7 @@ def _frame_start(tracks: list[Track]) -> float:
 
 def _calibration(
     take: Take, tracks: list[Track], session: ImuSession, options: TakeOptions
-) -> tuple[ActiveCalibration, np.ndarray]:
+) -> tuple[ActiveCalibration, Array]:
     """The calibration that the take was recorded with, or else the one that is found in it; and the head's zero."""
     from ..imu import calibration_state
     from ..imu.convention import find_convention_fix

@@ -1,4 +1,4 @@
-"""A whole take as faces: each of camera, IMUs and electrodes by its non-causal pass, then fused and mixed by the rules of the live pipeline."""
+"""Whole takes: a non-causal pass for each of camera, IMUs and electrodes, then fusion and mixing as live."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..arrays import Array
 from ..errors import InnerfaceError
 from ..face.channels import ARKIT, OUTPUT_CHANNELS
 from ..face.neutral import Neutral
@@ -18,7 +19,10 @@ if TYPE_CHECKING:
     from ..imu.inference import ImuInference
 
 _SENSOR_KINDS = {TrackKind.IMU, TrackKind.BIOSIGNAL}
-_NO_NETWORK = "the take holds electrodes too, which need the performer's own network (innerface train bio, then --electrodes M.onnx)"
+_NO_NETWORK = (
+    "the take holds electrodes too, which need the performer's own network "
+    "(innerface train bio, then --electrodes M.onnx)"
+)
 _MIN_CONFIDENCE = 0.2  # of a channel that electrodes observe
 
 
@@ -193,7 +197,7 @@ def mix_takes(camera: Take, sensors: Take) -> Take:
     confidence = {name: t for name, t in sensors.tracks.items() if t.kind == TrackKind.CONFIDENCE}
     notes = [*camera.notes, *(n for n in sensors.notes if n not in camera.notes)]
     notes.append(
-        f"camera and sensors were mixed; in {from_sensors / len(time):.0%} of the frames at least a part of the face is the sensors'"
+        f"camera and sensors were mixed; {from_sensors / len(time):.0%} of the frames are at least partly from sensors"
     )
     return Take(camera.name, {TrackKind.WEIGHTS: track} | confidence, notes, camera.sound)
 
@@ -202,8 +206,8 @@ def _shared_meta(camera_track: Track) -> dict[str, str]:
     return {k: v for k, v in camera_track.meta.items() if k in ("utc", "device")}
 
 
-def _camera_at(track: Track, time: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The camera's faces (T, 55) at the sensors' times, whether it sees one then, and whether that is a new row of its own."""
+def _camera_at(track: Track, time: Array) -> tuple[Array, Array, Array]:
+    """The camera's faces (T, 55) at the sensors' times, whether it sees one (T,), and whether it is a new row (T,)."""
     rows, seen = np.nan_to_num(track.select(OUTPUT_CHANNELS)), ~track.lost_rows()
     found = np.searchsorted(track.time, time, side="right") - 1
     left, right = np.maximum(found, 0), np.minimum(found + 1, len(rows) - 1)

@@ -7,6 +7,7 @@ from collections import deque
 
 import numpy as np
 
+from ...core.arrays import Array
 from ...core.bio import network, quality
 from ...core.bio.signal import BioSignal, hold_last
 from ...core.errors import InnerfaceError
@@ -39,7 +40,7 @@ class BioPipeline:
         self.assessments: list[quality.ElectrodeQuality] = []
         self._columns: tuple[str, ...] = ()
         self._rate = 0.0
-        self._recent_batches: deque[np.ndarray] = deque()
+        self._recent_batches: deque[Array] = deque()
         self._last_assessed = 0.0
         self._task: asyncio.Task[None] | None = None
 

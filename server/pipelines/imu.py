@@ -1,4 +1,4 @@
-"""Devices of IMUs: which sites they carry, their place in the session, and what they measure, for the pipeline and for listeners."""
+"""IMU devices: their sites, their place in the session, and their samples for the pipeline and for listeners."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections import deque
 
 import numpy as np
 
+from ...core.arrays import Array
 from ...core.errors import InnerfaceError
 from ...core.face.channels import ARKIT
 from ...core.imu.adapter import Adapter
@@ -56,7 +57,7 @@ class ImuPipeline:
         self.sensor_listeners: set[SensorListener] = set()
         self.compute_times: deque[float] = deque(maxlen=1200)
         self._published_at = 0.0
-        self._initial_rotation: np.ndarray | None = None
+        self._initial_rotation: Array | None = None
 
     @property
     def session(self) -> ImuSession | None:
@@ -121,7 +122,7 @@ class ImuPipeline:
             self._host.emit(faces)
             self.compute_times.append((time.perf_counter() - started) / len(faces))
 
-    # -- the session -----------------------------------------------------------------------------------------------------------
+    # -- the session -------------------------------------------------------------------------------
 
     def start_session(self) -> ImuSession:
         """The session, from now on. Raises InnerfaceError before a model is loaded."""
@@ -164,10 +165,10 @@ class ImuPipeline:
             self.session.remove_device(stream.session_device)
         stream.session_device, stream.sites = None, ()
 
-    # -- what sensors measure --------------------------------------------------------------------------------------------------
+    # -- what sensors measure ----------------------------------------------------------------------
 
     def touch(self, site: str) -> float:
-        """Wait for a tap on the sensor at a site; for how long, in s. Raises InnerfaceError for a site that the layout lacks."""
+        """Wait for a tap on the sensor at a site; for how long, in s. Raises InnerfaceError for an unknown site."""
         self.layout.require_site(site)
         self.tap_detector = TapDetector(site, self._host.now() + _TOUCH_TIMEOUT_S)
         return _TOUCH_TIMEOUT_S

@@ -31,7 +31,7 @@ class TakeStart:
 
 
 class RecordingSession:
-    """`recorder`: of the take that is being recorded, None between takes; `folder`: where takes go that are given no path."""
+    """One take at a time. `recorder`: None between takes; `folder`: where takes without a path go."""
 
     def __init__(self, clock: Callable[[], float], folder: Path) -> None:
         self.recorder: TakeRecorder | None = None

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ...core.arrays import Array
 from ...core.face.channels import ARKIT, LIVE_LINK_FACE
 from ...core.face.neutral import Neutral
 from ...core.imu.calibration_state import META_KEY, CalibrationState
@@ -52,9 +53,9 @@ class _StreamTally:
     stream: Stream
     lost_before: int
     received: int
-    valid: np.ndarray
+    valid: Array
 
-    def loss(self) -> np.ndarray:
+    def loss(self) -> Array:
         return 1 - self.valid / max(self.received + self.stream.counter.lost - self.lost_before, 1)
 
 

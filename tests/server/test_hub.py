@@ -14,13 +14,12 @@ from innerface.server.sources.slimevr import SlimeVrSource
 from .conftest import sample, until
 
 
-def test_sensors_get_their_sites_by_touch(bridge, tmp_path):
+def test_sensors_get_their_sites_by_touch(bridge, clock, tmp_path):
     source = SlimeVrSource(port=0)
 
     async def work(hub):
         said = hub.commands.touch("oculi_left")
         assert said > 1
-        hub.imu.tap_detector.until = hub.now() + 0.6
         for k in range(60):
             for name, push in (("aa:aa", 9.0 if k == 30 else 0.0), ("bb:bb", 0.0)):
                 hub.receive(
@@ -35,16 +34,16 @@ def test_sensors_get_their_sites_by_touch(bridge, tmp_path):
                         substream="0",
                     ),
                 )
-            await asyncio.sleep(0.005)
+            clock.time += 0.005
+        clock.time += said
         await until(lambda: hub.imu.tap_detector is None)
         with pytest.raises(InnerfaceError, match="has aux"):
             hub.commands.touch("elbow")
-        hub.commands.touch("aux")
-        hub.imu.tap_detector.until = hub.now()
+        clock.time += hub.commands.touch("aux") + 1
         await until(lambda: hub.imu.tap_detector is None)
         return hub.imu.sites.assigned, hub.notes[-1]
 
-    assigned, note = bridge(work, [source], sites=tmp_path / "sites.json")
+    assigned, note = bridge(work, [source], clock=clock, sites=tmp_path / "sites.json")
     assert (
         assigned == {"aa:aa/0": "oculi_left"} and "no sensor felt a tap" in note and (tmp_path / "sites.json").exists()
     )

@@ -1,4 +1,4 @@
-"""Live is what the recording gives: for every mix of camera, IMUs and electrodes, the hub's faces and those of its take, replayed.
+"""For every mix of camera, IMUs and electrodes, the replay of a take equals what the hub showed live.
 
 Files keep times to 1 µs and values to six digits, so the simulated sources send such numbers.
 """
