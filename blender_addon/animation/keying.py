@@ -346,7 +346,7 @@ def _fit_sliders(result: KeyingResult, mesh: FaceMesh, names: list[str], values:
         else:
             exceeding.append(f"{name} {low if low < block.slider_min else high:.2f}")
     if exceeding:
-        outcome = "were widened" if allowed else "clamp the take ('Widen Sliders' prevents that)"
+        outcome = "were extended" if allowed else "clamp the take (Extend Slider Ranges prevents that)"
         result.notes.append(f"Sliders of {mesh.object.name} {outcome}: {', '.join(exceeding)}")
 
 
