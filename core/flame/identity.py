@@ -6,9 +6,9 @@ eliminated by its Schur complement.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -37,7 +37,7 @@ def select_diverse_frames(points: Array) -> Array:
     median = np.nanmedian(observed, axis=0)
     flat = (np.where(np.isfinite(observed), observed, median) - median).reshape(len(frames), -1)
     distance = np.linalg.norm(flat, axis=1)
-    limit: Any = np.quantile(distance, _INLIER_SHARE, method="higher")
+    limit = np.sort(distance)[math.ceil(_INLIER_SHARE * (len(distance) - 1))]
     inliers = distance <= limit
     frames, flat = frames[inliers], flat[inliers]
     chosen = [int(distance[inliers].argmin())]

@@ -22,6 +22,7 @@ def keying(frames: int = 2000, long_frames: int = 36000) -> dict[str, Any]:
 
     bpy = blender.load_bpy()
     from ....blender_addon.animation import keying as keys
+    from ....blender_addon.animation import playback
     from ....blender_addon.character import bundled_head, face
 
     source = performance.demo_performance(1).weights()
@@ -46,7 +47,7 @@ def keying(frames: int = 2000, long_frames: int = 36000) -> dict[str, Any]:
 
     def key_in_bulk(target: Any, take: Track, scene: Any, tolerance: float | None = None) -> keys.KeyingResult:
         keyed = keys.key_track(target, take, "bulk", scene, tolerance=tolerance)
-        keys.play(target, keyed)
+        playback.play(target, keyed)
         return keyed
 
     short_track, long_track = looped_track(frames), looped_track(long_frames)

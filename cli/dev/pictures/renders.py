@@ -3,6 +3,7 @@
 import math
 import sys
 from pathlib import Path
+from typing import Any
 
 import bpy
 import numpy as np
@@ -62,7 +63,7 @@ def render_topology() -> None:
     bpy.ops.wm.read_homefile(use_factory_startup=True, use_empty=True)
     scene = bpy.context.scene
     obj, _ = bundled_head.add(scene.collection)
-    wire_material = bpy.data.materials.new("wire")
+    wire_material: Any = bpy.data.materials.new("wire")
     wire_material.diffuse_color = (0.01, 0.012, 0.02, 1.0)
     obj.data.materials.append(wire_material)
     wire = obj.modifiers.new("wire", "WIREFRAME")

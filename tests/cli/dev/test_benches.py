@@ -16,7 +16,7 @@ def test_bench_keying_prints_its_sizes_and_both_sides_of_the_ratio(monkeypatch, 
     assert said["bulk_s"] > 0 and said["key_reduction_x"] > 1
 
 
-def test_bench_imu_prints_sizes_ratios_and_both_dead_baselines(monkeypatch, capsys):
+def test_bench_imu_prints_sizes_ratios_and_both_baselines(monkeypatch, capsys):
     from innerface.cli.dev.benches import imu
 
     monkeypatch.setattr(imu, "imu", partial(imu.imu, 20.0))
@@ -27,7 +27,7 @@ def test_bench_imu_prints_sizes_ratios_and_both_dead_baselines(monkeypatch, caps
     assert said["pve_mm"] < said["neutral_pve_mm"] and said["pve_mm"] < said["mean_face_pve_mm"]
 
 
-def test_bench_infer_prints_sizes_speeds_and_every_dead_baseline(monkeypatch, capsys):
+def test_bench_infer_prints_sizes_speeds_and_every_baseline(monkeypatch, capsys):
     from innerface.cli.dev.benches import infer
 
     monkeypatch.setattr(infer, "infer", partial(infer.infer, 20.0, 300))
@@ -36,23 +36,23 @@ def test_bench_infer_prints_sizes_speeds_and_every_dead_baseline(monkeypatch, ca
     assert {"offline_x_realtime", "live_p50_ms", "live_p99_ms", "lookahead_ms", "rss_mb"} <= set(said)
     assert "20 s" in said["input"] and "300 frames" in said["input"] and "imu.onnx" in said["files"]
     assert said["lookahead_ms"] < 34 and 0 < said["live_p50_ms"] <= said["live_p99_ms"] and said["rss_mb"] > 20
-    dead = min(said[f"{name}_pve_mm"] for name in ("neutral", "mean_face", "hold"))
-    assert max(said["pve_mm"], said["live_pve_mm"]) < dead and said["linear_pve_mm"] < dead
+    baseline = min(said[f"{name}_pve_mm"] for name in ("neutral", "mean_face", "hold"))
+    assert max(said["pve_mm"], said["live_pve_mm"]) < baseline and said["linear_pve_mm"] < baseline
 
 
-def test_bench_hybrid_beats_every_dead_baseline_and_prints_its_keys(capsys):
+def test_bench_hybrid_beats_every_baseline_and_prints_its_keys(capsys):
     assert main(["bench", "hybrid", "--json"]) == 0
     said = json.loads(capsys.readouterr().out)
     assert {"mse_vs_plain", "mse_vs_camera", "f1", "clean_flagged", "x_realtime"} <= set(said)
     assert " s, " in said["input"] and ".csv" in said["files"]
     mse = said["mse_by_method"]
-    dead = min(mse[m] for m in ("camera", "hold", "mean face", "interpolated", "plain"))
-    assert mse["sensors"] < 0.5 * dead and mse["other take"] < 0.5 * dead
+    baseline = min(mse[m] for m in ("camera", "hold", "mean face", "interpolated", "plain"))
+    assert mse["sensors"] < 0.5 * baseline and mse["other take"] < 0.5 * baseline
     assert mse["no device"] < min(mse[m] for m in ("camera", "hold", "mean face", "interpolated"))
     assert said["outside_changed"] == 0.0 and said["f1"] > 0.9
 
 
-def test_bench_electrodes_beats_every_dead_baseline_and_prints_its_keys(monkeypatch, capsys):
+def test_bench_electrodes_beats_every_baseline_and_prints_its_keys(monkeypatch, capsys):
     from innerface.cli.dev.benches import electrodes
 
     monkeypatch.setattr(electrodes, "SECONDS", 40.0)
@@ -60,11 +60,11 @@ def test_bench_electrodes_beats_every_dead_baseline_and_prints_its_keys(monkeypa
     assert main(["bench", "electrodes", "--json"]) == 0
     said = json.loads(capsys.readouterr().out)
     assert {"input", "files", "offline_x_realtime", "live_p50_ms", "live_p99_ms", "lookahead_ms"} <= set(said)
-    for dead in ("mean_face_mm", "rest_face_mm", "hold_mm"):
-        assert said["mae_mm"] < 0.8 * said[dead] and said["live_mae_mm"] < 0.9 * said[dead], dead
+    for baseline in ("mean_face_mm", "rest_face_mm", "hold_mm"):
+        assert said["mae_mm"] < 0.8 * said[baseline] and said["live_mae_mm"] < 0.9 * said[baseline], baseline
 
 
-def test_bench_flame_beats_every_dead_baseline_and_prints_its_keys(monkeypatch, capsys):
+def test_bench_flame_beats_every_baseline_and_prints_its_keys(monkeypatch, capsys):
     from innerface.cli.dev.benches import flame
 
     monkeypatch.setattr(flame, "FRAMES", 240)

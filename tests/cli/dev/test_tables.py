@@ -26,11 +26,11 @@ def cells(lines):
     return [[c.strip() for c in line.strip("|").split("|")] for line in lines if line.startswith("| ")]
 
 
-def test_a_table_has_as_many_rules_as_columns():
+def test_a_table_has_as_many_columns_in_its_rule_as_in_its_header():
     assert tables.markdown_table("a | b | c", ["1 | 2 | 3"]) == ["\n| a | b | c |", "|---|---|---|", "| 1 | 2 | 3 |"]
 
 
-def test_scores_put_every_take_and_preset_beside_both_dead_baselines(made, face):
+def test_scores_put_every_take_and_preset_beside_both_baselines(made, face):
     said = models.scores_section("Linear", "About.", linear_model.load(), made, {"dao"}, face, lambda _: None)
     rows = cells(said.lines)
     assert (
@@ -73,7 +73,7 @@ def test_the_adapter_table_measures_held_out_rows_only(face):
     assert late[0] == pytest.approx(figures["cold"]["pve_mm"])
 
 
-def test_steps_and_training_are_measured_on_performers_never_seen_only(made, face, monkeypatch):
+def test_steps_and_training_are_measured_on_held_out_performers(made, face, monkeypatch):
     monkeypatch.setattr(ablation, "STEPS", (1, 2))
     trained = {"FaceCapture_2020-19-7-17-03-23"}
     said = ablation.steps_section(made, trained, face, lambda _: None)
@@ -84,7 +84,7 @@ def test_steps_and_training_are_measured_on_performers_never_seen_only(made, fac
     assert rows[0][5:] == ["0.67", "0.72", "0.31", "0.0057"] and all(len(r) == 9 for r in rows)
 
 
-def test_a_users_electrodes_stand_beside_faces_that_never_move(data, tmp_path, monkeypatch):
+def test_electrodes_are_compared_with_static_faces(data, tmp_path, monkeypatch):
     import shutil
 
     from innerface.cli.dev.tables import electrodes
