@@ -64,7 +64,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     bpy = blender.load_bpy()
     from ..blender_addon.export import studio
 
-    with ExitStack() as stack:  # all files or none
+    with ExitStack() as stack:  # write all files or none
         files = {name: stack.enter_context(atomic_write(out / name)) for name in names}
         with step("writing the take"):
             formats.write_take(take, files["take.mcap"])

@@ -264,7 +264,7 @@ def key_takes(
 
 
 def _undriven_keys(target: Any, mesh: Any) -> list[str]:
-    """Shape keys that no channel drives."""
+    """Names of shape keys that no channel drives."""
     driven = {name for _, name in target.mapped_keys(mesh)}
     return [k.name for k in mesh.key.key_blocks[1:] if k.name not in driven]
 

@@ -12,18 +12,18 @@ from typing import IO, Any, cast
 
 from tqdm import tqdm
 
-tqdm.monitor_interval = 0  # no thread beside Blender's
+tqdm.monitor_interval = 0  # no thread beside Blender's own
 
 
 class _CurrentStderr:
-    """Whatever `sys.stderr` is when a bar is drawn: `filter_display_errors` exchanges it meanwhile."""
+    """The `sys.stderr` of the moment, as `filter_display_errors` replaces it."""
 
     def __getattr__(self, name: str) -> Any:
         return getattr(sys.stderr, name)
 
 
 class ProgressBar:
-    """A bar on a terminal, and elsewhere nothing until the step is done; then a line with its seconds."""
+    """A bar on a terminal; a line with the duration at the end, on a terminal or not."""
 
     def __init__(self, label: str) -> None:
         self.label, self.started = label, time.monotonic()
@@ -32,20 +32,20 @@ class ProgressBar:
             desc=f"  {label:<24}",
             bar_format="{desc} {bar:28} {percentage:3.0f}%",
             file=cast("IO[str]", _CurrentStderr()),
-            disable=None,  # where stderr is no terminal
+            disable=None,  # disabled if stderr is not a terminal
             leave=False,
         )
 
     def __call__(self, share: float) -> None:
-        """Show how much is done, 0..1."""
+        """Show progress, 0..1."""
         self._bar.update(min(share, 1.0) - self._bar.n)
 
     def clear(self) -> None:
-        """Take the bar away."""
+        """Remove the bar."""
         self._bar.close()
 
     def finish(self) -> None:
-        """Put the line in the bar's place."""
+        """Replace the bar by a line with the duration."""
         self.clear()
         sys.stderr.write(f"  {self.label:<24} {time.monotonic() - self.started:5.1f} s\n")
         sys.stderr.flush()
@@ -53,7 +53,7 @@ class ProgressBar:
 
 @contextmanager
 def step(label: str) -> Iterator[ProgressBar]:
-    """One step of long work: a bar that finishes when the step ends, and disappears when it fails."""
+    """Progress bar of one step, removed if the step fails."""
     bar = ProgressBar(label)
     try:
         yield bar
@@ -64,13 +64,13 @@ def step(label: str) -> Iterator[ProgressBar]:
 
 
 class SequentialProgress:
-    """Bars one after the other, for work that reports how far which of its steps is. Use as a context."""
+    """Context with one bar after the other, for work in several steps that report their progress."""
 
     def __init__(self) -> None:
         self.bar: ProgressBar | None = None
 
     def __call__(self, label: str) -> Callable[[float], None]:
-        """A callback (0..1) for the step of that label; its first call finishes the step before it."""
+        """Progress callback (0..1) of a step; its first call finishes the step before."""
 
         def update(share: float) -> None:
             if self.bar is None or self.bar.label != label:
@@ -94,7 +94,7 @@ class SequentialProgress:
 
 @contextmanager
 def suppress_stdout() -> Iterator[None]:
-    """Discard what Blender's savers and exporters print on stdout, natively or from Python: JSON output stays clean."""
+    """Discard what Blender's exporters print on stdout, natively or from Python, to keep JSON output clean."""
     sys.stdout.flush()
     saved = os.dup(1)
     sink = os.open(os.devnull, os.O_WRONLY)
@@ -117,7 +117,7 @@ def filter_display_errors() -> Iterator[None]:
     with TemporaryFile() as captured, open(saved, "w", encoding="utf-8", errors="replace", buffering=1) as terminal:
         os.dup2(captured.fileno(), 2)
         try:
-            with redirect_stderr(terminal if sys.stderr is sys.__stderr__ else sys.stderr):  # bars go on
+            with redirect_stderr(terminal if sys.stderr is sys.__stderr__ else sys.stderr):  # bars stay visible
                 yield
         finally:
             os.dup2(saved, 2)

@@ -108,7 +108,7 @@ def _latency_figures(session: Any, prefix: str) -> dict[str, Any]:
 
 
 def _measure_take(bpy: Any, scene: Any) -> dict[str, Any]:
-    """Ten minutes of sensors, a simulated minute over and over, from the file to keys, and out again."""
+    """Measure import, keying and export of ten minutes of sensors, a simulated minute repeated."""
     from ....blender_addon.animation import bake, loaded_take
     from ....blender_addon.character import face
     from ....core import formats, performance
@@ -165,7 +165,7 @@ def _measure_take(bpy: Any, scene: Any) -> dict[str, Any]:
 
 
 def _measure_reduction(loaded: Any, tolerance: float) -> dict[str, Any]:
-    """Key reduction alone: on the sensors' take, and on a real camera's where one is at hand."""
+    """Measure key reduction alone: on the sensors' take, and on a real camera's if one is found."""
     from ....core import formats
     from ....core.animation import key_reduction
     from ....core.animation.frames import resample_to_frames
@@ -192,12 +192,12 @@ def _measure_reduction(loaded: Any, tolerance: float) -> dict[str, Any]:
             )
     still_keys = sum(
         len(k) for k in key_reduction.reduce_keys(np.repeat(values[:1], len(values), axis=0), tolerance)
-    )  # a face that holds still needs two keys a curve
+    )  # a static face needs two keys per curve
     return figures | {"key_reduction_hold_x": values.size / still_keys}
 
 
 def _measure_exports(target_face: Any, scene: Any, folder: Path, prefix: str) -> dict[str, Any]:
-    """The scene as FBX and GLB."""
+    """Measure export of the scene as FBX and GLB."""
     from ....blender_addon.export import exporters
 
     figures: dict[str, Any] = {}

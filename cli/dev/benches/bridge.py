@@ -35,7 +35,7 @@ def bridge(seconds: float = 18.0, soak: bool = False) -> dict[str, Any]:
 
 
 def _measure_recording(seconds: float) -> dict[str, Any]:
-    """`_soak` in a process of its own, so that its memory is told alone."""
+    """Run the soak test in another process, so that only its memory is measured."""
     import subprocess
 
     with step(f"recording {seconds:.0f} s"):
@@ -44,7 +44,7 @@ def _measure_recording(seconds: float) -> dict[str, Any]:
 
 
 def soak(seconds: float) -> None:
-    """What `_recording` runs; prints JSON."""
+    """Entry point of that process; prints JSON."""
     print(json.dumps(asyncio.run(_record_soak(seconds))))
 
 
@@ -98,7 +98,7 @@ def _clients_command(port: int, began: float, seconds: float) -> list[str]:
 
 
 def clients(port: int, began: float, seconds: float) -> None:
-    """Five clients; prints JSON."""
+    """Run five clients; prints JSON."""
     from websockets.asyncio.client import connect
 
     from ....server.frame import decode_face
@@ -135,7 +135,7 @@ def clients(port: int, began: float, seconds: float) -> None:
 
 
 def _measure_parsers(bar: Any) -> dict[str, Any]:
-    """Packets a second of each parser, whole and mutated; none may raise."""
+    """Packets per second of each parser, on valid and mutated packets; none may raise."""
     from ....server.messages import ImuSample
     from ....server.protocols import device, ifacialmocap, live_link_face, slimevr, vmc
 
@@ -179,7 +179,7 @@ def _measure_parsers(bar: Any) -> dict[str, Any]:
 
 
 async def _record_soak(seconds: float) -> dict[str, Any]:
-    """20 sites at 200 Hz from a thread that really sends packets: all must be in the file, in little memory."""
+    """Record 20 sites at 200 Hz from a thread that sends packets: all must be in the file, with little memory."""
     from ....core import formats
     from ....server.hub import Hub, Options
     from ....server.sources.udp_device import DeviceSource
@@ -226,7 +226,7 @@ async def _record_soak(seconds: float) -> dict[str, Any]:
 
 
 def _send_packets(port: int, count: int) -> None:
-    """A device's packets, on time, from a thread of its own."""
+    """Send a device's packets in time."""
     import socket
     import zlib
 
@@ -251,7 +251,7 @@ def _send_packets(port: int, count: int) -> None:
             packet[12:20] = (5_000_000 + k * 5000).to_bytes(8, "little")
             packet[50:52] = (k % 30_000).to_bytes(
                 2, "little"
-            )  # something that changes, so that the file does not pack too well
+            )  # varying values, so that the file does not compress too well
             body = bytes(packet)
             sock.send(body + zlib.crc32(body).to_bytes(4, "little"))
             wait = began + (k + 1) / SOAK_HZ - time.perf_counter()

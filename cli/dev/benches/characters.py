@@ -22,12 +22,12 @@ _MATERIALS_BY_PART = {
 
 
 def one_mesh(scene: Any, _folder: Path) -> None:
-    """A mesh with Apple's names and nothing else: no rig, no parent."""
+    """A mesh with ARKit names, without a rig or parent."""
     _add_part(scene, "Face", load(), None)
 
 
 def parts(scene: Any, _folder: Path) -> None:
-    """Head, lashes, teeth and tongue under one rig, each with the keys that move it."""
+    """Head, lashes, teeth and tongue under one rig, each with the shape keys that move it."""
     head = load()
     rig = _build_rig(scene, "Rig", head)
     used_quads = np.zeros(len(head.quads), dtype=bool)
@@ -64,7 +64,7 @@ def character_creator(scene: Any, _folder: Path) -> None:
 
 
 def control_rig(scene: Any, _folder: Path) -> None:
-    """Keys are driven: half by custom properties of the rig, half by bones that an animator moves."""
+    """Driven shape keys: half by custom properties of the rig, half by control bones."""
     bpy = blender.load_bpy()
 
     head = load()
@@ -77,7 +77,7 @@ def control_rig(scene: Any, _folder: Path) -> None:
         rig[name] = 0.0
         rig.id_properties_ui(name).update(min=0.0, max=1.0, soft_min=0.0, soft_max=1.0)
     rig.update_tag()
-    bpy.context.view_layer.update()  # drivers are tried when they are made: what they read must be there
+    bpy.context.view_layer.update()  # drivers are evaluated when they are made, so their inputs must exist
     for k, name in enumerate(ARKIT):
         driver = key.driver_add(f'key_blocks["{name}"].value').driver
         variable = driver.variables.new()
@@ -86,7 +86,7 @@ def control_rig(scene: Any, _folder: Path) -> None:
         if k % 2 == 0:
             variable.type, target.bone_target = "TRANSFORMS", f"ctrl_{name}"
             target.transform_type, target.transform_space = "LOC_Y", "LOCAL_SPACE"
-            driver.expression = "x * 20"  # 5 cm are all of it
+            driver.expression = "x * 20"  # 5 cm are full weight
         else:
             target.data_path = f'["{name}"]'
             driver.expression = "x"
@@ -131,7 +131,7 @@ def override(scene: Any, folder: Path) -> None:
         scene.collection.children.link(root)
     for obj in root.all_objects:
         if obj.type == "MESH":
-            obj.data.override_create(remap_local_usages=True)  # its shape keys are the shot's
+            obj.data.override_create(remap_local_usages=True)  # its shape keys belong to the shot
 
 
 CHARACTERS: dict[str, Callable[[Any, Path], None]] = {
@@ -144,7 +144,7 @@ CHARACTERS: dict[str, Callable[[Any, Path], None]] = {
 
 
 def _quads_with(head: Head, materials: tuple[str, ...]) -> np.ndarray:
-    """Which quads (F,) bear one of the materials."""
+    """Quads (F,) bool with one of the materials."""
     return np.isin(head.material_index, [head.materials.index(m) for m in materials])
 
 
@@ -199,7 +199,7 @@ def _add_part(
 
 
 def _subdivide(quads: np.ndarray, count: int) -> tuple[np.ndarray, Any]:
-    """Each quad as four: the quads, and a matrix from old vertices to new."""
+    """Split each quad into four: the new quads, and a matrix from old vertices to new ones."""
     from scipy.sparse import csr_matrix
 
     quad_edges = np.sort(np.stack([quads, np.roll(quads, -1, 1)], axis=2).reshape(-1, 2), axis=1)

@@ -1,4 +1,4 @@
-"""Simulation, calibration and the linear model."""
+"""Speed and accuracy of simulation, calibration and the linear model."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def imu(seconds: float = 120.0) -> dict[str, Any]:
     face, sites, model = load_face_model(), load_layout(), linear_model.load()
     track = generate(seconds, np.random.default_rng(2))
     run_times: dict[str, list[float]] = {"simulate": [], "calibrate_infer": [], "causal": []}
-    cpu_time = time.process_time  # seconds of all cores together
+    cpu_time = time.process_time  # CPU seconds of all cores
     with step("three runs") as bar:
         for k in range(3):
             began = cpu_time()

@@ -29,12 +29,12 @@ ProgressCallback = Callable[[float], None]
 
 @dataclass(frozen=True)
 class Section:
-    """`lines` of Markdown, and the `figures` in them."""
+    """A section: `lines` of Markdown, and the `figures` in them."""
 
     lines: list[str]
     figures: dict[str, Any]
 
 
 def markdown_table(header: str, rows: list[str]) -> list[str]:
-    """Markdown: a header line `a | b`, and rows of the same form."""
+    """Lines of a Markdown table from a header `a | b` and rows of the same form."""
     return [f"\n| {header} |", "|" + "---|" * (header.count("|") + 1), *(f"| {row} |" for row in rows)]

@@ -166,7 +166,7 @@ def electrode_section(
 def preset_section(
     identities: IdentityModel, networks_folder: Path, progress: ProgressCallback, users: int = 3
 ) -> Section:
-    """The same with worse skin and with a slower board."""
+    """Section on worse skin contact and a slower board."""
     rows, figures = [], {}
     names = ("studio", "cyton", "rough")
     for p, preset in enumerate(names):
@@ -289,7 +289,7 @@ def _channel_groups() -> dict[str, np.ndarray]:
 
 
 def _crossed_error(performer: SimulatedUser, other_network: network.BioNetwork) -> float:
-    """MAE (mm) with the network of another person, whose calm face is replaced by this one's."""
+    """MAE (mm) of another person's network, with that person's neutral face replaced by this one's."""
     predicted = inference.infer(performer.signal, other_network).tracks[TrackKind.LANDMARKS]
     rest_face = np.nanmedian(points_of(performer.truth), axis=0)
     shifted = Track(
@@ -303,7 +303,7 @@ def _crossed_error(performer: SimulatedUser, other_network: network.BioNetwork) 
 
 
 def _point_distances(predicted: Track, truth: Track) -> dict[str, np.ndarray]:
-    """Distances (N,) in mm of all points of all frames, of the network and of both constant faces."""
+    """Distances (N,) in mm of all points and frames, for the network and for both static faces."""
     truth_points = points_of(truth)
     predicted_points = resample_linear(predicted.time, predicted.values, truth.time).reshape(truth_points.shape)
     interocular = interocular_mm(truth)

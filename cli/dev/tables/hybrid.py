@@ -42,7 +42,7 @@ def hybrid_section(
     image_path: Path,
     progress: ProgressCallback,
 ) -> Section:
-    """All of it. Sensors and damage are simulated; the detector learned from damage to the takes in `trained`."""
+    """All parts of the section. Sensors and damage are simulated; the detector was trained on some of the takes."""
     long_takes = {name: track for name, track in takes.items() if track.duration > 20}
     total, finished = len(long_takes) * len(_DAMAGES) * len(_PRESETS) + 2 * len(long_takes), 0
     lines = [
@@ -219,11 +219,11 @@ def _conditioning_section(held_out_takes: dict[str, Track], identities: Identity
 def _infer_conditioned(
     model: network.Network, motion: Motion, camera: np.ndarray, known: np.ndarray, steps: int
 ) -> np.ndarray:
-    """DDIM as `Network.infer`, with the `known` channels of every noisy answer set to the camera's at that noise."""
+    """DDIM as in `Network.infer`, with the known channels set to the camera's, at each step's noise level."""
     values = network.network_inputs(motion, model.sites, model.reference)
     values = values[np.minimum(np.arange(len(values) + model.ahead), len(values) - 1)]
     noise = np.random.default_rng(0).standard_normal((len(values), len(ARKIT)))
-    delayed = np.clip(np.arange(len(values)) - model.ahead, 0, len(camera) - 1)  # answers lag behind inputs
+    delayed = np.clip(np.arange(len(values)) - model.ahead, 0, len(camera) - 1)  # outputs lag behind inputs
     camera_values, known_delayed = 2 * np.clip(np.nan_to_num(camera), 0, 1)[delayed] - 1, known[delayed]
     noisy, weights, previous_level = noise, noise, 1.0
     for k, level in enumerate(np.linspace(1.0, 0.0, steps + 1)[:-1]):
@@ -270,7 +270,7 @@ def _plot_gallery(track: Track, identities: IdentityModel, image_path: Path) -> 
                 s: float(np.abs(np.diff(truth))[(seconds[1:] >= s) & (seconds[1:] < s + _WINDOW_S) & hidden[1:]].sum())
                 for s in np.arange(0, latest_start, 1.0)
             }
-            start = max(motion_by_start, key=lambda s: motion_by_start[s])  # where most happens behind the damage
+            start = max(motion_by_start, key=lambda s: motion_by_start[s])  # most motion behind the damage
             window = (seconds >= start) & (seconds <= start + _WINDOW_S)
             for a, b in runs(hidden & window):
                 axes.axvspan(seconds[a], seconds[b - 1], color="#f3e3e0", lw=0)

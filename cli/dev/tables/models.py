@@ -1,4 +1,4 @@
-"""How far models are off on real takes, through every preset of sensors, and when sensors fail."""
+"""Errors of models on real takes, with every preset of sensors, and with broken sensors."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ CHANNELS_WITHOUT_EYES = tuple(
 
 @dataclass(frozen=True)
 class Case:
-    """A real take through one simulated set of sensors."""
+    """A real take recorded by one simulated set of sensors."""
 
     name: str
     preset: str
@@ -50,7 +50,7 @@ class Case:
 
 
 def simulate_cases(takes: dict[str, Track], face: FaceModel, seeds: int, progress: ProgressCallback) -> list[Case]:
-    """Every take through every preset, `seeds` times."""
+    """Simulate every take with every preset, `seeds` times."""
     simulated, total = [], len(takes) * len(PRESETS) * seeds
     for name, track in takes.items():
         for preset, effects in PRESETS.items():
@@ -61,7 +61,7 @@ def simulate_cases(takes: dict[str, Track], face: FaceModel, seeds: int, progres
 
 
 def evaluate_columns(track: Track, truth: Track, face: FaceModel) -> tuple[list[float], dict[str, Any]]:
-    """COLUMNS of a prediction, and all that `metrics.evaluate` says."""
+    """Columns of the table for a prediction, and the result of `metrics.evaluate`."""
     evaluation = metrics.evaluate(track, truth, face)
     mse_without_eyes, mse_sensed = (
         float(np.mean([evaluation["mse_by_channel"][c] for c in channels]))
@@ -83,12 +83,12 @@ def evaluate_columns(track: Track, truth: Track, face: FaceModel) -> tuple[list[
 
 @lru_cache
 def sensed_channels() -> tuple[str, ...]:
-    """Channels that the shipped network does not invent."""
+    """Channels that the shipped network observes."""
     return tuple(c for c, unobserved in zip(ARKIT, network.load().unobserved) if not unobserved)
 
 
 def nan_mean(rows: list[list[float]]) -> np.ndarray:
-    """Mean over rows of what is known; NaN where nothing is (a take without lip closures)."""
+    """Mean over rows without NaN; NaN for a column without any value (a take without lip closures)."""
     values = np.array(rows)
     is_known = ~np.isnan(values)
     return np.where(is_known.any(0), np.where(is_known, values, 0.0).sum(0) / np.maximum(is_known.sum(0), 1), np.nan)
@@ -104,7 +104,7 @@ def scores_section(
     progress: ProgressCallback,
     causal: bool = False,
 ) -> Section:
-    """One model on all cases, per take and preset, and per channel."""
+    """Scores of one model on all cases, per take and preset, and per channel."""
     rows: dict[tuple[str, str], list[list[float]]] = {}
     correlations: list[dict[str, float]] = []
     confidences: list[np.ndarray] = []
@@ -144,7 +144,7 @@ def scores_section(
 
 
 def observability_lines(section: Section) -> list[str]:
-    """Which channels a model sees, by correlation with the truth, and how sure it says it is."""
+    """Observability of channels: correlation with the truth, and the model's confidence."""
     r, confidence = section.figures["correlation"], section.figures["confidence"]
     lines = [
         "\n### What the sensors see",
@@ -169,7 +169,7 @@ def observability_lines(section: Section) -> list[str]:
 
 
 def overview_section(sections: dict[str, Section], trained_names: set[str]) -> Section:
-    """All models in one table: means over performers that were never seen, and over those that were."""
+    """All models in one table: means over held-out performers, and over those in training."""
     rows, figures = [], {}
     first_figures = next(iter(sections.values())).figures
 
@@ -227,7 +227,7 @@ def overview_section(sections: dict[str, Section], trained_names: set[str]) -> S
 def smoothing_section(
     cases: list[Case], trained_names: set[str], face: FaceModel, progress: ProgressCallback
 ) -> Section:
-    """What smoothing costs and gives, offline and live."""
+    """Effect of smoothing, offline and live."""
     held_out_cases = [c for c in cases if c.preset == "studio" and c.name not in trained_names]
     rows, figures = [], {}
     networks = {False: network.load(), True: network.load(network.LIVE)}
@@ -273,7 +273,7 @@ def smoothing_section(
 
 
 def with_sites(take: Take, sites: set[str]) -> Take:
-    """A sensor take of some of its sites."""
+    """Keep some sites of a sensor take."""
     signal = from_track(take.tracks[TrackKind.IMU])
     return Take(
         take.name,
@@ -282,7 +282,7 @@ def with_sites(take: Take, sites: set[str]) -> Take:
 
 
 def broken_sensors_section(track: Track, face: FaceModel, seeds: int, progress: ProgressCallback) -> Section:
-    """What the network keeps when a sensor is lost, swapped, or the device is another one."""
+    """Errors of the network when a sensor is lost or swapped, or on another device."""
     model, live_model, sites, studio = network.load(), network.load(network.LIVE), load_layout(), PRESETS["studio"]
     names = sites.sites
 

@@ -22,14 +22,14 @@ from ....core.imu.simulation.simulate import simulate
 from ....core.take import Take, Track, TrackKind
 from ....core.take.resample import resample_linear
 
-TOLERANCE_S = 0.1  # so near to an edge a row is neither right nor wrong
-DAMAGED_SHARE = 0.22  # of a take that is damaged
+TOLERANCE_S = 0.1  # rows so near to an edge are not counted
+DAMAGED_SHARE = 0.22  # of a take
 METHODS = ("camera", "hold", "mean face", "interpolated", "plain", "sensors", "other take", "no device")
 
 
 @dataclass
 class DetectionCounts:
-    """Rows of one group: damaged and found, found but sound, damaged but missed."""
+    """Rows of one group: damaged and detected, detected but undamaged, damaged but missed."""
 
     hits: int = 0
     false_alarms: int = 0
@@ -63,7 +63,7 @@ class DetectionScore:
     clean_ranges: int = 0
 
     def figures(self) -> dict[str, Any]:
-        """F1 of the worst group and of each, and what was flagged on sound takes."""
+        """F1 of the worst group and of each, and rates on undamaged takes."""
         by_group = {g: c.f1 for g, c in self.counts_by_group.items()}
         return {
             "f1": min(by_group.values()),
@@ -87,7 +87,7 @@ def score_undamaged(score: DetectionScore, track: Track, helper: np.ndarray | No
 
 
 def score_damaged(score: DetectionScore, track: Track, helper: np.ndarray | None, rng: np.random.Generator) -> None:
-    """Every kind of damage in turn, each on the take as it was."""
+    """Score every kind of damage in turn, each on the undamaged take."""
     for name in occlusion_simulation.OCCLUDERS:
         occluded = occlusion_simulation.occlude(track, (name,), DAMAGED_SHARE, rng)
         detected = detect.detect(occluded.track, helper)

@@ -120,7 +120,7 @@ def finetuned_section(
 
 
 def _paired_capture(take: Take, track: Track, split_time: float) -> TrainingExample:
-    """The paired capture: sensors over the whole take, the camera until `cut`."""
+    """Paired capture: sensors over the whole take, the camera until `split_time`."""
     in_capture = track.time < split_time
     return paired_example(
         take.tracks[TrackKind.IMU],
@@ -130,7 +130,7 @@ def _paired_capture(take: Take, track: Track, split_time: float) -> TrainingExam
 
 
 def _fit_adapter(model: network.Network, example: TrainingExample) -> adapter.Adapter:
-    """What `innerface adapt` learns of the paired capture."""
+    """The adapter that `innerface adapt` learns from the paired capture."""
     correction = adapter.fit(
         example.motion, estimate(model, example.motion)[0], example.weights[:, : len(ARKIT)], example.use
     )[0]
