@@ -218,7 +218,7 @@ def _subdivide(quads: np.ndarray, count: int) -> tuple[np.ndarray, Any]:
 
 
 def _build_rig(scene: Any, name: str, head: Head, bones: dict[str, str] | None = None, scale: float = 1.0) -> Any:
-    """Make an armature with a root and bones, placed by role; bones are larger by the inverse of the object's `scale`."""
+    """Make an armature with a root and bones, placed by role; bones are larger by the inverse of `scale`."""
     bpy = blender.load_bpy()
 
     from ....blender_addon.character.heads import Bones, add_rig
