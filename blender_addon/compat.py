@@ -1,8 +1,9 @@
-"""All that differs between Blender 4.2 and 5.2, in one place."""
+"""Differences between Blender 4.2 and 5.2."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 import bpy
@@ -16,9 +17,9 @@ def has_slots() -> bool:
 
 
 def fcurves_of(action: Any, datablock: Any, create: bool = True) -> Any:
-    """The F-curves of `action` for `datablock`, creating slot, layer, strip and channelbag as needed.
+    """Return the F-curves of `action` for `datablock`, creating slot, layer, strip and channelbag as needed.
 
-    Before 4.4 an action animates one kind of datablock, and its own list is returned. None if nothing is there and
+    Before 4.4 an action animates one type of datablock, and its own list is returned. None if there is nothing and
     `create` is false.
     """
     if not has_slots():
@@ -44,7 +45,7 @@ def fcurves_of(action: Any, datablock: Any, create: bool = True) -> Any:
 
 
 def slot_of(action: Any, datablock: Any, create: bool) -> Any:
-    """The slot of `action` that animates `datablock`, by the datablock's name."""
+    """Return the slot of `action` that animates `datablock`, by the datablock's name."""
     for slot in action.slots:
         if slot.target_id_type == datablock.id_type and slot.name_display == datablock.name:
             return slot
@@ -52,7 +53,7 @@ def slot_of(action: Any, datablock: Any, create: bool) -> Any:
 
 
 def assign_action(action: Any, datablock: Any) -> None:
-    """Make `action` the one that plays on `datablock`: an action without its slot set plays nothing."""
+    """Assign `action` to `datablock`, with its slot: an action without a slot plays nothing."""
     data = datablock.animation_data or datablock.animation_data_create()
     if data.action == action and (not has_slots() or data.action_slot is not None):
         return  # its slot may be called otherwise
@@ -61,31 +62,38 @@ def assign_action(action: Any, datablock: Any) -> None:
         data.action_slot = slot_of(action, datablock, create=True)
 
 
-AnimationState = tuple[Any, Any, tuple[Any, ...]]  # action, slot, NLA tracks
+@dataclass(frozen=True)
+class AnimationState:
+    """What plays on a datablock: `action` and `slot`, or None, and the names of its NLA `tracks`."""
+
+    action: Any = None
+    slot: Any = None
+    tracks: tuple[str, ...] = ()
 
 
 def animation_state(datablock: Any) -> AnimationState:
-    """What plays on a datablock, for `restore`."""
+    """Return what plays on a datablock, for `restore_animation`."""
     data = datablock.animation_data
     if data is None:
-        return None, None, ()
-    return data.action, data.action_slot if has_slots() else None, tuple(t.name for t in data.nla_tracks)
+        return AnimationState()
+    slot = data.action_slot if has_slots() else None
+    return AnimationState(data.action, slot, tuple(t.name for t in data.nla_tracks))
 
 
 def restore_animation(datablock: Any, state: AnimationState) -> None:
-    """What played plays again; NLA tracks that came since go."""
-    data, (action, slot, tracks) = datablock.animation_data, state
+    """Restore a state of `animation_state`; NLA tracks that were added since are removed."""
+    data = datablock.animation_data
     if data is None:
         return
-    for track in [t for t in data.nla_tracks if t.name not in tracks]:
+    for track in [t for t in data.nla_tracks if t.name not in state.tracks]:
         data.nla_tracks.remove(track)
-    data.action = action
-    if action is not None and slot is not None:
-        data.action_slot = slot
+    data.action = state.action
+    if state.action is not None and state.slot is not None:
+        data.action_slot = state.slot
 
 
 def playing_fcurves(datablock: Any) -> Any:
-    """The F-curves of the action and slot that are assigned to a datablock; None where there are none."""
+    """Return the F-curves of the action and slot that are assigned to a datablock; None where there are none."""
     data = datablock.animation_data
     if data is None or data.action is None or (has_slots() and data.action_slot is None):
         return None
@@ -93,13 +101,13 @@ def playing_fcurves(datablock: Any) -> Any:
 
 
 def push_down(datablock: Any) -> None:
-    """Keep what plays on `datablock` as an NLA strip under whatever plays next."""
+    """Keep the current action of `datablock` as an NLA strip below the next one."""
     data = datablock.animation_data
     action, start = data.action, float(data.action.frame_range[0])
     cycles = any(m.type == "CYCLES" for c in all_fcurves(action) for m in c.modifiers)
     track = add_strip(datablock, action, int(start), data.action_slot if has_slots() else None)
     data.action = None
-    if cycles:  # it goes on as long as anybody looks
+    if cycles:  # it is to go on
         track.strips[0].action_frame_end += _CYCLES_EXTRA_FRAMES
     track.strips[0].frame_start = start
 
@@ -112,7 +120,7 @@ def animates(action: Any, datablock: Any) -> bool:
 
 
 def all_fcurves(action: Any) -> Iterable[Any]:
-    """Every curve of an action, whatever it animates."""
+    """Yield every curve of an action, whatever it animates."""
     if not has_slots():
         yield from action.fcurves
         return
@@ -123,13 +131,13 @@ def all_fcurves(action: Any) -> Iterable[Any]:
 
 
 def strip_actions(datablock: Any) -> list[Any]:
-    """The actions in a datablock's NLA strips."""
+    """Return the actions in a datablock's NLA strips."""
     data = datablock.animation_data
     return [] if data is None else [s.action for track in data.nla_tracks for s in track.strips if s.action is not None]
 
 
 def add_strip(datablock: Any, action: Any, frame: int, slot: Any = None) -> Any:
-    """An NLA track of its own for `action`, called like it, with the strip's slot set: `slot`, or the one that animates the datablock. The track."""
+    """Add an NLA track with a strip of `action`; `slot`: the strip's, None for the one that animates the datablock."""
     data = datablock.animation_data or datablock.animation_data_create()
     track = data.nla_tracks.new()
     track.name = action.name
@@ -145,7 +153,7 @@ def supports_shared_action() -> bool:
 
 
 def set_video_output(scene: Any) -> None:
-    """Let the scene render to an H.264 MP4."""
+    """Set the scene to render an H.264 MP4."""
     settings = scene.render.image_settings
     if hasattr(settings, "media_type"):
         settings.media_type = "VIDEO"
@@ -156,7 +164,7 @@ def set_video_output(scene: Any) -> None:
 
 
 def set_image_output(scene: Any) -> None:
-    """Let the scene render to a PNG."""
+    """Set the scene to render a PNG."""
     settings = scene.render.image_settings
     if hasattr(settings, "media_type"):
         settings.media_type = "IMAGE"
@@ -165,5 +173,5 @@ def set_image_output(scene: Any) -> None:
 
 
 def sequencer_strips(editor: Any) -> Any:
-    """The sequencer's strips (called sequences before 4.4)."""
+    """Return the sequencer's strips, which are called sequences before 4.4."""
     return editor.strips if hasattr(editor, "strips") else editor.sequences

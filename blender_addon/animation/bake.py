@@ -143,7 +143,10 @@ def _first_frame(loaded: LoadedTake, options: BakeOptions) -> int | None:
 
 @dataclass(frozen=True)
 class _Bake:
-    """A take that is being baked; `start_frame`, `start_time`: of its very first row, on the timeline and its own clock."""
+    """A take that is being baked.
+
+    `start_frame`, `start_time` (s): of the take's very first row, on the timeline and on its own clock.
+    """
 
     face: Face
     track: Track

@@ -1,4 +1,4 @@
-"""Reading and writing F-curves in bulk: thousands of keys in one call each, never frame by frame."""
+"""Read and write F-curves in bulk: thousands of keys in a few calls, never frame by frame."""
 
 from __future__ import annotations
 
@@ -15,15 +15,16 @@ _POINT_FIELDS = ("co", "handle_left", "handle_right")
 _ENUM_FIELDS = ("interpolation", "easing", "handle_left_type", "handle_right_type", "type")
 _EASING_FIELDS = ("amplitude", "back", "period")
 
-KeyArrays = dict[str, np.ndarray]  # aspects of K keys: places (K, 2), the others (K,)
+KeyArrays = dict[str, np.ndarray]  # attributes of K keys: coordinates (K, 2), the others (K,)
 
 
 def write_curve(
     fcurves: Any, path: str, frames: np.ndarray, values: np.ndarray, *, index: int = 0, use_bezier: bool = False
 ) -> Any:
-    """Keys at `frames` (K,) with `values` (K,) in place of those that the curve at (path, index) has; it is made where there is none.
+    """Replace the keys of the curve at (path, index) by `values` (K,) at `frames` (K,); create the curve if needed.
 
-    `bezier` gives auto-clamped handles without extra smoothing (the curve that `core.reduce` bounds), else linear keys.
+    `use_bezier` gives auto-clamped handles without extra smoothing (the curve that `core.animation.key_reduction`
+    bounds), else keys are linear.
     """
     curve = _empty_curve(fcurves, path, index)
     points = curve.keyframe_points
@@ -43,7 +44,7 @@ def write_curve(
 
 
 def _empty_curve(fcurves: Any, path: str, index: int) -> Any:
-    """The curve at (path, index), without keys."""
+    """Return the curve at (path, index), without keys."""
     curve = fcurves.find(path, index=index) or fcurves.new(path, index=index)
     if len(curve.keyframe_points):
         curve.keyframe_points.clear()
@@ -51,7 +52,7 @@ def _empty_curve(fcurves: Any, path: str, index: int) -> Any:
 
 
 def make_keys(frames: np.ndarray, values: np.ndarray, use_bezier: bool) -> KeyArrays:
-    """Keys as `write_curve` makes them."""
+    """Return keys as `write_curve` writes them."""
     co, count = np.stack([frames, values], axis=1).astype(np.float32), len(frames)
     enum_fields = {name: np.zeros(count, dtype=np.int32) for name in _ENUM_FIELDS} | {
         "interpolation": np.full(count, _BEZIER if use_bezier else _LINEAR, dtype=np.int32)
@@ -69,7 +70,7 @@ def make_keys(frames: np.ndarray, values: np.ndarray, use_bezier: bool) -> KeyAr
 
 
 def read_keys(curve: Any) -> KeyArrays:
-    """All keys of a curve with all that an animator may have set. Raises InnerfaceError for one that holds no number."""
+    """Return all keys of a curve, with all that an animator may have set. Raises InnerfaceError for a NaN."""
     points = curve.keyframe_points
     count, keys = len(points), {}
     for name in (*_POINT_FIELDS, *_ENUM_FIELDS, *_EASING_FIELDS):
@@ -82,18 +83,19 @@ def read_keys(curve: Any) -> KeyArrays:
     is_invalid = ~np.isfinite(keys["co"]).all(axis=1)
     if is_invalid.any():
         raise InnerfaceError(
-            f"the curve of {curve.data_path} holds no number at key {int(is_invalid.argmax()) + 1} of {count}; delete that key"
+            f"the curve {curve.data_path} holds no number at key {int(is_invalid.argmax()) + 1} of {count}; "
+            "delete that key"
         )
     return keys
 
 
 def select_keys(keys: KeyArrays, mask: np.ndarray) -> KeyArrays:
-    """Those keys alone."""
+    """Return the keys of a mask (K,)."""
     return {name: values[mask] for name, values in keys.items()}
 
 
 def write_keys(fcurves: Any, path: str, index: int, *key_sets: KeyArrays) -> Any:
-    """Keys of several parts, in the order of their frames, in place of all that the curve has."""
+    """Replace the keys of a curve by several sets, in the order of their frames."""
     keys = {name: np.concatenate([key_set[name] for key_set in key_sets]) for name in key_sets[0]}
     order = np.argsort(keys["co"][:, 0], kind="stable")
     curve = _empty_curve(fcurves, path, index)
@@ -105,18 +107,21 @@ def write_keys(fcurves: Any, path: str, index: int, *key_sets: KeyArrays) -> Any
 
 
 def sample_curve(curve: Any, frames: np.ndarray) -> np.ndarray:
-    """Values (N,) of a curve at ascending frames (N,), as Blender plays it. Raises InnerfaceError where it holds no number."""
+    """Return the values (N,) of a curve at ascending frames (N,), as Blender plays it.
+
+    Raises InnerfaceError where the curve holds no number.
+    """
     values = _sample_vectorized(curve, frames)
     if values is None:
         values = np.array([curve.evaluate(float(f)) for f in frames])
     if not np.isfinite(values).all():
         frame = frames[int((~np.isfinite(values)).argmax())]
-        raise InnerfaceError(f"the curve of {curve.data_path} holds no number at frame {frame:g}; delete the key there")
+        raise InnerfaceError(f"the curve {curve.data_path} holds no number at frame {frame:g}; delete the key there")
     return values
 
 
 def _sample_vectorized(curve: Any, frames: np.ndarray) -> np.ndarray | None:
-    """`sample` by arrays, where the curve is made of constant, linear and Bezier stretches whose handles do not cross; None for any other."""
+    """Sample constant, linear and Bézier stretches whose handles do not cross as arrays; None for any other curve."""
     points = curve.keyframe_points
     count = len(points)
     if count < 2 or len(frames) == 0 or len(curve.modifiers):

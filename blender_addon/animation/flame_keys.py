@@ -19,48 +19,53 @@ from ..character.flame_face import BONES, MODEL_SHA_PROP, eulers_from_matrices, 
 from ..character.lanes import CurveSet, shape_key_path
 from ..character.turns import continuous_quaternions
 
-# What of a take's parts a bone is of; expressions are of all of them.
+# Channels that stand for a bone when parts of the face are chosen; expressions stand for all of them.
 _BONE_CHANNELS = {
     "neck": frozenset(HEAD_ANGLES),
     "jaw": frozenset(GROUPS[ChannelGroup.MOUTH]),
     "eye.L": frozenset(GROUPS[ChannelGroup.EYE_LEFT]),
     "eye.R": frozenset(GROUPS[ChannelGroup.EYE_RIGHT]),
 }
-_MIN_MOVE_M = 1e-5  # that a joint's place must move by to be keyed
-_FULL_MOVE_M, _FULL_TURN_RAD = (
-    0.03,
-    0.5,
-)  # what a full weight moves skin by, as a jaw its chin, and what it turns bones by (rad)
+_MIN_MOVE_M = 1e-5  # joints that move less are not keyed
+_FULL_MOVE_M = 0.03  # what a full weight moves skin by, as a jaw its chin
+_FULL_TURN_RAD = 0.5  # and what it turns bones by
 
 
 def track_to_key(face: Face, take: Take) -> Track:
-    """What of a take is keyed on a face: its FLAME track on a FLAME face, else its weights. Raises InnerfaceError where there is no such thing."""
+    """Return the track of a take that is keyed on a face: FLAME on a FLAME face, else weights.
+
+    Raises InnerfaceError where there is none.
+    """
     track = flame_track.find_flame(take)
     if track is not None and flame_source_of(face) is not None:
         return track
     if track is not None and TrackKind.WEIGHTS not in take.kinds:
         raise InnerfaceError(
-            f"{take.name}: is a FLAME take, which needs a FLAME face: Add > Mesh > FLAME Face from File; {face.name} is none"
+            f"{take.name}: is a FLAME take, and {face.name} is not a FLAME face; "
+            "add one with Add > Mesh > FLAME Face from File"
         )
     return take.weights()
 
 
 def flame_curves(face: Face, track: Track, times: np.ndarray) -> tuple[list[CurveSet], list[str]]:
-    """The curves of a FLAME face for a FLAME track at times `at` (N,), and sentences on what does not fit. Raises InnerfaceError."""
+    """Return the curves of a FLAME face for a FLAME track at `times` (N,), and notes on what does not fit.
+
+    Raises InnerfaceError.
+    """
     parameters = flame_track.arrays_of(track)
     mesh = next((m for m in face.meshes if expression_key(0) in m.key.key_blocks), None)
     if mesh is None:
         raise InnerfaceError(
-            f"{face.name} has no shape key {expression_key(0)} any more; undo that, or add the face again"
+            f"{face.name} has lost its shape key {expression_key(0)}; undo that, or add the face again"
         )
     count, notes = parameters["expression"].shape[1], []
     present = [k for k in range(count) if expression_key(k) in mesh.key.key_blocks]
     if len(present) < count:
-        notes.append(f"{face.name} has {len(present)} of the take's {count} expressions; the others were left out")
+        notes.append(f"{face.name} has {len(present)} of the take's {count} expressions; the others were not keyed")
     model = face.rig.get(MODEL_SHA_PROP)
     if track.meta.get("model", model) != model:
         notes.append(
-            f"the take was fitted with another model file than {face.name}'s; its expressions may mean something else here"
+            f"The take was fitted with another model file than that of {face.name}; its expressions may look different"
         )
     names = [expression_key(k) for k in present]
     sizes = np.array([face.mapping.max_gain(("key", name, "")) for name in names])
@@ -88,13 +93,11 @@ def flame_curves(face: Face, track: Track, times: np.ndarray) -> tuple[list[Curv
     for j, bone in enumerate(BONES[1:], start=1):
         target = face.rig.pose.bones.get(bone)
         if target is None or target.rotation_mode != "QUATERNION":
-            notes.append(f"{face.name} has no bone {bone} that turns in quaternions; it was left out")
+            notes.append(f"{face.name} has no bone {bone} in quaternion mode; it was not keyed")
             continue
         matrices = rotations(bone_rotations[:, j - 1])
         _widen_limits(target, matrices, notes)
-        shift = (
-            expression @ joint_moves[j].T
-        )  # FLAME's joints move with its expressions; the bone is put to where it then turns
+        shift = expression @ joint_moves[j].T  # FLAME's joints move with its expressions; the bone follows them
         location = shift - (matrices @ shift[..., None])[..., 0]
         for name, values, size in (
             ("rotation_quaternion", continuous_quaternions(matrices), 1.0),
@@ -113,7 +116,7 @@ def _resample(track: Track, values: np.ndarray, times: np.ndarray, sizes: np.nda
 
 
 def _widen_limits(bone: Any, matrices: np.ndarray, notes: list[str]) -> None:
-    """Limits cut what goes beyond them: open ours as far as the take goes, and say so."""
+    """Widen the rotation limits of a bone as far as the take goes, with a note: limits clamp."""
     limit = next((c for c in bone.constraints if c.type == "LIMIT_ROTATION"), None)
     if limit is None or limit.mute:
         return
@@ -124,4 +127,4 @@ def _widen_limits(bone: Any, matrices: np.ndarray, notes: list[str]) -> None:
         setattr(limit, f"min_{axis}", min(low, getattr(limit, f"min_{axis}")))
         setattr(limit, f"max_{axis}", max(high, getattr(limit, f"max_{axis}")))
     if was_exceeded:
-        notes.append(f"the limits of {bone.name} were widened to as far as the take turns it")
+        notes.append(f"The rotation limits of {bone.name} were widened to fit the take")

@@ -1,4 +1,7 @@
-"""A camera's take on a face, what helps it, and the ranges in which it is hidden: kept in the take's action, in seconds of the take."""
+"""A camera take on a face, the second take that repairs it, and its occluded ranges.
+
+Kept in the action of the camera take, in seconds of the take.
+"""
 
 from __future__ import annotations
 
@@ -24,16 +27,17 @@ if TYPE_CHECKING:
     from ..character.face import Face
 
 _MANUAL_REASON = "drawn by hand"
-_SAME_RANGE_OVERLAP = 0.5  # of a range that lies in another one: it is the same
+_SAME_RANGE_OVERLAP = 0.5  # a range that lies in another one by this share is the same
 _aligned_helpers: dict[tuple[str, str, float | None], AlignedHelper] = {}  # the last few, ready
 _MAX_CACHED_HELPERS = 3
-_EXPECTED_SPEED_X = (
-    40.0  # times real time that a helping take is expected to be read, inferred and aligned at, for the bar
-)
+_EXPECTED_SPEED_X = 40.0  # times real time of reading, solving and aligning a second take, for the progress bar
 
 
 def camera_action(face: Face | None) -> Any:
-    """The action of the camera's take: the one that plays, or the one that the mix that plays was made of. None where no take plays."""
+    """Return the action of the camera take: the current one, or the one that the current mix was made from.
+
+    None where no take plays.
+    """
     action = None if face is None else playing_action(face)
     return None if action is None else action.innerface_hybrid.camera or action
 
@@ -44,7 +48,7 @@ def is_mix(action: Any) -> bool:
 
 
 def mixes_of(camera: Any) -> list[Any]:
-    """The mixes that were made of a camera's take."""
+    """Return the mixes that were made from a camera take."""
     return [a for a in bpy.data.actions if a.innerface_hybrid.camera == camera]
 
 
@@ -67,7 +71,7 @@ def take_duration(action: Any) -> float:
 
 
 def active_occlusions(action: Any) -> list[Occlusion]:
-    """The ranges that are to be mended: not rejected, not muted."""
+    """Return the ranges that are to be repaired: neither rejected nor muted."""
     from ...core.hybrid.ranges import Occlusion
 
     ranges = action.innerface_hybrid.ranges
@@ -87,7 +91,7 @@ def add_range(
     confidence: float = 1.0,
     detected: bool = False,
 ) -> Any:
-    """A new range."""
+    """Add an occluded range."""
     item = action.innerface_hybrid.ranges.add()
     item.start, item.end, item.group, item.reason, item.confidence, item.found = (
         max(start, 0.0),
@@ -101,8 +105,10 @@ def add_range(
 
 
 def replace_detected(action: Any, detected: Sequence[Occlusion]) -> tuple[int, int]:
-    """What a detector found, in place of what it found before. Accepted, rejected and drawn ranges stay, and what lies in them is not brought again.
-    How many came, and how many of those found were known."""
+    """Replace pending ranges of an earlier detection; others stay, and what lies in them is not added again.
+
+    Returns how many ranges were added, and how many were known already.
+    """
     settings = action.innerface_hybrid
     for k in reversed(range(len(settings.ranges))):
         if settings.ranges[k].found and settings.ranges[k].state == "OPEN":
@@ -119,42 +125,53 @@ def replace_detected(action: Any, detected: Sequence[Occlusion]) -> tuple[int, i
 
 
 def camera_path(action: Any) -> Path:
-    """The camera's file. Raises InnerfaceError where it is gone."""
+    """Return the file of the camera take. Raises InnerfaceError if it is missing."""
     path = Path(TakeAction(action).take_path)
     if not path.exists():
-        raise InnerfaceError(
-            f"{path}: the camera's take is not there any more; put it back, or key it again from where it is"
-        )
+        raise InnerfaceError(f"{path}: the camera take is missing; move it back, or import it again from where it is")
     return path
 
 
 def helper_path(action: Any) -> Path | None:
-    """The helping take's file. Raises InnerfaceError where it is gone."""
+    """Return the file of the second take, None where none is chosen. Raises InnerfaceError if it is missing."""
     text = action.innerface_hybrid.helper
     if not text:
         return None
     path = Path(bpy.path.abspath(text))
     if not path.exists():
-        raise InnerfaceError(f"{path}: there is no such take; choose the helping take again")
+        raise InnerfaceError(f"{path}: there is no such take; choose the second take again")
     return path
 
 
 def read_camera_take(path: Path) -> Take:
-    """The camera's take. For any thread. Raises InnerfaceError for a take without a camera's weights."""
+    """Read the camera take. For any thread. Raises InnerfaceError for a take without weights."""
     from ...core import formats
 
     take = formats.read_take(path)
     if TrackKind.WEIGHTS not in take.kinds:
         raise InnerfaceError(
-            f"{path.name}: is a take of sensors; mending begins with a camera's take, and this one can help it: key the camera's take"
+            f"{path.name}: is a sensor take; import the camera take, which this one can repair as its second take"
         )
     return take
 
 
 @dataclass(frozen=True)
 class HybridRequest:
-    """What a camera's action asks for, without bpy: `camera`, `helper`: files; `ranges` to be mended; `begins`: where the helping take begins by the user's
-    word, in seconds of the camera's take, None: to be found; `who` wore the sensors; `seconds` that it is expected to take."""
+    """A repair that the user asks for, without bpy.
+
+    Attributes
+    ----------
+    camera : Path
+    helper : Path or None
+        The second take.
+    ranges : list of Occlusion
+        Ranges to repair.
+    helper_start_s : float or None
+        Where the user placed the second take, in seconds of the camera take; None to align it by motion.
+    performer : PerformerSettings
+    expected_s : float
+        Seconds that the work is expected to take.
+    """
 
     camera: Path
     helper: Path | None
@@ -164,7 +181,10 @@ class HybridRequest:
     expected_s: float
 
     def aligned_helper(self, camera: Take) -> AlignedHelper | None:
-        """The helping take on the camera's rows, remembered; None without one. For any thread. Raises InnerfaceError."""
+        """Return the second take on the camera's rows, cached; None without one. For any thread.
+
+        Raises InnerfaceError.
+        """
         if self.helper is None:
             return None
         key = str(self.camera), str(self.helper), self.helper_start_s
@@ -195,13 +215,13 @@ class HybridRequest:
         )
 
     def forget_alignment(self) -> None:
-        """Align anew the next time."""
+        """Align again the next time."""
         for key in [k for k in _aligned_helpers if k[:2] == (str(self.camera), str(self.helper))]:
             del _aligned_helpers[key]
 
 
 def hybrid_request(action: Any) -> HybridRequest:
-    """From an action. Raises InnerfaceError where a file is gone."""
+    """Return the request of a camera take's action. Raises InnerfaceError if a file is missing."""
     settings = action.innerface_hybrid
     helper_start_s = round(settings.offset, 4) if settings.by_hand else None
     return HybridRequest(

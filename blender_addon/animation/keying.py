@@ -179,7 +179,7 @@ def key_track(
 def _frame_times(
     track: Track, name: str, rate: float, *, start_frame: float, options: KeyingOptions
 ) -> tuple[int, np.ndarray]:
-    """Return the first frame, and the times (s, of the track) of all frames. Raises InnerfaceError if there are none."""
+    """Return the first frame, and the times (s, of the track) of all frames. Raises InnerfaceError."""
     if abs(start_frame) + track.duration * rate > MAX_FRAME:
         raise InnerfaceError(
             f"{name}: lasts {track.duration:.0f} s, more frames than Blender can hold; "

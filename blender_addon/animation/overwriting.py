@@ -124,7 +124,7 @@ def _neighbour_frames(frames: np.ndarray, span: tuple[int, int]) -> np.ndarray:
 
 
 def _manual_mask(layers: list[CurveKeys], curve: CurveId, frames: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """Return which keys (K,) of a curve no bake wrote; none in an action that was not baked: it is replaced as a whole."""
+    """Return which keys (K,) of a curve no bake wrote; none in an action that was not baked, so all is replaced."""
     manual = np.full(len(frames), any(curve in layer for layer in layers))
     for layer in layers:
         if curve in layer:

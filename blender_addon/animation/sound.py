@@ -10,15 +10,18 @@ from .. import compat
 
 
 def place_strip(scene: Any, path: Path, frame: float, name: str) -> tuple[Any, list[str]]:
-    """Put a file's sound into a free channel of the sequencer so that it begins at `frame`; the strip (None where the file has no sound), and notes. A strip of
-    the same file is moved instead."""
+    """Add a file's sound to a free channel of the sequencer at `frame`; a strip of the same file is moved instead.
+
+    Returns the strip, None if the file has no sound, and notes.
+    """
     editor = scene.sequence_editor or scene.sequence_editor_create()
     start_frame = round(frame)
     notes = []
     if abs(frame - start_frame) > 1e-3:
         delay_ms = (start_frame - frame) / (scene.render.fps / scene.render.fps_base) * 1000
         notes.append(
-            f"{path.name} lies on a whole frame, {abs(delay_ms):.0f} ms {'after' if delay_ms > 0 else 'before'} its face"
+            f"The sound {path.name} starts on a whole frame, {abs(delay_ms):.0f} ms "
+            f"{'after' if delay_ms > 0 else 'before'} its take"
         )
     strip = next(
         (
@@ -53,7 +56,7 @@ def _has_audio(sound: Any) -> bool:
 
 
 def read_samples(path: str | Path, rate: int) -> Any:
-    """A file's sound as mono samples (N,) at `rate`, by Blender's own decoder. Raises InnerfaceError. For any thread."""
+    """Return a file's sound as mono samples (N,) at `rate` Hz. For any thread. Raises InnerfaceError."""
     import numpy as np
 
     try:
@@ -71,7 +74,10 @@ def read_samples(path: str | Path, rate: int) -> Any:
 
 
 def voice_features(take: Any) -> Any:
-    """What the sound beside a camera's take tells at its rows (`core.hybrid.voice`); None where there is none. Raises InnerfaceError. For any thread."""
+    """Return the band levels of the sound beside a camera take at its rows (`core.hybrid.voice`); None without sound.
+
+    For any thread. Raises InnerfaceError.
+    """
     if take.sound is None:
         return None
     from ...core.hybrid import voice

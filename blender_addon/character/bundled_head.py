@@ -32,7 +32,7 @@ MATERIALS: dict[str, tuple[tuple[float, float, float], float, float]] = {
 
 
 def material(name: str) -> Any:
-    """One of the head's materials, made on first use."""
+    """Return one of the head's materials, created on first use."""
     full_name = f"Innerface {name}"
     existing = bpy.data.materials.get(full_name)
     if existing is not None:
@@ -53,7 +53,7 @@ def material(name: str) -> Any:
 
 
 def head_mesh(name: str, head: Head, points: np.ndarray | None = None) -> Any:
-    """A mesh of the head with materials and smooth shading; `points` (N, 3, head frame, m) instead of neutral."""
+    """Return a mesh of the head with materials; `points` (N, 3, head frame, m) replace the neutral ones."""
     mesh = bpy.data.meshes.new(name)
     vertices = to_blender(head.vertices if points is None else points)
     faces = len(head.quads)
@@ -72,7 +72,7 @@ def head_mesh(name: str, head: Head, points: np.ndarray | None = None) -> Any:
 
 
 def add(collection: Any) -> tuple[Any, Any]:
-    """Add the head to `collection`: (mesh object, rig object). Shape keys bear Apple's names."""
+    """Add the head, with Apple's names of shape keys, to `collection`; returns the mesh and the rig object."""
     head = load()
     mesh = head_mesh(HEAD_NAME, head)
     obj = bpy.data.objects.new(HEAD_NAME, mesh)

@@ -1,4 +1,4 @@
-"""Shape keys that something else drives: what it is, and how a take can be mapped onto that instead."""
+"""Shape keys with drivers: what drives them, and how a take can be mapped to that control instead."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from .lanes import get_value, set_value, shape_key_path, split_index
 if TYPE_CHECKING:
     from .face import Face
 
-# How far a property is moved from 0 while its driver is watched: the first that moves the key in a straight line, short of where sliders end.
+# Values of a property at which its driver is probed; the first one with a linear response, short of the sliders' ends.
 _PROBE_VALUES = (0.5, -0.5, 0.05, -0.05, 0.005, -0.005)
 _LINEARITY_TOLERANCE = 1e-4
 
 
 def driven_paths(owner: Any) -> dict[str, str]:
-    """Data paths that are driven on a datablock, and a text that names what drives each."""
+    """Return the driven data paths of a datablock, and a text that names what drives each."""
     descriptions = {}
     for curve in owner.animation_data.drivers if owner.animation_data else []:
         sources = []
@@ -57,7 +57,7 @@ def driven_keys(face: Face) -> list[DrivenKey]:
 
 @dataclass(frozen=True)
 class Control:
-    """What an animator would move instead: a number on `owner` at the data path `name`."""
+    """What an animator moves instead of a driven shape key: a number on `owner` at `data_path`."""
 
     owner: Any
     data_path: str
@@ -71,7 +71,7 @@ _TRANSFORM_CHANNELS = {
 
 
 def find_control(owner: Any, path: str) -> Control | str:
-    """The one property or bone behind a driven path, or a sentence that says why there is none."""
+    """Return the one property or bone behind a driven path, or a sentence that says why there is none."""
     curve = (
         next((c for c in owner.animation_data.drivers if c.data_path == path), None) if owner.animation_data else None
     )
@@ -92,12 +92,14 @@ def find_control(owner: Any, path: str) -> Control | str:
             attribute != "rotation_euler" or bone.rotation_mode not in ("QUATERNION", "AXIS_ANGLE")
         ):
             return Control(target.id, f'pose.bones["{bpy.utils.escape_identifier(bone.name)}"].{attribute}[{index}]')
-    return "it is driven in a way that cannot be turned round"
+    return "its driver cannot be inverted"
 
 
 def rows_for_control(key: Any, key_name: str, control: Control, rows: list[Target]) -> list[Target] | str:
-    """Rows that drive the property so that the key gets what `rows` (all of the key's) would give it, or why that cannot be. The driver is watched at a few
-    values of the property; nothing is left changed."""
+    """Return rows that drive the control so that the key gets what `rows` (all of the key's) would give it, or why not.
+
+    The driver is probed at a few values of the control, which is restored.
+    """
     path, index = split_index(control.data_path)
     original_value = get_value(control.owner, path, index)
     if original_value is None:

@@ -21,7 +21,7 @@ from .mapping import (
 )
 from .turns import DrivenTransform, RestPose, driven_transform
 
-MIN_CHANNELS = 3  # a set of meshes that answers to fewer is no face: a lone "Smile" on a hand is chance
+MIN_CHANNELS = 3  # a set of meshes that matches fewer is no face: a lone "Smile" on a hand is chance
 HEAD_BONE_PROP = "innerface_head_bone"  # on a rig: the bone that turns the head, where its name does not say so
 _HEAD_BONE_PATTERN = re.compile(r"^(.*[:_.])?(cc_base_|def-|org-|j_bip_c_)?head$", re.IGNORECASE)
 
@@ -64,29 +64,35 @@ class Face:
 
     @property
     def owners(self) -> list[Any]:
-        """The datablocks whose animation is the face's: each mesh's Key, and what turns the head."""
+        """The datablocks that carry the face's animation: each mesh's Key, and the object that turns the head."""
         return list(dict.fromkeys([*(mesh.key for mesh in self.meshes), self.head_object]))
 
     def mapped_keys(self, mesh: FaceMesh) -> list[tuple[int, str]]:
-        """The mesh's keys that are driven, in its own order: (place in the mapping's destinations, key)."""
+        """Return the mesh's driven shape keys in its own order: (column of the mapping's destinations, name)."""
         destination_indices = {name: i for i, (kind, name, _) in enumerate(self.mapping.destinations) if kind == "key"}
         return [(destination_indices[k.name], k.name) for k in mesh.key.key_blocks[1:] if k.name in destination_indices]
 
     def head_turn(self, rest: RestPose | None = None) -> DrivenTransform | str:
-        """Return what turns the face's head, or a sentence that says why nothing does; `rest`: see `driven_transform`."""
+        """Return what turns the face's head, or a sentence that says why nothing does.
+
+        `rest`: see `turns.driven_transform`.
+        """
         if self.head_object.type == "ARMATURE" and self.head_bone is None:
             return f"{self.head_object.name} has no bone called head; the take's head angles were not keyed"
         if not self.turns_only_face:
-            return f"{self.root_object.name} holds more than this face and has no bones; the take's head angles were not keyed"
+            return (
+                f"{self.root_object.name} carries more than this face and has no bones; "
+                "the take's head angles were not keyed"
+            )
         return driven_transform(self.head_object, self.head_bone, rest)
 
     def unmatched_channels(self) -> list[str]:
-        """Channels that nothing of the face answers to."""
+        """Return the channels that drive nothing of the face."""
         return list(self.mapping.unmatched_channels)
 
 
 def find_head_bone(rig: Any) -> str | None:
-    """The bone that turns the head, by its name."""
+    """Return the bone that turns the head: the one chosen on the rig, else by its name."""
     if rig is None or rig.type != "ARMATURE":
         return None
     chosen = rig.get(HEAD_BONE_PROP)
@@ -97,7 +103,7 @@ def find_head_bone(rig: Any) -> str | None:
 
 
 def _face_mesh(obj: Any) -> FaceMesh | None:
-    """The mesh as a part of a face, where a key answers by its name or by the user's rows."""
+    """Return the mesh as a part of a face, if a shape key matches by its name or by the user's rows."""
     if obj.type != "MESH" or obj.data.shape_keys is None:
         return None
     names = [k.name for k in obj.data.shape_keys.key_blocks[1:]]
@@ -112,7 +118,7 @@ def _face_mesh(obj: Any) -> FaceMesh | None:
 
 
 def _group_by_root(objects: Sequence[Any]) -> dict[Any, list[FaceMesh]]:
-    """Meshes with matching keys by what holds them together: the rig, else the parent, else the mesh itself.
+    """Group meshes with matching shape keys by what holds them together: the rig, else the parent, else the mesh.
 
     Once a group is a face, even a mesh with a single key belongs to it (lashes that only blink).
     """
@@ -131,7 +137,7 @@ def _group_by_root(objects: Sequence[Any]) -> dict[Any, list[FaceMesh]]:
 
 
 def find_face(objects: Sequence[Any], where: str = "the scene") -> Face:
-    """The one face among `objects`. Raises InnerfaceError if there is none, or more than one to choose from."""
+    """Return the one face among `objects`. Raises InnerfaceError if there is none, or more than one."""
     groups = _group_by_root(objects)
     if not groups:
         meshes = [o.name for o in objects if o.type == "MESH"]
@@ -151,19 +157,19 @@ def find_face(objects: Sequence[Any], where: str = "the scene") -> Face:
 
 
 def faces(objects: Sequence[Any]) -> list[Face]:
-    """All faces among `objects`."""
+    """Return all faces among `objects`."""
     return [_build_face(meshes, root_object, objects) for root_object, meshes in _group_by_root(objects).items()]
 
 
 def face_of(obj: Any, objects: Sequence[Any]) -> Face | None:
-    """The face that `obj` (one of its meshes, or the rig above them) belongs to, or None."""
+    """Return the face that `obj` (one of its meshes, or the rig above them) belongs to, or None."""
     groups = _group_by_root(objects)
     root_object = obj if obj in groups else root_object_of(obj)
     return _build_face(groups[root_object], root_object, objects) if root_object in groups else None
 
 
 def named_face(objects: Sequence[Any], names: Sequence[str], where: str = "the scene") -> Face:
-    """The face made of the named mesh objects. Raises InnerfaceError for a name that is missing or has nothing to key."""
+    """Return the face of the named mesh objects. Raises InnerfaceError if one is missing or has no matching keys."""
     by_name = {o.name: o for o in objects}
     meshes = []
     for name in dict.fromkeys(names):
@@ -177,21 +183,22 @@ def named_face(objects: Sequence[Any], names: Sequence[str], where: str = "the s
         if face_mesh is None:
             keys = ", ".join(k.name for k in obj.data.shape_keys.key_blocks[1:6])
             raise InnerfaceError(
-                f"{where}: no shape key of '{name}' matches a face channel (it has: {keys}); rename them or choose another mesh"
+                f"{where}: no shape key of '{name}' matches a face channel (it has: {keys}); "
+                "rename them or choose another mesh"
             )
         meshes.append(face_mesh)
     return _build_face(meshes, root_object_of(meshes[0].object), objects)
 
 
 def active_face(context: Any) -> Face:
-    """The face that the active object belongs to, else the only one in the scene. Raises InnerfaceError."""
+    """Return the face that the active object belongs to, else the only one in the scene. Raises InnerfaceError."""
     active = context.active_object
     active_object_face = face_of(active, list(context.scene.objects)) if active is not None else None
     return active_object_face or find_face(list(context.scene.objects))
 
 
 def face_or_none(context: Any) -> Face | None:
-    """As `active_face`; None where there is none, or none that could be told: for what only asks."""
+    """Return the active face; None where there is none, or where it is ambiguous."""
     try:
         return active_face(context)
     except InnerfaceError:

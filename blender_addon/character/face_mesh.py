@@ -12,7 +12,7 @@ from ...core.face.naming.matching import Match
 
 @dataclass
 class FaceMesh:
-    """One mesh of a face: its object and how the names of its keys answer to channels by themselves."""
+    """One mesh of a face: its object, and how the names of its shape keys match channels."""
 
     object: Any
     match: Match
@@ -30,7 +30,8 @@ def check_editable(mesh: FaceMesh) -> None:
         return
     if mesh.object.override_library is not None:
         raise InnerfaceError(
-            f"object '{mesh.object.name}' is an override, but its mesh is linked from {library.filepath}; make an override of the mesh, too, or make it local"
+            f"object '{mesh.object.name}' is an override, but its mesh is linked from {library.filepath}; "
+            "make an override of the mesh, too, or make it local"
         )
     raise InnerfaceError(
         f"object '{mesh.object.name}' is linked from {library.filepath}; make it local or a library override"
@@ -38,7 +39,7 @@ def check_editable(mesh: FaceMesh) -> None:
 
 
 def rig_of(obj: Any) -> Any:
-    """The armature that deforms or carries `obj`, or None."""
+    """Return the armature that deforms or carries `obj`, or None."""
     for modifier in obj.modifiers:
         if modifier.type == "ARMATURE" and modifier.object is not None:
             return modifier.object
@@ -46,12 +47,12 @@ def rig_of(obj: Any) -> Any:
 
 
 def parents(obj: Any) -> Iterator[Any]:
-    """The objects above one, the nearest first."""
+    """Yield the parents of an object, the nearest first."""
     while obj.parent is not None:
         obj = obj.parent
         yield obj
 
 
 def root_object_of(obj: Any) -> Any:
-    """What holds the face together that `obj` belongs to: the rig, else the parent, else the object itself."""
+    """Return what holds the face of `obj` together: the rig, else the parent, else the object itself."""
     return rig_of(obj) or obj.parent or obj

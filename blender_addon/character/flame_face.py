@@ -1,6 +1,7 @@
-"""A FLAME face as Blender objects: the user's model as a mesh with a shape key for each expression, and a rig of FLAME's five joints.
+"""A FLAME face as Blender objects: the user's model as a mesh with a shape key per expression, and FLAME's five joints.
 
-Bones stand upright, so that their own axes are FLAME's (x left, y up, z out of the face): a bone's rotation is the joint's, with nothing in between.
+Bones stand upright, so that their own axes are FLAME's (x left, y up, z out of the face): a bone's rotation is the
+joint's.
 """
 
 from __future__ import annotations
@@ -26,7 +27,8 @@ from .heads import HEAD_MARK, Bones, add_rig, add_shapes, skin_to_bones, to_blen
 from .mapping import store_built_in_mapping
 
 OBJECT_NAME, RIG_NAME = "FLAME Head", "FLAME Rig"
-# On the rig: the FlameSource as JSON, FlameModel.sha, and how far the joints move (5, 3, E) with a unit of expression, m.
+# ID properties of the rig: the FlameSource as JSON, FlameModel.sha, and the joints' moves (5, 3, E; m) with a unit
+# of each expression.
 SOURCE_PROP, MODEL_SHA_PROP, JOINT_DIRS_PROP = "innerface_flame", "innerface_flame_sha", "innerface_flame_joints"
 BONES = ("root", "neck", channel_map.JAW_BONE, *channel_map.EYE_BONES)  # in the order of FLAME's joints
 SLIDER_RANGE = 5.0  # units of expression
@@ -37,15 +39,18 @@ _EYE_RINGS = (
     (0.5, "limbus"),
     (np.inf, "sclera"),
 )  # as far from the pupil, in radii of the eye
-_LIMIT_MARGIN = 1.1  # limits are so much wider than the fit's bounds: weights go beyond 1, too
-# The fit holds the neck still, for the head's pose is not in the points; takes' head angles turn it (rad: pitch, yaw, roll).
+_LIMIT_MARGIN = 1.1  # of limits over the fit's bounds: weights exceed 1
+# The fit keeps the neck at rest, as points do not show the head's pose; head angles turn it (pitch, yaw, roll; rad).
 _CAMERA_TARGET_OFFSET = np.array([0.0, 0.053, -0.044])  # from between the eyes to the middle of the head, m
 _NECK_LIMITS = np.array([0.8, 1.2, 0.7])
 
 
 @dataclass(frozen=True)
 class PreparedFlame:
-    """All that a face is made of: the model that `source` names, its identity `shape` (S,), how channels drive it, and what a user should know."""
+    """All that a face is made of.
+
+    `shape` (S,): the identity; `mapping`: how channels drive the face; `notes`: for the user.
+    """
 
     source: FlameSource
     model: FlameModel
@@ -63,12 +68,15 @@ class PreparedFlame:
 def prepare_flame(
     model_path: str, landmarks: str = "", expressions: int | None = None, identity: str = ""
 ) -> PreparedFlame:
-    """Load a model (STAND_IN: the generated one) and learn how channels drive it, in some seconds. `landmarks`: its embedding's file, "" for what lies beside
-    it; `expressions`: how many; `identity`: a FLAME take whose identity the face wears. Touches no bpy: for any thread. Raises InnerfaceError."""
+    """Load a model (STAND_IN: the generated one) and fit how channels drive it, in some seconds.
+
+    `landmarks`: the file of its landmark embedding, "" for the one beside it; `expressions`: how many; `identity`: a
+    FLAME take whose identity the face gets. Touches no bpy: for any thread. Raises InnerfaceError.
+    """
     source = FlameSource(model_path, landmarks, expressions)
     model, shape = source.load(), np.zeros(0)
     notes = (
-        [f"the face is a generated {STAND_IN}, not FLAME; its expressions mean nothing to other programs"]
+        [f"The face is a generated {STAND_IN}, not FLAME; other programs cannot use its expressions"]
         if model_path == STAND_IN
         else []
     )
@@ -76,7 +84,7 @@ def prepare_flame(
         identity_track = flame_track.require_flame(formats.read_take(identity))
         shape = flame_track.arrays_of(identity_track)["shape"]
         if identity_track.meta.get("model", model.sha) != model.sha:
-            notes.append(f"{identity} was fitted with another model file; its identity may be another's here")
+            notes.append(f"{identity} was fitted with another model file; its identity may look different")
     embedding = source.load_embedding(model)
     full_shape = pad_shape(shape, model, identity)
     source = replace(
@@ -88,7 +96,10 @@ def prepare_flame(
 
 
 def add(collection: Any, prepared: PreparedFlame, correctives: bool = False) -> tuple[Any, Any]:
-    """Add a face to `collection`: (mesh object, rig object). `correctives`: the rotations' correctives as shape keys that follow the bones."""
+    """Add a face to `collection`; returns the mesh object and the rig object.
+
+    `correctives`: FLAME's pose correctives as shape keys that follow the bones.
+    """
     model, source = prepared.model, prepared.source
     obj = _add_mesh(collection, model, prepared.shape, correctives)
     rig = _add_rig(collection, model.joints(prepared.shape))
@@ -152,7 +163,7 @@ def _add_mesh(collection: Any, model: FlameModel, shape: np.ndarray, correctives
 
 
 def _assign_materials(model: FlameModel) -> tuple[list[str], np.ndarray]:
-    """Names, and which of them each face (F,) has: skin, and eyes in rings about their foremost points."""
+    """Return material names, and the index of each face (F,): skin, and eyes in rings about their foremost points."""
     names = ["skin", *(name for _, name in _EYE_RINGS)]
     index = np.zeros(len(model.faces), dtype=np.int32)
     face_centres = model.template[model.faces].mean(axis=1)
@@ -190,7 +201,7 @@ def _add_rig(collection: Any, joints: np.ndarray) -> Any:
 
 
 def eulers_from_matrices(matrices: np.ndarray) -> np.ndarray:
-    """Blender's XYZ angles (..., 3) of rotation matrices (..., 3, 3): what limits look at."""
+    """Return Blender's XYZ angles (..., 3) of rotation matrices (..., 3, 3), as rotation limits use them."""
     return np.stack(
         [
             np.arctan2(matrices[..., 2, 1], matrices[..., 2, 2]),
@@ -202,13 +213,13 @@ def eulers_from_matrices(matrices: np.ndarray) -> np.ndarray:
 
 
 def euler_bounds(low: np.ndarray, high: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The least and largest XYZ angles (3,) of all axis-angle vectors between low and high (3,)."""
+    """Return the smallest and largest XYZ angles (3,) of all axis-angle vectors between low and high (3,)."""
     samples = np.stack(np.meshgrid(*(np.linspace(a, b, 9) for a, b in zip(low, high))), axis=-1).reshape(-1, 3)
     angles = eulers_from_matrices(rotations(samples))
     return angles.min(axis=0), angles.max(axis=0)
 
 
-# The rotation less identity, row by row, of a quaternion; Blender computes such expressions without Python.
+# A quaternion's rotation matrix minus identity, row by row; Blender evaluates such expressions without Python.
 _ROTATION_MINUS_IDENTITY = (
     "-2*(y*y+z*z)",
     "2*(x*y-w*z)",
@@ -223,7 +234,7 @@ _ROTATION_MINUS_IDENTITY = (
 
 
 def _add_corrective_drivers(key: Any, rig: Any) -> None:
-    """Let the correctives follow the bones, whatever turns them."""
+    """Add drivers by which the correctives follow the bones, whatever turns them."""
     for j, bone in enumerate(BONES[1:]):
         for entry, expression in enumerate(_ROTATION_MINUS_IDENTITY):
             driver = key.key_blocks[f"pose{9 * j + entry}"].driver_add("value").driver

@@ -1,4 +1,4 @@
-"""What heads are made of, the bundled one and others: shape keys, a rig, a skin."""
+"""Building blocks of heads: shape keys, a rig, skin weights."""
 
 from __future__ import annotations
 
@@ -11,18 +11,17 @@ import numpy as np
 HEAD_MARK = "innerface_head"  # ID property of the Key of a head made here: its sliders may be widened
 _NECK_LENGTH_M = 0.06  # of the neck bends
 
-Bones = dict[
-    str, tuple[Any, Any, str]
-]  # head, tail (Blender's axes, in the rig's units) and the parent's name, "" for none; parents first
+# By name: head, tail (Blender's axes, in the rig's units) and the parent's name, "" for none; parents first.
+Bones = dict[str, tuple[Any, Any, str]]
 
 
 def to_blender(points: np.ndarray) -> np.ndarray:
-    """Head frame (x left, y up, z forward) to Blender's axes for a character that faces -Y."""
+    """Return points of the head frame (x left, y up, z forward) in Blender's axes, for a character that faces -Y."""
     return np.stack([points[..., 0], -points[..., 2], points[..., 1]], axis=-1)
 
 
 def add_shapes(obj: Any, name: str, shapes: Iterable[tuple[str, np.ndarray]]) -> None:
-    """Give a mesh shape keys, in a Key called `name`: the basis as it is, and each shape's places of the vertices (V, 3)."""
+    """Add shape keys to a mesh, in a Key called `name`: the basis, and each shape's vertex positions (V, 3)."""
     obj.shape_key_add(name="Basis", from_mix=False)
     obj.data.shape_keys.name = name
     for shape, positions in shapes:
@@ -32,7 +31,7 @@ def add_shapes(obj: Any, name: str, shapes: Iterable[tuple[str, np.ndarray]]) ->
 
 
 def add_rig(collection: Any, name: str, bones: Bones) -> Any:
-    """A rig that turns in quaternions, drawn as lines and not rendered."""
+    """Add a rig in quaternion mode, displayed as wire and not rendered."""
     armature = bpy.data.armatures.new(name)
     rig = bpy.data.objects.new(name, armature)
     collection.objects.link(rig)
@@ -54,7 +53,7 @@ def add_rig(collection: Any, name: str, bones: Bones) -> Any:
 
 
 def skin_to_bones(obj: Any, rig: Any, weights: dict[str, np.ndarray]) -> None:
-    """Let bones carry a mesh: `weights` (V,) by bone."""
+    """Skin a mesh to bones: `weights` (V,) by bone."""
     for bone, weight in weights.items():
         group = obj.vertex_groups.new(name=bone)
         for value in np.unique(weight[weight > 0]):
@@ -65,6 +64,6 @@ def skin_to_bones(obj: Any, rig: Any, weights: dict[str, np.ndarray]) -> None:
 
 
 def neck_weights(height_m: np.ndarray) -> np.ndarray:
-    """How much of each vertex (V,) turns with the head, by how far it is above the neck's lower end (m): the rest stays with the root."""
+    """Return the skin weight of the head bone (V,) by a vertex's height (m) above the neck's lower end."""
     weight = np.clip(height_m / _NECK_LENGTH_M, 0.0, 1.0)
     return np.round(weight * weight * (3 - 2 * weight) * 50) / 50  # few levels: groups are filled level by level

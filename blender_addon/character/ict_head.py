@@ -1,4 +1,4 @@
-"""ICT-FaceKit's head as Blender objects: a mesh with Apple's shapes (all but tongueOut), skinned to root, head and two eye bones."""
+"""ICT-FaceKit's head as Blender objects: Apple's shapes but tongueOut, skinned to root, head and two eye bones."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ _HEAD_PIVOT_M = (0.0, -0.035, 0.02)  # where the skull turns
 
 
 def add(collection: Any, path: Path) -> tuple[Any, Any]:
-    """Add the head of a user's download to `collection`: (mesh object, rig object). Raises InnerfaceError."""
+    """Add the head of a user's download to `collection`; returns the mesh and the rig object. Raises InnerfaceError."""
     head = ict_head.load(path)
     visible = np.ones(len(head.faces), dtype=bool)
-    low, high = ict_head.REGIONS["eye_occlusion"]  # a shadow shell that only renderers of games know what to do with
+    low, high = ict_head.REGIONS["eye_occlusion"]  # a shadow shell for game engines
     visible &= ~((head.faces[:, 0] >= low) & (head.faces[:, 0] < high))
     obj = _build_mesh(collection, head, head.faces[visible])
     rig = _build_rig(collection, head)

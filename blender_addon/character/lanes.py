@@ -1,4 +1,7 @@
-"""Where a face's animation lies in Blender: shape keys, bones and properties as F-curve paths with their values; and writing to them without curves."""
+"""Where the animation of a face is in Blender: F-curves of shape keys, bones and properties, and their values.
+
+Also reads and writes these without curves.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,7 @@ _INDEXED = re.compile(r"^(.*)\[(\d{1,2})\]$")
 
 
 def shape_key_path(name: str) -> str:
-    """Data path of a shape key's value on its Key datablock, with quotes and backslashes escaped."""
+    """Return the data path of a shape key's value on its Key datablock, with quotes and backslashes escaped."""
     return f'key_blocks["{bpy.utils.escape_identifier(name)}"].value'
 
 
@@ -77,7 +80,10 @@ class CurveSet:
 
 @dataclass(frozen=True)
 class DrivenProperty:
-    """A property that channels drive; `destination`: its place in the mapping's destinations; `index`: 0 for a number."""
+    """A property that channels drive.
+
+    `destination`: its column in the mapping's destinations; `index`: of an array, 0 for a number.
+    """
 
     destination: int
     owner: Any
@@ -86,7 +92,7 @@ class DrivenProperty:
 
 
 def face_curves(face: Face, values: np.ndarray) -> tuple[list[CurveSet], list[str]]:
-    """Return the curves of a face for values (T, D) of its mapping's destinations, and notes on what cannot be keyed."""
+    """Return the curves for values (T, D) of the mapping's destinations, and notes on what cannot be keyed."""
     curve_sets, notes = [], []
     destinations = face.mapping.destinations
     channels_of = {d: face.mapping.channels_driving(d) for d in destinations}
@@ -134,7 +140,7 @@ def face_curves(face: Face, values: np.ndarray) -> tuple[list[CurveSet], list[st
 
 
 def driven_bones(face: Face, notes: list[str]) -> list[tuple[DrivenTransform, dict[str, int]]]:
-    """The bones that channels drive: how each turns, and the mapping's destination of each axis."""
+    """Return the bones that channels drive: how each turns, and the mapping's destination of each axis."""
     bones: dict[str, dict[str, int]] = {}
     for column, (kind, name, axis) in enumerate(face.mapping.destinations):
         if kind == "bone":
@@ -142,7 +148,7 @@ def driven_bones(face: Face, notes: list[str]) -> list[tuple[DrivenTransform, di
     out = []
     for name, axes in bones.items():
         if face.rig is None or name not in face.rig.pose.bones:
-            notes.append(f"{face.name} has no bone '{name}', which the mapping names; it was left out")
+            notes.append(f"{face.name} has no bone '{name}', which the mapping names; it was not keyed")
             continue
         transform = driven_transform(face.rig, name)
         if isinstance(transform, str):
@@ -153,14 +159,14 @@ def driven_bones(face: Face, notes: list[str]) -> list[tuple[DrivenTransform, di
 
 
 def bone_angles_and_moves(values: np.ndarray, axes: dict[str, int]) -> tuple[np.ndarray, np.ndarray]:
-    """Angles (T, 3: yaw, pitch, roll; rad) and moves (T, 3: left, up, forward; m) of a bone."""
+    """Return a bone's angles (T, 3: yaw, pitch, roll; rad) and moves (T, 3: left, up, forward; m)."""
     zero = np.zeros(len(values))
     angles = np.stack([values[:, axes[a]] * _DEGREE if a in axes else zero for a in ROTATION_AXES], axis=1)
     return angles, np.stack([values[:, axes[a]] * _MM if a in axes else zero for a in TRANSLATION_AXES], axis=1)
 
 
 def destination_values(angles: np.ndarray, moves: np.ndarray, axis: str) -> np.ndarray:
-    """Backwards: the destination's values (T,) of one axis."""
+    """Return the destination's values (T,) of one axis: the inverse of `bone_angles_and_moves`."""
     return (
         angles[:, ROTATION_AXES.index(axis)] / _DEGREE
         if axis in ROTATION_AXES
@@ -178,18 +184,18 @@ def driven_properties(face: Face, notes: list[str]) -> list[DrivenProperty]:
         if isinstance(get_value(face.head_object, path, index), float):
             properties.append(DrivenProperty(column, face.head_object, path, max(index, 0)))
         else:
-            notes.append(f"{face.head_object.name} has no number at {name}, which the mapping names; it was left out")
+            notes.append(f"{face.head_object.name} has no number at {name}, which the mapping names; it was not keyed")
     return properties
 
 
 def split_index(name: str) -> tuple[str, int]:
-    """A property's name as data path and index: `pose.bones["jaw"].location[2]` has one, `["smile"]` has none (-1)."""
+    """Split a property's name into data path and index: `pose.bones["jaw"].location[2]` has one, `["smile"]` -1."""
     match = _INDEXED.match(name)
     return (match[1], int(match[2])) if match is not None else (name, -1)
 
 
 def get_value(owner: Any, path: str, index: int) -> float | None:
-    """The number there, None where there is none."""
+    """Return the number at a data path, None where there is none."""
     try:
         value = owner.path_resolve(path)
         value = value[index] if index >= 0 and not isinstance(value, (int, float)) else value
@@ -199,7 +205,7 @@ def get_value(owner: Any, path: str, index: int) -> float | None:
 
 
 def set_value(owner: Any, path: str, index: int, value: float) -> None:
-    """Write a number there."""
+    """Write a number to a data path."""
     if index >= 0 and not isinstance(owner.path_resolve(path), (int, float)):
         owner.path_resolve(path)[index] = value
         return

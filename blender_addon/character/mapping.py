@@ -1,4 +1,4 @@
-"""How channels drive a face: the user's own rows, the mapping that a face was made with, or what names yield."""
+"""How channels drive a face: the user's own rows, the mapping that a face was made with, or matching names."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from ...core.face.mapping import KINDS, ROTATION_AXES, TRANSLATION_AXES, Mapping
 from ...core.face.naming.matching import match
 from .face_mesh import FaceMesh, rig_of, root_object_of
 
-# ID properties of a rig. The first: its jaw and eye bones move what its shape keys leave alone, though they are one mesh.
+# ID properties of a rig. The first: its jaw and eye bones move what its shape keys do not, though they are one mesh.
 BONES_PROP = "innerface_bones"
 BUILT_IN_MAPPING_PROP = "innerface_mapping"  # the mapping of a face whose names say nothing
 _OLD_BUILT_IN_MAPPING_PROP = "innerface_learned"
 
 
 def stored_targets(root_object: Any) -> tuple[Target, ...]:
-    """The rows that the user keeps on what holds a face; empty where the names decide."""
+    """Return the user's rows on the root object of a face; empty where names decide."""
     return tuple(row.target() for row in mapping_rows(root_object) if row.channel in ARKIT and row.to)
 
 
@@ -97,8 +97,10 @@ def mapped_key_names(mapping: Mapping | None) -> set[str]:
 
 
 def automatic_mapping(meshes: Sequence[FaceMesh], rig: Any, objects: Sequence[Any]) -> Mapping:
-    """The mapping that names yield: shape keys by the schemes, jaw and eye bones where they, and no key, move teeth and eyeballs. A face that was made with a
-    mapping has that."""
+    """Return the built-in mapping, else the one of matching names.
+
+    Shape keys match by naming schemes; jaw and eye bones are added where they, and no key, move teeth and eyeballs.
+    """
     built_in = built_in_mapping(rig) if rig is not None else None
     if built_in is not None:
         return built_in
@@ -126,7 +128,8 @@ def _bone_targets(keys: tuple[Target, ...], scheme: str, rig: Any, objects: Sequ
     for role, bone in bones.find_roles(b.name for b in rig.data.bones).items():
         skinned = [o for o in objects if o.type == "MESH" and bone in o.vertex_groups and rig_of(o) == rig]
         bone_channels = bones.channels(role)
-        # Character Creator's keys only shape the skin; elsewhere a bone moves what no key does: eyeballs of their own, or a jaw without a key
+        # Character Creator's keys only shape the skin; elsewhere a bone moves what no key does: separate eyeballs, or
+        # a jaw without a key.
         lacks_keys = role != "jaw" and any(not bone_channels & _channels_of_keys(o) for o in skinned)
         if skinned and (
             scheme.startswith("Reallusion C") or BONES_PROP in rig or not bone_channels & key_channels or lacks_keys
@@ -142,7 +145,7 @@ def _channels_of_keys(obj: Any) -> set[str]:
 
 
 def candidate_names(root_object: Any, kind: str) -> list[str]:
-    """What a row of a kind can name on a character."""
+    """Return the names on a character that a row of this kind can drive."""
     objects = list(bpy.context.scene.objects)
     if kind == "key":
         keys = [

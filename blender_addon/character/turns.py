@@ -1,4 +1,7 @@
-"""How angles in the head's axes turn a bone or an object, and back: the head by its angles, jaw and eyes by channels."""
+"""Rotations in the head's axes as those of a bone or an object, and back.
+
+Head angles turn the head, channels turn jaw and eyes.
+"""
 
 from __future__ import annotations
 
@@ -18,8 +21,24 @@ TO_BLENDER = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]])
 
 @dataclass(frozen=True)
 class DrivenTransform:
-    """What turns: `owner` (an object), `bone` (a pose bone of it, or None for itself), `path` of its rotation on the owner, and the
-    matrices around a rotation in the head's axes; `size`: metres of the world in one of the owner's units."""
+    """A bone or an object that is turned in the head's axes.
+
+    Attributes
+    ----------
+    owner : bpy.types.Object
+    bone : str or None
+        A pose bone of the owner; None for the owner itself.
+    path : str
+        Data path of the rotation on the owner.
+    mode : str
+        Blender's rotation mode.
+    to_world : ndarray (3, 3)
+        Head axes to world axes.
+    pre_rotation, post_rotation : ndarray (3, 3)
+        The property's rotation is pre @ (to_world @ R @ to_world.T) @ post.
+    unit_m : float
+        Metres of the world in one of the owner's units.
+    """
 
     owner: Any
     bone: str | None
@@ -42,11 +61,11 @@ class DrivenTransform:
 
     @property
     def location_path(self) -> str:
-        """The path of its place."""
+        """The data path of its location."""
         return self.path[: len(self.path) - len(self.attribute)] + "location"
 
     def rotation_value(self, angles: np.ndarray) -> Any:
-        """`values` of one frame (3,), fast."""
+        """Return the property's value for angles (3,) of one frame; faster than `rotation_values`."""
         yaw, pitch, roll = angles.tolist()
         rotation = self._outer @ Euler((pitch, yaw, roll), "ZXY").to_quaternion() @ self._inner
         return rotation if self.mode == "QUATERNION" else rotation.to_euler(self.mode)
@@ -60,12 +79,12 @@ class DrivenTransform:
         return Matrix((self.to_world.T @ self.post_rotation).tolist()).to_quaternion()
 
     def rotation_values(self, angles: np.ndarray) -> np.ndarray:
-        """Values (T, 4 or 3) of the property from yaw, pitch, roll (T, 3) in rad."""
+        """Return values (T, 4 or 3) of the property for yaw, pitch, roll (T, 3) in rad."""
         rotations = self.pre_rotation @ (self.to_world @ head_rotation(angles) @ self.to_world.T) @ self.post_rotation
         return continuous_quaternions(rotations) if self.mode == "QUATERNION" else _euler_angles(rotations, self.mode)
 
     def angles_from(self, values: np.ndarray) -> np.ndarray:
-        """Backwards: yaw, pitch, roll (T, 3) in rad from values (T, 4 or 3) of the property."""
+        """Return yaw, pitch, roll (T, 3) in rad of values (T, 4 or 3) of the property."""
         if self.mode == "QUATERNION":
             local = to_matrix(values / np.linalg.norm(values, axis=1, keepdims=True))
         else:
@@ -75,11 +94,11 @@ class DrivenTransform:
         )
 
     def location_values(self, moves: np.ndarray) -> np.ndarray:
-        """Values (T, 3) of the bone's place from moves (T, 3: left, up, forward) in m."""
+        """Return values (T, 3) of the bone's location for moves (T, 3: left, up, forward) in m."""
         return moves @ (self.pre_rotation @ self.to_world).T / self.unit_m
 
     def moves_from(self, places: np.ndarray) -> np.ndarray:
-        """Backwards from `places`."""
+        """Return moves (T, 3) in m of values (T, 3) of the bone's location."""
         return places @ (self.pre_rotation @ self.to_world) * self.unit_m
 
 
@@ -109,7 +128,8 @@ def driven_transform(owner: Any, bone: str | None, rest: RestPose | None = None)
     else:
         post_rotation = np.array(owner.matrix_basis.to_3x3().normalized())
     if target.rotation_mode == "AXIS_ANGLE":
-        return f"{owner.name}: {'the object' if bone is None else bone} turns in axis-angle mode, which is not keyed; switch it to quaternion"
+        target_name = "the object" if bone is None else bone
+        return f"{owner.name}: {target_name} turns in axis-angle mode, which is not keyed; switch it to quaternion"
     path = prefix + ("rotation_quaternion" if target.rotation_mode == "QUATERNION" else "rotation_euler")
     unit_m = float(np.mean(owner.matrix_world.to_scale()))
     return DrivenTransform(
@@ -118,7 +138,7 @@ def driven_transform(owner: Any, bone: str | None, rest: RestPose | None = None)
 
 
 def head_rotation(angles: np.ndarray) -> np.ndarray:
-    """Rotation matrices (T, 3, 3) in the head frame: yaw about +Y, then pitch about +X, then roll about +Z (R = Ry Rx Rz)."""
+    """Return rotation matrices (T, 3, 3) in the head frame: R = Ry(yaw) Rx(pitch) Rz(roll)."""
     cy, cx, cz = np.cos(angles).T
     sy, sx, sz = np.sin(angles).T
     zero, one = np.zeros_like(cy), np.ones_like(cy)
@@ -129,7 +149,7 @@ def head_rotation(angles: np.ndarray) -> np.ndarray:
 
 
 def continuous_quaternions(rotations: np.ndarray) -> np.ndarray:
-    """Quaternions (T, 4) of rotation matrices (T, 3, 3) that do not jump: w >= 0 in the first."""
+    """Return quaternions (T, 4) of rotation matrices (T, 3, 3) without sign flips."""
     out = from_matrix(rotations)
     flips = np.cumprod(np.where((out[1:] * out[:-1]).sum(1) < 0, -1.0, 1.0))
     out[1:] *= flips[:, None]

@@ -1,6 +1,7 @@
-"""What a face does in the scene, frame by frame, as arrays: keys, bones, and what hangs on the rig. The way out for files and for takes.
+"""The animation of a face frame by frame, as arrays: shape keys, bones, and objects on the rig.
 
-Where only curves play, they are read at once; where anything else moves the face (drivers, constraints, NLA strips), Blender plays the scene.
+Where only F-curves play, they are sampled at once; where anything else moves the face (drivers, constraints, NLA
+strips), Blender evaluates the scene at every frame.
 """
 
 from __future__ import annotations
@@ -23,14 +24,27 @@ from ..character.face_mesh import parents, rig_of
 from ..character.lanes import driven_properties, get_value, shape_key_path, split_index
 
 Progress = Callable[[float], None]
-_REPORT_EVERY = 50  # frames between two reports
+_REPORT_EVERY = 50  # frames between two reports of progress
 
 
 @dataclass
 class EvaluatedScene:
-    """`frames` (F,); `keys`: of each mesh object with shape keys, the values (F, K) of all its keys but the first; `bones`: matrices (F or 1, 4, 4) of the
-    rig's bones relative to their rest; `places`: matrices in the world (F or 1, 4, 4) of objects; `numbers` (F,): of the properties that the mapping drives,
-    by their destination; `evaluated`: whether Blender had to play the scene."""
+    """What a face does over a range of frames.
+
+    Attributes
+    ----------
+    frames : ndarray (F,)
+    key_values : dict of ndarray (F, K)
+        By mesh object with shape keys: the values of all keys but the first.
+    bone_matrices : dict of ndarray (F or 1, 4, 4)
+        By bone of the rig: relative to its rest.
+    world_matrices : dict of ndarray (F or 1, 4, 4)
+        By object.
+    property_values : dict of ndarray (F,)
+        By destination of the mapping: properties that it drives.
+    evaluated : bool
+        Whether Blender had to evaluate the scene.
+    """
 
     frames: np.ndarray
     key_values: dict[Any, np.ndarray] = field(default_factory=dict)
@@ -41,9 +55,10 @@ class EvaluatedScene:
 
 
 def character_meshes(face: Face, scene: Any) -> list[Any]:
-    """The meshes that belong to a face's character: all under its rig, else the face's own.
+    """Return the meshes of a face's character: all under its rig, else the face's own.
 
-    Raises InnerfaceError for a part of the face that the scene does not hold."""
+    Raises InnerfaceError if the scene's view layer lacks a part of the face.
+    """
     scene.view_layers[0].update()
     in_view_layer = set(scene.view_layers[0].objects)
     for obj in [m.object for m in face.meshes] + ([face.rig] if face.rig is not None else []):
@@ -65,7 +80,10 @@ def character_meshes(face: Face, scene: Any) -> list[Any]:
 def evaluate_scene(
     face: Face, scene: Any, meshes: list[Any], progress: Progress | None = None, with_properties: bool = False
 ) -> EvaluatedScene:
-    """The scene's frame range of a face and the meshes around it; `numbers`: properties as well. Raises InnerfaceError for a curve that holds no number."""
+    """Evaluate a face and the meshes around it over the scene's frame range; `with_properties`: driven properties, too.
+
+    Raises InnerfaceError for a curve that holds no number.
+    """
     frames = np.arange(scene.frame_start, scene.frame_end + 1)
     if not len(frames):
         raise InnerfaceError(
@@ -82,13 +100,14 @@ def evaluate_scene(
     for obj, values in out.key_values.items():
         if not np.isfinite(values).all():
             raise InnerfaceError(
-                f"a shape key of '{obj.name}' holds no number at frame {frames[int((~np.isfinite(values)).any(1).argmax())]}; mend its curve"
+                f"a shape key of '{obj.name}' holds no number at frame "
+                f"{frames[int((~np.isfinite(values)).any(1).argmax())]}; fix its curve"
             )
     return out
 
 
 def _animated_datablocks(face: Face, meshes: list[Any]) -> list[Any]:
-    """The datablocks whose animation shows."""
+    """Return the datablocks whose animation is visible."""
     out = [
         face.head_object,
         face.rig.data if face.rig is not None else None,
@@ -119,7 +138,7 @@ def _moved_by_one_action(block: Any) -> bool:
 
 
 def _exported_bones(face: Face) -> list[Any]:
-    """The rig's bones that deform, what they hang on, and those that the face moves; controls stay behind."""
+    """Return the rig's deforming bones, their parents, and bones that the face moves; controls are left out."""
     if face.rig is None:
         return []
     bones = face.rig.pose.bones
@@ -132,7 +151,7 @@ def _exported_bones(face: Face) -> list[Any]:
 
 
 def _moved_by_more_than_curves(face: Face, meshes: list[Any]) -> bool:
-    """Whether more than curves moves bones or objects: constraints, and objects that move by themselves above or beside the rig."""
+    """Whether constraints, or objects with animation of their own above or beside the rig, move bones or objects."""
     rig = face.rig
     if rig is not None and (
         len(rig.constraints) or any(len(b.constraints) for b in rig.pose.bones) or rig.parent is not None
@@ -188,18 +207,18 @@ def _evaluate_curves(out: EvaluatedScene, face: Face, meshes: list[Any], with_pr
 
 
 def _find_keyed_curve(fcurves: Any, path: str, index: int = 0) -> Any:
-    """The curve there, None where there is none with keys."""
+    """Return the curve at a data path, None where there is none with keys."""
     curve = fcurves.find(path, index=index) if fcurves is not None else None
     return curve if curve is not None and len(curve.keyframe_points) else None
 
 
 def _sample_or_default(curve: Any, frames: np.ndarray, default: Any) -> np.ndarray:
-    """Values (F,) of a curve, or what is `there` without one."""
+    """Return the values (F,) of a curve, or `default` without one."""
     return np.full(len(frames), default) if curve is None else curves.sample_curve(curve, frames)
 
 
 def _sample_key_values(key: Any, frames: np.ndarray) -> np.ndarray:
-    """Values (F, K) as Blender shows them: cut at the sliders' ends, 0 where a key is muted."""
+    """Return values (F, K) as Blender shows them: clamped by the sliders, 0 where a key is muted."""
     fcurves = compat.playing_fcurves(key)
     out = np.empty((len(frames), len(key.key_blocks) - 1))
     for k, block in enumerate(key.key_blocks[1:]):
@@ -209,7 +228,7 @@ def _sample_key_values(key: Any, frames: np.ndarray) -> np.ndarray:
 
 
 def _sample_transform(owner: Any, prefix: str, basis: Any, frames: np.ndarray, target: Any = None) -> np.ndarray:
-    """Matrices (F or 1, 4, 4) of a bone's or an object's own transform."""
+    """Return matrices (F or 1, 4, 4) of a bone's or an object's own transform."""
     fcurves, target = compat.playing_fcurves(owner), target if target is not None else owner
     mode = target.rotation_mode
     rotation = {"QUATERNION": ("rotation_quaternion", 4), "AXIS_ANGLE": ("rotation_axis_angle", 4)}.get(
@@ -242,7 +261,7 @@ def _rotation_matrices(values: np.ndarray, mode: str) -> np.ndarray:
 
 
 def pose_matrices(evaluated: EvaluatedScene, rig: Any) -> dict[str, np.ndarray]:
-    """Matrices (F or 1, 4, 4) of all bones in the rig's space."""
+    """Return matrices (F or 1, 4, 4) of all bones in the rig's space."""
     matrices: dict[str, np.ndarray] = {}
     for bone in sorted(
         (b for b in rig.data.bones if b.name in evaluated.bone_matrices), key=lambda b: len(b.parent_recursive)
@@ -263,14 +282,17 @@ def pose_matrices(evaluated: EvaluatedScene, rig: Any) -> dict[str, np.ndarray]:
 def _evaluate_frames(
     out: EvaluatedScene, face: Face, scene: Any, meshes: list[Any], progress: Progress | None, with_properties: bool
 ) -> None:
-    """Have Blender play the scene. Faces rest in their basis shape meanwhile, which costs nothing, unless something follows their surface."""
+    """Evaluate the scene at every frame.
+
+    Faces show their basis shape meanwhile, which is fast, unless something follows their surface.
+    """
     out.evaluated = True
     count, rig = len(out.frames), face.rig
     keyed_meshes = [o for o in meshes if o.data.shape_keys is not None]
     hidden = [o for o in [*keyed_meshes, rig] if o is not None and not o.visible_get()]
     if hidden:
         raise InnerfaceError(
-            f"'{hidden[0].name}' is hidden, or in a hidden collection, and more than keys moves it; show it to export the face"
+            f"'{hidden[0].name}' is hidden, and more than keyframes moves it; show it to export the face"
         )
     buffers = {o: np.empty(len(o.data.shape_keys.key_blocks), dtype=np.float32) for o in keyed_meshes}
     out.key_values = {o: np.empty((count, len(b) - 1)) for o, b in buffers.items()}
@@ -322,7 +344,10 @@ def _evaluate_frames(
 
 @contextmanager
 def faces_at_rest(face: Face, scene: Any, meshes: list[Any]) -> Iterator[None]:
-    """Let faces stay in their rest shape, undeformed, while the scene plays: their keys' values play on. Left out where something follows a face's surface."""
+    """Show the basis shape of faces, undeformed, while the scene plays: values of shape keys play on.
+
+    Does nothing if something follows a face's surface.
+    """
     can_rest = not follows_surface(face, scene)
     face_objects = [mesh.object for mesh in face.meshes] if can_rest else []
     saved_display = [(o, o.show_only_shape_key, o.active_shape_key_index) for o in face_objects]
@@ -341,7 +366,7 @@ def faces_at_rest(face: Face, scene: Any, meshes: list[Any]) -> Iterator[None]:
 
 
 def follows_surface(face: Face, scene: Any) -> bool:
-    """Whether any object or bone takes its place from where a face's vertices are."""
+    """Whether any object or bone follows the vertices of a face."""
     meshes = {mesh.object for mesh in face.meshes}
 
     def by_surface(constraint: Any) -> bool:

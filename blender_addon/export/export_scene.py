@@ -1,6 +1,6 @@
-"""A face on its own, as a game engine wants it: a scene with one skeleton, meshes skinned to it, plain keys on every frame, and nothing that moves by itself.
+"""A temporary scene of copies for export: one skeleton, meshes skinned to it, and keys on every frame.
 
-Made of copies, exported, and taken away again; the user's scene is only read.
+The user's scene is only read.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _SKIPPED_MODIFIERS = {"ARMATURE"}  # becomes the skin
 
 @dataclass
 class ExportScene:
-    """`scene`, `rig` and `meshes` to export; `notes` for the user; `peak`: the largest value of any key."""
+    """What is exported: `scene`, `rig`, `meshes`; `notes` for the user; `peak`: the largest value of any shape key."""
 
     scene: Any
     rig: Any
@@ -50,8 +50,11 @@ def export_scene(
     modifiers: str = "SHAPE",
     rig_name: str = "",
 ) -> Iterator[ExportScene]:
-    """The stage of what was played. `unit`: units to a metre (100 makes centimetres); `modifiers`: those that are applied (NONE, SHAPE: all that do not only
-    subdivide, ALL); `rig_name`: instead of the rig's own. Raises InnerfaceError."""
+    """Build the export scene of an evaluated face, and remove it afterwards.
+
+    `unit`: units per metre (100 for centimetres); `modifiers`: which are applied (NONE, SHAPE: all but subdivision,
+    ALL); `rig_name`: replaces the rig's name. Raises InnerfaceError.
+    """
     existing = {kind: set(getattr(bpy.data, kind)) for kind in ("objects", "meshes", "armatures", "actions", "scenes")}
     renamed: list[tuple[Any, str]] = []
     try:
@@ -79,12 +82,10 @@ def export_scene(
 
 @contextmanager
 def _active_scene(scene: Any) -> Iterator[None]:
-    """Operators see the stage: the exporters go by the window's scene."""
+    """Show a scene in the window: the exporters read the window's scene."""
     window = bpy.context.window
     if window is None:
-        raise InnerfaceError(
-            "Blender has no window here, not even a hidden one, and its exporters need one; start it in another way"
-        )
+        raise InnerfaceError("Blender's exporters need a window, and this Blender has none; start it with one")
     previous_scene, layer = window.scene, window.view_layer.name
     window.scene = scene
     try:
@@ -98,7 +99,7 @@ def _active_scene(scene: Any) -> Iterator[None]:
 def _build_rig_and_meshes(
     export: ExportScene, face: Face, evaluated: EvaluatedScene, unit: float, modifiers: str
 ) -> None:
-    """The skeleton, and the meshes skinned to it, in units of the file."""
+    """Build the skeleton, and the meshes skinned to it, in units of the file."""
     face_object = face.head_object
     world = evaluated.world_matrices[face_object][0]
     scale = np.linalg.norm(world[:3, :3], axis=0)
@@ -149,13 +150,13 @@ def _build_rig_and_meshes(
 
 
 def _copy_rig(rig: Any, evaluated: EvaluatedScene, to_file_units: np.ndarray) -> Any:
-    """The skeleton without constraints, drivers and custom shapes."""
+    """Copy the skeleton without constraints, drivers and custom shapes."""
     data = rig.data.copy()
     data.animation_data_clear()
     rig_copy = bpy.data.objects.new(rig.name, data)
     data.transform(Matrix(to_file_units.tolist()))
     data.pose_position = "POSE"
-    if evaluated.evaluated:  # its bones' matrices are told as if these were so
+    if evaluated.evaluated:  # its bones' matrices assume these settings
         for bone in data.bones:
             bone.use_inherit_rotation, bone.inherit_scale, bone.use_local_location = True, "FULL", True
     return rig_copy
@@ -163,7 +164,7 @@ def _copy_rig(rig: Any, evaluated: EvaluatedScene, to_file_units: np.ndarray) ->
 
 @contextmanager
 def _edit_bones(export: ExportScene) -> Iterator[Any]:
-    """The skeleton's edit bones."""
+    """Yield the skeleton's edit bones."""
     layer = export.scene.view_layers[0]
     layer.objects.active = export.rig
     bpy.ops.object.mode_set(mode="EDIT")
@@ -176,7 +177,7 @@ def _edit_bones(export: ExportScene) -> Iterator[Any]:
 def _add_root_and_head_bones(
     export: ExportScene, evaluated: EvaluatedScene, face_object: Any, face: Face, to_file_units: np.ndarray
 ) -> None:
-    """A root, and a head bone that carries what turned the face, for one without a rig."""
+    """Add a root and a head bone, which carries the motion of the face's object, for a face without a rig."""
     size = 0.1 * float(np.abs(to_file_units[0, 0]))
     lowest = min((float((np.array(m.object.bound_box)[:, 2]).min()) for m in face.meshes), default=0.0)
     with _edit_bones(export) as bones:
@@ -185,7 +186,9 @@ def _add_root_and_head_bones(
         head = bones.new(HEAD_BONE)
         head.head, head.tail, head.parent = (0.0, 0.0, 0.0), (0.0, 0.0, size), root
     first = evaluated.world_matrices[face_object][0]
-    rest = np.array(export.rig.data.bones[HEAD_BONE].matrix_local)  # at the origin: the face turns about its object's
+    rest = np.array(
+        export.rig.data.bones[HEAD_BONE].matrix_local
+    )  # at the origin: the face turns about that of its object
     evaluated.bone_matrices = {
         HEAD_BONE: np.linalg.inv(rest) @ np.linalg.inv(first) @ evaluated.world_matrices[face_object] @ rest
     }
@@ -200,7 +203,7 @@ def _add_root_and_head_bones(
 def _carrier_bone(
     face: Face, source: Any, relative: np.ndarray, bones: dict[str, np.ndarray], rests: dict[str, np.ndarray]
 ) -> tuple[str | None, np.ndarray]:
-    """The bone that an unskinned mesh moves with, and its place in the rest pose; None where it moves by itself."""
+    """Return the bone that an unskinned mesh moves with, and its rest matrix; None if it moves by itself."""
     roots = [name for name in bones if face.rig.data.bones[name].parent is None]
     for name in dict.fromkeys(
         n
@@ -216,7 +219,7 @@ def _carrier_bone(
 def _add_mesh_bone(
     export: ExportScene, name: str, relative: np.ndarray, evaluated: EvaluatedScene, to_file_units: np.ndarray
 ) -> tuple[str, np.ndarray]:
-    """A bone of its own for a mesh that moves by itself."""
+    """Add a bone for a mesh that moves by itself."""
     with _edit_bones(export) as bones:
         bone = bones.new(name)
         bone.head, bone.tail = (0.0, 0.0, 0.0), (0.0, 0.0, 0.1 * float(np.abs(to_file_units[0, 0])))
@@ -233,7 +236,7 @@ def _assign_to_bone(obj: Any, bone: str) -> None:
 
 
 def _copy_mesh(export: ExportScene, source: Any, modifiers: str) -> Any:
-    """A mesh with its shape keys, some modifiers applied to each of them. Raises InnerfaceError where that cannot be."""
+    """Copy a mesh with its shape keys, with modifiers applied to each of them. Raises InnerfaceError."""
     visible = [m for m in source.modifiers if m.type not in _SKIPPED_MODIFIERS and (m.show_viewport or m.show_render)]
     applied = [m for m in visible if modifiers == "ALL" or (modifiers == "SHAPE" and m.type not in _SUBDIVIDING)]
     omitted = [m.name for m in visible if m not in applied]
@@ -266,7 +269,7 @@ def _copy_mesh(export: ExportScene, source: Any, modifiers: str) -> Any:
 
 
 def _bake_vertex_groups(obj: Any) -> None:
-    """Shapes that a vertex group limits are limited in themselves: the groups become those of the skin."""
+    """Apply the vertex groups that limit shape keys to their shapes: vertex groups are replaced by skin weights."""
     for block in [b for b in obj.data.shape_keys.key_blocks if b.vertex_group in obj.vertex_groups]:
         group = obj.vertex_groups[block.vertex_group].index
         weights = np.array([next((g.weight for g in v.groups if g.group == group), 0.0) for v in obj.data.vertices])
@@ -278,7 +281,7 @@ def _bake_vertex_groups(obj: Any) -> None:
 
 
 def _apply_modifiers(export: ExportScene, obj: Any, source: Any, applied: list[Any]) -> None:
-    """Bake modifiers into the mesh and, one by one, into its shapes."""
+    """Apply modifiers to the mesh and, one by one, to its shape keys."""
     for modifier in obj.modifiers:
         modifier.show_viewport = True
     layer, key = export.scene.view_layers[0], obj.data.shape_keys
@@ -295,7 +298,8 @@ def _apply_modifiers(export: ExportScene, obj: Any, source: Any, applied: list[A
     if len({len(co) for co in shapes.values()}) > 1:
         modifier_names = ", ".join(m.name for m in applied)
         raise InnerfaceError(
-            f"'{source.name}': modifiers ({modifier_names}) give its shapes different numbers of vertices; export with Modifiers: None"
+            f"'{source.name}': modifiers ({modifier_names}) give its shapes different numbers of vertices; "
+            "export with Modifiers: None"
         )
     obj.active_shape_key_index = 0
     layer.update()
@@ -319,12 +323,12 @@ def _apply_modifiers(export: ExportScene, obj: Any, source: Any, applied: list[A
 
 
 def _animate(export: ExportScene, face: Face, evaluated: EvaluatedScene, unit: float, name: str) -> None:
-    """Plain keys on every frame of what moves; what stands still is set."""
+    """Key what moves on every frame; set what does not."""
     frames = np.arange(len(evaluated.frames))
     actions: list[Any] = []
 
     def new_fcurves(owner: Any) -> Any:
-        """In 4.2 an action for each datablock, else one for all."""
+        """Return curves of an action: one per datablock in 4.2, else one for all."""
         if not actions or not compat.supports_shared_action():
             actions.append(bpy.data.actions.new(name))
         owner_fcurves = compat.fcurves_of(actions[-1], owner)

@@ -1,4 +1,4 @@
-"""What plays on a face as a weights take again: edited, layered or made by hand, by the mapping run backwards."""
+"""Export the animation of a face as a weights take, by inverting its mapping."""
 
 from __future__ import annotations
 
@@ -25,7 +25,10 @@ _MIN_REPORTED_RESIDUAL = 2e-3  # a residual below is rounding
 
 @dataclass(frozen=True)
 class ExportedTake:
-    """`take`; `residual`: the largest difference (in full weights) between what plays and what the weights would make of it; `notes`."""
+    """A take of the animation of a face.
+
+    `residual`: the largest difference, in full weights, between the animation and what the mapping makes of the take.
+    """
 
     take: Take
     residual: float
@@ -33,7 +36,10 @@ class ExportedTake:
 
 
 def export_take(face: Face, scene: Any, progress: Progress | None = None) -> ExportedTake:
-    """The scene's frame range as weights and head angles, one row for every frame, on the clock of the take that plays. Raises InnerfaceError."""
+    """Export the scene's frame range as weights and head angles: a row per frame, on the clock of the current take.
+
+    Raises InnerfaceError.
+    """
     evaluated = evaluate_scene(face, scene, [m.object for m in face.meshes], progress, with_properties=True)
     notes: list[str] = []
     values = _destination_values(face, evaluated, notes)
@@ -46,11 +52,12 @@ def export_take(face: Face, scene: Any, progress: Progress | None = None) -> Exp
         kind, name, axis = face.mapping.destinations[int(destination_index)]
         destination = f"{kind} '{name}'{f' ({axis})' if axis else ''}"
         notes.append(
-            f"what plays cannot all be said in Apple's channels: {destination} is off by up to {residual:.3f} (frame {evaluated.frames[int(frame_index)]})"
+            f"Apple's channels cannot express all of the animation: {destination} is off by up to {residual:.3f} "
+            f"(frame {evaluated.frames[int(frame_index)]})"
         )
     unobservable = [c for c, h in zip(ARKIT, observable) if not h]
     if unobservable:
-        notes.append(f"nothing on {face.name} tells of {', '.join(unobservable)}; they are 0")
+        notes.append(f"Nothing on {face.name} is driven by {', '.join(unobservable)}; they are 0")
     rate = scene_rate(scene)
     actions = [
         TakeAction(o.animation_data.action)
@@ -65,7 +72,8 @@ def export_take(face: Face, scene: Any, progress: Progress | None = None) -> Exp
     columns = np.concatenate([weights, _head_angles(face, evaluated, notes)], axis=1)
     if not np.ptp(values, axis=0).any() and not columns[:, len(ARKIT) :].any():
         raise InnerfaceError(
-            f"nothing moves on {face.name} from frame {evaluated.frames[0]} to {evaluated.frames[-1]}; key a take, or set the scene's range"
+            f"nothing moves on {face.name} from frame {evaluated.frames[0]} to {evaluated.frames[-1]}; "
+            "import a take, or set the scene's range"
         )
     return ExportedTake(
         Take(
@@ -77,7 +85,7 @@ def export_take(face: Face, scene: Any, progress: Progress | None = None) -> Exp
 
 
 def _destination_values(face: Face, evaluated: EvaluatedScene, notes: list[str]) -> np.ndarray:
-    """Values (F, D) of the mapping's destinations as they play."""
+    """Return the values (F, D) of the mapping's destinations."""
     values = np.zeros((len(evaluated.frames), len(face.mapping.destinations)))
     lanes_by_destination: dict[int, list[np.ndarray]] = {}
     for mesh in face.meshes:
@@ -90,7 +98,8 @@ def _destination_values(face: Face, evaluated: EvaluatedScene, notes: list[str])
         values[:, destination_index] = lanes[0]  # the largest mesh's
         if any(np.abs(lane - lanes[0]).max() > _MIN_REPORTED_RESIDUAL for lane in lanes[1:]):
             notes.append(
-                f"'{face.mapping.destinations[destination_index][1]}' plays differently on the face's meshes; {face.meshes[0].object.name}'s is taken"
+                f"'{face.mapping.destinations[destination_index].name}' differs between the face's meshes; "
+                f"that of {face.meshes[0].object.name} is exported"
             )
     for turn, axes in driven_bones(face, notes):
         angles, moves = _bone_motion(turn, evaluated.bone_matrices[str(turn.bone)], len(evaluated.frames))
@@ -102,14 +111,14 @@ def _destination_values(face: Face, evaluated: EvaluatedScene, notes: list[str])
 
 
 def _bone_motion(turn: DrivenTransform, basis: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Angles (F, 3: rad) and moves (F, 3: m) in the head's axes of matrices of a bone, or of an object that is turned itself."""
+    """Return angles (F, 3; rad) and moves (F, 3; m) in the head's axes of a bone's or an object's matrices."""
     basis = np.broadcast_to(basis, (count, 4, 4))
     rotation = basis[:, :3, :3] / np.linalg.norm(basis[:, :3, :3], axis=1, keepdims=True)
     return replace(turn, mode="QUATERNION").angles_from(from_matrix(rotation)), turn.moves_from(basis[:, :3, 3])
 
 
 def _head_angles(face: Face, evaluated: EvaluatedScene, notes: list[str]) -> np.ndarray:
-    """Head angles (F, 3)."""
+    """Return the head angles (F, 3; rad)."""
     turn = head_transform(face)
     if isinstance(turn, str):
         notes.append(turn.replace("the take's head angles were not keyed", "head angles are 0"))

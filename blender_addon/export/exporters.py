@@ -1,4 +1,7 @@
-"""FBX and GLB with the shape animation in them, as game engines want it; the exporters' defaults lose it (see docs/adr/0012-export-from-copies.md)."""
+"""FBX and GLB files with shape key animation, by Blender's exporters, whose defaults lose it.
+
+Why the exports are made of copies: docs/adr/0012-export-from-copies.md.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +28,7 @@ from .export_scene import ExportScene, export_scene
 
 @dataclass(frozen=True)
 class Preset:
-    """For one engine. `kind`: the file; `unit`: units to a metre; `rig_name`: of the node above the bones, where it matters; `steps`: how to import it."""
+    """Export settings for one engine; `rig_name`: of the node above the bones, "" to keep the rig's."""
 
     name: str
     file_format: str
@@ -41,10 +44,14 @@ PRESETS = {
         100.0,
         "Armature",
         (
-            "Import as a Skeletal Mesh: Import Morph Targets on, Import Animations on, Use Existing Skeleton: none (or the one of an earlier take).",
-            "Units are centimetres already: Import Uniform Scale 1, Convert Scene Unit off. Import Normals; smoothing groups are in the file.",
-            "The node above the bones is called Armature, which Unreal leaves out, so that the first bone is the root. The head's pose is on its bone.",
-            "The animation lies in morph target curves of the names below; they play on the Skeletal Mesh; a MetaHuman needs a pose asset for them.",
+            "Import as a Skeletal Mesh: Import Morph Targets on, Import Animations on, "
+            "Use Existing Skeleton: none (or the one of an earlier take).",
+            "Units are centimetres already: Import Uniform Scale 1, Convert Scene Unit off. "
+            "Import Normals; smoothing groups are in the file.",
+            "The node above the bones is called Armature, which Unreal omits, so that the first bone is the root. "
+            "The head's pose is on its bone.",
+            "The animation is in morph target curves, which play on the Skeletal Mesh; "
+            "a MetaHuman needs a pose asset for them.",
         ),
     ),
     "UNITY": Preset(
@@ -53,9 +60,11 @@ PRESETS = {
         100.0,
         "",
         (
-            "Model tab: Scale Factor 1, Convert Units on, Import BlendShapes on, Blend Shape Normals: Import (or Calculate).",
-            "Rig tab: Animation Type Generic. Animation tab: Import Animation on, Anim. Compression off; curves are called blendShape.<name>, 0 to 100.",
-            "Object names and paths are the same in every export of this character, so a clip fits every other export of it.",
+            "Model tab: Scale Factor 1, Convert Units on, Import BlendShapes on, "
+            "Blend Shape Normals: Import (or Calculate).",
+            "Rig tab: Animation Type Generic. Animation tab: Import Animation on, Anim. Compression off; "
+            "curves are called blendShape.<name>, 0 to 100.",
+            "Object names and paths are the same in every export of this character, so clips are interchangeable.",
         ),
     ),
     "GODOT": Preset(
@@ -81,7 +90,7 @@ UNITY_MAX_WEIGHT = 1.0
 
 @dataclass
 class ExportReport:
-    """What an export has to say: `notes`, and the figures of the file."""
+    """The contents of an exported file, and notes for the user."""
 
     notes: list[str]
     mesh_count: int
@@ -93,7 +102,7 @@ class ExportReport:
 def export_face(
     face: Face, scene: Any, path: str | Path, preset: str, modifiers: str = "SHAPE", progress: Progress | None = None
 ) -> ExportReport:
-    """Write `face` and what plays on it over the scene's frame range, whatever makes it move. Raises InnerfaceError."""
+    """Write a face and its animation over the scene's frame range, whatever moves it. Raises InnerfaceError."""
     target_preset = PRESETS[preset]
     evaluated = evaluate_scene(face, scene, character_meshes(face, scene), progress)
     animation_name = clip_name(face)
@@ -107,7 +116,8 @@ def export_face(
         notes = list(dict.fromkeys(prepared.notes))
         if preset == "UNITY" and prepared.peak > UNITY_MAX_WEIGHT + 1e-4:
             notes.append(
-                f"weights go to {prepared.peak * 100:.0f}: Unity cuts them at 100 unless Player Settings > Clamp BlendShapes is off"
+                f"Weights reach {prepared.peak * 100:.0f}; Unity clamps them at 100 unless "
+                "Player Settings > Clamp BlendShapes is off"
             )
         return ExportReport(
             notes, len(prepared.meshes), len(prepared.rig.data.bones), len(evaluated.frames), animation_name
@@ -115,17 +125,17 @@ def export_face(
 
 
 def export_fbx(face: Face, scene: Any, path: str | Path, progress: Progress | None = None) -> ExportReport:
-    """An FBX for Unreal, Maya and all else that reads centimetres."""
+    """Write an FBX in centimetres, for Unreal, Maya and others."""
     return export_face(face, scene, path, "UNREAL", progress=progress)
 
 
 def export_glb(face: Face, scene: Any, path: str | Path, progress: Progress | None = None) -> ExportReport:
-    """A GLB."""
+    """Write a GLB."""
     return export_face(face, scene, path, "GLB", progress=progress)
 
 
 def clip_name(face: Face) -> str:
-    """What the animation in the file is called: as the take that plays."""
+    """Return the name of the animation in the file: that of the current take."""
     action = playing_action(face)
     if action is None:
         action = next(
@@ -140,29 +150,34 @@ def clip_name(face: Face) -> str:
 
 
 def take_name(action: Any) -> str:
-    """What an action is called; before slots, where a take is an action for every datablock, what the take is called."""
+    """Return an action's name; before slots, where a take is an action per datablock, the take's."""
     return action.name if compat.supports_shared_action() else TakeAction(action).take_name
 
 
 def import_instructions(report: ExportReport, path: Path, preset: str, scene: Any) -> str:
-    """The text that goes beside a file: how to import it."""
+    """Return the text beside an exported file: how to import it."""
     target_preset = PRESETS[preset]
     lines = [f"{path.name}: import settings for {target_preset.name}", ""]
     lines += [f"{k}. {step}" for k, step in enumerate(target_preset.import_steps, start=1)]
     lines += [
         "",
-        f"Clip: {report.clip}, {report.frame_count} frames at {scene_rate(scene):.3f} fps, {report.frame_count / scene_rate(scene):.3f} s.",
+        f"Clip: {report.clip}, {report.frame_count} frames at {scene_rate(scene):.3f} fps, "
+        f"{report.frame_count / scene_rate(scene):.3f} s.",
     ]
     lines += [f"Meshes: {report.mesh_count}. Bones: {report.bone_count}.", *(f"Note: {note}." for note in report.notes)]
     lines += [
         "",
-        "Written by Innerface; the file was not opened in Unreal, Unity or Godot by its makers: its contents are checked with other readers.",
+        "Written by Innerface, and tested with other readers of the format than Unreal, Unity or Godot.",
     ]
     return "\n".join(lines) + "\n"
 
 
 def _write_fbx(prepared: ExportScene, path: Path) -> None:
-    """The exporter samples the stage at every frame; faces rest in their basis shape meanwhile: it reads the keys' values, and writes the meshes as stored."""
+    """Write an FBX.
+
+    The exporter samples the scene at every frame. Faces show their basis shape meanwhile: it reads the values of shape
+    keys, and writes the meshes as stored.
+    """
     for obj in prepared.meshes:
         obj.show_only_shape_key, obj.active_shape_key_index = True, 0
     _select_objects(prepared)
@@ -188,12 +203,12 @@ def _write_fbx(prepared: ExportScene, path: Path) -> None:
 
 
 def _write_glb(prepared: ExportScene, path: Path, scene: Any) -> None:
-    """Dense linear keys are written as they are, with exact times at fractional frame rates."""
+    """Write a GLB: dense linear keys as they are, with exact times at fractional frame rates."""
     last = prepared.scene.frame_end
     owners = [prepared.rig, *(o.data.shape_keys for o in prepared.meshes if o.data.shape_keys is not None)]
     is_animated = any(o.animation_data is not None and o.animation_data.action is not None for o in owners)
     _select_objects(prepared)
-    for invert in (True, False):  # see _times_inverted
+    for invert in (True, False):  # see _fps_base_workaround
         with _fps_base_workaround(prepared.scene, scene, invert):
             _run_exporter(
                 "glTF",
@@ -222,7 +237,7 @@ def _write_glb(prepared: ExportScene, path: Path, scene: Any) -> None:
 
 
 def _select_objects(prepared: ExportScene) -> None:
-    """The exporters take what is selected."""
+    """Select what is exported."""
     layer = prepared.scene.view_layers[0]
     for obj in (prepared.rig, *prepared.meshes):
         obj.select_set(True, view_layer=layer)
@@ -235,16 +250,19 @@ def _run_exporter(exporter_name: str, operator: Any, **options: Any) -> None:
         result = operator(**{k: v for k, v in options.items() if k in supported})
     except RuntimeError as error:
         raise InnerfaceError(
-            f"Blender's {exporter_name} exporter failed ({str(error).strip().splitlines()[-1]}); save the file and try again"
+            f"Blender's {exporter_name} exporter failed ({str(error).strip().splitlines()[-1]}); "
+            "save the file and try again"
         ) from None
     if "FINISHED" not in result:
-        raise InnerfaceError(f"Blender's {exporter_name} exporter gave up; is something else running in Blender?")
+        raise InnerfaceError(
+            f"Blender's {exporter_name} exporter was cancelled; end what else runs in Blender and try again"
+        )
 
 
 @contextmanager
 def _fps_base_workaround(temporary_scene: Any, scene: Any, invert: bool) -> Iterator[None]:
-    """Blender's glTF exporter (4.2 to 5.2) divides frames by fps * fps_base where fps / fps_base is meant; with the
-    base inverted for the time being its times come out right."""
+    """Invert the scene's fps_base for the time being: Blender's glTF exporter (4.2 to 5.2) divides frames by
+    fps * fps_base instead of fps / fps_base."""
     try:
         temporary_scene.render.fps_base = 1.0 / scene.render.fps_base if invert else scene.render.fps_base
         yield
@@ -253,7 +271,7 @@ def _fps_base_workaround(temporary_scene: Any, scene: Any, invert: bool) -> Iter
 
 
 def _last_time_matches(path: Path, scene: Any, last: float) -> bool:
-    """Compare the file's last key time with the frame `last`, to half a frame."""
+    """Whether the file's last key time is that of the frame `last`, within half a frame."""
     with open(path, "rb") as source:
         _, _, _, length, _ = struct.unpack("<4sIIII", source.read(20))
         data = json.loads(source.read(length))

@@ -1,4 +1,4 @@
-"""Pictures of a face: a lit scene with a camera, the contact sheet of 52 shapes, a short preview video."""
+"""Images of a face: a lit scene with a camera, the contact sheet of 52 shapes, a short preview video."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ HEAD_SPACING_M = 0.3  # from one head to the other, where a result stands beside
 
 
 def add_lights(scene: Any, size: float = 1.0) -> None:
-    """Three soft lamps and a dim backdrop; they serve Cycles and EEVEE, Workbench brings its own."""
+    """Add three soft lights and a dim backdrop, for Cycles and EEVEE; Workbench has its own."""
     world = scene.world or bpy.data.worlds.new("Innerface Studio")
     scene.world = world
     if world.node_tree is None:
@@ -56,7 +56,7 @@ def add_lights(scene: Any, size: float = 1.0) -> None:
 def add_camera(
     scene: Any, target: tuple[float, float, float], distance: float, azimuth: float = 0.0, lens: float = 85.0
 ) -> Any:
-    """A camera that looks at `target` (m) from `azimuth` degrees to the performer's left of straight ahead."""
+    """Add a camera that looks at `target` (m) from `azimuth` degrees to the performer's left of straight ahead."""
     data = bpy.data.cameras.new("Innerface Camera")
     data.lens = lens
     obj = bpy.data.objects.new("Innerface Camera", data)
@@ -70,18 +70,18 @@ def add_camera(
 
 
 def look_through_camera() -> None:
-    """All 3D views of a scene of ours look through its camera, in the head's colours: whoever opens the file sees the face at once."""
+    """Set all 3D views to the camera, in the head's colours: whoever opens the file sees the face at once."""
     for screen in bpy.data.screens:
         for area in screen.areas:
             if area.type == "VIEW_3D":
                 space = area.spaces.active
                 space.region_3d.view_perspective = "CAMERA"
                 space.shading.color_type = "MATERIAL"
-                space.overlay.show_extras = False  # the lamps' lines cross the face
+                space.overlay.show_extras = False  # the lights' lines cross the face
 
 
 def ink_material() -> Any:
-    """A material for writing: INK, whatever the light."""
+    """Return a material for text, of one colour in any light."""
     material = bpy.data.materials.new("Innerface ink")
     if material.node_tree is None:
         material.use_nodes = True
@@ -96,7 +96,7 @@ def ink_material() -> Any:
 def text_object(
     line: str, location: tuple[float, float, float], size: float, material: Any, upwards: bool = False
 ) -> Any:
-    """An upright line of text, `size` m high, its middle at `place` and its face to the front; not linked yet. `upwards`: read from below."""
+    """Return an upright line of text, `size` m high and centred at `location`, not linked yet; `upwards`: rotated."""
     text = bpy.data.curves.new(f"Innerface {line}", "FONT")
     text.body, text.size, text.align_x = line, size, "CENTER"
     text.materials.append(material)
@@ -106,7 +106,7 @@ def text_object(
 
 
 def add_second_head(scene: Any, track: Any, name: str) -> None:
-    """Another bundled head beside the first one, on which `track` plays, with `name` and "from sensors" written under the two."""
+    """Add another bundled head beside the first one, on which `track` plays, with captions under the two."""
     obj, rig = bundled_head.add(scene.collection)
     obj.name, rig.name, rig.location.x = f"{obj.name} {name}", f"{rig.name} {name}", HEAD_SPACING_M
     target = next(f for f in [face.face_of(obj, list(scene.objects))] if f is not None)
@@ -117,7 +117,7 @@ def add_second_head(scene: Any, track: Any, name: str) -> None:
 
 
 def use_workbench(scene: Any) -> None:
-    """Fast and without a GPU: Workbench with studio light, display colours and soft cavities."""
+    """Render with Workbench, fast and without a GPU: studio light, display colours, soft cavities."""
     scene.render.engine = "BLENDER_WORKBENCH"
     scene.display.render_aa = "8"
     scene.view_settings.view_transform = "Standard"
@@ -129,7 +129,7 @@ def use_workbench(scene: Any) -> None:
 
 
 def use_cycles(scene: Any, samples: int) -> None:
-    """Cycles on the CPU with denoising: for the pictures in the documentation."""
+    """Render with Cycles on the CPU with denoising, for images of the documentation."""
     scene.render.engine = "CYCLES"
     scene.cycles.device = "CPU"
     scene.cycles.samples = samples

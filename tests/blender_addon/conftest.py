@@ -45,7 +45,7 @@ def head(scene):
 
 @pytest.fixture
 def addon(scene, tmp_path):
-    """`bpy`, with the add-on registered as a user has it, its takes kept in a folder of the test's, and nothing connected afterwards."""
+    """`bpy`, with the add-on registered and its takes in a temporary folder; nothing is connected afterwards."""
     import bpy
 
     installed = bool(os.environ.get("INNERFACE_ZIP"))

@@ -1,4 +1,4 @@
-"""Takes are put together on one timeline: parts of the face, stretches of time, hand-made keys, other settings at once."""
+"""Takes are combined on one timeline: parts of the face, time ranges, manual keys, and changes of settings."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""A camera's take on the timeline is mended: ranges found, drawn, judged and dragged, and a mix beside the camera's own action."""
+"""A camera take on the timeline is repaired: ranges are detected, added, accepted and dragged, and mixed."""
 
 import types
 
@@ -28,7 +28,7 @@ import pytest
 
 @pytest.fixture
 def shoot(addon, tmp_path):
-    """A face with a camera's take whose mouth is hidden from 4 to 6 s, and the files: camera, truth, another tracker's take on a clock of its own."""
+    """A face with a camera take whose mouth is occluded from 4 to 6 s, and its files: camera, truth, phone."""
     bpy = addon
     innerface.blender_addon.character.bundled_head.add(bpy.context.scene.collection)
     formats, take, channels = innerface.core.formats, innerface.core.take, innerface.core.face.channels
@@ -261,5 +261,5 @@ def test_sensors_alone_cannot_be_mended_and_that_is_said(shoot, tmp_path):
     )
     formats.write_take(imu, tmp_path / "s.mcap")
     bpy.ops.innerface.key_takes(filepath=str(tmp_path / "s.mcap"), sound=False)
-    with pytest.raises(RuntimeError, match="begins with a camera's take"):
+    with pytest.raises(RuntimeError, match="import the camera take"):
         bpy.ops.innerface.hybrid_detect()

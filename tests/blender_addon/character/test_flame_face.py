@@ -51,7 +51,7 @@ def flame(scene, made):
 
 @pytest.fixture(scope="session")
 def performed(made):
-    """`performed(frames, seed)`: arrays of a made-up performance at 24 frames a second, with a neck that turns, and its track."""
+    """`performed(frames, seed)`: arrays of a generated performance at 24 fps, with a neck that turns, and its track."""
 
     def perform(frames=30, seed=1):
         said = innerface.core.flame.stand_in.make_performance(made.model, frames, seed)
@@ -86,7 +86,7 @@ def wanted(model, said, k, shape=None):
 
 @pytest.mark.parametrize("correctives", [True, False])
 def test_a_flame_take_plays_as_flame_itself_poses(scene, made, performed, correctives):
-    """Vertex by vertex, on frames; joints that move with expressions included. Without correctives FLAME's are left out as well."""
+    """Vertex by vertex, with joints that move with expressions. Without correctives FLAME's are left out as well."""
     obj, _ = innerface.blender_addon.character.flame_face.add(scene.collection, made, correctives)
     face = innerface.blender_addon.character.face.find_face(list(scene.objects))
     said, track = performed()

@@ -25,7 +25,7 @@ def performed(scene, head):
     def key(fps, base, tolerance=None, take=None):
         scene.render.fps, scene.render.fps_base = fps, base
         track = (take or innerface.core.performance.demo_performance(5)).weights()
-        keyed = key_and_play(head, track, "performance", scene, tolerance)
+        keyed = key_and_play(head, track, "performance", scene, tolerance=tolerance)
         scene.frame_end = scene.frame_start + keyed.frames - 1
         return track, keyed
 
@@ -278,7 +278,7 @@ def test_modifiers_are_applied_to_every_shape_and_none_is_lost(scene, three, tmp
 @pytest.mark.node
 @pytest.mark.parametrize("kind", ["fbx", "glb"])
 def test_whatever_else_moves_the_character_equals_blenders_own_export(scene, head, performed, three, tmp_path, kind):
-    """A body that walks in an NLA strip, a constraint, a driver, an object that moves: sampled by us as Blender's exporter does it."""
+    """An NLA strip of the body, a constraint, a driver, a moving object: as Blender's exporter samples them."""
     import bpy
 
     performed(24, 1.0)
