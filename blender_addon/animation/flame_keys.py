@@ -9,6 +9,7 @@ import numpy as np
 from ...core.animation.frames import resample_keeping_peaks
 from ...core.errors import InnerfaceError
 from ...core.face.channels import ARKIT, GROUPS, HEAD_ANGLES, ChannelGroup
+from ...core.face.mapping import Destination
 from ...core.flame import flame_track
 from ...core.flame.channel_map import expression_key
 from ...core.flame.skinning import rotations
@@ -68,7 +69,7 @@ def flame_curves(face: Face, track: Track, times: np.ndarray) -> tuple[list[Curv
             f"The take was fitted with another model file than that of {face.name}; its expressions may look different"
         )
     names = [expression_key(k) for k in present]
-    sizes = np.array([face.mapping.max_gain(("key", name, "")) for name in names])
+    sizes = np.array([face.mapping.max_gain(Destination("key", name, "")) for name in names])
     expression = _resample(track, parameters["expression"][:, present], times, sizes)
     channels = [frozenset(ARKIT)] * len(present)
     result = [

@@ -31,7 +31,7 @@ class DrivenTransform:
     path : str
         Data path of the rotation on the owner.
     mode : str
-        Blender's rotation mode.
+        Blender's rotation mode, one of its enum.
     to_world : ndarray (3, 3)
         Head axes to world axes.
     pre_rotation, post_rotation : ndarray (3, 3)
@@ -43,7 +43,7 @@ class DrivenTransform:
     owner: Any
     bone: str | None
     path: str
-    mode: str
+    mode: Any
     to_world: np.ndarray
     pre_rotation: np.ndarray
     post_rotation: np.ndarray
@@ -156,7 +156,7 @@ def continuous_quaternions(rotations: np.ndarray) -> np.ndarray:
     return out
 
 
-def _euler_angles(rotations: np.ndarray, order: str) -> np.ndarray:
+def _euler_angles(rotations: np.ndarray, order: Any) -> np.ndarray:
     previous, out = None, []
     for r in rotations:
         matrix = Matrix(r.tolist())

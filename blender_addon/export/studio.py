@@ -222,10 +222,10 @@ def contact_sheet(path: str | Path, width: int = 2000, samples: int = 0) -> None
     else:
         use_workbench(scene)
     render_image(scene, path)
-    meshes = [o.data for o in objects]
+    tile_data: list[Any] = [o.data for o in objects]
     for obj in list(scene.objects):
         bpy.data.objects.remove(obj)
-    for data in meshes:
+    for data in tile_data:
         (bpy.data.meshes if isinstance(data, bpy.types.Mesh) else bpy.data.curves).remove(data)
     bpy.data.materials.remove(text_material)
     bpy.data.scenes.remove(scene)
