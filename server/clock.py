@@ -6,6 +6,8 @@ from collections import deque
 
 import numpy as np
 
+from ..core.arrays import Array
+
 _BUCKET_S, _BUCKETS = 0.5, 60  # the fastest packet of each bucket is kept
 _MAX_DRIFT = 3e-3  # a phone's frame counter is off by 1.6e-3
 _MIN_FIT_SPAN_S = 4.0  # drift is 0 before
@@ -81,8 +83,9 @@ class DeviceClock:
         return hub_time
 
     def _fit(self) -> None:
-        t, delays = np.array(self.bucket_minima).T
-        previous = self._predict(t[-1])
+        history: Array = np.array(self.bucket_minima)
+        t, delays = history[:, 0], history[:, 1]
+        previous = self._predict(float(t[-1]))
         if len(t) > 3 and t[-1] - t[0] >= _MIN_FIT_SPAN_S:
             i, j = np.triu_indices(len(t), 1)
             slope = float(np.median((delays[j] - delays[i]) / (t[j] - t[i])))
@@ -92,7 +95,7 @@ class DeviceClock:
         self.offset = float(np.percentile(residuals, 20))
         self.pending_correction = 0.0
         if self.first_device_time is not None and t[-1] - self.first_device_time > 2 * _BUCKET_S:
-            self.pending_correction = previous - self._predict(t[-1])  # no step: the new line is approached
+            self.pending_correction = previous - self._predict(float(t[-1]))  # no step: the new line is approached
 
     @property
     def drift_ppm(self) -> float:

@@ -65,7 +65,7 @@ class Options:
     model: str | None = None
     adapter: Adapter | None = None
     raw: bool = False
-    loss: dict[str, str] = field(default_factory=dict)
+    loss: dict[str, str] = field(default_factory=dict[str, str])
     output: str = "auto"
     calibrate: bool = True
     recentre: bool = True

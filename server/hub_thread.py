@@ -75,7 +75,7 @@ class HubThread:
 
     def pop_frames(self) -> list[Frame]:
         """All faces since the last call, oldest first."""
-        frames = []
+        frames: list[Frame] = []
         while self.frames:
             frames.append(self.frames.popleft())
         return frames

@@ -27,7 +27,7 @@ class SiteAssignments:
 
     layout: Layout
     path: Path | None = None
-    assigned: dict[str, str] = field(default_factory=dict)
+    assigned: dict[str, str] = field(default_factory=dict[str, str])
 
     def load(self) -> None:
         """Read earlier assignments. Raises InnerfaceError for another kind of file."""

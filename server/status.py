@@ -6,7 +6,7 @@ Fields are in the order of the JSON object; `json_keys` names those whose key is
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, is_dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 
 @dataclass(frozen=True)
@@ -197,5 +197,5 @@ def _to_json(value: Any) -> Any:
         keys: dict[str, str] = getattr(value, "json_keys", {})
         return {keys.get(f.name, f.name): _to_json(getattr(value, f.name)) for f in fields(value)}
     if isinstance(value, dict):
-        return {k: _to_json(v) for k, v in value.items()}
-    return [_to_json(v) for v in value] if isinstance(value, list) else value
+        return {key: _to_json(item) for key, item in cast("dict[str, Any]", value).items()}
+    return [_to_json(item) for item in cast("list[Any]", value)] if isinstance(value, list) else value

@@ -38,7 +38,7 @@ class Stream:
     presence: Array = field(default_factory=lambda: np.ones(0))  # per key: share of recent samples that held it
     session_device: int | None = None
     sites: tuple[str, ...] = ()  # where its sensors sit, by their own names where nobody knows
-    session_columns: list[int] = field(default_factory=list)  # which of its sensors have a seat in the session
+    session_columns: list[int] = field(default_factory=list[int])  # which of its sensors have a seat in the session
     last_message: ImuSample | None = None
     last_bio_time: float | None = None  # when the last biosignal was taken
     batch_size: float = 0.0  # biosignals that come together

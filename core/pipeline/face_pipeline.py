@@ -49,7 +49,7 @@ class OutputSettings:
     """
 
     output: str = "auto"
-    loss: dict[str, str] = field(default_factory=dict)
+    loss: dict[str, str] = field(default_factory=dict[str, str])
     recentre: bool = True
 
     def __post_init__(self) -> None:
@@ -129,7 +129,7 @@ class FacePipeline:
 
     def show_imu_frames(self, frames: FaceFrames, now: float, arrival: float) -> list[FaceFrame]:
         """Faces of IMU frames: head recentred, fused with the electrodes, mixed with the camera."""
-        shown = []
+        shown: list[FaceFrame] = []
         for k, time in enumerate(frames.time.tolist()):
             values = frames.values[k].copy()
             values[len(ARKIT) :] = self.recentrer.push(values[len(ARKIT) :], 1 / FRAME_RATE)
@@ -140,7 +140,7 @@ class FacePipeline:
         return shown
 
     def _push_electrodes(self, chunk: BioChunk) -> list[FaceFrame]:
-        shown = []
+        shown: list[FaceFrame] = []
         for face in self.electrodes.push(chunk):
             if face.in_time and self.electrodes.session is not None:
                 confidence = self.electrodes.session.confidence

@@ -131,7 +131,7 @@ def _bio_events(track: Track, other_times: list[float]) -> list[_Event]:
     batch_ends = np.arange(track.time[0], track.time[-1] + _BIO_BATCH_S, _BIO_BATCH_S)
     ends = np.searchsorted(track.time, np.concatenate([batch_ends, other_times]) + _SAME_TIME_S, "right")
     bounds = np.unique(np.concatenate([[0], ends, [len(track.time)]]))
-    events = []
+    events: list[_Event] = []
     for first, end in zip(bounds[:-1].tolist(), bounds[1:].tolist()):
         time = float(track.time[end - 1])
         events.append(_Event(time, 0, BioChunk(time, time, track.columns, rate, track.values[first:end])))
@@ -163,7 +163,7 @@ def _start_imus(
     pipeline.imu = session
     pipeline.recentrer.auto = any(t.meta.get(RECENTRE_KEY) == "yes" for t in tracks)
     pipeline.recentrer.zero = head_zero
-    events = []
+    events: list[_Event] = []
     for track in tracks:
         signal = from_track(track)
         columns = [k for k, site in enumerate(signal.sites) if site in layout.sites]

@@ -74,5 +74,5 @@ class SolvedWeights:
     """
 
     take: Take
-    unobserved: frozenset[str] = field(default_factory=frozenset)
+    unobserved: frozenset[str] = field(default_factory=frozenset[str])
     imu: ImuInference | None = None
