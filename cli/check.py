@@ -84,9 +84,8 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
 def _check_electrodes(take: Take, options: argparse.Namespace) -> dict[str, Any]:
     """Check a take of electrodes."""
     from ..core.bio import quality
-    from ..core.bio.signal import bio_track, to_uniform_rate
 
-    report = quality.assess_electrodes(to_uniform_rate(bio_track(take)))
+    report = quality.assess_take(take)
     warnings = [
         *take.notes,
         *(f"electrode {e.channel}: {e.fault or e.warning}" for e in report if e.fault or e.warning),

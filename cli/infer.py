@@ -137,9 +137,8 @@ def _check_electrode_options(options: argparse.Namespace) -> None:
 
 def _electrode_quality(take: Take) -> list[dict[str, Any]]:
     from ..core.bio import quality
-    from ..core.bio.signal import bio_track, to_uniform_rate
 
-    return [asdict(e) for e in quality.assess_electrodes(to_uniform_rate(bio_track(take)))]
+    return [asdict(e) for e in quality.assess_take(take)]
 
 
 def _write_electrode_result(

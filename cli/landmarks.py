@@ -71,11 +71,10 @@ def _to_landmarks(take: Take, options: argparse.Namespace) -> tuple[Take, dict[s
     if TrackKind.BIOSIGNAL in kinds and (options.model or not kinds & {TrackKind.LANDMARKS, TrackKind.WEIGHTS}):
         with required("inference"):
             from ..core.bio import inference, network, quality
-            from ..core.bio.signal import bio_track, to_uniform_rate
         landmark_take = inference.infer(take, network.load(options.model), options.causal, options.raw)
         return landmark_take, {
             "from": "electrodes",
-            "electrodes": [asdict(e) for e in quality.assess_electrodes(to_uniform_rate(bio_track(take)))],
+            "electrodes": [asdict(e) for e in quality.assess_take(take)],
         }
     if options.model or options.causal or options.raw:
         raise InnerfaceError("--model, --causal and --raw are for electrodes, and the take has none; omit them")

@@ -14,8 +14,9 @@ from scipy.signal import butter
 
 from ..arrays import Array
 from ..errors import InnerfaceError
+from ..take import Take
 from .filters import detect_mains, emg_sos, mains_sos, zero_phase
-from .signal import BioSignal
+from .signal import BioSignal, bio_track, to_uniform_rate
 
 _SEGMENT_S = 1.0
 _FLAT_UV = 0.05  # less than any amplifier's noise
@@ -80,6 +81,11 @@ class ElectrodeQuality:
 def assess_electrodes(signal: BioSignal) -> list[ElectrodeQuality]:
     """Assess the quality of every channel."""
     return [_assess(signal, k) for k in range(len(signal.channels))]
+
+
+def assess_take(take: Take) -> list[ElectrodeQuality]:
+    """Assess every electrode of a take. Raises InnerfaceError for a take without electrodes."""
+    return assess_electrodes(to_uniform_rate(bio_track(take)))
 
 
 def check_usable(signal: BioSignal) -> list[str]:
