@@ -402,7 +402,8 @@ def _rewrite_curve(
 ) -> Any:
     """Write the curve of an earlier bake again; an animator's keys stay."""
     keys = curves.read_keys(old)
-    manual, protected = find_manual_edits(*keys["co"].astype(np.float64).T, *previous)
+    frames, values = keys["co"].astype(np.float64).T
+    manual, protected = find_manual_edits(frames, values, *previous)
     writable = outside_ranges(new.frames.astype(np.float64), protected)
     result.manual_keys += int(manual.sum())
     return curves.write_keys(

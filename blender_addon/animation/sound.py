@@ -62,7 +62,8 @@ def read_samples(path: str | Path, rate: int) -> Any:
     try:
         import aud
 
-        data = aud.Sound(str(path)).resample(rate, 1).rechannel(1).data()
+        sound: Any = aud.Sound
+        data = sound(str(path)).resample(rate, 1).rechannel(1).data()
     except Exception as error:
         reason = str(error).strip() or type(error).__name__
         raise InnerfaceError(

@@ -156,9 +156,10 @@ def _add_mesh(collection: Any, model: FlameModel, shape: np.ndarray, correctives
     ]
     directions += [(f"pose{k}", model.pose_dirs[:, :, k]) for k in range(36)] if correctives else []
     add_shapes(obj, OBJECT_NAME, ((name, to_blender(vertices + direction)) for name, direction in directions))
-    for block in mesh.shape_keys.key_blocks[1:]:
+    key: Any = mesh.shape_keys
+    for block in key.key_blocks[1:]:
         block.slider_min, block.slider_max = -SLIDER_RANGE, SLIDER_RANGE
-    mesh.shape_keys[HEAD_MARK] = True
+    key[HEAD_MARK] = True
     return obj
 
 

@@ -226,7 +226,8 @@ def contact_sheet(path: str | Path, width: int = 2000, samples: int = 0) -> None
     for obj in list(scene.objects):
         bpy.data.objects.remove(obj)
     for data in tile_data:
-        (bpy.data.meshes if isinstance(data, bpy.types.Mesh) else bpy.data.curves).remove(data)
+        collection: Any = bpy.data.meshes if isinstance(data, bpy.types.Mesh) else bpy.data.curves
+        collection.remove(data)
     bpy.data.materials.remove(text_material)
     bpy.data.scenes.remove(scene)
     if window_scene is not None:
