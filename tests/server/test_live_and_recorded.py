@@ -29,7 +29,7 @@ from innerface.server.messages import BioSample, FaceSample, ImuSample
 
 from .conftest import ManualClock
 
-SECONDS, LOST_S = 4.0, (1.5, 2.5)
+SECONDS, LOST_S = 2.5, (1.0, 1.6)
 JOIN_SAMPLES = 8  # after which a device's interval is known
 MIXES = ("camera", "imu", "bio", "camera+imu", "camera+bio", "imu+bio", "camera+imu+bio")
 
@@ -62,7 +62,7 @@ def imu_samples(signal):
 
 
 def camera_samples(performance, begin):
-    """(time, message) at 30 Hz, as noisy as cameras are; the face is lost for a second in the middle."""
+    """(time, message) at 30 Hz, as noisy as cameras are; the face is lost in the middle."""
     times = np.round(begin + 0.003 + np.arange(round(SECONDS * 30)) / 30, 6)
     values = 1.08 * resample_linear(performance.time, performance.select(OUTPUT_CHANNELS), times)
     values = np.round(values + np.random.default_rng(0).normal(0, 1e-3, values.shape), 6)
