@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 
@@ -137,7 +138,8 @@ def fit(motion: Motion, weights: Array, truth: Array, use: Array) -> tuple[Corre
     squared_error, before = np.zeros((len(candidates), len(ARKIT))), np.zeros(len(ARKIT))
     for k in range(_FOLDS):
         held_out = fold == k
-        excluded: Array = np.convolve(held_out, np.ones(2 * int(_FOLD_MARGIN_S * FRAME_RATE) + 1), "same") > 0
+        width = 2 * int(_FOLD_MARGIN_S * FRAME_RATE) + 1
+        excluded = cast(Array, np.convolve(held_out, np.ones(width), "same")) > 0
         if (~excluded).sum() < FRAME_RATE:
             continue
         for r, (width, penalty) in enumerate(candidates):

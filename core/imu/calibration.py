@@ -7,6 +7,7 @@ Finds headings, neutral orientations, the head's axes, biases and lever arms (do
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import cast
 
 import numpy as np
 
@@ -172,7 +173,7 @@ def _headings(frames: ImuSignal, turn_rows: slice, lead_site: int) -> tuple[Arra
     head = np.where(known, c[:, [lead_site]], 0)
     power = (np.abs(head) ** 2).sum(0)
     count: Array = np.maximum(known.sum(0), 1)
-    if np.degrees(np.sqrt(power[lead_site] / count[lead_site])) < _MIN_NOD_DEG:
+    if np.degrees(np.sqrt(cast(float, power[lead_site] / count[lead_site]))) < _MIN_NOD_DEG:
         raise InnerfaceError("the turn span holds no nod; nod by ten degrees or more, and record it again")
     product = (head * c.conj()).sum(0)
     heading = np.where(np.abs(product) > 0, np.angle(product), np.nan)

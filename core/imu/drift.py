@@ -11,7 +11,7 @@ same as a batch.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Self
+from typing import Self, cast
 
 import numpy as np
 
@@ -96,7 +96,7 @@ def heading_measurements(turn: Array, reference: Array) -> tuple[Array, Array]:
     enough = known.sum(1) > BLOCK_FRAMES // 2
     with np.errstate(divide="ignore", invalid="ignore"):
         variance: Array = _CORRELATION_FACTOR * residual / power + _MIN_HEADING_SD**2
-    error: Array = np.angle(product)
+    error = cast(Array, np.angle(product))
     return error, np.where(enough & (power > 0) & (variance < _MAX_HEADING_VARIANCE), variance, np.inf)
 
 

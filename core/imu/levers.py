@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import cast
 
 import numpy as np
 
@@ -72,7 +73,7 @@ def fit_levers(
         if usable.sum() < _MIN_LEVER_FRAMES:
             continue  # the layout's lever stays
         m, a = tensor[usable].reshape(-1, 3), relative[usable, s].reshape(-1)
-        best: Array = np.linalg.lstsq(m, a, rcond=None)[0]
+        best = cast(Array, np.linalg.lstsq(m, a, rcond=None)[0])
         noise = _CORRELATION_FACTOR * float(((a - m @ best) ** 2).mean()) + 1e-9
         normal, moment = m.T @ m / noise, m.T @ a / noise
         if np.linalg.eigvalsh(normal)[0] > 1 / _MAX_LEVER_SD_M**2:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 
@@ -100,10 +101,9 @@ class LinearModel:
             )
         rows = lagged(values, lags).reshape(len(values), -1)
         lagged_present = lagged(present, lags).all(axis=1)  # a site counts where it was measured at all lags
-        patterns: Array
-        pattern_index: Array
-        count: Array
-        patterns, pattern_index, count = np.unique(lagged_present, axis=0, return_inverse=True, return_counts=True)
+        patterns, pattern_index, count = cast(
+            tuple[Array, Array, Array], np.unique(lagged_present, axis=0, return_inverse=True, return_counts=True)
+        )
         pattern_index = pattern_index.reshape(-1)
         common: list[int] = np.argsort(-count)[:_MAX_PATTERNS].tolist()
         out = np.full((len(rows), len(ARKIT)), np.nan)

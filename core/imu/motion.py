@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import cast
 
 import numpy as np
 from scipy.signal import lfilter  # pyright: ignore[reportMissingTypeStubs, reportUnknownVariableType]
@@ -66,9 +67,7 @@ def _high_pass(values: Array, state: tuple[Array, Array] | None) -> tuple[Array,
     row = np.maximum.accumulate(np.where(np.isnan(rows), 0, np.arange(len(rows))[:, None]), axis=0)
     held = np.take_along_axis(rows, row, axis=0)[1:]
     decay = np.exp(-1 / (_HIGH_PASS_S * FRAME_RATE))
-    low: Array
-    end: Array
-    low, end = lfilter([1 - decay], [1.0, -decay], held, axis=0, zi=(decay * slow)[None])
+    low, end = cast(tuple[Array, Array], lfilter([1 - decay], [1.0, -decay], held, axis=0, zi=(decay * slow)[None]))
     return (flat - low).reshape(values.shape), (held[-1], end[0] / decay)
 
 

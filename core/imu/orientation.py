@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import numpy as np
 
 from ..arrays import Array
@@ -46,8 +48,8 @@ def fuse(time: Array, sites: tuple[str, ...], values: Array) -> Array:
         bridged = fill_gaps(time, np.where(known[:, s, None], values[:, s], np.nan))
         uniform = np.stack([np.interp(grid, time, bridged[:, k]) for k in range(6)], axis=1)
         rates, forces = (np.ascontiguousarray(x) for x in (uniform[:, :3] * scale, uniform[:, 3:] * unit))
-        fused: Array = VQF(step).updateBatch(rates, forces)["quat6D"]  # pyright: ignore[reportUnknownMemberType]
-        row: Array = np.clip(np.round((time - time[0]) / step).astype(int), 0, len(grid) - 1)
+        fused = cast(dict[str, Array], VQF(step).updateBatch(rates, forces))["quat6D"]  # pyright: ignore[reportUnknownMemberType]
+        row = np.clip(cast(Array, np.round((time - time[0]) / step)).astype(int), 0, len(grid) - 1)
         sample_times = time[known[:, s]]
         distance = np.abs(sample_times[np.clip(np.searchsorted(sample_times, time), 0, len(sample_times) - 1)] - time)
         distance = np.minimum(

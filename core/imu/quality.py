@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import warnings
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 
@@ -105,7 +106,7 @@ def report(
         noise = float(np.degrees(_high_frequency_rms(neutral_rotation)))
         acceleration_noise = _high_frequency_rms(neutral_acceleration)
         stray = (
-            float(np.degrees(np.nanpercentile(np.linalg.norm(neutral_rotation, axis=-1), 95)))
+            float(np.degrees(cast(float, np.nanpercentile(np.linalg.norm(neutral_rotation, axis=-1), 95))))
             if len(neutral_rotation)
             else 0.0
         )
@@ -140,7 +141,9 @@ def report(
 def _high_frequency_rms(values: Array) -> float:
     """Root mean square of the changes of values (T, 3) from frame to frame."""
     step: Array = np.diff(values, n=2, axis=0)
-    return float(np.sqrt(np.nanmean((step**2).sum(-1)) / 6)) if len(step) and np.isfinite(step).any() else 0.0
+    return (
+        float(np.sqrt(cast(float, np.nanmean((step**2).sum(-1))) / 6)) if len(step) and np.isfinite(step).any() else 0.0
+    )
 
 
 def find_loose_times(motion: Motion) -> list[float | None]:

@@ -7,6 +7,7 @@ product per take; only the last step, the rotation of the patch's tangent plane,
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 
@@ -64,7 +65,7 @@ def skin_motion(face: FaceModel, site_patches: list[Patch], weights: Array) -> t
         points = face.neutral[spot.vertices]
         centroid = points.mean(axis=0)
         tangents[s] = np.linalg.svd(points - centroid, full_matrices=False)[2][:2]
-        gradient: Array = np.linalg.pinv((points - centroid) @ tangents[s].T)  # (2, P)
+        gradient = cast(Array, np.linalg.pinv((points - centroid) @ tangents[s].T))  # (2, P)
         deltas = face.deltas[:, spot.vertices]  # (52, P, 3)
         rest[s, 0], rest[s, 1:] = centroid, gradient @ points
         basis[s, 0] = deltas.mean(axis=1).T

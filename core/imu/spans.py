@@ -7,6 +7,7 @@ up axis. While the face is relaxed all sensors turn as one, which distinguishes 
 from __future__ import annotations
 
 import warnings
+from typing import cast
 
 import numpy as np
 from scipy.ndimage import uniform_filter1d  # pyright: ignore[reportMissingTypeStubs, reportUnknownVariableType]
@@ -77,7 +78,7 @@ def find_turn(rotation: Array) -> Span:
     start += int(upcoming.argmax())
     # the span holds the fast and rigid frames around there; short pauses are allowed
     speed = np.nan_to_num(np.hypot(head_v, head_h))
-    smooth_disagreement: Array = uniform_filter1d(np.nan_to_num(disagreement), 15)
+    smooth_disagreement = cast(Array, uniform_filter1d(np.nan_to_num(disagreement), 15))
     fast = np.flatnonzero(
         (speed > 0.25 * score[start]) & (smooth_disagreement < _RIGID_RATIO * np.maximum(speed, score[start]))
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 from scipy.optimize import linear_sum_assignment  # pyright: ignore[reportMissingTypeStubs, reportUnknownVariableType]
 
 from ..arrays import Array
@@ -9,7 +11,5 @@ from ..arrays import Array
 
 def assign(cost: Array) -> list[tuple[int, int]]:
     """Pairs (row, column) of a matrix (N, M) of costs, each row and column at most once, of least total cost."""
-    rows: Array
-    columns: Array
-    rows, columns = linear_sum_assignment(cost)
-    return list(zip(rows.tolist(), columns.tolist()))
+    rows, columns = cast(tuple[Array, Array], linear_sum_assignment(cost))
+    return [(int(row), int(column)) for row, column in zip(rows, columns)]

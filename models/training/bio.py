@@ -108,7 +108,7 @@ def _split(time: Array) -> _Split:
 
 
 def _mean_and_basis(points: Array) -> tuple[Array, Array]:
-    """Median face (106,), and directions (K, 106) in which points (N, 106) move, scaled to their standard deviations."""
+    """Median face (106,), and directions (K, 106) in which points (N, 106) move, by their standard deviations."""
     mean = np.median(points, axis=0)
     _, size, directions = np.linalg.svd(points - mean, full_matrices=False)
     explained_share = np.cumsum(size**2) / max((size**2).sum(), 1e-12)

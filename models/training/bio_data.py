@@ -1,4 +1,4 @@
-"""Training data of a performer's network: features of a recording paired with points of a video, and their augmentation."""
+"""Training data of a performer's network: features of electrodes with points of a video, and their augmentation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The network from segments of EMG and EOG to points of the face (BioFace-3D): a multi-input 1-D CNN, with Wing loss."""
+"""The network from segments of EMG and EOG to points of the face (BioFace-3D): a multi-input 1-D CNN."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Budget:
-    """A limit of training: `minutes` of wall-clock time, or `steps` of the optimiser, which do not depend on the machine.
+    """Limits of training: `minutes` of wall-clock time, and `steps` of the optimiser, equal on any machine.
 
     Training ends at whichever limit is reached first.
     """

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from ...core.arrays import Array
 from ...core.face.channels import ARKIT
 from ...core.face.face_model import IdentityModel, load_bundled
 from ...core.imu.layout import load_layout
@@ -50,11 +51,11 @@ class ExampleSource:
 
 @dataclass(frozen=True)
 class TrainingSample:
-    """One take: `inputs` (T, INPUT_COUNT) and `weights` (T, 52) in float16, and the frames `mask` (T,) to learn from."""
+    """One take: `inputs` (T, INPUT_COUNT), `weights` (T, 52) in float16, and `mask` (T,) of frames to learn from."""
 
-    inputs: np.ndarray
-    weights: np.ndarray
-    mask: np.ndarray
+    inputs: Array
+    weights: Array
+    mask: Array
 
 
 def training_sample(simulated: TrainingExample) -> TrainingSample:
@@ -108,9 +109,7 @@ class SampleStore:
     def __init__(self, takes: list[TrainingSample] | None = None) -> None:
         self.takes: list[TrainingSample] = takes or []
 
-    def batch(
-        self, size: int, length: int, ahead: int, rng: np.random.Generator
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def batch(self, size: int, length: int, ahead: int, rng: np.random.Generator) -> tuple[Array, Array, Array]:
         """Draw windows: inputs (size, INPUT_COUNT, length), weights (size, 52, length) and their mask (size, length).
 
         Weights belong to the frames `ahead` earlier.
@@ -175,7 +174,7 @@ class SampleSupply:
         self.pool.shutdown(wait=False, cancel_futures=True)
 
     def fill(self, count: int, progress: Callable[[float], None] = lambda _: None) -> None:
-        """Wait until there are `count` takes. Raises the workers' errors, and RuntimeError where hardly any take is usable."""
+        """Wait until there are `count` takes. Raises the workers' errors, and RuntimeError without usable takes."""
         first_number = self.next_number
         while len(self.store.takes) < count:
             self._submit(min(count - len(self.store.takes), 4 * self.workers) - len(self.pending))
@@ -184,9 +183,7 @@ class SampleSupply:
             if self.next_number - first_number > 20 * count + 100:
                 raise RuntimeError("hardly any simulated take can be calibrated")
 
-    def batch(
-        self, size: int, length: int, ahead: int, rng: np.random.Generator
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def batch(self, size: int, length: int, ahead: int, rng: np.random.Generator) -> tuple[Array, Array, Array]:
         """Draw a batch as `SampleStore.batch` does, and renew takes."""
         self.windows_drawn += size
         if self.windows_drawn > self.windows_per_take:

@@ -7,11 +7,11 @@ import warnings
 from dataclasses import asdict
 from pathlib import Path
 
-import numpy as np
 import onnx
 import torch
 from onnx import numpy_helper
 
+from ...core.arrays import Array
 from ...core.errors import InnerfaceError
 from ...core.face.channels import ARKIT
 from ...core.files import atomic_write
@@ -26,8 +26,8 @@ def write(
     net: StreamNetwork | TransformerNetwork,
     path: str | Path,
     sites: Layout,
-    spread: np.ndarray,
-    explained: np.ndarray,
+    spread: Array,
+    explained: Array,
     card: dict[str, str],
 ) -> None:
     """Write a network atomically.

@@ -1,4 +1,7 @@
-"""Train a network from face sensors to weights: `innerface train imu`. Resumable; a checkpoint and the curve lie beside the model until it is done."""
+"""Training of networks from face sensors to weights: `innerface train imu`.
+
+Runs can be resumed: a checkpoint and the learning curve lie beside the model until it is complete.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from ...core.arrays import Array
 from ...core.errors import InnerfaceError
 from ...core.face.channels import ARKIT, mirrored
 from ...core.face.face_model import FaceModel, load_bundled, load_ict
@@ -24,33 +28,35 @@ from .example_supply import ExampleSource, SampleStore, SampleSupply
 from .linear import HELD_OUT, TRAINING_TAKES
 from .network import WINDOW, NetworkShape, StreamNetwork, TransformerNetwork, build, predict_windows
 
-SIZES = {
-    "tiny": (64, 10),
-    "small": (160, 10),
-    "full": (288, 10),
-}  # width and depth: 0.2, 1.1 and 3.4 million parameters
-OFFLINE_LOOKAHEAD = 40  # frames that the offline network sees of what follows
+# Width and depth: 0.2, 1.1 and 3.4 million parameters.
+SIZES = {"tiny": (64, 10), "small": (160, 10), "full": (288, 10)}
+OFFLINE_LOOKAHEAD = 40  # frames
 _WINDOW_FRAMES = 320
 _BATCH_SIZE = {"tiny": 14, "small": 14, "full": 64}
 _STORE_CAPACITY = {"tiny": 300, "small": 1200, "full": 6000}
-_WINDOWS_PER_TAKE = {
-    "tiny": 200.0,
-    "small": 100.0,
-    "full": 40.0,
-}  # windows per take: how hard the simulator works beside the training
+_WINDOWS_PER_TAKE = {"tiny": 200.0, "small": 100.0, "full": 40.0}  # limits the simulator's load beside the training
 _LEARNING_RATE, _WARM_UP_STEPS, _AVERAGE_DECAY = 1e-3, 200, 0.998
 _FINE_TUNING_RATE = 2e-4
-_MILLIMETRE_WEIGHT, _SQUARE_WEIGHT, _ABSOLUTE_WEIGHT = 1.0, 20.0, 2.0  # what the loss is made of
+_MILLIMETRE_WEIGHT, _SQUARE_WEIGHT, _ABSOLUTE_WEIGHT = 1.0, 20.0, 2.0  # parts of the loss
 _SAMPLED_VERTICES = 200
-_FRESH = 40  # takes that the finished network is looked at with
-_PAIRED_SHARE = 0.8  # of the windows in fine-tuning: 4 of the performer's own to 1 simulated
+_FRESH = 40  # unseen takes to evaluate the network on
+_PAIRED_SHARE = 0.8  # of the windows in fine-tuning: four of the performer's own to one simulated
 _SAVE_S, _CURVE_STEPS = 90.0, 100
 
 
 @dataclass(frozen=True)
 class TrainingPlan:
-    """`size`: a key of SIZES; `kind`: "stream" (a plain regressor), "diffusion" (the same with steps) or "paper" (its transformer diffusion);
-    `ahead`: frames; `minutes` of training, without making the first takes; `seed`; `source` of simulated takes."""
+    """Plan of a training run.
+
+    Attributes
+    ----------
+    size : key of SIZES
+    ahead : look-ahead, frames
+    budget : limit of the training, without the simulation of the first takes
+    seed : of all random numbers
+    source : ingredients of simulated takes
+    kind : "stream" (a plain regressor), "diffusion" (the same with steps) or "paper" (its transformer diffusion)
+    """
 
     size: str
     ahead: int
@@ -61,7 +67,7 @@ class TrainingPlan:
 
     @property
     def shape(self) -> NetworkShape:
-        """Of the network. The paper's is as deep as the paper says, and of as many parameters."""
+        """Shape of the network. The paper's has the paper's depth, and as many parameters as the others."""
         width, depth = SIZES[self.size]
         if self.kind == "paper":
             return NetworkShape("transformer", 4 * round(0.28 * width), 4, 0, True)
@@ -69,7 +75,7 @@ class TrainingPlan:
 
 
 class VertexDistance:
-    """Weight errors (B, 52, T) as millimetres on a sample of a face's vertices (IMUSIC's PVE): (B, T)."""
+    """Converts weight errors to millimetres on a sample of a face's vertices (IMUSIC's PVE)."""
 
     def __init__(self, face: FaceModel, device: torch.device) -> None:
         rows = np.random.default_rng(0).choice(face.region, min(_SAMPLED_VERTICES, len(face.region)), replace=False)
@@ -79,7 +85,7 @@ class VertexDistance:
         )
 
     def __call__(self, difference: torch.Tensor) -> torch.Tensor:
-        """(B, T)."""
+        """Mean distances (B, T) of weight errors (B, 52, T)."""
         moved = torch.matmul(difference.transpose(1, 2), self.basis)
         return moved.view(*moved.shape[:2], -1, 3).norm(dim=-1).mean(-1)
 
@@ -87,19 +93,23 @@ class VertexDistance:
 def losses(
     vertex_distance: VertexDistance, weights: torch.Tensor, error: torch.Tensor, truth: torch.Tensor, mask: torch.Tensor
 ) -> tuple[torch.Tensor, float, float]:
-    """The loss, and of it the millimetres and the mean square; `use` (B, T) are the frames that count."""
+    """The loss over the frames in `mask` (B, T), and its parts in millimetres and in mean squares."""
     difference, count = weights - truth, mask.sum().clamp(min=1)
     millimetres = (vertex_distance(difference) * mask).sum() / count
     square = (difference.square().mean(1) * mask).sum() / count
     absolute = (difference.abs().mean(1) * mask).sum() / count
-    error_estimate = ((error - difference.detach().abs()).abs().mean(1) * mask).sum() / count  # the median of |error|
+    error_estimate = (
+        (error - difference.detach().abs()).abs().mean(1) * mask
+    ).sum() / count  # estimates the median of |error|
     total = _MILLIMETRE_WEIGHT * millimetres + _SQUARE_WEIGHT * square + _ABSOLUTE_WEIGHT * absolute + error_estimate
     return total, float(millimetres.detach()), float(square.detach())
 
 
 def noisy_truth(truth: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """What a diffusion network sees of its answer while it learns: (B, 52, T) at levels (B,), by EgoEgo's cosine schedule (`core.imu.network`).
-    Two in five see nothing but noise, for that is where sampling starts, and with one step ends."""
+    """Noisy weights (B, 52, T) at random levels (B,), by EgoEgo's cosine schedule, to train a diffusion network.
+
+    Two in five are nothing but noise, where sampling starts, and where it ends with one step.
+    """
     level = torch.rand(len(truth), device=truth.device)
     level = torch.where(torch.rand_like(level) < 0.4, torch.ones_like(level), level)
     signal_share = torch.cos(level * np.pi / 2)[:, None, None]
@@ -107,15 +117,17 @@ def noisy_truth(truth: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     return noisy, level
 
 
-def channel_spread(store: SampleStore) -> np.ndarray:
-    """(52,) mean distance of each channel from its median in each take: what guessing a take's own median would be off by."""
+def channel_spread(store: SampleStore) -> Array:
+    """Mean distance (52,) of each channel from its median in the take: the error of guessing that median."""
     takes = [s.weights[s.mask].astype(np.float32) for s in store.takes[:400]]
     return np.maximum(np.mean([np.abs(w - np.median(w, axis=0)).mean(0) for w in takes], axis=0), 0.01)
 
 
-def explained_variance(net: StreamNetwork | TransformerNetwork, unseen: SampleStore) -> np.ndarray:
-    """(52,) share of each channel's variance within takes that a network explains on takes that it has not seen, whatever a performer's rest
-    puts it off by; 0 where nothing moves."""
+def explained_variance(net: StreamNetwork | TransformerNetwork, unseen: SampleStore) -> Array:
+    """Share (52,) of each channel's variance within unseen takes that a network explains; 0 for still channels.
+
+    Constant errors, as of a performer's resting face, do not count.
+    """
     error_power, true_power, count = np.zeros(len(ARKIT)), np.zeros(len(ARKIT)), 0
     for take in unseen.takes:
         values, truth, mask = take.inputs.astype(np.float32), take.weights.astype(np.float32), take.mask.copy()
@@ -143,9 +155,7 @@ def explained_variance(net: StreamNetwork | TransformerNetwork, unseen: SampleSt
         true_power += ((truth - truth[mask].mean(0))[mask] ** 2).sum(0)
         count += int(mask.sum())
     share = np.where(true_power > 1e-6 * count, 1 - error_power / np.maximum(true_power, 1e-12), 0.0)
-    return (
-        share + share[[ARKIT.index(mirrored(c)) for c in ARKIT]]
-    ) / 2  # both sides alike: one is not seen where the other is not
+    return (share + share[[ARKIT.index(mirrored(c)) for c in ARKIT]]) / 2  # equal on both sides of the face
 
 
 def _comparable(plan: dict[str, Any]) -> dict[str, Any]:
@@ -161,9 +171,15 @@ def train(
     fill_progress: Callable[[float], None] = lambda _: None,
     progress: Callable[[float], None] = lambda _: None,
 ) -> dict[str, str]:
-    """Train, write `out`, and return its card. A run that was broken off goes on where its checkpoint is.
+    """Train, write `out`, and return its card. A run that was interrupted is resumed. Raises InnerfaceError.
 
-    `own`, `start`: fine-tuning from the network in the file `start`, mostly on the takes in `own`. Raises InnerfaceError.
+    Parameters
+    ----------
+    plan : what to train
+    out : .onnx file
+    paired_takes : of a performer, to fine-tune on
+    start_file : network to fine-tune
+    fill_progress, progress : called with the shares of the first takes, and of the training, that are done
     """
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     torch.manual_seed(plan.seed)
@@ -182,7 +198,7 @@ def train(
     if checkpoint.exists():
         saved = torch.load(checkpoint, map_location=device, weights_only=True)
         if _comparable(saved["plan"]) != _comparable(plan_fields):
-            raise InnerfaceError(f"{folder}: holds a run of another plan; delete it, or ask for the same")
+            raise InnerfaceError(f"{folder}: holds a run of another plan; delete it, or train with the same options")
         net.load_state_dict(saved["net"])
         average.load_state_dict(saved["average"])
         optimiser.load_state_dict(saved["optimiser"])
@@ -263,10 +279,11 @@ def train(
             + (f" and real takes augmented ({', '.join(TRAINING_TAKES)})" if plan.source.real else ""),
             "held out": ", ".join(HELD_OUT),
             "faces": "the bundled head" + (" and random identities of ICT-FaceKit" if plan.source.ict else ""),
-            "sensors": "simulated, between perfect and worse than rough (core/imu/examples.py)"
+            "sensors": "simulated, between perfect and worse than rough (core/imu/simulation/examples.py)"
             + (", calibrated as live" if plan.source.live else ""),
             "parameters": str(sum(p.numel() for p in net.parameters())),
-            "training": f"{step} steps of {batch_size * _WINDOW_FRAMES // length} windows of {length} frames in {seconds_spent / 60:.0f} minutes on {device.type}",
+            "training": f"{step} steps of {batch_size * _WINDOW_FRAMES // length} windows of {length} frames "
+            f"in {seconds_spent / 60:.0f} minutes on {device.type}",
             "seed": str(plan.seed),
             "licence": "GPL-3.0-or-later; trained on MIT and BSD-2 data",
         }

@@ -57,7 +57,7 @@ class NoiseEmbedding(nn.Module):
 
 
 class StreamNetwork(nn.Module):
-    """Residual blocks of dilated causal convolutions; their state is an input and an output, for chunks of any length."""
+    """Residual blocks of dilated causal convolutions, with a state for chunks of any length."""
 
     def __init__(self, shape: NetworkShape) -> None:
         super().__init__()

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from ...core.arrays import Array
 from ...core.errors import InnerfaceError
 from ...core.face.channels import ARKIT, GROUPS
 from ...core.face.face_model import FaceModel, IdentityModel, load_bundled
@@ -56,7 +57,7 @@ def random_performance(rng: np.random.Generator, real: list[Track]) -> Track:
     return augment.offset_rest(track, rng) if rng.uniform() < 0.3 else track
 
 
-def random_helper(track: Track, faces: IdentityModel | None, rng: np.random.Generator) -> np.ndarray | None:
+def random_helper(track: Track, faces: IdentityModel | None, rng: np.random.Generator) -> Array | None:
     """Channels (T, D) of a helping take at the track's rows: of simulated sensors, or of another tracker.
 
     None where the simulated sensors could not be calibrated.
@@ -97,7 +98,7 @@ def train(
     real : real performances
     progress : called with the share that is done
     """
-    samples: dict[bool, list[tuple[np.ndarray, np.ndarray]]] = {False: [], True: []}
+    samples: dict[bool, list[tuple[Array, Array]]] = {False: [], True: []}
     for k in range(examples):
         rng = np.random.default_rng([seed, k])
         track = random_performance(rng, real)
@@ -141,7 +142,8 @@ def train(
             raise InnerfaceError("too few examples had damage in them; raise --examples")
         experts.append(tuple(_fit_logistic(names, x[kind != other], kind[kind != other] > 0) for other in (2, 1)))
     card = {
-        "data": f"{examples} performances of up to two minutes: generated, and real takes ({', '.join(TRAINING_TAKES[:2])}) lightly changed",
+        "data": f"{examples} performances of up to two minutes: generated, "
+        f"and real takes ({', '.join(TRAINING_TAKES[:2])}) lightly changed",
         "held out": ", ".join(HELD_OUT),
         "damage": f"simulated: {', '.join(occlusion_simulation.OCCLUDERS)}",
         "frames": str(sum(len(x) for x, _ in samples[False])),
@@ -152,7 +154,7 @@ def train(
     return Detector(experts[0], experts[1], card)
 
 
-def _fit_logistic(names: tuple[str, ...], x: np.ndarray, damaged: np.ndarray, iterations: int = 20) -> LogOddsModel:
+def _fit_logistic(names: tuple[str, ...], x: Array, damaged: Array, iterations: int = 20) -> LogOddsModel:
     """Fit a logistic regression with a ridge penalty by Newton's method."""
     centre, spread = x.mean(axis=0), x.std(axis=0) + 1e-6
     z = np.concatenate([(x - centre) / spread, np.ones((len(x), 1))], axis=1)

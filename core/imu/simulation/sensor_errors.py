@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import numpy as np
 from scipy.signal import bilinear, lfilter  # pyright: ignore[reportMissingTypeStubs, reportUnknownVariableType]
 
@@ -15,11 +17,8 @@ from .head_motion import bump
 def apply_skin_coupling(values: Array, frequency: float, damping: float, rate: float) -> Array:
     """Filter values (T, C) by the skin's second-order coupling at `frequency` Hz."""
     w = 2 * np.pi * frequency
-    b: Array
-    a: Array
-    b, a = bilinear(np.array([w * w]), np.array([1, 2 * damping * w, w * w]), fs=rate)
-    coupled: Array = lfilter(b, a, values - values[0], axis=0)
-    return coupled + values[0]
+    b, a = cast(tuple[Array, Array], bilinear(np.array([w * w]), np.array([1, 2 * damping * w, w * w]), fs=rate))
+    return cast(Array, lfilter(b, a, values - values[0], axis=0)) + values[0]
 
 
 def slow_noise(count: int, channels: int, cutoff_hz: float, rate: float, rng: np.random.Generator) -> Array:
@@ -27,8 +26,7 @@ def slow_noise(count: int, channels: int, cutoff_hz: float, rate: float, rng: np
     decay = np.exp(-2 * np.pi * cutoff_hz / rate)
     start = rng.normal(0, 1, channels)
     noise = rng.normal(0, np.sqrt(1 - decay * decay), (count, channels))
-    filtered: Array = lfilter([1.0], [1.0, -decay], noise, axis=0, zi=(decay * start)[None])[0]
-    return filtered
+    return cast(Array, lfilter([1.0], [1.0, -decay], noise, axis=0, zi=(decay * start)[None])[0])
 
 
 def orientation_error(t: Array, yaw_rate: Array, pull: Array, effects: Effects, rng: np.random.Generator) -> Array:
@@ -69,7 +67,7 @@ def orientation_error(t: Array, yaw_rate: Array, pull: Array, effects: Effects, 
         for s in range(count):
             for _ in range(max(1, int((t[-1] - t[0]) / 40))):
                 start = float(rng.uniform(t[0], t[-1]))
-                heading[:, s] += np.radians(rng.normal(0, effects.magnet_deg)) * bump(
+                heading[:, s] += np.radians(float(rng.normal(0, effects.magnet_deg))) * bump(
                     t, start, start + float(rng.uniform(3, 10))
                 )
     tilt_vector = np.stack([tilt[..., 0], np.zeros((rows, count)), tilt[..., 1]], axis=-1)
@@ -106,7 +104,11 @@ def random_loosening(t: Array, face: list[int], effects: Effects, rng: np.random
     end = float(t[-1])
     loose_time = rng.uniform(min(3.0, end / 2), max(end, 0.1))
     fraction: Array = np.clip((t - loose_time) / 0.15, 0, 1)[:, None]
-    return face[int(rng.integers(len(face)))], quat.from_rotvec(fraction * tilt_vector)
+    return _choose(face, rng), quat.from_rotvec(fraction * tilt_vector)
+
+
+def _choose(face: list[int], rng: np.random.Generator) -> int:
+    return face[int(rng.integers(len(face)))]  # pyright: ignore[reportUnknownMemberType]
 
 
 def accelerometer_readings(force: Array, effects: Effects, rate: float, rng: np.random.Generator) -> Array:
@@ -128,5 +130,5 @@ def random_losses(t: Array, count: int, face: list[int], effects: Effects, rng: 
             start = rng.uniform(0.0, max(float(t[-1]), 1e-3))
             out[(t > start) & (t < start + rng.uniform(0.1, 0.6)), s] = True
     if face and rng.uniform() < effects.dead:
-        out[:, face[int(rng.integers(len(face)))]] = True
+        out[:, _choose(face, rng)] = True
     return out

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import numpy as np
 from scipy.interpolate import CubicSpline  # pyright: ignore[reportMissingTypeStubs]
 from scipy.signal import lfilter  # pyright: ignore[reportMissingTypeStubs, reportUnknownVariableType]
@@ -183,8 +185,7 @@ def _tilt_pull(rotation: Array, force: Array, effects: Effects) -> Array:
         return np.zeros((len(force), 2))
     horizontal = quat.rotate(rotation, force.mean(axis=1))[:, [0, 2]] / GRAVITY
     decay = np.exp(-1 / (effects.tilt_s * effects.rate_hz))
-    pull: Array = lfilter([1 - decay], [1.0, -decay], horizontal, axis=0)
-    return pull
+    return cast(Array, lfilter([1 - decay], [1.0, -decay], horizontal, axis=0))
 
 
 def _transmit(
