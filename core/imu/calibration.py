@@ -176,7 +176,7 @@ def _headings(frames: ImuSignal, turn_rows: slice, lead_site: int) -> tuple[Arra
     if np.degrees(np.sqrt(cast(float, power[lead_site] / count[lead_site]))) < _MIN_NOD_DEG:
         raise InnerfaceError("the turn span holds no nod; nod by ten degrees or more, and record it again")
     product = (head * c.conj()).sum(0)
-    heading = np.where(np.abs(product) > 0, np.angle(product), np.nan)
+    heading = np.where(np.abs(product) > 0, cast(Array, np.angle(product)), np.nan)
     residual = power + (np.abs(c) ** 2).sum(0) - 2 * np.abs(product)
     poor_sites = [
         frames.sites[s]

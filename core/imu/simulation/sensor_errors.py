@@ -66,7 +66,7 @@ def orientation_error(t: Array, yaw_rate: Array, pull: Array, effects: Effects, 
     if effects.magnet_deg:
         for s in range(count):
             for _ in range(max(1, int((t[-1] - t[0]) / 40))):
-                start = float(rng.uniform(t[0], t[-1]))
+                start = rng.uniform(float(t[0]), float(t[-1]))
                 heading[:, s] += np.radians(float(rng.normal(0, effects.magnet_deg))) * bump(
                     t, start, start + float(rng.uniform(3, 10))
                 )
