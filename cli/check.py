@@ -47,7 +47,10 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     signal = from_track(imu_track(take))
     try:
         calibration, motion = calibrate_take(
-            signal, sites, parse_span(options.neutral, "--neutral"), parse_span(options.turn, "--turn")
+            signal,
+            sites,
+            neutral=parse_span(options.neutral, "--neutral"),
+            turn=parse_span(options.turn, "--turn"),
         )
     except InnerfaceError as error:
         raise InnerfaceError(f"{options.take}: {error}") from None

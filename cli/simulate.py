@@ -91,7 +91,7 @@ def _simulate_imu(options: argparse.Namespace, preset: str) -> dict[str, Any]:
     sites = load_layout(options.layout)
     face = load_face_model(options.face) if options.identity is None else _identity_face(options.face, options.identity)
     began = time.perf_counter()
-    take = simulate(track, face, sites, effects, options.seed, options.linear)
+    take = simulate(track, face, sites, effects, options.seed, linear=options.linear)
     seconds = time.perf_counter() - began
     formats.write_take(take, options.out)
     imu = take.tracks[TrackKind.IMU]

@@ -165,4 +165,4 @@ def _assess_sensors(session: ImuSession, snapshot: Snapshot, include_losses: boo
     signal, motion = session.snapshot_motion(snapshot)
     assert session.active is not None
     calibration = replace(session.active.stream.calibrator.calibration, neutral_span=calm_span(motion))
-    return quality.merge_messages(quality.report(signal, calibration, motion, include_losses))
+    return quality.merge_messages(quality.report(signal, calibration, motion, report_losses=include_losses))

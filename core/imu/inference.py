@@ -72,6 +72,7 @@ def infer(
     take: Take,
     layout: Layout,
     model: Model,
+    *,
     neutral: Span | None = None,
     turn: Span | None = None,
     causal: bool = False,
@@ -102,7 +103,7 @@ def infer(
     try:
         calibration, motion = _calibrate(take, signal, layout, neutral, turn, causal)
         if causal:
-            weights, confidence = MotionToFace(model, adapter, raw, smooth).push(motion)
+            weights, confidence = MotionToFace(model, adapter, raw=raw, smooth=smooth).push(motion)
         else:
             weights, confidence = estimate(model, motion, steps)
             if adapter is not None:
@@ -150,7 +151,7 @@ def _calibrate(
         (t.meta[calibration_state.META_KEY] for t in take.tracks.values() if calibration_state.META_KEY in t.meta), None
     )
     if state_json is None or neutral is not None or turn is not None:
-        return calibrate_take(signal, layout, neutral, turn, causal)
+        return calibrate_take(signal, layout, neutral=neutral, turn=turn, causal=causal)
     state = calibration_state.parse(state_json, take.name)
     motion = motion_from_state(signal, state, causal)
     return replace(state.calibration, neutral_span=calibration_state.calm_span(motion)), motion

@@ -36,18 +36,18 @@ _HIGH_PASS_S = 1.0  # time constant; slower accelerations are gravity that leaks
 
 
 def calibrate_take(
-    signal: ImuSignal, layout: Layout, neutral: Span | None = None, turn: Span | None = None, causal: bool = False
+    signal: ImuSignal, layout: Layout, *, neutral: Span | None = None, turn: Span | None = None, causal: bool = False
 ) -> tuple[Calibration, Motion]:
     """Calibrate a take and compute its motion at FRAME_RATE. Raises InnerfaceError.
 
     `neutral`, `turn`: s from the first row; searched where they are not given.
     """
-    calibration, frames = calibrate_frames(signal, layout, neutral, turn, causal)
-    return calibration, apply_calibration(calibration, frames, causal)
+    calibration, frames = calibrate_frames(signal, layout, neutral=neutral, turn=turn, causal=causal)
+    return calibration, apply_calibration(calibration, frames, causal=causal)
 
 
 def calibrate_frames(
-    signal: ImuSignal, layout: Layout, neutral: Span | None = None, turn: Span | None = None, causal: bool = False
+    signal: ImuSignal, layout: Layout, *, neutral: Span | None = None, turn: Span | None = None, causal: bool = False
 ) -> tuple[Calibration, ImuSignal]:
     """Calibrate a take, and return the frames for `apply_calibration` or a `Calibrator`. Raises InnerfaceError."""
     upright, notes = fix_conventions(signal)
@@ -80,12 +80,14 @@ def motion_from_state(signal: ImuSignal, state: CalibrationState, causal: bool =
             f"the take lacks {', '.join(missing)}, which its calibration needs; give --neutral and --turn"
         )
     upright = state.convention_fix.apply(signal)
-    motion = apply_calibration(state.calibration, resample(upright, frame_times(upright), causal=causal), causal, state)
+    motion = apply_calibration(
+        state.calibration, resample(upright, frame_times(upright), causal=causal), causal=causal, initial_state=state
+    )
     return replace(motion, head=motion.head - state.head_zero)
 
 
 def apply_calibration(
-    calibration: Calibration, frames: ImuSignal, causal: bool = False, initial_state: CalibrationState | None = None
+    calibration: Calibration, frames: ImuSignal, *, causal: bool = False, initial_state: CalibrationState | None = None
 ) -> Motion:
     """Motion of a whole take at FRAME_RATE.
 

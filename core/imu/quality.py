@@ -89,7 +89,7 @@ def merge_messages(qualities: list[SiteQuality]) -> list[str]:
 
 
 def report(
-    signal: ImuSignal, calibration: Calibration, motion: Motion, report_losses: bool = True
+    signal: ImuSignal, calibration: Calibration, motion: Motion, *, report_losses: bool = True
 ) -> list[SiteQuality]:
     """Quality of every face site of a motion.
 

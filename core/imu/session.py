@@ -46,7 +46,12 @@ class MotionToFace:
     """
 
     def __init__(
-        self, model: Model, adapter: Adapter | None = None, raw: bool = False, smooth: dict[str, float] | None = None
+        self,
+        model: Model,
+        adapter: Adapter | None = None,
+        *,
+        raw: bool = False,
+        smooth: dict[str, float] | None = None,
     ) -> None:
         if adapter is not None:
             adapter.correction(model.id)  # raises now rather than at the first frame
@@ -114,12 +119,13 @@ class CalibratedStream:
         calibration: Calibration,
         model: Model,
         adapter: Adapter | None = None,
+        *,
         raw: bool = False,
         smooth: dict[str, float] | None = None,
         initial_state: CalibrationState | None = None,
     ) -> None:
         self.calibrator = Calibrator(calibration, initial_state)
-        self.motion_to_face = MotionToFace(model, adapter, raw, smooth)
+        self.motion_to_face = MotionToFace(model, adapter, raw=raw, smooth=smooth)
 
     def push(self, rotation: Array, acceleration: Array) -> tuple[Array, Array | None]:
         """Values (m, 55) of OUTPUT_CHANNELS and confidence (m, 52) or None, of the frames that are complete."""
@@ -204,6 +210,7 @@ class ImuSession:
         model: Model,
         layout: Layout,
         adapter: Adapter | None = None,
+        *,
         raw: bool = False,
         smooth: dict[str, float] | None = None,
         start: float = 0.0,
@@ -211,7 +218,7 @@ class ImuSession:
     ) -> None:
         self.model, self.layout, self.adapter = model, layout, adapter
         self.raw, self.smooth, self.ahead = raw, smooth, ahead
-        MotionToFace(model, adapter, raw, smooth)  # raises now rather than at the first calibration
+        MotionToFace(model, adapter, raw=raw, smooth=smooth)  # raises now rather than at the first calibration
         self.frame_stream = FrameStream(layout.sites, start)
         self.conventions: dict[int, tuple[bool, str]] = {}
         self.active: ActiveCalibration | None = None
@@ -320,7 +327,7 @@ class ImuSession:
             return None
         active = ActiveCalibration(
             fix,
-            CalibratedStream(calibration, self.model, self.adapter, self.raw, self.smooth),
+            CalibratedStream(calibration, self.model, self.adapter, raw=self.raw, smooth=self.smooth),
             end_frame,
             (*notes, *calibration.notes),
         )

@@ -205,6 +205,7 @@ def frame_times(signal: ImuSignal) -> Array:
 def resample(
     signal: ImuSignal,
     at: Array,
+    *,
     half_width: float = LOOKAHEAD / FRAME_RATE,
     max_gap: float = MAX_GAP_S,
     causal: bool = False,

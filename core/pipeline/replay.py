@@ -153,8 +153,8 @@ def _start_imus(
         models.load(performer.model, causal=True)[0],
         layout,
         adapt.load(performer.adapter) if performer.adapter else None,
-        performer.raw,
-        performer.smoothing_by_group(),
+        raw=performer.raw,
+        smooth=performer.smoothing_by_group(),
         start=start,
         ahead=all(t.meta.get(LOOKAHEAD_KEY) != "no" for t in tracks),
     )
@@ -201,14 +201,16 @@ def _calibration(
         if text is None or options.neutral is not None or options.turn is not None:
             signal = merge_tracks(tracks)
             fix, state = find_convention_fix(signal)[0], None
-            calibration = calibrate_frames(signal, session.layout, options.neutral, options.turn, causal=True)[0]
+            calibration = calibrate_frames(
+                signal, session.layout, neutral=options.neutral, turn=options.turn, causal=True
+            )[0]
         else:
             state = calibration_state.parse(text, take.name)
             fix, calibration = state.convention_fix, state.calibration
     except InnerfaceError as error:
         raise InnerfaceError(str(error) if str(error).startswith(take.name) else f"{take.name}: {error}") from None
     stream = CalibratedStream(
-        calibration, session.model, session.adapter, session.raw, session.smooth, initial_state=state
+        calibration, session.model, session.adapter, raw=session.raw, smooth=session.smooth, initial_state=state
     )
     return ActiveCalibration(fix, stream, 0, ()), np.zeros(3) if state is None else state.head_zero.copy()
 

@@ -130,7 +130,7 @@ class ImuPipeline:
             raise InnerfaceError("the bridge has not started yet; start it first")
         if self._face.imu is None:
             self._face.imu = ImuSession(
-                self.model, self.layout, self.adapter, self.raw, start=self._host.now(), ahead=self.lookahead
+                self.model, self.layout, self.adapter, raw=self.raw, start=self._host.now(), ahead=self.lookahead
             )
         return self._face.imu
 

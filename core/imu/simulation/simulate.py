@@ -38,6 +38,7 @@ def simulate(
     layout: Layout,
     effects: Effects,
     seed: int | np.random.Generator = 0,
+    *,
     linear: bool = False,
 ) -> Take:
     """Simulate an IMU take with y up. Raises InnerfaceError for a track without any of the 52 channels.

@@ -272,7 +272,7 @@ def test_what_cannot_be_calibrated_is_refused_in_one_line(made, sites, change, w
 )
 def test_spans_that_cannot_be_right_are_refused_in_one_line(made, sites, neutral, turn, words):
     with pytest.raises(InnerfaceError, match=words):
-        calibrate_take(made("clean", 1), sites, neutral, turn)
+        calibrate_take(made("clean", 1), sites, neutral=neutral, turn=turn)
 
 
 def test_a_restless_performer_has_no_neutral(made, sites):
