@@ -16,10 +16,10 @@ from ...server.specs import SinkSpec, SourceSpec
 PATH = Path(__file__).resolve().parents[2] / "docs" / "sources.md"
 _INTRODUCTION = """# Sources and sinks
 
-`innerface serve --source KIND[:ARGS] --sink KIND[:ARGS]`, each as often as needed. The first argument follows the colon,
-others follow commas: `virtual:take.mcap,loss=0.02,gyro`. Sources listen on this computer only, unless `--host` or their
-own address says otherwise. This page is written by `python -m innerface.cli.dev.source_reference`; what it says stands
-in the modules of [server/sources](../server/sources) and [server/sinks](../server/sinks).
+`innerface serve --source KIND[:ARGS] --sink KIND[:ARGS]`, each as often as needed. The first argument follows the
+colon, others follow commas: `virtual:take.mcap,loss=0.02,gyro`. Sources listen on this computer only, unless `--host`
+or their own address says otherwise. This page is written by `python -m innerface.cli.dev.source_reference`; what it
+says stands in the modules of [server/sources](../server/sources) and [server/sinks](../server/sinks).
 """
 
 

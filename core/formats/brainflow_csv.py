@@ -73,8 +73,8 @@ def parse(text: str, path: Path) -> Take:
     bad = ~((arrival > _UNIX_RANGE[0]) & (arrival < _UNIX_RANGE[1]))
     if bad.any():
         raise InnerfaceError(
-            f"{path}: line {line_numbers[int(bad.argmax())]}, column {board.time_column + 1}: is not a UNIX time, which "
-            f"{board.names[0]} has there; give a file written by BrainFlow"
+            f"{path}: line {line_numbers[int(bad.argmax())]}, column {board.time_column + 1}: is not a UNIX time, "
+            f"which {board.names[0]} has there; give a file written by BrainFlow"
         )
     time, rate, lost, notes = even_clock(values[:, 0], arrival, board)
     if lost:

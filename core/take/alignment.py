@@ -191,9 +191,9 @@ def _refine(
     """Offset (s) and drift by Gauss-Newton.
 
     What a's channels (T, C) differ from their ridge regression on b's signals (T', D) is explained by the regression's
-    slope times (offset, drift), with less weight on outliers. The regression has no lags, so it cannot absorb a shift in
-    time. Time is counted from the middle of the overlap, so that offset and drift are independent. A drift too small to
-    measure is 0: on clocks that count from midnight it would only falsify the offset.
+    slope times (offset, drift), with less weight on outliers. The regression has no lags, so it cannot absorb a shift
+    in time. Time is counted from the middle of the overlap, so that offset and drift are independent. A drift too small
+    to measure is 0: on clocks that count from midnight it would only falsify the offset.
     """
     time = start_b + np.arange(len(b)) / FRAME_RATE
     first, last = max(start_a, time[0] + offset), min(start_a + (len(a) - 1) / FRAME_RATE, time[-1] + offset)

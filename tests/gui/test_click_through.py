@@ -26,7 +26,8 @@ new = importlib.import_module(name)
 new.register()
 spent = time.perf_counter() - began
 new.__addon_enabled__, new.__addon_persistent__, new.__time__ = True, False, old.__time__  # kept by Blender
-result = [spent, [m for m in ('scipy', 'onnxruntime', 'mcap', 'websockets', 'serial') if m in set(sys.modules) - before]]
+heavy = ('scipy', 'onnxruntime', 'mcap', 'websockets', 'serial')
+result = [spent, [m for m in heavy if m in set(sys.modules) - before]]
 """,
         60,
     )

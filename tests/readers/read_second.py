@@ -1,7 +1,8 @@
 """Print, as JSON, what a second reader finds in an FBX (through ufbx) or a GLB (by its bytes).
 
-Needs numpy and, for FBX, the PyPI package ufbx. Lengths stay in the file's own world units; unit_scale is centimetres per unit.
-Times are seconds, quaternions are local and xyzw, bounds are those of the unmorphed vertices in the pose the file stands in.
+Needs numpy and, for FBX, the PyPI package ufbx. Lengths stay in the file's own world units; unit_scale is centimetres
+per unit. Times are seconds, quaternions are local and xyzw, bounds are those of the unmorphed vertices in the pose the
+file stands in.
 """
 
 from __future__ import annotations

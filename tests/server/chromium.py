@@ -1,4 +1,5 @@
-"""A headless Chromium by its DevTools protocol: enough to open a page, look, click and take a picture. Also used by docs/page.py."""
+"""A headless Chromium by its DevTools protocol: enough to open a page, look, click and take a picture. Also used by
+docs/page.py."""
 
 from __future__ import annotations
 
@@ -103,12 +104,14 @@ class Chromium:
                 return found
             await asyncio.sleep(0.1)
         raise AssertionError(
-            f"never true: {script}; the page says: {await self.value('document.body.innerText')}; problems: {self.problems}"
+            f"never true: {script}; the page says: {await self.value('document.body.innerText')}; "
+            f"problems: {self.problems}"
         )
 
     async def click(self, selector: str) -> None:
         """Click the middle of an element, as a mouse does."""
-        place = f"(r => [r.x + r.width / 2, r.y + r.height / 2])(document.querySelector({selector!r}).getBoundingClientRect())"
+        middle = "(r => [r.x + r.width / 2, r.y + r.height / 2])"
+        place = f"{middle}(document.querySelector({selector!r}).getBoundingClientRect())"
         x, y = await self.value(place)
         for kind in ("mousePressed", "mouseReleased"):
             await self.ask("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)

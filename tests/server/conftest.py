@@ -60,7 +60,8 @@ def bridge(tmp_path):
 
 
 class _Jumping(selectors.DefaultSelector):
-    """Does not wait for timers: time goes there at once. Threads and other processes get half a millisecond each time."""
+    """Does not wait for timers: time goes there at once. Threads and other processes get half a millisecond each
+    time."""
 
     now = 1000.0
 
@@ -74,7 +75,8 @@ class _Jumping(selectors.DefaultSelector):
 
 
 class Hasty(asyncio.SelectorEventLoop):
-    """An event loop whose clock is its own: seconds of a bridge's life pass as fast as the computer can, and however slow it is, none is too short."""
+    """An event loop whose clock is its own: seconds of a bridge's life pass as fast as the computer can, and however
+    slow it is, none is too short."""
 
     def __init__(self):
         self.jumping = _Jumping()

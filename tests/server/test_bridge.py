@@ -31,7 +31,8 @@ SEED = 7
 
 @pytest.fixture(scope="module")
 def performed(tmp_path_factory):
-    """A virtual performer of whom a fiftieth of the packets is lost, through everything at once, for some twenty seconds of the bridge's own time."""
+    """A virtual performer of whom a fiftieth of the packets is lost, through everything at once, for some twenty
+    seconds of the bridge's own time."""
     folder = tmp_path_factory.mktemp("performed")
 
     async def whole():

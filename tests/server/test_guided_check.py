@@ -28,7 +28,8 @@ async def calibrated(hub):
 
 @pytest.fixture(scope="module")
 def session(tmp_path_factory):
-    """One life of a bridge: calibrated, checked with two sensors swapped by name, again as they are, calibrated again, recorded."""
+    """One life of a bridge: calibrated, checked with two sensors swapped by name, again as they are, calibrated again,
+    recorded."""
     folder, said = tmp_path_factory.mktemp("takes"), {}
 
     async def work():

@@ -30,7 +30,8 @@ def worn(track, preset, seed=0):
 
 
 def filmed(track, fps=30.0, offset=0.0, drift=0.0, seed=0, jitter=0.004):
-    """The take of a phone: jittering times on another clock, missing rows, noise, and three blinks before the first row."""
+    """The take of a phone: jittering times on another clock, missing rows, noise, and three blinks before the first
+    row."""
     rng = np.random.default_rng(seed)
     at = np.arange(-5.0, track.time[-1], 1 / fps)
     values = np.stack([np.interp(at, track.time, c) for c in track.values.T], axis=1)

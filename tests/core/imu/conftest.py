@@ -28,7 +28,8 @@ def sites():
 
 @pytest.fixture(scope="session")
 def made(face, sites):
-    """`made("studio", seed=1)`: a simulated IMU signal of the made-up performance, or of `weights` (T, 52) and `head` (T, 3) at 60 rows/s."""
+    """`made("studio", seed=1)`: a simulated IMU signal of the made-up performance, or of `weights` (T, 52) and `head`
+    (T, 3) at 60 rows/s."""
 
     def signal(effects="clean", seed=1, weights=None, head=None, linear=False):
         if weights is None:

@@ -10,7 +10,8 @@ JAW, SMILE = ARKIT.index("jawOpen"), ARKIT.index("mouthSmileLeft")
 
 
 def performed(seconds=60.0, seed=0):
-    """A motion at random, what a model says of it, and the truth: twice the jaw, a smile that one site shows, a rest that nothing shows."""
+    """A motion at random, what a model says of it, and the truth: twice the jaw, a smile that one site shows, a rest
+    that nothing shows."""
     rng = np.random.default_rng(seed)
     rows = int(seconds * 60)
 

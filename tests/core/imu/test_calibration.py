@@ -31,7 +31,8 @@ def after(motion, seconds=0.0):
 
 @pytest.fixture(scope="module")
 def turned(made):
-    """A face at rest on a head that turns by 30 degrees: random mountings, headings all over the place, perfect sensors."""
+    """A face at rest on a head that turns by 30 degrees: random mountings, headings all over the place, perfect
+    sensors."""
     head = np.zeros((300, 3))
     head[:, 0] = np.radians(30) * ramp(300, 60)
     return made(replace(STILL, heading_deg=180.0), 5, np.zeros((300, 52)), head)

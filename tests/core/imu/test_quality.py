@@ -20,7 +20,8 @@ SPANS = {
 
 @pytest.fixture(scope="module")
 def acted(made):
-    """The check's three actions, one after the other, in studio conditions, by a performer unlike the model of the check."""
+    """The check's three actions, one after the other, in studio conditions, by a performer unlike the model of the
+    check."""
     weights = np.zeros((600, 52))
     t = np.arange(600) / 60
     for action, (a, b) in SPANS.items():

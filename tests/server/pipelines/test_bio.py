@@ -1,4 +1,5 @@
-"""Electrodes in the hub: a simulated wearer's signals become a face, live, beside IMUs and cameras; what is wrong with them is said."""
+"""Electrodes in the hub: a simulated wearer's signals become a face, live, beside IMUs and cameras; what is wrong with
+them is said."""
 
 import asyncio
 
@@ -42,7 +43,8 @@ def wearing():
 
 @pytest.fixture
 def hasty(tmp_path, electrodes_network):
-    """`hasty(work, sources, **options)`: as `bridge`, on a clock that jumps; with the network, unless `electrodes` says otherwise."""
+    """`hasty(work, sources, **options)`: as `bridge`, on a clock that jumps; with the network, unless `electrodes` says
+    otherwise."""
 
     def run(work, sources=(), clock=None, **more):
         async def whole():

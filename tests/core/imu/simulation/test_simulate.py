@@ -108,7 +108,8 @@ def test_the_same_seed_makes_the_same_take_and_another_seed_another(face, sites)
 
 
 def apart(signal):
-    """The most that any site turns against the ear's sensor, seen in the ear's axes, rad: 0 on a still face, however the head moves."""
+    """The most that any site turns against the ear's sensor, seen in the ear's axes, rad: 0 on a still face, however
+    the head moves."""
     q = np.nan_to_num(signal.rotation, nan=0.5)[:, :, [1, 2, 3, 0]]
     ear = Rotation.from_quat(q[:, 0])
     against = [ear.inv() * Rotation.from_quat(q[:, s]) for s in range(1, len(signal.sites))]
@@ -177,7 +178,8 @@ def test_no_effect_goes_untested():
 
 
 def test_sensors_feel_their_path_through_the_room():
-    """Against the second difference of the places themselves: gravity, neck, Euler, centripetal, Coriolis and skin terms at once."""
+    """Against the second difference of the places themselves: gravity, neck, Euler, centripetal, Coriolis and skin
+    terms at once."""
     step = 1e-3
     t = np.arange(2000) * step
     rotation = quat.from_euler_yxz(0.5 * np.sin(3 * t), 0.3 * np.sin(5 * t + 1), 0.2 * np.sin(4 * t + 2))
@@ -246,7 +248,8 @@ def test_accelerometers_and_gyroscopes_saturate_at_their_ranges(face, sites):
 
 
 def head_turned_back(signal):
-    """How far the ear's heading is from where it was before the nod and shake, on a head that came back, rad; or went astray while it shook."""
+    """How far the ear's heading is from where it was before the nod and shake, on a head that came back, rad; or went
+    astray while it shook."""
     ear = Rotation.from_quat(signal.rotation[:, 0][:, [1, 2, 3, 0]])
     t = signal.time - 100
     swing = (ear[np.abs(t - RELAX[1]).argmin()].inv() * ear[(t > SHAKE[0]) & (t < SHAKE[1])]).magnitude().max()
