@@ -9,6 +9,7 @@ import dataclasses
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -173,6 +174,7 @@ def argument(
     return dataclasses.field(default=default, metadata={_METADATA_KEY: declared})
 
 
+@cache
 def arguments_of(options_type: type[Any]) -> tuple[Argument, ...]:
     """Return the arguments that an options dataclass declares, in order."""
     return tuple(

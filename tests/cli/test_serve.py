@@ -39,22 +39,22 @@ def test_it_ends_cleanly_and_the_recording_is_whole(tmp_path, name):
     assert not take.notes and len(take.tracks["imu"].time) > 40
 
 
-def test_its_json_is_one_object_with_what_happened(tmp_path):
+def test_its_json_is_one_object(tmp_path):
     process = serve(
         tmp_path, "--source", "virtual", "--sink", "csv:none.csv", "--seconds", "1.5", "--record", "t.mcap", "--json"
     )
     out, err = process.communicate(timeout=20)
-    said = json.loads(out)
+    result = json.loads(out)
     assert (
         process.returncode == 0
-        and said["recorded"]["rows"] > 80
-        and said["streams"][0]["name"] == "virtual device (simulated)"
+        and result["recorded"]["rows"] > 80
+        and result["streams"][0]["name"] == "virtual device (simulated)"
     )
     assert not (tmp_path / "none.csv").exists(), "no face came out, so there is nothing to keep"
     assert "Hz" in err or err == ""
 
 
-def test_electrodes_and_the_performers_network_make_a_face(tmp_path, electrodes_network):
+def test_electrodes_and_the_performers_network_drive_a_face(tmp_path, electrodes_network):
     process = serve(
         tmp_path,
         "--source",
@@ -67,18 +67,18 @@ def test_electrodes_and_the_performers_network_make_a_face(tmp_path, electrodes_
         "4",
         "--json",
     )
-    said = json.loads(process.communicate(timeout=40)[0])
+    result = json.loads(process.communicate(timeout=40)[0])
     assert (
         process.returncode == 0
-        and said["output"] == "electrodes"
-        and said["electrodes"]["live"]
-        and said["lookahead_ms"] == 120
+        and result["output"] == "electrodes"
+        and result["electrodes"]["live"]
+        and result["lookahead_ms"] == 120
     )
     assert len(formats.read_take(tmp_path / "face.csv").weights().time) > 60
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "result"),
     [
         (["--source", "nothing"], "give one of"),
         (["--sink", "nothing"], "give one of"),
@@ -94,7 +94,7 @@ def test_electrodes_and_the_performers_network_make_a_face(tmp_path, electrodes_
         (["--record", "/proc/none/x.mcap"], "cannot be written"),
     ],
 )
-def test_mistakes_end_in_one_line(tmp_path, capsys, monkeypatch, arguments, said):
+def test_mistakes_end_in_one_line(tmp_path, capsys, monkeypatch, arguments, result):
     monkeypatch.setenv("INNERFACE_CONFIG", str(tmp_path))
     monkeypatch.chdir(tmp_path)
     assert (
@@ -106,10 +106,10 @@ def test_mistakes_end_in_one_line(tmp_path, capsys, monkeypatch, arguments, said
         == 2
     )
     err = capsys.readouterr().err.strip().splitlines()
-    assert said in err[-1] and len([line for line in err if line.startswith("innerface:")]) == 1
+    assert result in err[-1] and len([line for line in err if line.startswith("innerface:")]) == 1
 
 
-def test_the_live_line_tells_streams_losses_output_and_recording():
+def test_the_status_line_has_streams_losses_output_and_recording():
     stream = {
         "name": "left half",
         "device": "7a3f",

@@ -19,28 +19,28 @@ pytestmark = [
 
 
 def on_the_page(tmp_path, work, width=1400, height=900, source=None, **options):
-    """Runs `await work(browser, hub, door)` with the page open on a virtual performer, or on another source."""
+    """Runs `await work(browser, hub, server)` with the page open, on a simulated performer or another source."""
 
     async def whole():
         hub = Hub(Options(folder=tmp_path, model="linear", sites=tmp_path / "sites.json", **options))
-        door = WebServer(hub, port=0, token="a-good-token")
-        await door.start()
+        server = WebServer(hub, port=0, token="a-good-token")
+        await server.start()
         await hub.start([source or VirtualImu(VirtualImuOptions(loss=0.01))], [])
         try:
             async with Chromium(width, height) as browser:
-                await browser.open(door.page_url())
+                await browser.open(server.page_url())
                 await browser.until("document.querySelectorAll('.site').length === 11")
-                await work(browser, hub, door)
+                await work(browser, hub, server)
                 assert browser.problems == []
         finally:
-            await door.stop()
+            await server.stop()
             await hub.stop()
 
     asyncio.run(whole())
 
 
 def test_a_take_is_calibrated_recorded_marked_and_stopped_by_clicks(tmp_path):
-    async def work(browser, hub, door):
+    async def work(browser, hub, server):
         await browser.until("document.querySelectorAll('.site.ok').length === 11")
         assert "virtual device (simulated)" in await browser.value("document.querySelector('#streams').innerText")
         assert "nod" in await browser.value("document.querySelector('#calibration').innerText")
@@ -67,8 +67,8 @@ def test_a_take_is_calibrated_recorded_marked_and_stopped_by_clicks(tmp_path):
     assert len(take.tracks["imu"].time) > 20 and take.tracks["events"].values.tolist() == [[1.0]]
 
 
-def test_a_light_that_is_clicked_waits_for_a_tap_and_the_page_tells_when_the_bridge_ends(tmp_path):
-    async def work(browser, hub, door):
+def test_a_clicked_site_waits_for_a_tap_and_the_page_reports_the_end_of_the_bridge(tmp_path):
+    async def work(browser, hub, server):
         await browser.until("document.querySelectorAll('.site.ok').length === 11")
         await browser.click("[data-site=oculi_left] .dot")
         await browser.until("document.querySelector('#site-hint').innerText.includes('oculi left now')")
@@ -76,7 +76,7 @@ def test_a_light_that_is_clicked_waits_for_a_tap_and_the_page_tells_when_the_bri
         assert await browser.value("document.documentElement.scrollWidth <= innerWidth"), (
             "the page is wider than the phone"
         )
-        await door.stop()
+        await server.stop()
         await browser.until("!document.querySelector('#gone').hidden")
         browser.problems.clear()  # the page says that it cannot connect, as it should
 
@@ -84,16 +84,16 @@ def test_a_light_that_is_clicked_waits_for_a_tap_and_the_page_tells_when_the_bri
 
 
 def test_without_the_token_there_is_no_page(tmp_path):
-    async def work(browser, hub, door):
-        await browser.open(f"http://127.0.0.1:{door.port}/")
+    async def work(browser, hub, server):
+        await browser.open(f"http://127.0.0.1:{server.port}/")
         await browser.until("document.body.innerText.includes('token is missing')")
         browser.problems.clear()
 
     on_the_page(tmp_path, work)
 
 
-def test_every_electrode_has_a_light_and_words_and_a_click_checks_them(tmp_path, electrodes_network):
-    async def work(browser, hub, door):
+def test_electrodes_are_shown_with_their_state_and_checked_by_a_click(tmp_path, electrodes_network):
+    async def work(browser, hub, server):
         await browser.until("document.querySelector('#summary').innerText.includes('electrodes')", 20)
         await browser.until("document.querySelectorAll('#electrodes .stream').length === 2", 20)
         await browser.until("document.querySelectorAll('#electrodes .away').length === 1", 20)

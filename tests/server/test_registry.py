@@ -9,7 +9,7 @@ from innerface.server import registry
 from innerface.server.arguments import arguments_of
 
 
-def test_the_reference_is_what_sources_and_sinks_say_of_themselves():
+def test_the_reference_is_up_to_date():
     text = source_reference.PATH.read_text(encoding="utf-8")
     assert text == source_reference.source_reference(), "run python -m innerface.cli.dev.source_reference"
 

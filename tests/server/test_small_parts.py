@@ -107,7 +107,7 @@ def test_the_tapped_sensor_is_found_and_doubt_is_told():
     st.booleans(),
     st.booleans(),
 )
-def test_a_frames_bytes_come_back(sequence, time, values, sure, seen):
+def test_an_encoded_frame_is_decoded_unchanged(sequence, time, values, sure, seen):
     frame = Frame(
         sequence, time, time + 0.01, np.array(values), np.linspace(0, 1, 52) if sure else None, "sensors", seen
     )
@@ -118,7 +118,7 @@ def test_a_frames_bytes_come_back(sequence, time, values, sure, seen):
 
 @settings(max_examples=200, deadline=None)
 @given(st.binary(max_size=400))
-def test_other_bytes_are_no_frame(data):
+def test_other_data_is_not_a_frame(data):
     decode_face(data)
     decode_face(b"IW\x01\x01" + data)
 
@@ -153,25 +153,25 @@ BAD = (
 
 
 @pytest.mark.parametrize("text", GOOD)
-def test_sources_are_made_of_their_texts(text):
+def test_sources_are_created_from_their_texts(text):
     assert registry.make_source(text).name in registry.sources()
 
 
 @pytest.mark.parametrize(
     "text", ["vmc", "vmc:127.0.0.1:39539,camel", "livelink:192.168.0.5:11111,name=Anna", "vts", "csv:out.csv"]
 )
-def test_sinks_are_made_of_their_texts(text):
+def test_sinks_are_created_from_their_texts(text):
     assert registry.make_sink(text).name in registry.sinks()
 
 
-@pytest.mark.parametrize(("text", "said"), BAD)
-def test_mistakes_in_sources_are_told_in_one_line(text, said):
-    with pytest.raises(InnerfaceError, match=said) as error:
+@pytest.mark.parametrize(("text", "result"), BAD)
+def test_invalid_sources_give_one_line(text, result):
+    with pytest.raises(InnerfaceError, match=result) as error:
         registry.make_source(text)
     assert "\n" not in str(error.value)
 
 
-def test_mistakes_in_sinks_are_told_in_one_line():
-    for text, said in (("nothing", "give one of"), ("csv", "give the file"), ("vmc,head", "unknown argument")):
-        with pytest.raises(InnerfaceError, match=said):
+def test_invalid_sinks_give_one_line():
+    for text, result in (("nothing", "give one of"), ("csv", "give the file"), ("vmc,head", "unknown argument")):
+        with pytest.raises(InnerfaceError, match=result):
             registry.make_sink(text)

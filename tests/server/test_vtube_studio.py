@@ -13,7 +13,7 @@ from .conftest import until
 
 
 class Studio:
-    """`allowed`: what the person clicks; `known`: tokens given before."""
+    """`allowed`: what the user clicks; `known`: tokens given before."""
 
     def __init__(self, allowed=True, known=()):
         self.allowed, self.known, self.made, self.set, self.seen = allowed, set(known), [], [], []
@@ -69,7 +69,7 @@ def run(bridge, studio, tmp_path, faces=20):
                 await asyncio.sleep(0.02)
             if studio.allowed:
                 await until(lambda: len(studio.set) >= 3)
-                await asyncio.sleep(1.2)  # nobody sends a new face: it is said again, or the model would fall back
+                await asyncio.sleep(1.2)  # nobody sends a new face: it is result again, or the model would fall back
             state = sink.describe()
             await sink.stop()
             return state
@@ -77,7 +77,7 @@ def run(bridge, studio, tmp_path, faces=20):
     return bridge(work)
 
 
-def test_permission_is_asked_once_parameters_are_made_and_set(bridge, tmp_path):
+def test_permission_is_asked_once_and_parameters_are_created_and_set(bridge, tmp_path):
     studio = Studio()
     state = run(bridge, studio, tmp_path)
     assert "connected" in state and studio.made == parameter_names() and (tmp_path / "token").read_text() == "token-1"
@@ -95,7 +95,7 @@ def test_permission_is_asked_once_parameters_are_made_and_set(bridge, tmp_path):
     assert "AuthenticationTokenRequest" not in again.seen and again.set
 
 
-def test_a_token_that_was_taken_back_is_asked_for_anew(bridge, tmp_path):
+def test_a_revoked_token_is_requested_again(bridge, tmp_path):
     (tmp_path / "token").write_text("old")
     studio = Studio()
     run(bridge, studio, tmp_path)
@@ -105,7 +105,7 @@ def test_a_token_that_was_taken_back_is_asked_for_anew(bridge, tmp_path):
     )
 
 
-def test_a_denied_plugin_and_a_missing_program_are_told(bridge, tmp_path):
+def test_a_denied_plugin_and_a_missing_program_are_reported(bridge, tmp_path):
     assert "permission was denied" in run(bridge, Studio(allowed=False), tmp_path, faces=10)
 
     async def nothing(hub):
@@ -118,7 +118,7 @@ def test_a_denied_plugin_and_a_missing_program_are_told(bridge, tmp_path):
     bridge(nothing)
 
 
-def test_something_else_at_that_port_is_told(bridge):
+def test_another_program_at_the_port_is_reported(bridge):
     async def nonsense(socket):
         async for _ in socket:
             await socket.send("[1, 2, 3]")

@@ -12,7 +12,8 @@ from innerface.server.protocols import cobs, device
 
 # one packet, byte by byte as docs/protocol.md has it: layouts on devices in the field must not change under them
 GOLDEN = (
-    "4946 01 01 20 0d 3c0f 07000000 40e2010000000000"  # magic, version, kind, header, flags (linear, z up), 3900 mV, sequence 7, 123456 us
+    # magic, version, kind, header, flags (linear, z up), 3900 mV, sequence 7, 123456 us
+    "4946 01 01 20 0d 3c0f 07000000 40e2010000000000"
     "3f7a 0300 e8030000 02 10 0000"  # device, 3 pulses, 1000 us ago, 2 sites of 16 bytes
     "00 00 ff7f 0000 0000 0000 0000 c800 38ff"  # aux: identity, (0, 1, -1) m/s^2
     "06 01 0000 0000 0000 0000 0000 0000 0000"  # zygomaticus_right: lost
@@ -42,7 +43,7 @@ def packet(count=11, seed=0, gyro=False, linear=False, up="z", lost=()):
     )
 
 
-def test_a_packets_bytes_are_those_of_the_specification():
+def test_a_packet_is_encoded_as_specified():
     identity = np.array([[1.0, 0, 0, 0], [np.nan] * 4])
     made = ImuSample(
         "7a3f",
@@ -78,7 +79,7 @@ def test_a_packets_bytes_are_those_of_the_specification():
 
 @settings(max_examples=60, deadline=None)
 @given(st.integers(1, 52), st.integers(0, 2**31), st.booleans(), st.booleans(), st.sampled_from(["", "x", "y", "z"]))
-def test_what_a_device_sends_comes_back_within_a_step_of_the_wire(count, seed, gyro, linear, up):
+def test_a_packet_is_decoded_within_its_resolution(count, seed, gyro, linear, up):
     sent = packet(count, seed, gyro, linear, up, lost=(0,) if seed % 3 == 0 else ())
     data = device.encode(sent)
     back = device.parse(data)
@@ -103,14 +104,14 @@ def test_what_a_device_sends_comes_back_within_a_step_of_the_wire(count, seed, g
         assert np.abs(back.gyro - sent.gyro)[known].max(initial=0) <= 0.00051
 
 
-def test_values_beyond_the_wires_range_are_clamped_and_too_many_sites_refused():
+def test_values_out_of_range_are_clamped_and_too_many_sites_rejected():
     wild = replace(packet(2), acceleration=np.full((2, 3), 1e6))
     assert np.allclose(device.parse(device.encode(wild)).acceleration, 32767 * 0.005)
     with pytest.raises(ValueError, match="fewer sites"):
         device.encode(packet(60, gyro=True))
 
 
-def test_a_damaged_packet_is_none_and_a_newer_protocol_is_told():
+def test_a_damaged_packet_is_none_and_a_newer_protocol_is_reported():
     data = bytearray(device.encode(packet()))
     for k in range(4, len(data)):
         hurt = bytearray(data)
@@ -120,7 +121,7 @@ def test_a_damaged_packet_is_none_and_a_newer_protocol_is_told():
     assert device.parse(bytes(data)) == device.UnknownVersion(2)
 
 
-def test_a_hello_is_answered_and_the_answer_known():
+def test_a_hello_is_answered_by_a_welcome():
     data = device.encode_hello(0x7A3F, "left half", "1.2", (0, 1, 3))
     hello = device.parse(data)
     assert (
@@ -160,14 +161,14 @@ def test_mutated_packets_with_a_right_checksum_never_raise(data):
 
 @settings(max_examples=300, deadline=None)
 @given(st.binary(max_size=1200))
-def test_cobs_frames_hold_no_zero_and_come_back(data):
+def test_cobs_frames_contain_no_zero_and_decode_to_the_same_data(data):
     coded = cobs.encode(data)
     assert 0 not in coded and cobs.decode(coded) == data and len(coded) <= len(data) + len(data) // 254 + 1
 
 
 @settings(max_examples=100, deadline=None)
 @given(st.lists(st.binary(min_size=1, max_size=600), max_size=8), st.integers(1, 97))
-def test_frames_come_out_however_the_line_cuts_them(frames, size):
+def test_frames_are_found_in_data_split_anywhere(frames, size):
     line = b"\0" + b"".join(cobs.encode(f) + b"\0" for f in frames)
     framer, out = cobs.Framer(2000), []
     for k in range(0, len(line), size):
@@ -175,7 +176,7 @@ def test_frames_come_out_however_the_line_cuts_them(frames, size):
     assert out == frames and framer.dropped == 0
 
 
-def test_noise_on_the_line_costs_the_frame_that_it_hits_and_memory_stays_bounded():
+def test_noise_costs_only_the_frame_it_hits_and_memory_stays_bounded():
     good = device.encode(packet())
     framer = cobs.Framer(device.MAX_PACKET_BYTES + 8)
     line = b"\0" + cobs.encode(good) + b"\0" + b"\x05garbage" * 500 + b"\0" + cobs.encode(good) + b"\0"
@@ -201,10 +202,10 @@ def firmware(tmp_path_factory):
     )
 
     def run(command, *numbers):
-        said = subprocess.run(
+        result = subprocess.run(
             [program, command], input=" ".join(map(str, numbers)), capture_output=True, text=True, check=True
         )
-        return [bytes.fromhex(line) for line in said.stdout.split()]
+        return [bytes.fromhex(line) for line in result.stdout.split()]
 
     return run
 
@@ -238,7 +239,8 @@ int main(int argc, char **argv) {
     for (int c = 0; c < 3; c++) if (scanf("%f", &sites[k].acceleration[c]) != 1) return 1;
     for (int c = 0; c < 3; c++) if (scanf("%f", &sites[k].gyro[c]) != 1) return 1;
   }
-  s.device = 0x7a3f; s.flags = (uint16_t)flags; s.up = (uint8_t)up; s.sequence = sequence; s.time_us = time; s.battery_mv = 3900;
+  s.device = 0x7a3f; s.flags = (uint16_t)flags; s.up = (uint8_t)up; s.sequence = sequence; s.time_us = time;
+  s.battery_mv = 3900;
   s.since_sync_us = INNERFACE_NO_SYNC;
   s.sites = sites; s.count = (uint8_t)count;
   size_t size = innerface_encode(&s, packet, sizeof packet);
@@ -276,7 +278,7 @@ def test_the_firmwares_encoder_writes_the_same_packet_and_frame(firmware, count,
     assert cobs.encode(data) + b"\0" == framed
 
 
-def test_the_firmwares_hello_and_what_it_knows_of_the_answer(firmware):
+def test_the_firmwares_hello_and_its_parser_of_welcomes(firmware):
     assert firmware("hello") == [device.encode_hello(0x7A3F, "left half", "1.2", (0, 1, 3))]
     assert firmware("welcome", *device.welcome(3, 77)) == [b"\x01"]
     assert firmware("welcome", *device.welcome(3, 77)[:-1], 0) == [b"\x00"]

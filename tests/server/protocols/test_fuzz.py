@@ -1,4 +1,7 @@
-"""A million random and mutated datagrams per parser: minutes, so marked slow. `pytest -m slow tests/server/wire/test_fuzz.py`"""
+"""A million random and mutated datagrams per parser; takes minutes.
+
+`pytest -m slow tests/server/protocols/test_fuzz.py`
+"""
 
 import tracemalloc
 
@@ -11,7 +14,7 @@ COUNT = 1_000_000
 
 
 def mutations(seeds, count, seed=0):
-    """`count` datagrams: a tenth random bytes, the others seeds with one to eight bytes changed, some cut or doubled."""
+    """Yield `count` datagrams: a tenth random, the others mutated seeds, some of them cut or doubled."""
     rng = np.random.default_rng(seed)
     for start in range(0, count, 1000):
         n = min(1000, count - start)
@@ -47,7 +50,7 @@ def native():
 
 
 def sealed(data):
-    """With a checksum that is right, so that more than the checksum is tried."""
+    """With a valid checksum, so that more than the checksum is tested."""
     import zlib
 
     return data[:-4] + zlib.crc32(data[:-4]).to_bytes(4, "little")
@@ -58,7 +61,7 @@ def sealed(data):
     "name",
     ["device", "device with checksums", "slimevr", "livelinkface", "ifacialmocap", "osc and vmc", "cobs", "cyton"],
 )
-def test_a_million_packets_raise_nothing_and_hold_no_memory(name, vectors, capture, frames):
+def test_a_million_packets_raise_nothing_and_leak_no_memory(name, vectors, capture, frames):
     receiver, framer, reader = vmc.Receiver(), cobs.Framer(device.MAX_PACKET_BYTES + 8), cyton.Reader()
 
     def face(data):

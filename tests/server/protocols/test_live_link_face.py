@@ -7,13 +7,13 @@ from innerface.server.protocols import live_link_face
 from innerface.server.protocols.live_link_face import UDP_ORDER, encode, named_weights, packet_seconds, parse
 
 
-def test_a_real_capture_comes_back_bit_for_bit(capture):
+def test_a_real_capture_is_encoded_bit_for_bit(capture):
     assert len(capture) == 180
     packets = [parse(data) for data in capture]
     assert all(p is not None for p in packets) and [encode(p) for p in packets] == capture
 
 
-def test_the_order_on_the_wire_is_unreals(table):
+def test_the_order_of_values_is_unreals(table):
     assert [pascal_case(c) for c in UDP_ORDER] == [other for _, other in table("names_livelinkface61_udp_order.csv")]
 
 
@@ -26,7 +26,7 @@ def test_the_captures_values_are_a_face(capture):
 
 
 def test_the_mouths_sides_agree_with_the_apps_own_csv(capture):
-    """In the app's CSV, mouthLeft goes with jawLeft; in its packets it goes against it, until it is put right."""
+    """In the app's CSV, mouthLeft correlates with jawLeft; in its packets it does so only after the exchange."""
     rows = [named_weights(parse(data)) for data in capture]
     plain = [named_weights(parse(data), swap_mouth=False) for data in capture]
 
@@ -50,7 +50,7 @@ def test_documented_packets_are_read_and_written_as_documented(vector):
     assert packet.frame == 216_000 and packet_seconds(packet) == pytest.approx(3600, abs=0.1) and encode(packet) == data
 
 
-def test_a_packet_without_a_face_is_one(vector):
+def test_a_packet_without_a_face_has_no_values(vector):
     packet = parse(vector("llf_v6_idle"))
     assert (
         packet is not None

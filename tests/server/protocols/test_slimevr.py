@@ -63,7 +63,7 @@ def test_bundles_hold_several_packets(vector):
         )
 
 
-def test_answers_are_byte_for_byte_what_trackers_wait_for(vector):
+def test_replies_are_what_trackers_expect(vector):
     assert (
         vector("slimevr_SRV_handshake_reply") == slimevr.HANDSHAKE_REPLY
         and vector("slimevr_SRV_heartbeat") == slimevr.HEARTBEAT
@@ -82,7 +82,7 @@ def test_handshakes_of_old_firmware_are_read_as_far_as_they_go(vector):
         assert isinstance(event, Handshake)
 
 
-def test_rotations_that_are_none_do_not_reach_the_face(vector):
+def test_invalid_rotations_are_ignored(vector):
     raw = bytearray(vector("slimevr_rotation"))
     raw[14:30] = bytes(16)
     assert only(bytes(raw))[1] == KeepAlive(17)

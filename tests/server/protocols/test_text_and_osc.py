@@ -24,7 +24,7 @@ def test_every_name_of_the_app_is_known(table):
             assert ifacialmocap.parse(f"{other}-50|=head#0,0,0,0,0,0|".encode()).get(arkit) == 0.5
 
 
-def test_values_are_shares_angles_are_radians_and_left_is_left():
+def test_weights_are_scaled_angles_are_radians_and_left_is_left():
     got = ifacialmocap.parse(b"jawOpen-37|mouthSmile_L-80|mouthLeft-20|=head#10,-20,5,0,0,0|leftEye#3,4,0|")
     assert got["jawOpen"] == 0.37 and got["mouthSmileLeft"] == 0.8 and got["mouthLeft"] == 0.2
     assert got["headPitch"] == pytest.approx(math.radians(10)) and got["headYaw"] == pytest.approx(math.radians(-20))
@@ -39,7 +39,7 @@ def test_negative_values_of_version_two_are_kept():
     )
 
 
-def test_a_lost_face_is_told_and_other_text_is_none():
+def test_a_lost_face_is_empty_and_other_text_is_none():
     assert ifacialmocap.parse(b"jawOpen-37|trackingStatus-0|=head#0,0,0,0,0,0|") == {}
     assert ifacialmocap.parse(b"hello world this is no frame") is None and ifacialmocap.parse(b"\xff" * 40) is None
 
@@ -66,7 +66,7 @@ def test_documented_vmc_packets_are_read(vector):
     assert receiver.push(vector("osc_vmc_bone_head_identity")) == [] and receiver.values["headYaw"] == 0
 
 
-def test_messages_go_out_as_the_standards_bytes(vector):
+def test_messages_are_encoded_as_the_standard_says(vector):
     data = vmc.Encoder(head=False).encode(np.array([0.5 if c == "jawOpen" else 0.0 for c in ARKIT]), (0, 0, 0))
     assert (
         data.startswith(b"#bundle\0\0\0\0\0\0\0\0\x01")
@@ -80,14 +80,17 @@ def test_messages_go_out_as_the_standards_bytes(vector):
 @given(
     st.lists(st.floats(0, 1, width=32), min_size=52, max_size=52), st.booleans(), st.tuples(*[st.floats(-1.2, 1.2)] * 3)
 )
-def test_a_face_survives_the_way_out_and_in(weights, camel, angles):
+def test_an_encoded_face_is_decoded_unchanged(weights, camel, angles):
     (got,) = (r := vmc.Receiver()).push(vmc.Encoder(camel).encode(np.array(weights), angles))
     assert [got[c] for c in ARKIT] == weights
     assert (r.values["headYaw"], r.values["headPitch"], r.values["headRoll"]) == pytest.approx(angles, abs=1e-5)
 
 
-def test_the_head_turns_the_way_unity_has_it():
-    """Unity is left-handed with x to the performer's right: a turn to the performer's left is about y, negative; chin down about x, positive."""
+def test_the_head_rotation_is_in_unitys_convention():
+    """Unity is left-handed with x to the performer's right.
+
+    A turn to the performer's left is negative about y, chin down is positive about x.
+    """
     x, y, z, w = vmc.head_quaternion(0.4, 0.0, 0.0)
     assert y == pytest.approx(-math.sin(0.2)) and w == pytest.approx(math.cos(0.2)) and x == z == 0
     assert vmc.head_quaternion(0.0, 0.4, 0.0)[0] == pytest.approx(math.sin(0.2))
@@ -124,7 +127,7 @@ def test_what_python_osc_writes_is_read(sent):
     assert osc.parse_messages(bundle.build().dgram) == [(address, list(args)) for address, args in sent]
 
 
-def test_bundles_within_bundles_end_somewhere():
+def test_nesting_of_bundles_is_limited():
     data = b"/a\0\0,\0\0\0"
     for _ in range(50):
         data = b"#bundle\0" + bytes(7) + b"\1" + len(data).to_bytes(4, "big") + data
@@ -153,7 +156,7 @@ def test_a_cyton_frame_is_read_as_documented(vector):
 
 @settings(max_examples=100, deadline=None)
 @given(st.binary(max_size=90), st.integers(1, 50))
-def test_frames_are_found_again_after_noise_however_the_line_cuts_them(vector, noise, size):
+def test_frames_are_found_after_noise_in_data_split_anywhere(vector, noise, size):
     frame = vector("cyton")
     line = frame * 2 + bytes(b for b in noise if b != 0xA0) + frame * 3
     reader, got = cyton.Reader(), []

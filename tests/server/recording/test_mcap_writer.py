@@ -22,7 +22,7 @@ def fill(recorder, count, first=0):
         recorder.put(TrackSample("imu", "imu", COLUMNS, 100.0 + k * 0.01, values, meta, {"sequence": k}))
 
 
-def test_what_is_recorded_comes_back_on_the_takes_own_clock(tmp_path):
+def test_a_recorded_take_is_read_back_on_its_own_clock(tmp_path):
     recorder = McapWriter(tmp_path / "a.mcap", "a", 100.0)
     fill(recorder, 500)
     recorder.put(TrackSample("events", "events", ("mark",), 102.5, np.array([1.0]), extra={"text": "here"}))
@@ -38,7 +38,7 @@ def test_what_is_recorded_comes_back_on_the_takes_own_clock(tmp_path):
     assert take.tracks["events"].time.tolist() == [2.5]
 
 
-def test_late_and_repeated_samples_are_in_their_places_when_read(tmp_path):
+def test_late_and_repeated_samples_are_sorted_when_read(tmp_path):
     recorder = McapWriter(tmp_path / "a.mcap", "a", 100.0)
     for k in (0, 1, 3, 2, 3, 4):
         fill(recorder, 1, k)
@@ -46,7 +46,7 @@ def test_late_and_repeated_samples_are_in_their_places_when_read(tmp_path):
     assert np.abs(formats.read_take(tmp_path / "a.mcap").tracks["imu"].time - np.arange(5) * 0.01).max() < 1e-9
 
 
-def test_a_take_is_never_overwritten_and_a_bad_place_is_told(tmp_path):
+def test_a_take_is_never_overwritten_and_an_invalid_path_is_rejected(tmp_path):
     (tmp_path / "a.mcap").write_bytes(b"old")
     with pytest.raises(InnerfaceError, match="never overwritten"):
         McapWriter(tmp_path / "a.mcap", "a", 0.0)
@@ -54,7 +54,7 @@ def test_a_take_is_never_overwritten_and_a_bad_place_is_told(tmp_path):
         McapWriter(tmp_path / "a.mcap" / "b.mcap", "b", 0.0)
 
 
-def test_a_take_cut_off_at_any_byte_is_read_up_to_its_last_whole_chunk_and_says_so(tmp_path):
+def test_a_take_cut_off_at_any_byte_is_read_up_to_its_last_whole_chunk(tmp_path):
     recorder = McapWriter(tmp_path / "a.mcap", "a", 100.0)
     fill(recorder, 600)
     recorder.close()
@@ -74,7 +74,7 @@ def test_a_take_cut_off_at_any_byte_is_read_up_to_its_last_whole_chunk_and_says_
 
 
 class Disk:
-    """A file whose disk is full for a while."""
+    """A file on a disk that is full for a while."""
 
     def __init__(self, raw):
         self.raw, self.full, self.fails = raw, False, 0
@@ -90,7 +90,7 @@ class Disk:
         return getattr(self.raw, name)
 
 
-def test_a_full_disk_is_waited_for_and_nothing_is_lost(tmp_path):
+def test_nothing_is_lost_while_the_disk_is_full_for_a_while(tmp_path):
     recorder = McapWriter(tmp_path / "a.mcap", "a", 100.0)
     fill(recorder, 200)
     time.sleep(0.3)
@@ -121,7 +121,7 @@ def test_a_disk_that_stays_full_ends_the_take_and_leaves_a_readable_one(tmp_path
     assert 100 < len(formats.read_take(tmp_path / "a.mcap").tracks["imu"].time) < 600
 
 
-def test_what_does_not_fit_into_memory_either_is_counted(tmp_path, monkeypatch):
+def test_messages_that_do_not_fit_into_memory_are_counted(tmp_path, monkeypatch):
     monkeypatch.setattr("innerface.server.recording.mcap_writer._MAX_QUEUED_MESSAGES", 50)
     recorder = McapWriter(tmp_path / "a.mcap", "a", 100.0)
     time.sleep(0.2)
@@ -151,7 +151,7 @@ CRASH = """
 
 
 def killed(folder, number, after):
-    """A recording process, killed at a random moment: how many samples it had handed over, and the take."""
+    """A recording process, killed at a random moment: number of samples it queued, and the take."""
     path = folder / f"crash{number}.mcap"
     process = subprocess.Popen(
         [sys.executable, "-c", textwrap.dedent(CRASH), str(path)], stdout=subprocess.PIPE, text=True

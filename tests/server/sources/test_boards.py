@@ -20,8 +20,8 @@ def test_brainflows_synthetic_board_becomes_a_biosignal_track(bridge):
         await until(lambda: hub.recording.recorder.rows > 200)
         return await hub.commands.stop_recording()
 
-    said = bridge(work, [BrainFlowSource("-1")])
-    track = next(t for t in formats.read_take(said["path"]).tracks.values() if t.kind == "biosignal")
+    result = bridge(work, [BrainFlowSource("-1")])
+    track = next(t for t in formats.read_take(result["path"]).tracks.values() if t.kind == "biosignal")
     assert (
         track.columns[:2] == ("exg1", "exg2") and len(track.columns) == 16 and track.rate == pytest.approx(250, rel=0.2)
     )
@@ -44,8 +44,8 @@ def test_an_lsl_stream_becomes_a_biosignal_track(bridge):
                 break
         return await hub.commands.stop_recording()
 
-    said = bridge(work, [LslSource("Innerface test")])
-    track = next(t for t in formats.read_take(said["path"]).tracks.values() if t.kind == "biosignal")
+    result = bridge(work, [LslSource("Innerface test")])
+    track = next(t for t in formats.read_take(result["path"]).tracks.values() if t.kind == "biosignal")
     assert (
         len(track.columns) == 2
         and (track.values[:, 0] == -track.values[:, 1]).all()

@@ -1,4 +1,4 @@
-"""A source that is one file is in the help, opens by its text, and has a place in the reference."""
+"""A source that is one file is in the help and opens by its text."""
 
 import json
 
@@ -33,7 +33,7 @@ def test_it_opens_by_its_text_and_its_face_goes_out(demo_sine, tmp_path, capsys,
     assert status["output"] == "camera" and status["recorded"]["rows"] > 20
 
 
-def test_its_mistakes_are_told_in_one_line(demo_sine):
+def test_invalid_arguments_give_one_line(demo_sine):
     for text, message in (
         ("demo-sine:rate=0", "1 to 240"),
         ("demo-sine:5", "unknown argument"),

@@ -1,4 +1,4 @@
-"""Recordings that play again."""
+"""Replay of takes."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ from innerface.core.take import Take, Track
 from innerface.server.sources.replay import ReplaySource
 
 
-def test_a_recording_plays_in_real_time_or_faster_and_is_told_when_it_holds_nothing(bridge, tmp_path):
+def test_a_take_is_replayed_at_its_speed_and_one_without_data_is_rejected(bridge, tmp_path):
     time = np.arange(300) / 100 - 5.0
     rotation = np.tile([1.0, 0, 0, 0], (300, 2, 1))
     signal = ImuSignal(time, ("aux", "oculi_left"), rotation, np.tile([0, 9.8, 0.0], (300, 2, 1)), False, "y")
@@ -28,8 +28,8 @@ def test_a_recording_plays_in_real_time_or_faster_and_is_told_when_it_holds_noth
         seconds = hub.now() - began
         return seconds, await hub.commands.stop_recording()
 
-    seconds, said = bridge(work, [source])
-    again = formats.read_take(said["path"])
+    seconds, result = bridge(work, [source])
+    again = formats.read_take(result["path"])
     assert 0.8 < seconds < 1.6 and len(again.tracks["imu"].time) >= 297 and len(again.weights().time) >= 89
     assert (
         again.tracks["imu"].columns[0] == "aux.qw"
@@ -45,7 +45,7 @@ def test_a_recording_plays_in_real_time_or_faster_and_is_told_when_it_holds_noth
     bridge(refuse)
 
 
-def test_a_take_of_two_devices_plays_as_two(bridge, tmp_path):
+def test_a_take_of_two_devices_is_replayed_as_two_devices(bridge, tmp_path):
     time = np.arange(100) / 100
 
     def track(sites, shift):

@@ -15,7 +15,7 @@ from ..conftest import sample, until
 
 
 @pytest.mark.skipif(not hasattr(os, "openpty"), reason="this system has no pseudo-terminals")
-def test_a_serial_device_is_heard_and_a_pulled_cable_put_back(bridge, tmp_path):
+def test_a_serial_device_is_received_and_reconnected_after_unplugging(bridge, tmp_path):
     link = tmp_path / "port"
     ends = []
 
@@ -55,7 +55,7 @@ def test_a_serial_device_is_heard_and_a_pulled_cable_put_back(bridge, tmp_path):
     assert "plug the device in" in problem and lost == 10
 
 
-def test_a_missing_serial_port_is_told_with_those_that_there_are(bridge):
+def test_a_missing_serial_port_is_reported_with_the_known_ports(bridge):
     async def work(hub):
         with pytest.raises(InnerfaceError, match="known ports") as error:
             await SerialDeviceSource("/dev/ttyNOTHERE").start(hub)
@@ -65,22 +65,22 @@ def test_a_missing_serial_port_is_told_with_those_that_there_are(bridge):
 
 
 @pytest.mark.skipif(not hasattr(os, "openpty"), reason="this system has no pseudo-terminals")
-def test_a_cyton_is_reset_begun_and_its_lost_samples_are_gaps(bridge, vector):
+def test_a_cyton_is_reset_and_started_and_its_lost_samples_are_gaps(bridge, vector):
     import threading
     import tty
 
     master, slave = os.openpty()
     tty.setraw(slave)
-    heard, recording = bytearray(), threading.Event()
+    received, recording = bytearray(), threading.Event()
 
     def board():
         frame = bytearray(vector("cyton"))
         while True:
             try:
-                heard.extend(os.read(master, 64))
-                if heard.endswith(b"v"):
+                received.extend(os.read(master, 64))
+                if received.endswith(b"v"):
                     os.write(master, b"OpenBCI V3 8-16 channel\r\n$$$")
-                if heard.endswith(b"b"):
+                if received.endswith(b"b"):
                     recording.wait(5)
                     for n in (*range(250, 256), 0, 1, 4, 5):
                         frame[1] = n
@@ -99,8 +99,8 @@ def test_a_cyton_is_reset_begun_and_its_lost_samples_are_gaps(bridge, vector):
         await asyncio.sleep(0.1)
         return await hub.commands.stop_recording()
 
-    said = bridge(work, [source])
-    track = next(t for t in formats.read_take(said["path"]).tracks.values() if t.kind == "biosignal")
-    assert bytes(heard[:2]) == b"vb" and len(track.time) == 12 and np.isnan(track.values).all(1).sum() == 2
+    result = bridge(work, [source])
+    track = next(t for t in formats.read_take(result["path"]).tracks.values() if t.kind == "biosignal")
+    assert bytes(received[:2]) == b"vb" and len(track.time) == 12 and np.isnan(track.values).all(1).sum() == 2
     assert np.abs(track.values[0] - (np.arange(8) - 4) * 2235.17444553).max() < 1e-3
     os.close(master)

@@ -18,7 +18,7 @@ from innerface.server.sources.vmc import VmcSource
 from ..conftest import sample, speaking, until
 
 
-def test_a_device_is_welcomed_heard_and_its_losses_counted(bridge):
+def test_a_device_is_welcomed_and_its_losses_are_counted(bridge):
     source = DeviceSource(port=0)
 
     async def work(hub):
@@ -47,7 +47,7 @@ def test_a_device_is_welcomed_heard_and_its_losses_counted(bridge):
     assert status["sites"]["aux"]["sensor"] == "7a3f/0" and status["sites"]["mentalis_left"]["state"] == "none"
 
 
-def test_a_device_of_a_newer_protocol_is_told_with_the_mend(bridge):
+def test_a_device_of_a_newer_protocol_is_reported_with_the_remedy(bridge):
     source = DeviceSource(port=0)
 
     async def work(hub):
@@ -63,7 +63,7 @@ def test_a_device_of_a_newer_protocol_is_told_with_the_mend(bridge):
     assert "version 9" in problem and "update Innerface" in problem
 
 
-def test_a_port_in_use_is_told_in_one_line(bridge):
+def test_a_port_in_use_is_reported_in_one_line(bridge):
     first = LiveLinkFaceSource(port=0)
 
     async def work(hub):
@@ -74,7 +74,7 @@ def test_a_port_in_use_is_told_in_one_line(bridge):
     assert "\n" not in bridge(work, [first])
 
 
-def test_a_tracker_is_greeted_kept_company_and_repeated_while_it_is_still(bridge, vectors):
+def test_a_tracker_gets_heartbeats_and_is_repeated_while_at_rest(bridge, vectors):
     source = SlimeVrSource(port=0)
     named = {k.split("_")[1]: v for k, v in vectors.items() if k.startswith("slimevr")}
 
@@ -90,8 +90,8 @@ def test_a_tracker_is_greeted_kept_company_and_repeated_while_it_is_still(bridge
             await asyncio.sleep(0.1)
         streams = [s for s in hub.streams.values() if s.kind == "imu" and s.counter.received]
         transport.close()
-        said = await hub.commands.stop_recording()
-        return answers, streams, said["path"]
+        result = await hub.commands.stop_recording()
+        return answers, streams, result["path"]
 
     answers, (stream,), path = bridge(work, [source])
     assert (
@@ -125,15 +125,15 @@ def test_a_phone_becomes_the_face_and_a_lost_one_fades(bridge, capture):
         transport.close()
         return got, sent, await hub.commands.stop_recording()
 
-    got, sent, said = bridge(work, [source], loss={"camera": "fade"})
+    got, sent, result = bridge(work, [source], loss={"camera": "fade"})
     assert sent == 60 and all(f.source == "camera" and f.seen for f in got[:60]) and not got[-1].seen
     assert np.abs(got[-1].values).max() == 0 and np.abs(got[50].values).max() > 0.1 and len(got) > 90
-    track = formats.read_take(said["path"]).weights()
+    track = formats.read_take(result["path"]).weights()
     assert len(track.time) == 60 and np.abs(np.diff(track.time) - 1 / 60).max() < 0.012
     assert np.abs(track.select(OUTPUT_CHANNELS)[50] - got[50].values)[:52].max() < 1e-5
 
 
-def test_frames_of_text_and_vmc_become_faces_too(bridge, frames, vector):
+def test_text_frames_and_vmc_become_faces(bridge, frames, vector):
     text, osc = IFacialMocapSource(port=0), VmcSource(port=0)
 
     async def work(hub):
@@ -181,7 +181,7 @@ def test_osc_commands_record_mark_and_recentre(bridge, tmp_path):
     assert "stop it first" in notes[0] and marks == 1 and (tmp_path / "by osc.mcap").exists()
 
 
-def test_names_that_are_no_text_do_not_end_a_recording(bridge, capture):
+def test_invalid_utf8_in_names_does_not_end_a_recording(bridge, capture):
     source = LiveLinkFaceSource(port=0)
 
     async def work(hub):
@@ -193,12 +193,12 @@ def test_names_that_are_no_text_do_not_end_a_recording(bridge, capture):
         transport.close()
         return await hub.commands.stop_recording()
 
-    said = bridge(work, [source])
-    assert said["rows"] == 40 and said["dropped"] == 0 and said["problem"] == ""
-    assert len(formats.read_take(said["path"]).tracks["weights"].time) == 39
+    result = bridge(work, [source])
+    assert result["rows"] == 40 and result["dropped"] == 0 and result["problem"] == ""
+    assert len(formats.read_take(result["path"]).tracks["weights"].time) == 39
 
 
-def test_trackers_from_before_a_restart_are_left_to_shake_hands_again(bridge, vector):
+def test_trackers_paired_before_a_restart_must_send_a_handshake_again(bridge, vector):
     source = SlimeVrSource(port=0)
 
     async def work(hub):

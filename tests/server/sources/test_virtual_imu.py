@@ -1,11 +1,11 @@
-"""The virtual device."""
+"""The simulated device."""
 
 from innerface.server.sources.virtual_imu import VirtualImu, VirtualImuOptions
 
 from ..conftest import until
 
 
-def test_a_device_that_vanishes_and_returns_carries_on_by_itself(bridge):
+def test_a_device_that_drops_out_and_returns_keeps_its_session(bridge):
     source = VirtualImu(VirtualImuOptions(disconnect=(3.0, 1.7), serial=True))
 
     async def work(hub):

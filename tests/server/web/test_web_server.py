@@ -1,4 +1,4 @@
-"""The door: control in JSON, faces in bytes, and who may come in."""
+"""The web server: JSON commands, binary faces, and access control."""
 
 import asyncio
 import http.client
@@ -24,7 +24,7 @@ from ..conftest import until
 
 
 class Caller:
-    """A client that asks and is answered."""
+    """A client that sends requests and waits for the replies."""
 
     def __init__(self, socket):
         self.socket, self.number = socket, 0
@@ -39,19 +39,19 @@ class Caller:
 
 
 @pytest.fixture
-def at_the_door(tmp_path):
-    """`at_the_door(work, token=...)`: runs `await work(hub, door)`."""
+def serve_hub(tmp_path):
+    """`serve_hub(work, token=...)`: runs `await work(hub, server)`."""
 
     def run(work, **settings):
         async def whole():
             hub = Hub(Options(folder=tmp_path, model="linear"))
-            door = WebServer(hub, port=0, **settings)
-            await door.start()
+            server = WebServer(hub, port=0, **settings)
+            await server.start()
             await hub.start([], [])
             try:
-                return await asyncio.wait_for(work(hub, door), 60)
+                return await asyncio.wait_for(work(hub, server), 60)
             finally:
-                await door.stop()
+                await server.stop()
                 await hub.stop()
 
         return asyncio.run(whole())
@@ -59,27 +59,27 @@ def at_the_door(tmp_path):
     return run
 
 
-def link(door, more=""):
-    return f"ws://127.0.0.1:{door.port}/{more}"
+def link(server, more=""):
+    return f"ws://127.0.0.1:{server.port}/{more}"
 
 
-def test_a_client_is_greeted_and_every_command_answers(at_the_door, tmp_path):
-    async def work(hub, door):
-        async with connect(link(door), proxy=None) as socket:
+def test_a_client_gets_a_hello_and_a_reply_to_every_command(serve_hub, tmp_path):
+    async def work(hub, server):
+        async with connect(link(server), proxy=None) as socket:
             hello = json.loads(await socket.recv())["hello"]
             caller = Caller(socket)
-            said = {name: await caller.ask(name) for name in ("status", "sources", "recentre", "calibrate", "stop")}
-            said["record"] = await caller.ask("record", name="../../etc/evil: take")
-            said["mark"] = await caller.ask("mark", text="chorus")
-            said["again"] = await caller.ask("record")
-            said["stopped"] = await caller.ask("stop")
-            said["touch"] = await caller.ask("touch", site="nose")
-            said["assign"] = await caller.ask("assign", sensor="7a3f/2", site="aux")
-            said["subscribe"] = await caller.ask("subscribe", streams=["face", "everything"])
-            said["nonsense"] = await caller.ask("format disk")
-            return hello, said
+            result = {name: await caller.ask(name) for name in ("status", "sources", "recentre", "calibrate", "stop")}
+            result["record"] = await caller.ask("record", name="../../etc/evil: take")
+            result["mark"] = await caller.ask("mark", text="chorus")
+            result["again"] = await caller.ask("record")
+            result["stopped"] = await caller.ask("stop")
+            result["touch"] = await caller.ask("touch", site="nose")
+            result["assign"] = await caller.ask("assign", sensor="7a3f/2", site="aux")
+            result["subscribe"] = await caller.ask("subscribe", streams=["face", "everything"])
+            result["nonsense"] = await caller.ask("format disk")
+            return hello, result
 
-    hello, said = at_the_door(work)
+    hello, result = serve_hub(work)
     assert (
         hello["protocol"] == 1
         and len(hello["channels"]) == 55
@@ -87,21 +87,29 @@ def test_a_client_is_greeted_and_every_command_answers(at_the_door, tmp_path):
         and len(hello["positions_mm"]) == 11
     )
     assert (
-        said["status"]["ok"]
-        and said["status"]["status"]["clients"] == 1
-        and said["sources"]["ok"]
-        and said["recentre"]["ok"]
+        result["status"]["ok"]
+        and result["status"]["status"]["clients"] == 1
+        and result["sources"]["ok"]
+        and result["recentre"]["ok"]
     )
-    assert "connect one first" in said["calibrate"]["error"] and "nothing is being recorded" in said["stop"]["error"]
     assert (
-        said["record"]["ok"]
-        and said["mark"]["mark"] == 1
-        and "stop it first" in said["again"]["error"]
-        and said["stopped"]["ok"]
+        "connect one first" in result["calibrate"]["error"] and "nothing is being recorded" in result["stop"]["error"]
+    )
+    assert (
+        result["record"]["ok"]
+        and result["mark"]["mark"] == 1
+        and "stop it first" in result["again"]["error"]
+        and result["stopped"]["ok"]
     )
     assert [p.name for p in tmp_path.glob("*.mcap")] == ["______etc_evil_ take.mcap"]
-    assert "has aux" in said["touch"]["error"] and said["assign"]["ok"] and "some of face" in said["subscribe"]["error"]
-    assert "no such command" in said["nonsense"]["error"] and all("\n" not in s.get("error", "") for s in said.values())
+    assert (
+        "has aux" in result["touch"]["error"]
+        and result["assign"]["ok"]
+        and "some of face" in result["subscribe"]["error"]
+    )
+    assert "no such command" in result["nonsense"]["error"] and all(
+        "\n" not in s.get("error", "") for s in result.values()
+    )
 
 
 _KEYS = st.sampled_from(["id", "command", "streams", "name", "site", "sensor", "text"])
@@ -122,9 +130,9 @@ _REQUESTS = st.recursive(
 def test_any_request_is_answered_in_one_line(text):
     async def work():
         hub = Hub(Options(model="linear"))
-        door = WebServer(hub, port=0)
+        server = WebServer(hub, port=0)
 
-        answer = await door.requests.handle(SimpleNamespace(streams=set()), text)
+        answer = await server.requests.handle(SimpleNamespace(streams=set()), text)
         json.dumps(answer)
         if hub.recording.recorder is not None:
             path = hub.recording.recorder.path
@@ -136,10 +144,10 @@ def test_any_request_is_answered_in_one_line(text):
     assert answer["ok"] or ("\n" not in answer["error"] and answer["error"])
 
 
-def test_faces_go_to_five_clients_without_loss(at_the_door):
-    async def work(hub, door):
+def test_faces_go_to_five_clients_without_loss(serve_hub):
+    async def work(hub, server):
         got = [[] for _ in range(5)]
-        sockets = [await connect(link(door), proxy=None) for _ in got]
+        sockets = [await connect(link(server), proxy=None) for _ in got]
 
         async def listen(socket, faces):
             async for message in socket:
@@ -148,7 +156,7 @@ def test_faces_go_to_five_clients_without_loss(at_the_door):
 
         for socket in sockets:
             await socket.send(json.dumps({"id": 1, "command": "subscribe", "streams": ["face"]}))
-        await until(lambda: sum("face" in c.streams for c in door.clients) == 5)
+        await until(lambda: sum("face" in c.streams for c in server.clients) == 5)
         listeners = [asyncio.ensure_future(listen(s, g)) for s, g in zip(sockets, got)]
         for k in range(180):
             hub.receive("test", FaceSample("phone", {"jawOpen": k / 200}))
@@ -159,59 +167,59 @@ def test_faces_go_to_five_clients_without_loss(at_the_door):
             listener.cancel()
         return got
 
-    for faces in at_the_door(work):
+    for faces in serve_hub(work):
         assert [round(f.values[17], 5) for f in faces] == [round(k / 200, 5) for k in range(180)]
 
 
-def test_a_slow_client_gets_the_newest_face_and_costs_no_memory(at_the_door):
-    async def work(hub, door):
-        async with connect(link(door), proxy=None, max_queue=1) as socket:
+def test_a_slow_client_gets_the_newest_face_and_costs_no_memory(serve_hub):
+    async def work(hub, server):
+        async with connect(link(server), proxy=None, max_queue=1) as socket:
             await socket.recv()
             await Caller(socket).ask("subscribe", streams=["face"])
-            (client,) = door.clients
+            (client,) = server.clients
             count = 0
             while client.skipped == 0 and count < 60_000:  # it does not read
                 for _ in range(50):
                     count += 1
-                    door.publish_face(Frame(count, count / 60, 0.0, np.full(55, count / 1e6), None, "sensors", True))
+                    server.publish_face(Frame(count, count / 60, 0.0, np.full(55, count / 1e6), None, "sensors", True))
                 await asyncio.sleep(0)
             held, skipped = len(client.faces), client.skipped
             last = 0
-            door.publish_face(Frame(999_999, 1.0, 0.0, np.zeros(55), None, "sensors", True))
+            server.publish_face(Frame(999_999, 1.0, 0.0, np.zeros(55), None, "sensors", True))
             while last != 999_999:
                 message = await asyncio.wait_for(socket.recv(), 5)
                 if isinstance(message, bytes):
                     last = decode_face(message).sequence
             return held, skipped
 
-    held, skipped = at_the_door(work)
+    held, skipped = serve_hub(work)
     assert held <= 8 and skipped > 0
 
 
-def test_strangers_need_the_token(at_the_door):
-    async def work(hub, door):
+def test_clients_need_the_token(serve_hub):
+    async def work(hub, server):
         refused = []
         for more in ("", "?token=wrong", "?token="):
             with pytest.raises(InvalidStatus) as error:
-                await connect(link(door, more), proxy=None)
+                await connect(link(server, more), proxy=None)
             refused.append(error.value.response.status_code)
-        async with connect(link(door, "?token=right-token"), proxy=None) as socket:
+        async with connect(link(server, "?token=right-token"), proxy=None) as socket:
             assert "hello" in json.loads(await socket.recv())
-        return refused, door.page_url()
+        return refused, server.page_url()
 
-    refused, address = at_the_door(work, token="right-token")
+    refused, address = serve_hub(work, token="right-token")
     assert refused == [401, 401, 401] and address.endswith("?token=right-token")
 
 
-def test_other_web_sites_are_refused(at_the_door):
-    async def work(hub, door):
+def test_other_web_sites_are_refused(serve_hub):
+    async def work(hub, server):
         with pytest.raises(InvalidStatus) as error:
-            await connect(link(door), proxy=None, origin="https://evil.example")
-        async with connect(link(door), proxy=None, origin=f"http://127.0.0.1:{door.port}") as socket:
+            await connect(link(server), proxy=None, origin="https://evil.example")
+        async with connect(link(server), proxy=None, origin=f"http://127.0.0.1:{server.port}") as socket:
             await socket.recv()
         return error.value.response.status_code
 
-    assert at_the_door(work) == 403
+    assert serve_hub(work) == 403
     assert (
         is_allowed_host("127.0.0.1:7646", "127.0.0.1")
         and is_allowed_host("localhost:7646", "x")
@@ -220,7 +228,7 @@ def test_other_web_sites_are_refused(at_the_door):
     assert not is_allowed_host("evil.example:7646", "127.0.0.1") and not is_allowed_host("", "127.0.0.1")
 
 
-def test_off_this_computer_a_token_is_a_must():
+def test_a_token_is_required_off_loopback():
     async def work():
         for host in ("0.0.0.0", "192.168.1.5", "studio.local"):
             with pytest.raises(InnerfaceError, match="give --token"):
@@ -230,11 +238,11 @@ def test_off_this_computer_a_token_is_a_must():
     assert is_loopback("127.0.0.1") and is_loopback("::1") and is_loopback("localhost") and not is_loopback("0.0.0.0")
 
 
-def test_the_page_is_served_and_nothing_else_of_the_disk(at_the_door):
-    async def work(hub, door):
+def test_the_page_is_served_and_no_other_file(serve_hub):
+    async def work(hub, server):
         def get(path, host=None):
-            connection = http.client.HTTPConnection("127.0.0.1", door.port, timeout=5)
-            connection.request("GET", path, headers={"Host": host or f"127.0.0.1:{door.port}"})
+            connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=5)
+            connection.request("GET", path, headers={"Host": host or f"127.0.0.1:{server.port}"})
             response = connection.getresponse()
             return response.status, dict(response.headers), response.read()
 
@@ -243,7 +251,7 @@ def test_the_page_is_served_and_nothing_else_of_the_disk(at_the_door):
         got["rebound"] = await asyncio.to_thread(get, "/", "evil.example")
         return got
 
-    got = at_the_door(work)
+    got = serve_hub(work)
     assert [got[p][0] for p in ("/", "/page.js", "/style.css", "/icon.svg")] == [200] * 4
     assert b"<title>Innerface" in got["/"][2] and "text/javascript" in got["/page.js"][1]["Content-Type"]
     assert "default-src 'self'" in got["/"][1]["Content-Security-Policy"]
@@ -252,11 +260,11 @@ def test_the_page_is_served_and_nothing_else_of_the_disk(at_the_door):
     ][0] == 403
 
 
-def test_too_many_and_too_large_requests_end_the_connection(at_the_door):
-    async def work(hub, door):
+def test_too_many_and_too_large_requests_end_the_connection(serve_hub):
+    async def work(hub, server):
         codes = []
         for flood in (lambda s: s.send("x" * 100_000), None):
-            socket = await connect(link(door), proxy=None)
+            socket = await connect(link(server), proxy=None)
             try:
                 if flood is not None:
                     await flood(socket)
@@ -267,21 +275,21 @@ def test_too_many_and_too_large_requests_end_the_connection(at_the_door):
                 codes.append(error.rcvd.code if error.rcvd else None)
         return codes
 
-    assert at_the_door(work) == [1009, 1008]
+    assert serve_hub(work) == [1009, 1008]
 
 
-def test_a_port_in_use_is_told_in_one_line(at_the_door):
-    async def work(hub, door):
+def test_a_port_in_use_is_reported_in_one_line(serve_hub):
+    async def work(hub, server):
         with pytest.raises(InnerfaceError, match="give --port") as error:
-            await WebServer(hub, port=door.port).start()
+            await WebServer(hub, port=server.port).start()
         return str(error.value)
 
-    assert "\n" not in at_the_door(work)
+    assert "\n" not in serve_hub(work)
 
 
-def test_sensor_curves_reach_whoever_asks(at_the_door):
-    async def work(hub, door):
-        async with connect(link(door), proxy=None) as socket:
+def test_sensor_data_reach_subscribers(serve_hub):
+    async def work(hub, server):
+        async with connect(link(server), proxy=None) as socket:
             await socket.recv()
             await Caller(socket).ask("subscribe", streams=["sensors", "status"])
             began, kinds = time.monotonic(), []
@@ -303,7 +311,7 @@ def test_sensor_curves_reach_whoever_asks(at_the_door):
                     continue
             return kinds
 
-    got = at_the_door(work)
+    got = serve_hub(work)
     sensors = [m for m in got if isinstance(m, bytes)]
     assert len(sensors) > 10 and any(isinstance(m, str) and "status" in m for m in got)
     pairs = np.frombuffer(sensors[-1][28:], dtype="<f4").reshape(11, 2)
