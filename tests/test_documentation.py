@@ -45,8 +45,9 @@ def visible_texts():
         for path in sorted((ROOT / folder).rglob("*.py")):
             nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
             docstrings = {id(node.value) for node in nodes if isinstance(node, ast.Expr)}
-            for node in nodes:
-                if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docstrings:
+            texts = (node for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str))
+            for node in texts:
+                if id(node) not in docstrings and " " in node.value:  # single words are names in files and messages
                     yield f"{path}:{node.lineno}", node.value
 
 

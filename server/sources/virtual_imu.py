@@ -58,7 +58,9 @@ class VirtualImuOptions:
         help="dropout of FOR seconds every EVERY seconds",
     )
     rate: float = argument(100.0, metavar="HZ", help="samples per second")
-    drift_ppm: float = argument(80.0, name="drift", metavar="PPM", help="how much faster than ours its clock runs")
+    drift_ppm: float = argument(
+        80.0, name="drift", metavar="PPM", help="how much faster its clock runs than the computer's"
+    )
     gyro: bool = argument(False, help="angular rates are sent as well")
     serial: bool = argument(False, help="over a pseudo-terminal instead of UDP")
     seed: int = argument(7, metavar="N", help="which performance is generated")
