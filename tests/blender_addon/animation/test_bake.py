@@ -189,7 +189,7 @@ def test_a_take_that_was_deleted_meanwhile_is_told_in_one_line(addon, scene, tak
         innerface.blender_addon.live.take_list.read_rows([tmp_path]), str(gone)
     )
     gone.unlink()
-    with pytest.raises(RuntimeError, match="is not there any more"):
+    with pytest.raises(RuntimeError, match="no longer exists"):
         addon.ops.innerface.take_bake()
 
 
