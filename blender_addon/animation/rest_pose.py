@@ -26,7 +26,7 @@ def store_rest(transform: DrivenTransform) -> None:
 
 
 def _stored_rest(owner: Any) -> RestPose | None:
-    """Return how an object stood before; None where no take of ours plays on it, or nothing sound is stored."""
+    """Return how an object stood before; None where no baked take plays on it, or nothing valid is stored."""
     data = owner.animation_data
     if data is None or data.action is None or not TakeAction(data.action).is_baked:
         return None
