@@ -1,5 +1,9 @@
 """Resampling of weights to the frames of a scene, which keeps blink peaks and lip contacts."""
 
+# SciPy has no type stubs.
+# pyright: reportMissingTypeStubs=false, reportUnknownVariableType=false, reportUnknownMemberType=false
+# pyright: reportUnknownArgumentType=false
+
 from __future__ import annotations
 
 from functools import lru_cache

@@ -238,7 +238,7 @@ class _CurveReducer:
             )
             count = high - low + 1
             starts = np.cumsum(count) - count
-            position = np.arange(count.sum()) - np.repeat(starts - low, count)
+            position = np.arange(int(count.sum())) - np.repeat(starts - low, count)
             chain = _neighbours(keys, np.repeat(k, count), (-3, -2, -1, 0, 2, 3, 4))
             chain[:, 3] = position
             cost = self._cost(chain, (2, 3, 1, 4))

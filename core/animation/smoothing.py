@@ -1,5 +1,9 @@
 """Smoothing of weights at 60 Hz, with a strength per channel group: causal for live use, zero-phase for recordings."""
 
+# SciPy has no type stubs.
+# pyright: reportMissingTypeStubs=false, reportUnknownVariableType=false, reportUnknownMemberType=false
+# pyright: reportUnknownArgumentType=false
+
 from __future__ import annotations
 
 import numpy as np

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 
@@ -102,7 +103,7 @@ def load_ict(path: str | Path) -> FaceModel:
         Path(path).stem,
         neutral,
         deltas[order].astype(np.float64),
-        np.arange(a, b),
+        np.arange(int(a), int(b)),
         "ICT narrow face",
         landmarks,
         eyes,
@@ -138,7 +139,7 @@ class IdentityModel:
     def sample(self, seed: int | np.random.Generator, spread: float = 1.0) -> FaceModel:
         """A random face; `spread` is the standard deviation of the coefficients."""
         coefficients = np.random.default_rng(seed).normal(0, spread, len(self.modes)).astype(np.float32)
-        displacement = np.tensordot(coefficients, self.modes, axes=1)
+        displacement = cast("Array", np.tensordot(coefficients, self.modes, axes=1))
         neutral = self.mean.neutral + displacement
         pupils = _ict_pupils(neutral)
         return replace(self.mean, neutral=neutral, eyes=self.mean.eyes + pupils - self.mean.pupils, pupils=pupils)

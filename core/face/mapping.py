@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 
@@ -141,7 +141,7 @@ class Mapping:
         determined = np.abs(gain_matrix).max(0, initial=0.0) > _EPSILON
         scale = np.maximum(np.abs(gain_matrix).max(1, initial=0.0), _EPSILON)  # so that degrees and weights count alike
         a, rhs = gain_matrix[:, determined] / scale[:, None], (values - offset @ self._destination_matrix) / scale
-        solution = rhs @ np.linalg.pinv(a).T
+        solution = rhs @ cast("Array", np.linalg.pinv(a)).T
         if np.linalg.matrix_rank(a) < a.shape[1]:
             solution = _bounded_least_squares(a, rhs, np.clip(solution, 0.0, 1.0))
         out = np.zeros((len(values), len(ARKIT)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -25,32 +25,31 @@ def parse(text: str, path: Path) -> Take:
         raise InnerfaceError(
             f"{path}: line {line}: is not complete JSON; the file may be cut off: export it again"
         ) from None
-    if (
-        not isinstance(data, dict)
-        or not isinstance(data.get("names"), list)
-        or not isinstance(data.get("frames"), list)
-    ):
+    recording = cast("dict[str, Any]", data if isinstance(data, dict) else {})
+    if not isinstance(recording.get("names"), list) or not isinstance(recording.get("frames"), list):
         raise InnerfaceError(f"{path}: lacks 'names' and 'frames'; give BEAT-style JSON")
     spellings = channel_spellings()
-    labels = [str(n) for n in data["names"]]
+    labels = [str(n) for n in recording["names"]]
     columns = [(i, spellings[n.strip().lower()]) for i, n in enumerate(labels) if n.strip().lower() in spellings]
     names = [n for _, n in columns]
     if not names or len(set(names)) != len(names):
         raise InnerfaceError(f"{path}: 'names' has none of Apple's 52 names, or one twice; give a face take")
-    frames = data["frames"]
+    frames: list[Any] = recording["frames"]
     if not frames:
         raise InnerfaceError(f"{path}: 'frames' is empty; export the take again")
     values, time = np.empty((len(frames), len(names))), np.empty(len(frames))
     for k, frame in enumerate(frames):
-        weights = frame.get("weights") if isinstance(frame, dict) else None
-        if not isinstance(weights, list) or len(weights) != len(labels):
-            count = len(weights) if isinstance(weights, list) else 0
+        fields = cast("dict[str, Any]", frame if isinstance(frame, dict) else {})
+        entry = fields.get("weights")
+        weights = cast("list[Any]", entry if isinstance(entry, list) else [])
+        if not isinstance(entry, list) or len(weights) != len(labels):
             raise InnerfaceError(
-                f"{path}: frame {k}: {count} weights where 'names' has {len(labels)}; correct or delete the frame"
+                f"{path}: frame {k}: {len(weights)} weights where 'names' has {len(labels)}; "
+                "correct or delete the frame"
             )
         for c, (i, name) in enumerate(columns):
             values[k, c] = _number(weights[i], path, k, name)
-        time[k] = _number(frame.get("time"), path, k, "time")
+        time[k] = _number(fields.get("time"), path, k, "time")
     if np.isnan(time).any():
         raise InnerfaceError(
             f"{path}: frame {int(np.flatnonzero(np.isnan(time))[0])}: the time is missing; correct or delete the frame"

@@ -81,7 +81,7 @@ def parse(text: str, path: Path) -> Take:
         notes.append(f"{lost} of {len(time) + lost} samples were lost in transmission; the gaps remain")
     columns = tuple(f"exg{k + 1}" for k in range(board.exg_count))
     name = board.names[min(board.rates.index(rate) if rate in board.rates else 0, len(board.names) - 1)]
-    tracks = {
+    tracks: dict[str, Track] = {
         TrackKind.BIOSIGNAL: Track(
             TrackKind.BIOSIGNAL,
             time,
@@ -131,7 +131,7 @@ def _unwrap_counter(counter: Array, arrival: Array, rate: float) -> Array | None
     increments, counts = np.unique(step[step > 0], return_counts=True)
     unit = increments[counts.argmax()]
     samples_per_packet = 2 if (step == 0).mean() > _MIN_PAIRED_SHARE else 1
-    packets_per_cycle = np.ptp(counter) / unit + 1  # until the counter wraps around
+    packets_per_cycle = float(np.ptp(counter) / unit) + 1  # until the counter wraps around
     packets = step / unit
     packets = np.where(packets < 0, packets + packets_per_cycle, packets)
     advance = np.where(packets == 0, 1, (packets - 1) * samples_per_packet + 1)
@@ -156,9 +156,9 @@ def _fit_robust_line(index: Array, arrival: Array) -> tuple[float, float]:
     weight = np.ones(len(x))
     slope = start = 0.0
     for _ in range(10):
-        mean_x, mean_y = np.average(x, weights=weight), np.average(y, weights=weight)
+        mean_x, mean_y = (float((v * weight).sum() / weight.sum()) for v in (x, y))
         slope = float((weight * (x - mean_x) * (y - mean_y)).sum() / (weight * (x - mean_x) ** 2).sum())
         start = float(mean_y - slope * mean_x)
         residual = np.abs(y - start - slope * x)
-        weight = 1 / np.maximum(residual, max(2 * float(np.median(residual)), 1e-6))
+        weight = 1 / np.maximum(residual, max(2 * float(np.median(np.asarray(residual, dtype=np.float64))), 1e-6))
     return slope, float(arrival[0] + start - slope * index.mean())

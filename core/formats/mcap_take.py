@@ -11,7 +11,7 @@ import math
 from array import array
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -113,8 +113,8 @@ class _SampleBuffer:
 
     def add(self, sample: Any) -> None:
         if isinstance(sample, dict) and self.columns:
-            nan = math.nan
-            row = [float(sample["time"]), *(nan if (v := sample.get(c)) is None else float(v) for c in self.columns)]
+            fields, nan = cast("dict[str, Any]", sample), math.nan
+            row = [float(fields["time"]), *(nan if (v := fields.get(c)) is None else float(v) for c in self.columns)]
             self.numbers.extend(row)
 
 

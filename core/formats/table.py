@@ -64,7 +64,7 @@ def _parse_cell(cell: str, line: int, column: str, path: Path) -> float:
 def parse_header(line: str, line_number: int, path: Path, separator: str = ",") -> list[str]:
     """Names of a header's columns. Raises InnerfaceError for empty and repeated names."""
     try:
-        header = [cell.strip() for cell in next(csv.reader([line.strip("\r\n")], delimiter=separator), [])]
+        header = [cell.strip() for cell in next(csv.reader([line.strip("\r\n")], delimiter=separator), list[str]())]
     except csv.Error as error:
         raise InnerfaceError(
             f"{path}: line {line_number}: is not a readable header ({error}); export the file again"

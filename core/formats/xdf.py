@@ -3,6 +3,10 @@
 Truncated and damaged chunks are removed first, because the library trusts the sizes that they declare.
 """
 
+# pyxdf has no type stubs.
+# pyright: reportMissingTypeStubs=false, reportUnknownVariableType=false, reportUnknownMemberType=false
+# pyright: reportUnknownArgumentType=false
+
 from __future__ import annotations
 
 import io

@@ -1,5 +1,8 @@
 """Actions that fill a part of a timeline: expressions, single channels, ranges of motion, speech, song, rest."""
 
+# NumPy 1.26's stubs leave results of random generators untyped.
+# pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false
+
 from __future__ import annotations
 
 import numpy as np
@@ -150,7 +153,9 @@ def _sound_sequence(
     seconds: float, style: PerformerStyle, rng: np.random.Generator, is_song: bool
 ) -> tuple[Array, Array]:
     """Targets (N, 52) and durations (N,) s of sounds that fill the time, in phrases with pauses."""
-    sounds, lengths, elapsed = [], [], 0.0
+    sounds: list[str] = []
+    lengths: list[float] = []
+    elapsed = 0.0
     sounds_to_pause = int(rng.integers(4, 18))
     while elapsed < seconds:
         is_vowel = len(sounds) % 2 == 1 if rng.uniform() < 0.8 else rng.uniform() < 0.5

@@ -3,6 +3,9 @@
 Functions take tracks as recorded (at any rate, with gaps) and return new ones at an even rate without gaps.
 """
 
+# NumPy 1.26's stubs leave results of random generators untyped.
+# pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false
+
 from __future__ import annotations
 
 import numpy as np

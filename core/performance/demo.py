@@ -4,6 +4,9 @@ It stands in for a recording where there is none (the demo, tests). Every motion
 offset; speech is a chain of visemes that overlap (co-articulation) and close the lips where the sound does.
 """
 
+# NumPy 1.26's stubs leave results of random generators untyped.
+# pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false
+
 from __future__ import annotations
 
 import numpy as np

@@ -1,5 +1,9 @@
 """Motion of the eyes: conjugate saccades and pursuit, lids that follow the gaze, blinks."""
 
+# SciPy has no type stubs.
+# pyright: reportMissingTypeStubs=false, reportUnknownVariableType=false, reportUnknownMemberType=false
+# pyright: reportUnknownArgumentType=false
+
 from __future__ import annotations
 
 import numpy as np

@@ -1,5 +1,9 @@
 """Statistics of performances: ranges, speeds, activity and correlations of channels, and comparison of two sets."""
 
+# SciPy has no type stubs.
+# pyright: reportMissingTypeStubs=false, reportUnknownVariableType=false, reportUnknownMemberType=false
+# pyright: reportUnknownArgumentType=false
+
 from __future__ import annotations
 
 from dataclasses import dataclass

@@ -5,6 +5,10 @@ Gauss-Newton steps on the channels' slopes then find offset and drift to millise
 where the motion does not. `imu.motion_signal` makes the signals that are aligned.
 """
 
+# SciPy has no type stubs.
+# pyright: reportMissingTypeStubs=false, reportUnknownVariableType=false, reportUnknownMemberType=false
+# pyright: reportUnknownArgumentType=false
+
 from __future__ import annotations
 
 from dataclasses import dataclass, replace

@@ -5,6 +5,10 @@ comes from GCC-PHAT (Knapp and Carter 1976), which is robust to rooms and loudsp
 line through the windows' offsets gives offset and drift.
 """
 
+# SciPy has no type stubs.
+# pyright: reportMissingTypeStubs=false, reportUnknownVariableType=false, reportUnknownMemberType=false
+# pyright: reportUnknownArgumentType=false
+
 from __future__ import annotations
 
 from dataclasses import dataclass

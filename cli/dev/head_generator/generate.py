@@ -93,7 +93,7 @@ def build() -> dict[str, Array]:
 
     points = np.concatenate(builder.points)
     skin_shapes = shapes.skin_shapes(skin_mesh)
-    bindings = {}
+    bindings: dict[tuple[int, int], Array] = {}
     for name in ("brow", "ear"):
         for side_name in ("left", "right"):
             a, b = builder.ranges[f"{name}_{side_name}"]

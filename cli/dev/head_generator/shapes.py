@@ -50,7 +50,7 @@ class SkinMesh:
     def __init__(self, half: HalfMesh, points: Array, source: Array, side: Array) -> None:
         self.points = points[source] * np.stack([side, np.ones_like(side), np.ones_like(side)], axis=1)
         self.side = side
-        keys = [half.keys[i] for i in source]
+        keys = [half.keys[int(i)] for i in source]
         kind = np.array([k[0] for k in keys])
         self.ring, self.segment = (np.array([k[n] for k in keys]) for n in (1, 2))
         self.is_lid, self.is_lip = kind == "e", kind == "m"

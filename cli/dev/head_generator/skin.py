@@ -204,17 +204,17 @@ def neutral_positions(half: HalfMesh, iterations: int = 300) -> Array:
     fixed_eye, fixed_lip = eye & (a >= LID_FRONT), mouth & (a >= LIP_BORDER)
     p[fixed_eye] = _eye_rings(a[fixed_eye], b[fixed_eye])
     p[fixed_lip] = _lip_rings(a[fixed_lip], b[fixed_lip])
-    for v in np.flatnonzero((eye & ~fixed_eye) | (mouth & ~fixed_lip)):
+    for v in map(int, np.flatnonzero((eye & ~fixed_eye) | (mouth & ~fixed_lip))):
         name, k, s = keys[v]
         outer = p[index[resolve_key((name, 0, s))]]
         inner_ring = LID_FRONT if name == "e" else LIP_BORDER
         inner = p[index[name, inner_ring, s]]
         p[v] = outer + (inner - outer) * (k / inner_ring)
     for patch, row, lift in ((crown, ROWS, 1.0), (neck_base, 0, 0.0)):
-        for v in np.flatnonzero(patch):
+        for v in map(int, np.flatnonzero(patch)):
             i, j = keys[v][1], keys[v][2]
             p[v] = _initial_crown_point(p, index, i, j, row, lift)
-    for v in np.flatnonzero(bag_end):
+    for v in map(int, np.flatnonzero(bag_end)):
         i, j = keys[v][1], keys[v][2]
         lower, upper = p[index["m", MOUTH_RINGS - 1, i]], p[index["m", MOUTH_RINGS - 1, MOUTH_SEGMENTS - i]]
         p[v] = lower + (upper - lower) * j / 4.0

@@ -7,7 +7,7 @@ from pathlib import Path
 import edfio
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from innerface.core.errors import InnerfaceError
 from innerface.core.formats import read_take, write_take
@@ -172,6 +172,7 @@ def test_files_without_signals_or_with_impossible_sizes_are_told_in_one_line(tmp
     assert "\n" not in str(error.value) and "t.xdf" in str(error.value)
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(4, 1949), st.integers(0, 255)), min_size=1, max_size=4))
 def test_any_damaged_xdf_is_read_or_refused_in_one_line(tmp_path_factory, damage):
     raw = bytearray((VECTORS / "minimal.xdf").read_bytes())
