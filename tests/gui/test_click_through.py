@@ -164,7 +164,7 @@ def test_a_take_is_imported_changed_and_undone_step_by_step(blender):
     blender.move(400, 450)
     blender.ask(f"""
 from bl_ext.user_default.innerface.core import formats, performance
-take = performance.perform(1)
+take = performance.demo_performance(1)
 take.weights().values[:, :52] += 0.1
 formats.write_take(take, Path({str(path)!r}))
 bpy.context.scene.frame_set(10)

@@ -113,7 +113,7 @@ def capture_animation(window: BlenderWindow, folder: Path) -> None:
     """Import a take, show its options, and the mapping of a character with rig controls."""
     window.ask(f"""
 from bl_ext.user_default.innerface.core import formats, performance
-formats.write_take(performance.perform(2), Path({str(folder / "song_take3.csv")!r}))
+formats.write_take(performance.demo_performance(2), Path({str(folder / "song_take3.csv")!r}))
 with here(): bpy.ops.innerface.key_takes('INVOKE_DEFAULT', filepath={str(folder / "song_take3.csv")!r})""")
     time.sleep(2)
     window.screenshot(IMAGES / "guide-import.png")
