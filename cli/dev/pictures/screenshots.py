@@ -6,6 +6,7 @@ Started by `python3 build.py screenshots`.
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 import tempfile
 import time
@@ -230,7 +231,9 @@ def main() -> None:
     """Take all screenshots."""
     with tempfile.TemporaryDirectory(prefix="innerface-shots-") as name:
         folder = Path(name)
-        save_control_rig(folder / "control_rig.blend")
+        code = "import sys, os; from pathlib import Path; from innerface.cli.dev.pictures import screenshots; "
+        code += "screenshots.save_control_rig(Path(sys.argv[1])); os._exit(0)"  # the bpy wheel may hang at exit
+        subprocess.run([sys.executable, "-c", code, str(folder / "control_rig.blend")], check=True)
         with BlenderWindow(os.environ["INNERFACE_WINDOWED"], {}, folder, size=(1500, 1000)) as window:
             window.install(os.environ["INNERFACE_ZIP"])
             window.ready(draw_face=True)
