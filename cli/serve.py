@@ -147,7 +147,8 @@ def config_folder() -> Path:
     from platformdirs import user_config_path
 
     base = os.environ.get("INNERFACE_CONFIG")
-    return Path(base) if base else user_config_path("innerface", appauthor=False, roaming=True)
+    name = "Innerface" if sys.platform in ("darwin", "win32") else "innerface"
+    return Path(base) if base else user_config_path(name, appauthor=False, roaming=True)
 
 
 async def _serve(options: argparse.Namespace, sources: list[Source], sinks: list[Sink], config: Path) -> dict[str, Any]:

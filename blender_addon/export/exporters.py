@@ -167,7 +167,7 @@ def import_instructions(report: ExportReport, path: Path, preset: str, scene: An
     lines += [f"Meshes: {report.mesh_count}. Bones: {report.bone_count}.", *(f"Note: {note}." for note in report.notes)]
     lines += [
         "",
-        "Written by Innerface, and tested with other readers of the format than Unreal, Unity or Godot.",
+        "Written by Innerface and tested with independent readers of the format; not opened in Unreal, Unity or Godot.",
     ]
     return "\n".join(lines) + "\n"
 

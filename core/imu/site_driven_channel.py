@@ -51,7 +51,7 @@ class SiteDrivenChannel:
 def _site_rotations(motion: Motion, site: str) -> Array:
     if site not in motion.sites:
         raise InnerfaceError(
-            f"--minute: site {site} is not in the take, which has {', '.join(motion.sites)}; name one of them"
+            f"--site-drive: site {site} is not in the take, which has {', '.join(motion.sites)}; name one of them"
         )
     return motion.rotation[:, motion.sites.index(site)]
 
@@ -63,7 +63,7 @@ def learn(motion: Motion, channel: str, site: str, span: Span, neutral: Span) ->
     """
     if channel not in ARKIT:
         raise InnerfaceError(
-            f"--minute: {channel} is not one of the 52 channels; write it as Apple does, such as cheekPuff"
+            f"--site-drive: {channel} is not one of the 52 channels; write it as Apple does, such as cheekPuff"
         )
     rotations = _site_rotations(motion, site)
 
@@ -73,7 +73,9 @@ def learn(motion: Motion, channel: str, site: str, span: Span, neutral: Span) ->
 
     example_rotations, neutral_rotations = rows(span), rows(neutral)
     if not len(example_rotations):
-        raise InnerfaceError(f"--minute: {site} has no samples in {span[0]:g}:{span[1]:g}; give a span inside the take")
+        raise InnerfaceError(
+            f"--site-drive: {site} has no samples in {span[0]:g}:{span[1]:g}; give a span inside the take"
+        )
     size = np.linalg.norm(example_rotations, axis=-1)
     apex = example_rotations[size >= np.percentile(size, 85)].mean(axis=0)
     full_angle = float(np.linalg.norm(apex))
@@ -82,7 +84,7 @@ def learn(motion: Motion, channel: str, site: str, span: Span, neutral: Span) ->
     dead_zone = max(_NOISE_FACTOR * float(np.std(neutral_rotations @ axis)) if len(neutral_rotations) else 0.0, noise)
     if np.degrees(full_angle) < _MIN_EXAMPLE_DEG or dead_zone > 0.7 * full_angle:
         raise InnerfaceError(
-            f"--minute: {site} turns by only {np.degrees(full_angle):.1f} degrees in {span[0]:g}:{span[1]:g} "
+            f"--site-drive: {site} turns by only {np.degrees(full_angle):.1f} degrees in {span[0]:g}:{span[1]:g} "
             f"(noise {np.degrees(noise):.1f}); give a span in which the motion reaches its full extent"
         )
     return SiteDrivenChannel(channel, site, axis, dead_zone, full_angle)
