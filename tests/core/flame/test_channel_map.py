@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from innerface.core.face import mapping as mappings
+from innerface.core.face import mapping_preset
 from innerface.core.face.channels import ARKIT, mirrored
 from innerface.core.flame import channel_map, fit
 from innerface.core.flame.embedding import MIRRORED_POINTS
@@ -51,8 +51,8 @@ def one(*channels):
 def test_the_table_is_of_a_handy_size_and_reads_back(driven, tmp_path):
     assert driven.made.name == "FLAME" and 200 < len(driven.made.targets) < 1500
     assert {t.name for t in driven.made.targets if t.kind == "bone"} == {"jaw", "eye.L", "eye.R"}
-    mappings.save(driven.made, tmp_path / "m.json")
-    assert mappings.load(tmp_path / "m.json").targets == driven.made.targets
+    mapping_preset.save(driven.made, tmp_path / "m.json")
+    assert mapping_preset.load(tmp_path / "m.json").targets == driven.made.targets
 
 
 def test_each_channel_alone_looks_as_on_the_bundled_head(driven):
