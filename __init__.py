@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import os
+
 __version__ = "0.1.0"
+
+# ONNX Runtime reports its use to Microsoft unless this is set before it is imported, and all ways in lead through here.
+os.environ["ORT_DISABLE_TELEMETRY"] = os.environ.get("ORT_DISABLE_TELEMETRY") or "1"
 
 
 def register() -> None:

@@ -43,7 +43,9 @@ class OnnxModel:
 
 def import_onnx_runtime() -> Any:
     """The module `onnxruntime`, which has no types. Raises ImportError where it does not load."""
-    return import_module("onnxruntime")
+    runtime = import_module("onnxruntime")
+    runtime.disable_telemetry_events()  # another extension of Blender may have imported it with its telemetry on
+    return runtime
 
 
 def load_onnx(path: str | Path, *, threads: int, without_runtime: str, unreadable: str) -> OnnxModel:
