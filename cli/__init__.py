@@ -17,6 +17,7 @@ from ..core.errors import InnerfaceError
 COMMANDS = (
     "demo",
     "convert",
+    "recover",
     "key",
     "infer",
     "adapt",

@@ -70,7 +70,10 @@ def addon(scene, tmp_path):
 @pytest.fixture
 def three():
     """`three(path)`: what three's loaders in Node find in an exported file."""
-    modules, node = os.environ.get("INNERFACE_THREE", ""), os.environ.get("INNERFACE_NODE") or shutil.which("node")
+    modules, node = (
+        os.environ.get("INNERFACE_NODE_MODULES", ""),
+        os.environ.get("INNERFACE_NODE") or shutil.which("node"),
+    )
     if node is None or not modules:
         pytest.skip("Node with npm's three is not here; 'python3 build.py test' installs it where npm is")
 

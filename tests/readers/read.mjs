@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
 
-const three = process.env.INNERFACE_THREE + '/three/';
+const three = process.env.INNERFACE_NODE_MODULES + '/three/';
 const load = (name) => import(pathToFileURL(three + name).href);
 const file = process.argv[2];
 const bytes = readFileSync(file);

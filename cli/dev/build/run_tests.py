@@ -11,7 +11,7 @@ from pathlib import Path
 from .blender import fresh_blender, windowed_blender
 from .processes import ROOT, run, run_module
 
-THREE_JS = "three@0.180.0"  # reads exports back
+NPM_PACKAGES = ("three@0.180.0", "@mcap/core@2.2.2", "@mcap/support@1.1.0")  # read exports and takes back
 
 
 def main(arguments: list[str]) -> None:
@@ -40,7 +40,7 @@ def main(arguments: list[str]) -> None:
         with windowed_blender(options.blender) as env:
             run_module(*outside, "gui", "tests/gui", *options.pytest, env=env)
     else:
-        env = {"INNERFACE_THREE": node_modules()}
+        env = {"INNERFACE_NODE_MODULES": node_modules()}
         if not options.only_blender:
             markers = "not slow and not train and not gui"
             run_module(*outside, markers, *options.pytest, env={**env, "INNERFACE_PYTHON": sys.executable})
@@ -60,13 +60,14 @@ def run_inside_blender(launcher: str, arguments: list[str], env: dict[str, str])
 
 
 def node_modules() -> str:
-    """A folder with npm's three in it, or an empty text where there is no npm."""
+    """A folder with NPM_PACKAGES in it, or an empty text where there is no npm."""
     folder = ROOT / ".venv-node"
     if shutil.which("npm") is None or shutil.which("node") is None:
         return ""
-    if not (folder / "node_modules" / "three").exists():
+    names = [package.rpartition("@")[0] for package in NPM_PACKAGES]
+    if not all((folder / "node_modules" / name).exists() for name in names):
         folder.mkdir(exist_ok=True)
         (folder / "package.json").write_text('{"private": true, "type": "module"}\n')
         options = ["--silent", "--no-package-lock", "--no-audit", "--no-fund"]
-        run("npm", "install", "--prefix", folder, *options, THREE_JS, quiet=True)
+        run("npm", "install", "--prefix", folder, *options, *NPM_PACKAGES, quiet=True)
     return str(folder / "node_modules")
