@@ -13,7 +13,7 @@ from ..errors import InnerfaceError
 from ..files import atomic_write
 from ..take import Take, Track, TrackKind
 from .table import check_increasing, check_weights, repeat_notes
-from .weights_csv import channel_spellings
+from .weights_columns import match_columns, skipped_notes
 
 
 def parse(text: str, path: Path) -> Take:
@@ -28,11 +28,11 @@ def parse(text: str, path: Path) -> Take:
     recording = cast("dict[str, Any]", data if isinstance(data, dict) else {})
     if not isinstance(recording.get("names"), list) or not isinstance(recording.get("frames"), list):
         raise InnerfaceError(f"{path}: lacks 'names' and 'frames'; give BEAT-style JSON")
-    spellings = channel_spellings()
-    labels = [str(n) for n in recording["names"]]
-    columns = [(i, spellings[n.strip().lower()]) for i, n in enumerate(labels) if n.strip().lower() in spellings]
-    names = [n for _, n in columns]
-    if not names or len(set(names)) != len(names):
+    labels = [str(n).strip() for n in recording["names"]]
+    table = match_columns(labels)
+    names = list(table.used)
+    columns = [(labels.index(name), name) for name in names]
+    if not names or any(labels.count(n) > 1 for n in names):
         raise InnerfaceError(f"{path}: 'names' has none of Apple's 52 names, or one twice; give a face take")
     frames: list[Any] = recording["frames"]
     if not frames:
@@ -56,8 +56,9 @@ def parse(text: str, path: Path) -> Take:
         )
     check_weights(values, names, list(range(len(frames))), path)
     keep, repeats = check_increasing(time, list(range(len(frames))), path)
-    notes = repeat_notes(repeats, "frames")
-    return Take(path.stem, {TrackKind.WEIGHTS: Track(TrackKind.WEIGHTS, time[keep], tuple(names), values[keep])}, notes)
+    notes = repeat_notes(repeats, "frames") + skipped_notes(labels)
+    track = Track(TrackKind.WEIGHTS, time[keep], table.channels, table.to_channels(values[keep]))
+    return Take(path.stem, {TrackKind.WEIGHTS: track}, notes)
 
 
 def _number(value: Any, path: Path, frame: int, name: str) -> float:

@@ -17,7 +17,8 @@ import numpy as np
 
 from ..errors import InnerfaceError
 from ..files import atomic_write
-from ..take import Take, Track
+from ..take import Take, Track, TrackKind
+from .weights_columns import match_columns
 
 MAGIC = b"\x89MCAP0\r\n"
 # Metadata records at the start, and at the end of recordings.
@@ -128,7 +129,10 @@ def _to_track(channel: Any, rows: _SampleBuffer | None, path: Path) -> Track | N
             numbers = numbers[np.argsort(numbers[:, 0], kind="stable")]
             numbers = numbers[np.concatenate([[True], np.diff(numbers[:, 0]) > 0])]
         meta = {k[len("meta.") :]: v for k, v in channel.metadata.items() if k.startswith("meta.")}
-        return Track(kind, numbers[:, 0], rows.columns, numbers[:, 1:], meta)
+        columns, values = rows.columns, numbers[:, 1:]
+        if kind == TrackKind.WEIGHTS and (table := match_columns(list(columns))).names:
+            columns, values = table.channels, table.to_channels(values[:, [columns.index(n) for n in table.names]])
+        return Track(kind, numbers[:, 0], columns, values, meta)
     except KeyError:
         return None
     except (ValueError, TypeError) as error:

@@ -1,4 +1,4 @@
-"""Plain CSV: a time column and columns with Apple's names (camelCase, PascalCase or with _L/_R)."""
+"""Plain CSV: a time column and columns of channels, by Apple's names in any spelling or by another naming scheme's."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import numpy as np
 
 from ..arrays import Array
 from ..errors import InnerfaceError
-from ..face.channels import LIVE_LINK_FACE
 from ..files import atomic_write
 from ..take import Take, Track, TrackKind, timecode
 from .table import check_increasing, check_weights, parse_cells, repeat_notes
+from .weights_columns import match_columns, skipped_notes
 
 # Seconds per unit, by header in lower case.
 TIME_COLUMNS = {
@@ -32,66 +32,55 @@ TIME_COLUMNS = {
 }
 
 
-def channel_spellings() -> dict[str, str]:
-    """Channels by their accepted spellings in lower case."""
-    out = {c.lower(): c for c in LIVE_LINK_FACE}
-    for c in LIVE_LINK_FACE:
-        for side, suffix in (("Left", "_l"), ("Right", "_r")):
-            if c.endswith(side):
-                out[c[: -len(side)].lower() + suffix] = c
-    return out
-
-
 def parse(text: str, path: Path) -> Take:
     """Parse a plain CSV. Raises InnerfaceError."""
     try:
-        table = list(csv.reader(io.StringIO(text, newline="")))
+        lines = list(csv.reader(io.StringIO(text, newline="")))
     except csv.Error as error:
         raise InnerfaceError(f"{path}: is not a readable CSV ({error}); export it again") from None
-    if not table:
+    if not lines:
         raise InnerfaceError(f"{path}: has no lines; export the take again")
-    header = [cell.strip() for cell in table[0]]
-    spellings = channel_spellings()
+    header = [cell.strip() for cell in lines[0]]
     lower_header = [cell.lower() for cell in header]
-    columns = [(i, spellings[cell]) for i, cell in enumerate(lower_header) if cell in spellings]
-    names = [name for _, name in columns]
+    time_column = next((i for i, cell in enumerate(lower_header) if cell in TIME_COLUMNS or cell == "timecode"), None)
+    labels = [cell for i, cell in enumerate(header) if i != time_column]
+    table = match_columns(labels)
+    names = list(table.used)
     if not names:
         raise InnerfaceError(
             f"{path}: line 1: no column has one of Apple's 52 names (jawOpen, mouthSmileLeft, ...); give a face take"
         )
-    duplicate = next((n for n in names if names.count(n) > 1), None)
+    duplicate = next((n for n in names if lower_header.count(n.lower()) > 1), None)
     if duplicate:
         raise InnerfaceError(f"{path}: line 1: column {duplicate} appears twice; delete one")
-    time_column = next((i for i, cell in enumerate(lower_header) if cell in TIME_COLUMNS or cell == "timecode"), None)
     if time_column is None:
         raise InnerfaceError(f"{path}: line 1: no time column; name one 'time' (seconds)")
     rows: list[list[str]] = []
     line_numbers: list[int] = []
-    for n, row in enumerate(table[1:], start=2):
+    for n, row in enumerate(lines[1:], start=2):
         if not any(cell.strip() for cell in row):
             continue
         if len(row) != len(header):
-            hint = "the file is cut off: delete that line" if n == len(table) else "correct or delete the line"
+            hint = "the file is cut off: delete that line" if n == len(lines) else "correct or delete the line"
             raise InnerfaceError(f"{path}: line {n}: {len(row)} columns where the header has {len(header)}; {hint}")
         rows.append(row)
         line_numbers.append(n)
     if not rows:
         raise InnerfaceError(f"{path}: has a header but no rows; export the take again")
     time = _parse_times(rows, line_numbers, lower_header, time_column, path)
-    values = parse_cells([[row[i].strip() or "nan" for i, _ in columns] for row in rows], line_numbers, names, path)
-    check_weights(values, names, line_numbers, path)
+    columns = [header.index(name) for name in names]
+    cells = parse_cells([[row[i].strip() or "nan" for i in columns] for row in rows], line_numbers, names, path)
+    check_weights(cells, names, line_numbers, path)
+    values = table.to_channels(cells)
     keep, repeats = check_increasing(time, line_numbers, path)
     notes = repeat_notes(repeats)
     missing = int(np.isnan(values).any(axis=1).sum())
     if missing:
         notes.append(f"{missing} of {len(rows)} rows have missing values; they are interpolated")
-    ignored = [cell for i, cell in enumerate(header) if i != time_column and lower_header[i] not in spellings and cell]
-    if ignored:
-        notes.append(
-            f"columns that are not face channels were skipped: {', '.join(ignored[:8])}"
-            + (" ..." if len(ignored) > 8 else "")
-        )
-    return Take(path.stem, {TrackKind.WEIGHTS: Track(TrackKind.WEIGHTS, time[keep], tuple(names), values[keep])}, notes)
+    notes += skipped_notes(labels)
+    return Take(
+        path.stem, {TrackKind.WEIGHTS: Track(TrackKind.WEIGHTS, time[keep], table.channels, values[keep])}, notes
+    )
 
 
 def _parse_times(

@@ -6,8 +6,10 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from ..channels import ARKIT
+from .channel_names import Precision, is_copy, match_arkit_name
 from .scheme_tables import DrivenName, load_schemes
 
 _INEXACT_SCORE = 0.9  # of a name that matches but for case, separators or affixes
@@ -41,8 +43,8 @@ class Match:
 def match(keys: Sequence[str]) -> Match:
     """Match a mesh's shape-key names. The scheme with most channels wins; ARKit's names fill its gaps.
 
-    Exact names take precedence over names that differ in case, separators or affixes. Without any match, `targets` is
-    empty.
+    Exact names take precedence over names that differ in case, separators or affixes, and those over copies. Without
+    any match, `targets` is empty.
     """
     return _match_cached(tuple(keys))
 
@@ -50,7 +52,9 @@ def match(keys: Sequence[str]) -> Match:
 @lru_cache(maxsize=256)  # panels call it at every redraw
 def _match_cached(keys: tuple[str, ...]) -> Match:
     exact = set(keys)
-    by_normalised = {_normalise_name(key): key for key in reversed(keys)}  # of several, the first
+    by_normalised: dict[str, str] = {}
+    for key in sorted(keys, key=is_copy):  # of several the first, and a copy last
+        by_normalised.setdefault(_normalise_name(key), key)
 
     def apply(scheme: str) -> list[DrivenName]:
         hits: list[DrivenName] = []
@@ -60,19 +64,20 @@ def _match_cached(keys: tuple[str, ...]) -> Match:
                 hits.append(row._replace(name=key))
         return hits
 
+    arkit_targets = _match_arkit(keys)
     best_scheme, targets = "none", list[DrivenName]()
     for scheme in load_schemes():
-        candidates = apply(scheme)
+        candidates = (
+            [t.target for t in arkit_targets if t.precision < Precision.WORDS] if scheme == "ARKit" else apply(scheme)
+        )
         if len({t.channel for t in candidates}) > len({t.channel for t in targets}):
             best_scheme, targets = scheme, candidates
     matched_channels, used_keys = {t.channel for t in targets}, {t.name for t in targets}
-    if targets:
-        for scheme in ("ARKit", "ARKit, _L/_R"):
-            for target in apply(scheme):
-                if target.channel not in matched_channels and target.name not in used_keys:
-                    targets.append(target)
-                    matched_channels.add(target.channel)
-                    used_keys.add(target.name)
+    for target in (t.target for t in arkit_targets) if targets else ():
+        if target.channel not in matched_channels and target.name not in used_keys:
+            targets.append(target)
+            matched_channels.add(target.channel)
+            used_keys.add(target.name)
     key_order = {key: i for i, key in enumerate(keys)}
     targets.sort(key=lambda t: (key_order[t.name], ARKIT.index(t.channel)))
     return Match(
@@ -82,6 +87,24 @@ def _match_cached(keys: tuple[str, ...]) -> Match:
         tuple(k for k in keys if k not in used_keys),
         _score(targets),
     )
+
+
+class _ArkitTarget(NamedTuple):
+    precision: Precision
+    target: DrivenName
+
+
+def _match_arkit(keys: tuple[str, ...]) -> list[_ArkitTarget]:
+    """For each of Apple's channels the key that bears its name most precisely; of several such keys, the first."""
+    best: dict[str, _ArkitTarget] = {}
+    for key in keys:
+        found = match_arkit_name(key)
+        channel = "" if found is None else found.channels[0][0]
+        if found is None or channel not in ARKIT:
+            continue
+        if channel not in best or found.precision < best[channel].precision:
+            best[channel] = _ArkitTarget(found.precision, DrivenName(channel, key, 1.0))
+    return list(best.values())
 
 
 def _score(targets: list[DrivenName]) -> float:

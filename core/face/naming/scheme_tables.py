@@ -44,6 +44,18 @@ def load_schemes() -> dict[str, tuple[DrivenName, ...]]:
     return {scheme: tuple(row for table in tables for row in _read_table(table)) for scheme, tables in SCHEMES.items()}
 
 
+@lru_cache(maxsize=1)
+def load_expressions() -> dict[str, dict[str, float]]:
+    """Channels, with what of each an expression of 1 shows, by the expression's name (VRM's presets, VRoid's)."""
+    expressions: dict[str, dict[str, float]] = {}
+    with open(TABLES_FOLDER / "expressions.csv", encoding="utf-8", newline="") as source:
+        for row in csv.DictReader(source):
+            channels = expressions.setdefault(row["other"], {})
+            if row["arkit"]:
+                channels[row["arkit"]] = float(row["weight"])
+    return expressions
+
+
 def _read_table(table: str) -> list[DrivenName]:
     with open(TABLES_FOLDER / f"{table}.csv", encoding="utf-8", newline="") as source:
         return [
