@@ -174,7 +174,7 @@ async def _serve(options: argparse.Namespace, sources: list[Source], sinks: list
     for text in options.assign:
         sensor, _, site = text.partition("=")
         hub.commands.assign(sensor, site)
-    web_server = WebServer(hub, options.host, options.port, options.token)
+    web_server = WebServer(hub, options.host, options.port, token=options.token)
     stop_event = asyncio.Event()
     for signal_number in (signal.SIGINT, signal.SIGTERM):
         with suppress(NotImplementedError):  # Windows: Ctrl-C arrives as KeyboardInterrupt

@@ -253,7 +253,7 @@ def _split(text: str, positional: Argument | None) -> tuple[str, dict[str, str]]
     return first.strip(), {keyword.strip(): value.strip() for keyword, _, value in pairs}
 
 
-def _read(text: str, argument: Argument, value: str, label: str) -> Any:
+def _read(text: str, argument: Argument, value: str, *, label: str) -> Any:
     try:
         return argument.read(value)
     except ValueError as error:

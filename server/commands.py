@@ -117,7 +117,7 @@ class Commands:
         """Begin a take; where it is written. `metadata`: texts that are kept with it."""
         sources = ", ".join(self._host.source_names())
         begin = TakeStart(sources, self._recorded_calibration(), self._face.camera.neutral)
-        return self._recording.start(begin, name, path, metadata)
+        return self._recording.start(begin, name=name, path=path, metadata=metadata)
 
     def _recorded_calibration(self) -> RecordedCalibration | None:
         session = self._imu.session

@@ -48,6 +48,28 @@ class Frame:
     seen: bool
 
 
+@dataclass(frozen=True)
+class SensorReading:
+    """What the sensors on the face last showed.
+
+    Attributes
+    ----------
+    time
+        When it was read, s on the hub's clock.
+    arrival
+        Of the newest sample, s on the hub's clock.
+    angle
+        (sites,) rotation since the start, rad; NaN where missing.
+    acceleration
+        (sites,) magnitude, m/s²; NaN where missing.
+    """
+
+    time: float
+    arrival: float
+    angle: Array
+    acceleration: Array
+
+
 def clipped_values(frame: Frame) -> Array:
     """Values (55,) with weights in 0..1, for protocols that promise that; cameras send up to 1.08."""
     values = frame.values.copy()
@@ -70,14 +92,14 @@ def encode_face(frame: Frame) -> bytes:
     return data
 
 
-def encode_sensors(sequence: int, time: float, arrival: float, angle: Array, acceleration: Array) -> bytes:
+def encode_sensors(sequence: int, reading: SensorReading) -> bytes:
     """Return u8 0, u8 count, u16 0 and float32 pairs per site: rotation since the start (rad), |acceleration| (m/s²).
 
     NaN where missing.
     """
-    pairs = np.stack([angle, acceleration], axis=1).astype("<f4")
+    pairs = np.stack([reading.angle, reading.acceleration], axis=1).astype("<f4")
     return (
-        _HEADER.pack(b"IW", SENSORS, VERSION, sequence & 0xFFFFFFFF, time, arrival)
+        _HEADER.pack(b"IW", SENSORS, VERSION, sequence & 0xFFFFFFFF, reading.time, reading.arrival)
         + struct.pack("<BBH", 0, len(pairs), 0)
         + pairs.tobytes()
     )

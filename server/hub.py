@@ -98,7 +98,7 @@ class Hub:
         settings = OutputSettings(self.options.output, self.options.loss, self.options.recentre)
         self.face, self.outputs = FacePipeline(settings=settings), Outputs(self.now)
         self.recording = RecordingSession(self.now, self.options.folder)
-        self.imu = ImuPipeline(self, self.face, self.recording, sites, self.layout)
+        self.imu = ImuPipeline(self, face=self.face, recording=self.recording, sites=sites, layout=self.layout)
         self.imu.adapter, self.imu.raw, self.imu.lookahead = (
             self.options.adapter,
             self.options.raw,
@@ -106,7 +106,7 @@ class Hub:
         )
         self.camera = CameraPipeline(self, self.face, self.recording)
         self.electrodes = BioPipeline(self, self.face, self.recording)
-        self._router = Router(self, self.imu, self.camera, self.electrodes)
+        self._router = Router(self, imu=self.imu, camera=self.camera, bio=self.electrodes)
         self.auto_calibration = AutoCalibration(self, self.imu, self.options.calibrate)
         self.guided_check = GuidedCheck(self, self.imu, self.electrodes)
         self.commands = Commands(

@@ -41,6 +41,7 @@ class HubThread:
         self,
         make_sources: Callable[[], list[Source]],
         make_sinks: Callable[[], list[Sink]],
+        *,
         settings: dict[str, Any] | None = None,
         adapter: str = "",
         predecessor: HubThread | None = None,

@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
-from ..core.arrays import Array
-from .frame import Frame
+from .frame import Frame, SensorReading
 
 if TYPE_CHECKING:
     from ..core.pipeline import FaceFrame
     from .hub import Hub
 
 
-SensorListener = Callable[[float, float, Array, Array], object]
-"""Gets the time, the arrival of the newest sample, and per site of the layout rad turned so far and m/s^2."""
+SensorListener = Callable[[SensorReading], object]
 
 
 class PipelineHost(Protocol):

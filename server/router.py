@@ -23,7 +23,7 @@ class _Notes(Protocol):
 class Router:
     """All streams that are received, by source, device and kind."""
 
-    def __init__(self, notes: _Notes, imu: ImuPipeline, camera: CameraPipeline, bio: BioPipeline) -> None:
+    def __init__(self, notes: _Notes, *, imu: ImuPipeline, camera: CameraPipeline, bio: BioPipeline) -> None:
         self.streams: dict[tuple[str, str, str], Stream] = {}
         self._notes, self._imu, self._camera, self._bio = notes, imu, camera, bio
 
@@ -39,11 +39,11 @@ class Router:
         if time is None:
             return
         if isinstance(message, ImuSample):
-            self._imu.receive(stream, message, time, arrival, list(self.streams.values()))
+            self._imu.receive(stream, message, at=time, arrival=arrival, streams=list(self.streams.values()))
         elif isinstance(message, FaceSample):
-            self._camera.receive(stream, message, time, arrival)
+            self._camera.receive(stream, message, at=time, arrival=arrival)
         else:
-            self._bio.receive(stream, message, stream.smooth_batch_time(message, time), arrival)
+            self._bio.receive(stream, message, at=stream.smooth_batch_time(message, time), arrival=arrival)
 
     def _stream_for(self, source: str, message: Message, arrival: float) -> Stream | None:
         device, kind = message.device[:_MAX_DEVICE_CHARS], _KINDS[type(message)]

@@ -103,9 +103,9 @@ class LiveSession:
         self.thread = HubThread(
             connection.source_factory(settings),
             connection.sink_factory(settings),
-            options,
-            performer.adapter,
-            previous_thread,
+            settings=options,
+            adapter=performer.adapter,
+            predecessor=previous_thread,
         )
         self.problem = ""
         self.thread.start()

@@ -68,7 +68,7 @@ class BioPipeline:
         """Channels of which the electrodes explain enough to be believed."""
         return self._face.electrodes.observed_channels(self._host.now())
 
-    def receive(self, stream: Stream, message: BioSample, at: float, arrival: float) -> None:
+    def receive(self, stream: Stream, message: BioSample, *, at: float, arrival: float) -> None:
         """Samples of some board, the last one taken at `at`."""
         if self._recording.recorder is not None:
             self._recording.recorder.put_bio(stream, message, at)

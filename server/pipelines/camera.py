@@ -22,10 +22,10 @@ class CameraPipeline:
         self._host, self._face, self._recording = host, face, recording
         self.active_stream: Stream | None = None
 
-    def receive(self, stream: Stream, message: FaceSample, at: float, arrival: float) -> None:
+    def receive(self, stream: Stream, message: FaceSample, *, at: float, arrival: float) -> None:
         """A face of some camera, or that it sees none."""
         if self._recording.recorder is not None:
-            self._recording.recorder.put_face(stream, message, at, arrival)
+            self._recording.recorder.put_face(stream, message, at=at, arrival=arrival)
         if self.active_stream is not stream:
             if self.active_stream is not None and arrival - self.active_stream.last_received < AWAY_AFTER_S:
                 return

@@ -19,6 +19,7 @@ from ...core.imu.signal import LOOKAHEAD
 from ...core.numerics import quaternion as quat
 from ...core.pipeline import FaceFrame, FacePipeline, ImuChunk
 from ...core.rates import FRAME_RATE
+from ..frame import SensorReading
 from ..interfaces import PipelineHost, SensorListener
 from ..messages import ImuSample
 from ..recording.recording_session import RecordingSession
@@ -43,6 +44,7 @@ class ImuPipeline:
     def __init__(
         self,
         host: PipelineHost,
+        *,
         face: FacePipeline,
         recording: RecordingSession,
         sites: SiteAssignments,
@@ -81,7 +83,7 @@ class ImuPipeline:
         """How far the face lags behind what the sensors measure, by design."""
         return LOOKAHEAD / FRAME_RATE if self.lookahead else 0.0
 
-    def receive(self, stream: Stream, message: ImuSample, at: float, arrival: float, streams: list[Stream]) -> None:
+    def receive(self, stream: Stream, message: ImuSample, *, at: float, arrival: float, streams: list[Stream]) -> None:
         """A sample of a device, one of all `streams`."""
         if self.tap_detector is not None:
             self.tap_detector.add(message)
@@ -92,7 +94,7 @@ class ImuPipeline:
             self.sites.site_of(message.device, key) or f"{message.device}/{key}" for key in message.keys
         )
         if self._recording.recorder is not None:
-            self._recording.recorder.put_imu(stream, message, at, arrival)
+            self._recording.recorder.put_imu(stream, message, at=at, arrival=arrival)
         if stream.session_device is None:
             self._join_session(stream, message, streams)
         if stream.session_device is None or self.session is None:
@@ -181,8 +183,11 @@ class ImuPipeline:
         self._initial_rotation[unset] = rotation[unset]
         turn = quat.multiply(rotation, quat.conjugate(self._initial_rotation))
         angle = np.linalg.norm(quat.to_rotvec(turn), axis=1)
+        reading = SensorReading(
+            self._host.now(), arrival, angle=angle, acceleration=np.linalg.norm(acceleration, axis=1)
+        )
         for listener in list(self.sensor_listeners):
-            listener(self._host.now(), arrival, angle, np.linalg.norm(acceleration, axis=1))
+            listener(reading)
 
 
 def _sent_alike(a: ImuSample, b: ImuSample) -> bool:

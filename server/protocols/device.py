@@ -173,7 +173,7 @@ def encode(packet: ImuSample) -> bytes:
     return _with_checksum(header + rows.tobytes())
 
 
-def encode_hello(device: int, title: str, firmware: str, sites: tuple[int, ...], sequence: int = 0) -> bytes:
+def encode_hello(device: int, *, title: str, firmware: str, sites: tuple[int, ...], sequence: int = 0) -> bytes:
     """Return the packet by which a device looks for its host."""
     body = struct.pack("<H", device)
     for text in (title, firmware):

@@ -129,7 +129,9 @@ class McapWriter:
         If the file exists or cannot be created.
     """
 
-    def __init__(self, path: str | Path, name: str, start_time: float, metadata: dict[str, str] | None = None) -> None:
+    def __init__(
+        self, path: str | Path, name: str, *, start_time: float, metadata: dict[str, str] | None = None
+    ) -> None:
         self.metadata = {
             "version": "1",
             "name": name,

@@ -39,7 +39,7 @@ class RecordingSession:
         self._clock = clock
 
     def start(
-        self, begin: TakeStart, name: str = "", path: Path | None = None, metadata: dict[str, str] | None = None
+        self, begin: TakeStart, *, name: str = "", path: Path | None = None, metadata: dict[str, str] | None = None
     ) -> str:
         """Begin a take; where it is written. `metadata`: texts that are kept with it.
 
@@ -49,7 +49,7 @@ class RecordingSession:
             raise InnerfaceError(f"{self.recorder.path} is being recorded; stop it first")
         path = path or self._free_path(name)
         self.recorder = TakeRecorder(
-            path, self._clock(), {"sources": begin.sources} | (metadata or {}), begin.calibration
+            path, self._clock(), metadata={"sources": begin.sources} | (metadata or {}), calibration=begin.calibration
         )
         if begin.neutral.rest.any():
             self.recorder.put_neutral(begin.neutral, self._clock())

@@ -66,10 +66,11 @@ class TakeRecorder(McapWriter):
         self,
         path: Path,
         start_time: float,
+        *,
         metadata: dict[str, str] | None = None,
         calibration: RecordedCalibration | None = None,
     ) -> None:
-        super().__init__(path, path.stem, start_time, metadata)
+        super().__init__(path, path.stem, start_time=start_time, metadata=metadata)
         self.track_names: dict[tuple[str, str, str], str] = {}
         self.calibration_meta = {} if calibration is None else calibration.to_meta(start_time)
         self.tallies: dict[tuple[str, ...], _StreamTally] = {}  # by the sites that come together
@@ -82,7 +83,7 @@ class TakeRecorder(McapWriter):
         """The camera's neutral was set."""
         self.put(TrackSample(TrackKind.NEUTRAL, TrackKind.NEUTRAL, ARKIT, at, neutral.rest))
 
-    def put_imu(self, stream: Stream, message: ImuSample, at: float, arrival: float) -> None:
+    def put_imu(self, stream: Stream, message: ImuSample, *, at: float, arrival: float) -> None:
         """A sample of a device's sensors, under the sites that they sit at."""
         tally = self.tallies.setdefault(
             stream.sites, _StreamTally(stream, stream.counter.lost, 0, np.zeros(len(stream.sites)))
@@ -101,7 +102,7 @@ class TakeRecorder(McapWriter):
         track = self._track_name(stream, TrackKind.IMU, message.substream)
         self.put(TrackSample(track, TrackKind.IMU, column_names(stream.sites), at, values, meta, extra))
 
-    def put_face(self, stream: Stream, message: FaceSample, at: float, arrival: float) -> None:
+    def put_face(self, stream: Stream, message: FaceSample, *, at: float, arrival: float) -> None:
         """A camera's face; none at all where it sees none."""
         values = np.array([message.values.get(c, np.nan) for c in LIVE_LINK_FACE])
         extra = self._arrival_fields(arrival, device_time=message.time)

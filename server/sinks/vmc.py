@@ -28,7 +28,7 @@ class VmcSink(UdpSink):
 
     name = "vmc"
 
-    def __init__(self, host: str = LOOPBACK, port: int = vmc.PORT, camel: bool = False, head: bool = True) -> None:
+    def __init__(self, host: str = LOOPBACK, port: int = vmc.PORT, *, camel: bool = False, head: bool = True) -> None:
         super().__init__(host, port)
         self.encoder = vmc.Encoder(camel, head)
 

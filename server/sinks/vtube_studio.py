@@ -116,7 +116,9 @@ class VTubeStudioSink:
             if not token:
                 self.state = "waiting for permission: click Allow in VTube Studio"
                 token = (
-                    await self._request(socket, "AuthenticationTokenRequest", self._identity(), _PERMISSION_TIMEOUT_S)
+                    await self._request(
+                        socket, "AuthenticationTokenRequest", self._identity(), timeout=_PERMISSION_TIMEOUT_S
+                    )
                 )["authenticationToken"]
                 self._save_token(str(token))
             reply = await self._request(
@@ -150,7 +152,7 @@ class VTubeStudioSink:
                 await self._request(socket, "InjectParameterDataRequest", data)
                 self.sent += 1
 
-    async def _request(self, socket: Any, kind: str, data: dict[str, Any], timeout: float = 5.0) -> dict[str, Any]:
+    async def _request(self, socket: Any, kind: str, data: dict[str, Any], *, timeout: float = 5.0) -> dict[str, Any]:
         self.request_count += 1
         request = {
             "apiName": "VTubeStudioPublicAPI",

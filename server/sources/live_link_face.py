@@ -18,7 +18,7 @@ class LiveLinkFaceSource(UdpSource):
     name, port, label = "livelinkface", live_link_face.PORT, "Live Link Face (mode Live Link (ARKit))"
 
     def __init__(
-        self, host: str = LOOPBACK, port: int | None = None, swap_mouth: bool = True, swap_jaw: bool = False
+        self, host: str = LOOPBACK, port: int | None = None, *, swap_mouth: bool = True, swap_jaw: bool = False
     ) -> None:
         super().__init__(host, port)
         self.swap_mouth, self.swap_jaw = swap_mouth, swap_jaw

@@ -72,9 +72,8 @@ class ReplaySource:
                     await asyncio.sleep(0)
                     last_yield = hub.now()
                 # the device's clock runs with the replay, whatever its speed
-                hub.receive(
-                    self.name, readers[k].message(self.path.name, row, (at - first_time) / self.speed + start, count)
-                )
+                time = (at - first_time) / self.speed + start
+                hub.receive(self.name, readers[k].message(self.path.name, row, time=time, count=count))
                 count += 1
             if not self.loop:
                 break
@@ -91,7 +90,7 @@ class _ImuReader:
 
         self.signal, self.suffix, self.rows = from_track(track), suffix.strip(), range(len(track.time))
 
-    def message(self, name: str, row: int, time: float, count: int) -> ImuSample:
+    def message(self, name: str, row: int, *, time: float, count: int) -> ImuSample:
         s = self.signal
         return ImuSample(
             name, s.sites, s.rotation[row], s.acceleration[row], time, None, s.linear, s.up, substream=self.suffix
@@ -102,7 +101,7 @@ class _FaceReader:
     def __init__(self, track: Track, suffix: str) -> None:
         self.track, self.suffix, self.rows = track, suffix, range(len(track.time))
 
-    def message(self, name: str, row: int, time: float, count: int) -> FaceSample:
+    def message(self, name: str, row: int, *, time: float, count: int) -> FaceSample:
         values = self.track.values[row]
         return FaceSample(
             name + self.suffix, {c: float(v) for c, v in zip(self.track.columns, values) if np.isfinite(v)}, time
@@ -121,7 +120,7 @@ class _BioReader:
         self.rows = [*np.flatnonzero(np.diff(batch)).tolist(), len(batch) - 1]
         self.first_row = dict(zip(self.rows, [0, *(row + 1 for row in self.rows)]))
 
-    def message(self, name: str, row: int, time: float, count: int) -> BioSample:
+    def message(self, name: str, row: int, *, time: float, count: int) -> BioSample:
         return BioSample(
             name + self.suffix, self.track.columns, self.track.values[self.first_row[row] : row + 1], self.rate, time
         )

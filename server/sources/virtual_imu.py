@@ -185,7 +185,10 @@ class VirtualImu:
                 )
             )[0]
         self._write(
-            socket, device.encode_hello(DEVICE_ID, "virtual device (simulated)", "1", tuple(int(k) for k in keys))
+            socket,
+            device.encode_hello(
+                DEVICE_ID, title="virtual device (simulated)", firmware="1", sites=tuple(int(k) for k in keys)
+            ),
         )
         start_time, row, sequence = loop.time(), 0, 0
         previous = rotation[0]

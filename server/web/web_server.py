@@ -14,11 +14,10 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, quote, urlsplit
 
-from ...core.arrays import Array
 from ...core.errors import InnerfaceError
 from ...core.face.channels import ARKIT, OUTPUT_CHANNELS
 from ..addresses import LOOPBACK, is_loopback, local_address
-from ..frame import Frame, clipped_values, encode_face, encode_sensors
+from ..frame import Frame, SensorReading, clipped_values, encode_face, encode_sensors
 from ..hub import Hub
 from .client import STREAMS, Client
 from .page_files import INDEX_PATHS, is_allowed_host, page_response
@@ -38,7 +37,7 @@ _STATUS_INTERVAL_S = 0.5
 class WebServer:
     """Serves a hub; with a `token`, only to clients that know it. Raises InnerfaceError without one off loopback."""
 
-    def __init__(self, hub: Hub, host: str = LOOPBACK, port: int = PORT, token: str = "") -> None:
+    def __init__(self, hub: Hub, host: str = LOOPBACK, port: int = PORT, *, token: str = "") -> None:
         if not is_loopback(host) and len(token) < _MIN_TOKEN_LENGTH:
             raise InnerfaceError(
                 f"--host {host}: other computers could reach it; give --token, too, with at least "
@@ -127,11 +126,11 @@ class WebServer:
             for client in subscribers:
                 client.queue_face(data)
 
-    def publish_sensors(self, now: float, arrival: float, angle: Array, acceleration: Array) -> None:
+    def publish_sensors(self, reading: SensorReading) -> None:
         """Send sensor data to their subscribers; see `encode_sensors`."""
         subscribers = [c for c in self.clients if "sensors" in c.streams]
         if subscribers:
-            data = encode_sensors(self.hub.outputs.sequence, now, arrival, angle, acceleration)
+            data = encode_sensors(self.hub.outputs.sequence, reading)
             for client in subscribers:
                 client.queue_sensors(data)
 

@@ -29,7 +29,7 @@ def threads():
 
 
 def test_faces_come_out_in_order_and_all_at_once(threads):
-    thread = running(threads(lambda: [LiveLinkFaceSource(port=0)], list, {"model": "linear"}))
+    thread = running(threads(lambda: [LiveLinkFaceSource(port=0)], list, settings={"model": "linear"}))
 
     def send(hub):
         for k in range(5):
@@ -43,24 +43,24 @@ def test_faces_come_out_in_order_and_all_at_once(threads):
 
 
 def test_a_port_that_is_taken_is_one_sentence_and_the_thread_ends(threads):
-    first = running(threads(lambda: [DeviceSource(port=0)], list, {"model": "linear"}))
+    first = running(threads(lambda: [DeviceSource(port=0)], list, settings={"model": "linear"}))
     port = first.hub.sources[0].port
-    second = running(threads(lambda: [DeviceSource(port=port)], list, {"model": "linear"}))
+    second = running(threads(lambda: [DeviceSource(port=port)], list, settings={"model": "linear"}))
     assert second.state == "ended" and str(port) in second.problem and "\n" not in second.problem
 
 
 def test_the_next_thread_gets_the_ports_of_the_one_before(threads):
-    first = running(threads(lambda: [DeviceSource(port=0)], list, {"model": "linear"}))
+    first = running(threads(lambda: [DeviceSource(port=0)], list, settings={"model": "linear"}))
     port = first.hub.sources[0].port
     first.stop()
     assert (
-        running(threads(lambda: [DeviceSource(port=port)], list, {"model": "linear"}, predecessor=first)).state
+        running(threads(lambda: [DeviceSource(port=port)], list, settings={"model": "linear"}, predecessor=first)).state
         == "running"
     )
 
 
 def test_a_refused_command_is_in_its_future_and_a_note(threads):
-    thread = running(threads(lambda: [DeviceSource(port=0)], list, {"model": "linear"}))
+    thread = running(threads(lambda: [DeviceSource(port=0)], list, settings={"model": "linear"}))
     done = thread.submit(lambda hub: hub.commands.calibrate())
     with pytest.raises(InnerfaceError, match="connect one first"):
         done.result(5)
@@ -78,7 +78,9 @@ def test_nothing_can_be_asked_of_one_that_does_not_run(threads):
 def test_a_recording_is_whole_when_the_thread_was_told_to_end(threads, tmp_path):
     from innerface.core.formats import mcap_take
 
-    thread = running(threads(lambda: [LiveLinkFaceSource(port=0)], list, {"model": "linear", "folder": tmp_path}))
+    thread = running(
+        threads(lambda: [LiveLinkFaceSource(port=0)], list, settings={"model": "linear", "folder": tmp_path})
+    )
     thread.submit(lambda hub: hub.commands.record("a")).result(5)
     for k in range(30):
         thread.submit(lambda hub, k=k: hub.receive("x", FaceSample("phone", {"jawOpen": 0.5}, k * 0.02))).result(5)
@@ -89,7 +91,7 @@ def test_a_recording_is_whole_when_the_thread_was_told_to_end(threads, tmp_path)
 def test_sinks_change_while_it_runs(threads, tmp_path):
     from innerface.server.sinks.csv_file import CsvSink
 
-    thread = running(threads(lambda: [LiveLinkFaceSource(port=0)], list, {"model": "linear"}))
+    thread = running(threads(lambda: [LiveLinkFaceSource(port=0)], list, settings={"model": "linear"}))
     thread.submit(lambda hub: hub.set_sinks([CsvSink(str(tmp_path / "a.csv"))])).result(5)
     assert len(thread.hub.outputs.sinks) == 1
     thread.submit(lambda hub: hub.set_sinks([])).result(5)

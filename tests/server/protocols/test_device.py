@@ -122,7 +122,7 @@ def test_a_damaged_packet_is_none_and_a_newer_protocol_is_reported():
 
 
 def test_a_hello_is_answered_by_a_welcome():
-    data = device.encode_hello(0x7A3F, "left half", "1.2", (0, 1, 3))
+    data = device.encode_hello(0x7A3F, title="left half", firmware="1.2", sites=(0, 1, 3))
     hello = device.parse(data)
     assert (
         isinstance(hello, device.Hello)
@@ -279,6 +279,6 @@ def test_the_firmwares_encoder_writes_the_same_packet_and_frame(firmware, count,
 
 
 def test_the_firmwares_hello_and_its_parser_of_welcomes(firmware):
-    assert firmware("hello") == [device.encode_hello(0x7A3F, "left half", "1.2", (0, 1, 3))]
+    assert firmware("hello") == [device.encode_hello(0x7A3F, title="left half", firmware="1.2", sites=(0, 1, 3))]
     assert firmware("welcome", *device.welcome(3, 77)) == [b"\x01"]
     assert firmware("welcome", *device.welcome(3, 77)[:-1], 0) == [b"\x00"]

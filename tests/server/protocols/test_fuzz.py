@@ -46,7 +46,7 @@ def native():
                 ImuSample("7a3f", tuple(map(str, range(count))), q, rng.normal(0, 9, (count, 3)), 1.0, 1, gyro=turning)
             )
         )
-    return [*out, device.encode_hello(1, "a", "b", (0, 1)), device.welcome(1, 2)]
+    return [*out, device.encode_hello(1, title="a", firmware="b", sites=(0, 1)), device.welcome(1, 2)]
 
 
 def sealed(data):

@@ -23,7 +23,7 @@ def fill(recorder, count, first=0):
 
 
 def test_a_recorded_take_is_read_back_on_its_own_clock(tmp_path):
-    recorder = McapWriter(tmp_path / "a.mcap", "a", 100.0)
+    recorder = McapWriter(tmp_path / "a.mcap", "a", start_time=100.0)
     fill(recorder, 500)
     recorder.put(TrackSample("events", "events", ("mark",), 102.5, np.array([1.0]), extra={"text": "here"}))
     recorder.close()
@@ -39,7 +39,7 @@ def test_a_recorded_take_is_read_back_on_its_own_clock(tmp_path):
 
 
 def test_late_and_repeated_samples_are_sorted_when_read(tmp_path):
-    recorder = McapWriter(tmp_path / "a.mcap", "a", 100.0)
+    recorder = McapWriter(tmp_path / "a.mcap", "a", start_time=100.0)
     for k in (0, 1, 3, 2, 3, 4):
         fill(recorder, 1, k)
     recorder.close()
@@ -49,13 +49,13 @@ def test_late_and_repeated_samples_are_sorted_when_read(tmp_path):
 def test_a_take_is_never_overwritten_and_an_invalid_path_is_rejected(tmp_path):
     (tmp_path / "a.mcap").write_bytes(b"old")
     with pytest.raises(InnerfaceError, match="never overwritten"):
-        McapWriter(tmp_path / "a.mcap", "a", 0.0)
+        McapWriter(tmp_path / "a.mcap", "a", start_time=0.0)
     with pytest.raises(InnerfaceError, match="cannot be written"):
-        McapWriter(tmp_path / "a.mcap" / "b.mcap", "b", 0.0)
+        McapWriter(tmp_path / "a.mcap" / "b.mcap", "b", start_time=0.0)
 
 
 def test_a_take_cut_off_at_any_byte_is_read_up_to_its_last_whole_chunk(tmp_path):
-    recorder = McapWriter(tmp_path / "a.mcap", "a", 100.0)
+    recorder = McapWriter(tmp_path / "a.mcap", "a", start_time=100.0)
     fill(recorder, 600)
     recorder.close()
     whole = (tmp_path / "a.mcap").read_bytes()
@@ -91,7 +91,7 @@ class Disk:
 
 
 def test_nothing_is_lost_while_the_disk_is_full_for_a_while(tmp_path):
-    recorder = McapWriter(tmp_path / "a.mcap", "a", 100.0)
+    recorder = McapWriter(tmp_path / "a.mcap", "a", start_time=100.0)
     fill(recorder, 200)
     time.sleep(0.3)
     disk = recorder.file.raw = Disk(recorder.raw)
@@ -109,7 +109,7 @@ def test_nothing_is_lost_while_the_disk_is_full_for_a_while(tmp_path):
 
 
 def test_a_disk_that_stays_full_ends_the_take_and_leaves_a_readable_one(tmp_path):
-    recorder = McapWriter(tmp_path / "a.mcap", "a", 100.0)
+    recorder = McapWriter(tmp_path / "a.mcap", "a", start_time=100.0)
     fill(recorder, 300)
     time.sleep(0.3)
     recorder.file.raw = Disk(recorder.raw)
@@ -123,7 +123,7 @@ def test_a_disk_that_stays_full_ends_the_take_and_leaves_a_readable_one(tmp_path
 
 def test_messages_that_do_not_fit_into_memory_are_counted(tmp_path, monkeypatch):
     monkeypatch.setattr("innerface.server.recording.mcap_writer._MAX_QUEUED_MESSAGES", 50)
-    recorder = McapWriter(tmp_path / "a.mcap", "a", 100.0)
+    recorder = McapWriter(tmp_path / "a.mcap", "a", start_time=100.0)
     time.sleep(0.2)
     recorder.file.raw = Disk(recorder.raw)
     recorder.file.raw.full = True

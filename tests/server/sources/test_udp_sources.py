@@ -23,7 +23,7 @@ def test_a_device_is_welcomed_and_its_losses_are_counted(bridge):
 
     async def work(hub):
         transport, answers = await speaking(source.port)
-        transport.sendto(device.encode_hello(0x7A3F, "left half", "1.0", (0, 1, 2)))
+        transport.sendto(device.encode_hello(0x7A3F, title="left half", firmware="1.0", sites=(0, 1, 2)))
         await until(lambda: answers)
         for k in range(100):
             if k % 10 != 5:
