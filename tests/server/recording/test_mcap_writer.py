@@ -139,7 +139,7 @@ CRASH = """
     from innerface.core.imu.signal import column_names
     from innerface.server.recording.mcap_writer import McapWriter, TrackSample
     names = column_names(tuple(f"site{k}" for k in range(11)))
-    recorder, k = McapWriter(sys.argv[1], "crash", 0.0), 0
+    recorder, k = McapWriter(sys.argv[1], "crash", start_time=0.0), 0
     print("on", flush=True)
     while True:
         recorder.put(TrackSample("imu", "imu", names, k * 0.01, np.full(len(names), float(k))))
