@@ -11,7 +11,7 @@ LOOPBACK = "127.0.0.1"
 
 def is_loopback(host: str) -> bool:
     """Return whether only this computer can reach an address."""
-    if host == "localhost":
+    if host.lower() == "localhost":
         return True
     try:
         return ipaddress.ip_address(host).is_loopback

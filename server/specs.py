@@ -8,7 +8,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from .addresses import LOOPBACK
+from .addresses import LOOPBACK, is_loopback
 from .arguments import Address, Argument, arguments_of, parse_options
 
 if TYPE_CHECKING:
@@ -85,16 +85,35 @@ class StreamToggle:
     row: int
 
 
+LOCAL_NETWORK = "the local network"
+
+
+def no_peer(_options: Any) -> str:
+    """`peer` of what exchanges data with no other computer."""
+    return ""
+
+
+def local_network(_options: Any) -> str:
+    """`peer` of what finds or receives other computers without being told their addresses."""
+    return LOCAL_NETWORK
+
+
 @dataclass(frozen=True)
 class _Spec(Generic[Options]):
     kind: str
     summary: str
     options: type[Options]
+    peer: Callable[[Options], str]
 
     @property
     def arguments(self) -> tuple[Argument, ...]:
         """Its arguments, in order."""
         return arguments_of(self.options)
+
+    def outside_peer(self, options: Options) -> str:
+        """Return the host, or LOCAL_NETWORK, beyond this computer that it exchanges data with; "" for none."""
+        peer = self.peer(options)
+        return "" if not peer or is_loopback(peer) else peer
 
     @property
     def usage(self) -> str:
@@ -120,6 +139,8 @@ class SourceSpec(_Spec[Options]):
         What it is, as a noun phrase.
     options
         The dataclass that declares its arguments (`arguments.argument`).
+    peer
+        The host that its options name, `local_network`, or `no_peer`: what Blender's *Allow Online Access* applies to.
     create
         Creates the source from its options; raises InnerfaceError.
     group
@@ -127,7 +148,7 @@ class SourceSpec(_Spec[Options]):
     hints
         Likely causes of silence, the likeliest first; empty if it is never silent.
     needs_lan
-        Whether it receives other devices of the network.
+        Whether it listens for other devices of the network; its `peer` is `local_network`.
     extra, library
         The extra of the Python package that it needs, and the library in it.
     menu
@@ -163,7 +184,7 @@ class SinkSpec(_Spec[Options]):
 
     Attributes
     ----------
-    kind, summary, options
+    kind, summary, options, peer
         As a source's.
     create
         Creates the sink from its options; raises InnerfaceError.

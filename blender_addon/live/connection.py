@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import bpy
 
 from ...core.errors import InnerfaceError
-from ...server import registry
 from ...server.addresses import LOOPBACK
-from ...server.arguments import Address, Argument
-from ...server.specs import SinkContext, SourceContext, SourceSpec
+from ...server.arguments import Address, Argument, parse_options
+from ...server.specs import SinkContext, SinkSpec, SourceContext, SourceSpec
 from ..paths import user_folder
 from ..properties.source_fields import selected_sources, stream_sinks
 
@@ -37,15 +37,34 @@ def listen_host(settings: Any) -> str:
 
 
 def network_problem(settings: Any) -> str:
-    """Return why data from other devices cannot be received, in one sentence; "" where it can."""
-    if not needs_lan(settings):
+    """Return why what is selected cannot exchange data with other computers, in one sentence; "" where it can."""
+    return offline_problem([*_outside_names(selected_sources(settings), settings), *outside_sinks(settings)])
+
+
+def offline_problem(names: list[str]) -> str:
+    """Return why `names`, of `outside_sources` and `outside_sinks`, may not be used now; "" where they may."""
+    if bpy.app.online_access or not names:
         return ""
-    if not bpy.app.online_access:
-        return (
-            "Blender is not allowed online; turn on Allow Online Access in Preferences > System to receive data "
-            "from phones and trackers"
-        )
-    return ""
+    return (
+        "Blender is not allowed online; turn on Allow Online Access in Preferences > System to exchange data with "
+        f"{', '.join(names)}"
+    )
+
+
+def outside_sources(settings: Any) -> list[str]:
+    """Return the selected sources that exchange data with other computers, each with what it reaches."""
+    listens_locally = not settings.network
+    return _outside_names([s for s in selected_sources(settings) if not (s.needs_lan and listens_locally)], settings)
+
+
+def outside_sinks(settings: Any) -> list[str]:
+    """Return the sinks that are switched on and send to other computers, each with its host."""
+    names: list[str] = []
+    for spec, text in _selected_sinks(settings):
+        with contextlib.suppress(InnerfaceError):  # a target that cannot be read is refused when the sink is made
+            peer = spec.outside_peer(parse_options(spec.options, text))
+            names += [f"{spec.toggle.label} ({peer})"] if spec.toggle is not None and peer else []
+    return names
 
 
 def network_port(settings: Any) -> int:
@@ -74,13 +93,23 @@ def source_factory(settings: Any) -> Callable[[], list[Source]]:
 
 def sink_factory(settings: Any) -> Callable[[], list[Sink]]:
     """Return a function that makes the selected sinks, for another thread."""
-    texts = [
-        f"{spec.kind}:{getattr(settings, spec.toggle.target_property).strip()}"
+    selected = _selected_sinks(settings)
+    context = SinkContext(user_folder())
+    return lambda: [spec.make(text, context) for spec, text in selected]
+
+
+def _selected_sinks(settings: Any) -> list[tuple[SinkSpec[Any], str]]:
+    """Return the sinks that are switched on, each with its `KIND:HOST:PORT`."""
+    return [
+        (spec, f"{spec.kind}:{getattr(settings, spec.toggle.target_property).strip()}")
         for spec in stream_sinks()
         if spec.toggle is not None and getattr(settings, spec.toggle.property)
     ]
-    context = SinkContext(user_folder())
-    return lambda: [registry.make_sink(text, context) for text in texts]
+
+
+def _outside_names(specs: list[SourceSpec[Any]], settings: Any) -> list[str]:
+    peers = ((s, s.outside_peer(s.options(**_option_values(s, settings)))) for s in specs)
+    return [f"{spec.menu.label} ({peer})" for spec, peer in peers if spec.menu is not None and peer]
 
 
 def _option_values(spec: SourceSpec[Any], settings: Any) -> OptionValues:

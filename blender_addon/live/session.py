@@ -72,6 +72,9 @@ class LiveSession:
         # per face, in s: since its last sample arrived, and since the moment that it shows
         self.face_delays: deque[tuple[float, float]] = deque(maxlen=_MAX_TIMINGS)
         self.pending_command: Future[Any] | None = None
+        # what exchanges data with other computers, as `connection` names it
+        self.outside_sources: list[str] = []
+        self.outside_sinks: list[str] = []
 
     # -- connecting --
 
@@ -92,6 +95,8 @@ class LiveSession:
         previous_thread = self.thread
         self.disconnect()
         settings, performer = preferences(), performer_settings()
+        self.outside_sources = connection.outside_sources(settings)
+        self.outside_sinks = connection.outside_sinks(settings)
         options = {
             "layout": performer.layout,
             "folder": take_list.folder(),
@@ -153,6 +158,11 @@ class LiveSession:
             problem = thread.problem
             self.disconnect()
             self.problem = problem or "The server has stopped; connect again"
+            return None
+        offline_problem = connection.offline_problem(self.outside_sources + self.outside_sinks)
+        if offline_problem:  # the user has just turned Allow Online Access off
+            self.disconnect()
+            self.problem = offline_problem
             return None
         started = time.perf_counter()
         frames = thread.pop_frames()
@@ -243,6 +253,13 @@ class LiveSession:
     def _take_finished(self, path: Any, problem: str) -> None:
         self.problem = problem
         take_list.refresh(str(path or ""))
+
+    def send_to_selected_sinks(self) -> None:
+        """Replace the sinks by those that the preferences select. Raises InnerfaceError."""
+        settings = preferences()
+        self.outside_sinks = connection.outside_sinks(settings)
+        make_sinks = connection.sink_factory(settings)
+        self.ask(lambda hub: hub.set_sinks(make_sinks()))
 
     def ask(self, command: Any) -> Any:
         """Run a command in the server, and return its future. Raises InnerfaceError where nothing is connected."""

@@ -109,15 +109,21 @@ class INNERFACE_OT_show_here(RequiresConnection, ReportsErrors, bpy.types.Operat
         return {"FINISHED"}
 
 
-class INNERFACE_OT_send(RequiresConnection, ReportsErrors, bpy.types.Operator):
+class INNERFACE_OT_send(ReportsErrors, bpy.types.Operator):
     """Send live faces to the targets that are ticked"""
 
     bl_idname = "innerface.send"
     bl_label = "Apply"
 
+    @classmethod
+    def poll(cls, _context: bpy.types.Context) -> bool:
+        problem = connection.offline_problem(connection.outside_sinks(preferences()))
+        if problem:
+            cls.poll_message_set(problem)
+        return not problem and poll_connected(cls)
+
     def work(self, _context: bpy.types.Context) -> set[str]:
-        make_sinks = connection.sink_factory(preferences())
-        session.ask(lambda hub: hub.set_sinks(make_sinks()))
+        session.send_to_selected_sinks()
         return {"FINISHED"}
 
 

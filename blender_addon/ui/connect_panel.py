@@ -62,20 +62,18 @@ def _draw_sources(layout: Any, settings: Any, context: bpy.types.Context) -> Non
     if connection.no_source_selected(settings) and has_unavailable_sources():
         text = "For devices that need BrainFlow or LSL, run 'innerface serve' and choose Innerface Server as camera"
         draw_text(layout, text, "INFO", context)
-    if connection.needs_lan(settings):
-        _draw_network(layout, column, settings, context)
-
-
-def _draw_network(layout: Any, column: Any, settings: Any, context: bpy.types.Context) -> None:
-    """Draw the permission for network devices, or the address to enter on them."""
-    if not settings.network:
+    problem = connection.network_problem(settings)
+    if connection.needs_lan(settings) and not settings.network:
         draw_text(layout, "Phones and trackers send to Blender over your network, if you allow it", "INFO", context)
         layout.operator("innerface.allow_network", icon="WORLD", text="Allow...")
-        return
-    problem = connection.network_problem(settings)
-    if problem:
+    elif problem:
         draw_text(layout, problem, "ERROR", context)
-        return
+    elif connection.needs_lan(settings):
+        _draw_network_address(layout, column, settings)
+
+
+def _draw_network_address(layout: Any, column: Any, settings: Any) -> None:
+    """Draw the address to enter on phones and trackers."""
     column.prop(settings, "interface")
     if settings.interface != "0.0.0.0":
         box = layout.box()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import bpy
 from bpy.app.translations import pgettext_iface as iface_
 
+from ..live import connection
 from ..live.session import session
 from ..properties.preferences import preferences
 from ..properties.source_fields import stream_sinks
@@ -25,6 +26,9 @@ class INNERFACE_PT_stream(SidebarPanel, bpy.types.Panel):
             target_row = row.row()
             target_row.active = getattr(settings, toggle.property)
             target_row.prop(settings, toggle.target_property, text="")
+        problem = connection.offline_problem(connection.outside_sinks(settings))
+        if problem:
+            draw_text(layout, problem, "ERROR", context)
         layout.operator("innerface.send", icon="EXPORT")
         for sink in status.get("sinks", []):
             draw_text(layout, sink["about"], "CHECKMARK", context)

@@ -11,7 +11,7 @@ from ...core.formats.live_link_face import HEADER, format_row
 from ...core.take import timecode
 from ..arguments import argument
 from ..frame import Frame, live_link_values
-from ..specs import SinkSpec
+from ..specs import SinkSpec, no_peer
 
 if TYPE_CHECKING:
     from ..hub import Hub
@@ -90,5 +90,6 @@ SPEC = SinkSpec(
     kind="csv",
     summary="a Live Link Face CSV",
     options=CsvOptions,
+    peer=no_peer,
     create=lambda options, _: CsvSink(options.file),
 )

@@ -56,6 +56,7 @@ SPEC = SinkSpec(
     kind="livelink",
     summary="Unreal's Live Link (ARKit)",
     options=LiveLinkOptions,
+    peer=lambda options: options.address.host,
     create=lambda options, _: LiveLinkSink(
         options.address.host, options.address.port, options.subject or DEFAULT_SUBJECT
     ),

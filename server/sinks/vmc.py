@@ -52,6 +52,7 @@ SPEC = SinkSpec(
     kind="vmc",
     summary="avatars by VMC: VSeeFace, VNyan, Warudo, Unity, Blender receivers",
     options=VmcOptions,
+    peer=lambda options: options.address.host,
     create=lambda options, _: VmcSink(
         options.address.host, options.address.port, camel=options.camel, head=not options.no_head
     ),

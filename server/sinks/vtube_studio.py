@@ -205,6 +205,7 @@ SPEC = SinkSpec(
     kind="vts",
     summary="VTube Studio",
     options=VTubeStudioOptions,
+    peer=lambda options: options.address.host,
     create=_create,
     toggle=StreamToggle(
         "send_vts",

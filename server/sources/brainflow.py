@@ -10,12 +10,19 @@ from typing import Any
 import numpy as np
 
 from ...core.errors import InnerfaceError
+from ..addresses import is_loopback
 from ..arguments import PanelField, argument
 from ..messages import BioSample
-from ..specs import MenuEntry, SourceGroup, SourceSpec
+from ..specs import LOCAL_NETWORK, MenuEntry, SourceGroup, SourceSpec
 from .board_inputs import INPUTS_FIELD, BoardInputs, parse_inputs
 from .polled_source import PolledSource
 from .serial_source import ELECTRODES_PORT_FIELD
+
+# Boards that BrainFlow finds or receives by network, by name and number.
+_NETWORK_BOARDS = {
+    **{"streaming": -2, "galea": 3, "ganglion_wifi": 4, "cyton_wifi": 5, "cyton_daisy_wifi": 6, "notion_1": 13},
+    **{"notion_2": 14, "crown": 23, "emotibit": 47, "ntl_wifi": 50, "biolistener": 64},
+}
 
 
 class BrainFlowSource(PolledSource):
@@ -143,10 +150,19 @@ def _create(options: BrainFlowOptions) -> BrainFlowSource:
     return BrainFlowSource(options.board, parameters, parse_inputs(options.channels, options.names))
 
 
+def _peer(options: BrainFlowOptions) -> str:
+    hosts = [value for key, value in options.parameters if key.startswith("ip_address") and not is_loopback(value)]
+    board = options.board.strip().lower()
+    if board in _NETWORK_BOARDS or board in map(str, _NETWORK_BOARDS.values()):
+        hosts.append(LOCAL_NETWORK)
+    return hosts[0] if hosts else ""
+
+
 SPEC = SourceSpec(
     kind="brainflow",
     summary="any BrainFlow board",
     options=BrainFlowOptions,
+    peer=_peer,
     create=lambda options, _: _create(options),
     group=SourceGroup.ELECTRODES,
     hints=("the board is off or at another port",),

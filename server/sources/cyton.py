@@ -13,7 +13,7 @@ from ..messages import BioSample
 from ..protocols import cyton
 from ..specs import MenuEntry, SourceGroup, SourceSpec
 from .board_inputs import INPUTS_FIELD, BoardInputs, parse_inputs
-from .serial_source import ELECTRODES_PORT_FIELD, NO_PORT, SerialSource, serial_ports
+from .serial_source import ELECTRODES_PORT_FIELD, NO_PORT, SerialSource, serial_peer, serial_ports
 
 
 class CytonSource(SerialSource):
@@ -84,6 +84,7 @@ SPEC = SourceSpec(
     kind="cyton",
     summary="an OpenBCI Cyton",
     options=CytonOptions,
+    peer=lambda options: serial_peer(options.port),
     create=lambda options, _: CytonSource(options.port, parse_inputs(options.channels, options.names)),
     group=SourceGroup.ELECTRODES,
     hints=("it is off, or its dongle is at another port",),

@@ -13,7 +13,7 @@ from ..addresses import LOOPBACK
 from ..arguments import PanelField, argument
 from ..messages import FaceSample
 from ..protocols import ifacialmocap
-from ..specs import FIREWALL_HINT, WIFI_HINT, MenuEntry, SourceGroup, SourceSpec
+from ..specs import FIREWALL_HINT, WIFI_HINT, MenuEntry, SourceGroup, SourceSpec, local_network
 from .udp_source import UdpSource
 
 if TYPE_CHECKING:
@@ -96,6 +96,7 @@ SPEC = SourceSpec(
     kind="ifacialmocap",
     summary="iFacialMocap or Facemotion3D on a phone",
     options=IFacialMocapOptions,
+    peer=local_network,
     create=lambda options, context: IFacialMocapSource(
         context.peer_host if options.phone else context.host, options.port, options.phone
     ),

@@ -8,7 +8,7 @@ from ..addresses import LOOPBACK
 from ..arguments import Address, PanelField, argument
 from ..messages import DeviceInfo, FaceSample
 from ..protocols import live_link_face
-from ..specs import FIREWALL_HINT, WIFI_HINT, MenuEntry, SourceGroup, SourceSpec
+from ..specs import FIREWALL_HINT, WIFI_HINT, MenuEntry, SourceGroup, SourceSpec, local_network
 from .udp_source import UdpSource
 
 
@@ -55,6 +55,7 @@ SPEC = SourceSpec(
     kind="livelinkface",
     summary="the Live Link Face app on an iPhone, in its mode Live Link (ARKit)",
     options=LiveLinkFaceOptions,
+    peer=local_network,
     create=lambda options, context: LiveLinkFaceSource(
         options.address.host or context.host,
         options.address.port,

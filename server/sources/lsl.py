@@ -11,7 +11,7 @@ import numpy as np
 from ...core.errors import InnerfaceError
 from ..arguments import PanelField, argument
 from ..messages import BioSample
-from ..specs import FIREWALL_HINT, MenuEntry, SourceGroup, SourceSpec
+from ..specs import FIREWALL_HINT, MenuEntry, SourceGroup, SourceSpec, local_network
 from .board_inputs import INPUTS_FIELD, BoardInputs, parse_inputs
 from .polled_source import PolledSource
 
@@ -92,6 +92,7 @@ SPEC = SourceSpec(
     kind="lsl",
     summary="an LSL stream",
     options=LslOptions,
+    peer=local_network,
     create=lambda options, _: LslSource(options.stream, parse_inputs(options.channels, options.names)),
     group=SourceGroup.ELECTRODES,
     hints=("no stream of that name is sent in this network", FIREWALL_HINT),

@@ -8,7 +8,7 @@ from ...core.errors import InnerfaceError
 from ..addresses import LOOPBACK
 from ..arguments import Address, argument
 from ..protocols import osc
-from ..specs import SourceGroup, SourceSpec
+from ..specs import SourceGroup, SourceSpec, no_peer
 from .udp_source import UdpSource
 
 OSC_PORT = 39541
@@ -65,6 +65,7 @@ SPEC = SourceSpec(
     kind="osc",
     summary="commands: /innerface/recentre, calibrate, record [name], stop, mark [text]",
     options=OscOptions,
+    peer=no_peer,
     create=lambda options, context: OscControlSource(options.address.host, options.address.port),
     group=SourceGroup.COMMANDS,
 )

@@ -6,7 +6,7 @@ import asyncio
 import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import SplitResult, quote, urlsplit
 
 from ...core.errors import InnerfaceError
 from ...core.face.channels import OUTPUT_CHANNELS
@@ -36,7 +36,7 @@ class RemoteBridge:
     name = "bridge"
 
     def __init__(self, address: str, token: str = "") -> None:
-        parsed = urlsplit(address if "//" in address else f"ws://{address}")
+        parsed = _split_address(address)
         try:
             port = parsed.port
         except ValueError:
@@ -126,6 +126,14 @@ class RemoteBridge:
         return f"faces of the bridge at {self.address}"
 
 
+def _split_address(address: str) -> SplitResult:
+    """Split ws://HOST:PORT or HOST:PORT; what is neither has no host."""
+    try:
+        return urlsplit(address if "//" in address else f"ws://{address}")
+    except ValueError:
+        return urlsplit("")
+
+
 def to_face_sample(device: str, frame: Frame) -> FaceSample:
     """Return a frame as a message, without values if it was not measured."""
     if not frame.seen:
@@ -157,6 +165,7 @@ SPEC = SourceSpec(
     kind="bridge",
     summary="another bridge's faces",
     options=RemoteBridgeOptions,
+    peer=lambda options: _split_address(options.address).hostname or "",
     create=lambda options, _: RemoteBridge(options.address, options.token),
     group=SourceGroup.CAMERA,
     hints=("no face comes in there either: look at its page",),

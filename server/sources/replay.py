@@ -13,7 +13,7 @@ from ...core.errors import InnerfaceError
 from ...core.take import Track, TrackKind
 from ..arguments import PanelField, argument
 from ..messages import BioSample, FaceSample, ImuSample
-from ..specs import MenuEntry, SourceGroup, SourceSpec
+from ..specs import MenuEntry, SourceGroup, SourceSpec, no_peer
 
 if TYPE_CHECKING:
     from ..hub import Hub
@@ -160,6 +160,7 @@ SPEC = SourceSpec(
     kind="file",
     summary="a recorded take, replayed",
     options=ReplayOptions,
+    peer=no_peer,
     create=lambda options, _: ReplaySource(options.take, options.speed, options.loop),
     group=SourceGroup.SENSORS,
     menu=MenuEntry(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from ..arguments import PanelField, argument
 from ..protocols import cobs, device
 from ..specs import MenuEntry, SourceGroup, SourceSpec
-from .serial_source import NO_PORT, SerialSource, serial_ports
+from .serial_source import NO_PORT, SerialSource, serial_peer, serial_ports
 
 DEVICE_BAUD = 921600
 
@@ -53,6 +53,7 @@ SPEC = SourceSpec(
     kind="serial",
     summary="an Innerface device on a USB cable",
     options=SerialDeviceOptions,
+    peer=lambda options: serial_peer(options.port),
     create=lambda options, _: SerialDeviceSource(options.port, options.baud),
     group=SourceGroup.SENSORS,
     hints=(

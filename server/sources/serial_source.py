@@ -6,6 +6,7 @@ import asyncio
 import threading
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from ...core.errors import InnerfaceError
 from ..arguments import PanelField
@@ -21,6 +22,14 @@ ELECTRODES_PORT_FIELD = PanelField(
 )
 _READ_BYTES = 4096
 _RETRY_S = 1.0
+
+
+def serial_peer(port: str) -> str:
+    """Return the host of a port by network (pyserial's `socket://HOST:PORT`, `rfc2217://...`); "" for none."""
+    try:
+        return urlsplit(port).hostname or ""
+    except ValueError:
+        return ""
 
 
 class SerialSource(ABC):

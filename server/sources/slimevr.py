@@ -14,7 +14,7 @@ from ..addresses import LOOPBACK
 from ..arguments import Address, PanelField, argument
 from ..messages import DeviceInfo, ImuSample
 from ..protocols import slimevr
-from ..specs import FIREWALL_HINT, WIFI_HINT, MenuEntry, SourceGroup, SourceSpec
+from ..specs import FIREWALL_HINT, WIFI_HINT, MenuEntry, SourceGroup, SourceSpec, local_network
 from .udp_source import UdpSource
 
 if TYPE_CHECKING:
@@ -156,6 +156,7 @@ SPEC = SourceSpec(
     kind="slimevr",
     summary="SlimeVR trackers",
     options=SlimeVrOptions,
+    peer=local_network,
     create=lambda options, context: SlimeVrSource(options.address.host or context.host, options.address.port),
     group=SourceGroup.SENSORS,
     hints=("trackers are off", "SlimeVR's own server runs and takes them: end it", WIFI_HINT, FIREWALL_HINT),

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from ..arguments import Address, PanelField, argument
 from ..protocols import device
-from ..specs import ADDRESS_HINT, FIREWALL_HINT, WIFI_HINT, MenuEntry, SourceGroup, SourceSpec
+from ..specs import ADDRESS_HINT, FIREWALL_HINT, WIFI_HINT, MenuEntry, SourceGroup, SourceSpec, local_network
 from .udp_source import UdpSource
 
 DEVICE_PORT = 7645
@@ -45,6 +45,7 @@ SPEC = SourceSpec(
     kind="device",
     summary="Innerface devices by Wi-Fi",
     options=DeviceOptions,
+    peer=local_network,
     create=lambda options, context: DeviceSource(options.address.host or context.host, options.address.port),
     group=SourceGroup.SENSORS,
     hints=("it is off, or its battery is empty", ADDRESS_HINT, WIFI_HINT, FIREWALL_HINT),

@@ -14,7 +14,7 @@ from ...core.face.channels import ARKIT
 from ...core.take import Take, Track, TrackKind
 from ..arguments import argument
 from ..messages import BioSample
-from ..specs import MenuEntry, SourceGroup, SourceSpec
+from ..specs import MenuEntry, SourceGroup, SourceSpec, no_peer
 from .dropouts import NO_DROPOUTS, parse_dropouts
 
 if TYPE_CHECKING:
@@ -191,6 +191,7 @@ SPEC = SourceSpec(
     kind="virtual-bio",
     summary="a simulated performer's electrodes",
     options=VirtualBioOptions,
+    peer=no_peer,
     create=lambda options, _: VirtualBio(options),
     group=SourceGroup.ELECTRODES,
     menu=MenuEntry(

@@ -20,7 +20,7 @@ from ..addresses import LOOPBACK
 from ..arguments import argument
 from ..messages import ImuSample
 from ..protocols import cobs, device
-from ..specs import MenuEntry, SourceGroup, SourceSpec
+from ..specs import MenuEntry, SourceGroup, SourceSpec, no_peer
 from .dropouts import NO_DROPOUTS, parse_dropouts
 from .serial_device import SerialDeviceSource
 from .udp_device import DeviceSource
@@ -289,6 +289,7 @@ SPEC = SourceSpec(
     kind="virtual",
     summary="a simulated performer with simulated sensors",
     options=VirtualImuOptions,
+    peer=no_peer,
     create=lambda options, _: VirtualImu(options),
     group=SourceGroup.SENSORS,
     menu=MenuEntry(

@@ -8,7 +8,7 @@ from ..addresses import LOOPBACK
 from ..arguments import Address, PanelField, argument
 from ..messages import FaceSample
 from ..protocols import vmc
-from ..specs import FIREWALL_HINT, MenuEntry, SourceGroup, SourceSpec
+from ..specs import FIREWALL_HINT, MenuEntry, SourceGroup, SourceSpec, no_peer
 from .udp_source import UdpSource
 
 
@@ -48,6 +48,7 @@ SPEC = SourceSpec(
     kind="vmc",
     summary="a program that sends VMC, such as VSeeFace or VMagicMirror",
     options=VmcOptions,
+    peer=no_peer,
     create=lambda options, context: VmcSource(options.address.host or context.host, options.address.port),
     group=SourceGroup.CAMERA,
     hints=("the sending program sends to another port", "its sending is switched off", FIREWALL_HINT),

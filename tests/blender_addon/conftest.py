@@ -68,6 +68,20 @@ def addon(scene, tmp_path):
 
 
 @pytest.fixture
+def online(addon):
+    """`online(False)`: Allow Online Access is off."""
+    system = addon.context.preferences.system
+    before = system.use_online_access
+
+    def switch(allowed):
+        system.use_online_access = allowed
+        assert addon.app.online_access == allowed
+
+    yield switch
+    system.use_online_access = before
+
+
+@pytest.fixture
 def three():
     """`three(path)`: what three's loaders in Node find in an exported file."""
     modules, node = (

@@ -153,7 +153,8 @@ def test_a_take_that_runs_when_blender_disconnects_is_kept_whole(addon, live, sc
     assert innerface.core.formats.mcap_take.read_summary(path).complete
 
 
-def test_the_face_of_a_phone_is_shown_and_its_neutral_can_be_set(addon, live):
+def test_the_face_of_a_phone_is_shown_and_its_neutral_can_be_set(addon, live, online):
+    online(True)
     settings = innerface.blender_addon.properties.preferences.preferences()
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         probe.bind(("127.0.0.1", 0))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from innerface.core.errors import InnerfaceError
 from innerface.server.arguments import PanelField, argument
 from innerface.server.messages import FaceSample
-from innerface.server.specs import MenuEntry, SourceGroup, SourceSpec
+from innerface.server.specs import MenuEntry, SourceGroup, SourceSpec, no_peer
 
 _PERIOD_S = 1.0
 
@@ -63,6 +63,7 @@ SPEC = SourceSpec(
     kind="demo-sine",
     summary="a jaw that opens and closes",
     options=DemoSineOptions,
+    peer=no_peer,
     create=lambda options, _: DemoSine(options.rate),
     group=SourceGroup.CAMERA,
     hints=("it was asked for less than a face per second",),
