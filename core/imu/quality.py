@@ -203,7 +203,8 @@ def check_placement(motion: Motion, performed: dict[str, Span], expected: dict[s
         section = motion.rotation[max(int(span[0] * FRAME_RATE), 0) : int(span[1] * FRAME_RATE) + 1]
         if not len(section) or np.isnan(section).all():
             raise InnerfaceError(
-                f"--{action} {span[0]:g}:{span[1]:g}: no samples; give seconds from the take's first row"
+                f"{action}: no samples from {span[0]:.4g} to {span[1]:.4g} s; "
+                "give seconds from the take's first row, or run the check again"
             )
         size = np.nansum(np.linalg.norm(section, axis=-1), axis=1)
         apex = np.nan_to_num(section[size >= np.percentile(size, 75)])
