@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import bpy
@@ -16,9 +17,13 @@ def migrate_file() -> int:
 
     Linked datablocks belong to other files: they are read by their old names.
     """
-    actions = [TakeAction(action).migrate() for action in bpy.data.actions if action.library is None]
-    rigs = [migrate_mapping(obj) for obj in bpy.data.objects if obj.library is None]
-    return sum(actions) + sum(rigs)
+    count = 0
+    for owner in (*bpy.data.actions, *bpy.data.objects):
+        with suppress(Exception):  # one with an odd property keeps none of the others from being renamed
+            if owner.library is None:
+                is_action = isinstance(owner, bpy.types.Action)
+                count += TakeAction(owner).migrate() if is_action else migrate_mapping(owner)
+    return count
 
 
 @persistent

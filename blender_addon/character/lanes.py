@@ -199,7 +199,7 @@ def get_value(owner: Any, path: str, index: int) -> float | None:
     try:
         value = owner.path_resolve(path)
         value = value[index] if index >= 0 and not isinstance(value, (int, float)) else value
-        return float(value)
+        return float(value) if isinstance(value, (int, float)) else None  # a text is none, also one of digits
     except (ValueError, TypeError, IndexError, KeyError):
         return None
 

@@ -130,7 +130,7 @@ class INNERFACE_OT_takes_refresh(ReportsErrors, bpy.types.Operator):
     bl_label = "Refresh"
 
     def work(self, _context: bpy.types.Context) -> set[str]:
-        take_list.refresh(wait=bpy.app.background)
+        take_list.refresh(read=True, wait=bpy.app.background)
         return {"FINISHED"}
 
 

@@ -10,7 +10,7 @@ from .hybrid_ranges import InnerfaceHybrid, InnerfaceRange
 from .mapping_rows import InnerfaceCharacter, InnerfaceTarget
 from .preferences import InnerfacePreferences, declare_preferences
 from .shot import InnerfaceShot
-from .take_rows import InnerfaceTake
+from .take_rows import InnerfaceTake, selection_changed
 
 DATA_CLASSES = (InnerfaceBake, InnerfaceRange, InnerfaceHybrid, InnerfaceTarget, InnerfaceCharacter)
 CLASSES = (InnerfacePreferences, InnerfaceShot, InnerfaceTake)
@@ -36,7 +36,9 @@ def register() -> None:
     _register()
     bpy.types.Scene.innerface = PointerProperty(type=InnerfaceShot)
     bpy.types.WindowManager.innerface_takes = CollectionProperty(type=InnerfaceTake)
-    bpy.types.WindowManager.innerface_take = IntProperty(name="Take", description="The active take")
+    bpy.types.WindowManager.innerface_take = IntProperty(
+        name="Take", description="The active take", update=selection_changed
+    )
 
 
 def unregister() -> None:

@@ -24,7 +24,7 @@ class INNERFACE_UL_takes(bpy.types.UIList):
         row.label(text=item.name, icon=icon, translate=False)
         duration = row.row()
         duration.alignment = "RIGHT"
-        duration.label(text=format_duration(item.seconds), translate=False)
+        duration.label(text=format_duration(item.seconds) if item.known else item.size, translate=False)
 
 
 class INNERFACE_PT_takes(SidebarPanel, bpy.types.Panel):
@@ -43,9 +43,12 @@ class INNERFACE_PT_takes(SidebarPanel, bpy.types.Panel):
         take = take_list.selected()
         if take is not None:
             box = layout.box().column(align=True)
-            details = (take.when, format_duration(take.seconds), take.source)
+            details = (take.when, format_duration(take.seconds) if take.known else take.size, take.source)
             box.label(text="   ".join(detail for detail in details if detail), icon="INFO", translate=False)
-            draw_text(box, take.quality or "No data was lost", "ERROR" if take.quality else "CHECKMARK", context)
+            if take.known:
+                draw_text(box, take.quality or "No data was lost", "ERROR" if take.quality else "CHECKMARK", context)
+            else:
+                draw_text(box, "Not read yet: click the take, or Refresh", "QUESTION", context)
         draw_job(layout)
         row = layout.row()
         row.scale_y = 1.4

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 from array import array
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -18,13 +19,17 @@ import numpy as np
 from ..errors import InnerfaceError
 from ..files import atomic_write
 from ..take import Take, Track, TrackKind
+from .mcap_records import MAGIC, read_records, read_summary_records
+from .table import repeat_notes
 from .weights_columns import match_columns
 
-MAGIC = b"\x89MCAP0\r\n"
 # Metadata records at the start, and at the end of recordings.
 START_METADATA, END_METADATA = "innerface", "innerface ending"
 _PROFILE = "innerface"
-_MAX_RECORD_BYTES = 64 << 20  # chunks of Innerface are 1 MiB
+_MAX_COLUMNS, _MAX_COLUMN_TEXT = 4096, 1 << 20  # of a track; characters of their list
+_MAX_MESSAGE_BYTES = 1 << 20  # longer ones are no samples
+# Samples may leave columns empty: so many cells, and one for so many bytes of the messages.
+_FREE_CELLS, _MIN_CELL_BYTES = 10_000_000, 4
 
 
 def write(take: Take, path: Path) -> None:
@@ -63,73 +68,113 @@ def channel_metadata(kind: str, columns: tuple[str, ...], meta: dict[str, str]) 
 
 def read(path: Path) -> Take:
     """Read all tracks; damaged files as far as they are intact, with a note. Raises InnerfaceError."""
-    from mcap.exceptions import McapError
     from mcap.records import Channel, Message, Metadata
-    from mcap.stream_reader import StreamReader
 
     name, complete, reason = path.stem, False, ""
-    channels: dict[int, Channel] = {}
+    channels: dict[int, Any] = {}
     rows: dict[int, _SampleBuffer] = {}
     try:
         with open(path, "rb") as source:
-            for record in StreamReader(source, validate_crcs=True, record_size_limit=_MAX_RECORD_BYTES).records:
-                if isinstance(record, Channel):
+            for record in read_records(source, path):
+                if isinstance(record, Message):
+                    buffer = rows.get(record.channel_id)
+                    if buffer is None:
+                        channel = channels.get(record.channel_id)
+                        buffer = rows[record.channel_id] = _SampleBuffer(channel, path)
+                    buffer.add(record.data)
+                elif isinstance(record, Channel):
                     channels.setdefault(record.id, record)
-                elif isinstance(record, Message):
-                    rows.setdefault(record.channel_id, _SampleBuffer(channels.get(record.channel_id))).add(
-                        json.loads(record.data)
-                    )
                 elif isinstance(record, Metadata) and record.name == START_METADATA:
                     name = record.metadata.get("name", name)
             complete = True
-    except (McapError, ValueError, KeyError, EOFError, OSError) as error:
+    except InnerfaceError:
+        raise
+    except Exception as error:  # of any kind: errors of a damaged chunk share no base class
         reason = type(error).__name__
-    except Exception as error:  # struct, zstd and lz4 errors of a damaged chunk share no base class
-        reason = type(error).__name__
+    notes: list[str] = []
     tracks: dict[str, Track] = {}
     for channel_id, channel in channels.items():
-        track = _to_track(channel, rows.get(channel_id), path)
+        track = _to_track(channel, rows.get(channel_id), path, notes)
         if track is not None:
             tracks[channel.topic.lstrip("/")] = track
     if not tracks:
         raise InnerfaceError(
             f"{path}: has no track of Innerface; give an Innerface take that is not cut off at its start"
         )
-    notes: list[str] = []
     if not complete:
         last = max((t.time[-1] for t in tracks.values() if len(t.time)), default=math.nan)
-        notes.append(f"the file is cut off or damaged ({reason}); all complete chunks were read, up to {last:.3f} s")
+        notes.insert(0, f"the file is cut off or damaged ({reason}); all complete chunks were read, up to {last:.3f} s")
     return Take(name, tracks, notes)
 
 
 class _SampleBuffer:
-    """Samples of a channel as 8-byte numbers: long recordings do not fit into memory as objects."""
+    """Samples of a channel as 8-byte numbers: long recordings do not fit into memory as objects.
 
-    def __init__(self, channel: Any) -> None:
-        columns = (
-            json.loads(channel.metadata["columns"]) if channel is not None and "columns" in channel.metadata else ()
-        )
-        self.columns = tuple(str(c) for c in columns)
-        self.numbers = array("d")
+    Raises InnerfaceError for more columns than a track may have, and for more cells than its messages can hold.
+    """
 
-    def add(self, sample: Any) -> None:
-        if isinstance(sample, dict) and self.columns:
+    def __init__(self, channel: Any, path: Path) -> None:
+        self.path, self.topic = path, "" if channel is None else str(channel.topic)[:40]
+        self.columns: tuple[str, ...] = ()
+        if channel is not None and "kind" in channel.metadata:
+            self.columns = self._columns(channel.metadata.get("columns", "[]"))
+        self.numbers, self.cells_left = array("d"), _FREE_CELLS
+
+    def _columns(self, text: str) -> tuple[str, ...]:
+        """The names of columns that a channel's metadata give."""
+        columns: Any = None
+        if len(text) <= _MAX_COLUMN_TEXT:
+            with suppress(ValueError, RecursionError):
+                columns = json.loads(text)
+        if not isinstance(columns, list):
+            raise InnerfaceError(
+                f"{self.path}: track {self.topic}: the list of its columns cannot be read; restore the file from a copy"
+            )
+        names = tuple(str(c) for c in cast("list[Any]", columns))
+        if len(names) > _MAX_COLUMNS:
+            raise InnerfaceError(
+                f"{self.path}: track {self.topic} has {len(names)} columns, and at most {_MAX_COLUMNS} are read; "
+                "record fewer channels"
+            )
+        return names
+
+    def add(self, message: bytes) -> None:
+        """Add a sample, JSON."""
+        if not self.columns or len(message) > _MAX_MESSAGE_BYTES:
+            return
+        sample = json.loads(message)
+        if isinstance(sample, dict):
             fields, nan = cast("dict[str, Any]", sample), math.nan
             row = [float(fields["time"]), *(nan if (v := fields.get(c)) is None else float(v) for c in self.columns)]
+            self.cells_left += len(message) // _MIN_CELL_BYTES - len(row)
+            if self.cells_left < 0:
+                raise InnerfaceError(
+                    f"{self.path}: track {self.topic} has {len(self.columns)} columns that its samples leave empty; "
+                    "give the take as it was recorded"
+                )
             self.numbers.extend(row)
 
 
-def _to_track(channel: Any, rows: _SampleBuffer | None, path: Path) -> Track | None:
-    """Track of a channel, None for another program's. Late samples are sorted in, repeated times dropped."""
+def _to_track(channel: Any, rows: _SampleBuffer | None, path: Path, notes: list[str]) -> Track | None:
+    """Track of a channel, None for another program's. Late samples are sorted in; `notes` tell of rows left out."""
     try:
-        rows = rows or _SampleBuffer(channel)
         kind = channel.metadata["kind"]
+        rows = rows or _SampleBuffer(channel, path)
         numbers = np.frombuffer(rows.numbers, dtype=np.float64).reshape(-1, len(rows.columns) + 1)
+        finite = np.isfinite(numbers[:, 0])
+        if not finite.all():
+            notes.append(f"{rows.topic.lstrip('/')}: {int((~finite).sum())} rows have no time; they were skipped")
+            numbers = numbers[finite]
         if len(numbers) and (np.diff(numbers[:, 0]) <= 0).any():
             numbers = numbers[np.argsort(numbers[:, 0], kind="stable")]
-            numbers = numbers[np.concatenate([[True], np.diff(numbers[:, 0]) > 0])]
+            keep = np.concatenate([[True], np.diff(numbers[:, 0]) > 0])
+            notes += [f"{rows.topic.lstrip('/')}: {note}" for note in repeat_notes(int((~keep).sum()))]
+            numbers = numbers[keep]
+        values = numbers[:, 1:]
+        if np.isinf(values).any():
+            values = np.where(np.isinf(values), np.nan, values)
         meta = {k[len("meta.") :]: v for k, v in channel.metadata.items() if k.startswith("meta.")}
-        columns, values = rows.columns, numbers[:, 1:]
+        columns = rows.columns
         if kind == TrackKind.WEIGHTS and (table := match_columns(list(columns))).names:
             columns, values = table.channels, table.to_channels(values[:, [columns.index(n) for n in table.names]])
         return Track(kind, numbers[:, 0], columns, values, meta)
@@ -158,10 +203,8 @@ class TakeSummary:
 
 
 def read_summary(path: Path) -> TakeSummary:
-    """Summarise a take's file, fast if it is complete. Raises InnerfaceError for other files."""
-    from mcap.reader import SeekingReader
-    from mcap.records import Message, Metadata
-    from mcap.stream_reader import StreamReader
+    """Summarise a take's file without unpacking its samples. Raises InnerfaceError for other files."""
+    from mcap.records import Chunk, Message, Metadata, Statistics
 
     metadata: dict[str, str] = {}
     try:
@@ -169,12 +212,12 @@ def read_summary(path: Path) -> TakeSummary:
             if source.read(len(MAGIC)) != MAGIC:
                 raise InnerfaceError(f"{path}: is not an MCAP take")
             source.seek(0)
-            reader = SeekingReader(source, record_size_limit=_MAX_RECORD_BYTES)
-            mcap_summary = reader.get_summary()
-            statistics = None if mcap_summary is None else mcap_summary.statistics
+            records = read_summary_records(source, path)
+            statistics = next((r for r in records if isinstance(r, Statistics)), None)
             if statistics is not None:
-                for record in reader.iter_metadata():
-                    metadata.update(record.metadata if record.name in (START_METADATA, END_METADATA) else {})
+                for record in records:
+                    if isinstance(record, Metadata) and record.name in (START_METADATA, END_METADATA):
+                        metadata.update(record.metadata)
                 return TakeSummary(
                     metadata, max(statistics.message_end_time - statistics.message_start_time, 0) * 1e-9, True
                 )
@@ -182,16 +225,18 @@ def read_summary(path: Path) -> TakeSummary:
         raise
     except Exception:  # damaged or truncated: read as far as it is intact
         metadata = {}
-    first = last = None
+    times: list[int] = []  # of the first and the last message, ns
     try:
         with open(path, "rb") as source:
-            for record in StreamReader(source, record_size_limit=_MAX_RECORD_BYTES).records:
-                if isinstance(record, Message):
-                    first, last = (record.log_time if first is None else first), record.log_time
-                elif isinstance(record, Metadata) and record.name in (START_METADATA, END_METADATA):
+            for record in read_records(source, path, unpack=False):
+                if isinstance(record, Metadata) and record.name in (START_METADATA, END_METADATA):
                     metadata.update(record.metadata)
+                elif isinstance(record, Chunk):
+                    times = [*times[:1], record.message_start_time, record.message_end_time]
+                elif isinstance(record, Message):
+                    times = [*times[:1], record.log_time]
     except OSError as error:
         raise InnerfaceError(f"{path}: cannot be read ({error.strerror})") from None
     except Exception:
         pass  # the truncated end
-    return TakeSummary(metadata, (last - first) * 1e-9 if first is not None and last is not None else 0.0, False)
+    return TakeSummary(metadata, max(times[-1] - times[0], 0) * 1e-9 if times else 0.0, False)
