@@ -24,9 +24,10 @@ from ..core.pipeline import FACE_STREAMS, LOSS_POLICIES
 if TYPE_CHECKING:
     from ..server.hub import Hub
     from ..server.interfaces import Sink, Source
+    from ..server.status import HubStatus
 
 _STATUS_INTERVAL_S, _LOG_INTERVAL_S = 1.0, 10.0
-_TYPED_COMMANDS = ("recentre", "calibrate", "record [name]", "stop", "mark [text]", "end")
+_TYPED_COMMANDS = ("recentre", "calibrate", "record [name]", "stop", "mark [text]", "retry [sink]", "end")
 
 
 class _HelpFormatter(argparse.RawDescriptionHelpFormatter):
@@ -230,6 +231,8 @@ def run_typed_command(hub: Hub, stop_event: asyncio.Event, line: str) -> None:
                 hub.commands.schedule_stop()
             case "mark":
                 hub.commands.mark(rest)
+            case "retry":
+                hub.commands.retry(rest)
             case "end":
                 stop_event.set()
             case _:
@@ -253,38 +256,40 @@ async def _show_status_until(stop_event: asyncio.Event, hub: Hub, options: argpa
             await asyncio.wait_for(stop_event.wait(), wait_s)
         if tty or hub.now() - last_shown > _LOG_INTERVAL_S:
             last_shown = hub.now()
-            line = status_line(hub.status())
+            line = status_line(hub.status_report())
             print(f"\r\033[K{line}" if tty else line, end="" if tty else "\n", file=sys.stderr, flush=True)
     if tty:
         print(file=sys.stderr)
 
 
-def status_line(status: dict[str, Any]) -> str:
-    """Return the status in one line: streams, losses, output and its latency, recording."""
+def status_line(status: HubStatus) -> str:
+    """Return the status in one line: streams, losses, output and its latency, outputs in trouble, recording."""
     parts: list[str] = []
-    for s in status["streams"]:
-        total = s["received"] + s["lost"]
-        lost = f" {s['lost'] / total:.1%} lost" if s["lost"] and total else ""
+    for s in status.streams:
+        total = s.received + s.lost
+        lost = f" {s.lost / total:.1%} lost" if s.lost and total else ""
         parts.append(
-            f"{s['name'] or s['device']} "
-            + (f"{s['rate_hz']:.0f} Hz{lost}" if s["state"] != "away" else f"away {s['silent_s']:.0f} s")
+            f"{s.name or s.device} "
+            + (f"{s.rate_hz:.0f} Hz{lost}" if s.state != "away" else f"away {s.silent_s:.0f} s")
+            + (f" ({s.problem})" if s.problem else "")
         )
     parts = parts or ["nothing received yet"]
-    if status["output"] != "none":
-        latency = status["latency_ms"]
+    if status.output != "none":
         parts.append(
-            f"{status['output']} out {status['output_hz']:.0f} Hz, {latency['p50']:.0f}/{latency['p99']:.0f} ms, "
-            f"delay audio {status['delay_ms']:.0f} ms"
+            f"{status.output} out {status.output_hz:.0f} Hz, "
+            f"{status.latency_ms.p50:.0f}/{status.latency_ms.p99:.0f} ms, delay audio {status.delay_ms:.0f} ms"
         )
-    elif status["calibration"] and status["streams"]:
-        parts.append(status["calibration"])
-    electrodes = status.get("electrodes")
-    if electrodes:
-        parts += [electrodes["say"]] if electrodes["say"] else []
-        parts += [f"electrode {e['name']}: {e['words']}" for e in electrodes["channels"] if e["state"] == "away"]
-    if status["recording"]:
-        r = status["recording"]
-        parts.append(
-            f"REC {r['seconds']:.0f} s, {r['bytes'] / 1e6:.1f} MB" + (f"; {r['problem']}" if r["problem"] else "")
-        )
+    elif status.calibration_message and status.streams:
+        parts.append(status.calibration_message)
+    for sink in status.sinks:
+        if sink.state != "ok":
+            parts.append(f"{sink.name} {sink.state}: {sink.problem}" + (" (type retry)" if sink.can_retry else ""))
+    board = status.electrodes
+    if board is not None:
+        parts += [board.message] if board.message else []
+        parts += [f"electrode {e.name}: {e.message}" for e in board.channels if e.state == "away"]
+    recording = status.recording
+    if recording is not None:
+        problem = f"; {recording.problem}" if recording.problem else ""
+        parts.append(f"REC {recording.seconds:.0f} s, {recording.bytes / 1e6:.1f} MB{problem}")
     return " | ".join(parts)

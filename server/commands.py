@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from ..core.pipeline import FacePipeline
     from .auto_calibration import AutoCalibration
     from .guided_check import GuidedCheck
+    from .outputs import Outputs
     from .pipelines.bio import BioPipeline
     from .pipelines.imu import ImuPipeline
     from .recording.recording_session import RecordingSession
@@ -56,9 +57,11 @@ class Commands:
         recording: RecordingSession,
         auto_calibration: AutoCalibration,
         guided_check: GuidedCheck,
+        outputs: Outputs,
     ) -> None:
         self._host, self._face, self._imu, self._electrodes = host, face, imu, electrodes
         self._recording, self._auto_calibration, self._guided_check = recording, auto_calibration, guided_check
+        self._outputs = outputs
         self._stop_tasks: set[asyncio.Task[None]] = set()
 
     # -- calibration -------------------------------------------------------------------------------
@@ -91,6 +94,13 @@ class Commands:
         self._face.recentrer.recentre()
         self._face.camera.recentrer.recentre()
         self._host.prompt("recentre")
+
+    # -- outputs -----------------------------------------------------------------------------------
+
+    def retry(self, sink: str = "") -> None:
+        """Sinks of that kind ("" for all) try again at once, also where a permission was denied."""
+        if not self._outputs.retry(sink):
+            raise InnerfaceError("no sink can be asked to try again; VTube Studio (vts) can where it is in use")
 
     # -- where sensors sit -------------------------------------------------------------------------
 

@@ -31,9 +31,18 @@ from .pipelines.camera import CameraPipeline
 from .pipelines.imu import ImuPipeline
 from .recording.recording_session import RecordingSession
 from .router import Router
+from .silence_hints import silence_hints
 from .sites import SiteAssignments
 from .status import HubStatus
-from .status_report import report_status
+from .status_report import (
+    board_status,
+    check_status,
+    latency_status,
+    recording_status,
+    sink_statuses,
+    site_statuses,
+    source_statuses,
+)
 from .streams import Stream
 
 _TICK_S = 1 / 120
@@ -117,6 +126,7 @@ class Hub:
             recording=self.recording,
             auto_calibration=self.auto_calibration,
             guided_check=self.guided_check,
+            outputs=self.outputs,
         )
         self.sources: list[Source] = []
         self.notes: deque[str] = deque(maxlen=_MAX_NOTES)
@@ -272,7 +282,35 @@ class Hub:
 
     def status_report(self) -> HubStatus:
         """All that a user wants to know."""
-        return report_status(self)
+        now, imu, streams = self.now(), self.imu, list(self.streams.values())
+        mixing = self.face.mixes and self.face.sensors_active(now)
+        only_electrodes = imu.session is None and self.electrodes.receiving
+        return HubStatus(
+            time=round(now, 3),
+            sources=source_statuses(self.sources, streams, now),
+            sinks=sink_statuses(self.outputs.sinks),
+            streams=[s.report(now) for s in streams],
+            sites=site_statuses(self.layout, streams, imu.sites, now),
+            positions_mm=(self.layout.positions * 1000).round(1).tolist(),
+            touching="" if imu.tap_detector is None else imu.tap_detector.site,
+            calibrated=imu.calibrated,
+            calibrating=self.auto_calibration.requested,
+            calibration_message="" if only_electrodes else self.auto_calibration.message,
+            calibrating_s=round(self.auto_calibration.searching_s, 1),
+            check=check_status(self.guided_check, now),
+            sensor_notes=self.guided_check.sensor_notes,
+            electrodes=board_status(self.electrodes),
+            silent=silence_hints(self.sources, streams, opened_at=self.opened_at, now=now),
+            unobserved=self.unobserved,
+            output=self.face.current_source(now),
+            from_sensors=list(self.face.mixer.from_sensors) if mixing else [],
+            output_hz=round(self.outputs.rate(now), 1),
+            latency_ms=latency_status(self.outputs),
+            delay_ms=round(self.outputs.delay_ms(), 1),
+            lookahead_ms=round(self.lookahead_s * 1000, 1),
+            recording=recording_status(self.recording, now),
+            notes=list(self.notes),
+        )
 
     def settings(self) -> dict[str, Any]:
         """The options, for clients."""

@@ -10,6 +10,7 @@ from .frame import Frame, SensorReading
 if TYPE_CHECKING:
     from ..core.pipeline import FaceFrame
     from .hub import Hub
+    from .status import Health
 
 
 SensorListener = Callable[[SensorReading], object]
@@ -68,5 +69,17 @@ class Sink(Protocol):
         """A face. Never waits; what cannot be sent now is dropped for the next."""
 
     def describe(self) -> str:
-        """One line for the user."""
+        """One line for the user: where faces go, and how many."""
         ...
+
+    def health(self) -> Health:
+        """Whether faces arrive there, as far as it is known."""
+        ...
+
+
+@runtime_checkable
+class Retryable(Protocol):
+    """A sink that stops trying where only a person can help, until that person wants another attempt."""
+
+    def retry(self) -> None:
+        """Try again at once."""

@@ -10,6 +10,7 @@ import numpy as np
 
 from ..core.pipeline import FaceFrame
 from .frame import Frame
+from .interfaces import Retryable
 
 if TYPE_CHECKING:
     from .interfaces import Sink
@@ -45,6 +46,13 @@ class Outputs:
             self._frame_times.append(now)
             self._latencies.append(now - face.arrival)
             self._delays.append(now - face.time)
+
+    def retry(self, name: str = "") -> bool:
+        """Sinks of that name ("" for all) that can try again do; whether there is one."""
+        sinks = [s for s in self.sinks if isinstance(s, Retryable) and name in ("", s.name)]
+        for sink in sinks:
+            sink.retry()
+        return bool(sinks)
 
     def rate(self, now: float) -> float:
         """Faces per second, lately."""

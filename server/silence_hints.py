@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from . import registry
+from .status import SilenceStatus
 
 if TYPE_CHECKING:
-    from .hub import Hub
+    from .interfaces import Source
+    from .streams import Stream
 
 SILENT_AFTER_S = 5.0
 
 
-def silence_hints(hub: Hub) -> list[dict[str, Any]]:
-    """Return sources that have been silent for 5 s: name, seconds, likely causes, the likeliest first."""
-    now = hub.now()
+def silence_hints(
+    sources: Sequence[Source], streams: Iterable[Stream], *, opened_at: float, now: float
+) -> list[SilenceStatus]:
+    """Return sources that have been silent for 5 s since they were opened, with likely causes, the likeliest first."""
     specs = registry.sources()
-    hints: list[dict[str, Any]] = []
-    for source in hub.sources:
-        last_received = max(
-            (s.last_received for s in hub.streams.values() if s.source == source.name), default=hub.opened_at
-        )
-        silent_s = now - max(last_received, hub.opened_at)
+    last_received = dict.fromkeys((s.name for s in sources), opened_at)
+    for stream in streams:
+        if stream.source in last_received:
+            last_received[stream.source] = max(last_received[stream.source], stream.last_received)
+    silences: list[SilenceStatus] = []
+    for source in sources:
+        silent_s = now - last_received[source.name]
         if silent_s > SILENT_AFTER_S:
             causes = specs[source.name].hints if source.name in specs else ()
-            hints.append({"source": source.name, "seconds": round(silent_s, 1), "causes": list(causes)})
-    return hints
+            silences.append(SilenceStatus(source.name, round(silent_s, 1), list(causes)))
+    return silences

@@ -5,18 +5,39 @@ Fields are in the order of the JSON object; `json_keys` names those whose key is
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, is_dataclass
-from typing import Any, ClassVar, cast
+from dataclasses import dataclass, field, fields, is_dataclass
+from typing import Any, ClassVar, Literal, cast
+
+State = Literal["ok", "poor", "away", "failed"]
+"""Of a source or a sink: it works; it works in part; it waits for another program or device; a person has to act."""
+
+
+@dataclass(frozen=True)
+class Health:
+    """How a source or a sink is doing, and a sentence on what is wrong and how to fix it ("" where nothing is)."""
+
+    state: State = "ok"
+    problem: str = ""
 
 
 @dataclass(frozen=True)
 class ComponentStatus:
-    """A source or a sink: its kind, and one line on what it waits for or where it sends."""
+    """A source or a sink.
+
+    Attributes:
+        name: its kind.
+        description: one line on what it waits for or where it sends.
+        state, problem: as in `Health`.
+        can_retry: whether the command `retry` makes it try again.
+    """
 
     json_keys: ClassVar[dict[str, str]] = {"description": "about"}
 
     name: str
     description: str
+    state: State
+    problem: str
+    can_retry: bool = False
 
 
 @dataclass(frozen=True)
@@ -40,18 +61,27 @@ class StreamStatus:
     device: str
     name: str
     kind: str
-    state: str
-    rate_hz: float
-    received: int
-    lost: int
-    late: int
-    repeated: int
-    drift_ppm: float
-    restarts: int
-    battery_v: float | None
-    silent_s: float
-    problem: str
-    sensors: dict[str, float]
+    state: str = "ok"
+    rate_hz: float = 0.0
+    received: int = 0
+    lost: int = 0
+    late: int = 0
+    repeated: int = 0
+    drift_ppm: float = 0.0
+    restarts: int = 0
+    battery_v: float | None = None
+    silent_s: float = 0.0
+    problem: str = ""
+    sensors: dict[str, float] = field(default_factory=dict[str, float])
+
+
+@dataclass(frozen=True)
+class SilenceStatus:
+    """A source that has been silent for that many seconds, and likely causes, the likeliest first."""
+
+    source: str
+    seconds: float
+    causes: list[str]
 
 
 @dataclass(frozen=True)
@@ -74,11 +104,11 @@ class CheckStatus:
         "electrode_notes": "electrodes",
     }
 
-    step: str
-    left_s: float
-    progress: float
-    placement_notes: list[str] | None
-    electrode_notes: list[str] | None
+    step: str = ""
+    left_s: float = 0.0
+    progress: float = 0.0
+    placement_notes: list[str] | None = None
+    electrode_notes: list[str] | None = None
 
 
 @dataclass(frozen=True)
@@ -111,8 +141,8 @@ class BoardStatus:
 class LatencyStatus:
     """From a sample's arrival until its face goes out, ms: percentiles."""
 
-    p50: float
-    p99: float
+    p50: float = 0.0
+    p99: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -130,7 +160,7 @@ class RecordingStatus:
 
 @dataclass(frozen=True)
 class HubStatus:
-    """All that a user wants to know of a hub.
+    """All that a user wants to know of a hub; without arguments, of one that has just been made.
 
     Attributes:
         time: s since the hub was made.
@@ -152,6 +182,7 @@ class HubStatus:
             the part of it that is by design.
         recording: None between takes.
         notes: the latest sentences for the user.
+        clients: of the web server.
     """
 
     json_keys: ClassVar[dict[str, str]] = {
@@ -160,30 +191,31 @@ class HubStatus:
         "unobserved": "invented",
     }
 
-    time: float
-    sources: list[ComponentStatus]
-    sinks: list[ComponentStatus]
-    streams: list[StreamStatus]
-    sites: dict[str, SiteStatus]
-    positions_mm: list[list[float]]
-    touching: str
-    calibrated: bool
-    calibrating: bool
-    calibration_message: str
-    calibrating_s: float
-    check: CheckStatus
-    sensor_notes: list[str] | None
-    electrodes: BoardStatus | None
-    silent: list[dict[str, Any]]
-    unobserved: list[str]
-    output: str
-    from_sensors: list[str]
-    output_hz: float
-    latency_ms: LatencyStatus
-    delay_ms: float
-    lookahead_ms: float
-    recording: RecordingStatus | None
-    notes: list[str]
+    time: float = 0.0
+    sources: list[ComponentStatus] = field(default_factory=list[ComponentStatus])
+    sinks: list[ComponentStatus] = field(default_factory=list[ComponentStatus])
+    streams: list[StreamStatus] = field(default_factory=list[StreamStatus])
+    sites: dict[str, SiteStatus] = field(default_factory=dict[str, SiteStatus])
+    positions_mm: list[list[float]] = field(default_factory=list[list[float]])
+    touching: str = ""
+    calibrated: bool = False
+    calibrating: bool = False
+    calibration_message: str = ""
+    calibrating_s: float = 0.0
+    check: CheckStatus = CheckStatus()
+    sensor_notes: list[str] | None = None
+    electrodes: BoardStatus | None = None
+    silent: list[SilenceStatus] = field(default_factory=list[SilenceStatus])
+    unobserved: list[str] = field(default_factory=list[str])
+    output: str = "none"
+    from_sensors: list[str] = field(default_factory=list[str])
+    output_hz: float = 0.0
+    latency_ms: LatencyStatus = LatencyStatus()
+    delay_ms: float = 0.0
+    lookahead_ms: float = 0.0
+    recording: RecordingStatus | None = None
+    notes: list[str] = field(default_factory=list[str])
+    clients: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """The JSON object."""

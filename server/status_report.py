@@ -1,17 +1,20 @@
-"""How a hub's parts are doing now, as a `HubStatus`."""
+"""How parts of a hub are doing now, as parts of a `HubStatus`; `Hub.status_report` puts them together."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from . import registry
+from .interfaces import Retryable
 from .pipelines.bio import NO_NETWORK, BioPipeline
-from .silence_hints import silence_hints
+from .specs import SourceGroup
 from .status import (
     BoardStatus,
     CheckStatus,
     ComponentStatus,
     ElectrodeStatus,
-    HubStatus,
+    Health,
     LatencyStatus,
     RecordingStatus,
     SiteStatus,
@@ -19,51 +22,57 @@ from .status import (
 from .streams import AWAY_AFTER_S
 
 if TYPE_CHECKING:
+    from ..core.imu.layout import Layout
     from .guided_check import GuidedCheck
-    from .hub import Hub
+    from .interfaces import Sink, Source
+    from .outputs import Outputs
     from .recording.recording_session import RecordingSession
+    from .sites import SiteAssignments
+    from .streams import Stream
 
 _MIN_PRESENT, _WELL_PRESENT = 0.2, 0.95  # shares of a site's samples: less counts as away, as poor
 
 
-def report_status(hub: Hub) -> HubStatus:
-    """All that a user wants to know."""
-    now, outputs, imu = hub.now(), hub.outputs, hub.imu
-    mixing = hub.face.mixes and hub.face.sensors_active(now)
-    only_electrodes = imu.session is None and hub.electrodes.receiving
-    return HubStatus(
-        time=round(now, 3),
-        sources=[ComponentStatus(s.name, s.describe()) for s in hub.sources],
-        sinks=[ComponentStatus(s.name, s.describe()) for s in outputs.sinks],
-        streams=[s.report(now) for s in hub.streams.values()],
-        sites=_site_statuses(hub, now),
-        positions_mm=(hub.layout.positions * 1000).round(1).tolist(),
-        touching="" if imu.tap_detector is None else imu.tap_detector.site,
-        calibrated=imu.calibrated,
-        calibrating=hub.auto_calibration.requested,
-        calibration_message="" if only_electrodes else hub.auto_calibration.message,
-        calibrating_s=round(hub.auto_calibration.searching_s, 1),
-        check=_check_status(hub.guided_check, now),
-        sensor_notes=hub.guided_check.sensor_notes,
-        electrodes=_board_status(hub.electrodes),
-        silent=silence_hints(hub),
-        unobserved=hub.unobserved,
-        output=hub.face.current_source(now),
-        from_sensors=list(hub.face.mixer.from_sensors) if mixing else [],
-        output_hz=round(outputs.rate(now), 1),
-        latency_ms=LatencyStatus(round(outputs.latency_ms(50), 2), round(outputs.latency_ms(99), 2)),
-        delay_ms=round(outputs.delay_ms(), 1),
-        lookahead_ms=round(hub.lookahead_s * 1000, 1),
-        recording=_recording_status(hub.recording, now),
-        notes=list(hub.notes),
-    )
+def source_statuses(sources: Sequence[Source], streams: Sequence[Stream], now: float) -> list[ComponentStatus]:
+    """What sources wait for, and whether samples come from them."""
+    statuses: list[ComponentStatus] = []
+    for source in sources:
+        health = _source_health(source, [s for s in streams if s.source == source.name], now)
+        statuses.append(ComponentStatus(source.name, source.describe(), health.state, health.problem))
+    return statuses
 
 
-def _site_statuses(hub: Hub, now: float) -> dict[str, SiteStatus]:
-    statuses = {site: SiteStatus("none") for site in hub.layout.sites}
-    for stream in hub.streams.values():
+def _source_health(source: Source, streams: Sequence[Stream], now: float) -> Health:
+    spec = registry.sources().get(source.name)
+    if spec is not None and spec.group == SourceGroup.COMMANDS:
+        return Health()  # commands come when somebody gives one
+    problem: str = getattr(source, "problem", "") or next((s.problem for s in streams if s.problem), "")
+    states = [s.state(now) for s in streams]
+    if all(state == "away" for state in states):
+        return Health("away", problem or ("no data any more" if streams else "no data yet"))
+    if problem or any(state != "ok" for state in states):
+        return Health("poor", problem or "some of its devices are silent or lose samples")
+    return Health()
+
+
+def sink_statuses(sinks: Sequence[Sink]) -> list[ComponentStatus]:
+    """Where faces go, and whether they arrive."""
+    statuses: list[ComponentStatus] = []
+    for sink in sinks:
+        health = sink.health()
+        can_retry = isinstance(sink, Retryable) and health.state != "ok"
+        statuses.append(ComponentStatus(sink.name, sink.describe(), health.state, health.problem, can_retry))
+    return statuses
+
+
+def site_statuses(
+    layout: Layout, streams: Iterable[Stream], sites: SiteAssignments, now: float
+) -> dict[str, SiteStatus]:
+    """The sensor of each site of the layout."""
+    statuses = {site: SiteStatus("none") for site in layout.sites}
+    for stream in streams:
         for key, present in zip(stream.keys, stream.presence.tolist()):
-            site = hub.imu.sites.site_of(stream.device, key)
+            site = sites.site_of(stream.device, key)
             if site in statuses:
                 away = now - stream.last_received > AWAY_AFTER_S or present < _MIN_PRESENT
                 state = "away" if away else "poor" if present < _WELL_PRESENT else "ok"
@@ -71,7 +80,13 @@ def _site_statuses(hub: Hub, now: float) -> dict[str, SiteStatus]:
     return statuses
 
 
-def _check_status(check: GuidedCheck, now: float) -> CheckStatus:
+def latency_status(outputs: Outputs) -> LatencyStatus:
+    """How late faces go out."""
+    return LatencyStatus(round(outputs.latency_ms(50), 2), round(outputs.latency_ms(99), 2))
+
+
+def check_status(check: GuidedCheck, now: float) -> CheckStatus:
+    """The guided check."""
     return CheckStatus(
         check.step,
         round(max(check.deadline - now, 0.0), 1),
@@ -81,7 +96,8 @@ def _check_status(check: GuidedCheck, now: float) -> CheckStatus:
     )
 
 
-def _board_status(electrodes: BioPipeline) -> BoardStatus | None:
+def board_status(electrodes: BioPipeline) -> BoardStatus | None:
+    """The board whose electrodes make the face, if one sends."""
     stream = electrodes.active_stream
     if stream is None:
         return None
@@ -99,7 +115,8 @@ def _board_status(electrodes: BioPipeline) -> BoardStatus | None:
     return BoardStatus(stream.device, electrodes.has_network, electrodes.live, message, channels)
 
 
-def _recording_status(recording: RecordingSession, now: float) -> RecordingStatus | None:
+def recording_status(recording: RecordingSession, now: float) -> RecordingStatus | None:
+    """The current recording."""
     recorder = recording.recorder
     if recorder is None:
         return None

@@ -17,6 +17,12 @@ if TYPE_CHECKING:
     from pythonosc.osc_message import OscMessage
 
 PORT = 39539
+MAX_DATAGRAM_BYTES = 1400  # with IP and UDP headers below Ethernet's 1,500 and most tunnels: never fragmented
+# Bone/Pos holds the bone's local position, which EVMC4U and VMC4UE set as it is: zeros put the head into the neck's
+# joint (ifacialmocap.com/tutorial/vmc-protocol). VRoid's body, the commonest VRM humanoid, has 0.074 m.
+HEAD_HEIGHT_M = 0.075
+_BUNDLE_HEADER_BYTES = 16
+_Place = tuple[bytearray, int]  # a template and an offset in it
 _CHANNEL_BY_NAME = {name.lower(): name for name in ARKIT}
 
 
@@ -61,31 +67,35 @@ def head_quaternion(yaw: float, pitch: float, roll: float) -> tuple[float, float
 
 
 class Encoder:
-    """Encodes bundles of all blend shapes, the bone Head and Apply.
+    """Encodes faces as bundles of at most MAX_DATAGRAM_BYTES.
 
-    python-osc builds the bundle once; each frame overwrites only its numbers.
+    Blend shapes come first; the bone Head, Apply and OK are in the last. python-osc builds the bundles once; each frame
+    overwrites only their numbers.
+
+    Parameters
+    ----------
+    camel
+        Names as ARKit's (jawOpen) instead of PascalCase (JawOpen).
+    head_height
+        Of the bone Head above the bone Neck, in m; None to leave the bone out.
     """
 
-    def __init__(self, camel: bool = False, head: bool = True) -> None:
-        from pythonosc import osc_bundle_builder
+    def __init__(self, camel: bool = False, head_height: float | None = HEAD_HEIGHT_M) -> None:
+        messages = [_message("/VMC/Ext/Blend/Val", [name if camel else pascal_case(name), 0.0]) for name in ARKIT]
+        if head_height is not None:
+            messages.append(_message("/VMC/Ext/Bone/Pos", ["Head", 0.0, head_height, 0.0, 0.0, 0.0, 0.0, 1.0]))
+        messages += [_message("/VMC/Ext/Blend/Apply", []), _message("/VMC/Ext/OK", [1])]
+        self._templates = _bundles(messages)
+        self._weights, self._rotation = _number_places(self._templates)
 
-        bundle = osc_bundle_builder.OscBundleBuilder(osc_bundle_builder.IMMEDIATELY)
-        for name in ARKIT:
-            bundle.add_content(_message("/VMC/Ext/Blend/Val", [name if camel else pascal_case(name), 0.0]))
-        bundle.add_content(_message("/VMC/Ext/Blend/Apply", []))
-        if head:
-            bundle.add_content(_message("/VMC/Ext/Bone/Pos", ["Head", *[0.0] * 6, 1.0]))
-        bundle.add_content(_message("/VMC/Ext/OK", [1]))
-        self.template = bytearray(bundle.build().dgram)
-        self.weight_offsets, self.bone_offset = _value_offsets(self.template, head)
-
-    def encode(self, weights: Array, angles: tuple[float, float, float]) -> bytes:
-        """Return the datagram of weights (52,) in the order of ARKIT and of yaw, pitch, roll in rad."""
-        for offset, value in zip(self.weight_offsets, np.asarray(weights, dtype=np.float64).tolist()):
-            struct.pack_into(">f", self.template, offset, value)
-        if self.bone_offset:
-            struct.pack_into(">4f", self.template, self.bone_offset, *head_quaternion(*angles))
-        return bytes(self.template)
+    def encode(self, weights: Array, angles: tuple[float, float, float]) -> list[bytes]:
+        """Return the datagrams of weights (52,) in the order of ARKIT and of yaw, pitch, roll in rad."""
+        for (template, offset), value in zip(self._weights, np.asarray(weights, dtype=np.float64).tolist()):
+            struct.pack_into(">f", template, offset, value)
+        if self._rotation is not None:
+            template, offset = self._rotation
+            struct.pack_into(">4f", template, offset, *head_quaternion(*angles))
+        return [bytes(template) for template in self._templates]
 
 
 def _message(address: str, args: list[Any]) -> OscMessage:
@@ -97,16 +107,32 @@ def _message(address: str, args: list[Any]) -> OscMessage:
     return builder.build()
 
 
-def _value_offsets(data: bytearray, head: bool) -> tuple[list[int], int]:
-    """Return the offsets of the weights and of the bone's quaternion, which end their messages; 0 without a bone."""
-    weight_offsets, bone_offset, offset = list[int](), 0, 16
-    while offset < len(data):
-        size = int.from_bytes(data[offset : offset + 4], "big")
-        end = offset + 4 + size
-        address = bytes(data[offset + 4 : end]).split(b"\0")[0]
-        if address.endswith(b"Blend/Val"):
-            weight_offsets.append(end - 4)
-        elif address.endswith(b"Bone/Pos") and head:
-            bone_offset = end - 16
-        offset = end
-    return weight_offsets, bone_offset
+def _bundles(messages: list[OscMessage]) -> list[bytearray]:
+    """Return the messages in as few bundles as their largest size allows, in order."""
+    from pythonosc import osc_bundle_builder
+
+    bundles, size = [osc_bundle_builder.OscBundleBuilder(osc_bundle_builder.IMMEDIATELY)], _BUNDLE_HEADER_BYTES
+    for message in messages:
+        if size + 4 + message.size > MAX_DATAGRAM_BYTES:
+            bundles.append(osc_bundle_builder.OscBundleBuilder(osc_bundle_builder.IMMEDIATELY))
+            size = _BUNDLE_HEADER_BYTES
+        bundles[-1].add_content(message)
+        size += 4 + message.size
+    return [bytearray(bundle.build().dgram) for bundle in bundles]
+
+
+def _number_places(bundles: list[bytearray]) -> tuple[list[_Place], _Place | None]:
+    """Return where the weights and the head's quaternion lie, which end their messages; None without a head."""
+    weights: list[_Place] = []
+    rotation: _Place | None = None
+    for bundle in bundles:
+        offset = _BUNDLE_HEADER_BYTES
+        while offset < len(bundle):
+            end = offset + 4 + int.from_bytes(bundle[offset : offset + 4], "big")
+            address = bytes(bundle[offset + 4 : end]).split(b"\0")[0]
+            if address.endswith(b"Blend/Val"):
+                weights.append((bundle, end - 4))
+            elif address.endswith(b"Bone/Pos"):
+                rotation = (bundle, end - 16)
+            offset = end
+    return weights, rotation

@@ -12,6 +12,7 @@ from ...core.take import timecode
 from ..arguments import argument
 from ..frame import Frame, live_link_values
 from ..specs import SinkSpec, no_peer
+from ..status import Health
 
 if TYPE_CHECKING:
     from ..hub import Hub
@@ -75,8 +76,12 @@ class CsvSink:
             self.problem = f"cannot be written ({error.strerror}); free space"
 
     def describe(self) -> str:
-        """Return the file, its number of rows and its problem, if any."""
-        return f"{self.path}, {self.rows} rows" + (f"; {self.problem}" if self.problem else "")
+        """Return the file and its number of rows."""
+        return f"{self.path}, {self.rows} rows"
+
+    def health(self) -> Health:
+        """Failed once a row could not be written."""
+        return Health("failed", self.problem) if self.problem else Health()
 
 
 @dataclass(frozen=True)

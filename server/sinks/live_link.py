@@ -33,7 +33,7 @@ class LiveLinkSink(UdpSink):
         self.order = [LIVE_LINK_FACE.index(name) for name in live_link_face.UDP_ORDER]
         self.day_offset = time.time() % 86_400
 
-    def encode(self, frame: Frame) -> bytes:
+    def encode(self, frame: Frame) -> list[bytes]:
         """Return a packet of 61 values in Unreal's order; weights are clipped to 0..1."""
         values = live_link_values(frame)
         values[: len(ARKIT)] = np.clip(values[: len(ARKIT)], 0, 1)
@@ -41,7 +41,7 @@ class LiveLinkSink(UdpSink):
         packet = live_link_face.Packet(
             self.id, self.subject, int(frame_number), float(frame_number % 1), 60, 1, values[self.order]
         )
-        return live_link_face.encode(packet)
+        return [live_link_face.encode(packet)]
 
 
 @dataclass(frozen=True)

@@ -22,18 +22,25 @@ class VmcSink(UdpSink):
         Of the receiver.
     camel
         Names as ARKit's (jawOpen) instead of PascalCase (JawOpen).
-    head
-        Whether the bone Head is sent.
+    head_height
+        Of the bone Head above the neck, in m; None to leave the bone out.
     """
 
     name = "vmc"
 
-    def __init__(self, host: str = LOOPBACK, port: int = vmc.PORT, *, camel: bool = False, head: bool = True) -> None:
+    def __init__(
+        self,
+        host: str = LOOPBACK,
+        port: int = vmc.PORT,
+        *,
+        camel: bool = False,
+        head_height: float | None = vmc.HEAD_HEIGHT_M,
+    ) -> None:
         super().__init__(host, port)
-        self.encoder = vmc.Encoder(camel, head)
+        self.encoder = vmc.Encoder(camel, head_height)
 
-    def encode(self, frame: Frame) -> bytes:
-        """Return a bundle of all shapes, Apply and the head; weights are clipped to 0..1."""
+    def encode(self, frame: Frame) -> list[bytes]:
+        """Return bundles of all shapes, the head and Apply; weights are clipped to 0..1."""
         values = clipped_values(frame)
         yaw, pitch, roll = values[len(ARKIT) :].tolist()
         return self.encoder.encode(values[: len(ARKIT)], (yaw, pitch, roll))
@@ -45,7 +52,10 @@ class VmcOptions:
 
     address: Address = argument(Address(LOOPBACK, vmc.PORT), positional=True, help="where to send to")
     camel: bool = argument(False, help="names as ARKit's (jawOpen) instead of PascalCase (JawOpen)")
-    no_head: bool = argument(False, help="leave the head's rotation out")
+    no_head: bool = argument(False, help="leave the head bone out: position and rotation")
+    head_height: float = argument(
+        vmc.HEAD_HEIGHT_M, metavar="M", help="of the avatar's head bone above its neck bone, m; some receivers apply it"
+    )
 
 
 SPEC = SinkSpec(
@@ -54,7 +64,10 @@ SPEC = SinkSpec(
     options=VmcOptions,
     peer=lambda options: options.address.host,
     create=lambda options, _: VmcSink(
-        options.address.host, options.address.port, camel=options.camel, head=not options.no_head
+        options.address.host,
+        options.address.port,
+        camel=options.camel,
+        head_height=None if options.no_head else options.head_height,
     ),
     toggle=StreamToggle(
         "send_vmc", "vmc_target", "VMC", "Send to VSeeFace, VNyan, Warudo and other applications that receive VMC", 1

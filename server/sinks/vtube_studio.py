@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import math
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,16 +19,22 @@ from ..addresses import LOOPBACK
 from ..arguments import Address, argument
 from ..frame import Frame, clipped_values
 from ..specs import SinkContext, SinkSpec, StreamToggle
+from ..status import Health, State
+from .vtube_studio_api import NOT_VTUBE_STUDIO, ApiConnection, ApiError, ErrorId
 
 if TYPE_CHECKING:
     from ..hub import Hub
 
 PORT = 8001
-_PLUGIN, _DEVELOPER, _PREFIX = "Innerface", "The Innerface project", "IF"
+_IDENTITY = {"pluginName": "Innerface", "pluginDeveloper": "The Innerface project"}
+_PREFIX = "IF"
 _TOKEN_FILE = "vtube-studio-token"
-_RETRY_S = 2.0
-_PERMISSION_TIMEOUT_S = 60.0  # for the user to click
-_ERROR_DENIED = 50
+_RETRY_S, _MAX_RETRY_S = 2.0, 30.0  # the pause doubles while connections end without a face
+_REPEAT_S = 0.5  # parameters reset after a second without values
+_SLOW_ANSWER_S = 1.0
+_MAX_NAMES = 3  # in a sentence
+_NOT_CONNECTED = "not connected: start VTube Studio and turn on its plugin API"
+_SILENT = "VTube Studio does not answer; it does not while it loads a model"
 
 
 def parameter_names() -> list[str]:
@@ -60,11 +65,16 @@ def parameter_values(frame: Frame) -> list[dict[str, Any]]:
         "TongueOut": w["tongueOut"],
     }
     custom = {f"{_PREFIX}{pascal_case(name)}": value for name, value in w.items()}
-    return [{"id": name, "value": round(float(value), 5)} for name, value in (standard | custom).items()]
+    values = {name: float(value) for name, value in (standard | custom).items()}
+    return [{"id": name, "value": round(value, 5)} for name, value in values.items() if math.isfinite(value)]
 
 
 class VTubeStudioSink:
-    """Sends faces to VTube Studio, and reconnects when the connection is lost; `token_file` keeps the permission."""
+    """Sends faces to VTube Studio; reconnects when the connection is lost.
+
+    It asks for permission once; where that is denied or taken back, it asks again only when a person wants it
+    (`retry`). `token_file` keeps the permission.
+    """
 
     name = "vts"
 
@@ -73,11 +83,21 @@ class VTubeStudioSink:
         self.task: asyncio.Task[None] | None = None
         self.latest_frame: Frame | None = None
         self.wake = asyncio.Event()
-        self.state, self.sent, self.request_count = "connecting", 0, 0
+        self.sent = 0
+        self._health = Health("away", "not connected yet")
+        self._token, self._may_ask = "", True
+        self._refused: dict[str, ApiError] = {}  # parameters that VTube Studio does not take
+        self._requested_at: float | None = None  # of the face that is not answered yet
+        self._answer_s = 0.0
 
     async def start(self, hub: Hub) -> None:
         """Start connecting."""
-        self.task = hub.loop.create_task(self._run())
+        self.hub = hub
+        self._connect()
+
+    def _connect(self) -> None:
+        self.task = self.hub.loop.create_task(self._run())
+        self.task.add_done_callback(self.hub.on_task_done)
 
     async def stop(self) -> None:
         """Close the connection."""
@@ -90,45 +110,101 @@ class VTubeStudioSink:
         self.latest_frame = frame
         self.wake.set()
 
+    def retry(self) -> None:
+        """Connect again at once; ask for permission and for refused parameters again."""
+        if self.task is not None:
+            self.task.cancel()
+            self._may_ask = True
+            self._set_health("away", "connecting again")
+            self._connect()
+
+    def health(self) -> Health:
+        """How the connection is."""
+        waiting_s = 0.0 if self._requested_at is None else self.hub.loop.time() - self._requested_at
+        answer_s = max(self._answer_s, waiting_s)
+        if self._health.state == "ok" and answer_s > _SLOW_ANSWER_S:
+            return Health("poor", f"VTube Studio takes {answer_s:.0f} s to answer; faces are late")
+        return self._health
+
     def describe(self) -> str:
-        """Return the address, the state and the number of faces sent."""
-        return f"{self.uri}, {self.state}, {self.sent} faces"
+        """Return the address and the number of faces that were accepted."""
+        connected = ", connected" if self._health.state in ("ok", "poor") else ""
+        return f"{self.uri}{connected}, {self.sent} faces"
 
     async def _run(self) -> None:
+        """Connect until a refusal comes that lasts until a person does something: then the task ends."""
         from websockets.asyncio.client import connect
-        from websockets.exceptions import WebSocketException
+        from websockets.exceptions import InvalidHandshake, WebSocketException
 
+        pause_s = _RETRY_S
         while True:
+            connected, sent_before = False, self.sent
             try:
                 async with connect(self.uri, proxy=None, compression=None, open_timeout=3, max_size=1 << 20) as socket:
-                    await self._session(socket)
-            except (OSError, TimeoutError, WebSocketException):
-                self.state = "connecting: start VTube Studio and turn on its plugin API"
+                    connected = True
+                    await self._send_faces(ApiConnection(socket))
+            except InvalidHandshake:
+                self._set_health("failed", NOT_VTUBE_STUDIO)
+            except (OSError, TimeoutError, WebSocketException) as error:
+                silent = connected and isinstance(error, TimeoutError)
+                self._set_health("away", _SILENT if silent else _NOT_CONNECTED)
+            except ApiError as error:
+                if not error.passing:
+                    self._set_health("failed", f"VTube Studio refuses ({error}); mend that there and try again")
+                    return
+                self._set_health("away", f"VTube Studio: {error}")
             except InnerfaceError as error:
-                self.state = str(error)
-            except (ValueError, TypeError, KeyError, AttributeError):
-                self.state = "the program at this address is not VTube Studio; correct the address"
-            await asyncio.sleep(_RETRY_S)
+                self._set_health("failed", str(error))
+                return
+            finally:
+                self._requested_at, self._answer_s = None, 0.0
+            pause_s = min(pause_s * 2, _MAX_RETRY_S) if connected and self.sent == sent_before else _RETRY_S
+            await asyncio.sleep(pause_s)
 
-    async def _session(self, socket: Any) -> None:
-        token = self._load_token()
-        for _ in range(2):
-            if not token:
-                self.state = "waiting for permission: click Allow in VTube Studio"
-                token = (
-                    await self._request(
-                        socket, "AuthenticationTokenRequest", self._identity(), timeout=_PERMISSION_TIMEOUT_S
-                    )
-                )["authenticationToken"]
-                self._save_token(str(token))
-            reply = await self._request(
-                socket, "AuthenticationRequest", self._identity() | {"authenticationToken": token}
-            )
-            if reply.get("authenticated"):
-                break
-            token = ""  # revoked, or of another computer
-        else:
-            raise InnerfaceError("VTube Studio rejects the plugin; allow Innerface in its settings")
+    async def _send_faces(self, api: ApiConnection) -> None:
+        """Authenticate, create the parameters and send faces until the connection ends."""
+        await self._authenticate(api)
+        await self._create_parameters(api)
+        self._report_refused()
+        while True:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self.wake.wait(), _REPEAT_S)
+            self.wake.clear()
+            if self.latest_frame is not None:
+                await self._send(api, self.latest_frame)
+
+    async def _authenticate(self, api: ApiConnection) -> None:
+        token = self._token or self._load_token()
+        if not token or not await _is_accepted(api, token):
+            token = await self._ask_permission(api)
+            if not await _is_accepted(api, token):
+                raise InnerfaceError("VTube Studio rejects the permission that it has just given; try again")
+        self._token, self._may_ask = token, False
+
+    async def _ask_permission(self, api: ApiConnection) -> str:
+        """Open VTube Studio's window, and return the token once a person has clicked Allow, however long it takes."""
+        if not self._may_ask:
+            raise InnerfaceError("VTube Studio does not permit Innerface any more; try again, and click Allow there")
+        self._token, self._may_ask = "", False
+        self._set_health("away", "waiting for permission: click Allow in VTube Studio")
+        try:
+            answer = await api.request("AuthenticationTokenRequest", _IDENTITY, timeout_s=None)
+        except ApiError as error:
+            if error.error_id == ErrorId.PERMISSION_DENIED:
+                raise InnerfaceError(
+                    "permission was denied in VTube Studio; to be asked again, try again, and click Allow there"
+                ) from None
+            self._may_ask = error.passing  # no window was opened
+            raise
+        token: Any = answer.get("authenticationToken")
+        if not isinstance(token, str) or not token:
+            raise InnerfaceError(NOT_VTUBE_STUDIO)
+        self._save_token(token)
+        return token
+
+    async def _create_parameters(self, api: ApiConnection) -> None:
+        """Create all parameters; those that are refused do not stop the others."""
+        self._refused.clear()
         for name in parameter_names():
             parameter = {
                 "parameterName": name,
@@ -137,49 +213,59 @@ class VTubeStudioSink:
                 "max": 1,
                 "defaultValue": 0,
             }
-            await self._request(socket, "ParameterCreationRequest", parameter)
-        self.state = "connected"
-        while True:
-            with contextlib.suppress(TimeoutError):  # parameters reset after a second without values
-                await asyncio.wait_for(self.wake.wait(), 0.5)
-            self.wake.clear()
-            if self.latest_frame is not None:
-                data = {
-                    "faceFound": self.latest_frame.seen,
-                    "mode": "set",
-                    "parameterValues": parameter_values(self.latest_frame),
-                }
-                await self._request(socket, "InjectParameterDataRequest", data)
-                self.sent += 1
+            try:
+                await api.request("ParameterCreationRequest", parameter)
+            except ApiError as error:
+                if error.passing:
+                    raise
+                self._refused[name] = error
 
-    async def _request(self, socket: Any, kind: str, data: dict[str, Any], *, timeout: float = 5.0) -> dict[str, Any]:
-        self.request_count += 1
-        request = {
-            "apiName": "VTubeStudioPublicAPI",
-            "apiVersion": "1.0",
-            "requestID": f"innerface{self.request_count}",
-            "messageType": kind,
-            "data": data,
-        }
-        await socket.send(json.dumps(request))
-        while True:
-            answer = json.loads(await asyncio.wait_for(socket.recv(), timeout))
-            if answer.get("requestID") == request["requestID"]:
-                break
-        if answer.get("messageType") == "APIError":
-            problem = answer.get("data", {})
-            if problem.get("errorID") == _ERROR_DENIED:
-                raise InnerfaceError("permission was denied; allow Innerface in VTube Studio's plugin settings")
-            raise InnerfaceError(f"VTube Studio: {str(problem.get('message', 'an error'))[:120]}")
-        return answer["data"]
+    async def _send(self, api: ApiConnection, frame: Frame) -> None:
+        """Send a face; a request fails as a whole, so what is refused is found one by one and left out from then on."""
+        values = [v for v in parameter_values(frame) if v["id"] not in self._refused]
+        self._requested_at = self.hub.loop.time()
+        try:
+            await _inject(api, frame, values)
+        except ApiError as error:
+            if error.passing:
+                raise
+            refused: dict[str, ApiError] = {}
+            for value in values:
+                try:
+                    await _inject(api, frame, [value])
+                except ApiError as single:
+                    if single.passing:
+                        raise
+                    refused[value["id"]] = single
+            if len(refused) == len(values):
+                raise
+            self._refused |= refused
+            self._report_refused()
+        self._answer_s, self._requested_at = self.hub.loop.time() - self._requested_at, None
+        self.sent += 1
 
-    def _identity(self) -> dict[str, str]:
-        return {"pluginName": _PLUGIN, "pluginDeveloper": _DEVELOPER}
+    def _report_refused(self) -> None:
+        if not self._refused:
+            self._set_health("ok", "")
+            return
+        names, reasons = list(self._refused), {e.error_id for e in self._refused.values()}
+        if reasons <= {ErrorId.PLUGIN_PARAMETER_LIMIT, ErrorId.TOTAL_PARAMETER_LIMIT}:
+            reason = "its limit of parameters is reached: delete other plugins' parameters there"
+        else:
+            reason = str(self._refused[names[0]])
+        more = f" and {len(names) - _MAX_NAMES} more" if len(names) > _MAX_NAMES else ""
+        self._set_health("poor", f"VTube Studio does not take {', '.join(names[:_MAX_NAMES])}{more} ({reason})")
+
+    def _set_health(self, state: State, problem: str) -> None:
+        """Keep the state; what a person has to mend becomes a note, once."""
+        previous, self._health = self._health, Health(state, problem)
+        if state in ("poor", "failed") and self._health != previous:
+            self.hub.note(f"{self.name}: {problem}")
 
     def _load_token(self) -> str:
         try:
             return self.token_file.read_text(encoding="utf-8").strip()[:64] if self.token_file is not None else ""
-        except OSError:
+        except (OSError, UnicodeDecodeError):
             return ""
 
     def _save_token(self, token: str) -> None:
@@ -187,6 +273,16 @@ class VTubeStudioSink:
             with atomic_write(self.token_file) as temporary:
                 temporary.write_text(token, encoding="utf-8")
             self.token_file.chmod(0o600)
+
+
+async def _is_accepted(api: ApiConnection, token: str) -> bool:
+    answer = await api.request("AuthenticationRequest", _IDENTITY | {"authenticationToken": token})
+    return answer.get("authenticated", True) is not False
+
+
+async def _inject(api: ApiConnection, frame: Frame, values: list[dict[str, Any]]) -> None:
+    data = {"faceFound": frame.seen, "mode": "set", "parameterValues": values}
+    await api.request("InjectParameterDataRequest", data)
 
 
 @dataclass(frozen=True)

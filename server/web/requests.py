@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 from collections.abc import Awaitable, Callable, Collection
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
 from ...core.errors import InnerfaceError
@@ -39,11 +40,12 @@ class RequestHandler:
             "touch": lambda _client, request: {"seconds": hub.commands.touch(str(request.get("site", "")))},
             "neutral": lambda _client, _request: hub.commands.set_neutral(),
             "check": lambda _client, _request: self._check(),
+            "retry": lambda _client, request: hub.commands.retry(str(request.get("sink", ""))),
         }
 
     def status(self) -> dict[str, Any]:
         """Return the hub's status and the number of clients."""
-        return self.hub.status() | {"clients": len(self.clients)}
+        return replace(self.hub.status_report(), clients=len(self.clients)).to_json()
 
     async def handle(self, client: Client, text: str | bytes) -> Reply:
         """Return the reply to a request; errors are one line."""

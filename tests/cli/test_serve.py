@@ -8,12 +8,14 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import pytest
 from innerface.cli import main
 from innerface.cli.serve import run_typed_command, status_line
 from innerface.core import formats
 from innerface.server.hub import Hub, Options
+from innerface.server.status import ComponentStatus, HubStatus, LatencyStatus, RecordingStatus, StreamStatus
 
 
 def serve(folder, *arguments, **more):
@@ -110,32 +112,26 @@ def test_mistakes_end_in_one_line(tmp_path, capsys, monkeypatch, arguments, resu
 
 
 def test_the_status_line_has_streams_losses_output_and_recording():
-    stream = {
-        "name": "left half",
-        "device": "7a3f",
-        "rate_hz": 99.7,
-        "received": 990,
-        "lost": 10,
-        "state": "ok",
-        "silent_s": 0.0,
-    }
-    status = {
-        "streams": [stream],
-        "output": "sensors",
-        "output_hz": 60.0,
-        "latency_ms": {"p50": 8.0, "p99": 12.0},
-        "delay_ms": 52.0,
-        "calibration": "",
-        "recording": {"seconds": 12.0, "bytes": 1_500_000, "problem": ""},
-    }
+    stream = StreamStatus("device", "7a3f", "left half", "imu", rate_hz=99.7, received=990, lost=10)
+    status = HubStatus(
+        streams=[stream],
+        output="sensors",
+        output_hz=60.0,
+        latency_ms=LatencyStatus(8.0, 12.0),
+        delay_ms=52.0,
+        recording=RecordingStatus("t.mcap", 12.0, rows=900, bytes=1_500_000, dropped=0, problem="", marks=0),
+    )
     assert (
         status_line(status)
         == "left half 100 Hz 1.0% lost | sensors out 60 Hz, 8/12 ms, delay audio 52 ms | REC 12 s, 1.5 MB"
     )
-    assert "away 3 s" in status_line(status | {"streams": [stream | {"state": "away", "silent_s": 3.0}]})
-    assert (
-        status_line({"streams": [], "output": "none", "calibration": "", "recording": None}) == "nothing received yet"
-    )
+    assert "away 3 s" in status_line(replace(status, streams=[replace(stream, state="away", silent_s=3.0)]))
+    assert status_line(HubStatus()) == "nothing received yet"
+
+
+def test_the_status_line_names_an_output_in_trouble_and_how_to_try_again():
+    denied = ComponentStatus("vts", "ws://127.0.0.1:8001", "failed", "permission was denied", can_retry=True)
+    assert "vts failed: permission was denied (type retry)" in status_line(HubStatus(sinks=[denied]))
 
 
 def test_typed_commands_record_and_end(tmp_path, capsys):

@@ -4,19 +4,27 @@ import asyncio
 import json
 
 import numpy as np
+import pytest
 from innerface.core.face.channels import ARKIT
 from innerface.server.frame import Frame
+from innerface.server.sinks import vtube_studio
 from innerface.server.sinks.vtube_studio import VTubeStudioSink, parameter_names
 from websockets.asyncio.server import serve
 
 from .conftest import until
 
+DENIED = {"errorID": 50, "message": "User has denied API access for your plugin."}
+
 
 class Studio:
-    """`allowed`: what the user clicks; `known`: tokens given before."""
+    """`allowed`: what the user clicks; `known`: tokens given before; `refuse(kind, data)`: an error instead of an
+    answer; `bare`: answers without data wherever none is needed."""
 
-    def __init__(self, allowed=True, known=()):
-        self.allowed, self.known, self.made, self.set, self.seen = allowed, set(known), [], [], []
+    def __init__(self, allowed=True, known=(), refuse=lambda kind, data: None, bare=False):
+        self.allowed, self.known, self.refuse, self.bare = allowed, set(known), refuse, bare
+        self.made, self.set, self.seen = [], [], []
+        self.answering = asyncio.Event()  # slow where it is cleared
+        self.answering.set()
 
     async def __call__(self, socket):
         authenticated = False
@@ -29,27 +37,36 @@ class Studio:
                 and request["apiVersion"] == "1.0"
                 and 1 <= len(request["requestID"]) <= 64
             )
-            if kind == "AuthenticationTokenRequest":
+            error = self.refuse(kind, data)
+            if error is not None:
+                answer = ("APIError", error)
+            elif kind == "AuthenticationTokenRequest":
                 assert 3 <= len(data["pluginName"]) <= 32 and 3 <= len(data["pluginDeveloper"]) <= 32
                 if not self.allowed:
-                    answer = ("APIError", {"errorID": 50, "message": "User has denied API access for your plugin."})
+                    answer = ("APIError", DENIED)
                 else:
                     self.known.add("token-1")
                     answer = ("AuthenticationTokenResponse", {"authenticationToken": "token-1"})
             elif kind == "AuthenticationRequest":
                 authenticated = data["authenticationToken"] in self.known
                 answer = ("AuthenticationResponse", {"authenticated": authenticated, "reason": ""})
-            elif not authenticated:
+            elif not authenticated or not self.known:
                 answer = ("APIError", {"errorID": 8, "message": "This plugin is currently not authenticated."})
             elif kind == "ParameterCreationRequest":
                 self.made.append(data["parameterName"])
                 answer = ("ParameterCreationResponse", {"parameterName": data["parameterName"]})
             else:
+                await self.answering.wait()
                 self.set.append(data)
                 answer = ("InjectParameterDataResponse", {})
-            await socket.send(
-                json.dumps({"requestID": request["requestID"], "messageType": answer[0], "data": answer[1]})
-            )
+            reply = {"requestID": request["requestID"], "messageType": answer[0], "data": answer[1]}
+            if self.bare and kind != "AuthenticationTokenRequest":
+                del reply["data"]
+            await socket.send(json.dumps(reply))
+
+    @property
+    def questions(self):
+        return self.seen.count("AuthenticationTokenRequest")
 
 
 def face(number=1, **weights):
@@ -59,77 +76,281 @@ def face(number=1, **weights):
     return Frame(number, number / 60, 0.0, values, None, "sensors", True)
 
 
-def run(bridge, studio, tmp_path, faces=20):
-    async def work(hub):
-        async with serve(studio, "127.0.0.1", 0) as server:
-            sink = VTubeStudioSink(port=server.sockets[0].getsockname()[1], token_file=tmp_path / "token")
-            await sink.start(hub)
-            for k in range(faces):
-                sink.put(face(k, jawOpen=0.5, eyeBlinkLeft=1.0))
-                await asyncio.sleep(0.02)
-            if studio.allowed:
-                await until(lambda: len(studio.set) >= 3)
-                await asyncio.sleep(1.2)  # nobody sends a new face: it is result again, or the model would fall back
-            state = sink.describe()
-            await sink.stop()
-            return state
-
-    return bridge(work)
+@pytest.fixture(autouse=True)
+def _hurry(monkeypatch):
+    monkeypatch.setattr(vtube_studio, "_RETRY_S", 0.01)
+    monkeypatch.setattr(vtube_studio, "_MAX_RETRY_S", 0.05)
 
 
-def test_permission_is_asked_once_and_parameters_are_created_and_set(bridge, tmp_path):
+@pytest.fixture
+def studio_and_sink(bridge, tmp_path):
+    """`studio_and_sink(studio, work)`: runs `await work(sink, hub)` beside a sink that has a face to send."""
+
+    def run(studio, work):
+        async def whole(hub):
+            async with serve(studio, "127.0.0.1", 0) as server:
+                sink = VTubeStudioSink(port=server.sockets[0].getsockname()[1], token_file=tmp_path / "token")
+                await sink.start(hub)
+                sink.put(face(jawOpen=0.5, eyeBlinkLeft=1.0))
+                try:
+                    return await work(sink, hub)
+                finally:
+                    await sink.stop()
+
+        return bridge(whole)
+
+    return run
+
+
+def sent_parameters(studio):
+    return {v["id"]: v["value"] for v in studio.set[-1]["parameterValues"]}
+
+
+def test_permission_is_asked_once_and_parameters_are_created_and_set(studio_and_sink, tmp_path):
     studio = Studio()
-    state = run(bridge, studio, tmp_path)
-    assert "connected" in state and studio.made == parameter_names() and (tmp_path / "token").read_text() == "token-1"
+
+    async def work(sink, hub):
+        await until(lambda: len(studio.set) > 3)  # one face, sent again and again, or the model would fall back
+        return sink.describe(), sink.health()
+
+    text, health = studio_and_sink(studio, work)
+    assert "connected" in text and health.state == "ok" and not health.problem
+    assert studio.made == parameter_names() and (tmp_path / "token").read_text() == "token-1"
     assert all(4 <= len(n) <= 32 and n.isalnum() for n in parameter_names()) and len(parameter_names()) == 52
-    values = {v["id"]: v["value"] for v in studio.set[0]["parameterValues"]}
-    assert (
-        values["IFJawOpen"] == 0.5
-        and values["MouthOpen"] == 0.5
-        and values["EyeOpenLeft"] == 0.0
-        and values["EyeOpenRight"] == 1.0
-    )
-    assert studio.set[0]["mode"] == "set" and studio.set[0]["faceFound"] and len(studio.set) > 4
+    values = sent_parameters(studio)
+    assert values["IFJawOpen"] == 0.5 and values["MouthOpen"] == 0.5
+    assert values["EyeOpenLeft"] == 0.0 and values["EyeOpenRight"] == 1.0
+    assert studio.set[0]["mode"] == "set" and studio.set[0]["faceFound"]
     again = Studio(known=["token-1"])
-    run(bridge, again, tmp_path)
-    assert "AuthenticationTokenRequest" not in again.seen and again.set
+    studio_and_sink(again, lambda sink, hub: until(lambda: again.set))
+    assert again.questions == 0
 
 
-def test_a_revoked_token_is_requested_again(bridge, tmp_path):
+def test_a_revoked_token_is_requested_again(studio_and_sink, tmp_path):
     (tmp_path / "token").write_text("old")
     studio = Studio()
-    run(bridge, studio, tmp_path)
-    assert (
-        studio.seen[:3] == ["AuthenticationRequest", "AuthenticationTokenRequest", "AuthenticationRequest"]
-        and studio.set
-    )
+    studio_and_sink(studio, lambda sink, hub: until(lambda: studio.set))
+    assert studio.seen[:3] == ["AuthenticationRequest", "AuthenticationTokenRequest", "AuthenticationRequest"]
 
 
-def test_a_denied_plugin_and_a_missing_program_are_reported(bridge, tmp_path):
-    assert "permission was denied" in run(bridge, Studio(allowed=False), tmp_path, faces=10)
+def test_a_denied_plugin_asks_again_only_when_a_person_wants_it(studio_and_sink):
+    studio = Studio(allowed=False)
 
+    async def work(sink, hub):
+        await until(sink.task.done)  # nothing is left that could ask
+        assert studio.questions == 1 and sink.health().state == "failed" and "denied" in sink.health().problem
+        assert sum("permission was denied" in note for note in hub.notes) == 1
+        hub.outputs.sinks = [sink]
+        assert hub.status()["sinks"][0] | {"about": ""} == {
+            "name": "vts",
+            "about": "",
+            "state": "failed",
+            "problem": sink.health().problem,
+            "can_retry": True,
+        }
+        studio.allowed = True
+        hub.commands.retry("vts")
+        await until(lambda: studio.set)
+        hub.outputs.sinks = []
+        assert studio.questions == 2 and sink.health().state == "ok"
+
+    studio_and_sink(studio, work)
+
+
+def test_a_permission_that_is_taken_back_meanwhile_is_not_asked_for_unbidden(studio_and_sink):
+    studio = Studio()
+
+    async def work(sink, hub):
+        await until(lambda: studio.set)
+        studio.known.clear()
+        await until(sink.task.done)
+        assert studio.questions == 1 and sink.health().state == "failed"
+        sink.retry()
+        await until(lambda: studio.questions == 2 and sink.health().state == "ok")
+
+    studio_and_sink(studio, work)
+
+
+def test_a_connection_lost_during_the_question_does_not_open_a_window_every_two_seconds(studio_and_sink):
+    class Closing(Studio):
+        async def __call__(self, socket):
+            async for text in socket:
+                self.seen.append(json.loads(text)["messageType"])
+                await socket.close()
+
+    studio = Closing()
+
+    async def work(sink, hub):
+        await until(sink.task.done)
+        assert studio.questions == 1 and sink.health().state == "failed"
+
+    studio_and_sink(studio, work)
+
+
+def test_one_refused_parameter_is_named_once_and_does_not_stop_the_others(studio_and_sink):
+    taken = {"errorID": 352, "message": "Parameter name already in use by other plugin."}
+    studio = Studio(refuse=lambda kind, data: taken if data.get("parameterName") == "IFJawOpen" else None)
+
+    async def work(sink, hub):
+        await until(lambda: len(studio.set) > 2)
+        assert sink.health().state == "poor" and "IFJawOpen (Parameter name already in use" in sink.health().problem
+        assert sum("IFJawOpen" in note for note in hub.notes) == 1
+        sink.retry()  # the other plugin is gone
+        studio.refuse = lambda kind, data: None
+        await until(lambda: sink.health().state == "ok" and "IFJawOpen" in sent_parameters(studio))
+
+    studio_and_sink(studio, work)
+    assert len(studio.made) == 51 + 52
+    names = {v["id"] for v in studio.set[0]["parameterValues"]}
+    assert "IFJawOpen" not in names and "MouthOpen" in names and len([n for n in names if n.startswith("IF")]) == 51
+
+
+def test_a_reached_limit_of_parameters_is_told_and_the_rest_is_sent(studio_and_sink):
+    full = {"errorID": 356, "message": "Total custom parameter limit exceeded."}
+    late = set(parameter_names()[40:])
+    studio = Studio(refuse=lambda kind, data: full if data.get("parameterName") in late else None)
+
+    async def work(sink, hub):
+        await until(lambda: studio.set)
+        assert "and 9 more (its limit of parameters is reached" in sink.health().problem
+
+    studio_and_sink(studio, work)
+    assert len([n for n in sent_parameters(studio) if n.startswith("IF")]) == 40
+
+
+def test_a_value_that_another_plugin_controls_is_left_out_of_faces(studio_and_sink):
+    def refuse(kind, data):
+        if any(v["id"] == "FaceAngleX" for v in data.get("parameterValues", ())):
+            return {"errorID": 454, "message": "Parameter is controlled by another plugin."}
+        return None
+
+    studio = Studio(refuse=refuse)
+
+    async def work(sink, hub):
+        await until(lambda: studio.set and len(studio.set[-1]["parameterValues"]) > 50)
+        assert sink.health().state == "poor" and "FaceAngleX" in sink.health().problem
+        count = len(studio.seen)
+        await until(lambda: len(studio.set) > 70)
+        assert studio.seen[count:] == ["InjectParameterDataRequest"] * len(studio.seen[count:])
+
+    studio_and_sink(studio, work)
+
+
+def test_a_face_that_is_refused_as_a_whole_is_not_tried_for_ever(studio_and_sink):
+    invalid = {"errorID": 451, "message": "Value invalid."}
+    studio = Studio(refuse=lambda kind, data: invalid if kind == "InjectParameterDataRequest" else None)
+
+    async def work(sink, hub):
+        await until(sink.task.done)
+        assert sink.health().state == "failed" and "Value invalid" in sink.health().problem
+
+    studio_and_sink(studio, work)
+
+
+def test_answers_without_data_are_successes(studio_and_sink):
+    studio = Studio(bare=True)
+
+    async def work(sink, hub):
+        await until(lambda: len(studio.set) > 2)
+        assert sink.health().state == "ok" and sink.sent >= 2
+
+    studio_and_sink(studio, work)
+    assert len(studio.made) == 52 and studio.seen.count("AuthenticationRequest") == 1
+
+
+def test_a_disabled_api_is_waited_for_without_a_window(studio_and_sink):
+    disabled = {"errorID": 1, "message": "API access is deactivated."}
+    studio = Studio(refuse=lambda kind, data: disabled)
+
+    async def work(sink, hub):
+        await until(lambda: studio.seen.count("AuthenticationTokenRequest") > 2)
+        assert sink.health().state == "away" and "deactivated" in sink.health().problem
+        studio.refuse = lambda kind, data: None
+        await until(lambda: sink.health().state == "ok")
+
+    studio_and_sink(studio, work)
+
+
+def test_faces_go_on_after_vtube_studio_restarts_without_another_question(bridge):
+    before, after = Studio(), Studio(known=["token-1"])
+
+    async def work(hub):
+        async with serve(before, "127.0.0.1", 0) as server:
+            port = server.sockets[0].getsockname()[1]
+            sink = VTubeStudioSink(port=port)
+            await sink.start(hub)
+            sink.put(face())
+            await until(lambda: before.set)
+        await until(lambda: "start VTube Studio" in sink.health().problem)
+        async with serve(after, "127.0.0.1", port):
+            await until(lambda: after.set and sink.health().state == "ok")
+            await sink.stop()
+
+    bridge(work)
+    assert before.questions == 1 and after.questions == 0 and len(after.made) == 52
+
+
+def test_slow_answers_turn_the_light_off_and_faces_go_on(studio_and_sink, monkeypatch):
+    monkeypatch.setattr(vtube_studio, "_SLOW_ANSWER_S", 0.05)
+    studio = Studio()
+
+    async def work(sink, hub):
+        await until(lambda: studio.set)
+        studio.answering.clear()
+        await until(lambda: sink.health().state == "poor" and "faces are late" in sink.health().problem)
+        studio.answering.set()
+        await until(lambda: sink.health().state == "ok")
+
+    studio_and_sink(studio, work)
+    assert studio.questions == 1
+
+
+def test_the_click_may_take_as_long_as_it_takes(studio_and_sink, monkeypatch):
+    limits, request = {}, vtube_studio.ApiConnection.request
+
+    async def spy(self, kind, data, **options):
+        limits[kind] = options
+        return await request(self, kind, data, **options)
+
+    monkeypatch.setattr(vtube_studio.ApiConnection, "request", spy)
+    studio = Studio()
+    studio_and_sink(studio, lambda sink, hub: until(lambda: studio.set))
+    assert limits["AuthenticationTokenRequest"] == {"timeout_s": None} and limits["AuthenticationRequest"] == {}
+
+
+def test_a_missing_program_is_waited_for(bridge):
     async def nothing(hub):
         sink = VTubeStudioSink(port=1)
         await sink.start(hub)
         sink.put(face())
-        await until(lambda: "start VTube Studio" in sink.describe(), 3)
+        await until(lambda: "start VTube Studio" in sink.health().problem, 3)
+        assert sink.health().state == "away"
         await sink.stop()
 
     bridge(nothing)
 
 
-def test_another_program_at_the_port_is_reported(bridge):
+@pytest.mark.parametrize("text", ["[1, 2, 3]", "no JSON", "[" * 100_000, '{"requestID": 1}'])
+def test_another_program_at_the_port_is_reported(bridge, text, monkeypatch):
     async def nonsense(socket):
         async for _ in socket:
-            await socket.send("[1, 2, 3]")
+            await socket.send(text)
 
     async def work(hub):
         async with serve(nonsense, "127.0.0.1", 0) as server:
             sink = VTubeStudioSink(port=server.sockets[0].getsockname()[1])
             await sink.start(hub)
-            await asyncio.sleep(0.3)
-            state = sink.describe()
+            if "requestID" in text:  # an answer to somebody else: the click is waited for
+                await until(lambda: "click Allow" in sink.health().problem)
+            else:
+                await until(lambda: "not VTube Studio" in sink.health().problem)
+                assert sink.health().state == "failed"
             await sink.stop()
-            return state
 
-    assert "not VTube Studio" in bridge(work)
+    bridge(work)
+
+
+def test_a_value_that_is_not_a_number_is_left_out():
+    frame = face(jawOpen=float("nan"))
+    assert {"IFJawOpen", "MouthOpen"}.isdisjoint(v["id"] for v in vtube_studio.parameter_values(frame))
+    json.dumps(vtube_studio.parameter_values(frame), allow_nan=False)

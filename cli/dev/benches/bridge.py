@@ -159,7 +159,7 @@ def _measure_parsers(bar: Any) -> dict[str, Any]:
         "slimevr": (slimevr.parse, slimevr_packet),
         "livelinkface": (live_link_face.parse, live_link_packet),
         "ifacialmocap": (ifacialmocap.parse, ifacialmocap_packet),
-        "vmc": (receiver.push, vmc.Encoder().encode(rng.uniform(0, 1, 52), (0.1, 0.2, 0.3))),
+        "vmc": (receiver.push, vmc.Encoder().encode(rng.uniform(0, 1, 52), (0.1, 0.2, 0.3))[-1]),
     }
     figures: dict[str, Any] = {}
     for k, (name, (parse, data)) in enumerate(parsers.items()):

@@ -67,13 +67,28 @@ def test_documented_vmc_packets_are_read(vector):
 
 
 def test_messages_are_encoded_as_the_standard_says(vector):
-    data = vmc.Encoder(head=False).encode(np.array([0.5 if c == "jawOpen" else 0.0 for c in ARKIT]), (0, 0, 0))
-    assert (
-        data.startswith(b"#bundle\0\0\0\0\0\0\0\0\x01")
-        and vector("osc_vmc_blend_val") in data
-        and vector("osc_vmc_blend_apply") in data
-    )
-    assert vector("osc_vmc_bone_head_identity") in vmc.Encoder().encode(np.zeros(52), (0, 0, 0))
+    encoder = vmc.Encoder(head_height=None)
+    datagrams = encoder.encode(np.array([0.5 if c == "jawOpen" else 0.0 for c in ARKIT]), (0, 0, 0))
+    assert all(d.startswith(b"#bundle\0\0\0\0\0\0\0\0\x01") for d in datagrams)
+    assert sum(d.count(vector("osc_vmc_blend_val")) for d in datagrams) == 1
+    assert [d.count(vector("osc_vmc_blend_apply")) for d in datagrams] == [0] * (len(datagrams) - 1) + [1]
+    assert not any(b"Bone/Pos" in d for d in datagrams)
+    assert vector("osc_vmc_bone_head_identity") in vmc.Encoder(head_height=0.0).encode(np.zeros(52), (0, 0, 0))[-1]
+
+
+def test_the_head_keeps_its_distance_from_the_neck_where_positions_are_applied():
+    messages = [m for d in vmc.Encoder().encode(np.zeros(52), (0.1, 0, 0)) for m in osc.parse_messages(d)]
+    (head,) = [args for address, args in messages if address == "/VMC/Ext/Bone/Pos"]
+    assert head[0] == "Head" and head[1:4] == pytest.approx([0.0, vmc.HEAD_HEIGHT_M, 0.0])
+    assert 0.05 < vmc.HEAD_HEIGHT_M < 0.12, "no humanoid's head is there"
+
+
+@pytest.mark.parametrize("camel", [False, True])
+def test_no_datagram_is_so_large_that_a_network_splits_it(camel):
+    datagrams = vmc.Encoder(camel).encode(np.ones(52), (0.1, 0.2, 0.3))
+    assert max(map(len, datagrams)) <= 1400 and len(datagrams) == 2
+    addresses = [address for d in datagrams for address, _ in osc.parse_messages(d)]
+    assert addresses[-3:] == ["/VMC/Ext/Bone/Pos", "/VMC/Ext/Blend/Apply", "/VMC/Ext/OK"]
 
 
 @settings(max_examples=40, deadline=None)
@@ -81,9 +96,10 @@ def test_messages_are_encoded_as_the_standard_says(vector):
     st.lists(st.floats(0, 1, width=32), min_size=52, max_size=52), st.booleans(), st.tuples(*[st.floats(-1.2, 1.2)] * 3)
 )
 def test_an_encoded_face_is_decoded_unchanged(weights, camel, angles):
-    (got,) = (r := vmc.Receiver()).push(vmc.Encoder(camel).encode(np.array(weights), angles))
+    receiver = vmc.Receiver()
+    (got,) = [face for d in vmc.Encoder(camel).encode(np.array(weights), angles) for face in receiver.push(d)]
     assert [got[c] for c in ARKIT] == weights
-    assert (r.values["headYaw"], r.values["headPitch"], r.values["headRoll"]) == pytest.approx(angles, abs=1e-5)
+    assert (got["headYaw"], got["headPitch"], got["headRoll"]) == pytest.approx(angles, abs=1e-5)
 
 
 def test_the_head_rotation_is_in_unitys_convention():
