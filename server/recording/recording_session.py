@@ -77,10 +77,12 @@ class RecordingSession:
     ) -> dict[str, Any]:
         """Close a take's file: its path, rows and seconds, and what is said of its quality."""
         seconds = self._clock() - recorder.start_time
+        quality_notes = quality_notes + ([recorder.problem] if recorder.problem else [])
         texts = {"quality": "; ".join(quality_notes), "seconds": f"{seconds:.3f}"} | (metadata or {})
         await asyncio.to_thread(recorder.close, texts)
         return {
             "path": str(recorder.path),
+            "files": [str(path) for path in recorder.paths],
             "rows": recorder.rows,
             "seconds": round(self._clock() - recorder.start_time, 2),
             "dropped": recorder.dropped,

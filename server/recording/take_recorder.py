@@ -19,6 +19,9 @@ from ..messages import BioSample, FaceSample, ImuSample
 from ..streams import Stream
 from .mcap_writer import McapWriter, TrackSample
 
+_MAX_TALLIES = 64  # devices send the same sites, unless they are broken
+_MAX_TRACK_NAMES = 256  # as many as a file has channels
+
 
 @dataclass(frozen=True)
 class RecordedCalibration:
@@ -85,11 +88,7 @@ class TakeRecorder(McapWriter):
 
     def put_imu(self, stream: Stream, message: ImuSample, *, at: float, arrival: float) -> None:
         """A sample of a device's sensors, under the sites that they sit at."""
-        tally = self.tallies.setdefault(
-            stream.sites, _StreamTally(stream, stream.counter.lost, 0, np.zeros(len(stream.sites)))
-        )
-        tally.received += 1
-        tally.valid += message.rotation[:, 0] == message.rotation[:, 0]
+        self._count_losses(stream, message)
         meta = self.calibration_meta | {
             "acceleration": "linear" if message.linear else "specific_force",
             "device": message.device,
@@ -101,6 +100,16 @@ class TakeRecorder(McapWriter):
             extra["gyro"] = np.round(message.gyro, 4).tolist()
         track = self._track_name(stream, TrackKind.IMU, message.substream)
         self.put(TrackSample(track, TrackKind.IMU, column_names(stream.sites), at, values, meta, extra))
+
+    def _count_losses(self, stream: Stream, message: ImuSample) -> None:
+        tally = self.tallies.get(stream.sites)
+        if tally is None:
+            if len(self.tallies) >= _MAX_TALLIES:
+                return
+            tally = _StreamTally(stream, stream.counter.lost, 0, np.zeros(len(stream.sites)))
+            self.tallies[stream.sites] = tally
+        tally.received += 1
+        tally.valid += message.rotation[:, 0] == message.rotation[:, 0]
 
     def put_face(self, stream: Stream, message: FaceSample, *, at: float, arrival: float) -> None:
         """A camera's face; none at all where it sees none."""
@@ -124,6 +133,8 @@ class TakeRecorder(McapWriter):
         """A stream's track: of the plain kind for the first, of its own for others, and always the same."""
         key = (stream.source, stream.device, kind + substream)
         if key not in self.track_names:
+            if len(self.track_names) >= _MAX_TRACK_NAMES:
+                return f"{kind} {stream.device} {substream}".rstrip()  # the file has no channel left for it
             name = kind if kind not in self.track_names.values() else f"{kind} {stream.device} {substream}".rstrip()
             self.track_names[key] = (
                 name if name not in self.track_names.values() else f"{name} {len(self.track_names) + 1}"
