@@ -23,7 +23,7 @@ from mcap.writer import Writer
 
 from ..errors import InnerfaceError
 from ..files import atomic_write
-from .mcap_take import MAGIC
+from .mcap_records import MAGIC
 
 _MAX_RECORD_BYTES = 128 << 20  # of a record, and of an unpacked chunk
 _MAX_UNPACKED, _MAX_EXPANSION = 64 << 20, 1000  # bytes that all chunks unpack to: so many, and so many times the file
