@@ -92,15 +92,15 @@ def encode(packet: Packet) -> bytes:
 
 
 def named_weights(packet: Packet, swap_mouth: bool = True, swap_jaw: bool = False) -> dict[str, float]:
-    """Return weights by channel name; empty if no face is tracked.
+    """Return weights and angles by channel name, as they were sent; empty if no face is tracked.
 
     The app's packets exchange the left and right of the mouth, unlike its CSV (docs/protocol.md); `swap_mouth` and
     `swap_jaw` exchange them back.
     """
-    if packet.values is None or not np.isfinite(packet.values).all():
+    if packet.values is None:
         return {}
     swap = (_SWAP_MOUTH if swap_mouth else {}) | (_SWAP_JAW if swap_jaw else {})
-    return {swap.get(name, name): float(v) for name, v in zip(UDP_ORDER, np.clip(packet.values, -4, 4))}
+    return {swap.get(name, name): v for name, v in zip(UDP_ORDER, packet.values.tolist())}
 
 
 def packet_seconds(packet: Packet) -> float | None:

@@ -10,6 +10,7 @@ import numpy as np
 
 from ...core.arrays import Array
 from ...core.face.channels import ARKIT, pascal_case
+from ...core.face.naming.channel_table import ChannelTable, match_names
 from ...core.numerics import quaternion as quat
 from .osc import parse_messages
 
@@ -23,28 +24,79 @@ MAX_DATAGRAM_BYTES = 1400  # with IP and UDP headers below Ethernet's 1,500 and 
 HEAD_HEIGHT_M = 0.075
 _BUNDLE_HEADER_BYTES = 16
 _Place = tuple[bytearray, int]  # a template and an offset in it
-_CHANNEL_BY_NAME = {name.lower(): name for name in ARKIT}
+_MAX_NAMES, _MAX_NAME_CHARS, _MAX_VALUE = 256, 128, 1e6
+_FORGET_AFTER_FACES = 60
+
+
+def is_vmc(data: bytes) -> bool:
+    """Return whether a datagram holds a message of VMC: one, or a bundle that begins with one."""
+    messages = parse_messages(data)
+    return bool(messages) and any(address.startswith("/VMC/") for address, _ in messages)
 
 
 class Receiver:
-    """Collects `/VMC/Ext/Blend/Val` until `/VMC/Ext/Blend/Apply`; the bone Head gives the head angles."""
+    """Collects `/VMC/Ext/Blend/Val` until `/VMC/Ext/Blend/Apply`; the bone Head gives the head angles.
+
+    Names may be ARKit's, VRM's presets, or any naming scheme's. From a program that never sends Apply, a face is
+    complete when its first name comes again.
+    """
 
     def __init__(self) -> None:
-        self.values: dict[str, float] = {}
+        self.named: dict[str, float] = {}  # what has come by its name; NaN for what is no number
+        self.head: dict[str, float] = {}
+        self._heard: dict[str, int] = {}  # by name: the face that it came with last
+        self._faces, self._new_name_at, self._applies = 0, 0, False
+        self._pending: set[str] = set()  # names since the last face
+
+    @property
+    def values(self) -> dict[str, float]:
+        """Weights and head angles (rad) by channel name, as they were sent; NaN for what is no number."""
+        table = self._table
+        numbers = table.to_channels(np.array([list(self.named.values())], dtype=np.float64))[0].tolist()
+        return dict(zip(table.channels, numbers)) | self.head
+
+    @property
+    def unknown(self) -> tuple[str, ...]:
+        """Names that are no channels'."""
+        return self._table.unknown
+
+    @property
+    def _table(self) -> ChannelTable:
+        return match_names(tuple(self.named))
 
     def push(self, data: bytes) -> list[dict[str, float]]:
         """Add a datagram and return the faces it completes: weights and head angles (rad) by channel name."""
         out: list[dict[str, float]] = []
         for address, args in parse_messages(data):
             if address == "/VMC/Ext/Blend/Val" and len(args) >= 2 and isinstance(args[0], str):
-                name, value = _CHANNEL_BY_NAME.get(args[0].lower()), args[1]
-                if name is not None and isinstance(value, (int, float)) and math.isfinite(value):
-                    self.values[name] = min(max(float(value), -1.0), 2.0)
+                if not self._applies and args[0] in self._pending:
+                    out.append(self._complete())
+                self._set(args[0], args[1])
             elif address == "/VMC/Ext/Bone/Pos" and len(args) >= 8 and args[0] == "Head":
-                self.values |= _head_angles(args[4:8])
+                self.head |= _head_angles(args[4:8])
             elif address == "/VMC/Ext/Blend/Apply":
-                out.append(dict(self.values))
+                self._applies = True
+                out.append(self._complete())
         return out
+
+    def _set(self, name: str, value: Any) -> None:
+        if name not in self.named:
+            if len(self.named) >= _MAX_NAMES or len(name) > _MAX_NAME_CHARS:
+                return
+            sends_all = min(self._heard.values(), default=0) >= self._faces - 1  # rather than what has changed
+            self._new_name_at = self._faces if sends_all else -_FORGET_AFTER_FACES
+        number = isinstance(value, (int, float)) and math.isfinite(value) and abs(value) < _MAX_VALUE
+        self.named[name] = float(value) if number else math.nan
+        self._heard[name] = self._faces
+        self._pending.add(name)
+
+    def _complete(self) -> dict[str, float]:
+        self._faces += 1
+        self._pending.clear()
+        if self._faces == self._new_name_at + _FORGET_AFTER_FACES:
+            for name in [n for n, face in self._heard.items() if face < self._new_name_at]:
+                del self.named[name], self._heard[name]  # another avatar was chosen, with other names
+        return self.values
 
 
 def _head_angles(xyzw: list[Any]) -> dict[str, float]:

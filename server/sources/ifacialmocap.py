@@ -11,19 +11,19 @@ from typing import TYPE_CHECKING
 from ...core.errors import InnerfaceError
 from ..addresses import LOOPBACK
 from ..arguments import PanelField, argument
-from ..messages import FaceSample
 from ..protocols import ifacialmocap
 from ..specs import FIREWALL_HINT, WIFI_HINT, MenuEntry, SourceGroup, SourceSpec, local_network
-from .udp_source import UdpSource
+from .face_source import FaceSource
 
 if TYPE_CHECKING:
     from ..hub import Hub
 
 
-class IFacialMocapSource(UdpSource):
+class IFacialMocapSource(FaceSource):
     """Receives iFacialMocap and Facemotion3D; asks the phone to send, and again while it does not."""
 
     name, port, label = "ifacialmocap", ifacialmocap.PORT, "iFacialMocap or Facemotion3D"
+    full_weight = ifacialmocap.FULL_WEIGHT
 
     def __init__(self, host: str = LOOPBACK, port: int | None = None, phone: str = "") -> None:
         super().__init__(host, port)
@@ -59,10 +59,11 @@ class IFacialMocapSource(UdpSource):
 
     def handle(self, data: bytes, addr: tuple[str, int]) -> bool:
         """Handle a text frame."""
-        values = ifacialmocap.parse(data) if self.address in ("", addr[0]) else None
-        if values is None or self.hub is None:
+        frame = ifacialmocap.parse(data) if self.address in ("", addr[0]) else None
+        if frame is None:
             return False
-        self.hub.receive(self.name, FaceSample(addr[0], values))
+        values = frame.weights | frame.angles if frame.tracked else {}
+        self.receive_face(addr[0], values, unknown=frame.unknown)
         return True
 
     def describe(self) -> str:

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 
 from ..addresses import LOOPBACK
 from ..arguments import Address, PanelField, argument
-from ..messages import DeviceInfo, FaceSample
+from ..messages import DeviceInfo
 from ..protocols import live_link_face
 from ..specs import FIREWALL_HINT, WIFI_HINT, MenuEntry, SourceGroup, SourceSpec, local_network
-from .udp_source import UdpSource
+from .face_source import FaceSource
 
 
-class LiveLinkFaceSource(UdpSource):
+class LiveLinkFaceSource(FaceSource):
     """Receives the Live Link Face app in its mode Live Link (ARKit)."""
 
     name, port, label = "livelinkface", live_link_face.PORT, "Live Link Face (mode Live Link (ARKit))"
@@ -30,10 +30,12 @@ class LiveLinkFaceSource(UdpSource):
         if packet is None or self.hub is None:
             return False
         values = live_link_face.named_weights(packet, self.swap_mouth, self.swap_jaw)
-        if packet.device not in self.subjects and len(self.subjects) < 64:
-            self.subjects[packet.device] = packet.subject
-            self.hub.receive(self.name, DeviceInfo(packet.device or addr[0], packet.subject))
-        self.hub.receive(self.name, FaceSample(packet.device or addr[0], values, live_link_face.packet_seconds(packet)))
+        device = packet.device or addr[0]
+        if device not in self.subjects and len(self.subjects) < 64:
+            self.subjects[device] = packet.subject
+            self.hub.receive(self.name, DeviceInfo(device, packet.subject))
+        time = live_link_face.packet_seconds(packet)
+        self.receive_face(device, values, time=time, title=packet.subject)
         return True
 
 

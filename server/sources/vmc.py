@@ -6,13 +6,14 @@ from dataclasses import dataclass
 
 from ..addresses import LOOPBACK
 from ..arguments import Address, PanelField, argument
-from ..messages import FaceSample
 from ..protocols import vmc
 from ..specs import FIREWALL_HINT, MenuEntry, SourceGroup, SourceSpec, no_peer
-from .udp_source import UdpSource
+from .face_source import FaceSource
+
+_MAX_SENDERS = 16
 
 
-class VmcSource(UdpSource):
+class VmcSource(FaceSource):
     """Receives a VMC performer, such as VSeeFace or VMagicMirror."""
 
     name, port, label = "vmc", vmc.PORT, "VMC"
@@ -23,12 +24,13 @@ class VmcSource(UdpSource):
 
     def handle(self, data: bytes, addr: tuple[str, int]) -> bool:
         """Handle a message or bundle."""
-        if self.hub is None or data[:1] not in (b"/", b"#"):
+        if not vmc.is_vmc(data):
             return False
-        if addr not in self.receivers and len(self.receivers) > 16:
+        if addr not in self.receivers and len(self.receivers) > _MAX_SENDERS:
             self.receivers.clear()
-        for values in self.receivers.setdefault(addr, vmc.Receiver()).push(data):
-            self.hub.receive(self.name, FaceSample(addr[0], values))
+        receiver = self.receivers.setdefault(addr, vmc.Receiver())
+        for values in receiver.push(data):
+            self.receive_face(addr[0], values, unknown=receiver.unknown)
         return True
 
 

@@ -16,6 +16,7 @@ _MIN_SQUASHED_LENGTH = 4  # of names of schemes, which shorter ones resemble by 
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 _COPY = re.compile(r"(?<=.)(?:\.\d{3,}| ?\(\d+\)|[ _-]copy(?:[ _-]?\d+)?|[ _-]?\d{1,3})$", re.IGNORECASE)
 _APPLES_SCHEMES = ("ARKit", "ARKit, _L/_R", "VRM perfect sync")
+_STEM = re.compile("eye|jaw|mouth|brow|cheek|nose|tongue|head")  # of every name of Apple's
 _SIDES = {"l": "left", "r": "right"}
 # Words that need no separator before or after a name.
 _AFFIXES = frozenset(
@@ -74,7 +75,7 @@ class NameMatch:
     scheme: str = ""
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=2048)
 def match_name(name: str) -> NameMatch | None:
     """What a name means, None if it is no name of a face's channel: exact > scheme > spelling > affixes > words."""
     if not 0 < len(name) <= _MAX_NAME_LENGTH:
@@ -85,15 +86,18 @@ def match_name(name: str) -> NameMatch | None:
     return known.expressions.get(_squash(name)) or known.schemes.get(name) or match_arkit_name(name) or _by_scheme(name)
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=2048)
 def match_arkit_name(name: str) -> NameMatch | None:
     """What a name means if it is one of Apple's (or of Live Link Face's angles) in any spelling, else None."""
     known = _known_names()
     if name in known.exact:
         return _of_channel(known.exact[name], Precision.EXACT)
-    channel = known.squashed.get(_squash(name))
+    squashed = _squash(name)
+    channel = known.squashed.get(squashed)
     if channel is not None:
         return _of_channel(channel, Precision.SPELLING)
+    if not _STEM.search(squashed):
+        return None
     if _COPY.search(name):
         original = match_arkit_name(_COPY.sub("", name))
         return None if original is None else NameMatch(original.channels, max(original.precision, Precision.COPY))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -10,6 +10,33 @@ import numpy as np
 from ...arrays import Array
 from ..channels import LIVE_LINK_FACE
 from .channel_names import Precision, match_name
+
+
+@dataclass(frozen=True)
+class _Block:
+    """Names (n) and channels (c) by their indices that belong together, and an (n, c) matrix.
+
+    A name is so much of its channels, or, if it is an expression, shows so much of them.
+    """
+
+    names: Array
+    channels: Array
+    matrix: Array
+    expressions: bool
+
+    def to_channels(self, values: Array) -> Array:
+        """Channels (T, c) of values (T, n), of which some may be NaN."""
+        out = np.full((len(values), len(self.channels)), np.nan)
+        patterns, rows_of = np.unique(np.isfinite(values), axis=0, return_inverse=True)
+        for k, known in enumerate(patterns):
+            matrix = self.matrix[known]
+            channels = matrix.any(axis=0)
+            rows = np.flatnonzero(rows_of.ravel() == k)
+            if channels.any():
+                matrix = matrix[:, channels]
+                part = values[np.ix_(rows, known)] @ (matrix if self.expressions else np.linalg.pinv(matrix).T)
+                out[np.ix_(rows, channels)] = np.clip(part, -1.0, 1.0) if self.expressions else part
+        return out
 
 
 @dataclass(frozen=True)
@@ -29,16 +56,16 @@ class ChannelTable:
     unknown: tuple[str, ...]
     unused: tuple[str, ...]
     _copied: tuple[tuple[int, int], ...] = ()  # channel, name: a name that is a channel
-    _driven: Array = field(default_factory=lambda: np.zeros((0, 0)))  # (N, C): a name is this much of channels
-    _shown: Array = field(default_factory=lambda: np.zeros((0, 0)))  # (N, C): an expression shows this much of channels
+    _blocks: tuple[_Block, ...] = ()
 
     @property
     def sources(self) -> dict[str, tuple[str, ...]]:
         """Names that a channel is made of."""
-        linked = (self._driven != 0) | (self._shown != 0)
-        for channel, name in self._copied:
-            linked[name, channel] = True
-        return {c: tuple(n for n, used in zip(self.names, linked[:, k]) if used) for k, c in enumerate(self.channels)}
+        names: dict[int, list[int]] = {channel: [name] for channel, name in self._copied}
+        for block in self._blocks:
+            for k, channel in enumerate(block.channels.tolist()):
+                names.setdefault(channel, []).extend(block.names[block.matrix[:, k] != 0].tolist())
+        return {c: tuple(self.names[n] for n in sorted(names[k])) for k, c in enumerate(self.channels)}
 
     @property
     def used(self) -> tuple[str, ...]:
@@ -55,29 +82,12 @@ class ChannelTable:
         if self._copied:
             channels, names = np.array(self._copied).T
             out[:, channels] = values[:, names]
-        for matrix, inverse in ((self._driven, True), (self._shown, False)):
-            names, channels = matrix.any(axis=1), matrix.any(axis=0)
-            if names.any():
-                part = _solve(values[:, names], matrix[names][:, channels], inverse)
-                out[:, channels] = part if inverse else np.clip(part, -1.0, 1.0)
+        for block in self._blocks:
+            out[:, block.channels] = block.to_channels(values[:, block.names])
         return out
 
 
-def _solve(values: Array, matrix: Array, inverse: bool) -> Array:
-    """Channels (T, C) of values (T, N), of which some may be NaN, by an (N, C) matrix or its pseudo-inverse."""
-    out = np.full((len(values), matrix.shape[1]), np.nan)
-    patterns, rows_of = np.unique(np.isfinite(values), axis=0, return_inverse=True)
-    for k, known in enumerate(patterns):
-        part = matrix[known]
-        channels = part.any(axis=0)
-        rows = np.flatnonzero(rows_of.ravel() == k)
-        if channels.any():
-            part = part[:, channels]
-            out[np.ix_(rows, channels)] = values[np.ix_(rows, known)] @ (np.linalg.pinv(part).T if inverse else part)
-    return out
-
-
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=32)
 def match_names(names: tuple[str, ...], min_expressions: int = 1) -> ChannelTable:
     """What names mean together. For each channel the names that were recognised best count.
 
@@ -97,25 +107,30 @@ def match_names(names: tuple[str, ...], min_expressions: int = 1) -> ChannelTabl
             claims.setdefault(channel, []).append((found.precision, k))
     channels = tuple(c for c in LIVE_LINK_FACE if c in claims)
     copied: list[tuple[int, int]] = []
-    driven, shown = np.zeros((len(names), len(channels))), np.zeros((len(names), len(channels)))
-    used: set[int] = set()
+    parts: dict[bool, dict[tuple[int, int], float]] = {True: {}, False: {}}  # of expressions, of other names
     for c, channel in enumerate(channels):
         precision, best = min(claims[channel])
         scheme = matches[best].scheme
         chosen = [k for _, k in claims[channel] if matches[k].scheme == scheme] if scheme else [best]
-        used |= set(chosen)
         if len(chosen) == 1 and matches[best].channels == ((channel, 1.0),):
             copied.append((c, best))
             continue
-        matrix = shown if precision is Precision.EXPRESSION else driven
         for k in chosen:
-            matrix[k, c] = dict(matches[k].channels)[channel]
+            parts[precision is Precision.EXPRESSION][k, c] = dict(matches[k].channels)[channel]
+    used = {k for _, k in copied} | {k for part in parts.values() for k, _ in part}
     return ChannelTable(
         names,
         channels,
         tuple(name for k, name in enumerate(names) if k not in matches),
         tuple(names[k] for k, m in matches.items() if m.channels and k not in used),
         tuple(copied),
-        driven,
-        shown,
+        tuple(_to_block(part, expressions) for expressions, part in parts.items() if part),
     )
+
+
+def _to_block(part: dict[tuple[int, int], float], expressions: bool) -> _Block:
+    names, channels = sorted({k for k, _ in part}), sorted({c for _, c in part})
+    matrix = np.zeros((len(names), len(channels)))
+    for (k, c), weight in part.items():
+        matrix[names.index(k), channels.index(c)] = weight
+    return _Block(np.array(names), np.array(channels), matrix, expressions)

@@ -1,0 +1,50 @@
+"""Transport of sources that receive faces by UDP, one or several senders each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from ..face_watch import FaceWatch
+from ..messages import DeviceInfo, FaceSample
+from .udp_source import UdpSource
+
+_MAX_SENDERS = 64
+
+
+class FaceSource(UdpSource):
+    """Receives faces; each sender is watched for names, units and faces that never move."""
+
+    full_weight = 1.0  # the value of a whole weight by the protocol
+
+    def __init__(self, host: str, port: int | None = None) -> None:
+        super().__init__(host, port)
+        self._watches: dict[str, FaceWatch] = {}
+        self._problems: dict[str, str] = {}
+
+    def receive_face(
+        self,
+        device: str,
+        values: Mapping[str, float],
+        *,
+        unknown: Iterable[str] = (),
+        time: float | None = None,
+        title: str = "",
+    ) -> None:
+        """Pass a sender's face to the hub: values by channel as they were sent, empty if it tracks no face.
+
+        `unknown`: names that came with it and mean nothing; `time`: s on the sender's clock; `title`: its name.
+        """
+        hub = self.hub
+        if hub is None:
+            return
+        if device not in self._watches and len(self._watches) >= _MAX_SENDERS:
+            self._watches.clear()
+            self._problems.clear()
+        watch = self._watches.setdefault(device, FaceWatch(self.full_weight))
+        face = watch.clean(values, unknown, hub.now())
+        for note in watch.take_notes():
+            hub.note(f"{self.name}: {title or device} {note}")
+        hub.receive(self.name, FaceSample(device, face, time))
+        if watch.problem != self._problems.get(device, ""):
+            self._problems[device] = watch.problem
+            hub.receive(self.name, DeviceInfo(device, title, problem=watch.problem))
