@@ -8,6 +8,7 @@ from .messages import BioSample, DeviceInfo, FaceSample, ImuSample, Message
 from .pipelines.bio import BioPipeline
 from .pipelines.camera import CameraPipeline
 from .pipelines.imu import ImuPipeline
+from .plausibility import plausible
 from .streams import AWAY_AFTER_S, Stream
 
 _MAX_STREAMS, _STREAM_EXPIRY_S = 64, 60.0
@@ -29,6 +30,10 @@ class Router:
 
     def receive(self, source: str, message: Message, arrival: float) -> None:
         """A message of a source; `arrival` on the hub's clock. One of a stream too many is dropped."""
+        checked = plausible(message)
+        if checked is None:
+            return
+        message = checked
         stream = self._stream_for(source, message, arrival)
         if stream is None:
             return

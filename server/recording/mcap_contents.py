@@ -7,7 +7,8 @@ from array import array
 from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from math import isfinite
+from typing import Any, cast
 
 from mcap.writer import CompressionType, Writer
 
@@ -17,6 +18,7 @@ from .recording_file import RecordingFile
 
 _CHUNK_BYTES = 16 << 10  # a tenth of a second of eleven sensors
 _MAX_CHANNELS = 256  # a device whose sensors change with every packet is invalid
+_MAX_TIME_S = 1e9  # of a take
 _PROFILE = "innerface"
 
 
@@ -92,19 +94,21 @@ class McapContents:
         return self._waiting_bytes >= _CHUNK_BYTES
 
     def add(self, sample: TrackSample) -> bool:
-        """Add a sample; False where it belongs to one channel too many."""
+        """Add a sample; False where it belongs to one channel too many, or to no time."""
+        take_time = sample.time - self._start_time
+        if not abs(take_time) <= _MAX_TIME_S:
+            return False
         key = (sample.track, sample.columns)
         channel_id = self._channel_ids.get(key)
         if channel_id is None:
             if len(self._channel_ids) >= _MAX_CHANNELS:
                 return False
             channel_id = self._channel_ids[key] = self._register_channel(sample)
-        take_time = sample.time - self._start_time
         fields: dict[str, Any] = {"time": round(take_time, 6)}
-        fields.update(zip(sample.columns, (None if v != v else round(v, 6) for v in sample.values.tolist())))
-        fields.update(sample.extra)
+        fields.update(zip(sample.columns, (round(v, 6) if isfinite(v) else None for v in sample.values.tolist())))
+        fields.update((key, _finite(value)) for key, value in sample.extra.items())
         log_time = max(round(take_time * 1e9), 0)  # ns
-        data = json.dumps(fields, separators=(",", ":")).encode()
+        data = json.dumps(fields, separators=(",", ":"), allow_nan=False).encode()
         self._writer.add_message(channel_id, log_time, data, log_time)
         self.waiting.append(sample)
         self._waiting_bytes += len(data)
@@ -143,6 +147,13 @@ class McapContents:
         """Number of samples that are in the file's first `size` bytes."""
         chunks = bisect_right(self._chunk_ends, size)
         return self._chunk_rows[chunks - 1] if chunks else 0
+
+
+def _finite(value: Any) -> Any:
+    """The value with None, which JSON has, in place of numbers that it lacks."""
+    if isinstance(value, float):
+        return value if isfinite(value) else None
+    return [_finite(item) for item in cast("list[Any]", value)] if isinstance(value, list) else value
 
 
 def _encodable_texts(texts: Mapping[str, str]) -> dict[str, str]:

@@ -172,8 +172,8 @@ class McapWriter:
         if not self._contents.add(sample):
             if not self._not_written:
                 self._events.append(
-                    f"{sample.track}: its columns change so often that not all of its samples are recorded; "
-                    "restart the device that sends them"
+                    f"{sample.track}: not all of its samples can be recorded, because its columns change so often or "
+                    "its time cannot be; restart the device that sends them"
                 )
             self._not_written += 1
 

@@ -4,21 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import SplitResult, quote, urlsplit
+
+import numpy as np
 
 from ...core.errors import InnerfaceError
 from ...core.face.channels import OUTPUT_CHANNELS
 from ..arguments import PanelField, argument
 from ..frame import Frame, decode_face
 from ..messages import DeviceInfo, FaceSample
+from ..plausibility import plausible_weights
 from ..specs import MenuEntry, SourceGroup, SourceSpec
 
 if TYPE_CHECKING:
     from ..hub import Hub
 
 _RETRY_S = 1.0
+_MAX_TIME_S = 1e9  # of a bridge, whose clock counts from its start
+_ODD_S = 3.0  # after an odd frame, for which the stream has a problem
 _MAX_MESSAGE_BYTES = 1 << 20
 
 
@@ -52,6 +59,8 @@ class RemoteBridge:
         self.url = self.address + (f"?token={quote(token, safe='')}" if token else f"?token={query}" if query else "")
         self.task: asyncio.Task[None] | None = None
         self.socket: Any = None
+        self.odd_frames: Counter[str] = Counter()  # left out or in part, by the reason
+        self._odd_at = -math.inf
 
     async def start(self, hub: Hub) -> None:
         """Start connecting, and retry until the bridge answers."""
@@ -112,7 +121,7 @@ class RemoteBridge:
         if isinstance(message, bytes):
             frame = decode_face(message)
             if frame is not None:
-                hub.receive(self.name, to_face_sample(self.address, frame))
+                self._receive_frame(hub, frame)
             return
         try:
             reply = json.loads(message)
@@ -121,9 +130,30 @@ class RemoteBridge:
         except (ValueError, AttributeError, RecursionError):
             pass  # another kind of message
 
+    def _receive_frame(self, hub: Hub, frame: Frame) -> None:
+        if not abs(frame.time) <= _MAX_TIME_S:
+            self._report_odd(hub, "frames were left out, whose time cannot be")
+            return
+        sample = to_face_sample(self.address, frame)
+        if frame.seen and len(sample.values) < np.count_nonzero(~np.isnan(frame.values)):
+            self._report_odd(hub, "frames held weights that cannot be, which were left out")
+        elif self._odd_at > -math.inf and hub.now() - self._odd_at > _ODD_S:
+            self._odd_at = -math.inf
+            hub.receive(self.name, DeviceInfo(self.address, name="another bridge"))
+        hub.receive(self.name, sample)
+
+    def _report_odd(self, hub: Hub, reason: str) -> None:
+        self.odd_frames[reason] += 1
+        self._odd_at = hub.now()
+        if self.odd_frames[reason] == 1:
+            hub.note(f"{self.address}: {reason}")
+        problem = f"{self.odd_frames[reason]} {reason}; restart that bridge, or the source of its faces"
+        hub.receive(self.name, DeviceInfo(self.address, name="another bridge", problem=problem))
+
     def describe(self) -> str:
-        """Return the address."""
-        return f"faces of the bridge at {self.address}"
+        """Return the address, and what is odd with what comes from there."""
+        odd = "".join(f"; {count} {reason}" for reason, count in self.odd_frames.items())
+        return f"faces of the bridge at {self.address}{odd}"
 
 
 def _split_address(address: str) -> SplitResult:
@@ -135,10 +165,9 @@ def _split_address(address: str) -> SplitResult:
 
 
 def to_face_sample(device: str, frame: Frame) -> FaceSample:
-    """Return a frame as a message, without values if it was not measured."""
-    if not frame.seen:
-        return FaceSample(device, {}, frame.time)
-    return FaceSample(device, {c: float(v) for c, v in zip(OUTPUT_CHANNELS, frame.values) if v == v}, frame.time)
+    """Return a frame as a message, without values if it was not measured, and without those that cannot be."""
+    values = dict(zip(OUTPUT_CHANNELS, frame.values.tolist())) if frame.seen else {}
+    return FaceSample(device, plausible_weights(values), frame.time)
 
 
 @dataclass(frozen=True)
