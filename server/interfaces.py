@@ -47,6 +47,15 @@ class Source(Protocol):
 
 
 @runtime_checkable
+class Diagnosing(Protocol):
+    """A source that may know why nothing of use comes from it."""
+
+    def diagnose(self) -> str:
+        """One sentence, "" where it knows of nothing."""
+        ...
+
+
+@runtime_checkable
 class Promptable(Protocol):
     """A source whose performer does as asked: a simulated one, or another bridge."""
 

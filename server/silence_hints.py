@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from . import registry
+from .interfaces import Diagnosing
 from .status import SilenceStatus
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ def silence_hints(
     for source in sources:
         silent_s = now - last_received[source.name]
         if silent_s > SILENT_AFTER_S:
+            known = source.diagnose() if isinstance(source, Diagnosing) else ""
             causes = specs[source.name].hints if source.name in specs else ()
-            silences.append(SilenceStatus(source.name, round(silent_s, 1), list(causes)))
+            silences.append(SilenceStatus(source.name, round(silent_s, 1), [known, *causes] if known else list(causes)))
     return silences

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from . import registry
-from .interfaces import Retryable
+from .interfaces import Diagnosing, Retryable
 from .pipelines.bio import NO_NETWORK, BioPipeline
 from .specs import SourceGroup
 from .status import (
@@ -49,6 +49,7 @@ def _source_health(source: Source, streams: Sequence[Stream], now: float) -> Hea
     problem: str = getattr(source, "problem", "") or next((s.problem for s in streams if s.problem), "")
     states = [s.state(now) for s in streams]
     if all(state == "away" for state in states):
+        problem = problem or (source.diagnose() if isinstance(source, Diagnosing) else "")
         return Health("away", problem or ("no data any more" if streams else "no data yet"))
     if problem or any(state != "ok" for state in states):
         return Health("poor", problem or "some of its devices are silent or lose samples")

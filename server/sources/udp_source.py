@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...core.errors import InnerfaceError
 from ..addresses import LOOPBACK, is_loopback
+from .foreign_packets import ForeignPackets
 
 if TYPE_CHECKING:
     from ..hub import Hub
@@ -27,6 +28,8 @@ class UdpSource(ABC, asyncio.DatagramProtocol):
         Number of datagrams, and of those that were not understood.
     last_received, opened_at
         Monotonic s; 0 before.
+    foreign
+        What comes of other protocols.
     """
 
     name, port, label = "udp", 0, "datagrams"
@@ -36,6 +39,7 @@ class UdpSource(ABC, asyncio.DatagramProtocol):
         self.transport: Any = None
         self.hub: Hub | None = None
         self.packets, self.rejected, self.last_received, self.opened_at = 0, 0, 0.0, 0.0
+        self.foreign = ForeignPackets(self.name)
 
     async def start(self, hub: Hub) -> None:
         """Open the socket. Raises InnerfaceError."""
@@ -67,6 +71,9 @@ class UdpSource(ABC, asyncio.DatagramProtocol):
             self.last_received = time.monotonic()
         else:
             self.rejected += 1
+            note = self.foreign.add(data, addr[0], time.monotonic())
+            if note and self.hub is not None:
+                self.hub.note(f"{self.name}: {note}")
 
     def error_received(self, exc: Exception) -> None:
         """Ignore that a reply could not be delivered (asyncio)."""
@@ -75,18 +82,22 @@ class UdpSource(ABC, asyncio.DatagramProtocol):
     def handle(self, data: bytes, addr: tuple[str, int]) -> bool:
         """Handle a datagram; return False for one of another protocol."""
 
+    def diagnose(self) -> str:
+        """Why nothing of use comes although packets do, "" if unknown."""
+        return self.foreign.diagnose(time.monotonic())
+
     def describe(self) -> str:
         """Return what it listens for and where and, after a silence, why nothing may arrive."""
         silent_s = time.monotonic() - max(self.last_received, self.opened_at)
-        hint = ""
-        if silent_s > SILENT_AFTER_S and self.opened_at:
-            if is_loopback(self.host):
+        hint = self.diagnose()
+        if not hint and silent_s > SILENT_AFTER_S and self.opened_at:
+            if is_loopback(self.host) and not self.packets:
                 hint = (
-                    "; only this computer can reach it: for devices of the network, give --host and a token, or an "
+                    "only this computer can reach it: for devices of the network, give --host and a token, or an "
                     "address for this source"
                 )
+            elif not self.packets:
+                hint = "nothing arrives: check the firewall, whether the Wi-Fi isolates its devices, and the app's mode"
             else:
-                hint = (
-                    "; nothing arrives: check the firewall, whether the Wi-Fi isolates its devices, and the app's mode"
-                )
-        return f"{self.label} at UDP {self.host}:{self.port}{hint}"
+                hint = f"nothing has come for {silent_s:.0f} s"
+        return f"{self.label} at UDP {self.host}:{self.port}" + (f"; {hint}" if hint else "")

@@ -33,6 +33,13 @@ class VmcSource(FaceSource):
             self.receive_face(addr[0], values, unknown=receiver.unknown)
         return True
 
+    def diagnose(self) -> str:
+        """Why nothing of use comes although packets do, "" if unknown."""
+        without_face = [addr[0] for addr, receiver in self.receivers.items() if not receiver.named]
+        if without_face and len(without_face) == len(self.receivers) and not super().diagnose():
+            return f"VMC comes from {without_face[0]}, but no face: let the program send its blend shapes, too"
+        return super().diagnose()
+
 
 @dataclass(frozen=True)
 class VmcOptions:

@@ -209,3 +209,52 @@ def test_trackers_paired_before_a_restart_must_send_a_handshake_again(bridge, ve
         return answers, len(source.trackers)
 
     assert bridge(work, [source]) == ([], 0)
+
+
+def test_packets_of_another_kind_are_told_with_what_to_change(bridge):
+    source = LiveLinkFaceSource(port=0)
+
+    async def work(hub):
+        before = source.describe()
+        transport, _ = await speaking(source.port)
+        for _ in range(3):
+            transport.sendto(b"\x07" + b"\0\0\0\x01P\0\0\0\x01a" + bytes(300))
+        await until(lambda: hub.notes)
+        transport.close()
+        (told,) = hub.status()["sources"]
+        return before, list(hub.notes), told
+
+    before, notes, told = bridge(work, [source])
+    assert "mode Live Link (ARKit) in the app" not in before
+    assert len(notes) == 1 and "choose the mode Live Link (ARKit) in the app" in notes[0]
+    assert "only this computer" not in told["about"] and "127.0.0.1 sends" in told["about"]
+    assert told["state"] != "ok" and "Live Link (ARKit)" in told["problem"]
+
+
+def test_vmc_without_a_face_is_told(bridge):
+    from pythonosc.udp_client import SimpleUDPClient
+
+    source = VmcSource(port=0)
+
+    async def work(hub):
+        SimpleUDPClient("127.0.0.1", source.port).send_message("/VMC/Ext/OK", [1])
+        await until(lambda: source.packets)
+        return source.describe()
+
+    assert "blend shapes" in bridge(work, [source])
+
+
+def test_a_face_whose_names_are_all_unknown_is_not_ok(bridge):
+    from pythonosc.udp_client import SimpleUDPClient
+
+    source = VmcSource(port=0)
+
+    async def work(hub):
+        client = SimpleUDPClient("127.0.0.1", source.port)
+        client.send_message("/VMC/Ext/Blend/Val", ["Foo", 1.0])
+        client.send_message("/VMC/Ext/Blend/Apply", [])
+        await until(lambda: hub.streams and next(iter(hub.streams.values())).problem)
+        return hub.status()["streams"][0]
+
+    stream = bridge(work, [source])
+    assert stream["state"] == "poor" and "Foo" in stream["problem"]
