@@ -222,12 +222,20 @@ class HubStatus:
         return _to_json(self)
 
 
+def json_keys_of(status_type: type[Any]) -> list[str]:
+    """The keys of the JSON object of one of the classes above, in order."""
+    renamed: dict[str, str] = getattr(status_type, "json_keys", {})
+    return [renamed.get(f.name, f.name) for f in fields(status_type)]
+
+
 def _to_json(value: Any) -> Any:
     if isinstance(value, SiteStatus) and value.sensor is None:
         return {"state": value.state}
     if is_dataclass(value) and not isinstance(value, type):
-        keys: dict[str, str] = getattr(value, "json_keys", {})
-        return {keys.get(f.name, f.name): _to_json(getattr(value, f.name)) for f in fields(value)}
+        return {
+            key: _to_json(getattr(value, f.name))
+            for key, f in zip(json_keys_of(type(value)), fields(value), strict=True)
+        }
     if isinstance(value, dict):
         return {key: _to_json(item) for key, item in cast("dict[str, Any]", value).items()}
     return [_to_json(item) for item in cast("list[Any]", value)] if isinstance(value, list) else value

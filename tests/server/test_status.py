@@ -1,16 +1,68 @@
 """The state of each source and sink: a light that is green only where things work."""
 
+import re
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
+import pytest
 from innerface.server.frame import Frame
 from innerface.server.messages import DeviceInfo
 from innerface.server.sinks.csv_file import CsvSink
 from innerface.server.sinks.vmc import VmcSink
 from innerface.server.sources.udp_device import DeviceSource
-from innerface.server.status import Health
+from innerface.server.status import (
+    BoardStatus,
+    CheckStatus,
+    ComponentStatus,
+    ElectrodeStatus,
+    Health,
+    HubStatus,
+    LatencyStatus,
+    RecordingStatus,
+    SilenceStatus,
+    SiteStatus,
+    StreamStatus,
+    json_keys_of,
+)
 
 from .conftest import listening, sample, until
+
+ROOT = Path(__file__).resolve().parents[2]
+PARTS = {
+    "status": HubStatus,
+    "component": ComponentStatus,
+    "stream": StreamStatus,
+    "silence": SilenceStatus,
+    "site": SiteStatus,
+    "check": CheckStatus,
+    "board": BoardStatus,
+    "electrode": ElectrodeStatus,
+    "latency": LatencyStatus,
+    "recording": RecordingStatus,
+}
+
+
+@pytest.mark.parametrize("name", PARTS)
+def test_the_page_reads_no_key_that_the_status_does_not_have(name):
+    script = (ROOT / "server" / "web" / "page" / "page.js").read_text(encoding="utf-8")
+    read = set(re.findall(rf"(?<![\w./]){name}\.(\w+)", script))
+    assert read and read <= set(json_keys_of(PARTS[name])), f"{name}: {read - set(json_keys_of(PARTS[name]))}"
+
+
+@pytest.mark.parametrize("name", PARTS)
+def test_every_key_of_the_status_is_documented(name):
+    text = (ROOT / "docs" / "protocol.md").read_text(encoding="utf-8")
+    missing = [key for key in json_keys_of(PARTS[name]) if f"`{key}`" not in text and f"`status.{key}`" not in text]
+    assert not missing, f"docs/protocol.md says nothing of {missing}"
+
+
+def test_the_json_of_a_status_has_the_keys_of_its_definition():
+    status = HubStatus(sinks=[ComponentStatus("vmc", "there", "ok", "")], streams=[StreamStatus("a", "b", "c", "imu")])
+    said = status.to_json()
+    assert list(said) == json_keys_of(HubStatus) and said["invented"] == [] and said["check"]["places"] is None
+    assert said["sinks"] == [{"name": "vmc", "about": "there", "state": "ok", "problem": "", "can_retry": False}]
+    assert list(said["streams"][0]) == json_keys_of(StreamStatus)
 
 
 def test_a_target_that_nobody_listens_at_has_no_green_light_and_recovers(bridge, clock):

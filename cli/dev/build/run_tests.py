@@ -11,7 +11,8 @@ from pathlib import Path
 from .blender import fresh_blender, windowed_blender
 from .processes import ROOT, run, run_module
 
-NPM_PACKAGES = ("three@0.180.0", "@mcap/core@2.2.2", "@mcap/support@1.1.0")  # read exports and takes back
+# They read exports and takes back, check the control page's accessibility, and receive what sinks send.
+NPM_PACKAGES = ("three@0.180.0", "@mcap/core@2.2.2", "@mcap/support@1.1.0", "axe-core@4.14.1", "node-osc@11.7.1")
 
 
 def main(arguments: list[str]) -> None:

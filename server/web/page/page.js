@@ -46,6 +46,15 @@ function binary(view) {
 
 // Curves
 
+const colours = {};
+const dark = matchMedia("(prefers-color-scheme: dark)");
+function readColours() {
+  const style = getComputedStyle(document.documentElement);
+  for (const name of ["blue", "warm"]) colours[name] = style.getPropertyValue(`--${name}`).trim();
+}
+dark.addEventListener("change", readColours);
+readColours();
+
 function buildPlots() {
   plots.clear();
   for (const [id, names] of [["channels", PLOTTED], ["sensors", hello.sites.map((s) => `site ${s}`)]]) {
@@ -85,13 +94,13 @@ function drawPlot(plot, now) {
   const x = (t) => (1 - (now - t) / SECONDS) * width, y = (v) => height - 4 * ratio - ((v - low) / (high - low)) * (height - 20 * ratio);
   g.beginPath();
   known.forEach(([t, v], k) => (k ? g.lineTo(x(t), y(v)) : g.moveTo(x(t), y(v))));
-  g.strokeStyle = plot.angle ? "#ffb86b" : "#7cc4ff";
+  g.strokeStyle = plot.angle ? colours.warm : colours.blue;
   g.lineWidth = 1.6 * ratio;
   g.lineJoin = "round";
   g.stroke();
   g.lineTo(x(known[known.length - 1][0]), height);
   g.lineTo(x(known[0][0]), height);
-  g.fillStyle = plot.angle ? "#ffb86b22" : "#7cc4ff22";
+  g.fillStyle = `${plot.angle ? colours.warm : colours.blue}22`;
   g.fill();
 }
 
@@ -119,15 +128,15 @@ function drawFace() {
   }
   parts.mouth = make("path", { class: "feature mouth" }, turn);
   const sites = make("g", {}, svg);
-  hello.sites.forEach((site, k) => {
+  hello.sites.forEach((name, k) => {
     // layout in mm, seen from the front: the performer's left is on the right
     const [x, y] = hello.positions_mm[k];
-    const g = make("g", { class: "site none", "data-site": site, transform: `translate(${x.toFixed(1)} ${(-y).toFixed(1)})`, tabindex: 0, role: "button" }, sites);
-    make("title", {}, g).textContent = site.replaceAll("_", " ");
+    const g = make("g", { class: "site none", "data-site": name, transform: `translate(${x.toFixed(1)} ${(-y).toFixed(1)})`, tabindex: 0, role: "button" }, sites);
+    make("title", {}, g).textContent = name.replaceAll("_", " ");
     make("circle", { class: "halo", r: 12 }, g);
     make("circle", { class: "dot", r: 6 }, g);
-    g.onclick = () => touch(site);
-    g.onkeydown = (e) => { if (e.key === "Enter" || e.key === " ") touch(site); };
+    g.onclick = () => touch(name);
+    g.onkeydown = (e) => { if (e.key === "Enter" || e.key === " ") { e.preventDefault(); touch(name); } };
   });
   pose({});
 }
@@ -150,69 +159,172 @@ function pose(w) {
   parts.mouth.setAttribute("d", `M${r[0].toFixed(1)} ${r[1].toFixed(1)} Q${shift} ${upper.toFixed(1)} ${l[0].toFixed(1)} ${l[1].toFixed(1)} Q${shift} ${(2 * lower - (l[1] + r[1]) / 2 + jaw * 0.3).toFixed(1)} ${r[0].toFixed(1)} ${r[1].toFixed(1)}Z`);
 }
 
-async function touch(site) {
-  const reply = await ask("touch", { site });
-  touchedSite = reply.ok ? site : "";
-  hint(reply.ok ? `Tap the sensor at ${site.replaceAll("_", " ")} now, twice.` : reply.error, !reply.ok);
+async function touch(name) {
+  const reply = await ask("touch", { site: name });
+  touchedSite = reply.ok ? name : "";
+  hint(reply.ok ? `Tap the sensor at ${name.replaceAll("_", " ")} now, twice.` : reply.error, !reply.ok);
   if (reply.ok) setTimeout(() => { touchedSite = ""; hint("Click a site to assign a sensor to it by tapping the sensor."); }, reply.seconds * 1000 + 400);
 }
 
 function hint(text, bad = false) { $("site-hint").textContent = text; $("site-hint").classList.toggle("error", bad); }
 
-// Status
+// Status. A variable that holds a part of it is named for its type in server/status.py (`stream`: StreamStatus), and a
+// test compares what is read of it with that type's fields.
 
-const line = (cls, title, right, small) => {
-  const box = document.createElement("div"), light = document.createElement("i"), name = document.createElement("span"), info = document.createElement("span"), note = document.createElement("small");
-  box.className = "stream";
-  light.className = cls;
-  name.textContent = title;
-  info.textContent = right;
-  note.textContent = small;
-  box.append(light, name, info, note);
-  return box;
-};
+const WORDS = { ok: "good", poor: "in part", away: "silent", failed: "failed", none: "nothing yet" };
+
+function newRow() {
+  const row = document.createElement("div");
+  row.className = "item";
+  row.append(...["i", "span", "span", "small", "small", "button"].map((tag) => document.createElement(tag)));
+  row.children[0].setAttribute("role", "img");
+  row.children[4].className = "problem";
+  row.children[5].className = "quiet";
+  return row;
+}
+
+// Rows are changed in place: a button keeps the focus, and a click that began before a status comes ends after it.
+function showRows(id, rows) {
+  const box = $(id);
+  while (box.children.length > rows.length) box.lastElementChild.remove();
+  rows.forEach(({ state, name, figure = "", about = "", problem = "", button = "", press = null }, k) => {
+    const row = box.children[k] || box.appendChild(newRow());
+    const [light, title, right, small, wrong, action] = row.children;
+    if (light.className !== state) { light.className = state; light.setAttribute("aria-label", WORDS[state]); }
+    setText(title, name);
+    setText(right, figure);
+    setText(small, about);
+    setText(wrong, problem);
+    setText(action, button);
+    wrong.hidden = !problem;
+    action.hidden = !button;
+    action.onclick = press;
+  });
+}
+
+function setText(element, text) { if (element.textContent !== text) element.textContent = text; }
+
+const percent = (share) => `${(100 * share).toFixed(1)}%`;
+
+function streamRow(stream) {
+  const total = stream.received + stream.lost;
+  const about = [
+    stream.source,
+    total ? `${percent(stream.lost / total)} lost` : "",
+    stream.battery_v ? `${stream.battery_v.toFixed(2)} V` : "",
+    stream.drift_ppm ? `clock ${stream.drift_ppm.toFixed(0)} ppm` : "",
+  ];
+  return {
+    state: stream.state,
+    name: stream.name || stream.device,
+    figure: stream.state === "away" ? `silent ${stream.silent_s.toFixed(0)} s` : `${stream.rate_hz.toFixed(0)} Hz`,
+    about: about.filter(Boolean).join(" · "),
+    problem: stream.problem,
+  };
+}
+
+// A source that nothing has come from; red only once it has been silent for longer than it should.
+function sourceRow(component, silences) {
+  const silence = silences.find((silence) => silence.source === component.name);
+  const causes = silence && silence.causes.length ? `Likely causes: ${silence.causes.join("; ")}` : "";
+  return {
+    state: component.state === "ok" || silence ? component.state : "none",
+    name: component.name,
+    figure: silence ? `silent ${silence.seconds.toFixed(0)} s` : "",
+    about: component.about,
+    problem: silence ? causes || component.problem : "",
+  };
+}
+
+const sinkRow = (component) => ({
+  state: component.state,
+  name: component.name,
+  about: component.about,
+  problem: component.problem,
+  button: component.can_retry ? "Try again" : "",
+  press: () => ask("retry", { sink: component.name }),
+});
+
+const electrodeRow = (electrode) => ({
+  state: electrode.state,
+  name: electrode.name,
+  figure: `${electrode.rest_uv.toFixed(0)} µV at rest`,
+  about: `${electrode.mains_uv.toFixed(0)} µV of mains hum`,
+  problem: electrode.words,
+});
 
 const electrodeReport = (problems) => !problems
   ? "Electrodes need no calibration. Check asks for three bites and three blinks."
   : problems.join("; ") || "All electrodes work.";
 
-function show(s) {
-  const out = s.output === "none" ? "no face yet" : `${s.output} ${s.output_hz.toFixed(0)} Hz · ${s.latency_ms.p50.toFixed(0)} ms latency`;
-  $("summary").textContent = out;
-  $("delay").textContent = s.output === "none" ? "" : `delay audio by ${s.delay_ms.toFixed(0)} ms`;
-  const streams = s.streams.map((t) => {
-    const total = t.received + t.lost, lost = total ? `${(100 * t.lost / total).toFixed(1)}% lost` : "";
-    const right = t.state === "away" ? `silent ${t.silent_s.toFixed(0)} s` : `${t.rate_hz.toFixed(0)} Hz`;
-    const small = [t.source, lost, t.battery_v ? `${t.battery_v.toFixed(2)} V` : "", t.drift_ppm ? `clock ${t.drift_ppm.toFixed(0)} ppm` : "", t.problem].filter(Boolean).join(" · ");
-    return line(t.state, t.name || t.device, right, small);
-  });
-  const waiting = s.sources.map((t) => line("none", t.name, "", t.about));
-  $("streams").replaceChildren(...(streams.length ? streams : waiting));
-  $("sinks").replaceChildren(...s.sinks.map((t) => line("ok", t.name, "", t.about)), line("ok", "control page and other clients", `${s.clients}`, "WebSocket"));
-  $("notes").replaceChildren(...s.notes.slice().reverse().map((text) => { const li = document.createElement("li"); li.textContent = text; return li; }));
-  const board = s.electrodes, alone = board && !s.calibrated && !s.calibration, check = s.check;
-  const instruction = check.step ? `${check.step} (${check.left_s.toFixed(0)} s)` : alone ? board.say || electrodeReport(check.electrodes) : s.calibration;
-  $("calibration").textContent = check.step || s.calibrating || !s.calibrated ? instruction : "Calibrated. Calibrate again if a sensor was removed or has slipped.";
-  $("calibrate").textContent = check.step || s.calibrating ? "Watching…" : alone ? "Check" : s.calibrated ? "Calibrate again" : "Calibrate";
-  $("calibrate").disabled = Boolean(check.step) || s.calibrating;
-  $("electrodes").replaceChildren(...(board ? board.channels.map((e) => line(e.state, e.name, `${e.rest_uv.toFixed(0)} µV at rest`, e.words || `${e.mains_uv.toFixed(0)} µV of mains hum`)) : []));
-  const r = s.recording;
-  $("record").classList.toggle("on", Boolean(r));
-  $("record").textContent = r ? "Stop" : "Record";
-  $("mark").disabled = !r;
-  $("name").disabled = Boolean(r);
-  if (r) {
-    $("recording").textContent = r.problem || `${r.seconds.toFixed(0)} s · ${(r.bytes / 1e6).toFixed(1)} MB · ${r.rows} rows${r.marks ? ` · ${r.marks} marks` : ""}${r.dropped ? ` · ${r.dropped} dropped` : ""}`;
-    $("recording").classList.toggle("error", Boolean(r.problem || r.dropped));
-  }
-  for (const g of document.querySelectorAll(".site")) {
-    const light = s.sites[g.dataset.site] || { state: "none" };
-    g.setAttribute("class", `site ${light.state}${touchedSite === g.dataset.site ? " waiting" : ""}`);
-    g.querySelector("title").textContent = `${g.dataset.site.replaceAll("_", " ")}: ${{ ok: "good", poor: `loses ${(100 * light.loss).toFixed(0)}%`, away: "silent", none: "no sensor" }[light.state]}${light.sensor ? ` (${light.sensor})` : ""}`;
-  }
-  const receiving = s.streams.some((t) => t.state !== "away" && t.received), steps = [["connect", receiving], ["calibrate", s.calibrated || ["camera", "electrodes"].includes(s.output)], ["record", false]];
+function show(status) {
+  showOutput(status);
+  const silent = status.sources.filter((component) => !status.streams.some((stream) => stream.source === component.name));
+  showRows("streams", [...status.streams.map(streamRow), ...silent.map((component) => sourceRow(component, status.silent))]);
+  showRows("sinks", [...status.sinks.map(sinkRow), { state: "ok", name: "control page and other clients", figure: `${status.clients}`, about: "WebSocket" }]);
+  showNotes(status.notes);
+  showCalibration(status);
+  showRecording(status.recording);
+  for (const g of document.querySelectorAll(".site")) showSite(g, status.sites[g.dataset.site] || { state: "none" });
+  showSteps(status);
+  announce(status);
+}
+
+function showOutput(status) {
+  const latency = status.latency_ms, none = status.output === "none";
+  setText($("summary"), none ? "no face yet" : `${status.output} ${status.output_hz.toFixed(0)} Hz · ${latency.p50.toFixed(0)} ms latency`);
+  setText($("delay"), none ? "" : `delay audio by ${status.delay_ms.toFixed(0)} ms`);
+}
+
+function showNotes(notes) {
+  const text = notes.join("\n");
+  if ($("notes").dataset.text === text) return;
+  $("notes").dataset.text = text;
+  $("notes").replaceChildren(...notes.slice().reverse().map((note) => { const li = document.createElement("li"); li.textContent = note; return li; }));
+}
+
+function showCalibration(status) {
+  const board = status.electrodes, alone = board && !status.calibrated && !status.calibration, check = status.check;
+  const instruction = check.step ? `${check.step} (${check.left_s.toFixed(0)} s)` : alone ? board.say || electrodeReport(check.electrodes) : status.calibration;
+  const busy = Boolean(check.step) || status.calibrating;
+  setText($("calibration"), busy || !status.calibrated ? instruction : "Calibrated. Calibrate again if a sensor was removed or has slipped.");
+  setText($("calibrate"), busy ? "Watching…" : alone ? "Check" : status.calibrated ? "Calibrate again" : "Calibrate");
+  $("calibrate").disabled = busy;
+  showRows("electrodes", board ? board.channels.map(electrodeRow) : []);
+}
+
+function showRecording(recording) {
+  $("record").classList.toggle("on", Boolean(recording));
+  setText($("record"), recording ? "Stop" : "Record");
+  $("mark").disabled = !recording;
+  $("name").disabled = Boolean(recording);
+  if (!recording) return;
+  const figures = [`${recording.seconds.toFixed(0)} s`, `${(recording.bytes / 1e6).toFixed(1)} MB`, `${recording.rows} rows`];
+  if (recording.marks) figures.push(`${recording.marks} marks`);
+  if (recording.dropped) figures.push(`${recording.dropped} not saved`);
+  setText($("recording"), [figures.join(" · "), recording.problem].filter(Boolean).join(". "));
+  $("recording").classList.toggle("error", Boolean(recording.problem || recording.dropped));
+}
+
+function showSite(g, site) {
+  const words = { ok: "good", poor: `loses ${(100 * site.loss).toFixed(0)}%`, away: "silent", none: "no sensor" }[site.state];
+  g.setAttribute("class", `site ${site.state}${touchedSite === g.dataset.site ? " waiting" : ""}`);
+  setText(g.querySelector("title"), `${g.dataset.site.replaceAll("_", " ")}: ${words}${site.sensor ? ` (${site.sensor})` : ""}`);
+}
+
+function showSteps(status) {
+  const receiving = status.streams.some((stream) => stream.state !== "away" && stream.received);
+  const steps = [["connect", receiving], ["calibrate", status.calibrated || ["camera", "electrodes"].includes(status.output)], ["record", false]];
   const now = steps.findIndex(([, done]) => !done);
   steps.forEach(([id, done], k) => { $(`step-${id}`).className = done ? "done" : k === now ? "now" : ""; });
+}
+
+// What a screen reader says: only what has changed, without figures.
+function announce(status) {
+  const recording = status.recording;
+  const problems = [...status.streams, ...status.sinks].map((component) => component.problem);
+  const words = [status.output === "none" ? "no face yet" : `faces from ${status.output}`, ...problems, recording ? recording.problem || "recording" : ""];
+  setText($("news"), words.filter(Boolean).join(". "));
 }
 
 let lastDraw = 0;
