@@ -2,7 +2,7 @@
 
 Without --source it listens for Innerface devices on this computer; `--source virtual` is a simulated performer to try
 everything with. The address of the control page is printed, and opened by --open. With --host, other computers of the
-network can connect if they know the token. Ctrl-C ends it.
+network can connect if they know the token, which is in that address. Ctrl-C ends it.
 """
 
 from __future__ import annotations
@@ -65,7 +65,13 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="port of the control page and WebSocket (default 7646; 0: any)",
     )
-    parser.add_argument("--token", default="", metavar="T", help="token that clients must know; required with --host")
+    parser.add_argument(
+        "--token",
+        default="",
+        metavar="T",
+        help="token that every client must know, at least 16 characters with --host; without it, one is made that "
+        "clients of this user on this computer do not need",
+    )
     parser.add_argument("--open", action="store_true", help="open the control page")
     parser.add_argument(
         "--folder",
@@ -191,7 +197,7 @@ async def _serve(options: argparse.Namespace, sources: list[Source], sinks: list
                 print(f"{component.name}: {component.describe()}")
             print(f"control page: {url}", flush=True)
         if options.open:
-            webbrowser.open(url)
+            webbrowser.open(web_server.local_page_url())
         if sys.stdin is not None and sys.stdin.isatty():  # pyright: ignore[reportUnnecessaryComparison]
             print(f"type {', '.join(_TYPED_COMMANDS)} and Enter; Ctrl-C ends", flush=True)
             threading.Thread(target=_read_commands, args=(hub, stop_event), daemon=True).start()

@@ -21,17 +21,18 @@ _HEADERS = {
         "default-src 'self'; style-src 'self' 'unsafe-inline'; connect-src 'self' ws:; frame-ancestors 'none'"
     ),
     "Cache-Control": "no-cache",
+    "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
 }
 
 
-def page_response(connection: ServerConnection, path: str) -> Response:
-    """Return a file of the control page, or 404."""
+def page_response(connection: ServerConnection, path: str, status: HTTPStatus = HTTPStatus.OK) -> Response:
+    """Return a file of the control page with a status, or 404."""
     name = path.removeprefix("/") or _INDEX
     files = {file.name for file in PAGE_FOLDER.iterdir() if file.is_file()}
     if name not in files or (name == _INDEX) != (path in INDEX_PATHS):
         return connection.respond(HTTPStatus.NOT_FOUND, "There is no such page.\n")
-    response = connection.respond(HTTPStatus.OK, "")
+    response = connection.respond(status, "")
     response.body = (PAGE_FOLDER / name).read_bytes()
     for header in ("Content-Type", "Content-Length"):
         del response.headers[header]

@@ -86,7 +86,7 @@ def test_electrodes_and_the_performers_network_drive_a_face(tmp_path, electrodes
         (["--sink", "nothing"], "give one of"),
         (["--loss", "forget"], "hold, fade, gap"),
         (["--loss", "phone=hold"], "none of the streams"),
-        (["--host", "0.0.0.0"], "give --token"),
+        (["--host", "0.0.0.0", "--token", "too short"], "at least 16 characters"),
         (["--port", "99999"], "from 0 to 65535"),
         (["--source", "file:missing.mcap"], "no such file"),
         (["--assign", "7a3f/1=nose"], "has aux"),

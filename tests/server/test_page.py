@@ -94,10 +94,25 @@ def test_a_clicked_site_waits_for_a_tap_and_the_page_reports_the_end_of_the_brid
     on_the_page(tmp_path, work, width=390, height=844)
 
 
-def test_without_the_token_there_is_no_page(tmp_path):
+def test_the_token_leaves_the_address_and_a_reload_still_knows_it(tmp_path):
     async def work(browser, hub, server):
-        await browser.open(f"http://127.0.0.1:{server.port}/")
+        assert await browser.value("location.href") == f"http://127.0.0.1:{server.port}/"
+        await browser.value("location.reload()")
+        await browser.until("document.querySelectorAll('.site').length === 11")
+        assert all("401" in problem for problem in browser.problems)  # the page itself, which then offers the token
+        browser.problems.clear()
+
+    on_the_page(tmp_path, work)
+
+
+@pytest.mark.parametrize("query", ["", "?token=of-an-earlier-bridge"])
+def test_without_the_token_the_page_says_so_and_shows_nothing(tmp_path, query):
+    async def work(browser, hub, server):
+        await browser.value("sessionStorage.clear()")
+        await browser.open(f"http://127.0.0.1:{server.port}/{query}")
         await browser.until("document.body.innerText.includes('token is missing')")
+        assert await browser.value("document.querySelectorAll('.site').length") == 0
+        assert not await browser.value("sessionStorage.getItem('token')"), "a wrong token is kept"
         browser.problems.clear()
 
     on_the_page(tmp_path, work)

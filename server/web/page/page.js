@@ -15,13 +15,42 @@ function ask(command, fields = {}) {
   });
 }
 
+// The token of the link goes into this tab's memory, and out of the address bar and the history.
+function keepToken() {
+  const address = new URL(location.href), token = address.searchParams.get("token");
+  if (!token) return;
+  sessionStorage.setItem("token", token);
+  address.searchParams.delete("token");
+  history.replaceState(null, "", address);
+}
+
+const utf8 = (text) => String.fromCharCode(...new TextEncoder().encode(text)); // a string of bytes
+
 function connect() {
-  const token = new URLSearchParams(location.search).get("token");
-  socket = new WebSocket(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/${token ? `?token=${encodeURIComponent(token)}` : ""}`);
+  const token = sessionStorage.getItem("token"), protocols = ["innerface"];
+  if (token) protocols.push(`innerface.token.${btoa(utf8(token)).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "")}`);
+  socket = new WebSocket(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/`, protocols);
   socket.binaryType = "arraybuffer";
   socket.onmessage = ({ data }) => (typeof data === "string" ? control(JSON.parse(data)) : binary(new DataView(data)));
   socket.onopen = () => { $("gone").hidden = true; ask("subscribe", { streams: ["face", "sensors", "status"] }); };
-  socket.onclose = () => { $("gone").hidden = false; $("summary").textContent = "not connected"; setTimeout(connect, 1500); };
+  socket.onclose = async () => {
+    $("gone").hidden = false;
+    $("summary").textContent = "not connected";
+    $("gone").textContent = await problem(token);
+    setTimeout(connect, 1500);
+  };
+}
+
+// Why the WebSocket does not open, which the browser does not say.
+async function problem(token) {
+  const gone = "The bridge has ended or cannot be reached. Start innerface serve again; this page reconnects.";
+  try {
+    const reply = await fetch("/", { cache: "no-store", headers: token ? { Authorization: `Bearer ${utf8(token)}` } : {} });
+    if (reply.status === 401) sessionStorage.removeItem("token"); // of an earlier bridge: this user may need none
+    if (reply.status === 401) return "The token is missing or wrong: open the whole link that innerface serve printed.";
+    if (reply.status === 429) return "Too many wrong tokens came from this address: wait a moment.";
+  } catch { /* nothing answers */ }
+  return gone;
 }
 
 function control(message) {
@@ -349,5 +378,6 @@ $("record").onclick = async () => {
     await showReply("recording", ask("record", { name: $("name").value }));
   }
 };
+keepToken();
 connect();
 requestAnimationFrame(draw);

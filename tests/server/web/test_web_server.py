@@ -196,19 +196,113 @@ def test_a_slow_client_gets_the_newest_face_and_costs_no_memory(serve_hub):
     assert held <= 8 and skipped > 0
 
 
-def test_clients_need_the_token(serve_hub):
+def test_clients_need_a_token_that_was_given(serve_hub):
     async def work(hub, server):
         refused = []
         for more in ("", "?token=wrong", "?token="):
             with pytest.raises(InvalidStatus) as error:
                 await connect(link(server, more), proxy=None)
             refused.append(error.value.response.status_code)
-        async with connect(link(server, "?token=right-token"), proxy=None) as socket:
-            assert "hello" in json.loads(await socket.recv())
-        return refused, server.page_url()
+        ways = (
+            ("?token=right-token", {}),
+            ("", {"additional_headers": {"Authorization": "Bearer right-token"}}),
+            ("", {"subprotocols": ["innerface", "innerface.token.cmlnaHQtdG9rZW4"]}),
+        )
+        for more, how in ways:
+            async with connect(link(server, more), proxy=None, **how) as socket:
+                assert "hello" in json.loads(await socket.recv())
+        return refused, server.page_url(), server.local_page_url()
 
-    refused, address = serve_hub(work, token="right-token")
-    assert refused == [401, 401, 401] and address.endswith("?token=right-token")
+    refused, address, local = serve_hub(work, token="right-token")
+    assert refused == [401, 401, 401] and address.endswith("?token=right-token") and local == address
+
+
+def test_a_made_token_is_needed_by_all_but_this_user(serve_hub, monkeypatch):
+    async def work(hub, server):
+        assert len(server.token) >= 16 and server.token in server.page_url()
+        assert server.token not in server.local_page_url()
+        async with connect(link(server), proxy=None) as socket:  # as scripts of this user do
+            await socket.recv()
+        with pytest.raises(InvalidStatus) as wrong:
+            await connect(link(server, "?token=wrong"), proxy=None)
+        monkeypatch.setattr("innerface.server.web.web_server.comes_from_this_user", lambda peer, own: False)
+        with pytest.raises(InvalidStatus) as stranger:
+            await connect(link(server), proxy=None)
+        async with connect(link(server, f"?token={server.token}"), proxy=None) as socket:
+            await socket.recv()
+        monkeypatch.setattr("innerface.server.web.web_server.comes_from_this_user", lambda peer, own: None)
+        async with connect(link(server), proxy=None) as socket:  # the system does not tell it
+            await socket.recv()
+        return wrong.value.response.status_code, stranger.value.response.status_code
+
+    assert serve_hub(work) == (401, 401)
+
+
+def test_guesses_of_the_token_are_slowed(serve_hub):
+    async def work(hub, server):
+        statuses, loop = [], asyncio.get_running_loop()
+        for k in range(12):
+            began = loop.time()
+            with pytest.raises(InvalidStatus) as error:
+                await connect(link(server, f"?token=wrong{k}"), proxy=None)
+            statuses.append((error.value.response.status_code, loop.time() - began > 0.9))
+        return statuses
+
+    answers = serve_hub(work, token="right-token")
+    assert [status for status, _ in answers] == [401] * 10 + [429] * 2 and answers[-1] == (429, True)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"GET //[ HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nHost: elsewhere\r\n\r\n",
+        b"GET / HTTP/1.1\r\n\r\n",
+        b"GET /\0 HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n",
+        b"GET /\xff HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n",
+        b"GET / HTTP/9.9\r\nHost: 127.0.0.1\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX\0: 1\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 5\r\n\r\nhello",
+        b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nUpgrade: websocket\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        b"Sec-WebSocket-Key: short\r\nSec-WebSocket-Version: 13\r\n\r\n",
+        b"\x16\x03\x01\x02\x00\x01\x00\r\n",
+        b"\r\n\r\n",
+    ],
+    ids=lambda data: data[:24],
+)
+def test_a_malformed_request_is_answered_with_400_and_without_a_traceback(serve_hub, data, caplog):
+    async def work(hub, server):
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        writer.write(data)
+        answer = await asyncio.wait_for(reader.readline(), 10)
+        writer.close()
+        return answer
+
+    assert serve_hub(work) == b"HTTP/1.1 400 Bad Request\r\n" and not caplog.records
+
+
+@pytest.mark.parametrize("data", [b"GET /" + b"a" * 9000, b"GET / HTTP/1.1\r\n" + b"X: 1\r\n" * 200])
+def test_a_request_that_is_too_large_is_refused(serve_hub, data):
+    async def work(hub, server):
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        writer.write(data)
+        answer = await asyncio.wait_for(reader.readline(), 10)
+        writer.close()
+        return int(answer.split()[1])
+
+    assert serve_hub(work) in (414, 431)
+
+
+def test_only_get_is_answered(serve_hub):
+    async def work(hub, server):
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        writer.write(b"POST / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+        answer = await asyncio.wait_for(reader.readline(), 10)
+        writer.close()
+        return answer
+
+    assert b" 405 " in serve_hub(work)
 
 
 def test_other_web_sites_are_refused(serve_hub):
@@ -228,11 +322,14 @@ def test_other_web_sites_are_refused(serve_hub):
     assert not is_allowed_host("evil.example:7646", "127.0.0.1") and not is_allowed_host("", "127.0.0.1")
 
 
-def test_a_token_is_required_off_loopback():
+def test_a_token_off_loopback_is_long_or_made():
     async def work():
+        hub = Hub(Options(model="linear"))
         for host in ("0.0.0.0", "192.168.1.5", "studio.local"):
-            with pytest.raises(InnerfaceError, match="give --token"):
-                WebServer(Hub(Options(model="linear")), host)
+            with pytest.raises(InnerfaceError, match="at least 16"):
+                WebServer(hub, host, token="fifteen-letters")
+            assert len(WebServer(hub, host).token) >= 16 and WebServer(hub, host).token != WebServer(hub, host).token
+            assert WebServer(hub, host, token="sixteen-letters!").token == "sixteen-letters!"
 
     asyncio.run(work())
     assert is_loopback("127.0.0.1") and is_loopback("::1") and is_loopback("localhost") and not is_loopback("0.0.0.0")
