@@ -176,6 +176,7 @@ async def _serve(options: argparse.Namespace, sources: list[Source], sinks: list
             sites=config / "sites.json",
             lookahead=not options.lowest_delay,
             electrodes=options.electrodes,
+            arguments=tuple(options.source or ["device"]),
         )
     )
     for text in options.assign:
@@ -183,14 +184,10 @@ async def _serve(options: argparse.Namespace, sources: list[Source], sinks: list
         hub.commands.assign(sensor, site)
     web_server = WebServer(hub, options.host, options.port, token=options.token)
     stop_event = asyncio.Event()
-    for signal_number in (signal.SIGINT, signal.SIGTERM):
-        with suppress(NotImplementedError):  # Windows: Ctrl-C arrives as KeyboardInterrupt
-            hub.loop.add_signal_handler(signal_number, stop_event.set)
+    _end_by_signals(hub.loop, stop_event)
     try:
         await web_server.start()
-        if options.record:
-            hub.commands.record(path=Path(options.record))
-        await hub.start(sources, sinks)
+        await hub.start(sources, sinks, Path(options.record) if options.record else None)
         url = web_server.page_url()
         if not options.json:
             for component in (*hub.sources, *hub.outputs.sinks):
@@ -214,6 +211,18 @@ async def _serve(options: argparse.Namespace, sources: list[Source], sinks: list
         for note in summary["notes"]:
             print(f"note: {note}", file=sys.stderr)
     return summary
+
+
+def _end_by_signals(loop: asyncio.AbstractEventLoop, stop_event: asyncio.Event) -> None:
+    """Set the event by Ctrl-C, by `kill`, and when the terminal window is closed or, on Windows, by Ctrl-Break."""
+    for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK"):
+        number = getattr(signal, name, None)
+        if number is None or (name == "SIGHUP" and signal.getsignal(number) == signal.SIG_IGN):  # started by nohup
+            continue
+        try:
+            loop.add_signal_handler(number, stop_event.set)
+        except NotImplementedError:  # Windows
+            signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop_event.set))
 
 
 def _read_commands(hub: Hub, stop_event: asyncio.Event) -> None:

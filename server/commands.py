@@ -35,8 +35,8 @@ class CommandHost(Protocol):
     def prompt(self, action: str) -> None:
         """The performer is asked for something; simulated ones do it."""
 
-    def source_names(self) -> list[str]:
-        """Names of the sources."""
+    def provenance(self) -> dict[str, str]:
+        """What is kept in a recording of where it comes from."""
         ...
 
     def imu_streams(self) -> list[Stream]:
@@ -125,8 +125,7 @@ class Commands:
 
     def record(self, name: str = "", path: Path | None = None, metadata: dict[str, str] | None = None) -> str:
         """Begin a take; where it is written. `metadata`: texts that are kept with it."""
-        sources = ", ".join(self._host.source_names())
-        begin = TakeStart(sources, self._recorded_calibration(), self._face.camera.neutral)
+        begin = TakeStart(self._host.provenance(), self._recorded_calibration(), self._face.camera.neutral)
         return self._recording.start(begin, name=name, path=path, metadata=metadata)
 
     def _recorded_calibration(self) -> RecordedCalibration | None:

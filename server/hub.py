@@ -29,6 +29,7 @@ from .outputs import Outputs
 from .pipelines.bio import BioPipeline
 from .pipelines.camera import CameraPipeline
 from .pipelines.imu import ImuPipeline
+from .recording.provenance import provenance
 from .recording.recording_session import RecordingSession
 from .router import Router
 from .silence_hints import silence_hints
@@ -68,6 +69,7 @@ class Options:
         sites: the file that assignments are kept in.
         lookahead: faces wait for what makes them exact (LOOKAHEAD frames).
         electrodes: the performer's network for biosignals, "simulated" for the shipped one.
+        arguments: KIND[:ARGS] of its sources, which recordings keep without secrets.
     """
 
     layout: str = "default"
@@ -82,6 +84,7 @@ class Options:
     sites: Path | None = None
     lookahead: bool = True
     electrodes: str | None = None
+    arguments: tuple[str, ...] = ()
 
 
 class Hub:
@@ -138,8 +141,12 @@ class Hub:
         """Seconds on the hub's clock: since it was made."""
         return self._clock() - self.start_time
 
-    async def start(self, sources: list[Source], sinks: list[Sink]) -> None:
-        """Load the model, open everything. Raises InnerfaceError; whatever was opened is closed again."""
+    async def start(self, sources: list[Source], sinks: list[Sink], record: Path | None = None) -> None:
+        """Load the model, open everything, and `record` there from the first sample on.
+
+        Raises InnerfaceError; whatever was opened is closed again.
+        """
+        self.sources = list(sources)  # before they start: one that fails halfway is stopped, too
         try:
             self.imu.model, notes = await asyncio.to_thread(models.load, self.options.model, True)
             self.notes.extend(notes)
@@ -149,8 +156,9 @@ class Hub:
             self._tasks = [self.loop.create_task(self._tick()), self.loop.create_task(self.auto_calibration.run())]
             for task in self._tasks:
                 task.add_done_callback(self.on_task_done)
+            if record is not None:
+                self.commands.record(path=record)
             for source in sources:
-                self.sources.append(source)  # before it starts: one that fails halfway is stopped, too
                 await source.start(self)
             self.opened_at = self.now()
         except BaseException:
@@ -244,6 +252,10 @@ class Hub:
         """Names of the sources."""
         return [s.name for s in self.sources]
 
+    def provenance(self) -> dict[str, str]:
+        """What is kept in a recording of where it comes from."""
+        return provenance(self)
+
     def imu_streams(self) -> list[Stream]:
         """Streams of IMUs."""
         return [s for s in self.streams.values() if s.kind == "imu"]
@@ -314,4 +326,4 @@ class Hub:
 
     def settings(self) -> dict[str, Any]:
         """The options, for clients."""
-        return {k: v for k, v in asdict(self.options).items() if k not in ("adapter", "sites", "folder")}
+        return {k: v for k, v in asdict(self.options).items() if k not in ("adapter", "sites", "folder", "arguments")}

@@ -38,7 +38,8 @@ def test_every_package_is_named_for_a_wheel():
 def test_versions_agree_everywhere():
     version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
     assert tomllib.loads((ROOT / "blender_manifest.toml").read_text())["version"] == version
-    assert f'__version__ = "{version}"' in (ROOT / "__init__.py").read_text()
+    for path in ("__init__.py", "core/version.py"):
+        assert f'__version__ = "{version}"' in (ROOT / path).read_text()
 
 
 def test_every_folder_says_what_lives_there():

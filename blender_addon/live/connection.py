@@ -91,6 +91,14 @@ def source_factory(settings: Any) -> Callable[[], list[Source]]:
     return make_sources
 
 
+def source_texts(settings: Any) -> tuple[str, ...]:
+    """Return the selected sources as `KIND:ARGS`, as recordings keep them."""
+    return tuple(
+        f"{spec.kind}:" + ",".join(f"{name}={value}" for name, value in _option_values(spec, settings).items())
+        for spec in selected_sources(settings)
+    )
+
+
 def sink_factory(settings: Any) -> Callable[[], list[Sink]]:
     """Return a function that makes the selected sinks, for another thread."""
     selected = _selected_sinks(settings)

@@ -104,6 +104,7 @@ class LiveSession:
             "sites": user_folder() / "sites.json",
             "lookahead": not settings.lowest_delay,
             "electrodes": performer.electrodes or None,
+            "arguments": connection.source_texts(settings),
         }
         self.thread = HubThread(
             connection.source_factory(settings),

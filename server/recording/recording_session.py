@@ -23,9 +23,9 @@ _MAX_NAME_BYTES, _MAX_MARK_CHARS = 160, 500
 
 @dataclass(frozen=True)
 class TakeStart:
-    """What a take begins with: its sources, the calibration and the neutral at work."""
+    """What a take begins with: where it comes from (`provenance`), the calibration and the neutral at work."""
 
-    sources: str
+    provenance: dict[str, str]
     calibration: RecordedCalibration | None
     neutral: Neutral
 
@@ -49,7 +49,7 @@ class RecordingSession:
             raise InnerfaceError(f"{self.recorder.path} is being recorded; stop it first")
         path = path or self._free_path(name)
         self.recorder = TakeRecorder(
-            path, self._clock(), metadata={"sources": begin.sources} | (metadata or {}), calibration=begin.calibration
+            path, self._clock(), metadata=begin.provenance | (metadata or {}), calibration=begin.calibration
         )
         if begin.neutral.rest.any():
             self.recorder.put_neutral(begin.neutral, self._clock())

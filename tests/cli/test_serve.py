@@ -27,7 +27,7 @@ def serve(folder, *arguments, **more):
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGTERM") or sys.platform == "win32", reason="signals of this kind are POSIX")
-@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
 def test_it_ends_cleanly_and_the_recording_is_whole(tmp_path, name):
     process = serve(tmp_path, "--source", "virtual,rate=50", "--record", "take.mcap")
     assert process.stdout is not None
@@ -39,6 +39,17 @@ def test_it_ends_cleanly_and_the_recording_is_whole(tmp_path, name):
     assert "simulated performer" in lines[0] and re.search(r"http://127.0.0.1:\d+/", lines[1]) and "take.mcap" in out
     take = formats.read_take(tmp_path / "take.mcap")
     assert not take.notes and len(take.tracks["imu"].time) > 40
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="signals of this kind are POSIX")
+def test_a_closed_terminal_does_not_end_what_nohup_started(tmp_path):
+    process = serve(tmp_path, "--source", "virtual", preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN))
+    assert process.stdout is not None and process.stdout.readline()
+    process.send_signal(signal.SIGHUP)
+    with pytest.raises(subprocess.TimeoutExpired):
+        process.wait(0.5)
+    process.terminate()
+    assert process.communicate(timeout=15) and process.returncode == 0
 
 
 def test_its_json_is_one_object(tmp_path):
