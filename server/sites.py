@@ -22,12 +22,22 @@ _MIN_PROMINENCE = 1.6  # times as much as at any other sensor
 class SiteAssignments:
     """Sites by sensor. Without an assignment keys are sites, or numbers that count the layout's sites.
 
-    `assigned`: site by "device/sensor"; `path`: the file that it is kept in, if any.
+    A site that is remembered for a device which is not here is free for others.
+
+    Attributes
+    ----------
+    assigned
+        Site by "device/sensor".
+    path
+        The file that it is kept in, if any.
+    present
+        Devices that are received; None before any is.
     """
 
     layout: Layout
     path: Path | None = None
     assigned: dict[str, str] = field(default_factory=dict[str, str])
+    present: frozenset[str] | None = None
 
     def load(self) -> None:
         """Read earlier assignments. Raises InnerfaceError for another kind of file."""
@@ -63,7 +73,17 @@ class SiteAssignments:
         default = key if key in self.layout.sites else ""
         if key.isdecimal() and int(key) < len(self.layout.sites) and ":" not in device:
             default = self.layout.sites[int(key)]
-        return "" if default in self.assigned.values() else default
+        return (
+            "" if default in {site for sensor, site in self.assigned.items() if self._is_present(sensor)} else default
+        )
+
+    def absent_owner(self, site: str) -> str:
+        """The sensor that a site is remembered for although its device is not here, "" if there is none."""
+        owners = (sensor for sensor, assigned in self.assigned.items() if assigned == site)
+        return next((sensor for sensor in owners if not self._is_present(sensor)), "")
+
+    def _is_present(self, sensor: str) -> bool:
+        return self.present is None or sensor.rpartition("/")[0] in self.present
 
 
 class TapDetector:

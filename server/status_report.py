@@ -77,7 +77,8 @@ def site_statuses(
             if site in statuses:
                 away = now - stream.last_received > AWAY_AFTER_S or present < _MIN_PRESENT
                 state = "away" if away else "poor" if present < _WELL_PRESENT else "ok"
-                statuses[site] = SiteStatus(state, round(1 - present, 3), f"{stream.device}/{key}")
+                if not away or statuses[site].state in ("none", "away"):
+                    statuses[site] = SiteStatus(state, round(1 - present, 3), f"{stream.device}/{key}")
     return statuses
 
 

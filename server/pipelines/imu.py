@@ -29,6 +29,7 @@ from ..streams import AWAY_AFTER_S, Stream
 _BUSY_LAG_S, _BUSY_BATCH = 0.015, 4  # ticks that come so late: several frames at once cost little more than one
 _SENSOR_INTERVAL_S = 0.045  # between what listeners get of the sensors
 _TOUCH_TIMEOUT_S = 5.0
+_PRESENCE_INTERVAL_S = 1.0
 
 
 class ImuPipeline:
@@ -59,6 +60,7 @@ class ImuPipeline:
         self.sensor_listeners: set[SensorListener] = set()
         self.compute_times: deque[float] = deque(maxlen=1200)
         self._published_at = 0.0
+        self._presence_at = 0.0
         self._initial_rotation: Array | None = None
 
     @property
@@ -90,9 +92,10 @@ class ImuPipeline:
         if stream.last_message is None or not _sent_alike(stream.last_message, message):
             self.leave_session(stream)
         stream.last_message = message
-        stream.sites = stream.sites or tuple(
-            self.sites.site_of(message.device, key) or f"{message.device}/{key}" for key in message.keys
-        )
+        self._update_presence(stream, streams, arrival)
+        if not stream.sites:
+            stream.sites = self._sites_of(stream, message)
+            self._tell_replaced(stream)
         if self._recording.recorder is not None:
             self._recording.recorder.put_imu(stream, message, at=at, arrival=arrival)
         if stream.session_device is None:
@@ -160,6 +163,35 @@ class ImuPipeline:
         stream.session_columns = [k for k, n in enumerate(stream.sites) if n in self.layout.sites]
         if session.active is not None:
             self._host.note(f"{stream.device} brought {', '.join(known_sites)}; calibrate again to use it")
+
+    def _sites_of(self, stream: Stream, message: ImuSample) -> tuple[str, ...]:
+        """Where a device's sensors sit, by their own names where nobody knows."""
+        return tuple(self.sites.site_of(stream.device, key) or f"{stream.device}/{key}" for key in message.keys)
+
+    def _update_presence(self, stream: Stream, streams: list[Stream], now: float) -> None:
+        """Sites that are remembered for devices which are not here are free, until those come.
+
+        A calibration in use is not disturbed by that.
+        """
+        if stream.device in (self.sites.present or ()) and now - self._presence_at < _PRESENCE_INTERVAL_S:
+            return
+        self._presence_at = now
+        received = [s for s in streams if s.last_message is not None]
+        present = frozenset(s.device for s in received if now - s.last_received <= 2 * AWAY_AFTER_S)
+        if present == self.sites.present:
+            return
+        self.sites.present = present
+        for other in received if not self.calibrated else ():
+            if other.sites and other.last_message and other.sites != self._sites_of(other, other.last_message):
+                self.leave_session(other)
+
+    def _tell_replaced(self, stream: Stream) -> None:
+        for site in stream.sites:
+            owner = self.sites.absent_owner(site)
+            if owner:
+                self._host.note(
+                    f"{stream.device} sits at {site}, which is remembered for {owner}: that is not here now"
+                )
 
     def leave_session(self, stream: Stream) -> None:
         """A device's sites are free, and asked for again with its next sample."""

@@ -144,6 +144,29 @@ def test_a_face_that_was_overtaken_is_recorded_and_not_shown(bridge):
     assert bridge(work) == [0.1, 0.3, 0.4]
 
 
+def test_a_site_that_is_remembered_for_an_absent_device_is_used_by_one_that_is_here(bridge, clock):
+    def tracker():
+        rotation, force = np.array([[1.0, 0, 0, 0]]), np.zeros((1, 3))
+        return ImuSample("aa:aa", ("0",), rotation, force, linear=True, up="z")
+
+    async def work(hub):
+        hub.commands.assign("aa:aa/0", "aux")
+        sites = []
+        for step in range(80):
+            clock.time += 0.1
+            hub.receive("device", sample(step))
+            if 20 <= step < 30:
+                hub.receive("slimevr", tracker())
+            if step in (19, 29, 79):
+                sites.append({s.device: s.sites for s in hub.streams.values()})
+        return sites, list(hub.notes), hub.status()["sites"]["aux"]
+
+    (before, beside, after), notes, status = bridge(work, clock=clock)
+    assert before["7a3f"][0] == "aux" and any("remembered for aa:aa/0" in note for note in notes)
+    assert beside["aa:aa"] == ("aux",) and beside["7a3f"][0] == "7a3f/0"
+    assert after["7a3f"][0] == "aux" and status["sensor"] == "7a3f/0" and status["state"] == "ok"
+
+
 def test_an_assignment_that_cannot_be_kept_changes_nothing(bridge, tmp_path):
     blocked = tmp_path / "file"
     blocked.write_text("")
