@@ -322,6 +322,7 @@ class Hub:
             lookahead_ms=round(self.lookahead_s * 1000, 1),
             recording=recording_status(self.recording, now),
             notes=list(self.notes),
+            dropped=dict(self._router.dropped),
         )
 
     def settings(self) -> dict[str, Any]:

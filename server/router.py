@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Protocol
 
 from .messages import BioSample, DeviceInfo, FaceSample, ImuSample, Message
@@ -22,33 +23,41 @@ class _Notes(Protocol):
 
 
 class Router:
-    """All streams that are received, by source, device and kind."""
+    """All streams that are received, by source, device and kind. `dropped`: messages without one, by the reason."""
 
     def __init__(self, notes: _Notes, *, imu: ImuPipeline, camera: CameraPipeline, bio: BioPipeline) -> None:
         self.streams: dict[tuple[str, str, str], Stream] = {}
+        self.dropped: Counter[str] = Counter()
         self._notes, self._imu, self._camera, self._bio = notes, imu, camera, bio
 
     def receive(self, source: str, message: Message, arrival: float) -> None:
-        """A message of a source; `arrival` on the hub's clock. One of a stream too many is dropped."""
+        """A message of a source; `arrival` on the hub's clock. One of a stream too many is dropped, and counted."""
         checked = plausible(message)
         if checked is None:
+            self.dropped["implausible"] += 1
             return
         message = checked
         stream = self._stream_for(source, message, arrival)
         if stream is None:
+            self.dropped["out_of_room"] += 1
             return
         if isinstance(message, DeviceInfo):
             stream.describe(message, arrival)
             return
         time = stream.timestamp(message, arrival)
+        for note in stream.pop_notes():
+            self._notes.note(note)
         if time is None:
             return
         if isinstance(message, ImuSample):
-            self._imu.receive(stream, message, at=time, arrival=arrival, streams=list(self.streams.values()))
+            streams = list(self.streams.values())
+            reason = self._imu.receive(stream, message, at=time, arrival=arrival, streams=streams)
         elif isinstance(message, FaceSample):
-            self._camera.receive(stream, message, at=time, arrival=arrival)
+            reason = self._camera.receive(stream, message, at=time, arrival=arrival)
         else:
-            self._bio.receive(stream, message, at=stream.smooth_batch_time(message, time), arrival=arrival)
+            at = stream.smooth_batch_time(message, time)
+            reason = self._bio.receive(stream, message, at=at, arrival=arrival)
+        stream.account.add(stream.last_count, reason)
 
     def _stream_for(self, source: str, message: Message, arrival: float) -> Stream | None:
         device, kind = message.device[:_MAX_DEVICE_CHARS], _KINDS[type(message)]

@@ -49,12 +49,13 @@ class StreamStatus:
         kind: "imu", "face", "bio" or "device".
         state: "ok", "poor" (loses more than a twentieth, or has a problem) or "away".
         rate_hz: samples per second, lately.
-        received, lost, late, repeated: packets.
+        received, lost, late, repeated: packets, of boards samples; late ones came after newer ones.
         drift_ppm, restarts: of the device's clock.
         battery_v: None where unknown.
         silent_s: since its last packet.
         problem: a sentence, "" where there is none.
         sensors: per sensor, the share of recent samples that lacked it.
+        shown, dropped: of those received, what went into the face, and by the reason (`sample_account`) what did not.
     """
 
     source: str
@@ -73,6 +74,8 @@ class StreamStatus:
     silent_s: float = 0.0
     problem: str = ""
     sensors: dict[str, float] = field(default_factory=dict[str, float])
+    shown: int = 0
+    dropped: dict[str, int] = field(default_factory=dict[str, int])
 
 
 @dataclass(frozen=True)
@@ -183,6 +186,7 @@ class HubStatus:
         recording: None between takes.
         notes: the latest sentences for the user.
         clients: of the web server.
+        dropped: messages that belong to no stream, by the reason: "out_of_room" (too many streams), "implausible".
     """
 
     json_keys: ClassVar[dict[str, str]] = {
@@ -216,6 +220,7 @@ class HubStatus:
     recording: RecordingStatus | None = None
     notes: list[str] = field(default_factory=list[str])
     clients: int = 0
+    dropped: dict[str, int] = field(default_factory=dict[str, int])
 
     def to_json(self) -> dict[str, Any]:
         """The JSON object."""

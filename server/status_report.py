@@ -46,7 +46,7 @@ def _source_health(source: Source, streams: Sequence[Stream], now: float) -> Hea
     spec = registry.sources().get(source.name)
     if spec is not None and spec.group == SourceGroup.COMMANDS:
         return Health()  # commands come when somebody gives one
-    problem: str = getattr(source, "problem", "") or next((s.problem for s in streams if s.problem), "")
+    problem: str = getattr(source, "problem", "") or next((s.fault for s in streams if s.fault), "")
     states = [s.state(now) for s in streams]
     if all(state == "away" for state in states):
         problem = problem or (source.diagnose() if isinstance(source, Diagnosing) else "")

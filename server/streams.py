@@ -11,7 +11,9 @@ from ..core.arrays import Array
 from ..core.pipeline.camera import AWAY_AFTER_S
 from .clock import DeviceClock, SequenceCounter
 from .messages import BioSample, DeviceInfo, FaceSample, ImuSample
+from .sample_account import SampleAccount
 from .status import StreamStatus
+from .stream_time import StreamTime
 
 _WINDOW = 400  # samples that rates and losses are measured over
 _MIN_SAMPLES = 8  # for an estimate of the interval
@@ -26,11 +28,13 @@ class Stream:
     source: str
     device: str
     kind: str
-    clock: DeviceClock = field(default_factory=DeviceClock)
+    time: StreamTime = field(default_factory=StreamTime)
     counter: SequenceCounter = field(default_factory=SequenceCounter)
     arrivals: deque[float] = field(default_factory=lambda: deque(maxlen=_WINDOW))
     times: deque[float] = field(default_factory=lambda: deque(maxlen=_WINDOW))
     last_received: float = 0.0
+    account: SampleAccount = field(default_factory=SampleAccount)
+    last_count: int = 1  # samples of the last message
     battery: float = float("nan")
     name: str = ""
     problem: str = ""
@@ -49,23 +53,40 @@ class Stream:
         self.name, self.problem = info.name or self.name, info.problem
         self.battery = info.battery if info.battery == info.battery else self.battery
 
+    @property
+    def clock(self) -> DeviceClock:
+        """The device's clock."""
+        return self.time.clock
+
     def timestamp(self, message: ImuSample | FaceSample | BioSample, arrival: float) -> float | None:
         """The sample's time on the hub's clock; None for one that was received before."""
-        if message.sequence is not None:
-            gap, is_new = self.counter.count(message.sequence)
-            if not is_new:
-                return None
-            self._update_presence(message, gap)
-        else:
+        message.time = self.time.checked(message.time)
+        received, restarts, late = self.counter.received, self.counter.restarts, self.counter.late
+        gap, is_new, overtaken = 0, True, None
+        if message.sequence is None:
             self.counter.received += 1
-            self._update_presence(message, 0)
+        else:
+            gap, is_new = self.counter.count(message.sequence, message.time, arrival)
+            overtaken = self.counter.late > late
+        if not is_new:
+            self.account.add(1, "repeated")
+            return None
+        if self.counter.restarts > restarts:
+            self.time.restart()
+        self._update_presence(message, gap)
+        self.last_count = self.counter.received - received
         self.last_received = arrival
         self.arrivals.append(arrival)
-        at = self.clock.to_hub_time(message.time, arrival) if message.time is not None else arrival
-        if message.time is None and self.times and at <= self.times[-1]:
-            at = self.times[-1] + 2e-5
+        at = self.time.to_hub_time(message.time, arrival, overtaken)
         self.times.append(at)
         return at
+
+    def pop_notes(self) -> list[str]:
+        """Sentences for the user on its time and on what becomes of its samples, since the last call."""
+        notes = [f"{self.name or self.device}: {note}" for note in (*self.time.notes, *self.account.notes)]
+        self.time.notes.clear()
+        self.account.notes.clear()
+        return notes
 
     def smooth_batch_time(self, message: BioSample, at: float) -> float:
         """When the last sample of a batch was taken: batches jitter, samples follow one another evenly."""
@@ -83,8 +104,7 @@ class Stream:
             if message.keys != self.keys:
                 self.keys, self.presence = message.keys, np.ones(len(message.keys))
             mask = ~(np.isnan(message.rotation).any(1) | np.isnan(message.acceleration).any(1))
-            for _ in range(min(gap, _WINDOW)):
-                self.presence *= 1 - 4 / _WINDOW
+            self.presence *= (1 - 4 / _WINDOW) ** min(gap, _WINDOW)
             self.presence += (mask - self.presence) * 4 / _WINDOW
             self.battery = message.battery if message.battery == message.battery else self.battery
         elif isinstance(message, BioSample):
@@ -107,11 +127,16 @@ class Stream:
             (self.batch_size or 1.0) * (len(recent) - 1) / max(recent[-1] - recent[0], 1e-6) if len(recent) > 1 else 0.0
         )
 
+    @property
+    def fault(self) -> str:
+        """A sentence on what is wrong with it, with its time, or with what becomes of its samples; else ""."""
+        return self.problem or self.time.problem or self.account.problem
+
     def state(self, now: float) -> str:
-        """ok, poor (loses more than a twentieth) or away."""
+        """ok, poor (loses more than a twentieth, or has a fault) or away."""
         if now - self.last_received > AWAY_AFTER_S:
             return "away"
-        return "poor" if self.problem or (len(self.presence) and float(self.presence.min()) < 0.95) else "ok"
+        return "poor" if self.fault or (len(self.presence) and float(self.presence.min()) < 0.95) else "ok"
 
     def report(self, now: float) -> StreamStatus:
         """For status and the control page."""
@@ -122,7 +147,7 @@ class Stream:
             kind=self.kind,
             state=self.state(now),
             rate_hz=round(self.rate(now), 1),
-            received=self.counter.received,
+            received=self.counter.received + self.counter.repeated,
             lost=self.counter.lost,
             late=self.counter.late,
             repeated=self.counter.repeated,
@@ -130,6 +155,8 @@ class Stream:
             restarts=self.clock.restarts,
             battery_v=None if self.battery != self.battery else round(self.battery, 2),
             silent_s=round(now - self.last_received, 1),
-            problem=self.problem,
+            problem=self.fault,
             sensors={key: round(1 - float(p), 3) for key, p in zip(self.keys, self.presence)},
+            shown=self.account.shown,
+            dropped=dict(self.account.dropped),
         )

@@ -103,6 +103,10 @@ class FrameStream:
         d.latency = max(0.0 if now is None else now - time, d.latency * (1 - min(d.step / _LATENCY_DECAY_S, 1.0)))
         return d.add(time, rotation, acceleration)
 
+    def is_over(self, time: float) -> bool:
+        """Whether a sample of this time comes too late for every frame."""
+        return (time - self.start_time) * FRAME_RATE < self.next_frame - 1 - LOOKAHEAD
+
     def take_frames(self, now: float) -> tuple[Array, Array, Array]:
         """Take the frames that are complete at `now`: times (n,), rotations (n, S, 4) and accelerations (n, S, 3).
 

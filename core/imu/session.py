@@ -254,6 +254,10 @@ class ImuSession:
             device, time, *to_specific_force_y_up(rotation, acceleration, *self.conventions[device]), now
         )
 
+    def is_over(self, time: float) -> bool:
+        """Whether all frames that a sample of this time belongs to have been made."""
+        return self.frame_stream.is_over(time)
+
     def frames_behind(self, now: float) -> int:
         """Number of frames between the last one that was processed and now."""
         return int((now - self.frame_stream.start_time) * FRAME_RATE) - self.frame_stream.next_frame

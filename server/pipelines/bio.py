@@ -68,32 +68,33 @@ class BioPipeline:
         """Channels of which the electrodes explain enough to be believed."""
         return self._face.electrodes.observed_channels(self._host.now())
 
-    def receive(self, stream: Stream, message: BioSample, *, at: float, arrival: float) -> None:
-        """Samples of some board, the last one taken at `at`."""
+    def receive(self, stream: Stream, message: BioSample, *, at: float, arrival: float) -> str:
+        """Samples of some board, the last one taken at `at`; why they are not shown, "" where they are."""
         if self._recording.recorder is not None:
             self._recording.recorder.put_bio(stream, message, at)
         if self.active_stream is not stream:
             if self.active_stream is not None and arrival - self.active_stream.last_received < AWAY_AFTER_S:
-                return
+                return "other_source"
             self._switch(stream)
         elif (message.columns, message.rate) != (self._columns, self._rate):
             self._switch(stream)
         self._columns, self._rate = message.columns, message.rate
         if not len(message.values):
-            return
+            return ""
         self._recent_batches.append(message.values)
         kept = sum(map(len, self._recent_batches)) - len(self._recent_batches[0])
         while kept > _ASSESSMENT_WINDOW_S * message.rate:
             self._recent_batches.popleft()
             kept -= len(self._recent_batches[0])
         if stream.problem:
-            return
+            return "unusable"
         try:
             faces = self._face.push(BioChunk(at, arrival, message.columns, message.rate, message.values))
         except InnerfaceError as error:
             stream.problem = str(error)
-            return
+            return "unusable"
         self._host.emit(faces)
+        return "" if self.has_network else "no_network"
 
     def _switch(self, stream: Stream) -> None:
         """Another board, or another set of its inputs."""

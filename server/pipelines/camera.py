@@ -22,14 +22,16 @@ class CameraPipeline:
         self._host, self._face, self._recording = host, face, recording
         self.active_stream: Stream | None = None
 
-    def receive(self, stream: Stream, message: FaceSample, *, at: float, arrival: float) -> None:
-        """A face of some camera, or that it sees none."""
+    def receive(self, stream: Stream, message: FaceSample, *, at: float, arrival: float) -> str:
+        """A face of some camera, or that it sees none; why it is not shown, "" where it is."""
         if self._recording.recorder is not None:
             self._recording.recorder.put_face(stream, message, at=at, arrival=arrival)
         if self.active_stream is not stream:
             if self.active_stream is not None and arrival - self.active_stream.last_received < AWAY_AFTER_S:
-                return
+                return "other_source"
             self.active_stream = stream
             self._face.camera.switch_camera()
         values = np.array([message.values.get(c, 0.0) for c in OUTPUT_CHANNELS]) if message.values else None
+        before = self._face.camera.last
         self._host.emit(self._face.push(CameraChunk(at, arrival, values)))
+        return "late" if self._face.camera.last is before else ""

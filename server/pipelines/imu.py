@@ -85,8 +85,8 @@ class ImuPipeline:
         """How far the face lags behind what the sensors measure, by design."""
         return LOOKAHEAD / FRAME_RATE if self.lookahead else 0.0
 
-    def receive(self, stream: Stream, message: ImuSample, *, at: float, arrival: float, streams: list[Stream]) -> None:
-        """A sample of a device, one of all `streams`."""
+    def receive(self, stream: Stream, message: ImuSample, *, at: float, arrival: float, streams: list[Stream]) -> str:
+        """A sample of a device, one of all `streams`; why it is not shown, "" where it is."""
         if self.tap_detector is not None:
             self.tap_detector.add(message)
         if stream.last_message is None or not _sent_alike(stream.last_message, message):
@@ -101,11 +101,13 @@ class ImuPipeline:
         if stream.session_device is None:
             self._join_session(stream, message, streams)
         if stream.session_device is None or self.session is None:
-            return
+            return "starting" if stream.interval is None else "no_site"
         columns = stream.session_columns
+        is_late = self.session.is_over(at)
         chunk = ImuChunk(stream.session_device, at, arrival, message.rotation[columns], message.acceleration[columns])
         started, faces = time.perf_counter(), self._face.push(chunk)
         self._emit(faces, started, arrival)
+        return "late" if is_late else ""
 
     def tick(self, now: float, lag: float) -> None:
         """Frames whose samples do not come; touches that end. `lag`: how late ticks come, s. Raises InnerfaceError."""

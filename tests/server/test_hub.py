@@ -226,3 +226,23 @@ def test_who_asks_for_one_of_the_two_gets_no_mixture(bridge, output):
         return hub.face.mixes
 
     assert bridge(work, output=output) is False
+
+
+def test_what_is_received_is_shown_or_dropped_for_a_reason(bridge, clock):
+    async def work(hub):
+        for k in range(60):
+            hub.receive("device", sample(k, k / 60))
+            hub.receive("vmc", FaceSample("shown", {"jawOpen": 0.25}, k / 60))
+            hub.receive("vmc", FaceSample("beside", {"jawOpen": 0.5}))
+            clock.time += 1 / 60
+        hub.receive("device", sample(30, 0.5))
+        hub.receive("vmc", FaceSample("shown", {"jawOpen": 0.25}, 0.9))
+        for k in range(3):
+            hub.receive("device", sample(k, device_name="beef"))
+        return hub.status()["streams"]
+
+    streams = {s["device"]: s for s in bridge(work, clock=clock)}
+    assert all(s["received"] == s["shown"] + sum(s["dropped"].values()) for s in streams.values())
+    assert streams["7a3f"]["dropped"] == {"starting": 7, "repeated": 1} and streams["7a3f"]["shown"] == 53
+    assert (streams["shown"]["shown"], streams["shown"]["dropped"]) == (60, {"late": 1})
+    assert streams["beside"]["dropped"] == {"other_source": 60} and streams["beef"]["dropped"] == {"starting": 3}

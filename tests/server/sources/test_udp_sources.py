@@ -39,7 +39,7 @@ def test_a_device_is_welcomed_and_its_losses_are_counted(bridge):
     (stream,) = status["streams"]
     assert (stream["name"], stream["received"], stream["lost"], stream["repeated"], stream["battery_v"]) == (
         "left half",
-        90,
+        91,
         10,
         1,
         3.7,
