@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..core.errors import InnerfaceError
 from .frame import Frame
+from .status import HubStatus
 
 if TYPE_CHECKING:
     from .interfaces import Sink, Source
@@ -49,7 +50,7 @@ class HubThread:
         self.make_sources, self.make_sinks = make_sources, make_sinks
         self.settings, self.adapter, self.predecessor = settings or {}, adapter, predecessor
         self.state, self.problem = "starting", ""
-        self.status: dict[str, Any] = {}
+        self.status = HubStatus()
         self.frames: deque[Frame] = deque(maxlen=_MAX_FRAMES)
         self.loop: asyncio.AbstractEventLoop | None = None
         self.hub: Any = None
@@ -134,9 +135,9 @@ class HubThread:
         self.hub, self.state = hub, "running"
         try:
             while not self.stop_event.is_set() and not self.stop_requested:
-                self.status = hub.status()
+                self.status = hub.status_report()
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self.stop_event.wait(), _STATUS_S)
         finally:
             await hub.stop()
-            self.status = hub.status()
+            self.status = hub.status_report()

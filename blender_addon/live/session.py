@@ -15,6 +15,7 @@ from typing import Any
 import bpy
 
 from ...core.errors import InnerfaceError
+from ...server.status import HubStatus
 from ..character.face import active_face
 from ..paths import user_folder
 from ..properties.preferences import performer_settings, preferences
@@ -84,9 +85,14 @@ class LiveSession:
         return self.thread is not None
 
     @property
-    def status(self) -> dict[str, Any]:
-        """The status of the server; empty before it runs."""
-        return self.thread.status if self.thread is not None else {}
+    def status(self) -> HubStatus:
+        """The status of the server, by the definition that all clients share; an idle one's before it runs."""
+        return self.thread.status if self.thread is not None else HubStatus()
+
+    @property
+    def starting(self) -> bool:
+        """Whether the server is not running yet."""
+        return self.thread is not None and self.thread.state == "starting"
 
     def connect(self, context: bpy.types.Context) -> None:
         """Connect to the selected sources, and show the live face on the active character. Raises InnerfaceError."""
@@ -176,7 +182,7 @@ class LiveSession:
             self.face_delays.append((now - self.latest_frame.arrival, now - self.latest_frame.time))
         if self.take_recording is not None and self.take_recording.tick():
             self.take_recording = None
-        busy = self.take_recording is not None or self.status.get("calibrating_s")
+        busy = self.take_recording is not None or self.status.calibrating_s
         redraw_interval = _BUSY_REDRAW_S if busy else _REDRAW_S
         if started - self.last_redraw > redraw_interval:
             self.last_redraw = started

@@ -47,7 +47,7 @@ class INNERFACE_OT_check(RequiresConnection, ReportsErrors, bpy.types.Operator):
     def poll(cls, _context: bpy.types.Context) -> bool:
         if not poll_connected(cls):
             return False
-        if not session.status.get("calibrated") and not session.status.get("electrodes"):
+        if not session.status.calibrated and session.status.electrodes is None:
             cls.poll_message_set("The check needs a calibration; calibrate first")
             return False
         return True

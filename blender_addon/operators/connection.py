@@ -127,12 +127,24 @@ class INNERFACE_OT_send(ReportsErrors, bpy.types.Operator):
         return {"FINISHED"}
 
 
+class INNERFACE_OT_retry(RequiresConnection, ReportsErrors, bpy.types.Operator):
+    """Connect again to targets that have given up; VTube Studio asks for permission again"""
+
+    bl_idname = "innerface.retry"
+    bl_label = "Try Again"
+
+    def work(self, _context: bpy.types.Context) -> set[str]:
+        session.ask(lambda hub: hub.commands.retry())
+        return {"FINISHED"}
+
+
 CLASSES = (
     INNERFACE_OT_connect,
     INNERFACE_OT_disconnect,
     INNERFACE_OT_allow_network,
     INNERFACE_OT_show_here,
     INNERFACE_OT_send,
+    INNERFACE_OT_retry,
 )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import bpy
 import numpy as np
@@ -13,6 +13,9 @@ from ..properties.preferences import preferences
 from .drawing import STATE_ICONS, SidebarPanel, draw_text
 from .sensor_map import sensor_map
 from .viewport_overlay import calibration_step
+
+if TYPE_CHECKING:
+    from ...server.status import CheckStatus, HubStatus, SiteStatus
 
 _MIN_SHOWN_LOSS = 0.01
 
@@ -31,7 +34,7 @@ class INNERFACE_PT_calibrate(SidebarPanel, bpy.types.Panel):
         has_sensors, has_camera = settings.sensors != "NONE", settings.camera != "NONE"
         if has_sensors:
             _draw_sensors(layout, status, context)
-        elif status.get("electrodes"):
+        elif status.electrodes is not None:
             _draw_electrodes(layout, status, context)
         row = layout.row(align=True)
         if has_sensors or has_camera:
@@ -40,17 +43,17 @@ class INNERFACE_PT_calibrate(SidebarPanel, bpy.types.Panel):
             row.operator("innerface.neutral", icon="USER")
 
 
-def _draw_sensors(layout: Any, status: dict[str, Any], context: bpy.types.Context) -> None:
+def _draw_sensors(layout: Any, status: HubStatus, context: bpy.types.Context) -> None:
     _draw_map(layout, status)
-    check = status.get("check", {})
+    check = status.check
     if _draw_running_check(layout, check):
         return
-    if status.get("calibrating_s"):
+    if status.calibrating_s:
         draw_text(layout, calibration_step(status), "ARMATURE_DATA", context)
-        if status["calibrating"]:
+        if status.calibrating:
             layout.operator("innerface.calibrate_cancel", icon="X")
             return
-    calibrated = bool(status.get("calibrated"))
+    calibrated = status.calibrated
     row = layout.row()
     row.scale_y = 1.3
     row.operator(
@@ -60,37 +63,37 @@ def _draw_sensors(layout: Any, status: dict[str, Any], context: bpy.types.Contex
     )
     if not calibrated:
         return
-    _draw_problems(layout, status.get("quality"), "All sensors are good", context)
+    _draw_problems(layout, status.sensor_notes, "All sensors are good", context)
     layout.operator("innerface.check", icon="VIEWZOOM")
-    _draw_problems(layout, check.get("places"), "Every sensor moves as expected for its site", context)
-    _draw_problems(layout, check.get("electrodes"), "Every electrode has the expected signal", context)
+    _draw_problems(layout, check.placement_notes, "Every sensor moves as expected for its site", context)
+    _draw_problems(layout, check.electrode_notes, "Every electrode has the expected signal", context)
 
 
-def _draw_map(layout: Any, status: dict[str, Any]) -> None:
-    sites = status.get("sites", {})
+def _draw_map(layout: Any, status: HubStatus) -> None:
+    sites = status.sites
     if sites:
         row = layout.row()
         row.alignment = "CENTER"
-        touching = status.get("touching", "")
-        states = ["touch" if site == touching else site_status["state"] for site, site_status in sites.items()]
-        row.template_icon(sensor_map.icon(np.array(status["positions_mm"]), states), scale=7.0)
+        touching = status.touching
+        states = ["touch" if site == touching else site_status.state for site, site_status in sites.items()]
+        row.template_icon(sensor_map.icon(np.array(status.positions_mm), states), scale=7.0)
 
 
-def _draw_electrodes(layout: Any, status: dict[str, Any], context: bpy.types.Context) -> None:
+def _draw_electrodes(layout: Any, status: HubStatus, context: bpy.types.Context) -> None:
     """Electrodes have no calibration, only the check."""
-    check = status.get("check", {})
+    check = status.check
     if _draw_running_check(layout, check):
         return
     row = layout.row()
     row.scale_y = 1.3
     row.operator("innerface.check", icon="VIEWZOOM", text="Check Electrodes")
-    _draw_problems(layout, check.get("electrodes"), "Every electrode has the expected signal", context)
+    _draw_problems(layout, check.electrode_notes, "Every electrode has the expected signal", context)
 
 
-def _draw_running_check(layout: Any, check: dict[str, Any]) -> bool:
-    if not check.get("step"):
+def _draw_running_check(layout: Any, check: CheckStatus) -> bool:
+    if not check.step:
         return False
-    layout.progress(text=f"{check['step']}  {check['left_s']:.0f}", factor=min(max(check["done"], 0.0), 1.0))
+    layout.progress(text=f"{check.step}  {check.left_s:.0f}", factor=min(max(check.progress, 0.0), 1.0))
     layout.operator("innerface.calibrate_cancel", icon="X")
     return True
 
@@ -114,23 +117,23 @@ class INNERFACE_PT_sites(SidebarPanel, bpy.types.Panel):
 
     @classmethod
     def poll(cls, _context: bpy.types.Context) -> bool:
-        return bool(session.status.get("sites")) and preferences().sensors != "NONE"
+        return bool(session.status.sites) and preferences().sensors != "NONE"
 
     def draw(self, context: bpy.types.Context) -> None:
         column = self.layout.column(align=True)
-        for site, site_status in session.status["sites"].items():
+        for site, site_status in session.status.sites.items():
             _draw_site(column, site, site_status)
-        touching = session.status.get("touching")
+        touching = session.status.touching
         if touching:
             text = f"Tap the sensor at {_site_label(touching)} twice while the head is still"
             draw_text(self.layout, text, "VIEW_PAN", context)
 
 
-def _draw_site(column: Any, site: str, site_status: dict[str, Any]) -> None:
+def _draw_site(column: Any, site: str, site_status: SiteStatus) -> None:
     row = column.row(align=True)
-    loss = site_status.get("loss", 0)
+    loss = site_status.loss or 0.0
     lost = f"  {loss:.0%} lost" if loss >= _MIN_SHOWN_LOSS else ""
-    icon = STATE_ICONS.get(site_status["state"], "BLANK1")
+    icon = STATE_ICONS.get(site_status.state, "BLANK1")
     row.label(text=_site_label(site) + lost, icon=icon, translate=False)
     row.operator("innerface.touch", text="", icon="VIEW_PAN").site = site
 

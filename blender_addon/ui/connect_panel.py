@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import bpy
 from bpy.app.translations import pgettext_iface as iface_
@@ -14,6 +14,9 @@ from ..properties.face_parts import PART_NAMES
 from ..properties.preferences import preferences
 from ..properties.source_fields import MENUS, field_names, has_unavailable_sources, selected_source
 from .drawing import STATE_ICONS, SidebarPanel, draw_text
+
+if TYPE_CHECKING:
+    from ...server.status import HubStatus
 
 _MAX_NOTES = 2  # the latest ones
 
@@ -38,15 +41,16 @@ class INNERFACE_PT_connect(SidebarPanel, bpy.types.Panel):
         row.scale_y = 1.2
         row.operator("innerface.disconnect", icon="PAUSE")
         status = session.status
-        if not status:
+        if session.starting:
             layout.label(text="Connecting...", icon="SORTTIME")
             return
         _draw_streams(layout, status, context)
         _draw_electrodes(layout, status, context)
         _draw_silent_sources(layout, status, context)
+        _draw_failing_sinks(layout, status, context)
         _draw_target(layout, context)
         _draw_output(layout, status, context)
-        for note in status.get("notes", [])[-_MAX_NOTES:]:
+        for note in status.notes[-_MAX_NOTES:]:
             draw_text(layout, note.partition(" ")[2], "DOT", context)  # without the time of day
 
 
@@ -82,51 +86,57 @@ def _draw_network_address(layout: Any, column: Any, settings: Any) -> None:
         box.label(text=text, icon="BLANK1", translate=False)
 
 
-def _draw_streams(layout: Any, status: dict[str, Any], context: bpy.types.Context) -> None:
-    for stream in status["streams"]:
+def _draw_streams(layout: Any, status: HubStatus, context: bpy.types.Context) -> None:
+    for stream in status.streams:
         box = layout.box().column(align=True)
-        name = stream["name"] or stream["device"]
-        box.label(text=name, icon=STATE_ICONS.get(stream["state"], "QUESTION"), translate=False)
-        total = stream["received"] + stream["lost"]
+        box.label(text=stream.name or stream.device, icon=STATE_ICONS.get(stream.state, "QUESTION"), translate=False)
+        total = stream.received + stream.lost
         parts = (
-            [iface_("{:.0f} Hz").format(stream["rate_hz"])]
-            if stream["state"] != "away"
-            else [iface_("no data for {:.0f} s").format(stream["silent_s"])]
+            [iface_("{:.0f} Hz").format(stream.rate_hz)]
+            if stream.state != "away"
+            else [iface_("no data for {:.0f} s").format(stream.silent_s)]
         )
-        if total and stream["lost"]:
-            parts.append(iface_("{:.1%} lost").format(stream["lost"] / total))
-        if stream["battery_v"] is not None:
-            parts.append(iface_("{:.1f} V").format(stream["battery_v"]))
+        if total and stream.lost:
+            parts.append(iface_("{:.1%} lost").format(stream.lost / total))
+        if stream.battery_v is not None:
+            parts.append(iface_("{:.1f} V").format(stream.battery_v))
         box.label(text="   ".join(parts), icon="BLANK1", translate=False)
-        if stream["problem"]:
-            draw_text(box, stream["problem"], "ERROR", context)
+        if stream.problem:
+            draw_text(box, stream.problem, "ERROR", context)
 
 
-def _draw_electrodes(layout: Any, status: dict[str, Any], context: bpy.types.Context) -> None:
-    electrodes = status.get("electrodes")
-    if not electrodes:
+def _draw_electrodes(layout: Any, status: HubStatus, context: bpy.types.Context) -> None:
+    board = status.electrodes
+    if board is None:
         return
-    if not electrodes["network"]:
+    if not board.network:
         text = "Electrodes are recorded but drive no face; choose the performer's Electrode Model under Performer"
         draw_text(layout, text, "INFO", context)
-    for channel in electrodes["channels"]:
-        levels = iface_("{:.0f} µV at rest, {:.0f} µV hum").format(channel["rest_uv"], channel["mains_uv"])
-        icon = STATE_ICONS.get(channel["state"], "QUESTION")
-        layout.label(text=f"{channel['name']}   {levels}", icon=icon, translate=False)
-        if channel["words"]:
-            draw_text(layout, channel["words"], "ERROR", context)
+    for electrode in board.channels:
+        levels = iface_("{:.0f} µV at rest, {:.0f} µV hum").format(electrode.rest_uv, electrode.mains_uv)
+        icon = STATE_ICONS.get(electrode.state, "QUESTION")
+        layout.label(text=f"{electrode.name}   {levels}", icon=icon, translate=False)
+        if electrode.message:
+            draw_text(layout, electrode.message, "ERROR", context)
 
 
-def _draw_silent_sources(layout: Any, status: dict[str, Any], context: bpy.types.Context) -> None:
-    for silence in status["silent"]:
+def _draw_silent_sources(layout: Any, status: HubStatus, context: bpy.types.Context) -> None:
+    for silence in status.silent:
         box = layout.box()
         text = iface_("No data from {} for {:.0f} s. Likely causes:")
-        draw_text(box, text.format(silence["source"], silence["seconds"]), "ERROR", context)
-        for cause in silence["causes"]:
+        draw_text(box, text.format(silence.source, silence.seconds), "ERROR", context)
+        for cause in silence.causes:
             draw_text(box, cause, "DOT", context)
-    if not status["streams"] and not status["silent"]:
-        for source in status["sources"]:
-            draw_text(layout, source["about"], "SORTTIME", context)
+    if not status.streams and not status.silent:
+        for source in status.sources:
+            draw_text(layout, source.description, "SORTTIME", context)
+
+
+def _draw_failing_sinks(layout: Any, status: HubStatus, context: bpy.types.Context) -> None:
+    """Draw targets that faces do not reach; Stream Out, which has them all, may be closed."""
+    for sink in status.sinks:
+        if sink.state != "ok":
+            draw_text(layout, f"{sink.name}: {sink.problem}", STATE_ICONS[sink.state], context)
 
 
 def _draw_target(layout: Any, context: bpy.types.Context) -> None:
@@ -143,12 +153,12 @@ def _draw_target(layout: Any, context: bpy.types.Context) -> None:
             layout.operator("innerface.show_here", icon="USER")
 
 
-def _draw_output(layout: Any, status: dict[str, Any], context: bpy.types.Context) -> None:
-    if status.get("output") != "none":
-        text = iface_("{:.0f} faces/s, {:.0f} ms delay").format(status["output_hz"], status.get("delay_ms", 0.0))
+def _draw_output(layout: Any, status: HubStatus, context: bpy.types.Context) -> None:
+    if status.output != "none":
+        text = iface_("{:.0f} faces/s, {:.0f} ms delay").format(status.output_hz, status.delay_ms)
         layout.label(text=text, icon="TIME", translate=False)
-    if status.get("output") == "hybrid":
-        parts = [iface_(PART_NAMES[p]) for p in status.get("from_sensors", ())]
+    if status.output == "hybrid":
+        parts = [iface_(PART_NAMES[p]) for p in status.from_sensors]
         text = iface_("From sensors: {}").format(", ".join(parts)) if parts else "Camera only; sensors on standby"
         draw_text(layout, text, "MOD_MASK", context)
 

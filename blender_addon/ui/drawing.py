@@ -9,7 +9,8 @@ from bpy.app.translations import pgettext_iface as iface_
 
 from ..operators.base import running_job
 
-STATE_ICONS = {"ok": "CHECKMARK", "poor": "ERROR", "away": "CANCEL"}  # of streams, sites and electrodes
+# Of streams, sites, electrodes and targets
+STATE_ICONS = {"ok": "CHECKMARK", "poor": "ERROR", "away": "CANCEL", "failed": "CANCEL"}
 _DEFAULT_WIDTH = 38  # characters in a line of a sidebar of the default width
 _MIN_WIDTH, _MARGIN_PX, _CHARACTER_PX = 18, 70, 6.6
 

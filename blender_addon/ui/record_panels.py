@@ -54,15 +54,17 @@ def _stop_label(take_recording: TakeRecording) -> str:
 
 
 def _draw_recording_status(layout: Any, take_recording: TakeRecording | None, context: bpy.types.Context) -> None:
-    recording = session.status.get("recording")
-    if not recording:
+    recording = session.status.recording
+    if recording is None:
         return
-    if recording["problem"]:
-        draw_text(layout, recording["problem"], "ERROR", context)
+    if recording.problem:
+        row = layout.row()
+        row.alert = True
+        draw_text(row, recording.problem, "ERROR", context)
     if take_recording is not None and take_recording.phase == "recording":
-        lost = iface_(", {} samples lost").format(recording["dropped"]) if recording["dropped"] else ""
+        lost = iface_(", {} samples lost").format(recording.dropped) if recording.dropped else ""
         layout.label(
-            text=f"{recording['rows']:,} {iface_('samples')}, {recording['bytes'] / 1e6:.1f} MB{lost}",
+            text=f"{recording.rows:,} {iface_('samples')}, {recording.bytes / 1e6:.1f} MB{lost}",
             icon="DISK_DRIVE",
             translate=False,
         )
@@ -71,9 +73,7 @@ def _draw_recording_status(layout: Any, take_recording: TakeRecording | None, co
 def _lacks_calibration() -> bool:
     """Whether sensors arrive that are not calibrated."""
     status = session.status
-    return (
-        session.on and preferences().sensors != "NONE" and bool(status.get("streams")) and not status.get("calibrated")
-    )
+    return session.on and preferences().sensors != "NONE" and bool(status.streams) and not status.calibrated
 
 
 class INNERFACE_PT_record_options(SidebarPanel, bpy.types.Panel):

@@ -9,7 +9,7 @@ from ..live import connection
 from ..live.session import session
 from ..properties.preferences import preferences
 from ..properties.source_fields import stream_sinks
-from .drawing import SidebarPanel, draw_text
+from .drawing import STATE_ICONS, SidebarPanel, draw_text
 
 
 class INNERFACE_PT_stream(SidebarPanel, bpy.types.Panel):
@@ -30,10 +30,13 @@ class INNERFACE_PT_stream(SidebarPanel, bpy.types.Panel):
         if problem:
             draw_text(layout, problem, "ERROR", context)
         layout.operator("innerface.send", icon="EXPORT")
-        for sink in status.get("sinks", []):
-            draw_text(layout, sink["about"], "CHECKMARK", context)
-        if status.get("output", "none") != "none":
-            text = iface_("Delay the audio by {:.0f} ms").format(status["delay_ms"])
+        for sink in status.sinks:
+            draw_text(layout, sink.description, STATE_ICONS[sink.state], context)
+            draw_text(layout, sink.problem, "BLANK1", context)
+        if any(sink.can_retry for sink in status.sinks):
+            layout.operator("innerface.retry", icon="FILE_REFRESH")
+        if status.output != "none":
+            text = iface_("Delay the audio by {:.0f} ms").format(status.delay_ms)
             layout.label(text=text, icon="SPEAKER", translate=False)
 
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import bpy
 
 from ..live.session import session
 from .drawing import format_duration
+
+if TYPE_CHECKING:
+    from ...server.status import HubStatus
 
 Colour = tuple[float, float, float, float]
 _WHITE, _RED, _AMBER = (1.0, 1.0, 1.0, 0.95), (1.0, 0.25, 0.2, 1.0), (1.0, 0.75, 0.25, 1.0)
@@ -35,17 +38,17 @@ def overlay_lines() -> list[OverlayLine]:
             return [OverlayLine(f"{seconds}", 96.0), OverlayLine("Get ready", 22.0)]
         if take_recording.phase == "recording":
             return [OverlayLine(f"\u25cf REC  {format_duration(take_recording.seconds)}", 34.0, _RED)]
-    check = status.get("check") or {}
-    if check.get("step"):
-        return [OverlayLine(check["step"], 34.0), OverlayLine(f"{check['left_s']:.0f}", 34.0, _AMBER)]
-    if status.get("calibrating_s"):
+    check = status.check
+    if check.step:
+        return [OverlayLine(check.step, 34.0), OverlayLine(f"{check.left_s:.0f}", 34.0, _AMBER)]
+    if status.calibrating_s:
         return [OverlayLine(calibration_step(status), 30.0)]
     return []
 
 
-def calibration_step(status: dict[str, Any]) -> str:
+def calibration_step(status: HubStatus) -> str:
     """Return what the performer should do now in a calibration."""
-    seconds_left = _RELAX_S - float(status.get("calibrating_s", 0.0))
+    seconds_left = _RELAX_S - status.calibrating_s
     if seconds_left > 0:
         return f"Relax your face: {seconds_left:.0f}" if seconds_left >= 1 else "Relax your face"
     return "Nod (chin down first), then shake your head (to your left first)"

@@ -42,8 +42,8 @@ def test_connect_shows_the_performer_and_calibrates_automatically(blender):
         f"s.takes_folder = {str(blender.folder / 'takes')!r}"
     )
     blender.press_until("innerface.connect", "session.on")
-    blender.until_session("session.status.get('streams')")
-    blender.until_session("session.status.get('calibrated')", 90)
+    blender.until_session("bool(session.status.streams)")
+    blender.until_session("session.status.calibrated", 90)
     blender.until_session("session.preview is not None and session.preview.shown")
     assert not blender.ask("result = bpy.data.is_dirty")
     assert blender.ask(f"result = 'innerface_preview' in {KEY}")
@@ -257,7 +257,7 @@ def test_an_export_leaves_the_window_as_it_was(blender):
 
 def test_disabling_the_addon_while_streaming_disconnects_cleanly(blender):
     blender.press_until("innerface.connect", "session.on")
-    blender.until_session("session.status.get('streams')")
+    blender.until_session("bool(session.status.streams)")
     blender.ask("bpy.ops.preferences.addon_disable(module='bl_ext.user_default.innerface')", 60)
     assert blender.ask(
         "result = not hasattr(bpy.types, 'INNERFACE_PT_face') and not hasattr(bpy.types.Scene, 'innerface')"

@@ -39,7 +39,7 @@ def test_faces_come_out_in_order_and_all_at_once(threads):
     frames = thread.pop_frames()
     assert [f.sequence for f in frames] == [1, 2, 3, 4, 5] and thread.pop_frames() == []
     time.sleep(0.5)
-    assert thread.status["output"] == "camera" and thread.now() > 0
+    assert thread.status.output == "camera" and thread.now() > 0
 
 
 def test_a_port_that_is_taken_is_one_sentence_and_the_thread_ends(threads):

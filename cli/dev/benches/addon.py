@@ -64,8 +64,8 @@ def _measure_live(bpy: Any, seconds: float) -> dict[str, Any]:
                 time.sleep(1 / 120)
             return memory
 
-        run_main_loop(_CALIBRATION_TIMEOUT_S, lambda: session.status.get("calibrated"))
-        if not session.status.get("calibrated"):
+        run_main_loop(_CALIBRATION_TIMEOUT_S, lambda: session.status.calibrated)
+        if not session.status.calibrated:
             raise RuntimeError("the virtual performer was not calibrated")
 
         def measure(seconds: float) -> list[float]:

@@ -33,7 +33,7 @@ def play(live, until, seconds=60.0):
         if until():
             return
         time.sleep(1 / 120)
-    raise AssertionError(f"the condition did not hold in time: {live.problem} {live.status.get('notes')}")
+    raise AssertionError(f"the condition did not hold in time: {live.problem} {live.status.notes}")
 
 
 def face_bytes(**values):
@@ -50,15 +50,15 @@ def test_connect_calibrate_record_and_bake(addon, live, scene):
     key = bpy.context.active_object.data.shape_keys
     scene.innerface.slate = "my shot"
     assert bpy.ops.innerface.connect() == {"FINISHED"}
-    play(live, lambda: live.status.get("calibrated"))
+    play(live, lambda: live.status.calibrated)
     play(live, lambda: live.movement.started and live.preview.shown)
     play(live, lambda: max(b.value for b in key.key_blocks) > 0.1)
-    assert "calibrated with 10 face sites" in " ".join(live.status["notes"])
+    assert "calibrated with 10 face sites" in " ".join(live.status.notes)
     settings.playback = False
     assert bpy.ops.innerface.record() == {"FINISHED"}
     with pytest.raises(RuntimeError, match="stop it first"):
         bpy.ops.innerface.record()
-    play(live, lambda: (live.status.get("recording") or {}).get("rows", 0) > 300)
+    play(live, lambda: live.status.recording is not None and live.status.recording.rows > 300)
     bpy.ops.innerface.stop()
     play(live, lambda: live.take_recording is None)
     assert live.problem == "" and scene.innerface.number == 2
@@ -72,9 +72,9 @@ def test_connect_calibrate_record_and_bake(addon, live, scene):
     )  # an undo step of it would hold no preview
     live.tick()
     assert bpy.ops.innerface.recentre() == {"FINISHED"} and bpy.ops.innerface.calibrate() == {"FINISHED"}
-    play(live, lambda: live.status.get("calibrating"))
+    play(live, lambda: live.status.calibrating)
     bpy.ops.innerface.calibrate_cancel()
-    play(live, lambda: not live.status.get("calibrating"))
+    play(live, lambda: not live.status.calibrating)
     bpy.ops.innerface.disconnect()
     assert (
         not live.on
@@ -95,14 +95,14 @@ def test_electrodes_alone_show_a_face_are_checked_recorded_and_baked(addon, live
     )
     scene.innerface.slate = "electrodes"
     assert bpy.ops.innerface.connect() == {"FINISHED"}
-    play(live, lambda: live.status.get("output") == "electrodes" and len(live.status["electrodes"]["channels"]) == 2)
+    play(live, lambda: live.status.output == "electrodes" and len(live.status.electrodes.channels) == 2)
     play(live, lambda: max(b.value for b in key.key_blocks) > 0.05)
     assert bpy.ops.innerface.check() == {"FINISHED"}
-    play(live, lambda: live.status["check"]["step"] == "Bite three times")
+    play(live, lambda: live.status.check.step == "Bite three times")
     bpy.ops.innerface.calibrate_cancel()
-    play(live, lambda: not live.status["check"]["step"])
+    play(live, lambda: not live.status.check.step)
     assert bpy.ops.innerface.record() == {"FINISHED"}
-    play(live, lambda: (live.status.get("recording") or {}).get("seconds", 0) > 6)
+    play(live, lambda: live.status.recording is not None and live.status.recording.seconds > 6)
     bpy.ops.innerface.stop()
     play(live, lambda: live.take_recording is None)
     path = Path(settings.takes_folder) / "electrodes_001.mcap"
@@ -145,9 +145,9 @@ def test_a_take_that_runs_when_blender_disconnects_is_kept_whole(addon, live, sc
     settings = innerface.blender_addon.properties.preferences.preferences()
     settings.sensors, settings.playback = "VIRTUAL", False
     addon.ops.innerface.connect()
-    play(live, lambda: live.status.get("streams"))
+    play(live, lambda: live.status.streams)
     addon.ops.innerface.record()
-    play(live, lambda: (live.status.get("recording") or {}).get("rows", 0) > 50)
+    play(live, lambda: live.status.recording is not None and live.status.recording.rows > 50)
     live.disconnect(wait=True)
     (path,) = Path(settings.takes_folder).glob("*.mcap")
     assert innerface.core.formats.mcap_take.read_summary(path).complete
@@ -219,7 +219,7 @@ def test_without_a_face_the_session_runs_and_the_panel_says_what_is_missing(addo
     innerface.blender_addon.properties.preferences.preferences().sensors = "VIRTUAL"
     addon.ops.innerface.connect()
     live = module.session
-    play(live, lambda: live.status.get("streams"))
+    play(live, lambda: live.status.streams)
     assert live.preview is None and "shape keys" in live.face_problem
     addon.ops.innerface.add_head()
     assert addon.ops.innerface.show_here() == {"FINISHED"} and live.preview is not None
@@ -228,7 +228,7 @@ def test_without_a_face_the_session_runs_and_the_panel_says_what_is_missing(addo
 def test_loading_another_file_drops_the_face_keeps_the_connection_and_shows_its_own_face(addon, live, tmp_path):
     addon.ops.wm.save_as_mainfile(filepath=str(tmp_path / "shot.blend"), copy=True)
     addon.ops.innerface.connect()
-    play(live, lambda: live.status.get("streams"))
+    play(live, lambda: live.status.streams)
     thread = live.thread
     addon.ops.wm.open_mainfile(filepath=str(tmp_path / "shot.blend"))
     assert live.thread is thread and live.preview is not None
@@ -240,8 +240,8 @@ def test_loading_another_file_drops_the_face_keeps_the_connection_and_shows_its_
 def test_without_onnx_runtime_everything_but_the_network_works_with_one_sentence(addon, live, monkeypatch):
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     addon.ops.innerface.connect()
-    play(live, lambda: live.status.get("calibrated"))
-    assert any("ONNX Runtime" in note and "linear model stands in" in note for note in live.status["notes"])
+    play(live, lambda: live.status.calibrated)
+    assert any("ONNX Runtime" in note and "linear model stands in" in note for note in live.status.notes)
     play(live, lambda: live.movement.started)
 
 
@@ -280,12 +280,12 @@ def test_faces_are_sent_to_the_targets_that_are_ticked(addon, live):
         receiver.settimeout(10)
         settings.send_livelink, settings.livelink_target = True, f"127.0.0.1:{receiver.getsockname()[1]}"
         addon.ops.innerface.connect()
-        play(live, lambda: live.status.get("calibrated"))
+        play(live, lambda: live.status.calibrated)
         play(live, lambda: live.movement.started)
         assert innerface.server.protocols.live_link_face.parse(receiver.recv(2048))
         settings.send_livelink = False
         addon.ops.innerface.send()
-        play(live, lambda: not live.status["sinks"])
+        play(live, lambda: not live.status.sinks)
     settings.send_livelink, settings.livelink_target = True, "nonsense:99999"
     addon.ops.innerface.send()
     play(live, lambda: live.refusal)

@@ -1,5 +1,6 @@
 """Panels draw in every state, and say in words what is wrong. tests/gui looks at the window itself."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import innerface.blender_addon.live.session
@@ -18,6 +19,17 @@ import innerface.blender_addon.ui.takes_panels
 import innerface.blender_addon.ui.viewport_overlay
 import numpy as np
 import pytest
+from innerface.server.status import (
+    BoardStatus,
+    CheckStatus,
+    ComponentStatus,
+    ElectrodeStatus,
+    HubStatus,
+    RecordingStatus,
+    SilenceStatus,
+    SiteStatus,
+    StreamStatus,
+)
 
 
 class Layout:
@@ -86,52 +98,34 @@ def draw(addon, monkeypatch):
     return draw_panel
 
 
-STATUS = {
-    "streams": [
-        {
-            "name": "",
-            "device": "7a3f",
-            "state": "poor",
-            "received": 90,
-            "lost": 10,
-            "rate_hz": 99.6,
-            "silent_s": 0.0,
-            "battery_v": 3.71,
-            "problem": "",
-        },
-        {
-            "name": "phone",
-            "device": "p",
-            "state": "away",
-            "received": 9,
-            "lost": 0,
-            "rate_hz": 0,
-            "silent_s": 7.0,
-            "battery_v": None,
-            "problem": "hot",
-        },
+STATUS = HubStatus(
+    streams=[
+        StreamStatus("device", "7a3f", "", "imu", "poor", rate_hz=99.6, received=90, lost=10, battery_v=3.71),
+        StreamStatus("livelinkface", "p", "phone", "face", "away", received=9, silent_s=7.0, problem="hot"),
     ],
-    "sources": [{"name": "device", "about": "waits for devices"}],
-    "silent": [{"source": "livelinkface", "seconds": 8.0, "causes": ["the app is in another mode"]}],
-    "sites": {
-        "aux": {"state": "ok", "loss": 0.0},
-        "frontalis_left": {"state": "poor", "loss": 0.2},
-        "oculi_left": {"state": "none"},
+    sources=[ComponentStatus("device", "waits for devices", "ok", "")],
+    silent=[SilenceStatus("livelinkface", 8.0, ["the app is in another mode"])],
+    sites={
+        "aux": SiteStatus("ok", 0.0, "7a3f/0"),
+        "frontalis_left": SiteStatus("poor", 0.2, "7a3f/1"),
+        "oculi_left": SiteStatus("none"),
     },
-    "positions_mm": np.zeros((3, 3)).tolist(),
-    "touching": "oculi_left",
-    "sinks": [{"name": "vmc", "about": "to 127.0.0.1:39539 by VMC"}],
-    "output": "sensors",
-    "output_hz": 60.0,
-    "delay_ms": 48.0,
-    "notes": ["12:00:00 something happened"],
-    "calibrated": True,
-    "calibrating": False,
-    "calibrating_s": 0.0,
-    "quality": ["left buccinator is noisy: check the tape and the cable"],
-    "check": {"step": "", "left_s": 0.0, "done": 1.0, "places": ["left oculi and right oculi look swapped"]},
-    "recording": None,
-}
+    positions_mm=np.zeros((3, 3)).tolist(),
+    touching="oculi_left",
+    sinks=[ComponentStatus("vmc", "to 127.0.0.1:39539 by VMC", "ok", "")],
+    output="sensors",
+    output_hz=60.0,
+    delay_ms=48.0,
+    notes=["12:00:00 something happened"],
+    calibrated=True,
+    sensor_notes=["left buccinator is noisy: check the tape and the cable"],
+    check=CheckStatus(progress=1.0, placement_notes=["left oculi and right oculi look swapped"]),
+)
+
+
+def change(live, **changes):
+    """What the server says next."""
+    live.thread.status = replace(live.thread.status, **changes)
 
 
 @pytest.fixture
@@ -139,7 +133,7 @@ def connected(addon):
     """The session with a server whose status the test writes."""
     live = innerface.blender_addon.live.session.session
     live.thread = SimpleNamespace(
-        status=dict(STATUS), state="running", pop_frames=list, now=lambda: 0.0, stop=lambda *_: None
+        status=STATUS, state="running", pop_frames=list, now=lambda: 0.0, stop=lambda *_: None
     )
     yield live
     live.thread = live.take_recording = None
@@ -192,28 +186,22 @@ def test_a_connection_shows_states_rates_losses_batteries_and_likely_causes(draw
     assert "to 127.0.0.1:39539 by VMC" in draw("stream")[0] and "Delay the audio by 48 ms" in draw("stream")[0]
 
 
-ELECTRODES = {
-    "device": "virtual wearer (simulated)",
-    "network": False,
-    "live": False,
-    "say": "give --electrodes M.onnx",
-    "channels": [
-        {"name": "lower", "state": "ok", "words": "", "rest_uv": 2.2, "mains_uv": 5.4},
-        {
-            "name": "front",
-            "state": "away",
-            "words": "it floats: the electrode is off the skin",
-            "rest_uv": 90.0,
-            "mains_uv": 300.0,
-        },
+ELECTRODES = BoardStatus(
+    "virtual wearer (simulated)",
+    network=False,
+    live=False,
+    message="give --electrodes M.onnx",
+    channels=[
+        ElectrodeStatus("lower", "ok", "", 2.2, 5.4),
+        ElectrodeStatus("front", "away", "it floats: the electrode is off the skin", 90.0, 300.0),
     ],
-}
+)
 
 
 def test_every_electrode_has_a_line_and_the_panel_says_why_it_drives_no_face(draw, connected):
     settings = innerface.blender_addon.properties.preferences.preferences()
     settings.sensors, settings.electrodes = "NONE", "VIRTUAL"
-    connected.thread.status |= {"electrodes": ELECTRODES, "sites": {}, "calibrated": False}
+    change(connected, electrodes=ELECTRODES, sites={}, calibrated=False)
     texts, _ = draw("connect")
     assert (
         "lower   2 µV at rest, 5 µV hum" in texts
@@ -223,21 +211,11 @@ def test_every_electrode_has_a_line_and_the_panel_says_why_it_drives_no_face(dra
     assert "--electrodes" not in texts
     texts, buttons = draw("calibrate")
     assert buttons == ["innerface.check"] and "Check Electrodes" in texts
-    connected.thread.status |= {
-        "check": {"step": "Bite three times", "left_s": 2.0, "done": 0.4, "places": None, "electrodes": None}
-    }
+    change(connected, check=CheckStatus("Bite three times", 2.0, 0.4))
     assert "Bite three times  2" in draw("calibrate")[0]
-    connected.thread.status |= {
-        "check": {
-            "step": "",
-            "left_s": 0.0,
-            "done": 1.0,
-            "places": None,
-            "electrodes": ["electrode front does not hear the bite"],
-        }
-    }
+    change(connected, check=CheckStatus(electrode_notes=["electrode front does not hear the bite"]))
     assert "does not hear the bite" in draw("calibrate")[0]
-    connected.thread.status["check"]["electrodes"] = []
+    change(connected, check=CheckStatus(electrode_notes=[]))
     assert "Every electrode has the expected signal" in draw("calibrate")[0]
 
 
@@ -253,12 +231,12 @@ def test_a_board_shows_its_fields_and_boards_without_their_library_are_not_offer
 
 
 def test_a_calibration_and_a_check_instruct_the_performer(draw, connected):
-    connected.thread.status |= {"calibrated": False, "calibrating": True, "calibrating_s": 1.2}
+    change(connected, calibrated=False, calibrating=True, calibrating_s=1.2)
     assert "Relax your face: 2" in draw("calibrate")[0] and "innerface.calibrate_cancel" in draw("calibrate")[1]
-    connected.thread.status |= {"calibrating_s": 6.0}
+    change(connected, calibrating_s=6.0)
     assert "Nod (chin down first)" in draw("calibrate")[0]
-    check = {"step": "Raise your brows and hold it", "left_s": 2.0, "done": 0.5, "places": None}
-    connected.thread.status |= {"calibrating_s": 0.0, "calibrating": False, "check": check}
+    check = CheckStatus("Raise your brows and hold it", 2.0, 0.5)
+    change(connected, calibrating_s=0.0, calibrating=False, check=check)
     assert "Raise your brows and hold it  2" in draw("calibrate")[0]
 
 
@@ -266,7 +244,8 @@ def test_a_recording_shows_its_size_and_its_problem(draw, connected):
     connected.movement.update(np.zeros(55), 1)
     connected.take_recording = SimpleNamespace(phase="recording", seconds=65.2, seconds_left=0.0, abandon=lambda: None)
     problem = "/x: cannot be written (No space left); free space"
-    connected.thread.status |= {"recording": {"rows": 6500, "bytes": 2_500_000, "dropped": 3, "problem": problem}}
+    recording = RecordingStatus("/x", 65.2, rows=6500, bytes=2_500_000, dropped=3, problem=problem, marks=0)
+    change(connected, recording=recording)
     texts, buttons = draw("record")
     assert (
         "Stop   1:05" in texts
@@ -277,8 +256,17 @@ def test_a_recording_shows_its_size_and_its_problem(draw, connected):
     connected.take_recording = SimpleNamespace(phase="countdown", seconds=0.0, seconds_left=2.4, abandon=lambda: None)
     assert "Cancel   2" in draw("record")[0]
     connected.take_recording = None
-    connected.thread.status |= {"calibrated": False, "recording": None}
+    change(connected, calibrated=False, recording=None)
     assert "sensors are not calibrated" in " ".join(draw("record")[0].split())
+
+
+def test_a_target_that_faces_do_not_reach_is_named_and_can_be_tried_again(draw, connected):
+    assert "innerface.retry" not in draw("stream")[1] and "vmc" not in draw("connect")[0]
+    denied = ComponentStatus("vts", "ws://127.0.0.1:8001, 0 faces", "failed", "permission was denied", can_retry=True)
+    change(connected, sinks=[*STATUS.sinks, denied])
+    texts, buttons = draw("stream")
+    assert "permission was denied" in texts and "innerface.retry" in buttons
+    assert "vts: permission was denied" in draw("connect")[0], "Stream Out may be closed"
 
 
 def test_problems_are_shown_in_the_panel(draw, addon, connected):
