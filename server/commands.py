@@ -35,6 +35,9 @@ class CommandHost(Protocol):
     def prompt(self, action: str) -> None:
         """The performer is asked for something; simulated ones do it."""
 
+    def repair_takes(self, folder: Path) -> None:
+        """Recordings that a crash left in a folder are repaired."""
+
     def provenance(self) -> dict[str, str]:
         """What is kept in a recording of where it comes from."""
         ...
@@ -126,7 +129,9 @@ class Commands:
     def record(self, name: str = "", path: Path | None = None, metadata: dict[str, str] | None = None) -> str:
         """Begin a take; where it is written. `metadata`: texts that are kept with it."""
         begin = TakeStart(self._host.provenance(), self._recorded_calibration(), self._face.camera.neutral)
-        return self._recording.start(begin, name=name, path=path, metadata=metadata)
+        started = self._recording.start(begin, name=name, path=path, metadata=metadata)
+        self._host.repair_takes(Path(started).parent)
+        return started
 
     def _recorded_calibration(self) -> RecordedCalibration | None:
         session = self._imu.session

@@ -31,6 +31,7 @@ from .pipelines.camera import CameraPipeline
 from .pipelines.imu import ImuPipeline
 from .recording.provenance import provenance
 from .recording.recording_session import RecordingSession
+from .recording.take_repair import TakeRepairs
 from .router import Router
 from .silence_hints import silence_hints
 from .sites import SiteAssignments
@@ -131,6 +132,7 @@ class Hub:
             guided_check=self.guided_check,
             outputs=self.outputs,
         )
+        self._repairs = TakeRepairs(self.note)
         self.sources: list[Source] = []
         self.notes: deque[str] = deque(maxlen=_MAX_NOTES)
         self._tasks: list[asyncio.Task[Any]] = []
@@ -161,6 +163,7 @@ class Hub:
             for source in sources:
                 await source.start(self)
             self.opened_at = self.now()
+            self.repair_takes(self.recording.folder)
         except BaseException:
             await self.stop()
             raise
@@ -169,6 +172,7 @@ class Hub:
         """Close everything; a recording is whole afterwards."""
         self.guided_check.cancel()
         self.electrodes.cancel()
+        self._repairs.cancel()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -251,6 +255,10 @@ class Hub:
     def source_names(self) -> list[str]:
         """Names of the sources."""
         return [s.name for s in self.sources]
+
+    def repair_takes(self, folder: Path) -> None:
+        """Recordings that a crash left in a folder are repaired beside what they were, and told."""
+        self._repairs.schedule(folder)
 
     def provenance(self) -> dict[str, str]:
         """What is kept in a recording of where it comes from."""

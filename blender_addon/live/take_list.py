@@ -95,7 +95,7 @@ def list_rows(directories: list[Path]) -> list[TakeRow]:
         try:
             with os.scandir(directory) as entries:
                 for entry in entries:
-                    if entry.name.endswith(".mcap") and entry.is_file():
+                    if entry.name.endswith(".mcap") and not entry.name.startswith(".") and entry.is_file():
                         found = entry.stat()
                         when = datetime.fromtimestamp(found.st_mtime).strftime(_TIME_FORMAT)
                         rows.append(TakeRow(directory / entry.name, found.st_mtime, found.st_size, when))
@@ -112,7 +112,11 @@ def read_row(row: TakeRow) -> TakeRow | None:
         summary = mcap_take.read_summary(row.path)
     except (InnerfaceError, OSError):
         return None  # not a take, or deleted meanwhile
-    metadata = summary.metadata
+    metadata, quality = summary.metadata, summary.metadata.get("quality", "")[:_MAX_TEXT]
+    if not summary.complete:
+        quality = "The recording was cut off; everything up to that point can be used"
+    elif "utc" in metadata and "quality" not in metadata:  # its end is missing, which recordings write
+        quality = "The recording was cut off and has been repaired; everything up to that point can be used"
     recorded_s = metadata.get("seconds", "")
     return TakeRow(
         row.path,
@@ -122,9 +126,7 @@ def read_row(row: TakeRow) -> TakeRow | None:
         True,
         float(recorded_s) if _DURATION.fullmatch(recorded_s) else summary.seconds,
         metadata.get("sources", "")[:_MAX_TEXT],
-        metadata.get("quality", "")[:_MAX_TEXT]
-        if summary.complete
-        else "The recording was cut off; everything up to that point can be used",
+        quality,
         summary.complete,
     )
 
@@ -147,17 +149,28 @@ _known: dict[Path, TakeRow] = {}  # rows that were read, also of files opened be
 def refresh(select: str = "", *, read: bool = False, wait: bool = False) -> None:
     """List the takes again in a thread, then select the take at the path `select`; `wait` until it is done.
 
-    Files of the add-on's own folder and the one to select are read, and with `read` all. A file that is not a take is
-    listed until it is read.
+    Files of the add-on's own folder and the one to select are read, and with `read` all, after those that a crash left
+    are repaired. A file that is not a take is listed until it is read.
     """
     directories, own = folders(), _own_folders()
 
     def rows() -> list[TakeRow]:
+        if read:
+            _repair(directories)
         return _rows_as_known(
             list_rows(directories), lambda row: read or row.path.parent in own or str(row.path) == select
         )
 
     _in_thread(rows, lambda found: fill_list(found, select), wait)
+
+
+def _repair(directories: list[Path]) -> None:
+    """Repair recordings that a crash left; their rows say so."""
+    from ...server.recording.take_repair import repair_folder
+
+    for directory in directories:
+        for sentence in repair_folder(directory):
+            print(sentence)
 
 
 def _rows_as_known(rows: list[TakeRow], wanted: Callable[[TakeRow], bool]) -> list[TakeRow]:

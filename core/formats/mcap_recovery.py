@@ -24,6 +24,7 @@ from mcap.writer import Writer
 from ..errors import InnerfaceError
 from ..files import atomic_write
 from .mcap_records import MAGIC
+from .mcap_take import PROFILE
 
 _MAX_RECORD_BYTES = 128 << 20  # of a record, and of an unpacked chunk
 _MAX_UNPACKED, _MAX_EXPANSION = 64 << 20, 1000  # bytes that all chunks unpack to: so many, and so many times the file
@@ -102,11 +103,19 @@ def is_complete(path: Path) -> bool:
         return end.endswith(MAGIC) and _RECORD_HEAD.unpack_from(end) == (Opcode.FOOTER, _FOOTER)
 
 
-def recover(path: str | Path, out: str | Path) -> Recovery:
+def is_cut_recording(path: Path) -> bool:
+    """Whether a file is a take of Innerface whose end is missing. Raises OSError."""
+    with open(path, "rb") as source:
+        start = source.read(len(MAGIC) + _RECORD_HEAD.size + 4 + len(PROFILE))
+    return start.startswith(MAGIC) and start.endswith(PROFILE.encode()) and not is_complete(path)
+
+
+def recover(path: str | Path, out: str | Path, on_record: Callable[[], None] | None = None) -> Recovery:
     """Write everything whole in the MCAP file `path` to `out`, which is replaced if it exists.
 
-    Channels and schemas are numbered anew, in their order. Raises InnerfaceError where `path` is no MCAP file, both
-    are the same file, or one cannot be read or written.
+    `on_record` is called for each record, and may end it all by an exception. Channels and schemas are numbered anew,
+    in their order. Raises InnerfaceError where `path` is no MCAP file, both are the same file, or one cannot be read or
+    written.
     """
     source_path, out_path = Path(path), Path(out)
     if not source_path.exists():
@@ -123,15 +132,18 @@ def recover(path: str | Path, out: str | Path) -> Recovery:
                 )
             recovery = Recovery(complete=is_complete(source_path))
             with atomic_write(out_path) as temporary, open(temporary, "wb") as target:
-                _copy(source, source_path.stat().st_size, target, recovery)
+                salvage = _Salvage(source, source_path.stat().st_size, recovery)
+                _copy(salvage, target, recovery, on_record)
             return recovery
     except OSError as error:
         raise InnerfaceError(f"{path}: cannot be read ({error.strerror}); check its permissions and the disk") from None
 
 
-def _copy(source: BinaryIO, size: int, target: BinaryIO, recovery: Recovery) -> None:
+def _copy(salvage: _Salvage, target: BinaryIO, recovery: Recovery, on_record: Callable[[], None] | None) -> None:
     copy: _Copy | None = None
-    for record in _Salvage(source, size, recovery).records():
+    for record in salvage.records():
+        if on_record is not None:
+            on_record()
         if copy is None:  # a header comes first, if there is one
             copy = _Copy(Writer(target), recovery, record if isinstance(record, Header) else Header("", ""))
         copy.add(record)

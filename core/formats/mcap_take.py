@@ -25,7 +25,7 @@ from .weights_columns import match_columns
 
 # Metadata records at the start, and at the end of recordings.
 START_METADATA, END_METADATA = "innerface", "innerface ending"
-_PROFILE = "innerface"
+PROFILE = "innerface"
 _MAX_COLUMNS, _MAX_COLUMN_TEXT = 4096, 1 << 20  # of a track; characters of their list
 _MAX_MESSAGE_BYTES = 1 << 20  # longer ones are no samples
 # Samples may leave columns empty: so many cells, and one for so many bytes of the messages.
@@ -40,7 +40,7 @@ def write(take: Take, path: Path) -> None:
     epoch = float(min(starts)) if starts else 0.0
     with atomic_write(path) as temporary, open(temporary, "wb") as out:
         writer = Writer(out, chunk_size=1 << 20)
-        writer.start(profile=_PROFILE, library="innerface")
+        writer.start(profile=PROFILE, library="innerface")
         writer.add_metadata(START_METADATA, {"version": "1", "name": take.name, "epoch": repr(epoch)})
         for name, track in take.tracks.items():
             schema_id = writer.register_schema(f"innerface.{track.kind}", "jsonschema", schema(track.columns))

@@ -13,13 +13,12 @@ from typing import Any, cast
 from mcap.writer import CompressionType, Writer
 
 from ...core.arrays import Array
-from ...core.formats.mcap_take import END_METADATA, START_METADATA, channel_metadata, schema
+from ...core.formats.mcap_take import END_METADATA, PROFILE, START_METADATA, channel_metadata, schema
 from .recording_file import RecordingFile
 
 _CHUNK_BYTES = 16 << 10  # a tenth of a second of eleven sensors
 _MAX_CHANNELS = 256  # a device whose sensors change with every packet is invalid
 _MAX_TIME_S = 1e9  # of a take
-_PROFILE = "innerface"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +84,7 @@ class McapContents:
 
     def begin(self) -> None:
         """Write the header and the first metadata record."""
-        self._writer.start(profile=_PROFILE, library="innerface")
+        self._writer.start(profile=PROFILE, library="innerface")
         self._writer.add_metadata(START_METADATA, _encodable_texts(self._metadata))
 
     @property
