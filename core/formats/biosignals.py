@@ -60,6 +60,47 @@ def unit_scale(unit: str) -> float | None:
     return MICROVOLTS_PER_UNIT.get(unit.strip().lower())
 
 
+def select_channels(kinds: Sequence[Sequence[str]], units: Sequence[Sequence[str]]) -> tuple[list[list[bool]], str]:
+    """Which channels of several signals are biosignals, by their kinds and units; and a note where that is a guess.
+
+    Without channels of a biosignal kind those are all voltages, and without voltages all channels.
+    """
+    selected = [[bool(_BIOSIGNAL_TYPE.search(kind)) for kind in group] for group in kinds]
+    if any(map(any, selected)):
+        return selected, ""
+    selected = [[unit_scale(unit) is not None for unit in group] for group in units]
+    if any(map(any, selected)):
+        return selected, "no signal is of type EMG, EOG or EEG; all voltages were taken"
+    selected = [[True] * len(group) for group in kinds]
+    return selected, "no signal is of type EMG, EOG or EEG, or in volts; all were taken as µV"
+
+
+@dataclass(frozen=True)
+class Voltages:
+    """Channels `picks` that are voltages, µV per unit of each, and notes on those that are not or have no unit."""
+
+    picks: list[int]
+    scale: Array
+    notes: list[str]
+
+
+def pick_voltages(labels: Sequence[str], units: Sequence[str], picks: Sequence[int]) -> Voltages:
+    """The voltages among the channels `picks`; those without a unit are taken as µV."""
+    notes: list[str] = []
+    picks = list(picks)
+    unit_of = {k: units[k].strip() for k in picks}
+    for unit in sorted({u for u in unit_of.values() if u and unit_scale(u) is None}):
+        others = [k for k, u in unit_of.items() if u == unit]
+        notes.append(f"{_abbreviate([labels[k] for k in others])} skipped: {unit[:16]} is not a voltage")
+        picks = [k for k in picks if k not in others]
+    unitless = [labels[k] for k in picks if not unit_of[k]]
+    if unitless and any(unit_of.values()):
+        notes.append(f"{_abbreviate(unitless)} taken as µV: no unit is given")
+    elif unitless:
+        notes.append("no unit is given; values were taken as µV")
+    return Voltages(picks, np.array([unit_scale(unit_of[k]) or 1.0 for k in picks]), notes)
+
+
 def build_take(groups: list[Signals], markers: Track | None, path: Path, notes: list[str]) -> Take:
     """A take of the biosignals among `groups`, in µV, with a track for each group.
 
@@ -73,14 +114,8 @@ def build_take(groups: list[Signals], markers: Track | None, path: Path, notes: 
             f"{path}: holds no signals with samples{reason}; "
             "record electrodes in it (a stream of type EMG, EOG, EEG or ExG)"
         )
-    selected = [[bool(_BIOSIGNAL_TYPE.search(kind)) for kind in s.kinds] for s in groups]
-    if not any(map(any, selected)):
-        selected = [[unit_scale(unit) is not None for unit in s.units] for s in groups]
-        if any(map(any, selected)):
-            notes.append("no signal is of type EMG, EOG or EEG; all voltages were taken")
-        else:
-            selected = [[True] * len(s.labels) for s in groups]
-            notes.append("no signal is of type EMG, EOG or EEG, or in volts; all were taken as µV")
+    selected, note = select_channels([s.kinds for s in groups], [s.units for s in groups])
+    notes += [note] if note else []
     tracks: dict[str, Track] = {}
     for signals, picks in zip(groups, selected):
         track = _build_track(signals, [k for k, pick in enumerate(picks) if pick], notes)
@@ -96,25 +131,19 @@ def build_take(groups: list[Signals], markers: Track | None, path: Path, notes: 
 
 def _build_track(signals: Signals, picks: list[int], notes: list[str]) -> Track | None:
     """Track of these channels in µV; channels in other units are skipped, with a note."""
-    units = {k: signals.units[k].strip() for k in picks}
-    for unit in sorted({u for u in units.values() if u and unit_scale(u) is None}):
-        others = [k for k, u in units.items() if u == unit]
-        notes.append(f"{_abbreviate([signals.labels[k] for k in others])} skipped: {unit[:16]} is not a voltage")
-        picks = [k for k in picks if k not in others]
-    unitless = [signals.labels[k] for k in picks if not units[k]]
-    if unitless and any(units.values()):
-        notes.append(f"{_abbreviate(unitless)} taken as µV: no unit is given")
-    elif unitless:
-        notes.append("no unit is given; values were taken as µV")
+    voltages = pick_voltages(signals.labels, signals.units, picks)
+    notes += voltages.notes
+    picks = voltages.picks
     if not picks:
         return None
-    scale = np.array([unit_scale(units[k]) or 1.0 for k in picks])
     meta = (
         {"unit": "uV"}
         | ({"rate_hz": repr(float(signals.rate))} if signals.rate > 0 else {})
         | ({"device": signals.name} if signals.name else {})
     )
-    time, values = _sorted_samples(signals.time, np.asarray(signals.values[:, picks], dtype=np.float64) * scale)
+    time, values = _sorted_samples(
+        signals.time, np.asarray(signals.values[:, picks], dtype=np.float64) * voltages.scale
+    )
     return Track(TrackKind.BIOSIGNAL, time, column_names([signals.labels[k] for k in picks]), values, meta)
 
 

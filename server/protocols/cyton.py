@@ -9,7 +9,8 @@ import numpy as np
 from ...core.arrays import Array
 
 BAUD, RATE, CHANNELS, FRAME_SIZE = 115200, 250.0, 8, 33
-RESET, BEGIN, END = b"v", b"b", b"s"
+RESET, BEGIN, END, EIGHT_CHANNELS = b"v", b"b", b"s", b"c"
+END_OF_REPLY, DAISY = b"$$$", b"On Daisy"  # in the reply to RESET
 _UV_PER_COUNT = 4.5 / 24 / (2**23 - 1) * 1e6  # 4.5 V reference, gain 24
 _MAX_BUFFER = 4096
 

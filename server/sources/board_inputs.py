@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ...core.errors import InnerfaceError
-from ..arguments import PanelField
+from ..arguments import PanelField, argument
 from ..messages import BioSample
 
-INPUTS_FIELD = PanelField(
+_INPUTS_FIELD = PanelField(
     "electrodes_inputs",
     "Inputs",
     "Inputs of the board that are connected at the ear, such as 1+2; all inputs if empty",
 )
+
+
+def channels_argument() -> str:
+    """Declare the argument `channels` of a board's options."""
+    return argument("", metavar="1+2", help="inputs that are worn; all of them unless given", field=_INPUTS_FIELD)
+
+
+def names_argument() -> str:
+    """Declare the argument `names` of a board's options."""
+    return argument("", metavar="A+B", help="what these inputs are called in takes")
 
 
 @dataclass(frozen=True)
@@ -24,15 +35,23 @@ class BoardInputs:
 
     def check(self, count: int) -> None:
         """Raise InnerfaceError if a board with `count` inputs lacks one, or if names do not match."""
+        self.indices(range(count), count)
+
+    def indices(self, default: Sequence[int], count: int) -> list[int]:
+        """Indices of the inputs that are used, of `count`; `default` where none are chosen.
+
+        Raises InnerfaceError if one does not exist, or if names do not match.
+        """
         invalid = [n for n in self.numbers if not 1 <= n <= count]
         if invalid:
             raise InnerfaceError(f"channels: there is no input {invalid[0]}; the board has 1 to {count}")
-        selected_count = len(self.numbers) or count
-        if self.names and len(self.names) != selected_count:
+        chosen = [n - 1 for n in self.numbers] or list(default)
+        if self.names and len(self.names) != len(chosen):
             raise InnerfaceError(
-                f"names: {len(self.names)} for {selected_count} inputs; give one for each, such as "
+                f"names: {len(self.names)} for {len(chosen)} inputs; give one for each, such as "
                 "channels=1+2,names=lower+front"
             )
+        return chosen
 
     def select(self, message: BioSample) -> BioSample:
         """Return a message with these inputs only, under their names."""

@@ -14,7 +14,7 @@ from ..addresses import is_loopback
 from ..arguments import PanelField, argument
 from ..messages import BioSample
 from ..specs import LOCAL_NETWORK, MenuEntry, SourceGroup, SourceSpec
-from .board_inputs import INPUTS_FIELD, BoardInputs, parse_inputs
+from .board_inputs import BoardInputs, channels_argument, names_argument, parse_inputs
 from .polled_source import PolledSource
 from .serial_source import ELECTRODES_PORT_FIELD
 
@@ -53,30 +53,38 @@ class BrainFlowSource(PolledSource):
             BoardShim.disable_board_logger()  # loads the native library, which may be missing
         except (ImportError, OSError) as error:
             raise InnerfaceError(f"brainflow does not load ({error}); pip install 'innerface[boards]'") from None
-        try:
-            number = int(self.board_name)
-        except ValueError:
-            names = {b.name.removesuffix("_BOARD").lower(): b.value for b in BoardIds}
-            if self.board_name.lower() not in names:
-                raise InnerfaceError(
-                    f"brainflow board '{self.board_name}': give its number, or one of {', '.join(sorted(names))}"
-                ) from None
-            number = names[self.board_name.lower()]
+        number = _board_number(self.board_name)
         params = BrainFlowInputParams()
         for key, value in self.parameters.items():
             if not hasattr(params, key):
                 raise InnerfaceError(f"brainflow: '{key}' is none of its parameters: {', '.join(sorted(vars(params)))}")
-            setattr(params, key, type(getattr(params, key))(value))
+            try:
+                number_or_text = _board_number(value) if key == "master_board" else type(getattr(params, key))(value)
+            except ValueError:
+                raise InnerfaceError(f"brainflow: {key}={value[:32]} is not a number; give one") from None
+            setattr(params, key, number_or_text)
+        described = number
+        if number in (BoardIds.PLAYBACK_FILE_BOARD.value, BoardIds.STREAMING_BOARD.value):
+            described = int(params.master_board)  # it plays or forwards what another board has sent
+            if described == BoardIds.NO_BOARD.value:
+                raise InnerfaceError(
+                    f"brainflow board {self.board_name}: give the board whose data it plays, master_board=NUMBER"
+                )
         try:
-            self.rows = BoardShim.get_exg_channels(number)
-            self.inputs.check(len(self.rows))
-            self.rate = float(BoardShim.get_sampling_rate(number))
+            self.rows = BoardShim.get_exg_channels(described)
+            self.rate = float(BoardShim.get_sampling_rate(described))
+        except BrainFlowError:
+            raise InnerfaceError(
+                f"brainflow board {described}: BrainFlow knows no electrodes (EXG) of it; give another board"
+            ) from None
+        self.inputs.check(len(self.rows))
+        try:
             self.board: Any = BoardShim(number, params)
             self.board.prepare_session()
             self.board.start_stream()
         except BrainFlowError as error:
             raise InnerfaceError(
-                f"brainflow board {self.board_name}: does not connect ({error}); check its power, port and radio"
+                f"brainflow board {self.board_name}: does not connect ({error}); {_remedy(number, params)}"
             ) from None
         self.number = number
 
@@ -107,6 +115,32 @@ class BrainFlowSource(PolledSource):
         return f"BrainFlow board {self.board_name}" + (f"; {self.problem}" if self.problem else "")
 
 
+def _board_number(text: str) -> int:
+    """Return a board's number from that or its name. Raises InnerfaceError."""
+    from brainflow.board_shim import BoardIds
+
+    try:
+        return int(text)
+    except ValueError:
+        names = {b.name.removesuffix("_BOARD").lower(): b.value for b in BoardIds}
+        if text.lower() not in names:
+            raise InnerfaceError(
+                f"brainflow board '{text}': give its number, or one of {', '.join(sorted(names))}"
+            ) from None
+        return names[text.lower()]
+
+
+def _remedy(number: int, params: Any) -> str:
+    """Return what to do about a board that does not connect."""
+    from brainflow.board_shim import BoardIds
+
+    if number == BoardIds.PLAYBACK_FILE_BOARD.value:
+        return f"check that file={params.file} exists and was recorded by board {params.master_board}"
+    if number == BoardIds.STREAMING_BOARD.value:
+        return "check that the other program streams, and its ip_address and ip_port"
+    return "check its power, port and radio"
+
+
 @dataclass(frozen=True)
 class BrainFlowOptions:
     """Arguments of `brainflow`."""
@@ -131,13 +165,8 @@ class BrainFlowOptions:
         help="port of the board or its dongle",
         field=ELECTRODES_PORT_FIELD,
     )
-    channels: str = argument(
-        "",
-        metavar="1+2",
-        help="inputs that are worn; all of them unless given",
-        field=INPUTS_FIELD,
-    )
-    names: str = argument("", metavar="A+B", help="what these inputs are called in takes")
+    channels: str = channels_argument()
+    names: str = names_argument()
     parameters: tuple[tuple[str, str], ...] = argument(
         (), remainder=True, metavar="NAME=VALUE", help="any other of BrainFlow's input parameters"
     )

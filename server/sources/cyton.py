@@ -12,7 +12,7 @@ from ..arguments import argument
 from ..messages import BioSample
 from ..protocols import cyton
 from ..specs import MenuEntry, SourceGroup, SourceSpec
-from .board_inputs import INPUTS_FIELD, BoardInputs, parse_inputs
+from .board_inputs import BoardInputs, channels_argument, names_argument, parse_inputs
 from .serial_source import ELECTRODES_PORT_FIELD, NO_PORT, SerialSource, serial_peer, serial_ports
 
 
@@ -28,14 +28,30 @@ class CytonSource(SerialSource):
         self.sample_count, self.last_counter = 0, -1
 
     def on_open(self, connection: Any) -> None:
-        """Reset the board and start streaming."""
-        connection.write(cyton.RESET)
+        """Reset the board, which sets all inputs to gain 24, and start streaming its own eight inputs."""
+        reply = self._ask(connection, cyton.RESET)
+        if cyton.END_OF_REPLY not in reply:
+            self._tell("did not answer its reset, so its gain may be another than 24: turn it off and on")
+        if cyton.DAISY in reply:  # it would send the Daisy's inputs in every other packet
+            self._ask(connection, cyton.EIGHT_CHANNELS)
+            self._tell(
+                "has a Daisy, whose inputs 9 to 16 are not read: for all sixteen use "
+                f"brainflow:cyton_daisy,serial_port={self.port}"
+            )
+        connection.write(cyton.BEGIN)
+
+    def _ask(self, connection: Any, command: bytes) -> bytes:
+        """Send a command and return the reply, as far as it came within 3 s."""
+        connection.write(command)
         reply = b""
         for _ in range(30):
             reply += connection.read(512)
-            if b"$$$" in reply:
+            if cyton.END_OF_REPLY in reply:
                 break
-        connection.write(cyton.BEGIN)
+        return reply
+
+    def _tell(self, text: str) -> None:
+        self.hub.loop.call_soon_threadsafe(self.hub.note, f"the Cyton at {self.port} {text}")
 
     def handle(self, data: bytes) -> None:
         """Handle bytes; samples that the counter shows as lost become NaN."""
@@ -71,13 +87,8 @@ class CytonOptions:
         suggestions=serial_ports,
         field=replace(ELECTRODES_PORT_FIELD, missing=NO_PORT),
     )
-    channels: str = argument(
-        "",
-        metavar="1+2",
-        help="inputs that are worn; all of them unless given",
-        field=INPUTS_FIELD,
-    )
-    names: str = argument("", metavar="A+B", help="what these inputs are called in takes")
+    channels: str = channels_argument()
+    names: str = names_argument()
 
 
 SPEC = SourceSpec(

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from innerface.core import formats
 from innerface.core.errors import InnerfaceError
+from innerface.server.sources.board_inputs import BoardInputs
 from innerface.server.sources.brainflow import BrainFlowSource
 from innerface.server.sources.lsl import LslSource
 
@@ -29,6 +30,56 @@ def test_brainflows_synthetic_board_becomes_a_biosignal_track(bridge):
         BrainFlowSource("no such board").connect()
     with pytest.raises(InnerfaceError, match="none of its parameters"):
         BrainFlowSource("synthetic", {"colour": "red"}).connect()
+
+
+def test_a_played_file_is_described_by_the_board_that_recorded_it(tmp_path):
+    pytest.importorskip("brainflow", reason="brainflow is an extra (boards) that is not installed")
+    from brainflow.data_filter import DataFilter
+
+    DataFilter.write_file(np.tile(np.arange(32.0)[:, None], (1, 500)), str(tmp_path / "p.csv"), "w")
+    for master in ("-1", "synthetic"):
+        source = BrainFlowSource(
+            "playback_file", {"file": str(tmp_path / "p.csv"), "master_board": master}, BoardInputs((1, 2))
+        )
+        source.connect()
+        source.disconnect()
+        assert source.rate == 250 and len(source.rows) == 16
+    for parameters, words in (
+        ({"file": "x"}, "master_board=NUMBER"),
+        ({"file": "x", "master_board": "what"}, "board 'what'"),
+        ({"file": str(tmp_path / "none.csv"), "master_board": "-1"}, "none.csv exists"),
+        ({"ip_port": "many"}, "ip_port=many is not a number"),
+    ):
+        with pytest.raises(InnerfaceError, match=words):
+            BrainFlowSource("playback_file", parameters).connect()
+
+
+def test_an_lsl_streams_units_labels_and_types_are_honoured_as_in_files(bridge):
+    pylsl = pytest.importorskip("pylsl", reason="pylsl is an extra (lab) that is not installed")
+    info = pylsl.StreamInfo("Innerface volts", "EMG", 3, 250, "double64", "innerface-volts")
+    channels = info.desc().append_child("channels")
+    for label, unit, kind in (("trigger", "counts", "AUX"), ("lower", "volts", "EMG"), ("front", "mV", "EMG")):
+        channel = channels.append_child("channel")
+        for name, value in (("label", label), ("unit", unit), ("type", kind)):
+            channel.append_child_value(name, value)
+    outlet = pylsl.StreamOutlet(info)
+
+    async def receive(hub):
+        for _ in range(1000):
+            outlet.push_sample([7.0, 20e-6, 0.03])
+            await asyncio.sleep(0.004)
+            stream = next((s for s in hub.streams.values() if s.kind == "bio"), None)
+            if stream is not None and stream.counter.received > 5:
+                break
+        return list(hub.notes)
+
+    kept = []
+    for inputs in (BoardInputs(), BoardInputs((3, 1), ("a", "b"))):
+        source = LslSource("Innerface volts", inputs)
+        notes = bridge(receive, [source])
+        kept.append((source.columns, source.scale.tolist(), source.index))
+    assert kept[0] == (("lower", "front"), [1e6, 1e3], [1, 2])
+    assert kept[1] == (("a", "b"), [1e3, 1.0], [2, 0]) and notes == []
 
 
 def test_an_lsl_stream_becomes_a_biosignal_track(bridge):

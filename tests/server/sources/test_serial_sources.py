@@ -104,3 +104,35 @@ def test_a_cyton_is_reset_and_started_and_its_lost_samples_are_gaps(bridge, vect
     assert bytes(received[:2]) == b"vb" and len(track.time) == 12 and np.isnan(track.values).all(1).sum() == 2
     assert np.abs(track.values[0] - (np.arange(8) - 4) * 2235.17444553).max() < 1e-3
     os.close(master)
+
+
+class _Board:
+    """A serial connection to a board that answers commands with `replies`."""
+
+    def __init__(self, replies):
+        self.replies, self.sent, self.waiting = replies, b"", b""
+
+    def write(self, data):
+        self.sent += data
+        self.waiting += self.replies.get(data, b"")
+
+    def read(self, _size):
+        data, self.waiting = self.waiting, b""
+        return data
+
+
+def test_a_daisy_is_left_out_and_a_reset_without_an_answer_is_told(bridge):
+    daisy = {b"v": b"OpenBCI V3\nOn Board ADS1299\nOn Daisy ADS1299\n$$$", b"c": b"daisy removed$$$"}
+
+    async def work(hub):
+        for board in (with_daisy, silent):
+            source = CytonSource("COM9")
+            source.hub = hub
+            source.on_open(board)
+        await until(lambda: len(hub.notes) == 2)
+        return list(hub.notes)
+
+    with_daisy, silent = _Board(daisy), _Board({})
+    notes = bridge(work)
+    assert with_daisy.sent == b"vcb" and "brainflow:cyton_daisy" in notes[0]
+    assert silent.sent == b"vb" and "gain" in notes[1]
