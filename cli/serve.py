@@ -279,6 +279,8 @@ async def _show_status_until(stop_event: asyncio.Event, hub: Hub, options: argpa
 
 def status_line(status: HubStatus) -> str:
     """Return the status in one line: streams, losses, output and its latency, outputs in trouble, recording."""
+    from ..server.status import describe_dropped
+
     parts: list[str] = []
     for s in status.streams:
         total = s.received + s.lost
@@ -288,7 +290,10 @@ def status_line(status: HubStatus) -> str:
             + (f"{s.rate_hz:.0f} Hz{lost}" if s.state != "away" else f"away {s.silent_s:.0f} s")
             + (f" ({s.problem})" if s.problem else "")
         )
+    parts += [f"{s.name}: {s.problem}" for s in status.sources if s.problem and s.state == "away"]
     parts = parts or ["nothing received yet"]
+    if status.dropped:
+        parts.append(f"left out: {describe_dropped(status.dropped)}")
     if status.output != "none":
         parts.append(
             f"{status.output} out {status.output_hz:.0f} Hz, "

@@ -233,6 +233,13 @@ def json_keys_of(status_type: type[Any]) -> list[str]:
     return [renamed.get(f.name, f.name) for f in fields(status_type)]
 
 
+def describe_dropped(dropped: dict[str, int]) -> str:
+    """Counts by reason in words; without the first samples of a stream, which are always left out."""
+    return ", ".join(
+        f"{count:,} {reason.replace('_', ' ')}" for reason, count in dropped.items() if reason != "starting"
+    )
+
+
 def _to_json(value: Any) -> Any:
     if isinstance(value, SiteStatus) and value.sensor is None:
         return {"state": value.state}

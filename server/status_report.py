@@ -46,11 +46,11 @@ def _source_health(source: Source, streams: Sequence[Stream], now: float) -> Hea
     spec = registry.sources().get(source.name)
     if spec is not None and spec.group == SourceGroup.COMMANDS:
         return Health()  # commands come when somebody gives one
-    problem: str = getattr(source, "problem", "") or next((s.fault for s in streams if s.fault), "")
+    known = source.diagnose() if isinstance(source, Diagnosing) else ""
+    problem: str = getattr(source, "problem", "") or next((s.fault for s in streams if s.fault), known)
     states = [s.state(now) for s in streams]
     if all(state == "away" for state in states):
-        problem = problem or (source.diagnose() if isinstance(source, Diagnosing) else "")
-        return Health("away", problem or ("no data any more" if streams else "no data yet"))
+        return Health("away", problem or ("no data any more" if streams else ""))
     if problem or any(state != "ok" for state in states):
         return Health("poor", problem or "some of its devices are silent or lose samples")
     return Health()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import bpy
 from bpy.app.translations import pgettext_iface as iface_
 
+from ...server.status import describe_dropped
 from ..character.face import face_or_none
 from ..live import connection
 from ..live.session import session
@@ -103,6 +104,11 @@ def _draw_streams(layout: Any, status: HubStatus, context: bpy.types.Context) ->
         box.label(text="   ".join(parts), icon="BLANK1", translate=False)
         if stream.problem:
             draw_text(box, stream.problem, "ERROR", context)
+        not_shown = describe_dropped(stream.dropped)
+        if not_shown:
+            draw_text(box, f"Not shown: {not_shown}", "BLANK1", context)
+    if status.dropped:
+        draw_text(layout, f"Left out: {describe_dropped(status.dropped)}", "ERROR", context)
 
 
 def _draw_electrodes(layout: Any, status: HubStatus, context: bpy.types.Context) -> None:

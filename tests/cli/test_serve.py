@@ -140,6 +140,12 @@ def test_the_status_line_has_streams_losses_output_and_recording():
     assert status_line(HubStatus()) == "nothing received yet"
 
 
+def test_the_status_line_says_why_nothing_comes_and_what_is_left_out():
+    source = ComponentStatus("livelinkface", "at UDP 11111", "away", "packets of another kind come")
+    line = status_line(HubStatus(sources=[source], dropped={"out_of_room": 3}))
+    assert line == "livelinkface: packets of another kind come | left out: 3 out of room"
+
+
 def test_the_status_line_names_an_output_in_trouble_and_how_to_try_again():
     denied = ComponentStatus("vts", "ws://127.0.0.1:8001", "failed", "permission was denied", can_retry=True)
     assert "vts failed: permission was denied (type retry)" in status_line(HubStatus(sinks=[denied]))

@@ -235,6 +235,9 @@ function setText(element, text) { if (element.textContent !== text) element.text
 
 const percent = (share) => `${(100 * share).toFixed(1)}%`;
 
+// By the reason, without the first samples of a stream, which are always left out.
+const counts = (dropped) => Object.entries(dropped).filter(([reason]) => reason !== "starting").map(([reason, n]) => `${n} ${reason.replaceAll("_", " ")}`).join(", ");
+
 function streamRow(stream) {
   const total = stream.received + stream.lost;
   const about = [
@@ -242,6 +245,7 @@ function streamRow(stream) {
     total ? `${percent(stream.lost / total)} lost` : "",
     stream.battery_v ? `${stream.battery_v.toFixed(2)} V` : "",
     stream.drift_ppm ? `clock ${stream.drift_ppm.toFixed(0)} ppm` : "",
+    counts(stream.dropped) ? `not shown: ${counts(stream.dropped)}` : "",
   ];
   return {
     state: stream.state,
@@ -252,16 +256,16 @@ function streamRow(stream) {
   };
 }
 
-// A source that nothing has come from; red only once it has been silent for longer than it should.
+// A source that nothing comes from; red only once it has been silent for longer than it should, or it knows why.
 function sourceRow(component, silences) {
   const silence = silences.find((silence) => silence.source === component.name);
   const causes = silence && silence.causes.length ? `Likely causes: ${silence.causes.join("; ")}` : "";
   return {
-    state: component.state === "ok" || silence ? component.state : "none",
+    state: component.state === "ok" || silence || component.problem ? component.state : "none",
     name: component.name,
     figure: silence ? `silent ${silence.seconds.toFixed(0)} s` : "",
-    about: component.about,
-    problem: silence ? causes || component.problem : "",
+    about: component.problem ? component.about.replace(`; ${component.problem}`, "") : component.about,
+    problem: causes || component.problem,
   };
 }
 
@@ -288,8 +292,9 @@ const electrodeReport = (problems) => !problems
 
 function show(status) {
   showOutput(status);
-  const silent = status.sources.filter((component) => !status.streams.some((stream) => stream.source === component.name));
-  showRows("streams", [...status.streams.map(streamRow), ...silent.map((component) => sourceRow(component, status.silent))]);
+  const silent = status.sources.filter((component) => !status.streams.some((stream) => stream.source === component.name && stream.state !== "away"));
+  const leftOut = counts(status.dropped) ? [{ state: "poor", name: "left out", about: counts(status.dropped) }] : [];
+  showRows("streams", [...status.streams.map(streamRow), ...silent.map((component) => sourceRow(component, status.silent)), ...leftOut]);
   showRows("sinks", [...status.sinks.map(sinkRow), { state: "ok", name: "control page and other clients", figure: `${status.clients}`, about: "WebSocket" }]);
   showNotes(status.notes);
   showCalibration(status);
@@ -351,7 +356,7 @@ function showSteps(status) {
 // What a screen reader says: only what has changed, without figures.
 function announce(status) {
   const recording = status.recording;
-  const problems = [...status.streams, ...status.sinks].map((component) => component.problem);
+  const problems = [...status.sources, ...status.sinks].map((component) => component.problem);
   const words = [status.output === "none" ? "no face yet" : `faces from ${status.output}`, ...problems, recording ? recording.problem || "recording" : ""];
   setText($("news"), words.filter(Boolean).join(". "));
 }

@@ -260,6 +260,13 @@ def test_a_recording_shows_its_size_and_its_problem(draw, connected):
     assert "sensors are not calibrated" in " ".join(draw("record")[0].split())
 
 
+def test_what_is_not_shown_is_told_with_its_reason(draw, connected):
+    late = replace(STATUS.streams[0], dropped={"late": 1200, "starting": 8})
+    change(connected, streams=[late], dropped={"out_of_room": 7})
+    texts = draw("connect")[0]
+    assert "Not shown: 1,200 late" in texts and "Left out: 7 out of room" in texts and "starting" not in texts
+
+
 def test_a_target_that_faces_do_not_reach_is_named_and_can_be_tried_again(draw, connected):
     assert "innerface.retry" not in draw("stream")[1] and "vmc" not in draw("connect")[0]
     denied = ComponentStatus("vts", "ws://127.0.0.1:8001, 0 faces", "failed", "permission was denied", can_retry=True)
