@@ -69,3 +69,25 @@ def test_a_pipe_or_a_folder_called_like_a_take_is_not_listed(opened, tmp_path):
         os.mkfifo(tmp_path / "scene takes" / "pipe.mcap")
     innerface.blender_addon.live.take_list.refresh(wait=True)
     assert [t.name for t in rows(bpy)] == ["take_001"]
+
+
+def test_a_list_that_is_refreshed_repairs_what_a_crash_left_and_says_so(addon, tmp_path):
+    import os
+
+    import numpy as np
+    from innerface.server.recording.mcap_writer import McapWriter, TrackSample
+
+    settings, folder = innerface.blender_addon.properties.preferences.preferences(), tmp_path / "scene takes"
+    settings.takes_folder, path = str(folder), folder / "take_001.mcap"
+    writer = McapWriter(path, "take_001", start_time=0.0)
+    for k in range(3000):
+        writer.put(TrackSample("imu", "imu", ("x",), 0.01 * k, np.array([float(k)])))
+    writer.close({"quality": "", "seconds": "30"})
+    os.truncate(path, 14_000)
+    os.utime(path, (1e9, 1e9))
+    takes = innerface.blender_addon.live.take_list
+    takes.refresh(wait=True)
+    assert not rows(addon)[0].whole and not (folder / "take_001.mcap.broken").exists()
+    takes.refresh(read=True, wait=True)
+    (row,) = rows(addon)
+    assert row.whole and "has been repaired" in row.quality and (folder / "take_001.mcap.broken").exists()
