@@ -15,6 +15,7 @@ from ..core.imu.layout import Layout
 from .messages import ImuSample
 
 _MIN_TAP = 4.0  # m/s^2 that a tap must show
+_MAX_TAPPED = 1024  # sensors that are watched for a tap
 _MIN_PROMINENCE = 1.6  # times as much as at any other sensor
 
 
@@ -100,6 +101,8 @@ class TapDetector:
             if not np.isfinite(acceleration).all():
                 continue
             name = f"{message.device}/{key}"
+            if name not in self.peak and len(self.peak) >= _MAX_TAPPED:
+                continue
             baseline = self.baseline.get(name, acceleration)
             self.peak[name] = max(self.peak.get(name, 0.0), float(np.linalg.norm(acceleration - baseline)))
             self.baseline[name] = baseline + 0.1 * (acceleration - baseline)

@@ -28,6 +28,7 @@ ACCELERATION_SCALE = 0.02  # brings accelerations to the size of rotation vector
 LAGS = (-12, -6, -3, 0, 3, 6)  # frames, of the moments
 OFFLINE_LAGS, CAUSAL_LAGS = (-6, -3, 0, 3, 6), (-12, -6, -3, 0)  # used of them
 _MAX_PATTERNS = 64  # sets of present sites in one take that are solved for; rarer ones use a subset
+_MAX_CACHED = 64  # patterns whose coefficients are kept, 0.1 MB each
 
 
 def features(motion: Motion, sites: tuple[str, ...]) -> tuple[Array, Array]:
@@ -78,6 +79,8 @@ class LinearModel:
         """Coefficients (features + 1, 52) at these lags for the sites that are present (K,); 0 for others."""
         key = (lags, present.tobytes())
         if key not in self._coefficient_cache:
+            if len(self._coefficient_cache) >= _MAX_CACHED:  # sensors that come and go make 2,048 patterns
+                del self._coefficient_cache[next(iter(self._coefficient_cache))]
             selected = np.zeros((len(LAGS), len(self.sites), FEATURES_PER_SITE), dtype=bool)
             selected[[LAGS.index(k) for k in lags]] = present[:, None]
             index = np.concatenate([np.flatnonzero(selected), [len(self.xx) - 1]])

@@ -175,3 +175,10 @@ def test_invalid_sinks_give_one_line():
     for text, result in (("nothing", "give one of"), ("csv", "give the file"), ("vmc,head", "unknown argument")):
         with pytest.raises(InnerfaceError, match=result):
             registry.make_sink(text)
+
+
+def test_a_touch_watches_no_more_sensors_than_there_can_be():
+    touch = TapDetector("oculi_left", 5.0)
+    for k in range(3000):
+        touch.add(ImuSample(f"{k:x}", ("0",), np.ones((1, 4)), np.zeros((1, 3))))
+    assert len(touch.peak) == len(touch.baseline) == 1024

@@ -185,3 +185,13 @@ def test_the_shipped_model_knows_the_default_layout_and_says_what_it_saw():
 def test_the_shipped_models_card_says_what_the_file_says():
     text = (linear_model.SHIPPED.parent / "README.md").read_text(encoding="utf-8")
     assert [value for value in linear_model.load().card.values() if value not in text] == []
+
+
+def test_sensors_that_come_and_go_for_hours_do_not_fill_memory(model):
+    cache = model._coefficient_cache
+    for k in range(1, 200):
+        present = np.array([bool(k >> site & 1) for site in range(len(model.sites))])
+        if present.any():
+            first = model.coefficients(linear_model.CAUSAL_LAGS, present)
+            assert np.array_equal(first, model.coefficients(linear_model.CAUSAL_LAGS, present))
+    assert len(cache) <= 64
