@@ -56,6 +56,16 @@ class Diagnosing(Protocol):
 
 
 @runtime_checkable
+class CountsDrops(Protocol):
+    """A source that counts what it receives and makes no message of."""
+
+    @property
+    def dropped(self) -> dict[str, int]:
+        """Packets by the reason: "malformed", "buffer_full" (the system had no room), "repeated"."""
+        ...
+
+
+@runtime_checkable
 class Promptable(Protocol):
     """A source whose performer does as asked: a simulated one, or another bridge."""
 

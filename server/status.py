@@ -29,6 +29,7 @@ class ComponentStatus:
         description: one line on what it waits for or where it sends.
         state, problem: as in `Health`.
         can_retry: whether the command `retry` makes it try again.
+        dropped: packets that a source received and made no message of, by the reason (`interfaces.CountsDrops`).
     """
 
     json_keys: ClassVar[dict[str, str]] = {"description": "about"}
@@ -38,6 +39,7 @@ class ComponentStatus:
     state: State
     problem: str
     can_retry: bool = False
+    dropped: dict[str, int] = field(default_factory=dict[str, int])
 
 
 @dataclass(frozen=True)

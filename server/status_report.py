@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from . import registry
-from .interfaces import Diagnosing, Retryable
+from .interfaces import CountsDrops, Diagnosing, Retryable
 from .pipelines.bio import NO_NETWORK, BioPipeline
 from .specs import SourceGroup
 from .status import (
@@ -38,7 +38,8 @@ def source_statuses(sources: Sequence[Source], streams: Sequence[Stream], now: f
     statuses: list[ComponentStatus] = []
     for source in sources:
         health = _source_health(source, [s for s in streams if s.source == source.name], now)
-        statuses.append(ComponentStatus(source.name, source.describe(), health.state, health.problem))
+        dropped = source.dropped if isinstance(source, CountsDrops) else {}
+        statuses.append(ComponentStatus(source.name, source.describe(), health.state, health.problem, dropped=dropped))
     return statuses
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any
@@ -10,11 +11,17 @@ from typing import TYPE_CHECKING, Any
 from ...core.errors import InnerfaceError
 from ..addresses import LOOPBACK, is_loopback
 from .foreign_packets import ForeignPackets
+from .receive_buffer import ReceiveBuffer, open_socket
 
 if TYPE_CHECKING:
     from ..hub import Hub
 
 SILENT_AFTER_S = 5.0
+_LOSS_CHECK_S, _LOSS_SHOWN_S = 0.5, 10.0  # between looks for packets that the system lost; how long that is a problem
+_OVERFLOW = (
+    "packets were lost because this computer was too busy to take them in time; end other programs, or let the device "
+    "send less often"
+)
 
 
 class UdpSource(ABC, asyncio.DatagramProtocol):
@@ -30,6 +37,8 @@ class UdpSource(ABC, asyncio.DatagramProtocol):
         Monotonic s; 0 before.
     foreign
         What comes of other protocols.
+    buffer
+        The system's buffer of what waits; None before `start`.
     """
 
     name, port, label = "udp", 0, "datagrams"
@@ -40,18 +49,22 @@ class UdpSource(ABC, asyncio.DatagramProtocol):
         self.hub: Hub | None = None
         self.packets, self.rejected, self.last_received, self.opened_at = 0, 0, 0.0, 0.0
         self.foreign = ForeignPackets(self.name)
+        self.buffer: ReceiveBuffer | None = None
+        self._lost, self._lost_at, self._looked_at = 0, -math.inf, -math.inf
 
     async def start(self, hub: Hub) -> None:
         """Open the socket. Raises InnerfaceError."""
         self.hub = hub
         try:
-            await hub.loop.create_datagram_endpoint(lambda: self, local_addr=(self.host, self.port))
+            sock = await open_socket(self.host, self.port)
         except (OSError, OverflowError) as error:
             reason = getattr(error, "strerror", None) or error
             raise InnerfaceError(
                 f"{self.name}: UDP port {self.port} on {self.host} cannot be opened ({reason}); "
                 "end the other program that uses it, or give another port"
             ) from None
+        self.buffer = ReceiveBuffer(sock)
+        await hub.loop.create_datagram_endpoint(lambda: self, sock=sock)
         self.host, self.port = self.transport.get_extra_info("sockname")[:2]
         self.opened_at = time.monotonic()
 
@@ -65,7 +78,14 @@ class UdpSource(ABC, asyncio.DatagramProtocol):
         self.transport = transport
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
-        """Handle a datagram (asyncio)."""
+        """Handle a datagram (asyncio), and others that wait."""
+        self._receive(data, addr)
+        if self.buffer is not None:
+            for waiting_data, sender in self.buffer.waiting():
+                self._receive(waiting_data, sender)
+            self._look_for_losses(self.buffer)
+
+    def _receive(self, data: bytes, addr: tuple[str, int]) -> None:
         self.packets += 1
         if self.hub is not None and self.handle(data, addr):
             self.last_received = time.monotonic()
@@ -74,6 +94,27 @@ class UdpSource(ABC, asyncio.DatagramProtocol):
             note = self.foreign.add(data, addr[0], time.monotonic())
             if note and self.hub is not None:
                 self.hub.note(f"{self.name}: {note}")
+
+    def _look_for_losses(self, buffer: ReceiveBuffer) -> None:
+        now = time.monotonic()
+        if now - self._looked_at < _LOSS_CHECK_S:
+            return
+        self._looked_at, lost = now, buffer.lost
+        if lost > self._lost:
+            if self._lost == 0 and self.hub is not None:
+                self.hub.note(f"{self.name}: {_OVERFLOW}")
+            self._lost, self._lost_at = lost, now
+
+    @property
+    def dropped(self) -> dict[str, int]:
+        """Datagrams that became no message, by the reason."""
+        lost = self._lost if self.buffer is None else max(self.buffer.lost, self._lost)
+        return {k: n for k, n in (("malformed", self.rejected), ("buffer_full", lost)) if n}
+
+    @property
+    def problem(self) -> str:
+        """Whether packets have been lost lately, "" otherwise."""
+        return _OVERFLOW if time.monotonic() - self._lost_at < _LOSS_SHOWN_S else ""
 
     def error_received(self, exc: Exception) -> None:
         """Ignore that a reply could not be delivered (asyncio)."""
@@ -100,4 +141,5 @@ class UdpSource(ABC, asyncio.DatagramProtocol):
                 hint = "nothing arrives: check the firewall, whether the Wi-Fi isolates its devices, and the app's mode"
             else:
                 hint = f"nothing has come for {silent_s:.0f} s"
-        return f"{self.label} at UDP {self.host}:{self.port}" + (f"; {hint}" if hint else "")
+        room = "" if self.buffer is None else f", buffer {self.buffer.granted_bytes / 2**20:.1f} MB"
+        return f"{self.label} at UDP {self.host}:{self.port}{room}" + (f"; {hint}" if hint else "")

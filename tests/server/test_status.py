@@ -61,7 +61,9 @@ def test_the_json_of_a_status_has_the_keys_of_its_definition():
     status = HubStatus(sinks=[ComponentStatus("vmc", "there", "ok", "")], streams=[StreamStatus("a", "b", "c", "imu")])
     said = status.to_json()
     assert list(said) == json_keys_of(HubStatus) and said["invented"] == [] and said["check"]["places"] is None
-    assert said["sinks"] == [{"name": "vmc", "about": "there", "state": "ok", "problem": "", "can_retry": False}]
+    assert said["sinks"] == [
+        {"name": "vmc", "about": "there", "state": "ok", "problem": "", "can_retry": False, "dropped": {}}
+    ]
     assert list(said["streams"][0]) == json_keys_of(StreamStatus)
 
 

@@ -1,6 +1,8 @@
 """Devices, trackers, phones and commands over real sockets."""
 
 import asyncio
+import socket
+import sys
 
 import numpy as np
 import pytest
@@ -258,3 +260,35 @@ def test_a_face_whose_names_are_all_unknown_is_not_ok(bridge):
 
     stream = bridge(work, [source])
     assert stream["state"] == "poor" and "Foo" in stream["problem"]
+
+
+def test_packets_that_wait_while_the_computer_is_busy_are_all_received_or_counted(bridge):
+    source = DeviceSource(port=0)
+
+    async def work(hub):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+            for k in range(4000):  # nothing takes them meanwhile
+                sender.sendto(device.encode(sample(k)), ("127.0.0.1", source.port))
+        await until(lambda: source.packets + source.dropped.get("buffer_full", 0) >= 4000)
+        return source.packets, source.dropped, hub.status()["sources"][0], source.buffer.granted_bytes
+
+    packets, dropped, said, granted = bridge(work, [source], calibrate=False)
+    assert packets + dropped.get("buffer_full", 0) == 4000 and said["dropped"] == dropped
+    assert f"buffer {granted / 2**20:.1f} MB" in said["about"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems do not count them")
+def test_packets_that_the_system_had_no_room_for_are_told(bridge):
+    source = DeviceSource(port=0)
+
+    async def work(hub):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+            source.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            for k in range(200):
+                sender.sendto(device.encode(sample(k)), ("127.0.0.1", source.port))
+            await until(lambda: source.problem)
+        return source.packets, hub.status()["sources"][0], list(hub.notes)
+
+    packets, said, notes = bridge(work, [source], calibrate=False)
+    assert packets + said["dropped"]["buffer_full"] == 200 and packets < 200
+    assert said["state"] == "poor" and "too busy" in said["problem"] and any("too busy" in note for note in notes)
