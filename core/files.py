@@ -60,6 +60,23 @@ def safe_file_name(text: str, allowed: str = "") -> str:
     return re.sub(rf"[^\w\- {re.escape(allowed)}]", "_", text).strip()
 
 
+@contextmanager
+def reading(path: str | Path, remedy: str = "it is damaged or no such file: get it again") -> Generator[None]:
+    """Turn what libraries raise while they parse a file into one InnerfaceError that begins with `path`.
+
+    Readers pass through it, because a file of strangers can raise anything; the exception stays as the cause. `remedy`
+    says what is wrong or what to do.
+    """
+    try:
+        yield
+    except InnerfaceError:
+        raise
+    except Exception as error:
+        reason = " ".join(str(error).split())[:80]
+        kind = type(error).__name__
+        raise InnerfaceError(f"{path}: cannot be read ({kind}{': ' if reason else ''}{reason}); {remedy}") from error
+
+
 def read_bytes(path: str | Path, limit: int = 2 << 30) -> bytes:
     """Read a whole file of at most `limit` bytes. Raises InnerfaceError if missing, empty, unreadable or a folder."""
     source = Path(path)

@@ -23,7 +23,7 @@ from ..errors import InnerfaceError
 from ..landmarks.points import POINT_COUNT, POINT_GROUPS
 from ..take import Track
 from ..take.alignment import Alignment
-from ..take.resample import fill_gaps
+from ..take.resample import check_pauses, fill_gaps
 from .filters import detect_mains, mains_sos, max_emg_hz, zero_phase
 from .signal import BioSignal
 
@@ -136,6 +136,7 @@ def _landmark_components(landmarks: Track) -> tuple[Array, Array]:
 
 
 def _resample(time: Array, values: Array) -> Array:
+    check_pauses(time)
     grid = np.arange(int(time[-1] * _HZ + 1e-6) + 1) / _HZ
     return np.stack([np.interp(grid, time, column) for column in values.T], axis=1)
 

@@ -122,8 +122,10 @@ def load(path: str | Path | None = None) -> BioNetwork:
             (len(COLUMNS),),
         ] or not 1 <= ahead < length <= 1000:
             raise ValueError("array shapes do not match")
-    except (KeyError, ValueError, TypeError) as error:
-        raise InnerfaceError(f"{path}: damaged metadata ({error}); train it again") from None
+    except Exception as error:  # of any kind: the file may be a stranger's
+        raise InnerfaceError(
+            f"{path}: damaged metadata ({' '.join(str(error).split())[:80]}); train it again"
+        ) from error
     card = {k.removeprefix("card."): v for k, v in metadata.items() if k.startswith("card.")}
     return BioNetwork(
         model.session,

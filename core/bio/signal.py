@@ -9,12 +9,12 @@ import numpy as np
 from ..arrays import Array
 from ..errors import InnerfaceError
 from ..take import Take, Track, TrackKind
-from ..take.resample import fill_gaps, resample_linear
+from ..take.resample import check_pauses, fill_gaps, resample_linear
 
 _MAX_BRIDGED_S = 0.03  # longer gaps count as missing; shorter ones are interpolated
 _MIN_HZ, _MAX_HZ = 60.0, 20_000.0
 _BOARD_RATES_HZ = (100, 125, 128, 200, 250, 256, 500, 512, 1000, 1024, 2000, 2048)  # nominal rates of boards
-_MAX_SAMPLES = 200_000_000
+_MAX_SAMPLES = 100_000_000
 _STEP_TOLERANCE = 0.25  # relative deviation of a regular step from the median step
 _MAX_BATCH_GAP_S = 0.06  # between two batches
 _MAX_CLOCK_DEVIATION_S = 0.04  # of times from a uniform clock
@@ -86,8 +86,9 @@ def to_uniform_rate(track: Track) -> BioSignal:
     """Put a track on a uniform clock.
 
     Samples are counted and keep their values wherever their times allow it, since interpolation attenuates high
-    frequencies. Raises InnerfaceError for sample rates and durations out of range.
+    frequencies. Raises InnerfaceError for sample rates, durations and pauses out of range.
     """
+    check_pauses(track.time)
     start, rate, index = _fit_clock(track)
     if not _MIN_HZ <= rate <= _MAX_HZ:
         raise InnerfaceError(
@@ -141,7 +142,7 @@ def _fit_clock(track: Track) -> tuple[float, float, Array | None]:
     index = np.concatenate([[0.0], np.cumsum(index_steps)])
     centred_index, centred_time = index - index.mean(), time - time.mean()
     rate = float((centred_index @ centred_index) / (centred_index @ centred_time))
-    declared = _parse_float(track.meta.get("rate_hz", ""))
+    declared = declared_rate(track)
     for candidate in (declared, *_BOARD_RATES_HZ):  # deviates by less than half a sample over the take
         if candidate and abs(candidate / rate - 1) * index[-1] < 0.5:
             rate = float(candidate)
@@ -154,11 +155,10 @@ def _fit_clock(track: Track) -> tuple[float, float, Array | None]:
     return float(time[0]) if deviation < 1e-6 else start, rate, index.astype(np.int64)
 
 
-def _parse_float(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        return 0.0
+def declared_rate(track: Track) -> float:
+    """Sample rate (Hz) that the track says it has; 0 where it says none."""
+    rate = track.number("rate_hz", 0.0)
+    return rate if 0 < rate < 1e6 else 0.0
 
 
 def _long_gaps(missing: Array, min_samples: int) -> Array:

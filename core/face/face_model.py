@@ -11,6 +11,8 @@ import numpy as np
 
 from ..arrays import Array
 from ..errors import InnerfaceError
+from ..files import reading
+from ..numerics.npz import read_npz
 from .channels import ARKIT
 from .head import Head, load
 from .ict_head import EYE_CENTRE_MM, REGIONS, load_arrays
@@ -81,34 +83,37 @@ def load_ict(path: str | Path) -> FaceModel:
 
     Raises InnerfaceError for a file with another layout.
     """
-    data = load_arrays(path, "region_names", "region_vertex_range", "landmarks_68")
-    neutral, names, deltas = data["vertices"], data["names"], data["deltas"]
-    try:
-        regions = dict(zip((str(n) for n in data["region_names"]), data["region_vertex_range"].tolist()))
-        landmarks = data["landmarks_68"].astype(np.int64)[17:]
-        a, b = regions["face_narrow"]
-    except (KeyError, ValueError) as error:
-        raise InnerfaceError(f"{path}: lacks arrays of ICT-FaceKit's layout ({error}); see docs/formats.md") from None
-    missing = [c for c in ARKIT if c not in names]
-    if (
-        missing
-        or deltas.shape != (len(names), len(neutral), 3)
-        or landmarks.shape != (51,)
-        or landmarks.max() >= len(neutral)
-    ):
-        raise InnerfaceError(f"{path}: its arrays do not match one another; see docs/formats.md")
-    order = [names.index(c) for c in ARKIT]
-    eyes = EYE_CENTRE_MM / 1000 * np.array([[1, 1, 1], [-1, 1, 1]])
-    return FaceModel(
-        Path(path).stem,
-        neutral,
-        deltas[order].astype(np.float64),
-        np.arange(int(a), int(b)),
-        "ICT narrow face",
-        landmarks,
-        eyes,
-        _ict_pupils(neutral),
-    )
+    with reading(path, "see docs/formats.md"):
+        data = load_arrays(path, "region_names", "region_vertex_range", "landmarks_68")
+        neutral, names, deltas = data["vertices"], data["names"], data["deltas"]
+        try:
+            regions = dict(zip((str(n) for n in data["region_names"]), data["region_vertex_range"].tolist()))
+            landmarks = data["landmarks_68"].astype(np.int64)[17:]
+            a, b = regions["face_narrow"]
+        except (KeyError, ValueError) as error:
+            raise InnerfaceError(
+                f"{path}: lacks arrays of ICT-FaceKit's layout ({error}); see docs/formats.md"
+            ) from None
+        missing = [c for c in ARKIT if c not in names]
+        if (
+            missing
+            or deltas.shape != (len(names), len(neutral), 3)
+            or landmarks.shape != (51,)
+            or landmarks.max() >= len(neutral)
+        ):
+            raise InnerfaceError(f"{path}: its arrays do not match one another; see docs/formats.md")
+        order = [names.index(c) for c in ARKIT]
+        eyes = EYE_CENTRE_MM / 1000 * np.array([[1, 1, 1], [-1, 1, 1]])
+        return FaceModel(
+            Path(path).stem,
+            neutral,
+            deltas[order].astype(np.float64),
+            np.arange(int(a), int(b)),
+            "ICT narrow face",
+            landmarks,
+            eyes,
+            _ict_pupils(neutral),
+        )
 
 
 def _ict_pupils(vertices: Array) -> Array:
@@ -128,11 +133,11 @@ class IdentityModel:
 
     def __init__(self, path: str | Path) -> None:
         self.mean = load_ict(path)
-        try:
-            with np.load(path, allow_pickle=False) as data:
-                self.modes = data["identity_deltas"].astype(np.float32) * np.float32(0.01)
-        except (KeyError, ValueError, OSError, EOFError) as error:
-            raise InnerfaceError(f"{path}: has no identity modes ({error}); see docs/formats.md") from None
+        arrays = read_npz(path, ("identity_deltas",))
+        if not arrays:
+            raise InnerfaceError(f"{path}: has no identity modes; see docs/formats.md")
+        with reading(path, "see docs/formats.md"):
+            self.modes = arrays["identity_deltas"].astype(np.float32) * np.float32(0.01)
         if self.modes.ndim != 3 or self.modes.shape[1:] != self.mean.neutral.shape:
             raise InnerfaceError(f"{path}: its identity modes do not match its neutral face; see docs/formats.md")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,9 +10,11 @@ import numpy as np
 
 from ..arrays import Array
 from ..errors import InnerfaceError
-from ..files import read_bytes
+from ..files import read_bytes, reading
+from ..numerics.npz import MAX_FILE_BYTES, MAX_NUMBERS, NpzArchive
 from .channels import ARKIT
 
+_ARRAYS = ("neutral", "arkit_names", "arkit_from_ict", "expression_deltas")
 _NEUTRAL_FILE = "generic_neutral_mesh.obj"
 VERTEX_COUNT = 26719
 # Half-open ranges of the model's vertices.
@@ -81,34 +82,40 @@ def load_arrays(path: str | Path, *extra: str) -> dict[str, Any]:
     deltas : (names, V, 3) m.
     **extra : further arrays, as they are in the file.
     """
-    read_bytes(path)
-    try:
-        with np.load(path, allow_pickle=False) as data:
-            arkit_from_ict = data["arkit_from_ict"].astype(np.float32)
-            return {name: data[name] for name in extra} | {
-                "vertices": data["neutral"].astype(np.float64) * 0.01,
-                "names": [str(n) for n in data["arkit_names"]],
-                "shown": arkit_from_ict.any(axis=1),
-                "deltas": np.tensordot(arkit_from_ict, data["expression_deltas"].astype(np.float32), axes=1)
-                * np.float32(0.01),
-            }
-    except (KeyError, ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
-        raise InnerfaceError(f"{path}: lacks arrays of ICT-FaceKit's layout ({error}); see docs/formats.md") from None
+    archive = NpzArchive(read_bytes(path, MAX_FILE_BYTES), path)
+    missing = [name for name in (*_ARRAYS, *extra) if name not in archive.names]
+    if missing:
+        raise InnerfaceError(f"{path}: lacks {', '.join(missing)} of ICT-FaceKit's layout; see docs/formats.md")
+    data = {name: archive.read(name) for name in (*_ARRAYS, *extra)}
+    with reading(path, "give arrays in ICT-FaceKit's layout, as docs/formats.md describes it"):
+        expressions = data["expression_deltas"]
+        if expressions.ndim != 3 or len(data["arkit_names"]) != len(data["arkit_from_ict"]) or len(expressions) > 1000:
+            raise ValueError("its arrays do not match one another")
+        arkit_from_ict = data["arkit_from_ict"].astype(np.float32)
+        if len(arkit_from_ict) * expressions[0].size > MAX_NUMBERS:
+            raise ValueError("too many channels and vertices")
+        return {name: data[name] for name in extra} | {
+            "vertices": data["neutral"].astype(np.float64) * 0.01,
+            "names": [str(n) for n in data["arkit_names"]],
+            "shown": arkit_from_ict.any(axis=1),
+            "deltas": np.tensordot(arkit_from_ict, expressions.astype(np.float32), axes=1) * np.float32(0.01),
+        }
 
 
 def _load_npz(path: Path) -> IctHead:
-    data = load_arrays(path, "faces")
-    vertices, faces, names, deltas = data["vertices"], data["faces"].astype(np.int64), data["names"], data["deltas"]
-    if (
-        vertices.shape != (VERTEX_COUNT, 3)
-        or deltas.shape != (len(names), VERTEX_COUNT, 3)
-        or faces.ndim != 2
-        or faces.shape[1] != 4
-        or faces.max() >= VERTEX_COUNT
-    ):
-        raise InnerfaceError(f"{path}: its arrays do not match one another; see docs/formats.md")
-    shown = [k for k, name in enumerate(names) if name in ARKIT and data["shown"][k]]
-    return IctHead(vertices, faces, tuple(names[k] for k in shown), deltas[shown].astype(np.float64))
+    with reading(path, "see docs/formats.md"):
+        data = load_arrays(path, "faces")
+        vertices, faces, names, deltas = data["vertices"], data["faces"].astype(np.int64), data["names"], data["deltas"]
+        if (
+            vertices.shape != (VERTEX_COUNT, 3)
+            or deltas.shape != (len(names), VERTEX_COUNT, 3)
+            or faces.ndim != 2
+            or faces.shape[1] != 4
+            or faces.max() >= VERTEX_COUNT
+        ):
+            raise InnerfaceError(f"{path}: its arrays do not match one another; see docs/formats.md")
+        shown = [k for k, name in enumerate(names) if name in ARKIT and data["shown"][k]]
+        return IctHead(vertices, faces, tuple(names[k] for k in shown), deltas[shown].astype(np.float64))
 
 
 def _load_obj_folder(folder: Path) -> IctHead:

@@ -16,9 +16,10 @@ from scipy.spatial import KDTree
 from ..arrays import Array
 from ..errors import InnerfaceError
 from ..face.head import load
-from ..files import read_bytes
+from ..files import read_bytes, reading
 from ..landmarks.points import IBUG_COUNT, LEFT_PUPIL, RIGHT_PUPIL
-from . import arrays, unpickle
+from ..numerics.npz import MAX_FILE_BYTES
+from . import unpickle
 from .model import EYE_LEFT, EYE_RIGHT, JAW, FlameModel
 
 # Usual names of embedding files, and their keys; the last 51 of 68 points are used.
@@ -112,9 +113,8 @@ def load_embedding(model: FlameModel, path: str | Path | None = None) -> Embeddi
 def _read_embedding(model: FlameModel, path: Path) -> Embedding:
     """The 51 points of an embedding file."""
     names = [name for pair in _KEYS for name in pair]
-    contents = (arrays.read_npz if read_bytes(path, arrays.LIMIT).startswith(b"PK") else unpickle.read_pickle)(
-        path, names
-    )
+    with reading(path, "give a landmark embedding of FLAME's"):
+        contents = unpickle.read_arrays(read_bytes(path, MAX_FILE_BYTES), path, names)
     pair = next(((a, b) for a, b in _KEYS if a in contents and b in contents), None)
     if pair is None:
         raise InnerfaceError(

@@ -55,7 +55,7 @@ def arrays_of(track: Track) -> dict[str, Array]:
         shape = np.array(json.loads(track.meta.get("shape", "[]")), dtype=np.float64)
         if shape.ndim != 1 or not np.isfinite(shape).all():
             raise ValueError
-    except (ValueError, TypeError, RecursionError):
+    except (ValueError, TypeError, RecursionError, OverflowError):
         raise InnerfaceError("the FLAME track's shape is not a list of numbers; fit the landmarks again") from None
     expression, jaw, eyes, neck = np.split(values, np.cumsum([count, 3, 6]), axis=1)
     return {"time": track.time, "expression": expression, "jaw": jaw, "eyes": eyes, "neck": neck, "shape": shape}

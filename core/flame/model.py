@@ -11,8 +11,9 @@ import numpy as np
 
 from ..arrays import Array
 from ..errors import InnerfaceError
-from ..files import read_bytes
-from . import arrays, unpickle
+from ..files import read_bytes, reading
+from ..numerics.npz import MAX_FILE_BYTES
+from . import unpickle
 
 ROOT, NECK, JAW, EYE_LEFT, EYE_RIGHT = range(5)
 PARENTS = (-1, ROOT, NECK, NECK, NECK)
@@ -61,10 +62,10 @@ class FlameModel:
 def load(path: str | Path) -> FlameModel:
     """Read a FLAME `.pkl` or `.npz` without executing anything in it. Raises InnerfaceError that names the key."""
     path = Path(path)
-    data = read_bytes(path, arrays.LIMIT)
-    read_arrays = arrays.read_npz if data.startswith(b"PK") else unpickle.read_pickle
-    contents = read_arrays(path, (*_KEYS, "shape_count"))
-    return from_arrays(contents, str(path), path.stem, hashlib.sha256(data).hexdigest()[:16], path)
+    data = read_bytes(path, MAX_FILE_BYTES)
+    with reading(path, "give a FLAME model such as flame2023_Open.pkl"):
+        contents = unpickle.read_arrays(data, path, (*_KEYS, "shape_count"))
+        return from_arrays(contents, str(path), path.stem, hashlib.sha256(data).hexdigest()[:16], path)
 
 
 def from_arrays(contents: Mapping[str, Array], label: str, name: str, sha: str, path: Path | None = None) -> FlameModel:

@@ -18,8 +18,7 @@ import numpy as np
 
 from ..arrays import Array
 from ..errors import InnerfaceError
-from ..files import read_bytes
-from .arrays import LIMIT, array_from_bytes, read_header
+from ..numerics.npz import NpzArchive, array_from_bytes, read_header
 
 _ALLOWED_GLOBALS = re.compile(
     r"numpy\.(_?core\.multiarray\.(_reconstruct|scalar)|_?core\.numeric\._frombuffer|ndarray|dtype)"
@@ -31,9 +30,11 @@ _ALLOWED_GLOBALS = re.compile(
 )
 _REFUSED_OPCODES = {"PERSID", "BINPERSID", "EXT1", "EXT2", "EXT4", "INST", "OBJ", "NEXT_BUFFER", "READONLY_BUFFER"}
 _PICKLE_STARTS = (b"\x80", b"(", b"c", b"}", b"]")  # of any protocol
-# FLAME's pickles have a few hundred opcodes; hashing deeply nested tuples overflows the C stack.
-_MAX_OPCODES, _MAX_TUPLES = 50_000, 5_000
-_MAX_DENSE_ENTRIES = 50_000_000  # of a joint regressor
+# FLAME's pickles have a few hundred opcodes; numbers of one hash make a dictionary quadratic.
+_MAX_OPCODES = 10_000
+_KEY_TYPES = {"str", "bytes", "bytes_or_str", "int", "bool", "int_or_bool"}  # hashing nested tuples takes for ever
+_SETS = {"ADDITEMS", "FROZENSET"}
+_MAX_DENSE_ENTRIES = 5_000_000  # of a joint regressor
 _PLAIN_DTYPE = re.compile(r"[biuf][1248]")
 
 
@@ -70,12 +71,19 @@ class _Unpickler(pickle.Unpickler):
         return type("Inert", (_InertObject,), {"source": f"{module}.{name}"})
 
 
-def read_pickle(path: Path, wanted: Iterable[str]) -> dict[str, Array]:
+def read_arrays(data: bytes, path: Path, wanted: Iterable[str]) -> dict[str, Array]:
+    """Read the wanted arrays of a file: an `.npz`, a pickle or a `.npy`. Raises InnerfaceError that names `path`."""
+    if not data.startswith(b"PK"):
+        return read_pickle(data, path, wanted)
+    archive = NpzArchive(data, path)
+    return {key: archive.read(key) for key in wanted if key in archive.names}
+
+
+def read_pickle(data: bytes, path: Path, wanted: Iterable[str]) -> dict[str, Array]:
     """Read the wanted arrays of a pickled dict, or of a `.npy` that contains one; sparse matrices become dense.
 
     Raises InnerfaceError for anything but a pickled dict of arrays.
     """
-    data = read_bytes(path, LIMIT)
     if data.startswith(b"\x93NUMPY"):
         header = read_header(data, str(path))
         if header.dtype != np.dtype(object) or header.shape not in ((), (1,)):
@@ -118,15 +126,64 @@ def _load(data: bytes, label: str) -> Any:
 
 
 def _check_opcodes(data: bytes, label: str) -> None:
-    """Refuse harmful opcodes before unpickling: large memo indices, nested tuples, registry look-ups."""
-    opcode_count = tuple_count = 0
-    for opcode, argument, _ in pickletools.genops(data):
-        opcode_count, tuple_count = opcode_count + 1, tuple_count + ("TUPLE" in opcode.name)
+    """Refuse harmful opcodes before unpickling: large memo indices, registry look-ups, odd keys of dictionaries."""
+    stack = _TypeStack()
+    for count, (opcode, argument, _) in enumerate(pickletools.genops(data), start=1):
         large_memo = opcode.name in ("PUT", "BINPUT", "LONG_BINPUT") and (argument or 0) > _MAX_OPCODES
-        if opcode.name in _REFUSED_OPCODES or large_memo or opcode_count > _MAX_OPCODES or tuple_count > _MAX_TUPLES:
+        if count > _MAX_OPCODES:
+            raise InnerfaceError(
+                f"{label}: refused, since its pickle has more than {_MAX_OPCODES} steps, and FLAME's a few hundred; "
+                "get the original file"
+            )
+        if opcode.name in _REFUSED_OPCODES or large_memo:
             raise InnerfaceError(
                 f"{label}: refused, since its pickle uses {opcode.name} as no FLAME file does; get the original file"
             )
+        hashed = stack.hashed_by(opcode.name)
+        if not hashed <= _KEY_TYPES:
+            raise InnerfaceError(
+                f"{label}: refused, since its pickle has {', '.join(sorted(hashed - _KEY_TYPES))} as keys, "
+                "as no FLAME file does; get the original file"
+            )
+        stack.push(opcode, argument)
+
+
+class _TypeStack:
+    """Types of what an unpickler has on its stack, as `pickletools` describes opcodes."""
+
+    def __init__(self) -> None:
+        self._types: list[str] = []
+        self._memo: dict[int, str] = {}
+
+    def hashed_by(self, opcode: str) -> set[str]:
+        """Types that become keys of dictionaries or members of sets."""
+        if opcode == "SETITEM":
+            return set(self._types[-2:-1])
+        if opcode not in ("SETITEMS", "DICT", *_SETS) or "mark" not in self._types:
+            return set()
+        mark = len(self._types) - 1 - self._types[::-1].index("mark")
+        return set(self._types[mark + 1 :: 1 if opcode in _SETS else 2])
+
+    def push(self, opcode: Any, argument: Any) -> None:
+        """Do what an opcode does. Raises ValueError where the stack is too short."""
+        if "MEMO" in opcode.name or "PUT" in opcode.name:
+            self._memo[len(self._memo) if argument is None else argument] = self._types[-1]
+            return
+        before, after = opcode.stack_before, [t.name for t in opcode.stack_after]
+        if pickletools.markobject in before:
+            mark = len(self._types) - 1 - self._types[::-1].index("mark")
+            del self._types[mark:]
+            before = before[: before.index(pickletools.markobject)]
+        if len(before) > len(self._types):
+            raise ValueError("the stack is too short")
+        top = self._types[-1] if opcode.name == "DUP" else ""
+        if before:
+            del self._types[-len(before) :]
+        if top:
+            after = [top, top]
+        elif "GET" in opcode.name:
+            after = [self._memo.get(int(argument), "any")]
+        self._types += after
 
 
 def _to_array(value: Any, label: str, depth: int = 0) -> Array:

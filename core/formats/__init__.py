@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InnerfaceError
-from ..files import read_bytes
+from ..files import read_bytes, reading
 from ..take import Take
 from . import (
     beat_json,
@@ -68,7 +68,8 @@ def read_take(path: str | Path) -> Take:
         take = read_take(chosen)
         take.notes[:0] = notes
         return take
-    take = _read_file(path)
+    with reading(path, "it is damaged, or no take: record or export it again"):
+        take = _read_file(path)
     take.sound = take_folder.find_sound(path)
     return take
 

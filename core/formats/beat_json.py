@@ -15,9 +15,14 @@ from ..take import Take, Track, TrackKind
 from .table import check_increasing, check_weights, repeat_notes
 from .weights_columns import match_columns, skipped_notes
 
+# Empty lists take 20 times as much memory as text. A frame has three brackets, and at least 48 characters.
+_FREE_BRACKETS, _MIN_CHARS_PER_BRACKET = 1000, 12
+
 
 def parse(text: str, path: Path) -> Take:
     """Parse BEAT-style JSON. Raises InnerfaceError."""
+    if text.count("[") + text.count("{") > _FREE_BRACKETS + len(text) / _MIN_CHARS_PER_BRACKET:
+        raise InnerfaceError(f"{path}: holds more lists than frames of weights have; give BEAT-style JSON")
     try:
         data: Any = json.loads(text)
     except (ValueError, RecursionError) as error:

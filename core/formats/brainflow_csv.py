@@ -42,7 +42,7 @@ BOARDS = {
     15: Board(("OpenBCI Ganglion",), (200.0,), 4, 13),
     32: Board(("OpenBCI Cyton with Daisy", "BrainFlow's synthetic board"), (125.0, 250.0), 16, 30),
 }
-_NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*(e[+-]?\d+)?|nan)\s*", re.IGNORECASE)
+_NUMBER = re.compile(r"\s*[+-]?(\d+(\.\d*)?(e[+-]?\d+)?|nan)\s*", re.IGNORECASE)
 _UNIX_RANGE = 1e8, 1e11  # s; from 1973, which excludes times in ms
 _RATE_TOLERANCE = 0.1  # of a measured rate to the board's
 _GAP_S = 1.0  # pauses between arrivals that count as gaps even without a counter

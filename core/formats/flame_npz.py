@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import InnerfaceError
-from ..files import atomic_write
-from ..flame.arrays import read_npz
+from ..files import atomic_write, read_bytes
 from ..flame.flame_track import arrays_of, build_flame_track, require_flame
+from ..numerics.npz import MAX_FILE_BYTES, NpzArchive
 from ..take import Take, TrackKind
 
 _WIDTHS = {"expression": None, "jaw": 3, "eyes": 6, "neck": 3}
@@ -24,14 +24,15 @@ _MAX_VALUE = 1e6
 def read(path: Path) -> Take:
     """Read a FLAME take. Raises InnerfaceError that names the array."""
     path = Path(path)
-    arrays = read_npz(path, (*_KEYS, "model"))
-    missing = [key for key in _KEYS if key not in arrays]
+    archive = NpzArchive(read_bytes(path, MAX_FILE_BYTES), path)
+    missing = [key for key in _KEYS if key not in archive.names]
     if missing:
         raise InnerfaceError(f"{path}: has no {', '.join(missing)}; a .flame.npz holds {', '.join(_KEYS)}")
+    arrays = {key: archive.read(key) for key in (*_KEYS, "model") if key in archive.names}
     for key in _KEYS:
         if arrays[key].dtype.kind not in "iuf":
             raise InnerfaceError(f"{path}: {key} holds {arrays[key].dtype}, not numbers; write the file again")
-    data = {key: arrays[key].astype(np.float64) for key in _KEYS}
+    data = {key: arrays[key].astype(np.float64, copy=False) for key in _KEYS}
     time, T = data["time"], data["time"].size
     if time.ndim != 1 or not T:
         raise InnerfaceError(

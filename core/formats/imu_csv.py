@@ -19,7 +19,7 @@ from ..errors import InnerfaceError
 from ..files import atomic_write
 from ..imu.signal import COMPONENTS, RAW_COMPONENTS
 from ..take import Take, Track, TrackKind
-from .table import extract_time, parse_cells, parse_first_line
+from .table import check_column_count, extract_time, parse_cells, parse_first_line
 
 SIGNATURE = "# innerface-imu"
 _UNIT_TOLERANCE = 0.05  # of a quaternion's length, before a note says so
@@ -33,6 +33,7 @@ def parse(text: str, path: Path) -> Take:
     if not table:
         raise InnerfaceError(f"{path}: line 2: the header is missing; it begins with time,<site>.qw,...")
     header = [cell.strip() for cell in table[0]]
+    check_column_count(len(header), 2, path)
     sites, parts = _parse_sites(header, path)
     rows: list[list[str]] = []
     line_numbers: list[int] = []

@@ -26,7 +26,7 @@ _MAX_DESCRIPTION_BYTES = 16 << 20  # of all channels and metadata
 _HEAD = struct.Struct("<BQ")  # of a record: opcode, length
 _MESSAGE = struct.Struct("<HIQQ")
 _FOOTER_BYTES = 9 + 20 + len(MAGIC)
-_HEADER, _FOOTER, _SCHEMA, _CHANNEL, _MESSAGE_CODE, _CHUNK = 1, 2, 3, 4, 5, 6
+_FOOTER, _CHANNEL, _MESSAGE_CODE, _CHUNK = 2, 4, 5, 6
 _STATISTICS, _METADATA, _METADATA_INDEX, _DATA_END = 11, 12, 13, 15
 
 
@@ -199,7 +199,7 @@ def _chunk_records(data: bytes, limits: _Limits) -> Iterator[Any]:
     while position < end:
         code, size = _HEAD.unpack_from(data, position)
         position += _HEAD.size
-        limits.count(_MESSAGE_CODE if code == _SCHEMA else code, size)
+        limits.count(code if code == _CHANNEL else _MESSAGE_CODE, size)
         if position + size > end:
             raise EOFError
         if code in (_CHANNEL, _MESSAGE_CODE):

@@ -26,6 +26,7 @@ from .weights_columns import match_columns
 # Metadata records at the start, and at the end of recordings.
 START_METADATA, END_METADATA = "innerface", "innerface ending"
 PROFILE = "innerface"
+_MAX_LENGTH_S = 1e10  # log times are 64 bits of ns
 _MAX_COLUMNS, _MAX_COLUMN_TEXT = 4096, 1 << 20  # of a track; characters of their list
 _MAX_MESSAGE_BYTES = 1 << 20  # longer ones are no samples
 # Samples may leave columns empty: so many cells, and one for so many bytes of the messages.
@@ -38,6 +39,9 @@ def write(take: Take, path: Path) -> None:
 
     starts = [t.time[0] for t in take.tracks.values() if len(t.time)]
     epoch = float(min(starts)) if starts else 0.0
+    length = max((float(t.time[-1]) - epoch for t in take.tracks.values() if len(t.time)), default=0.0)
+    if not length < _MAX_LENGTH_S:
+        raise InnerfaceError(f"{take.name}: its times span {length:.4g} s; correct them, or cut the take")
     with atomic_write(path) as temporary, open(temporary, "wb") as out:
         writer = Writer(out, chunk_size=1 << 20)
         writer.start(profile=PROFILE, library="innerface")

@@ -14,7 +14,8 @@ from ..arrays import Array
 from ..errors import InnerfaceError
 
 _MAX_CELL_LENGTH = 40  # characters; longer cells are converted one by one
-_BLOCK_LINES = 8192  # lines converted at once: long files do not fit into memory as text
+_BLOCK_LINES, _BLOCK_CELLS = 8192, 1 << 20  # converted at once: long files do not fit into memory as text
+MAX_COLUMNS = 4096
 MAX_WEIGHT = 10.0  # anything above is a percentage or not a weight
 
 
@@ -25,17 +26,33 @@ def parse_cells(rows: list[list[str]], line_numbers: list[int], header: list[str
     """
     if not rows:
         return np.zeros((0, len(header)))
-    try:
-        if max(len(cell) for row in rows for cell in row) > _MAX_CELL_LENGTH:
-            raise ValueError
-        out = np.array(rows, dtype=f"U{_MAX_CELL_LENGTH}").astype(np.float64)
-    except ValueError:
-        out = np.empty((len(rows), len(header)))
-        for r, row in enumerate(rows):
-            for c, cell in enumerate(row):
-                out[r, c] = _parse_cell(cell, line_numbers[r], header[c], path)
+    out = np.empty((len(rows), len(header)))
+    step = _block_lines(len(header))
+    for start in range(0, len(rows), step):
+        block = rows[start : start + step]
+        try:
+            if max(len(cell) for row in block for cell in row) > _MAX_CELL_LENGTH:
+                raise ValueError
+            out[start : start + step] = np.array(block, dtype=f"U{_MAX_CELL_LENGTH}").astype(np.float64)
+        except ValueError:
+            for r, row in enumerate(block, start=start):
+                for c, cell in enumerate(row):
+                    out[r, c] = _parse_cell(cell, line_numbers[r], header[c], path)
     _check_finite(out, line_numbers, header, path)
     return out
+
+
+def _block_lines(columns: int) -> int:
+    """Lines that are converted at once."""
+    return max(min(_BLOCK_LINES, _BLOCK_CELLS // max(columns, 1)), 1)
+
+
+def check_column_count(count: int, line_number: int, path: Path) -> None:
+    """Raise InnerfaceError for more columns than are read."""
+    if count > MAX_COLUMNS:
+        raise InnerfaceError(
+            f"{path}: line {line_number}: {count} columns, and at most {MAX_COLUMNS} are read; export fewer channels"
+        )
 
 
 def _check_finite(values: Array, line_numbers: Sequence[int] | Array, header: list[str], path: Path) -> None:
@@ -69,6 +86,7 @@ def parse_header(line: str, line_number: int, path: Path, separator: str = ",") 
         raise InnerfaceError(
             f"{path}: line {line_number}: is not a readable header ({error}); export the file again"
         ) from None
+    check_column_count(len(header), line_number, path)
     seen: set[str] = set()
     for k, name in enumerate(header):
         if not name:
@@ -89,12 +107,13 @@ def parse_lines(
     """
     blank = " \t\r" + separator
     width, blocks, block_line_numbers = len(header), [np.zeros((0, len(header)))], [np.zeros(0, dtype=np.int64)]
-    for start in range(0, len(lines), _BLOCK_LINES):
-        block = lines[start : start + _BLOCK_LINES]
+    step = _block_lines(width)
+    for start in range(0, len(lines), step):
+        block = lines[start : start + step]
         line_numbers = np.arange(first_line_number + start, first_line_number + start + len(block))
         if any(line.count(separator) != width - 1 or not line.strip(blank) for line in block):
             block, line_numbers = _non_blank_lines(
-                block, first_line_number + start, header, path, separator, start + _BLOCK_LINES >= len(lines)
+                block, first_line_number + start, header, path, separator, start + step >= len(lines)
             )
         if not block:
             continue

@@ -12,7 +12,7 @@ from ..arrays import Array
 from ..errors import InnerfaceError
 from ..files import atomic_write
 from ..take import Take, Track, TrackKind, timecode
-from .table import check_increasing, check_weights, parse_cells, repeat_notes
+from .table import check_column_count, check_increasing, check_weights, parse_cells, repeat_notes
 from .weights_columns import match_columns, skipped_notes
 
 # Seconds per unit, by header in lower case.
@@ -41,6 +41,7 @@ def parse(text: str, path: Path) -> Take:
     if not lines:
         raise InnerfaceError(f"{path}: has no lines; export the take again")
     header = [cell.strip() for cell in lines[0]]
+    check_column_count(len(header), 1, path)
     lower_header = [cell.lower() for cell in header]
     time_column = next((i for i, cell in enumerate(lower_header) if cell in TIME_COLUMNS or cell == "timecode"), None)
     labels = [cell for i, cell in enumerate(header) if i != time_column]

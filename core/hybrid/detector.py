@@ -18,6 +18,7 @@ from scipy.ndimage import gaussian_filter1d
 
 from ..arrays import Array
 from ..errors import InnerfaceError
+from ..files import reading
 from ..numerics.model_files import load_npz, save_npz
 from .occlusion_features import FEATURES_ALONE, FEATURES_HELPED, OcclusionFeatures
 
@@ -99,24 +100,26 @@ class Detector:
 @lru_cache(maxsize=2)
 def load(path: str | Path = SHIPPED) -> Detector:
     """Read a detector. Raises InnerfaceError for a file that is missing, damaged or of another kind."""
-    data = load_npz(path, kind=KIND, remedy=_REMEDY)
-    experts = [
-        LogOddsModel(
-            names,
-            **{key: data.floats(f"{expert}_{key}") for key in _KEYS[:3]},
-            bias=data.number(f"{expert}_bias"),
-        )
-        for expert, names in _EXPERTS.items()
-    ]
-    for expert in experts:
-        if (
-            expert.weights.shape != (expanded_width(expert.names),)
-            or expert.centre.shape != expert.spread.shape
-            or expert.centre.shape != expert.weights.shape
-            or not np.isfinite(expert.weights).all()
-        ):
-            raise InnerfaceError(f"{path}: array shapes do not match; {_REMEDY}")
-    return Detector((experts[0], experts[1]), (experts[2], experts[3]), data.card())
+    with reading(path, _REMEDY):
+        data = load_npz(path, kind=KIND, remedy=_REMEDY)
+        experts = [
+            LogOddsModel(
+                names,
+                **{key: data.floats(f"{expert}_{key}") for key in _KEYS[:3]},
+                bias=data.number(f"{expert}_bias"),
+            )
+            for expert, names in _EXPERTS.items()
+        ]
+        for expert in experts:
+            if (
+                expert.weights.shape != (expanded_width(expert.names),)
+                or expert.centre.shape != expert.spread.shape
+                or expert.centre.shape != expert.weights.shape
+                or not all(np.isfinite(v).all() for v in (expert.weights, expert.centre, expert.spread, expert.bias))
+                or not (expert.spread > 0).all()
+            ):
+                raise InnerfaceError(f"{path}: array shapes do not match; {_REMEDY}")
+        return Detector((experts[0], experts[1]), (experts[2], experts[3]), data.card())
 
 
 def expand_features(features: OcclusionFeatures, rate: float) -> Array:

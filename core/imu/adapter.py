@@ -17,6 +17,7 @@ import numpy as np
 from ..arrays import Array
 from ..errors import InnerfaceError
 from ..face.channels import ARKIT
+from ..files import reading
 from ..numerics import ridge
 from ..numerics.model_files import load_npz, save_npz
 from ..rates import FRAME_RATE
@@ -93,20 +94,21 @@ class Adapter:
 
 def load(path: str | Path) -> Adapter:
     """Read an adapter. Raises InnerfaceError for a file that is missing, damaged or of another kind."""
-    data = load_npz(path, kind=KIND, remedy=_REMEDY)
-    sites, models = data.strings("sites"), data.strings("models")
-    coefficients, limits = data.floats("coefficients"), data.floats("limits")
-    width = len(ARKIT) + 3 * len(sites)
-    if (
-        data.strings("channels") != ARKIT
-        or not 0 < len(models) <= _MAX_MODELS
-        or coefficients.shape != (len(models), width + 1, len(ARKIT))
-        or limits.shape != (len(models), 2, width)
-        or not (np.isfinite(coefficients).all() and np.isfinite(limits).all())
-    ):
-        raise InnerfaceError(f"{path}: an adapter of another version; {_REMEDY}")
-    corrections = {model: Correction(c, b) for model, c, b in zip(models, coefficients, limits)}
-    return Adapter(sites, corrections, data.number("seconds"))
+    with reading(path, _REMEDY):
+        data = load_npz(path, kind=KIND, remedy=_REMEDY)
+        sites, models = data.strings("sites"), data.strings("models")
+        coefficients, limits = data.floats("coefficients"), data.floats("limits")
+        width = len(ARKIT) + 3 * len(sites)
+        if (
+            data.strings("channels") != ARKIT
+            or not 0 < len(models) <= _MAX_MODELS
+            or coefficients.shape != (len(models), width + 1, len(ARKIT))
+            or limits.shape != (len(models), 2, width)
+            or not (np.isfinite(coefficients).all() and np.isfinite(limits).all())
+        ):
+            raise InnerfaceError(f"{path}: an adapter of another version; {_REMEDY}")
+        corrections = {model: Correction(c, b) for model, c, b in zip(models, coefficients, limits)}
+        return Adapter(sites, corrections, data.number("seconds"))
 
 
 def fit(motion: Motion, weights: Array, truth: Array, use: Array) -> tuple[Correction, dict[str, float]]:

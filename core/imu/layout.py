@@ -10,7 +10,7 @@ import numpy as np
 
 from ..arrays import Array
 from ..errors import InnerfaceError
-from ..files import read_bytes
+from ..files import read_bytes, reading
 
 _FOLDER = Path(__file__).with_name("layouts")
 MAX_SITES = 64
@@ -56,13 +56,12 @@ def load_layout(name: str | Path = "default") -> Layout:
             raise InnerfaceError(
                 f"layout '{name}': neither a shipped one ({known}) nor a .json file; give one of these"
             )
-    try:
-        data = json.loads(read_bytes(path, limit=1 << 20))
+    content = read_bytes(path, limit=1 << 20)
+    with reading(path, "give a layout as docs/formats.md describes it"):
+        data = json.loads(content)
         sites = tuple(str(s["id"]) for s in data["sites"])
         positions = np.array([[float(x) for x in s["position_mm"]] for s in data["sites"]], dtype=np.float64) * 1e-3
-        reference = str(data["reference"])
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise InnerfaceError(f"{path}: not a layout ({type(error).__name__}: {error}); see docs/formats.md") from None
+        reference, title = str(data["reference"]), str(data.get("name", path.stem))
     if not 1 <= len(sites) <= MAX_SITES or len(set(sites)) != len(sites) or positions.shape != (len(sites), 3):
         raise InnerfaceError(
             f"{path}: needs 1 to {MAX_SITES} sites with unique ids and three position_mm each; correct the file"
@@ -71,4 +70,4 @@ def load_layout(name: str | Path = "default") -> Layout:
         raise InnerfaceError(
             f"{path}: every position must be a number and 'reference' one of the sites; correct the file"
         )
-    return Layout(str(data.get("name", path.stem)), sites, positions, reference)
+    return Layout(title, sites, positions, reference)

@@ -16,6 +16,7 @@ import numpy as np
 from ..arrays import Array
 from ..errors import InnerfaceError
 from ..face.channels import ARKIT
+from ..files import reading
 from ..numerics import ridge
 from ..numerics.model_files import load_npz, save_npz
 from .kinematics import Motion
@@ -139,20 +140,21 @@ class LinearModel:
 
 def load(path: str | Path = SHIPPED) -> LinearModel:
     """Read a model. Raises InnerfaceError for a file that is missing, damaged or of another kind."""
-    data = load_npz(path, kind=KIND, remedy=_REMEDY)
-    if data.strings("channels") != ARKIT or data.integers("lags") != LAGS:
-        raise InnerfaceError(f"{path}: a model of another version; {_REMEDY}")
-    sites, xx, xy, penalty = data.strings("sites"), data.floats("xx"), data.floats("xy"), data.number("ridge")
-    size = len(LAGS) * len(sites) * FEATURES_PER_SITE + 1
-    if (
-        xx.shape != (size, size)
-        or xy.shape != (size, len(ARKIT))
-        or not np.isfinite(xx).all()
-        or not np.isfinite(xy).all()
-        or penalty <= 0
-    ):
-        raise InnerfaceError(f"{path}: array shapes or values do not match; {_REMEDY}")
-    return LinearModel(sites, xx, xy, penalty, data.card(), data.id)
+    with reading(path, _REMEDY):
+        data = load_npz(path, kind=KIND, remedy=_REMEDY)
+        if data.strings("channels") != ARKIT or data.integers("lags") != LAGS:
+            raise InnerfaceError(f"{path}: a model of another version; {_REMEDY}")
+        sites, xx, xy, penalty = data.strings("sites"), data.floats("xx"), data.floats("xy"), data.number("ridge")
+        size = len(LAGS) * len(sites) * FEATURES_PER_SITE + 1
+        if (
+            xx.shape != (size, size)
+            or xy.shape != (size, len(ARKIT))
+            or not np.isfinite(xx).all()
+            or not np.isfinite(xy).all()
+            or not 0 < penalty < np.inf
+        ):
+            raise InnerfaceError(f"{path}: array shapes or values do not match; {_REMEDY}")
+        return LinearModel(sites, xx, xy, penalty, data.card(), data.id)
 
 
 class Moments:

@@ -10,7 +10,7 @@ from ..face.channels import ARKIT, GROUPS, ChannelGroup
 from ..rates import FRAME_RATE
 from ..take import Take, TrackKind
 from ..take.alignment import MotionSignal, find_triple_tap
-from ..take.resample import fill_gaps, resample_linear
+from ..take.resample import check_pauses, fill_gaps, resample_linear
 from .inference import ImuInference, imu_track, infer
 from .layout import Layout
 from .linear_model import LinearModel
@@ -27,6 +27,7 @@ def motion_signal(take: Take, layout: Layout, model: LinearModel) -> MotionSigna
     if TrackKind.WEIGHTS not in take.kinds:
         return inferred_motion_signal(infer(take, layout, model), take)
     track = take.weights()
+    check_pauses(track.time)
     times = track.time[0] + np.arange(int(track.duration * FRAME_RATE) + 1) / FRAME_RATE
     values = np.nan_to_num(resample_linear(track.time, track.select(ARKIT), times))
     jaw_speed = np.abs(np.gradient(values[:, [ARKIT.index("jawOpen"), ARKIT.index("jawForward")]], axis=0)).sum(1)

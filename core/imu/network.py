@@ -218,8 +218,8 @@ def load(path: str | Path = SHIPPED) -> Network:
     input_shapes: dict[str, list[Any]] = {i.name: list(i.shape) for i in model.session.get_inputs()}
     try:
         network = _parse_network(model, card, input_shapes)
-    except (KeyError, ValueError, TypeError, IndexError):
-        raise InnerfaceError(f"{path}: a network of another layout; train one with 'innerface train imu'") from None
+    except Exception as error:  # of any kind: the file may be a stranger's
+        raise InnerfaceError(f"{path}: a network of another layout; train one with 'innerface train imu'") from error
     return network
 
 

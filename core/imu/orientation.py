@@ -8,9 +8,10 @@ import numpy as np
 
 from ..arrays import Array
 from ..errors import InnerfaceError
-from ..take.resample import fill_gaps
+from ..take.resample import check_pauses, fill_gaps
 
 _MAX_RAD_S = 12.0  # 99th percentile of the rates of a nod and shake; above this they are in degrees per second
+_MAX_GRID_RATIO = 10.0  # of a take's length to that of its rows at their median step
 _MAX_GAP_S = 0.25  # a site is missing where its samples lie further apart
 
 
@@ -37,7 +38,10 @@ def fuse(time: Array, sites: tuple[str, ...], values: Array) -> Array:
     known = ~np.isnan(values).any(-1)
     if not known.any() or len(time) < 3:
         raise InnerfaceError("no site has measured samples; check the sensors and record again")
+    check_pauses(time)
     step = float(np.median(np.diff(time)))
+    if time[-1] - time[0] > _MAX_GRID_RATIO * step * len(time):
+        raise InnerfaceError("the times of the samples are too uneven for gyroscopes; correct them, or record again")
     grid = time[0] + np.arange(int((time[-1] - time[0]) / step) + 1) * step
     in_degrees = np.percentile(np.abs(values[..., :3][known]), 99) > _MAX_RAD_S
     scale = np.pi / 180 if in_degrees else 1.0

@@ -60,7 +60,7 @@ def without_eyes(track: Track) -> Track:
 
 def interocular_mm(track: Track) -> float:
     """Distance (mm) between the resting pupils."""
-    return float(track.meta.get("interocular_mm", INTEROCULAR_MM))
+    return track.number("interocular_mm", INTEROCULAR_MM)
 
 
 def find_landmarks(take: Take) -> Track | None:

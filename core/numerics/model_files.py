@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import struct
-import zipfile
-import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
@@ -17,11 +14,11 @@ import numpy as np
 from ..arrays import Array
 from ..errors import InnerfaceError
 from ..files import atomic_write, read_bytes
+from .npz import NpzArchive
 
 _ID_LENGTH = 16  # hexadecimal digits
 _MAX_BYTES = 64 << 20
-# What NumPy and zipfile raise for damaged archives; RuntimeError where they seem encrypted or oddly compressed.
-_DAMAGED = (KeyError, ValueError, OSError, EOFError, RuntimeError, struct.error, zipfile.BadZipFile, zlib.error)
+_MAX_TEXTS = 10_000  # in an array
 _T = TypeVar("_T")
 
 
@@ -72,13 +69,13 @@ def load_onnx(path: str | Path, *, threads: int, without_runtime: str, unreadabl
 
 @dataclass(frozen=True)
 class NpzModel:
-    """Arrays of a model by name, all loaded, and the start of the file's SHA-256.
+    """Arrays of a model by name, each read when it is asked for, and the start of the file's SHA-256.
 
     Reading an array that is missing or of another type raises InnerfaceError, which ends in `remedy`.
     """
 
     path: str | Path
-    arrays: dict[str, Array]
+    archive: NpzArchive
     id: str
     remedy: str
 
@@ -92,11 +89,11 @@ class NpzModel:
 
     def strings(self, name: str) -> tuple[str, ...]:
         """An array (N,) of strings."""
-        return self._convert(name, lambda array: tuple(str(s) for s in array))
+        return self._convert(name, lambda array: tuple(str(s) for s in _short(array)))
 
     def integers(self, name: str) -> tuple[int, ...]:
         """An array (N,) of integers."""
-        return self._convert(name, lambda array: tuple(int(i) for i in array))
+        return self._convert(name, lambda array: tuple(int(i) for i in _short(array)))
 
     def card(self) -> dict[str, str]:
         """What the model was trained on, as `save_npz` wrote it."""
@@ -104,8 +101,10 @@ class NpzModel:
 
     def _convert(self, name: str, convert: Callable[[Array], _T]) -> _T:
         try:
-            return convert(self.arrays[name])
-        except (KeyError, ValueError, TypeError) as error:
+            return convert(self.archive.read(name))
+        except InnerfaceError as error:
+            raise InnerfaceError(f"{str(error).partition(';')[0]}; {self.remedy}") from error
+        except (KeyError, ValueError, TypeError, OverflowError) as error:
             raise InnerfaceError(
                 f"{self.path}: lacks a valid '{name}' ({type(error).__name__}); {self.remedy}"
             ) from None
@@ -119,13 +118,20 @@ def load_npz(path: str | Path, *, kind: str, remedy: str) -> NpzModel:
     """
     content = read_bytes(path, limit=_MAX_BYTES)
     try:
-        with np.load(path, allow_pickle=False) as data:
-            arrays = {name: np.asarray(data[name]) for name in data.files}
-    except _DAMAGED as error:
-        raise InnerfaceError(f"{path}: not a model, or truncated ({type(error).__name__}); {remedy}") from None
-    if "kind" not in arrays or str(arrays["kind"]) != kind:
+        archive = NpzArchive(content, path)
+        found = archive.read("kind") if "kind" in archive.names else np.array("")
+    except InnerfaceError as error:
+        raise InnerfaceError(f"{path}: not a model, or truncated; {remedy}") from error
+    if found.ndim or found.dtype.kind != "U" or str(found) != kind:
         raise InnerfaceError(f"{path}: a model of another kind or version, not {kind}; {remedy}")
-    return NpzModel(path, arrays, _content_id(content), remedy)
+    return NpzModel(path, archive, _content_id(content), remedy)
+
+
+def _short(array: Array) -> Array:
+    """An array (N,) of few elements. Raises ValueError for any other."""
+    if array.ndim != 1 or len(array) > _MAX_TEXTS:
+        raise ValueError(f"shape {array.shape}")
+    return array
 
 
 def save_npz(path: str | Path, *, kind: str, card: dict[str, str] | None = None, **arrays: Array | float) -> None:

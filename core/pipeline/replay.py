@@ -20,6 +20,7 @@ from ..face.neutral import Neutral
 from ..imu.signal import from_track
 from ..rates import FRAME_RATE
 from ..take import Take, Track, TrackKind
+from ..take.resample import check_pauses
 from .frames import BioChunk, CameraChunk, Chunk, FaceFrame, ImuChunk
 from .settings import PerformerSettings, TakeOptions
 from .take_solver import has_camera, neutral_track
@@ -89,7 +90,9 @@ def replay(take: Take, pipeline: LivePipeline, performer: PerformerSettings, opt
         pipeline.electrodes.network = network.load(performer.electrodes or None)
         events += _bio_events(bio, [e.time for e in events])
     frames: list[FaceFrame] = []
-    for event in _with_ticks(sorted(events, key=lambda e: (e.time, e.order))):
+    events.sort(key=lambda e: (e.time, e.order))
+    check_pauses(np.array([e.time for e in events]))
+    for event in _with_ticks(events):
         if event.item is None:
             frames += pipeline.advance(event.time)
         elif isinstance(event.item, Neutral):
@@ -125,9 +128,10 @@ def _neutral_events(take: Take) -> list[_Event]:
 
 def _bio_events(track: Track, other_times: list[float]) -> list[_Event]:
     """Batches that end at other events, which so see all samples before them, or after `_BIO_BATCH_S`."""
-    from ..bio.signal import sample_rate
+    from ..bio.signal import declared_rate, sample_rate
 
-    rate = float(track.meta.get(RATE_KEY) or sample_rate(track))
+    check_pauses(track.time)
+    rate = declared_rate(track) or sample_rate(track)
     batch_ends = np.arange(track.time[0], track.time[-1] + _BIO_BATCH_S, _BIO_BATCH_S)
     ends = np.searchsorted(track.time, np.concatenate([batch_ends, other_times]) + _SAME_TIME_S, "right")
     bounds = np.unique(np.concatenate([[0], ends, [len(track.time)]]))
@@ -182,7 +186,7 @@ def _start_imus(
 def _frame_start(tracks: list[Track]) -> float:
     """Where the frames begin that were shown live: at the first sample, or up to a frame before."""
     first = min(float(t.time[0]) for t in tracks)
-    start = min(float(t.meta.get(FRAME_START_KEY) or first) for t in tracks)
+    start = min(t.number(FRAME_START_KEY, first) for t in tracks)
     return start + max(np.floor((first - start) * FRAME_RATE), 0.0) / FRAME_RATE
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
@@ -71,6 +72,14 @@ class Track:
     def rate(self) -> float:
         """Rows per second (median); 0 for fewer than two rows."""
         return float(1.0 / np.median(np.diff(self.time))) if len(self.time) > 1 else 0.0
+
+    def number(self, key: str, default: float) -> float:
+        """A number of the track's meta; `default` where there is none, or what is there is no finite number."""
+        try:
+            value = float(self.meta.get(key, ""))
+        except ValueError:
+            return default
+        return value if math.isfinite(value) else default
 
     def column(self, name: str) -> Array:
         """Samples (T,) of one column. Raises KeyError."""

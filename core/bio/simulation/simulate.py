@@ -20,7 +20,7 @@ from ...errors import InnerfaceError
 from ...face.channels import ARKIT
 from ...landmarks.camera import gaze
 from ...take import Take, Track, TrackKind
-from ...take.resample import fill_gaps, resample_linear
+from ...take.resample import check_pauses, fill_gaps, resample_linear
 from . import muscles
 from .effects import Effects
 from .performer import ELECTRODES_MM, SimulatedPerformer, draw_performer
@@ -53,6 +53,7 @@ def simulate(track: Track, effects: Effects, seed: int = 0, mount: int = 0, ear:
     """
     if not any(c in track.columns for c in ARKIT) or len(track.time) < 2:
         raise InnerfaceError("electrodes are simulated from a weights take of at least two rows; give one")
+    check_pauses(track.time)
     performer = draw_performer(effects, seed, mount, ear)
     noise_seed = zlib.crc32(np.ascontiguousarray(track.values).tobytes())  # other noise for another performance
     rng = np.random.default_rng([seed, mount, noise_seed])

@@ -17,7 +17,7 @@ from ...face.channels import ARKIT, HEAD_ANGLES
 from ...face.face_model import FaceModel
 from ...numerics import quaternion as quat
 from ...take import Take, Track, TrackKind
-from ...take.resample import fill_gaps
+from ...take.resample import check_pauses, fill_gaps
 from ..layout import Layout
 from ..signal import GRAVITY, ImuSignal, to_track
 from ..skin import Patch, skin_motion, skin_patches
@@ -56,6 +56,7 @@ def simulate(
     """
     if not any(c in track.columns for c in ARKIT) or len(track.time) < 2:
         raise InnerfaceError("sensors can only be simulated on a weights take of at least two rows; give one")
+    check_pauses(track.time)
     rng = np.random.default_rng(seed)
     fine_rate = float(effects.rate_hz * np.ceil(_MIN_RATE_HZ / effects.rate_hz))
     t = RELAX[0] + np.arange(int((track.duration - RELAX[0]) * fine_rate + 1e-6) + 1) / fine_rate

@@ -5,13 +5,14 @@ import os
 import pickle
 import struct
 import sys
+import time
 import types
 import zipfile
 
 import numpy as np
 import pytest
 from innerface.core.errors import InnerfaceError
-from innerface.core.flame import arrays, model, stand_in, unpickle
+from innerface.core.flame import model, stand_in, unpickle
 from scipy import sparse
 
 
@@ -208,7 +209,19 @@ def test_an_array_of_python_2_is_read(tmp_path):
     )
     array += b"T" + struct.pack("<i", values.nbytes) + values.tobytes() + b"tb"
     path = written(tmp_path, b"\x80\x02}U\x01a" + array + b"s.")
-    np.testing.assert_array_equal(unpickle.read_pickle(path, ["a"])["a"], values)
+    np.testing.assert_array_equal(unpickle.read_pickle(path.read_bytes(), path, ["a"])["a"], values)
+
+
+@pytest.mark.parametrize("keys", ["numbers of one hash", "tuples", "a set of tuples"])
+def test_keys_that_take_for_ever_to_hash_are_refused(tmp_path, keys):
+    nested = b"(t" + b"".join(b"q%c0h%ch%c\x86" % (k, k, k) for k in range(1, 60))
+    many = b"".join(b"\x8a\x0a" + (k * (2**61 - 1)).to_bytes(10, "little", signed=True) + b"N" for k in range(20_000))
+    body = {"tuples": b"}" + nested + b"Ns.", "a set of tuples": b"\x8f(" + nested + b"\x90."}.get(
+        keys, b"}(" + many + b"u."
+    )
+    began = time.process_time()
+    refused(written(tmp_path, b"\x80\x04" + body), "refused")
+    assert time.process_time() - began < 2.0
 
 
 def test_a_truncated_file_is_an_error_in_one_line(tmp_path):
@@ -303,5 +316,5 @@ def test_an_archive_with_false_sizes_is_refused(tmp_path):
 
 
 def test_a_file_larger_than_any_model_is_not_read(tmp_path, monkeypatch):
-    monkeypatch.setattr(arrays, "LIMIT", 1000)
+    monkeypatch.setattr(model, "MAX_FILE_BYTES", 1000)
     refused(written(tmp_path, small()), "MiB")
