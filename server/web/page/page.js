@@ -259,13 +259,13 @@ function streamRow(stream) {
 // A source that nothing comes from; red only once it has been silent for longer than it should, or it knows why.
 function sourceRow(component, silences) {
   const silence = silences.find((silence) => silence.source === component.name);
-  const causes = silence && silence.causes.length ? `Likely causes: ${silence.causes.join("; ")}` : "";
+  const causes = silence && !silence.causes.includes(component.problem) ? silence.causes : []; // else it is known
   return {
     state: component.state === "ok" || silence || component.problem ? component.state : "none",
     name: component.name,
     figure: silence ? `silent ${silence.seconds.toFixed(0)} s` : "",
-    about: component.problem ? component.about.replace(`; ${component.problem}`, "") : component.about,
-    problem: causes || component.problem,
+    about: [component.problem ? component.about.replace(`; ${component.problem}`, "") : component.about, ...causes.map((cause, k) => `${k ? "or" : "Likely:"} ${cause}`)].join("\n"),
+    problem: component.problem,
   };
 }
 
