@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import importlib.util
+import io
 import json
 import os
 import sys
@@ -83,6 +84,9 @@ def entry() -> None:
     Blender's library can hang at the end of the process (seen with 4.5.15), so the process ends without clean-up once
     everything is written.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # names of files may hold what the terminal cannot show
     try:
         code = main()
         sys.stdout.flush()

@@ -6,6 +6,8 @@ import sys
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from ..core.printable import one_line
+
 if TYPE_CHECKING:
     from ..core.imu.spans import Span
 
@@ -13,7 +15,7 @@ if TYPE_CHECKING:
 def print_notes(notes: Iterable[str]) -> None:
     """Print notes for the user on stderr."""
     for note in notes:
-        print(f"note: {note}", file=sys.stderr)
+        print(f"note: {one_line(note)}", file=sys.stderr)
 
 
 def print_calibration_spans(neutral: Span, turn: Span) -> None:

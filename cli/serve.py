@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..core.errors import InnerfaceError
 from ..core.pipeline import FACE_STREAMS, LOSS_POLICIES
+from ..core.printable import one_line
 
 if TYPE_CHECKING:
     from ..server.hub import Hub
@@ -191,7 +192,7 @@ async def _serve(options: argparse.Namespace, sources: list[Source], sinks: list
         url = web_server.page_url()
         if not options.json:
             for component in (*hub.sources, *hub.outputs.sinks):
-                print(f"{component.name}: {component.describe()}")
+                print(one_line(f"{component.name}: {component.describe()}"))
             print(f"control page: {url}", flush=True)
         if options.open:
             webbrowser.open(web_server.local_page_url())
@@ -209,7 +210,7 @@ async def _serve(options: argparse.Namespace, sources: list[Source], sinks: list
             dropped = f", {recorded['dropped']} dropped" if recorded["dropped"] else ""
             print(f"{recorded['path']}: {recorded['rows']} rows, {recorded['seconds']:.1f} s{dropped}")
         for note in summary["notes"]:
-            print(f"note: {note}", file=sys.stderr)
+            print(f"note: {one_line(note)}", file=sys.stderr)
     return summary
 
 
@@ -241,7 +242,7 @@ def run_typed_command(hub: Hub, stop_event: asyncio.Event, line: str) -> None:
             case "calibrate":
                 print(f"\n{hub.commands.calibrate()}", file=sys.stderr)
             case "record":
-                print(f"\n{hub.commands.record(rest)}", file=sys.stderr)
+                print(f"\n{one_line(str(hub.commands.record(rest)))}", file=sys.stderr)
             case "stop":
                 hub.commands.schedule_stop()
             case "mark":
@@ -312,4 +313,4 @@ def status_line(status: HubStatus) -> str:
     if recording is not None:
         problem = f"; {recording.problem}" if recording.problem else ""
         parts.append(f"REC {recording.seconds:.0f} s, {recording.bytes / 1e6:.1f} MB{problem}")
-    return " | ".join(parts)
+    return one_line(" | ".join(parts))

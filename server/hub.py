@@ -20,6 +20,7 @@ from ..core.imu.adapter import Adapter
 from ..core.imu.layout import Layout, load_layout
 from ..core.imu.session import ActiveCalibration
 from ..core.pipeline import FaceFrame, FacePipeline, OutputSettings
+from ..core.printable import one_line
 from .auto_calibration import AutoCalibration
 from .commands import Commands
 from .guided_check import GuidedCheck
@@ -35,7 +36,7 @@ from .recording.take_repair import TakeRepairs
 from .router import Router
 from .silence_hints import silence_hints
 from .sites import SiteAssignments
-from .status import HubStatus
+from .status import HubStatus, with_printable_texts
 from .status_report import (
     board_status,
     check_status,
@@ -244,7 +245,7 @@ class Hub:
 
     def note(self, text: str) -> None:
         """A sentence for the user."""
-        self.notes.append(f"{datetime.now():%H:%M:%S} {text}")
+        self.notes.append(f"{datetime.now():%H:%M:%S} {one_line(text)}")
 
     def prompt(self, action: str) -> None:
         """The performer is asked for something; simulated ones do it."""
@@ -305,7 +306,7 @@ class Hub:
         now, imu, streams = self.now(), self.imu, list(self.streams.values())
         mixing = self.face.mixes and self.face.sensors_active(now)
         only_electrodes = imu.session is None and self.electrodes.receiving
-        return HubStatus(
+        status = HubStatus(
             time=round(now, 3),
             sources=source_statuses(self.sources, streams, now),
             sinks=sink_statuses(self.outputs.sinks),
@@ -332,6 +333,7 @@ class Hub:
             notes=list(self.notes),
             dropped=dict(self._router.dropped),
         )
+        return with_printable_texts(status)
 
     def settings(self) -> dict[str, Any]:
         """The options, for clients."""

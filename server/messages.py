@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ..core.arrays import Array
+from ..core.printable import one_line, printable_names
+
+_MAX_DEVICE_CHARS, _MAX_TEXT_CHARS = 64, 300
 
 
 @dataclass(slots=True)
@@ -91,3 +94,20 @@ class DeviceInfo:
 
 
 Message = ImuSample | FaceSample | BioSample | DeviceInfo
+
+
+def with_printable_texts(message: Message) -> Message:
+    """The message, with the texts of its sender each in one printable line of bounded length."""
+    device = one_line(message.device, _MAX_DEVICE_CHARS)
+    match message:
+        case DeviceInfo():
+            texts = (one_line(text, _MAX_TEXT_CHARS) for text in (message.name, message.firmware, message.problem))
+            name, firmware, problem = texts
+            extra = {one_line(k, _MAX_TEXT_CHARS): one_line(v, _MAX_TEXT_CHARS) for k, v in message.extra.items()}
+            return replace(message, device=device, name=name, firmware=firmware, problem=problem, extra=extra)
+        case BioSample() if not all(map(str.isprintable, message.columns)):
+            return replace(message, device=device, columns=printable_names(message.columns))
+        case ImuSample() if not all(map(str.isprintable, message.keys)):
+            return replace(message, device=device, keys=printable_names(message.keys))
+        case _:
+            return message if device == message.device else replace(message, device=device)

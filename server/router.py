@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Protocol
 
-from .messages import BioSample, DeviceInfo, FaceSample, ImuSample, Message
+from .messages import BioSample, DeviceInfo, FaceSample, ImuSample, Message, with_printable_texts
 from .pipelines.bio import BioPipeline
 from .pipelines.camera import CameraPipeline
 from .pipelines.imu import ImuPipeline
@@ -13,7 +13,6 @@ from .plausibility import plausible
 from .streams import AWAY_AFTER_S, Stream
 
 _MAX_STREAMS, _STREAM_EXPIRY_S = 64, 60.0
-_MAX_DEVICE_CHARS = 64
 _MIN_MESSAGES = 3  # a stream that said less makes room sooner
 _KINDS: dict[type, str] = {ImuSample: "imu", FaceSample: "face", BioSample: "bio", DeviceInfo: "device"}
 
@@ -36,7 +35,7 @@ class Router:
         if checked is None:
             self.dropped["implausible"] += 1
             return
-        message = checked
+        message = with_printable_texts(checked)
         stream = self._stream_for(source, message, arrival)
         if stream is None:
             self.dropped["out_of_room"] += 1
@@ -60,7 +59,7 @@ class Router:
         stream.account.add(stream.last_count, reason)
 
     def _stream_for(self, source: str, message: Message, arrival: float) -> Stream | None:
-        device, kind = message.device[:_MAX_DEVICE_CHARS], _KINDS[type(message)]
+        device, kind = message.device, _KINDS[type(message)]
         if kind == "device":  # what it says of itself belongs to the samples that it sends
             known = [s for s in self.streams.values() if (s.source, s.device) == (source, device)]
             if known:

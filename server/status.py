@@ -5,8 +5,12 @@ Fields are in the order of the JSON object; `json_keys` names those whose key is
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields, is_dataclass
-from typing import Any, ClassVar, Literal, cast
+from dataclasses import dataclass, field, fields, is_dataclass, replace
+from typing import Any, ClassVar, Literal, TypeVar, cast
+
+from ..core.printable import one_line
+
+_T = TypeVar("_T")
 
 State = Literal["ok", "poor", "away", "failed"]
 """Of a source or a sink: it works; it works in part; it waits for another program or device; a person has to act."""
@@ -227,6 +231,23 @@ class HubStatus:
     def to_json(self) -> dict[str, Any]:
         """The JSON object."""
         return _to_json(self)
+
+
+def with_printable_texts(value: _T) -> _T:
+    """A status, or a part of one, whose texts are fit for terminals, pages and panels, wherever they are from."""
+    return cast(_T, _printable(value))
+
+
+def _printable(value: Any) -> Any:
+    if isinstance(value, str):
+        return one_line(value)
+    if isinstance(value, list):
+        return [_printable(item) for item in cast("list[Any]", value)]
+    if isinstance(value, dict):
+        return {one_line(key): _printable(item) for key, item in cast("dict[str, Any]", value).items()}
+    if is_dataclass(value) and not isinstance(value, type):
+        return replace(value, **{f.name: _printable(getattr(value, f.name)) for f in fields(value)})
+    return value
 
 
 def json_keys_of(status_type: type[Any]) -> list[str]:

@@ -18,6 +18,7 @@ from typing import Any
 import bpy
 
 from ...core.errors import InnerfaceError
+from ...core.printable import one_line
 from ..paths import user_folder
 from ..properties import take_rows
 from ..properties.preferences import preferences
@@ -95,13 +96,19 @@ def list_rows(directories: list[Path]) -> list[TakeRow]:
         try:
             with os.scandir(directory) as entries:
                 for entry in entries:
-                    if entry.name.endswith(".mcap") and not entry.name.startswith(".") and entry.is_file():
+                    listed = entry.name.endswith(".mcap") and not entry.name.startswith(".") and _is_unicode(entry.name)
+                    if listed and entry.is_file():
                         found = entry.stat()
                         when = datetime.fromtimestamp(found.st_mtime).strftime(_TIME_FORMAT)
                         rows.append(TakeRow(directory / entry.name, found.st_mtime, found.st_size, when))
         except (OSError, ValueError, OverflowError):
             continue  # there is no folder, or it was deleted meanwhile
     return sorted(rows, key=lambda row: -row.modified)[:_MAX_LISTED]
+
+
+def _is_unicode(name: str) -> bool:
+    """Whether a file's name can be kept in a property of Blender."""
+    return not any("\ud800" <= character <= "\udfff" for character in name)
 
 
 def read_row(row: TakeRow) -> TakeRow | None:
@@ -125,8 +132,8 @@ def read_row(row: TakeRow) -> TakeRow | None:
         _format_when(metadata.get("utc", "")),
         True,
         float(recorded_s) if _DURATION.fullmatch(recorded_s) else summary.seconds,
-        metadata.get("sources", "")[:_MAX_TEXT],
-        quality,
+        one_line(metadata.get("sources", ""), _MAX_TEXT),
+        one_line(quality, _MAX_TEXT),
         summary.complete,
     )
 
@@ -226,7 +233,12 @@ def fill_list(rows: list[TakeRow], select: str = "") -> None:
 
 
 def _fill_item(item: Any, row: TakeRow) -> None:
-    item.name, item.path, item.when, item.size = row.path.stem, str(row.path), row.when, _format_size(row.size)
+    item.name, item.path, item.when, item.size = (
+        one_line(row.path.stem),
+        str(row.path),
+        row.when,
+        _format_size(row.size),
+    )
     item.known, item.seconds, item.source = row.known, row.seconds, row.source
     item.quality, item.whole = row.quality, row.complete
 

@@ -12,6 +12,7 @@ from typing import Any
 import bpy
 
 from ...core.errors import InnerfaceError
+from ...core.printable import one_line
 from ..animation.playback import playing_action
 from ..character.face import face_or_none
 from ..live.session import session
@@ -40,7 +41,7 @@ class ReportsErrors:
     def report_notes(self, notes: list[str], summary: str) -> set[str]:
         """Report notes and then the summary, which stays in the status bar."""
         for note in (*notes, summary):
-            self.report({"INFO"}, note)  # type: ignore[attr-defined]
+            self.report({"INFO"}, one_line(note))  # type: ignore[attr-defined]
         return {"FINISHED"}
 
 
@@ -163,7 +164,7 @@ class BackgroundOperator(ReportsErrors):
             return {"RUNNING_MODAL"}
         self._end_job(context)
         if self.job.error:
-            self.report({"ERROR"}, self.job.error)  # type: ignore[attr-defined]
+            self.report({"ERROR"}, one_line(self.job.error))  # type: ignore[attr-defined]
             return {"CANCELLED"}
         session.hide()
         return self.report_errors(lambda: self.finish(context, self.job.result))  # type: ignore[attr-defined]

@@ -7,6 +7,7 @@ from typing import Any
 import bpy
 from bpy.app.translations import pgettext_iface as iface_
 
+from ...core.printable import one_line
 from ..operators.base import running_job
 
 # Of streams, sites, electrodes and targets
@@ -43,7 +44,7 @@ def draw_text(layout: Any, text: str, icon: str = "INFO", context: bpy.types.Con
         width = max(int((width_px - _MARGIN_PX) / _CHARACTER_PX), _MIN_WIDTH)
     column = layout.column(align=True)
     column.scale_y = 0.85
-    for k, line in enumerate(wrap_text(iface_(text), width)):
+    for k, line in enumerate(wrap_text(one_line(iface_(text)), width)):
         column.label(text=line, icon=icon if k == 0 else "BLANK1", translate=False)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from ..errors import InnerfaceError
 from ..files import read_bytes, reading
+from ..printable import one_line, printable_names
 from ..take import Take
 from . import (
     beat_json,
@@ -69,8 +70,17 @@ def read_take(path: str | Path) -> Take:
         take.notes[:0] = notes
         return take
     with reading(path, "it is damaged, or no take: record or export it again"):
-        take = _read_file(path)
+        take = _with_printable_texts(_read_file(path))
     take.sound = take_folder.find_sound(path)
+    return take
+
+
+def _with_printable_texts(take: Take) -> Take:
+    """The take with the names that its file gives, and what quotes it, in printable lines."""
+    take.name, take.notes = one_line(take.name), [one_line(note) for note in take.notes]
+    take.tracks = dict(zip(printable_names(take.tracks), take.tracks.values()))
+    for track in take.tracks.values():
+        track.columns = printable_names(track.columns)
     return take
 
 
