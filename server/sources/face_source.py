@@ -44,7 +44,7 @@ class FaceSource(UdpSource):
         face = watch.clean(values, unknown, hub.now())
         for note in watch.take_notes():
             hub.note(f"{self.name}: {title or device} {note}")
-        hub.receive(self.name, FaceSample(device, face, time))
+        hub.receive(self.name, FaceSample(device, face, time), self.arrival)
         if watch.problem != self._problems.get(device, ""):
             self._problems[device] = watch.problem
             hub.receive(self.name, DeviceInfo(device, title, problem=watch.problem))

@@ -1,4 +1,4 @@
-"""Room for datagrams that wait while the computer is busy, and the count of those that found none."""
+"""Room for datagrams that wait while the computer is busy, for how long they waited, and how many found none."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ _MAX_DATAGRAM_BYTES = 65536
 _MAX_BATCH_S = 0.01  # of handling datagrams before others have their turn
 _SO_MEMINFO, _SK_DROPS = 55, 8  # Linux 4.12: u32 numbers of a socket's memory, of which this is what it dropped
 _MEMINFO = struct.Struct("=9I")
+_SIOCGSTAMPNS, _TIMESPEC = 0x8907, struct.Struct("@ll")  # Linux: UTC at which the last datagram came
+_MIN_AGE_S, _MAX_AGE_S = 0.005, 60.0  # less does not matter; more is a clock that was set
 
 
 class ReceiveBuffer:
@@ -31,6 +33,7 @@ class ReceiveBuffer:
         with contextlib.suppress(OSError):
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _WANTED_BYTES)
         granted = sock.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
+        self.age()
         self.granted_bytes = granted // 2 if sys.platform == "linux" else granted  # Linux counts its own share, too
 
     def waiting(self) -> Iterator[tuple[bytes, tuple[str, int]]]:
@@ -43,6 +46,20 @@ class ReceiveBuffer:
                 yield self._socket.recvfrom(_MAX_DATAGRAM_BYTES)
             except OSError:  # nothing waits, or an earlier reply could not be delivered
                 return
+
+    def age(self) -> float:
+        """For how long the last datagram that was taken had waited, s; 0 where the system does not tell."""
+        if sys.platform != "linux":
+            return 0.0
+        import fcntl
+
+        try:
+            stamp = fcntl.ioctl(self._socket.fileno(), _SIOCGSTAMPNS, bytes(_TIMESPEC.size))
+        except (OSError, ValueError):  # the first call asks for stamps from then on
+            return 0.0
+        seconds, nanoseconds = _TIMESPEC.unpack(stamp)
+        age = time.time() - seconds - nanoseconds * 1e-9
+        return age if _MIN_AGE_S < age < _MAX_AGE_S else 0.0
 
     @property
     def lost(self) -> int:

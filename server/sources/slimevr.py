@@ -98,9 +98,9 @@ class SlimeVrSource(UdpSource):
             tracker.rotation[event.sensor] = event.rotation
             if event.acceleration is not None:
                 tracker.acceleration[event.sensor] = event.acceleration
-            self._forward_sample(tracker, event.sensor)
+            self._forward_sample(tracker, event.sensor, self.arrival)
 
-    def _forward_sample(self, tracker: _Tracker, sensor: int) -> None:
+    def _forward_sample(self, tracker: _Tracker, sensor: int, arrival: float | None = None) -> None:
         """Send a sensor's sample to the hub: z up, linear acceleration (one sample old, since it comes second)."""
         assert self.hub is not None
         if sensor not in tracker.last_sent and len(tracker.last_sent) >= self._MAX_SENSORS:
@@ -117,7 +117,7 @@ class SlimeVrSource(UdpSource):
             up="z",
             substream=str(sensor),
         )
-        self.hub.receive(self.name, message)
+        self.hub.receive(self.name, message, arrival)
 
     async def _keep_alive(self) -> None:
         """Send heartbeats, and repeat samples of sensors at rest."""

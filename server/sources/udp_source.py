@@ -37,6 +37,8 @@ class UdpSource(ABC, asyncio.DatagramProtocol):
         Monotonic s; 0 before.
     foreign
         What comes of other protocols.
+    arrival
+        When the datagram that is handled came, s on the hub's clock.
     buffer
         The system's buffer of what waits; None before `start`.
     """
@@ -50,6 +52,7 @@ class UdpSource(ABC, asyncio.DatagramProtocol):
         self.packets, self.rejected, self.last_received, self.opened_at = 0, 0, 0.0, 0.0
         self.foreign = ForeignPackets(self.name)
         self.buffer: ReceiveBuffer | None = None
+        self.arrival = 0.0
         self._lost, self._lost_at, self._looked_at = 0, -math.inf, -math.inf
 
     async def start(self, hub: Hub) -> None:
@@ -87,6 +90,9 @@ class UdpSource(ABC, asyncio.DatagramProtocol):
 
     def _receive(self, data: bytes, addr: tuple[str, int]) -> None:
         self.packets += 1
+        if self.hub is not None:
+            age = 0.0 if self.buffer is None else self.buffer.age()  # first, so that a pause here makes it no earlier
+            self.arrival = self.hub.now() - age
         if self.hub is not None and self.handle(data, addr):
             self.last_received = time.monotonic()
         else:

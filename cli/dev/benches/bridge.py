@@ -16,6 +16,7 @@ import numpy as np
 
 from ....core.take import TrackKind
 from ...progress import step
+from .device_clocks import measure_device_clocks
 from .memory import resident_mb
 
 CLIENTS, SITES, SOAK_SITES, SOAK_HZ, SOAK_S = 5, 11, 20, 200.0, 600.0
@@ -26,11 +27,13 @@ def bridge(seconds: float = 18.0, soak: bool = False) -> dict[str, Any]:
     """Measure the latency from packet to frame at a WebSocket client, without the declared look-ahead.
 
     Five clients run in another process; the baseline is a hub with the linear model. `soak` records 20 sites at 200 Hz
-    for ten minutes.
+    for ten minutes. `device_clocks` says how faces come back after a device's clock began anew.
     """
     figures = asyncio.run(_measure_latency(seconds))
     with step("parsers") as bar:
         figures |= _measure_parsers(bar)
+    with step("clocks of devices"):
+        figures |= asyncio.run(measure_device_clocks())
     return figures | _measure_recording(SOAK_S if soak else 6.0)
 
 
@@ -208,7 +211,10 @@ async def _record_soak(seconds: float) -> dict[str, Any]:
         await asyncio.sleep(0.5)
         stream = next(iter(hub.streams.values()))
         summary = await hub.commands.stop_recording()
-        received = stream.counter.received
+        received, buffer_full = stream.counter.received, source.dropped.get("buffer_full", 0)
+        granted_mb = 0.0 if source.buffer is None else source.buffer.granted_bytes / 2**20
+        unaccounted = stream.counter.received + stream.counter.repeated - stream.account.shown
+        unaccounted -= stream.account.dropped.total()
         await hub.stop()
         size = Path(summary["path"]).stat().st_size
         rows = len(formats.read_take(summary["path"]).tracks[TrackKind.IMU].time)
@@ -219,6 +225,9 @@ async def _record_soak(seconds: float) -> dict[str, Any]:
         "recorded_rows": rows,
         "recorded_lost": count - rows,
         "recorder_dropped": summary["dropped"],
+        "recorded_buffer_full": buffer_full,
+        "recorded_unaccounted": unaccounted,
+        "buffer_mb": granted_mb,
         "rss_mb": peak_mb,
         "rss_before_mb": before_mb,
         "rss_growth_mb": peak_mb - settled_mb,
