@@ -209,7 +209,7 @@ async def _serve(options: argparse.Namespace, sources: list[Source], sinks: list
         if recorded:
             dropped = f", {recorded['dropped']} dropped" if recorded["dropped"] else ""
             print(f"{recorded['path']}: {recorded['rows']} rows, {recorded['seconds']:.1f} s{dropped}")
-        for note in summary["notes"]:
+        for note in hub.notes:  # also of what was closed meanwhile
             print(f"note: {one_line(note)}", file=sys.stderr)
     return summary
 
@@ -293,6 +293,7 @@ def status_line(status: HubStatus) -> str:
         )
     parts += [f"{s.name}: {s.problem}" for s in status.sources if s.problem and s.state == "away"]
     parts = parts or ["nothing received yet"]
+    parts += [f"{s.name} left out: {describe_dropped(s.dropped)}" for s in status.sources if s.dropped]
     if status.dropped:
         parts.append(f"left out: {describe_dropped(status.dropped)}")
     if status.output != "none":

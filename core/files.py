@@ -13,11 +13,11 @@ from .errors import InnerfaceError
 
 
 @contextmanager
-def atomic_write(path: str | Path) -> Generator[Path]:
+def atomic_write(path: str | Path, *, mode: int = 0o666) -> Generator[Path]:
     """Yield a temporary path beside `path` that replaces `path` on success and is removed on any error.
 
-    The temporary keeps the suffix, because exporters depend on it. Raises InnerfaceError for a folder that cannot be
-    written.
+    The temporary keeps the suffix, because exporters depend on it. Only the user can read it; the file has `mode`, less
+    the umask. Raises InnerfaceError for a folder that cannot be written.
     """
     target = Path(path)
     if target.is_dir():
@@ -34,7 +34,7 @@ def atomic_write(path: str | Path) -> Generator[Path]:
     temporary = Path(name)
     try:
         yield temporary
-        temporary.chmod(0o666 & ~_umask())
+        temporary.chmod(mode & ~_umask())
         temporary.replace(target)
     except OSError as error:
         raise InnerfaceError(

@@ -107,6 +107,9 @@ def _draw_streams(layout: Any, status: HubStatus, context: bpy.types.Context) ->
         not_shown = describe_dropped(stream.dropped)
         if not_shown:
             draw_text(box, f"Not shown: {not_shown}", "BLANK1", context)
+    for source in status.sources:
+        if source.dropped:
+            draw_text(layout, f"{source.name}, left out: {describe_dropped(source.dropped)}", "ERROR", context)
     if status.dropped:
         draw_text(layout, f"Left out: {describe_dropped(status.dropped)}", "ERROR", context)
 

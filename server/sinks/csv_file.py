@@ -33,6 +33,7 @@ class CsvSink:
 
     async def start(self, hub: Hub) -> None:
         """Create the file. Raises InnerfaceError if it exists or cannot be written."""
+        self.hub = hub
         if self.path.exists():
             raise InnerfaceError(f"{self.path}: exists, and is never overwritten; give another name")
         try:
@@ -58,6 +59,7 @@ class CsvSink:
                 self.partial_path.unlink()
         except OSError as error:
             self.problem = f"{self.path}: {error.strerror}; the rows are in {self.partial_path}"
+            self.hub.note(self.problem)
         self.file = None
 
     def put(self, frame: Frame) -> None:

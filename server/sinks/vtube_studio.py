@@ -270,13 +270,17 @@ class VTubeStudioSink:
 
     def _save_token(self, token: str) -> None:
         if self.token_file is not None:
-            with atomic_write(self.token_file) as temporary:
+            with atomic_write(self.token_file, mode=0o600) as temporary:
                 temporary.write_text(token, encoding="utf-8")
-            self.token_file.chmod(0o600)
 
 
 async def _is_accepted(api: ApiConnection, token: str) -> bool:
-    answer = await api.request("AuthenticationRequest", _IDENTITY | {"authenticationToken": token})
+    try:
+        answer = await api.request("AuthenticationRequest", _IDENTITY | {"authenticationToken": token})
+    except ApiError as error:
+        if error.passing:
+            raise
+        return False
     return answer.get("authenticated", True) is not False
 
 

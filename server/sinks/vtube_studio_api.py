@@ -56,7 +56,7 @@ class ApiConnection:
         await self._socket.send(json.dumps(request | {"messageType": kind, "data": data}))
         async with asyncio.timeout(timeout_s):
             answer = _parse(await self._socket.recv())
-            while answer.get("requestID") != request_id:
+            while not _answers(answer, request_id):
                 answer = _parse(await self._socket.recv())
         content: Any = answer.get("data")
         answered = cast("dict[str, Any]", content) if isinstance(content, dict) else {}
@@ -64,6 +64,12 @@ class ApiConnection:
             error_id = answered.get("errorID")
             raise ApiError(error_id if isinstance(error_id, int) else -1, _one_line(answered.get("message")))
         return answered
+
+
+def _answers(answer: dict[str, Any], request_id: str) -> bool:
+    """Whether it is the answer to that request, the only one under way; errors may lack its identity."""
+    answered = answer.get("requestID")
+    return answered == request_id or (not answered and answer.get("messageType") == "APIError")
 
 
 def _parse(text: str | bytes) -> dict[str, Any]:

@@ -96,7 +96,7 @@ class VirtualImu:
         self.take = self.options.take
         self.receiver: DeviceSource | SerialDeviceSource | None = None
         self.task: asyncio.Task[None] | None = None
-        self.sent = self.dropped = 0
+        self.sent = self.lost = 0
         self.pty_master: int | None = None
         self.performance_start = 0
         self.prompt_rows: dict[str, int] = {}
@@ -218,7 +218,7 @@ class VirtualImu:
                 if self.prompted_row is not None:
                     row, self.prompted_row = self.prompted_row, None
                 if rng.uniform() < h.loss or at % h.disconnect[0] > h.disconnect[0] - h.disconnect[1]:
-                    self.dropped += 1
+                    self.lost += 1
                     continue
                 self.sent += 1
                 data = device.encode(packet)
@@ -238,7 +238,7 @@ class VirtualImu:
             try:
                 os.write(self.pty_master, cobs.encode(data) + b"\0")
             except BlockingIOError:
-                self.dropped += 1  # the line is full
+                self.lost += 1  # the line is full
 
     def describe(self) -> str:
         """Return what is simulated."""

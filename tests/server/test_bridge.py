@@ -70,7 +70,7 @@ def performed(tmp_path_factory):
                 out.status = hub.status()
                 out.recorded = await hub.commands.stop_recording()
                 listener.cancel()
-            out.sent, out.dropped = source.sent, source.dropped
+            out.sent, out.lost = source.sent, source.lost
             await door.stop()
             await hub.stop()
         return out
@@ -112,7 +112,7 @@ def test_what_went_out_live_is_what_the_recording_gives_as_live(performed):
 
 def test_losses_are_counted_and_shown(performed):
     (stream,) = performed.status["streams"]
-    assert stream["name"] == "virtual device (simulated)" and abs(stream["lost"] - performed.dropped) <= 3
+    assert stream["name"] == "virtual device (simulated)" and abs(stream["lost"] - performed.lost) <= 3
     assert (
         stream["rate_hz"] == pytest.approx(98, abs=6)
         and stream["battery_v"] == 3.9

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from innerface.server import registry
 from innerface.server.frame import Frame
 from innerface.server.messages import DeviceInfo
 from innerface.server.sinks.csv_file import CsvSink
@@ -25,6 +26,7 @@ from innerface.server.status import (
     StreamStatus,
     json_keys_of,
 )
+from innerface.server.status_report import source_statuses
 
 from .conftest import listening, sample, until
 
@@ -128,3 +130,19 @@ def test_a_csv_that_cannot_be_written_any_more_has_failed(tmp_path, bridge):
 
 def _full_disk(text):
     raise OSError(28, "No space left on device")
+
+
+@pytest.mark.parametrize(
+    "kind", [kind for kind, spec in registry.sources().items() if spec.needs_lan or not spec.extra]
+)
+def test_what_a_source_has_dropped_is_counted_by_reasons(kind):
+    """An attribute of that name with another meaning would be taken for it."""
+    needed = {
+        "serial": "serial:/dev/null",
+        "cyton": "cyton:/dev/null",
+        "file": "file:a.csv",
+        "bridge": "bridge:ws://127.0.0.1:1",
+    }
+    source = registry.make_source(needed.get(kind, kind))
+    (status,) = source_statuses([source], [], 0.0)
+    assert isinstance(status.dropped, dict)

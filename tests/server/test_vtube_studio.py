@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import stat
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -126,6 +128,31 @@ def test_permission_is_asked_once_and_parameters_are_created_and_set(studio_and_
     assert again.questions == 0
 
 
+def test_the_permission_is_never_readable_by_others(studio_and_sink, tmp_path, monkeypatch):
+    replace, modes = Path.replace, []
+
+    def spy(self, target):
+        modes.append(stat.S_IMODE(self.stat().st_mode))
+        return replace(self, target)
+
+    monkeypatch.setattr(Path, "replace", spy)
+    studio = Studio()
+    studio_and_sink(studio, lambda sink, hub: until(lambda: studio.set))
+    assert modes == [0o600] and stat.S_IMODE((tmp_path / "token").stat().st_mode) == 0o600
+
+
+def test_an_error_instead_of_an_answer_to_the_stored_token_leads_to_one_question(studio_and_sink, tmp_path):
+    (tmp_path / "token").write_text("old")
+
+    def refuse(kind, data):
+        wrong = kind == "AuthenticationRequest" and data["authenticationToken"] == "old"
+        return {"errorID": 100, "message": "Token invalid."} if wrong else None
+
+    studio = Studio(refuse=refuse)
+    studio_and_sink(studio, lambda sink, hub: until(lambda: studio.set))
+    assert studio.questions == 1
+
+
 def test_a_revoked_token_is_requested_again(studio_and_sink, tmp_path):
     (tmp_path / "token").write_text("old")
     studio = Studio()
@@ -141,13 +168,8 @@ def test_a_denied_plugin_asks_again_only_when_a_person_wants_it(studio_and_sink)
         assert studio.questions == 1 and sink.health().state == "failed" and "denied" in sink.health().problem
         assert sum("permission was denied" in note for note in hub.notes) == 1
         hub.outputs.sinks = [sink]
-        assert hub.status()["sinks"][0] | {"about": ""} == {
-            "name": "vts",
-            "about": "",
-            "state": "failed",
-            "problem": sink.health().problem,
-            "can_retry": True,
-        }
+        (shown,) = hub.status_report().sinks
+        assert (shown.state, shown.problem, shown.can_retry) == ("failed", sink.health().problem, True)
         studio.allowed = True
         hub.commands.retry("vts")
         await until(lambda: studio.set)
@@ -328,6 +350,21 @@ def test_a_missing_program_is_waited_for(bridge):
         await sink.stop()
 
     bridge(nothing)
+
+
+def test_an_error_without_the_requests_identity_is_its_answer(bridge):
+    async def disabled(socket):
+        async for _ in socket:
+            await socket.send('{"messageType": "APIError", "data": {"errorID": 1, "message": "API is off"}}')
+
+    async def work(hub):
+        async with serve(disabled, "127.0.0.1", 0) as server:
+            sink = VTubeStudioSink(port=server.sockets[0].getsockname()[1])
+            await sink.start(hub)
+            await until(lambda: "API is off" in sink.health().problem)
+            await sink.stop()
+
+    bridge(work)
 
 
 @pytest.mark.parametrize("text", ["[1, 2, 3]", "no JSON", "[" * 100_000, '{"requestID": 1}'])

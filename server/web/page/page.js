@@ -200,7 +200,7 @@ function hint(text, bad = false) { $("site-hint").textContent = text; $("site-hi
 // Status. A variable that holds a part of it is named for its type in server/status.py (`stream`: StreamStatus), and a
 // test compares what is read of it with that type's fields.
 
-const WORDS = { ok: "good", poor: "in part", away: "silent", failed: "failed", none: "nothing yet" };
+const WORDS = { ok: "good", poor: "in part", away: "not connected", failed: "failed", none: "nothing yet" };
 
 function newRow() {
   const row = document.createElement("div");
@@ -264,7 +264,7 @@ function sourceRow(component, silences) {
     state: component.state === "ok" || silence || component.problem ? component.state : "none",
     name: component.name,
     figure: silence ? `silent ${silence.seconds.toFixed(0)} s` : "",
-    about: [component.problem ? component.about.replace(`; ${component.problem}`, "") : component.about, ...causes.map((cause, k) => `${k ? "or" : "Likely:"} ${cause}`)].join("\n"),
+    about: [component.problem ? component.about.replace(`; ${component.problem}`, "") : component.about, counts(component.dropped) ? `left out: ${counts(component.dropped)}` : "", ...causes.map((cause, k) => `${k ? "or" : "Likely:"} ${cause}`)].filter(Boolean).join("\n"),
     problem: component.problem,
   };
 }
@@ -292,9 +292,9 @@ const electrodeReport = (problems) => !problems
 
 function show(status) {
   showOutput(status);
-  const silent = status.sources.filter((component) => !status.streams.some((stream) => stream.source === component.name && stream.state !== "away"));
+  const own = status.sources.filter((component) => counts(component.dropped) || !status.streams.some((stream) => stream.source === component.name && stream.state !== "away"));
   const leftOut = counts(status.dropped) ? [{ state: "poor", name: "left out", about: counts(status.dropped) }] : [];
-  showRows("streams", [...status.streams.map(streamRow), ...silent.map((component) => sourceRow(component, status.silent)), ...leftOut]);
+  showRows("streams", [...status.streams.map(streamRow), ...own.map((component) => sourceRow(component, status.silent)), ...leftOut]);
   showRows("sinks", [...status.sinks.map(sinkRow), { state: "ok", name: "control page and other clients", figure: `${status.clients}`, about: "WebSocket" }]);
   showNotes(status.notes);
   showCalibration(status);
