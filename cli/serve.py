@@ -28,7 +28,16 @@ if TYPE_CHECKING:
     from ..server.status import HubStatus
 
 _STATUS_INTERVAL_S, _LOG_INTERVAL_S = 1.0, 10.0
-_TYPED_COMMANDS = ("recentre", "calibrate", "record [name]", "stop", "mark [text]", "retry [sink]", "end")
+_TYPED_COMMANDS = (
+    "recentre",
+    "calibrate",
+    "record [name]",
+    "stop",
+    "mark [text]",
+    "retry [sink]",
+    "allow DEVICE [ADDRESS]",
+    "end",
+)
 
 
 class _HelpFormatter(argparse.RawDescriptionHelpFormatter):
@@ -89,6 +98,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         metavar="DEVICE/SENSOR=SITE",
         help="site of a sensor; remembered",
+    )
+    parser.add_argument(
+        "--allow-new",
+        action="store_true",
+        help="use devices of the network that were never here; else each is allowed once, on the control page or by "
+        "typing allow DEVICE",
     )
     parser.add_argument(
         "--model", metavar="M", help="a network that does not look ahead (.onnx), linear, or a linear model's .npz"
@@ -175,6 +190,8 @@ async def _serve(options: argparse.Namespace, sources: list[Source], sinks: list
             recentre=not options.no_recentre,
             folder=Path(options.folder),
             sites=config / "sites.json",
+            devices=config / "devices.json",
+            allow_new=options.allow_new,
             lookahead=not options.lowest_delay,
             electrodes=options.electrodes,
             arguments=tuple(options.source or ["device"]),
@@ -249,6 +266,9 @@ def run_typed_command(hub: Hub, stop_event: asyncio.Event, line: str) -> None:
                 hub.commands.mark(rest)
             case "retry":
                 hub.commands.retry(rest)
+            case "allow":
+                device, _, address = rest.partition(" ")
+                hub.commands.allow(device, address.strip())
             case "end":
                 stop_event.set()
             case _:
@@ -291,6 +311,7 @@ def status_line(status: HubStatus) -> str:
             + (f"{s.rate_hz:.0f} Hz{lost}" if s.state != "away" else f"away {s.silent_s:.0f} s")
             + (f" ({s.problem})" if s.problem else "")
         )
+    parts += [f"{w.device} from {w.address} is new: allow it" for w in status.waiting[:1]]
     parts += [f"{s.name}: {s.problem}" for s in status.sources if s.problem and s.state == "away"]
     parts = parts or ["nothing received yet"]
     parts += [f"{s.name} left out: {describe_dropped(s.dropped)}" for s in status.sources if s.dropped]

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .pipelines.bio import BioPipeline
     from .pipelines.imu import ImuPipeline
     from .recording.recording_session import RecordingSession
+    from .senders import Senders
     from .streams import Stream
 
 
@@ -61,10 +62,11 @@ class Commands:
         auto_calibration: AutoCalibration,
         guided_check: GuidedCheck,
         outputs: Outputs,
+        senders: Senders,
     ) -> None:
         self._host, self._face, self._imu, self._electrodes = host, face, imu, electrodes
         self._recording, self._auto_calibration, self._guided_check = recording, auto_calibration, guided_check
-        self._outputs = outputs
+        self._outputs, self._senders = outputs, senders
         self._stop_tasks: set[asyncio.Task[None]] = set()
 
     # -- calibration -------------------------------------------------------------------------------
@@ -104,6 +106,13 @@ class Commands:
         """Sinks of that kind ("" for all) try again at once, also where a permission was denied."""
         if not self._outputs.retry(sink):
             raise InnerfaceError("no sink can be asked to try again; VTube Studio (vts) can where it is in use")
+
+    # -- which devices are used --------------------------------------------------------------------
+
+    def allow(self, device: str, address: str = "") -> None:
+        """Use a device that waits to be allowed, now and later; with an address, the one that sends from there."""
+        allowed = self._senders.allow(device, address)
+        self._host.note(f"{allowed} is taken from {address}" if address else f"{allowed} is allowed from now on")
 
     # -- where sensors sit -------------------------------------------------------------------------
 

@@ -34,6 +34,7 @@ from .recording.provenance import provenance
 from .recording.recording_session import RecordingSession
 from .recording.take_repair import TakeRepairs
 from .router import Router
+from .senders import AllowedDevices, Senders
 from .silence_hints import silence_hints
 from .sites import SiteAssignments
 from .status import HubStatus, with_printable_texts
@@ -69,6 +70,8 @@ class Options:
         recentre: the head's yaw returns to 0 slowly.
         folder: where takes go.
         sites: the file that assignments are kept in.
+        devices: the file that allowed devices are kept in.
+        allow_new: devices of the network need not be allowed.
         lookahead: faces wait for what makes them exact (LOOKAHEAD frames).
         electrodes: the performer's network for biosignals, "simulated" for the shipped one.
         arguments: KIND[:ARGS] of its sources, which recordings keep without secrets.
@@ -84,6 +87,8 @@ class Options:
     recentre: bool = True
     folder: Path = field(default_factory=Path.cwd)
     sites: Path | None = None
+    devices: Path | None = None
+    allow_new: bool = True
     lookahead: bool = True
     electrodes: str | None = None
     arguments: tuple[str, ...] = ()
@@ -120,7 +125,10 @@ class Hub:
         )
         self.camera = CameraPipeline(self, self.face, self.recording)
         self.electrodes = BioPipeline(self, self.face, self.recording)
-        self._router = Router(self, imu=self.imu, camera=self.camera, bio=self.electrodes)
+        allowed = AllowedDevices(self.options.devices)
+        allowed.load()
+        self.senders = Senders(allowed, self.options.allow_new, self.note)
+        self._router = Router(self, self.senders, imu=self.imu, camera=self.camera, bio=self.electrodes)
         self.auto_calibration = AutoCalibration(self, self.imu, self.options.calibrate)
         self.guided_check = GuidedCheck(self, self.imu, self.electrodes)
         self.commands = Commands(
@@ -132,6 +140,7 @@ class Hub:
             auto_calibration=self.auto_calibration,
             guided_check=self.guided_check,
             outputs=self.outputs,
+            senders=self.senders,
         )
         self._repairs = TakeRepairs(self.note)
         self.sources: list[Source] = []
@@ -235,9 +244,9 @@ class Hub:
         """`receive` from another thread; the arrival is now."""
         self.loop.call_soon_threadsafe(self.receive, source, message, self.now())
 
-    def receive(self, source: str, message: Message, arrival: float | None = None) -> None:
-        """A message of a source; `arrival` on the hub's clock, now if not given."""
-        self._router.receive(source, message, self.now() if arrival is None else arrival)
+    def receive(self, source: str, message: Message, arrival: float | None = None, address: str = "") -> None:
+        """A message of a source; `arrival` on the hub's clock, now if not given; `address`: HOST:PORT of its sender."""
+        self._router.receive(source, message, self.now() if arrival is None else arrival, address)
 
     def emit(self, faces: list[FaceFrame]) -> None:
         """Faces go to sinks and listeners."""
@@ -332,6 +341,7 @@ class Hub:
             recording=recording_status(self.recording, now),
             notes=list(self.notes),
             dropped=dict(self._router.dropped),
+            waiting=self.senders.waiting,
         )
         return with_printable_texts(status)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from typing import Protocol
 
@@ -10,9 +11,11 @@ from .pipelines.bio import BioPipeline
 from .pipelines.camera import CameraPipeline
 from .pipelines.imu import ImuPipeline
 from .plausibility import plausible
+from .senders import OTHER_SENDER, Senders
 from .streams import AWAY_AFTER_S, Stream
 
 _MAX_STREAMS, _STREAM_EXPIRY_S = 64, 60.0
+_TELL_FULL_EVERY_S = 60.0
 _MIN_MESSAGES = 3  # a stream that said less makes room sooner
 _KINDS: dict[type, str] = {ImuSample: "imu", FaceSample: "face", BioSample: "bio", DeviceInfo: "device"}
 
@@ -24,22 +27,37 @@ class _Notes(Protocol):
 class Router:
     """All streams that are received, by source, device and kind. `dropped`: messages without one, by the reason."""
 
-    def __init__(self, notes: _Notes, *, imu: ImuPipeline, camera: CameraPipeline, bio: BioPipeline) -> None:
+    def __init__(
+        self, notes: _Notes, senders: Senders, *, imu: ImuPipeline, camera: CameraPipeline, bio: BioPipeline
+    ) -> None:
         self.streams: dict[tuple[str, str, str], Stream] = {}
         self.dropped: Counter[str] = Counter()
-        self._notes, self._imu, self._camera, self._bio = notes, imu, camera, bio
+        self._notes, self._senders = notes, senders
+        self._imu, self._camera, self._bio = imu, camera, bio
+        self._told_full_at = -math.inf
 
-    def receive(self, source: str, message: Message, arrival: float) -> None:
-        """A message of a source; `arrival` on the hub's clock. One of a stream too many is dropped, and counted."""
+    def receive(self, source: str, message: Message, arrival: float, address: str = "") -> None:
+        """A message of a source that came from `address`, if it has one; `arrival` on the hub's clock.
+
+        One of a sender that is not admitted, or of a stream too many, is dropped and counted.
+        """
         checked = plausible(message)
         if checked is None:
             self.dropped["implausible"] += 1
             return
         message = with_printable_texts(checked)
+        refusal = self._senders.admit(source, message.device, address, arrival) if address else ""
+        if refusal:
+            self.dropped[refusal] += 1
+            if refusal == OTHER_SENDER:
+                for stream in self._streams_of(source, message.device):
+                    stream.rival, stream.rival_at = self._senders.rival(source, message.device), arrival
+            return
         stream = self._stream_for(source, message, arrival)
         if stream is None:
             self.dropped["out_of_room"] += 1
             return
+        stream.address = address
         if isinstance(message, DeviceInfo):
             stream.describe(message, arrival)
             return
@@ -61,7 +79,7 @@ class Router:
     def _stream_for(self, source: str, message: Message, arrival: float) -> Stream | None:
         device, kind = message.device, _KINDS[type(message)]
         if kind == "device":  # what it says of itself belongs to the samples that it sends
-            known = [s for s in self.streams.values() if (s.source, s.device) == (source, device)]
+            known = self._streams_of(source, device)
             if known:
                 return known[0]
         substream = message.substream if isinstance(message, ImuSample) else ""
@@ -71,7 +89,7 @@ class Router:
             placeholder = self.streams.pop((source, device, "device"), None) if not substream else None
             if len(self.streams) >= _MAX_STREAMS:
                 self._drop_expired_streams(arrival)
-            if len(self.streams) >= _MAX_STREAMS:
+            if len(self.streams) >= _MAX_STREAMS and not self._make_room(message, arrival):
                 return None
             stream = self.streams[key] = Stream(source, device, kind, last_received=arrival)
             if placeholder is not None:
@@ -80,9 +98,33 @@ class Router:
             self._notes.note(f"{stream.device} is back after {arrival - stream.last_received:.1f} s")
         return stream
 
+    def _streams_of(self, source: str, device: str) -> list[Stream]:
+        return [s for s in self.streams.values() if (s.source, s.device) == (source, device)]
+
     def _drop_expired_streams(self, now: float) -> None:
         """Streams that never said anything of use, or have been away for long, make room."""
         for key, stream in list(self.streams.items()):
             expiry_s = AWAY_AFTER_S if stream.counter.received < _MIN_MESSAGES else _STREAM_EXPIRY_S
             if now - stream.last_received > expiry_s and stream.session_device is None:
                 del self.streams[key]
+
+    def _make_room(self, message: Message, now: float) -> bool:
+        """Whether a stream that is not in use and has fewer sensors than a newcomer could make room for it."""
+        if now - self._told_full_at > _TELL_FULL_EVERY_S:
+            self._told_full_at = now
+            self._notes.note(
+                f"{_MAX_STREAMS} streams are received, and there is no room for more: those with the most sensors are "
+                "kept; end what is not needed"
+            )
+        in_use = (self._camera.active_stream, self._bio.active_stream)
+        unused = {k: s for k, s in self.streams.items() if s.session_device is None and s not in in_use}
+        least = min(unused, key=lambda key: _sensor_count(unused[key]), default=None)
+        newcomer = len(message.keys) if isinstance(message, ImuSample) else int(not isinstance(message, DeviceInfo))
+        if least is None or _sensor_count(unused[least]) >= newcomer:
+            return False
+        del self.streams[least]
+        return True
+
+
+def _sensor_count(stream: Stream) -> int:
+    return 0 if stream.kind == "device" else max(len(stream.keys), 1)

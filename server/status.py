@@ -61,6 +61,7 @@ class StreamStatus:
         silent_s: since its last packet.
         problem: a sentence, "" where there is none.
         sensors: per sensor, the share of recent samples that lacked it.
+        address: HOST:PORT that it comes from, "" where it has none.
         shown, dropped: of those received, what went into the face, and by the reason (`sample_account`) what did not.
     """
 
@@ -82,6 +83,17 @@ class StreamStatus:
     sensors: dict[str, float] = field(default_factory=dict[str, float])
     shown: int = 0
     dropped: dict[str, int] = field(default_factory=dict[str, int])
+    address: str = ""
+
+
+@dataclass(frozen=True)
+class WaitingStatus:
+    """A device that was never allowed: of which source, its address, and how many packets it has sent."""
+
+    source: str
+    device: str
+    address: str
+    packets: int
 
 
 @dataclass(frozen=True)
@@ -192,7 +204,9 @@ class HubStatus:
         recording: None between takes.
         notes: the latest sentences for the user.
         clients: of the web server.
-        dropped: messages that belong to no stream, by the reason: "out_of_room" (too many streams), "implausible".
+        dropped: messages that belong to no stream, by the reason: "out_of_room" (too many streams), "implausible",
+            "other_sender" (a second one of a device's name), "not_allowed" (a device that waits).
+        waiting: devices of the network that were never here, and wait to be allowed.
     """
 
     json_keys: ClassVar[dict[str, str]] = {
@@ -227,6 +241,7 @@ class HubStatus:
     notes: list[str] = field(default_factory=list[str])
     clients: int = 0
     dropped: dict[str, int] = field(default_factory=dict[str, int])
+    waiting: list[WaitingStatus] = field(default_factory=list[WaitingStatus])
 
     def to_json(self) -> dict[str, Any]:
         """The JSON object."""

@@ -16,6 +16,7 @@ from .status import StreamStatus
 from .stream_time import StreamTime
 
 _WINDOW = 400  # samples that rates and losses are measured over
+_RIVAL_S = 5.0
 _MIN_SAMPLES = 8  # for an estimate of the interval
 _BATCH_JITTER_S = 0.1  # of the arrival of batches
 _BATCH_GAIN, _MAX_BATCH_SHIFT = 0.01, 0.2  # share of the jitter that times follow, and at most so many samples
@@ -38,6 +39,10 @@ class Stream:
     battery: float = float("nan")
     name: str = ""
     problem: str = ""
+    address: str = ""  # HOST:PORT that it comes from, "" where it has none
+    rival: str = ""  # a sentence on another sender of its name, which was last heard at `rival_at`
+    rival_at: float = -np.inf
+    site_problem: str = ""
     keys: tuple[str, ...] = ()
     presence: Array = field(default_factory=lambda: np.ones(0))  # per key: share of recent samples that held it
     session_device: int | None = None
@@ -129,8 +134,9 @@ class Stream:
 
     @property
     def fault(self) -> str:
-        """A sentence on what is wrong with it, with its time, or with what becomes of its samples; else ""."""
-        return self.problem or self.time.problem or self.account.problem
+        """A sentence on what is wrong with it, its sender, sites or time, or what becomes of its samples; else ""."""
+        rival = self.rival if self.last_received - self.rival_at < _RIVAL_S else ""
+        return self.problem or rival or self.site_problem or self.time.problem or self.account.problem
 
     def state(self, now: float) -> str:
         """ok, poor (loses more than a twentieth, or has a fault) or away."""
@@ -159,4 +165,5 @@ class Stream:
             sensors={key: round(1 - float(p), 3) for key, p in zip(self.keys, self.presence)},
             shown=self.account.shown,
             dropped=dict(self.account.dropped),
+            address=self.address,
         )

@@ -156,15 +156,20 @@ class ImuPipeline:
                 and set(known_sites) & set(other.sites)
             ):
                 self.leave_session(other)
-        try:
-            stream.session_device = session.add_device(known_sites, interval, message.linear, message.up)
-        except InnerfaceError as error:
-            stream.problem = str(error)
+        seats = {site: s.device for s in streams if s.session_device is not None for site in s.sites}
+        free = tuple(site for site in known_sites if site not in seats)
+        taken = [f"{site} by {seats[site]}" for site in known_sites if site in seats]
+        stream.site_problem = f"taken already: {', '.join(taken)}; assign other sites to one of them" if taken else ""
+        if not free:
             return
-        stream.problem = ""
-        stream.session_columns = [k for k, n in enumerate(stream.sites) if n in self.layout.sites]
+        try:
+            stream.session_device = session.add_device(free, interval, message.linear, message.up)
+        except InnerfaceError as error:
+            stream.site_problem = str(error)
+            return
+        stream.session_columns = [k for k, n in enumerate(stream.sites) if n in free]
         if session.active is not None:
-            self._host.note(f"{stream.device} brought {', '.join(known_sites)}; calibrate again to use it")
+            self._host.note(f"{stream.device} brought {', '.join(free)}; calibrate again to use it")
 
     def _sites_of(self, stream: Stream, message: ImuSample) -> tuple[str, ...]:
         """Where a device's sensors sit, by their own names where nobody knows."""
@@ -184,7 +189,8 @@ class ImuPipeline:
             return
         self.sites.present = present
         for other in received if not self.calibrated else ():
-            if other.sites and other.last_message and other.sites != self._sites_of(other, other.last_message):
+            moved = other.last_message and other.sites and other.sites != self._sites_of(other, other.last_message)
+            if moved or other.site_problem:
                 self.leave_session(other)
 
     def _tell_replaced(self, stream: Stream) -> None:

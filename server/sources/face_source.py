@@ -24,13 +24,14 @@ class FaceSource(UdpSource):
     def receive_face(
         self,
         device: str,
+        addr: tuple[str, int],
         values: Mapping[str, float],
         *,
         unknown: Iterable[str] = (),
         time: float | None = None,
         title: str = "",
     ) -> None:
-        """Pass a sender's face to the hub: values by channel as they were sent, empty if it tracks no face.
+        """Pass a face from `addr` to the hub: values by channel as they were sent, empty if it tracks no face.
 
         `unknown`: names that came with it and mean nothing; `time`: s on the sender's clock; `title`: its name.
         """
@@ -44,7 +45,7 @@ class FaceSource(UdpSource):
         face = watch.clean(values, unknown, hub.now())
         for note in watch.take_notes():
             hub.note(f"{self.name}: {title or device} {note}")
-        hub.receive(self.name, FaceSample(device, face, time), self.arrival)
+        self.forward(FaceSample(device, face, time), addr)
         if watch.problem != self._problems.get(device, ""):
             self._problems[device] = watch.problem
-            hub.receive(self.name, DeviceInfo(device, title, problem=watch.problem))
+            self.forward(DeviceInfo(device, title, problem=watch.problem), addr)

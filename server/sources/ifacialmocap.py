@@ -63,7 +63,7 @@ class IFacialMocapSource(FaceSource):
         if frame is None:
             return False
         values = frame.weights | frame.angles if frame.tracked else {}
-        self.receive_face(addr[0], values, unknown=frame.unknown)
+        self.receive_face(addr[0], addr, values, unknown=frame.unknown)
         return True
 
     def describe(self) -> str:

@@ -33,9 +33,9 @@ class LiveLinkFaceSource(FaceSource):
         device = packet.device or addr[0]
         if device not in self.subjects and len(self.subjects) < 64:
             self.subjects[device] = packet.subject
-            self.hub.receive(self.name, DeviceInfo(device, packet.subject))
+            self.forward(DeviceInfo(device, packet.subject), addr)
         time = live_link_face.packet_seconds(packet)
-        self.receive_face(device, values, time=time, title=packet.subject)
+        self.receive_face(device, addr, values, time=time, title=packet.subject)
         return True
 
 

@@ -25,6 +25,7 @@ class _Tracker:
     """State of one tracker: its last packet, and per sensor the last orientation, acceleration and time of sending."""
 
     def __init__(self, address: tuple[str, int]) -> None:
+        self.address = address
         self.device, self.last_packet, self.last_received = f"{address[0]}:{address[1]}", -1, time.monotonic()
         self.rotation: dict[int, Array] = {}
         self.acceleration: dict[int, Array] = {}
@@ -44,6 +45,7 @@ class SlimeVrSource(UdpSource):
     def __init__(self, host: str = LOOPBACK, port: int | None = None) -> None:
         super().__init__(host, port)
         self.trackers: dict[tuple[str, int], _Tracker] = {}
+        self._told_full = False
         self.task: asyncio.Task[None] | None = None
 
     async def start(self, hub: Hub) -> None:
@@ -66,7 +68,8 @@ class SlimeVrSource(UdpSource):
         tracker = self.trackers.get(addr)
         if tracker is None:
             if len(self.trackers) >= self._MAX_TRACKERS:
-                return False
+                self._tell_full()
+                return True
             if not any(isinstance(event, slimevr.Handshake) for event in events):
                 return True  # paired before a restart: it sends a handshake once it hears nothing
             tracker = self.trackers[addr] = _Tracker(addr)
@@ -77,21 +80,26 @@ class SlimeVrSource(UdpSource):
             self._handle_event(tracker, event, addr)
         return True
 
+    def _tell_full(self) -> None:
+        if not self._told_full and self.hub is not None:
+            self._told_full = True
+            self.hub.note(
+                f"{self._MAX_TRACKERS} SlimeVR trackers are received; further ones are left out: turn some off"
+            )
+
     def _handle_event(self, tracker: _Tracker, event: slimevr.Event, addr: tuple[str, int]) -> None:
         assert self.hub is not None
         if isinstance(event, slimevr.Handshake):
             tracker.device, tracker.last_packet = event.mac or tracker.device, -1
             self.transport.sendto(slimevr.HANDSHAKE_REPLY, addr)
-            self.hub.receive(self.name, DeviceInfo(tracker.device, "SlimeVR tracker", event.firmware))
+            self.forward(DeviceInfo(tracker.device, "SlimeVR tracker", event.firmware), addr)
         elif isinstance(event, slimevr.SensorInfo):
             self.transport.sendto(slimevr.sensor_info_ack(event.sensor, event.state), addr)
             if event.state == 2:
-                self.hub.receive(
-                    self.name,
-                    DeviceInfo(tracker.device, problem=f"sensor {event.sensor} reports an error; turn it off and on"),
-                )
+                problem = f"sensor {event.sensor} reports an error; turn it off and on"
+                self.forward(DeviceInfo(tracker.device, problem=problem), addr)
         elif isinstance(event, slimevr.Battery):
-            self.hub.receive(self.name, DeviceInfo(tracker.device, battery=event.volts))
+            self.forward(DeviceInfo(tracker.device, battery=event.volts), addr)
         elif isinstance(event, slimevr.Acceleration):
             tracker.acceleration[event.sensor] = event.acceleration
         elif isinstance(event, slimevr.Rotation):
@@ -117,7 +125,7 @@ class SlimeVrSource(UdpSource):
             up="z",
             substream=str(sensor),
         )
-        self.hub.receive(self.name, message, arrival)
+        self.forward(message, tracker.address, self.hub.now() if arrival is None else arrival)
 
     async def _keep_alive(self) -> None:
         """Send heartbeats, and repeat samples of sensors at rest."""

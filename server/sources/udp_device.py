@@ -25,7 +25,7 @@ class DeviceSource(UdpSource):
         if isinstance(packet, device.Hello):
             self.transport.sendto(device.welcome(packet.sequence, round(self.hub.now() * 1e6)), addr)
         for message in device.to_messages(packet, addr[0]):
-            self.hub.receive(self.name, message, self.arrival)
+            self.forward(message, addr)
         return True
 
 

@@ -15,6 +15,7 @@ from .receive_buffer import ReceiveBuffer, open_socket
 
 if TYPE_CHECKING:
     from ..hub import Hub
+    from ..messages import Message
 
 SILENT_AFTER_S = 5.0
 _LOSS_CHECK_S, _LOSS_SHOWN_S = 0.5, 10.0  # between looks for packets that the system lost; how long that is a problem
@@ -121,6 +122,12 @@ class UdpSource(ABC, asyncio.DatagramProtocol):
     def problem(self) -> str:
         """Whether packets have been lost lately, "" otherwise."""
         return _OVERFLOW if time.monotonic() - self._lost_at < _LOSS_SHOWN_S else ""
+
+    def forward(self, message: Message, addr: tuple[str, int], arrival: float | None = None) -> None:
+        """Pass a message to the hub, with the address that it came from; `arrival`: of the datagram if not given."""
+        if self.hub is not None:
+            arrival = self.arrival if arrival is None else arrival
+            self.hub.receive(self.name, message, arrival, address=f"{addr[0]}:{addr[1]}")
 
     def error_received(self, exc: Exception) -> None:
         """Ignore that a reply could not be delivered (asyncio)."""

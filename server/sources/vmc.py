@@ -30,7 +30,7 @@ class VmcSource(FaceSource):
             self.receivers.clear()
         receiver = self.receivers.setdefault(addr, vmc.Receiver())
         for values in receiver.push(data):
-            self.receive_face(addr[0], values, unknown=receiver.unknown)
+            self.receive_face(addr[0], addr, values, unknown=receiver.unknown)
         return True
 
     def diagnose(self) -> str:

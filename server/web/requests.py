@@ -37,6 +37,9 @@ class RequestHandler:
             "assign": lambda _client, request: hub.commands.assign(
                 str(request.get("sensor", "")), str(request.get("site", ""))
             ),
+            "allow": lambda _client, request: hub.commands.allow(
+                str(request.get("device", "")), str(request.get("address", ""))
+            ),
             "touch": lambda _client, request: {"seconds": hub.commands.touch(str(request.get("site", "")))},
             "neutral": lambda _client, _request: hub.commands.set_neutral(),
             "check": lambda _client, _request: self._check(),

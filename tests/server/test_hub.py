@@ -92,22 +92,36 @@ def test_a_device_that_is_exchanged_for_another_leaves_its_sites_to_it(bridge, c
             hub.receive("device", sample(k))
         for k in range(30):
             hub.receive("device", sample(k, device_name="beef"))
-        problem = next(s for s in hub.streams.values() if s.device == "beef").problem
+        problem = next(s for s in hub.streams.values() if s.device == "beef").fault
         clock.time += 10.0
         hub.receive("device", sample(31, device_name="beef"))
         return (
             problem,
             {s.device: s.session_device for s in hub.streams.values()},
-            [s.problem for s in hub.streams.values()],
+            [s.site_problem for s in hub.streams.values()],
         )
 
     problem, seats, problems = bridge(work, clock=clock)
-    assert (
-        "aux has a device already" in problem
-        and seats["beef"] is not None
-        and seats["7a3f"] is None
-        and not any(problems)
-    )
+    assert "aux by 7a3f" in problem and seats["beef"] is not None and seats["7a3f"] is None and not any(problems)
+
+
+def test_a_device_with_one_site_that_is_taken_brings_its_others(bridge, clock):
+    async def work(hub):
+        for k in range(200):
+            clock.time += 0.01
+            if k < 100:
+                hub.receive("device", sample(k, sites=1))
+            hub.receive("device", sample(k, device_name="beef"))
+        beside = {s.device: (s.session_columns, s.fault) for s in hub.streams.values()}
+        for k in range(200, 800):
+            clock.time += 0.01
+            hub.receive("device", sample(k, device_name="beef"))
+        alone = next(s for s in hub.streams.values() if s.device == "beef")
+        return beside, alone.session_columns, alone.site_problem
+
+    beside, columns, problem = bridge(work, clock=clock)
+    assert beside["7a3f"] == ([0], "") and beside["beef"][0] == [1, 2] and "aux by 7a3f" in beside["beef"][1]
+    assert columns == [0, 1, 2] and problem == ""
 
 
 def test_one_camera_is_the_face_and_others_are_recorded_beside_it(bridge, clock):

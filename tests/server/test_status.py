@@ -24,6 +24,7 @@ from innerface.server.status import (
     SilenceStatus,
     SiteStatus,
     StreamStatus,
+    WaitingStatus,
     json_keys_of,
 )
 from innerface.server.status_report import source_statuses
@@ -36,6 +37,7 @@ PARTS = {
     "component": ComponentStatus,
     "stream": StreamStatus,
     "silence": SilenceStatus,
+    "waiting": WaitingStatus,
     "site": SiteStatus,
     "check": CheckStatus,
     "board": BoardStatus,

@@ -269,6 +269,17 @@ function sourceRow(component, silences) {
   };
 }
 
+// A device of the network that was never here.
+const waitingRow = (waiting) => ({
+  state: "none",
+  name: waiting.device,
+  figure: "new",
+  about: `${waiting.source} · ${waiting.address}`,
+  problem: "This device was never here: allow it if it is yours.",
+  button: "Allow",
+  press: () => ask("allow", { device: `${waiting.source}/${waiting.device}` }),
+});
+
 const sinkRow = (component) => ({
   state: component.state,
   name: component.name,
@@ -294,7 +305,7 @@ function show(status) {
   showOutput(status);
   const own = status.sources.filter((component) => counts(component.dropped) || !status.streams.some((stream) => stream.source === component.name && stream.state !== "away"));
   const leftOut = counts(status.dropped) ? [{ state: "poor", name: "left out", about: counts(status.dropped) }] : [];
-  showRows("streams", [...status.streams.map(streamRow), ...own.map((component) => sourceRow(component, status.silent)), ...leftOut]);
+  showRows("streams", [...status.waiting.map(waitingRow), ...status.streams.map(streamRow), ...own.map((component) => sourceRow(component, status.silent)), ...leftOut]);
   showRows("sinks", [...status.sinks.map(sinkRow), { state: "ok", name: "control page and other clients", figure: `${status.clients}`, about: "WebSocket" }]);
   showNotes(status.notes);
   showCalibration(status);
