@@ -8,6 +8,7 @@ from enum import IntEnum
 from typing import Any, cast
 
 from ...core.errors import InnerfaceError
+from ...core.printable import one_line
 
 NOT_VTUBE_STUDIO = "the program at this address is not VTube Studio; correct the address"
 ANSWER_TIMEOUT_S = 15.0  # it answers nothing while it loads a model
@@ -62,7 +63,8 @@ class ApiConnection:
         answered = cast("dict[str, Any]", content) if isinstance(content, dict) else {}
         if answer.get("messageType") == "APIError":
             error_id = answered.get("errorID")
-            raise ApiError(error_id if isinstance(error_id, int) else -1, _one_line(answered.get("message")))
+            reason = one_line(str(answered.get("message") or "no reason given"), _MAX_MESSAGE).rstrip(". ")
+            raise ApiError(error_id if isinstance(error_id, int) else -1, reason)
         return answered
 
 
@@ -80,8 +82,3 @@ def _parse(text: str | bytes) -> dict[str, Any]:
     if not isinstance(answer, dict):
         raise InnerfaceError(NOT_VTUBE_STUDIO)
     return cast("dict[str, Any]", answer)
-
-
-def _one_line(text: Any) -> str:
-    """A message of another program in one line without control characters."""
-    return "".join(c for c in str(text or "no reason given") if c.isprintable())[:_MAX_MESSAGE].rstrip(". ")

@@ -29,7 +29,9 @@ def test_it_opens_by_its_text_and_its_face_goes_out(demo_sine, tmp_path, capsys,
     arguments = ["--source", "demo-sine:rate=30", "--record", str(tmp_path / "t.mcap"), "--seconds", "2", "--port", "0"]
     assert main(["serve", "--model", "linear", "--json", *arguments]) == 0
     status = json.loads(capsys.readouterr().out)
-    assert status["sources"] == [{"name": "demo-sine", "about": "a jaw that opens and closes, 30 Hz"}]
+    (source,) = status["sources"]
+    assert source["name"] == "demo-sine" and source["about"] == "a jaw that opens and closes, 30 Hz"
+    assert source["state"] == "ok" and source["problem"] == ""
     assert status["output"] == "camera" and status["recorded"]["rows"] > 20
 
 
