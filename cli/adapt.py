@@ -62,14 +62,14 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
         if base_model.id in corrections:  # the linear model, which replaces both
             continue
         try:
-            example = examples.paired_example(imu_track(imu), track, sites, live)
+            example = examples.paired_example(imu_track(imu), track, sites, causal=live)
             weights = (
                 MotionToFace(base_model, raw=True).push(example.motion)
                 if live
                 else estimate(base_model, example.motion)
             )[0]
             corrections[base_model.id], score = adapter.fit(
-                example.motion, weights, example.weights[:, : len(ARKIT)], example.use
+                example.motion, weights, example.weights[:, : len(ARKIT)], use=example.use
             )
         except InnerfaceError as error:
             raise InnerfaceError(f"{options.imu}, {options.arkit}: {error}") from None

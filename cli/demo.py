@@ -113,7 +113,7 @@ def simulated_capture(seed: int) -> tuple[Take, Take, Take, dict[str, Any]]:
         effects = replace(
             PRESETS["studio"], sway_deg=0.0, torso_deg=0.0, glance_deg=0.0, beat_deg=0.0
         )  # the performance moves the head itself
-        take = simulate(truth.weights(), face, sites, effects, seed)
+        take = simulate(truth.weights(), face, sites, effects=effects, seed=seed)
     with step("calibrating, inferring"):
         track = inference.infer(take, sites, model.load()[0]).take.weights()
         in_performance = (track.time >= truth.weights().time[0]) & (track.time <= truth.weights().time[-1])

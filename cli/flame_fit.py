@@ -88,7 +88,13 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
             take.name,
             {
                 TrackKind.FLAME: flame_track.build_flame_track(
-                    track.time, fitted.expression, fitted.jaw, fitted.eyes, fitted.neck, fitted.shape, face.sha
+                    track.time,
+                    expression=fitted.expression,
+                    jaw=fitted.jaw,
+                    eyes=fitted.eyes,
+                    neck=fitted.neck,
+                    shape=fitted.shape,
+                    model=face.sha,
                 )
             },
         ),

@@ -103,8 +103,8 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
         aligned = align_helper(
             camera,
             helper_take,
-            given_ranges,
-            0.0 if same_file and options.offset is None else options.offset,
+            ranges=given_ranges,
+            offset_s=0.0 if same_file and options.offset is None else options.offset,
             sites=load_layout(options.layout),
             model=imu_model,
             adapter=performer_adapter,

@@ -71,7 +71,7 @@ def _to_landmarks(take: Take, options: argparse.Namespace) -> tuple[Take, dict[s
     if TrackKind.BIOSIGNAL in kinds and (options.model or not kinds & {TrackKind.LANDMARKS, TrackKind.WEIGHTS}):
         with required("inference"):
             from ..core.bio import inference, network, quality
-        landmark_take = inference.infer(take, network.load(options.model), options.causal, options.raw)
+        landmark_take = inference.infer(take, network.load(options.model), causal=options.causal, raw=options.raw)
         return landmark_take, {
             "from": "electrodes",
             "electrodes": [asdict(e) for e in quality.assess_take(take)],

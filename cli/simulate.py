@@ -91,7 +91,7 @@ def _simulate_imu(options: argparse.Namespace, preset: str) -> dict[str, Any]:
     sites = load_layout(options.layout)
     face = load_face_model(options.face) if options.identity is None else _identity_face(options.face, options.identity)
     began = time.perf_counter()
-    take = simulate(track, face, sites, effects, options.seed, linear=options.linear)
+    take = simulate(track, face, sites, effects=effects, seed=options.seed, linear=options.linear)
     seconds = time.perf_counter() - began
     formats.write_take(take, options.out)
     imu = take.tracks[TrackKind.IMU]
@@ -117,7 +117,7 @@ def _simulate_bio(options: argparse.Namespace, preset: str) -> dict[str, Any]:
         {"rate_hz": (60, 8000), "mains_hz": (0, 1000), "high_pass_hz": (1e-4, 5)},
     )
     began = time.perf_counter()
-    take = simulate(track, effects, options.seed, options.mount, options.ear)
+    take = simulate(track, effects, options.seed, mount=options.mount, ear=options.ear)
     seconds = time.perf_counter() - began
     formats.write_take(take, options.out)
     if options.weights_out:
@@ -141,7 +141,7 @@ def _pose_sequence(options: argparse.Namespace) -> Track:
         raise InnerfaceError(
             f"{options.weights}: give posed:SECONDS from 10 to 7200, or posed:SECONDS:TAKE with a whole number from 0"
         )
-    return pose_sequence(duration, options.seed, take_number)
+    return pose_sequence(duration, options.seed, take=take_number)
 
 
 def _report(

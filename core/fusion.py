@@ -26,7 +26,7 @@ def fusion_weight(first_unexplained: Array, second_unexplained: Array) -> Array:
 
 
 def fuse_estimates(
-    first: Array, first_confidence: Array, second: Array, second_confidence: Array
+    first: Array, first_confidence: Array, *, second: Array, second_confidence: Array
 ) -> tuple[Array, Array]:
     """Fused values and confidences (..., C) from those of both estimates, for one frame or many."""
     weight = fusion_weight(1 - first_confidence, 1 - second_confidence)
@@ -56,8 +56,8 @@ def fuse(imu: Take, electrodes: Take) -> Take:
     fused, confidence = fuse_estimates(
         imu_track.select(ARKIT),
         resample_linear(imu_confidence.time, imu_confidence.select(ARKIT), time),
-        electrode_values,
-        electrode_confidence,
+        second=electrode_values,
+        second_confidence=electrode_confidence,
     )
     tracks = dict(imu.tracks) | {
         TrackKind.WEIGHTS: imu_track.replace_columns(ARKIT, fused),

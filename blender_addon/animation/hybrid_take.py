@@ -211,7 +211,12 @@ class HybridRequest:
         if helper == self.camera:
             offset = 0.0  # recorded together, on one clock
         return align_helper(
-            camera, helper_source, self.ranges, offset, sites=load_layout(self.performer.layout), adapter=adapter
+            camera,
+            helper_source,
+            ranges=self.ranges,
+            offset_s=offset,
+            sites=load_layout(self.performer.layout),
+            adapter=adapter,
         )
 
     def forget_alignment(self) -> None:

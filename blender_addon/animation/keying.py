@@ -223,7 +223,7 @@ def _remove_stale_curves(result: KeyingResult, driven: set[CurveId]) -> set[Curv
                 if curve is None:
                     continue
                 frames, values = curves.read_keys(curve)["co"].astype(np.float64).T
-                manual, _ = find_manual_edits(frames, values, *previous[curve_id])
+                manual, _ = find_manual_edits(frames, values, previous[curve_id])
                 if not manual.any():
                     fcurves.remove(curve)
                     removed.add(curve_id)
@@ -403,7 +403,7 @@ def _rewrite_curve(
     """Write the curve of an earlier bake again; an animator's keys stay."""
     keys = curves.read_keys(old)
     frames, values = keys["co"].astype(np.float64).T
-    manual, protected = find_manual_edits(frames, values, *previous)
+    manual, protected = find_manual_edits(frames, values, previous)
     writable = outside_ranges(new.frames.astype(np.float64), protected)
     result.manual_keys += int(manual.sum())
     return curves.write_keys(

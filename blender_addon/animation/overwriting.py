@@ -128,5 +128,5 @@ def _manual_mask(layers: list[CurveKeys], curve: CurveId, frames: np.ndarray, va
     manual = np.full(len(frames), any(curve in layer for layer in layers))
     for layer in layers:
         if curve in layer:
-            manual &= find_manual_edits(frames, values, *layer[curve])[0]
+            manual &= find_manual_edits(frames, values, layer[curve])[0]
     return manual

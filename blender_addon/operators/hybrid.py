@@ -106,7 +106,7 @@ class INNERFACE_OT_hybrid_detect(RequiresCameraTake, BackgroundOperator, bpy.typ
             aligned = request.aligned_helper(camera)
             if aligned is None:
                 return detect.detect(camera.weights())
-            return detect.detect(camera.weights(), aligned.helper.features(), helper_name=aligned.helper.name)
+            return detect.detect(camera.weights(), helper=aligned.helper.features(), helper_name=aligned.helper.name)
 
         return Job(f"Analysing {request.camera.name}", work, request.expected_s)
 

@@ -115,8 +115,8 @@ def _train_linear(options: argparse.Namespace) -> dict[str, str]:
             options.examples or 400,
             options.seed,
             IdentityModel(ict_path) if ict_path else None,
-            linear.real_takes(takes_folder),
-            bar,
+            real=linear.real_takes(takes_folder),
+            progress=bar,
         )
     model.save(options.out)
     return model.card
@@ -135,7 +135,11 @@ def _train_occlusion(options: argparse.Namespace) -> dict[str, str]:
     )
     with step("training") as bar:
         detector = occlusion.train(
-            options.examples or 260, options.seed, IdentityModel(ict_path) if ict_path else None, real_tracks, bar
+            options.examples or 260,
+            options.seed,
+            IdentityModel(ict_path) if ict_path else None,
+            real=real_tracks,
+            progress=bar,
         )
     detector.save(options.out)
     return detector.card
@@ -154,7 +158,7 @@ def _train_bio(options: argparse.Namespace) -> dict[str, str]:
         from ...core.bio.paired_take import pair_takes
         from ...models.training import bio
         from ...models.training.budget import Budget
-    paired = pair_takes(take, camera, load_face_model(options.face), options.align)
+    paired = pair_takes(take, camera, load_face_model(options.face), find_offset=options.align)
     with step("training") as bar:
         card = bio.train(
             paired.signal,
@@ -213,4 +217,11 @@ def _train_imu(options: argparse.Namespace) -> dict[str, str]:
         )
         plan, personal_examples = replace(plan, ahead=ahead), SampleStore([training_sample(example)])
     with SequentialProgress() as steps:
-        return imu.train(plan, options.out, personal_examples, start_network, steps("simulating"), steps("training"))
+        return imu.train(
+            plan,
+            options.out,
+            personal_examples,
+            start_file=start_network,
+            fill_progress=steps("simulating"),
+            progress=steps("training"),
+        )

@@ -6,6 +6,7 @@ Handles are those of BKE_nurb_handle_calc, auto-clamped and without smoothing (`
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -15,8 +16,18 @@ from ..arrays import Array
 HANDLE_DIVISOR = 2.5614  # Blender's own: handles reach 1/2.5614 of the way to the next key
 
 
-def handles(x: Array, y: Array, first: Array, last: Array) -> tuple[Array, Array, Array, Array]:
-    """Auto-clamped handles (left x, left y, right x, right y), each (K,), of keys (x, y).
+@dataclass(frozen=True)
+class Handles:
+    """Positions of keys' handles, each (K,)."""
+
+    left_x: Array
+    left_y: Array
+    right_x: Array
+    right_y: Array
+
+
+def handles(x: Array, y: Array, *, first: Array, last: Array) -> Handles:
+    """Auto-clamped handles of keys (x, y), each (K,).
 
     `first` and `last` (K,) bool mark where curves begin and end, since arrays may hold several curves in a row.
     """
@@ -49,7 +60,7 @@ def handles(x: Array, y: Array, first: Array, last: Array) -> tuple[Array, Array
     reach_left, reach_right = x - left_x, right_x - x
     right_y = np.where(left_overshoots, y + (y - left_y) / reach_left * reach_right, right_y)
     left_y = np.where(right_overshoots & ~left_overshoots, y + (y - right_y) / reach_right * reach_left, left_y)
-    return left_x, left_y, right_x, right_y
+    return Handles(left_x, left_y=left_y, right_x=right_x, right_y=right_y)
 
 
 def inner_handles(x0: Array, y0: Array, x1: Array, y1: Array, x2: Array, y2: Array) -> Array:
@@ -109,16 +120,15 @@ def evaluate(frames: Array, values: Array, at: Array) -> Array:
         return np.full(len(at), values[0])
     ends = np.zeros((2, len(frames)), dtype=bool)
     ends[0, 0] = ends[1, -1] = True
-    _, left_y, right_x, right_y = handles(frames, values, ends[0], ends[1])
-    left_x = handles(frames, values, ends[0], ends[1])[0]
+    handle = handles(frames, values, first=ends[0], last=ends[1])
     k = np.clip(np.searchsorted(frames, at, side="right") - 1, 0, len(frames) - 2)
     start, span = frames[k], frames[k + 1] - frames[k]
     rise_weight, right_weight, left_weight = segment_weights(
-        (at - start) / span, (right_x[k] - start) / span, (left_x[k + 1] - start) / span
+        (at - start) / span, (handle.right_x[k] - start) / span, (handle.left_x[k + 1] - start) / span
     )
     return (
         values[k]
         + rise_weight * (values[k + 1] - values[k])
-        + right_weight * (right_y[k] - values[k])
-        + left_weight * (left_y[k + 1] - values[k + 1])
+        + right_weight * (handle.right_y[k] - values[k])
+        + left_weight * (handle.left_y[k + 1] - values[k + 1])
     )

@@ -9,11 +9,13 @@ from ..arrays import Array
 _FRAME_TOLERANCE, _VALUE_TOLERANCE = 1e-3, 1e-3
 
 
-def find_manual_edits(frames: Array, values: Array, baked_frames: Array, baked_values: Array) -> tuple[Array, Array]:
+def find_manual_edits(frames: Array, values: Array, baked: tuple[Array, Array]) -> tuple[Array, Array]:
     """Which keys (K,) bool of a curve are edited, and the ranges (N, 2) of frames that the edits cover.
 
-    A range reaches from an edited key to its neighbours, or spans deleted keys. Frames increase.
+    `baked`: frames and values of the keys as they were baked. A range reaches from an edited key to its neighbours, or
+    spans deleted keys. Frames increase.
     """
+    baked_frames, baked_values = baked
     if not len(baked_frames):
         return np.ones(len(frames), dtype=bool), np.array([[-np.inf, np.inf]])
     nearest = _nearest_indices(baked_frames, frames)

@@ -40,7 +40,7 @@ def apply_treatment(track: Track, treatment: Treatment, name: str) -> Track:
     columns = [(k, ARKIT.index(c)) for k, c in enumerate(track.columns) if c in ARKIT]
     track_columns, channel_indices = [k for k, _ in columns], [c for _, c in columns]
     if treatment.neutral is not None:
-        rows = _rows_in_span(track, treatment.neutral, name, "neutral")
+        rows = _rows_in_span(track, treatment.neutral, name=name, span_name="neutral")
         neutral_values = values[rows][:, track_columns]
         if np.isnan(neutral_values).all():
             raise InnerfaceError(f"{name}: no row of the neutral span has a face; choose another span")
@@ -62,12 +62,12 @@ def apply_treatment(track: Track, treatment: Treatment, name: str) -> Track:
         )
         values[:, track_columns] = np.where(strength > 0, smoothed, values[:, track_columns])
     if treatment.trim is not None:
-        rows = _rows_in_span(track, treatment.trim, name, "trimmed")
+        rows = _rows_in_span(track, treatment.trim, name=name, span_name="trimmed")
         return Track(track.kind, track.time[rows], track.columns, values[rows], track.meta)
     return Track(track.kind, track.time, track.columns, values, track.meta)
 
 
-def _rows_in_span(track: Track, span: Span, name: str, span_name: str) -> Array:
+def _rows_in_span(track: Track, span: Span, *, name: str, span_name: str) -> Array:
     """Rows within a span. Raises InnerfaceError for none."""
     elapsed = track.time - track.time[0]
     rows = np.flatnonzero((elapsed >= span[0] - 1e-9) & (elapsed <= span[1] + 1e-9))

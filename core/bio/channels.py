@@ -72,12 +72,12 @@ def channel_confidence(network: BioNetwork) -> Array:
     return information * np.where(total > 1e-6, displacement @ network.explained / np.maximum(total, 1e-12), 0.0)
 
 
-def infer_weights(take: Take, network: BioNetwork, causal: bool = False, raw: bool = False) -> Take:
+def infer_weights(take: Take, network: BioNetwork, *, causal: bool = False, raw: bool = False) -> Take:
     """Infer weights at the network's frame rate from a biosignal take; the result also has landmarks and confidence.
 
     `causal` gives what the live session would, `raw` omits smoothing. Raises InnerfaceError as `inference.infer`.
     """
-    landmark_take = inference.infer(take, network, causal, raw)
+    landmark_take = inference.infer(take, network, causal=causal, raw=raw)
     points = landmark_take.tracks[TrackKind.LANDMARKS]
     confidence_track = Track(
         TrackKind.CONFIDENCE,

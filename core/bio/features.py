@@ -53,7 +53,7 @@ class FeatureExtractor:
         if the rate is too low for `top_hz`
     """
 
-    def __init__(self, count: int, rate: float, mains_hz: float, top_hz: float | None = None) -> None:
+    def __init__(self, count: int, rate: float, mains_hz: float, *, top_hz: float | None = None) -> None:
         top_hz = max_emg_hz(rate) if top_hz is None else top_hz
         if top_hz > max_emg_hz(rate) * 1.02:
             raise InnerfaceError(
@@ -107,9 +107,9 @@ class FeatureExtractor:
 
 
 def extract_features(
-    values: Array, rate: float, mains_hz: float, top_hz: float | None = None, chunk: int = 20_000
+    values: Array, rate: float, mains_hz: float, *, top_hz: float | None = None, chunk: int = 20_000
 ) -> tuple[Array, Array]:
     """EMG and EOG features of a recording (T, C) µV, computed in chunks to bound memory."""
-    extractor = FeatureExtractor(values.shape[1], rate, mains_hz, top_hz)
+    extractor = FeatureExtractor(values.shape[1], rate, mains_hz, top_hz=top_hz)
     chunks = [extractor.push(values[i : i + chunk]) for i in range(0, len(values), chunk)]
     return np.concatenate([e for e, _ in chunks]), np.concatenate([o for _, o in chunks])

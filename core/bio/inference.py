@@ -39,7 +39,7 @@ def select_electrodes(signal: BioSignal, network: BioNetwork) -> tuple[BioSignal
     ), notes
 
 
-def infer(take: Take, network: BioNetwork, causal: bool = False, raw: bool = False) -> Take:
+def infer(take: Take, network: BioNetwork, *, causal: bool = False, raw: bool = False) -> Take:
     """Infer a landmark track at the network's frame rate, on the take's clock, with notes on the electrodes.
 
     `causal` smooths as the live session does, `raw` does not smooth. Raises InnerfaceError for takes that the network
@@ -49,7 +49,7 @@ def infer(take: Take, network: BioNetwork, causal: bool = False, raw: bool = Fal
         signal, notes = select_electrodes(to_uniform_rate(bio_track(take)), network)
         notes += quality.check_usable(signal)
         mains = network.mains_hz if causal else detect_mains(signal.values, signal.rate) or network.mains_hz
-        emg, eog = features.extract_features(signal.values, signal.rate, mains, network.top_hz)
+        emg, eog = features.extract_features(signal.values, signal.rate, mains, top_hz=network.top_hz)
     except InnerfaceError as error:
         text = str(error)
         raise InnerfaceError(text if text.startswith(take.name) else f"{take.name}: {text}") from None
@@ -73,7 +73,9 @@ def infer(take: Take, network: BioNetwork, causal: bool = False, raw: bool = Fal
         notes.append(f"{missing.mean():.1%} of the frames have no electrode signal; they are interpolated")
     if network.simulated:
         notes.append("the network was trained on a simulated performer; train your own with innerface train bio")
-    track = landmark_track(time, points.reshape(-1, POINT_COUNT, 2), network.interocular_mm, {"from": "electrodes"})
+    track = landmark_track(
+        time, points.reshape(-1, POINT_COUNT, 2), interocular_mm=network.interocular_mm, meta={"from": "electrodes"}
+    )
     confidence = Track(
         TrackKind.POINT_CONFIDENCE,
         time,

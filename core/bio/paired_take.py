@@ -38,7 +38,7 @@ class PairedTake:
     notes: list[str]
 
 
-def pair_takes(electrodes: Take, camera: Take, face: FaceModel, find_offset: bool = False) -> PairedTake:
+def pair_takes(electrodes: Take, camera: Take, face: FaceModel, *, find_offset: bool = False) -> PairedTake:
     """Pair two takes of one performance; `find_offset` aligns their clocks first. Raises InnerfaceError."""
     try:
         signal = to_uniform_rate(bio_track(electrodes))

@@ -61,7 +61,7 @@ class BioSession:
             )
         self.confidence = channel_confidence(network)
         n = network
-        self.feature_extractor = FeatureExtractor(len(self.columns), rate, n.mains_hz, n.top_hz)
+        self.feature_extractor = FeatureExtractor(len(self.columns), rate, n.mains_hz, top_hz=n.top_hz)
         self.emg_history: Array | None = None  # the last `length` features
         self.eog_history: Array | None = None
         self.feature_count, self.frame_index, self.missing_samples = 0, 0, 0

@@ -42,7 +42,7 @@ def closures(gap: Array) -> Array:
     return np.array(out, dtype=int)
 
 
-def lip_closure_hits(face: FaceModel, pred: Array, truth: Array, tolerance_frames: int = 2) -> dict[str, float]:
+def lip_closure_hits(face: FaceModel, pred: Array, truth: Array, *, tolerance_frames: int = 2) -> dict[str, float]:
     """Share of the true closures in which the predicted lips close, too, within `tolerance_frames`."""
     gap = lip_gap(face, truth)
     rest = closed_gap(gap)

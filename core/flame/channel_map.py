@@ -55,7 +55,7 @@ def flame_mapping(model: FlameModel, embedding: Embedding, shape: Array | None =
     shape : identity (S,), the mean face by default
     """
     weights, importance = _training_poses()
-    outputs = _fit_poses(model, embedding, weights, shape)
+    outputs = _fit_poses(model, embedding, weights, shape=shape)
     weighted = (weights * importance[:, None]).T
     gains = ridge.solve(weighted @ weights, weighted @ outputs, _RIDGE)
     E = model.expression_dirs.shape[2]
@@ -94,7 +94,7 @@ def _training_poses() -> tuple[Array, Array]:
     return np.array(rows), np.array(importance)
 
 
-def _fit_poses(model: FlameModel, embedding: Embedding, weights: Array, shape: Array | None) -> Array:
+def _fit_poses(model: FlameModel, embedding: Embedding, weights: Array, *, shape: Array | None) -> Array:
     """Expression, and yaw, pitch and roll of the jaw in degrees, (N, E + 3) of weights (N, 52)."""
     fitter = FlameFitter(model, embedding, np.zeros(model.shape_dirs.shape[2]) if shape is None else shape)
     fitter.placement_known = True  # the points are the model's own

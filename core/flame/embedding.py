@@ -185,7 +185,7 @@ def _embed_by_geometry(model: FlameModel, eyes: Array) -> Embedding:
     skin = _front_faces(model, scale)
     if not len(skin):
         raise InnerfaceError(f"{model.name}: no skin faces the front (+Z); give its landmark embedding")
-    nose = _find_nose_tip(model, middle, eyes[:, 1].mean(), scale)
+    nose = _find_nose_tip(model, middle=middle, eyes_y=eyes[:, 1].mean(), scale=scale)
     lips = head_points[[45, 49]].mean(axis=0)
     mouth_fit = _find_mouth(model, nose, scale)
     if mouth_fit is None:
@@ -219,7 +219,7 @@ def _front_faces(model: FlameModel, scale: float) -> Array:
     return np.flatnonzero((normal[:, 2] > 0.1 * np.linalg.norm(normal, axis=1)) & ~is_eyeball & is_front)
 
 
-def _find_nose_tip(model: FlameModel, middle: float, eyes_y: float, scale: float) -> Array:
+def _find_nose_tip(model: FlameModel, *, middle: float, eyes_y: float, scale: float) -> Array:
     """Position of the foremost central vertex below the eyes."""
     off_centre = np.abs(model.template[:, 0] - middle) > 0.012 * scale
     out_of_range = (model.template[:, 1] > eyes_y - 0.005 * scale) | (model.template[:, 1] < eyes_y - 0.06 * scale)

@@ -108,8 +108,8 @@ class FlameFitter:
             self._submodel,
             self.prior,
             points[select_diverse_frames(points)],
-            self.shape if self.shape_known else None,
-            progress,
+            shape=self.shape if self.shape_known else None,
+            progress=progress,
         )
         self.shape, self.face = shape, self._submodel.for_identity(shape)
         self.shape_known = self.placement_known = True
@@ -125,11 +125,13 @@ class FlameFitter:
             self.learn(points, lambda share: progress(0.2 * share))
         target, weight = self.target(points[frames])
         coarse = np.unique(np.append(np.arange(0, len(frames), _COARSE_STRIDE), len(frames) - 1))
-        x = self._solve(target[coarse], weight[coarse], np.zeros((len(coarse), len(self.last_parameters))), _MAX_STEPS)
+        x = self._solve(
+            target[coarse], weight[coarse], np.zeros((len(coarse), len(self.last_parameters))), max_steps=_MAX_STEPS
+        )
         x = _interpolate(frames, frames[coarse], x)
         for start in range(0, len(frames), _CHUNK):
             rows = slice(start, start + _CHUNK)
-            x[rows] = self._solve(target[rows], weight[rows], x[rows], _MAX_STEPS)
+            x[rows] = self._solve(target[rows], weight[rows], x[rows], max_steps=_MAX_STEPS)
             progress(0.2 + 0.8 * min(1.0, (start + _CHUNK) / len(frames)))
         residual = np.full(len(points), np.nan)
         residual[frames] = self._residual(points[frames], x)
@@ -147,7 +149,7 @@ class FlameFitter:
         points, residual = _validated(points[None]), np.nan
         if np.isfinite(points).any():
             target, weight = self.target(points)
-            self.last_parameters = self._solve(target, weight, self.last_parameters[None], _MAX_STEPS_LIVE)[0]
+            self.last_parameters = self._solve(target, weight, self.last_parameters[None], max_steps=_MAX_STEPS_LIVE)[0]
             residual = float(self._residual(points, self.last_parameters[None])[0])
         return Pose(*unpack_parameters(self.last_parameters, self._submodel.expressions), residual)
 
@@ -163,7 +165,7 @@ class FlameFitter:
         )
         return np.nanmean(np.linalg.norm(predicted - points, axis=2), axis=1)
 
-    def _solve(self, target: Array, weight: Array, start: Array, max_steps: int) -> Array:
+    def _solve(self, target: Array, weight: Array, start: Array, *, max_steps: int) -> Array:
         """Parameters (T, n) of targets (T, 106) from `start`, by damped Gauss-Newton within bounds, frame by frame."""
         prior = self.prior
         x = prior.clip(start)
@@ -173,7 +175,7 @@ class FlameFitter:
         for _ in range(max_steps):
             current, weighted = x[active], jacobian.transpose(0, 2, 1) * weight[active, None]
             normal_matrix, gradient = weighted @ jacobian, (weighted @ (target[active] - out)[..., None])[..., 0]
-            prior.add_to(normal_matrix, gradient, current, damping[active])
+            prior.add_to(normal_matrix, gradient, current, damping=damping[active])
             candidate = prior.clip(current + np.linalg.solve(normal_matrix, gradient[..., None])[..., 0])
             new_out, new_jacobian = self.face.evaluate(candidate)
             new_cost = (weight[active] * (target[active] - new_out) ** 2).sum(axis=1) + prior.cost(candidate)
@@ -194,6 +196,7 @@ class FlameFitter:
 def points_of_pose(
     model: FlameModel,
     embedding: Embedding,
+    *,
     shape: Array,
     expression: Array,
     jaw: Array,
@@ -208,7 +211,11 @@ def points_of_pose(
     shape : (S,)
     expression, jaw, eyes, neck : (T, E), (T, 3), (T, 6), (T, 3)
     """
-    return build_submodel(model, embedding).for_identity(shape).points(pack_parameters(expression, jaw, eyes, neck))
+    return (
+        build_submodel(model, embedding)
+        .for_identity(shape)
+        .points(pack_parameters(expression, jaw=jaw, eyes=eyes, neck=neck))
+    )
 
 
 def _validated(points: Array) -> Array:

@@ -18,6 +18,7 @@ POSE_COLUMNS = tuple(f"{part}{axis}" for part in ("jaw", "eyeLeft", "eyeRight", 
 
 def build_flame_track(
     time: Array,
+    *,
     expression: Array,
     jaw: Array,
     eyes: Array,

@@ -76,7 +76,7 @@ IDENTITY_PLACEMENT = Placement(np.zeros(4), np.zeros(2 * POINT_COUNT))
 
 
 def fit_identity(
-    submodel: Submodel, prior: Prior, points: Array, shape: Array | None, progress: Callable[[float], None]
+    submodel: Submodel, prior: Prior, points: Array, *, shape: Array | None, progress: Callable[[float], None]
 ) -> tuple[Array, Placement]:
     """Fit shape (S,), unless it is given, and placement to the points (T, 53, 2) of some frames.
 
@@ -93,7 +93,7 @@ def fit_identity(
         [PLACEMENT_SD**-2, np.full(2 * POINT_COUNT, OFFSET_SD**-2), np.full(basis.shape[1], SHAPE_SD**-2.0)]
     )
     out, jacobian = _evaluate(face, x, shared)
-    cost, damping = _cost(target - out, weight, x, shared, prior, precision), 1e-2
+    cost, damping = _cost(target - out, weight, x, shared=shared, prior=prior, precision=precision), 1e-2
     for k in range(_MAX_STEPS):
         progress(k / _MAX_STEPS)
         frame_jacobian, shared_jacobian = jacobian[..., :n], jacobian[..., n:]
@@ -102,7 +102,7 @@ def fit_identity(
         residual = (target - out)[..., None]
         normal_matrix, gradient = weighted @ frame_jacobian, (weighted @ residual)[..., 0]
         coupling = weighted @ shared_jacobian
-        coupling[prior.add_to(normal_matrix, gradient, x, damping)] = 0.0
+        coupling[prior.add_to(normal_matrix, gradient, x, damping=damping)] = 0.0
         eliminated = np.linalg.solve(normal_matrix, np.concatenate([coupling, gradient[..., None]], axis=2))
         coupling_t = coupling.transpose(0, 2, 1)
         reduced_matrix = (weighted_shared @ shared_jacobian - coupling_t @ eliminated[..., :-1]).sum(axis=0)
@@ -111,7 +111,7 @@ def fit_identity(
         step = np.asarray(np.linalg.solve(reduced_matrix, reduced_gradient - precision * shared), dtype=np.float64)
         tried_x, tried_shared = prior.clip(x + eliminated[..., -1] - eliminated[..., :-1] @ step), shared + step
         new_out, new_jacobian = _evaluate(face, tried_x, tried_shared)
-        new_cost = _cost(target - new_out, weight, tried_x, tried_shared, prior, precision)
+        new_cost = _cost(target - new_out, weight, tried_x, shared=tried_shared, prior=prior, precision=precision)
         if not new_cost <= cost:
             damping *= 10
             if damping > _MAX_DAMPING:
@@ -161,5 +161,5 @@ def _evaluate(face: Submodel, x: Array, shared: Array) -> tuple[Array, Array]:
     return (placed + shared[:2, None]).reshape(T, -1) + shared[4:_SHARED_SIZE], full_jacobian
 
 
-def _cost(residual: Array, weight: Array, x: Array, shared: Array, prior: Prior, precision: Array) -> float:
+def _cost(residual: Array, weight: Array, x: Array, *, shared: Array, prior: Prior, precision: Array) -> float:
     return float((weight * residual * residual).sum() + prior.cost(x).sum() + precision @ (shared * shared))

@@ -43,7 +43,7 @@ class Prior:
         """Largest component (T,) of a step (T, n), in standard deviations."""
         return np.abs(step * np.sqrt(self.precision)).max(axis=1)
 
-    def add_to(self, normal_matrix: Array, gradient: Array, x: Array, damping: Array | float) -> Array:
+    def add_to(self, normal_matrix: Array, gradient: Array, x: Array, *, damping: Array | float) -> Array:
         """Add the prior and the damping (T,) to normal equations (T, n, n) and their right side (T, n), in place.
 
         Parameters at a bound that would leave it are fixed: their rows become those of the identity. Returns (T, n)

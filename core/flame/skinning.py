@@ -67,6 +67,7 @@ def _rodrigues_coefficients(v: Array) -> tuple[Array, Array, Array, Array]:
 def pose_vertices(
     model: FlameModel,
     shape: Array,
+    *,
     expression: Array,
     jaw: Array,
     eyes: Array,

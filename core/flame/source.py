@@ -80,7 +80,13 @@ def fit_take(take: Take, source: FlameSource, progress: Callable[[float], None] 
     shape = np.array(source.shape) if source.shape else None
     result = FlameFitter(model, source.load_embedding(model), shape).fit(points.points_of(track), progress)
     fitted_track = flame_track.build_flame_track(
-        track.time, result.expression, result.jaw, result.eyes, result.neck, result.shape, model.sha
+        track.time,
+        expression=result.expression,
+        jaw=result.jaw,
+        eyes=result.eyes,
+        neck=result.neck,
+        shape=result.shape,
+        model=model.sha,
     )
     return Take(
         take.name,

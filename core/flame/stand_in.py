@@ -42,18 +42,20 @@ def make_stand_in(seed: int = 0) -> FlameModel:
     centres = {side: _eye_centre(head.vertices[slice(*head.parts[f"eye_{side}"])].astype(np.float64)) for side in eyes}
     joints = np.array([[0.0, -0.15, -0.03], _NECK_POSITION, _JAW_POSITION, centres["left"], centres["right"]])
     deltas = {n: d[vertices].astype(np.float64) for n, d in zip(head.shapes, head.deltas) if n != "tongueOut"}
-    weights = _skinning(template, deltas["jawOpen"], eyes, joints)
-    expressions = _expressions(template, deltas, weights[:, 2], eyes, rng)
+    weights = _skinning(template, deltas["jawOpen"], eyes, joints=joints)
+    expressions = _expressions(template, deltas, weights[:, 2], eyes=eyes, rng=rng)
     is_skin = np.where((eyes["left"] | eyes["right"])[:, None], 0.0, 1.0)
     correctives = (
-        np.stack([_random_field(template, rng, 0.0004, k % 2 == 0) for k in range(36)], axis=2)
+        np.stack([_random_field(template, rng, 0.0004, symmetric=k % 2 == 0) for k in range(36)], axis=2)
         * is_skin[:, :, None]
         * weights[:, 2][:, None, None]
     )
     positions = template.copy()
     for side, mask in eyes.items():
         positions[mask] = centres[side]  # eyes move rigidly
-    shapes = np.stack([_random_field(positions, rng, 0.003 / (1 + 0.4 * k), k % 4 != 3) for k in range(SHAPES)], axis=2)
+    shapes = np.stack(
+        [_random_field(positions, rng, 0.003 / (1 + 0.4 * k), symmetric=k % 4 != 3) for k in range(SHAPES)], axis=2
+    )
     regressor = np.stack([_regressor(template, joint, eyes) for joint in joints])
     return FlameModel(
         template,
@@ -128,7 +130,7 @@ def _triangles(head: Head, vertices: Array) -> Array:
     return np.concatenate([quads[:, [0, 1, 2]], quads[:, [0, 2, 3]]])
 
 
-def _skinning(template: Array, opening: Array, eyes: dict[str, Array], joints: Array) -> Array:
+def _skinning(template: Array, opening: Array, eyes: dict[str, Array], *, joints: Array) -> Array:
     """Skin weights (V, 5): eyes to their joints, the jaw by how far skin follows it, the rest to neck and root."""
     out = np.zeros((len(template), 5))
     jaw_motion = (template - _JAW_POSITION) @ (rotations(np.array([_JAW_OPEN_RAD, 0.0, 0.0])) - np.eye(3)).T
@@ -145,6 +147,7 @@ def _expressions(
     template: Array,
     deltas: dict[str, Array],
     jaw: Array,
+    *,
     eyes: dict[str, Array],
     rng: np.random.Generator,
 ) -> Array:
@@ -163,11 +166,13 @@ def _expressions(
     out[:, :, : len(rows)] = (_WEIGHT_SD * sizes[:, None] * directions).T.reshape(-1, 3, len(rows))
     face = _smoothstep((template[:, 2] - 0.05) / 0.05) * ~(eyes["left"] | eyes["right"])
     for k in range(len(rows), EXPRESSIONS):
-        out[:, :, k] = _random_field(template, rng, 0.0002 * 0.97 ** (k - len(rows)), k % 3 != 2) * face[:, None]
+        out[:, :, k] = (
+            _random_field(template, rng, 0.0002 * 0.97 ** (k - len(rows)), symmetric=k % 3 != 2) * face[:, None]
+        )
     return out
 
 
-def _random_field(positions: Array, rng: np.random.Generator, size: float, symmetric: bool) -> Array:
+def _random_field(positions: Array, rng: np.random.Generator, size: float, *, symmetric: bool) -> Array:
     """Smooth random field (V, 3) of rms `size` in m, symmetric or antisymmetric between the sides of the face."""
     waves = rng.normal(0, 14.0, (6, 3))  # rad/m: wavelengths of about 5 cm and more
     phases, amounts = rng.uniform(0, 2 * np.pi, 6), rng.normal(0, 1, (6, 3))

@@ -181,7 +181,7 @@ def build_submodel(model: FlameModel, embedding: Embedding) -> Submodel:
     )
 
 
-def pack_parameters(expression: Array, jaw: Array, eyes: Array, neck: Array) -> Array:
+def pack_parameters(expression: Array, *, jaw: Array, eyes: Array, neck: Array) -> Array:
     """FLAME's parameters in the solver's order (T, E + 12)."""
     return np.concatenate([expression, neck, jaw, eyes], axis=1)
 

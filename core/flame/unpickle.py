@@ -209,9 +209,9 @@ def _to_array(value: Any, label: str, depth: int = 0) -> Array:
         if source.startswith("scipy.sparse") and depth < 4:
             return _to_dense(
                 {k: v for k, v in value.state.items() if isinstance(k, str)},
-                source.rpartition(".")[2][:3],
-                label,
-                depth,
+                form=source.rpartition(".")[2][:3],
+                label=label,
+                depth=depth,
             )
         if source.startswith("chumpy.") and depth < 4:
             if source.endswith(".Select"):
@@ -229,7 +229,7 @@ def _to_array(value: Any, label: str, depth: int = 0) -> Array:
     )
 
 
-def _to_dense(parts: dict[str, Any], form: str, label: str, depth: int) -> Array:
+def _to_dense(parts: dict[str, Any], *, form: str, label: str, depth: int) -> Array:
     """Dense array of a sparse matrix (`form` csc, csr or coo)."""
     rows, columns = _shape(parts.get("_shape", parts.get("shape")))
     values = _to_array(parts["data"], label, depth + 1)

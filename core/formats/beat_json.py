@@ -53,20 +53,20 @@ def parse(text: str, path: Path) -> Take:
                 "correct or delete the frame"
             )
         for c, (i, name) in enumerate(columns):
-            values[k, c] = _number(weights[i], path, k, name)
-        time[k] = _number(fields.get("time"), path, k, "time")
+            values[k, c] = _number(weights[i], path, frame=k, name=name)
+        time[k] = _number(fields.get("time"), path, frame=k, name="time")
     if np.isnan(time).any():
         raise InnerfaceError(
             f"{path}: frame {int(np.flatnonzero(np.isnan(time))[0])}: the time is missing; correct or delete the frame"
         )
-    check_weights(values, names, list(range(len(frames))), path)
-    keep, repeats = check_increasing(time, list(range(len(frames))), path)
+    check_weights(values, names, line_numbers=list(range(len(frames))), path=path)
+    keep, repeats = check_increasing(time, list(range(len(frames))), path=path)
     notes = repeat_notes(repeats, "frames") + skipped_notes(labels)
     track = Track(TrackKind.WEIGHTS, time[keep], table.channels, table.to_channels(values[keep]))
     return Take(path.stem, {TrackKind.WEIGHTS: track}, notes)
 
 
-def _number(value: Any, path: Path, frame: int, name: str) -> float:
+def _number(value: Any, path: Path, *, frame: int, name: str) -> float:
     if value is None:
         return math.nan
     if isinstance(value, (int, float)) and not isinstance(value, bool):

@@ -29,14 +29,14 @@ def parse(text: str, path: Path) -> Take:
     meta, unit = _parse_first_line(lines[0].strip(), path)
     if len(lines) < 2 or not lines[1].strip():
         raise InnerfaceError(f"{path}: line 2: the header is missing; it begins with time,<channel>,...")
-    header = parse_header(lines[1], 2, path)
+    header = parse_header(lines[1], line_number=2, path=path)
     if "time" not in header:
         raise InnerfaceError(f"{path}: line 2: no column is named time; rename the column of times")
     if len(header) == 1:
         raise InnerfaceError(f"{path}: line 2: no channels; add a column for each electrode")
-    values, line_numbers = parse_lines(lines[2:], 3, header, path)
+    values, line_numbers = parse_lines(lines[2:], first_line_number=3, header=header, path=path)
     time_column = header.index("time")
-    rows = extract_time(values, line_numbers, time_column, path)
+    rows = extract_time(values, line_numbers, time_column=time_column, path=path)
     values, notes = np.delete(rows.values, time_column, axis=1), rows.notes
     scale = unit_scale(unit) or 1.0
     if scale != 1:
@@ -48,7 +48,7 @@ def parse(text: str, path: Path) -> Take:
 
 def _parse_first_line(line: str, path: Path) -> tuple[dict[str, str], str]:
     """Metadata for the track, and the unit of the values."""
-    settings = parse_first_line(line, SIGNATURE, "unit=uV", path)
+    settings = parse_first_line(line, signature=SIGNATURE, example="unit=uV", path=path)
     unit = settings.get("unit", "")
     if unit_scale(unit) is None:
         raise InnerfaceError(

@@ -68,7 +68,9 @@ def parse(text: str, path: Path) -> Take:
             f"{path}: line 1: {width} columns without a header match no known board ({known}); "
             "export the take as .bio.csv"
         )
-    values, line_numbers = parse_lines(lines, 1, [f"{k + 1}" for k in range(width)], path, separator)
+    values, line_numbers = parse_lines(
+        lines, first_line_number=1, header=[f"{k + 1}" for k in range(width)], path=path, separator=separator
+    )
     arrival = values[:, board.time_column]
     bad = ~((arrival > _UNIX_RANGE[0]) & (arrival < _UNIX_RANGE[1]))
     if bad.any():

@@ -42,7 +42,7 @@ def read(path: Path) -> Take:
         raise InnerfaceError(
             f"{path}: is not a readable {'BDF' if bdf else 'EDF'} file ({reason}); export the recording again"
         ) from None
-    return build_take(groups, _marker_track(file, notes), path, notes)
+    return build_take(groups, _marker_track(file, notes), path, notes=notes)
 
 
 def _group_by_rate(file: Any, starts: Array | None) -> list[Signals]:

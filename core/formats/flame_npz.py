@@ -65,7 +65,7 @@ def read(path: Path) -> Take:
     )
     return Take(
         path.name.removesuffix(".npz").removesuffix(".flame"),
-        {TrackKind.FLAME: build_flame_track(*(data[key] for key in _KEYS), model=model[:64])},
+        {TrackKind.FLAME: build_flame_track(**data, model=model[:64])},
     )
 
 

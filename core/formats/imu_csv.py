@@ -47,8 +47,8 @@ def parse(text: str, path: Path) -> Take:
         line_numbers.append(n)
     if not rows:
         raise InnerfaceError(f"{path}: has a header but no rows; record the take again")
-    values = parse_cells(rows, line_numbers, header, path)
-    timed = extract_time(values, line_numbers, header.index("time"), path)
+    values = parse_cells(rows, line_numbers=line_numbers, header=header, path=path)
+    timed = extract_time(values, line_numbers, time_column=header.index("time"), path=path)
     columns = tuple(f"{site}.{part}" for site in sites for part in parts)
     samples = timed.values[:, [header.index(c) for c in columns]].reshape(-1, len(sites), len(parts))
     notes = timed.notes
@@ -59,7 +59,7 @@ def parse(text: str, path: Path) -> Take:
 
 
 def _parse_first_line(line: str, path: Path) -> dict[str, str]:
-    meta = parse_first_line(line, SIGNATURE, "acceleration=...", path)
+    meta = parse_first_line(line, signature=SIGNATURE, example="acceleration=...", path=path)
     if meta.get("acceleration") not in ("specific_force", "linear"):
         raise InnerfaceError(
             f"{path}: line 1: acceleration= must be specific_force (with gravity) or linear (without gravity)"

@@ -29,7 +29,7 @@ def parse(text: str, path: Path) -> Take:
     meta = _parse_first_line(lines[0].strip(), path)
     if len(lines) < 2 or not lines[1].strip():
         raise InnerfaceError(f"{path}: line 2: the header is missing; it is time,x0,y0,...,x52,y52")
-    header = parse_header(lines[1], 2, path)
+    header = parse_header(lines[1], line_number=2, path=path)
     without_pupils = not any(c in header for c in _PUPIL_COLUMNS)
     missing_column = next(
         (c for c in ("time", *points.COLUMNS) if c not in header and not (without_pupils and c in _PUPIL_COLUMNS)), None
@@ -38,8 +38,8 @@ def parse(text: str, path: Path) -> Take:
         raise InnerfaceError(
             f"{path}: line 2: column {missing_column} is missing; the header is time,x0,y0,...,x52,y52"
         )
-    values, line_numbers = parse_lines(lines[2:], 3, header, path)
-    rows = extract_time(values, line_numbers, header.index("time"), path)
+    values, line_numbers = parse_lines(lines[2:], first_line_number=3, header=header, path=path)
+    rows = extract_time(values, line_numbers, time_column=header.index("time"), path=path)
     values, notes = rows.values, rows.notes
     if without_pupils:
         notes.append("the pupils (x51, y51, x52, y52) are not in the file; they count as missing")
@@ -65,7 +65,7 @@ def missing_face_notes(values: Array) -> list[str]:
 
 
 def _parse_first_line(line: str, path: Path) -> dict[str, str]:
-    settings = parse_first_line(line, SIGNATURE, "interocular_mm=...", path)
+    settings = parse_first_line(line, signature=SIGNATURE, example="interocular_mm=...", path=path)
     distance = settings.get("interocular_mm", f"{points.INTEROCULAR_MM}")
     try:
         if not 0 < float(distance) < math.inf:

@@ -67,12 +67,12 @@ def parse(text: str, path: Path) -> Take:
         face_line_numbers = [n for n, is_lost in zip(line_numbers, lost) if not is_lost]
         values = np.full((len(rows), len(names)), np.nan)
         if face_rows:
-            values[~np.array(lost)] = parse_cells(face_rows, face_line_numbers, names, path)
+            values[~np.array(lost)] = parse_cells(face_rows, line_numbers=face_line_numbers, header=names, path=path)
     else:
-        values = parse_cells(rows, line_numbers, names, path)
-    check_weights(values, names, line_numbers, path)
+        values = parse_cells(rows, line_numbers=line_numbers, header=names, path=path)
+    check_weights(values, names, line_numbers=line_numbers, path=path)
     time = timecode.unwrap(np.array(ticks, dtype=np.int64)) / timecode.TICKS_PER_SECOND
-    keep, repeats = check_increasing(time, line_numbers, path, "timecode")
+    keep, repeats = check_increasing(time, line_numbers, path=path, time_name="timecode")
     notes: list[str] = []
     if any(lost):
         notes.append(f"{sum(lost)} of {len(rows)} rows have no face (tracking was lost); they are interpolated")

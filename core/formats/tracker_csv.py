@@ -34,7 +34,7 @@ def sniff(line: str) -> bool:
 def parse(text: str, path: Path) -> Take:
     """Parse a tracker's CSV. Raises InnerfaceError with line and column."""
     lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    header = parse_header(lines[0], 1, path)
+    header = parse_header(lines[0], line_number=1, path=path)
     # X_0, in capitals, is OpenFace's point in space
     columns = {(m[1], int(m[2])): k for k, m in enumerate(map(_POINT.fullmatch, header)) if m}
     if ("x", _LAST_POINT) not in columns:
@@ -50,9 +50,9 @@ def parse(text: str, path: Path) -> Take:
     time_column = next((i for i, cell in enumerate(header) if cell.lower() in TIME_COLUMNS), None)
     if time_column is None:
         raise InnerfaceError(f"{path}: line 1: no time column; name one 'time' (seconds)")
-    values, line_numbers = parse_lines(lines[1:], 2, header, path)
+    values, line_numbers = parse_lines(lines[1:], first_line_number=2, header=header, path=path)
     mask, notes = _most_seen_face(values, header)
-    rows = extract_time(values[mask], line_numbers[mask], time_column, path)
+    rows = extract_time(values[mask], line_numbers[mask], time_column=time_column, path=path)
     values = rows.values
     out = np.full((len(values), points.POINT_COUNT, 2), np.nan)
     out[:, : points.IBUG_COUNT] = values[:, [columns[c] for c in required]].reshape(-1, points.IBUG_COUNT, 2)

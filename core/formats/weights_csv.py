@@ -68,12 +68,14 @@ def parse(text: str, path: Path) -> Take:
         line_numbers.append(n)
     if not rows:
         raise InnerfaceError(f"{path}: has a header but no rows; export the take again")
-    time = _parse_times(rows, line_numbers, lower_header, time_column, path)
+    time = _parse_times(rows, line_numbers=line_numbers, lower_header=lower_header, time_column=time_column, path=path)
     columns = [header.index(name) for name in names]
-    cells = parse_cells([[row[i].strip() or "nan" for i in columns] for row in rows], line_numbers, names, path)
-    check_weights(cells, names, line_numbers, path)
+    cells = parse_cells(
+        [[row[i].strip() or "nan" for i in columns] for row in rows], line_numbers=line_numbers, header=names, path=path
+    )
+    check_weights(cells, names, line_numbers=line_numbers, path=path)
     values = table.to_channels(cells)
-    keep, repeats = check_increasing(time, line_numbers, path)
+    keep, repeats = check_increasing(time, line_numbers, path=path)
     notes = repeat_notes(repeats)
     missing = int(np.isnan(values).any(axis=1).sum())
     if missing:
@@ -85,12 +87,15 @@ def parse(text: str, path: Path) -> Take:
 
 
 def _parse_times(
-    rows: list[list[str]], line_numbers: list[int], lower_header: list[str], time_column: int, path: Path
+    rows: list[list[str]], *, line_numbers: list[int], lower_header: list[str], time_column: int, path: Path
 ) -> Array:
     if lower_header[time_column] != "timecode":
         time = (
             parse_cells(
-                [[row[time_column].strip() or "nan"] for row in rows], line_numbers, [lower_header[time_column]], path
+                [[row[time_column].strip() or "nan"] for row in rows],
+                line_numbers=line_numbers,
+                header=[lower_header[time_column]],
+                path=path,
             )[:, 0]
             * TIME_COLUMNS[lower_header[time_column]]
         )

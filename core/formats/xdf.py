@@ -56,7 +56,7 @@ def read(path: Path) -> Take:
         raise InnerfaceError(f"{path}: is not a readable XDF file ({reason}); export the recording again") from None
     finally:
         logger.disabled = was_disabled
-    return build_take(groups, markers, path, notes)
+    return build_take(groups, markers, path, notes=notes)
 
 
 def _intact_chunks(data: bytes) -> tuple[bytes, bool]:

@@ -75,9 +75,9 @@ def fit_channels(
     y: Array,
     columns: Array,
     training_rows: Array,
+    *,
     face: Array,
     helper: Helper | None,
-    *,
     elapsed: Array,
     rate: float,
 ) -> ChannelRegression:
@@ -123,7 +123,12 @@ def fit_channels(
         for t, (candidate_source, x) in enumerate(candidates):
             target = y - scaled_helper if candidate_source == Source.HELPER else y
             validation = ridge.cross_validate(
-                x[trusted], target[trusted], _PENALTIES, folds, weights=row_weights, spread_floor=SPREAD_FLOOR
+                x[trusted],
+                target[trusted],
+                penalties=_PENALTIES,
+                folds=folds,
+                weights=row_weights,
+                spread_floor=SPREAD_FLOOR,
             )
             improved = validation.error < _MAX_ERROR_RATIO * best
             best[improved], source[improved] = validation.error[improved], int(candidate_source)

@@ -88,7 +88,7 @@ class _TakeOdds:
 
 
 def detect(
-    track: Track, helper: Array | None = None, detector: Detector | None = None, helper_name: str = "sensors"
+    track: Track, *, helper: Array | None = None, detector: Detector | None = None, helper_name: str = "sensors"
 ) -> list[Occlusion]:
     """Find the occluded ranges of a camera take, in order of time.
 
@@ -108,16 +108,20 @@ def detect(
     ranges: list[Occlusion] = []
     for reason, rows in ((REASON_LOST, lost), ("frozen", frozen)):
         for group, mask in rows.items():
-            ranges += [_occlusion(track, a, b, group, reason, 1.0) for a, b in runs(mask)]
-    odds = _log_odds(track, weights, helper, detector)
+            ranges += [
+                _occlusion(track, first=a, last=b, group=group, reason=reason, confidence=1.0) for a, b in runs(mask)
+            ]
+    odds = _log_odds(track, weights, helper, detector=detector)
     steps = _relative_steps(weights)
     threshold = _threshold(track, helper is not None)
     for group, group_odds in odds.by_row.items():
-        for a, b in _uncertain_runs(group_odds, certain[group], steps[group], threshold, track):
+        for a, b in _uncertain_runs(
+            group_odds, certain=certain[group], steps=steps[group], threshold=threshold, track=track
+        ):
             inside = group_odds[a:b][~certain[group][a:b]]
             confidence = float(1 / (1 + np.exp(-np.clip(inside.mean(), -_MAX_ROW_ODDS, _MAX_ROW_ODDS))))
             reason = odds.reason(group, a, b).replace("sensors", helper_name)
-            ranges.append(_occlusion(track, a, b, group, reason, confidence))
+            ranges.append(_occlusion(track, first=a, last=b, group=group, reason=reason, confidence=confidence))
     return merge_ranges(_join_close(ranges))
 
 
@@ -127,7 +131,7 @@ def _threshold(track: Track, helped: bool) -> float:
 
 
 def _uncertain_runs(
-    odds: Array, certain: Array, steps: Array, threshold: float, track: Track
+    odds: Array, *, certain: Array, steps: Array, threshold: float, track: Track
 ) -> Iterator[tuple[int, int]]:
     """First row and one after the last of each range that the log odds (T,) show, with its edges adjusted."""
     cost = _TRANSITION_COST * (1 - _JUMP_DISCOUNT * np.clip((steps - _MIN_JUMP) / _MIN_JUMP, 0, 1))
@@ -135,12 +139,12 @@ def _uncertain_runs(
     for first, last in runs(_viterbi(row_odds * FEATURE_RATE / track.rate, cost)):
         if certain[first:last].mean() > _MAX_CERTAIN_SHARE:
             continue
-        a, b = _snap_edges(steps, track, *_widen(odds, track, first, last))
+        a, b = _snap_edges(steps, track, _widen(odds, track, (first, last)))
         if track.time[b - 1] - track.time[a] >= _MIN_RANGE_S:
             yield a, b
 
 
-def _occlusion(track: Track, first: int, last: int, group: str, reason: str, confidence: float) -> Occlusion:
+def _occlusion(track: Track, *, first: int, last: int, group: str, reason: str, confidence: float) -> Occlusion:
     bounds = track.time[[first, last - 1]] - track.time[0]
     return Occlusion(float(bounds[0]), float(bounds[1]), group, reason, confidence)
 
@@ -162,7 +166,7 @@ def _join_close(ranges: list[Occlusion]) -> list[Occlusion]:
     return joined
 
 
-def _log_odds(track: Track, weights: Array, helper: Array | None, detector: Detector) -> _TakeOdds:
+def _log_odds(track: Track, weights: Array, helper: Array | None, *, detector: Detector) -> _TakeOdds:
     stride = max(round(track.rate / FEATURE_RATE), 1)
     rows = np.arange(0, len(weights), stride)
     rate = track.rate / stride
@@ -200,8 +204,9 @@ def _viterbi(odds: Array, transition_cost: Array) -> Array:
     return states
 
 
-def _widen(odds: Array, track: Track, a: int, b: int) -> tuple[int, int]:
+def _widen(odds: Array, track: Track, edges: tuple[int, int]) -> tuple[int, int]:
     """Move the edges outwards while the log odds (T,) are high: averaged features rise late and fall early."""
+    a, b = edges
     max_rows = max(round(_MAX_WIDEN_S * track.rate), 1)
     for _ in range(max_rows):
         a -= bool(a > 0 and odds[a - 1] > _MIN_WIDEN_ODDS)
@@ -218,11 +223,12 @@ def _relative_steps(weights: Array) -> dict[str, Array]:
     return {g: np.sqrt((np.minimum(step[:, c] / median_step[c], 40.0) ** 2).mean(axis=1)) for g, c in COLUMNS.items()}
 
 
-def _snap_edges(steps: Array, track: Track, a: int, b: int) -> tuple[int, int]:
+def _snap_edges(steps: Array, track: Track, edges: tuple[int, int]) -> tuple[int, int]:
     """Move the edges to the nearest jump: most occlusions come and go suddenly.
 
     Without a jump one row is added, since a damaged row beside a range spoils the values that the range is tied to.
     """
+    a, b = edges
     outwards, inwards = (max(round(s * track.rate), 1) for s in _EDGE_SEARCH_S)
     low, high = max(a - outwards, 1), min(a + inwards, b - 1)
     k = low + int(steps[low : high + 1].argmax()) if high > low else a

@@ -84,7 +84,7 @@ def blend_edges(
         if np.isfinite(measured[a:b]).all() and b - a > 3:
             deviation = measured[a:b] - prediction.values[positions[a:b]]
             out[np.ix_(inside, columns)] += _smooth_measured(
-                deviation, residual, side_rows, inside, scales=scales, time=time
+                deviation, residual, side_rows, inside=inside, scales=scales, time=time
             )
             continue
         if not len(side_rows):
@@ -96,7 +96,7 @@ def blend_edges(
             )
 
 
-def blend_joins(out: Array, columns: Array, joins: Array, gap: Array, *, time: Array) -> None:
+def blend_joins(out: Array, columns: Array, joins: Array, *, gap: Array, time: Array) -> None:
     """Close the step at each row of `joins` (N,) inside a gap, where the prediction changes its inputs, in place."""
     for row in joins:
         before, after = np.flatnonzero(~gap[:row]), np.flatnonzero(~gap[row:])
@@ -108,7 +108,7 @@ def blend_joins(out: Array, columns: Array, joins: Array, gap: Array, *, time: A
             out[np.ix_(side, columns)] += sign * fade * half_step
 
 
-def limit_edge_steps(out: Array, trusted: Array, hidden: Array, max_step: float, *, time: Array) -> None:
+def limit_edge_steps(out: Array, trusted: Array, hidden: Array, *, max_step: float, time: Array) -> None:
     """Reduce steps at edges to `max_step`, in place, in hidden samples only, fading within a tenth of a second."""
     for k in np.flatnonzero(hidden.any(axis=0)):
         for a, b in runs(hidden[:, k]):
@@ -126,8 +126,8 @@ def _smooth_measured(
     deviation: Array,
     residual: Array,
     side_rows: Array,
-    inside: Array,
     *,
+    inside: Array,
     scales: Array,
     time: Array,
 ) -> Array:

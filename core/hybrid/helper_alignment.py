@@ -82,9 +82,9 @@ def mask_hidden(track: Track, ranges: Sequence[Occlusion]) -> Track:
 def align_helper(
     camera: Take,
     other: Take,
+    *,
     ranges: Sequence[Occlusion] = (),
     offset_s: float | None = None,
-    *,
     sites: Layout | None = None,
     model: Model | None = None,
     adapter: Adapter | None = None,
@@ -114,7 +114,7 @@ def align_helper(
             "give --offset, or other ranges"
         )
     sites = sites or load_layout()
-    known = _helper_weights(other, sites, model, adapter)
+    known = _helper_weights(other, sites, model, adapter=adapter)
     weights = known.weights
     clock = None
     if offset_s is None:
@@ -141,7 +141,7 @@ def align_helper(
         raise InnerfaceError(
             f"{camera.name}, {other.name}: overlap by {max(overlap, 0):.1f} s only; give takes of one performance"
         )
-    lag = _find_lag(visible, weights, known.rotation, helper_times)
+    lag = _find_lag(visible, weights, known.rotation, helper_times=helper_times)
     values = helper_channels(weights, known.rotation, helper_times + lag)
     other_start = float(next(iter(other.tracks.values())).time[0])
     begins = float(clock.a_time(other_start)) if clock is not None else other_start + (offset_s or 0.0)
@@ -161,7 +161,7 @@ def align_helper(
     )
 
 
-def _helper_weights(take: Take, sites: Layout, model: Model | None, adapter: Adapter | None) -> _HelperWeights:
+def _helper_weights(take: Take, sites: Layout, model: Model | None, *, adapter: Adapter | None) -> _HelperWeights:
     if TrackKind.WEIGHTS in take.kinds:
         weights = take.weights()
         return _HelperWeights(weights, frozenset(c for c in ARKIT if c not in weights.columns), None, [])
@@ -179,7 +179,7 @@ def _helper_weights(take: Take, sites: Layout, model: Model | None, adapter: Ada
     )
 
 
-def _find_lag(visible: Track, weights: Track, rotation: Array | None, helper_times: Array) -> float:
+def _find_lag(visible: Track, weights: Track, rotation: Array | None, *, helper_times: Array) -> float:
     """Delay (s) of the helping take with which a ridge regression explains the camera best; 0 if that gains little."""
     y = visible.select(ARKIT)
     rows = np.flatnonzero(np.isfinite(y).all(axis=1))

@@ -64,6 +64,7 @@ def substitute(track: Track, ranges: Sequence[Occlusion], helper: Helper) -> Inf
 def infill(
     track: Track,
     ranges: Sequence[Occlusion],
+    *,
     helper: Helper | None = None,
     sound: Array | None = None,
     doubt: Array | None = None,
@@ -111,7 +112,9 @@ def infill(
             )
         joins = np.zeros(len(gap), dtype=bool)  # rows whose pattern differs from the hidden row before
         row_sources = np.zeros((len(gap), len(columns)), dtype=int)
-        for pattern, pattern_rows in _patterns(gap, [g for g in GROUPS if g != group], clear_rows, helper_known):
+        for pattern, pattern_rows in _patterns(
+            gap, [g for g in GROUPS if g != group], clear_rows, helper_known=helper_known
+        ):
             training_rows = (
                 learnable_rows[group]
                 & np.all([learnable_rows[g] for g in pattern.groups], axis=0)
@@ -123,8 +126,8 @@ def infill(
                 filled[:, columns],
                 columns,
                 training_rows,
-                _face_features(filled, pattern.groups, sound),
-                helper if pattern.has_helper else None,
+                face=_face_features(filled, pattern.groups, sound),
+                helper=helper if pattern.has_helper else None,
                 elapsed=track.time - track.time[0],
                 rate=track.rate,
             )
@@ -144,19 +147,19 @@ def infill(
                 time=track.time,
                 measured=np.where(usable, weights[:, columns], np.nan),
             )
-        blend_joins(out, columns, np.flatnonzero(joins), gap, time=track.time)
+        blend_joins(out, columns, np.flatnonzero(joins), gap=gap, time=track.time)
         names = {Source.MEAN: "edges", Source.FACE: "rest of the face", Source.HELPER: helper.name if helper else ""}
         for k, c in enumerate(columns):
             most_frequent = int(np.bincount(row_sources[gap, k], minlength=3).argmax())
             source[ARKIT[c]] = names[Source(most_frequent)]
-    _clip_to_possible(out, trusted, hidden, track.rate)
-    limit_edge_steps(out, trusted, hidden, max_step, time=track.time)
+    _clip_to_possible(out, trusted, hidden, rate=track.rate)
+    limit_edge_steps(out, trusted, hidden, max_step=max_step, time=track.time)
     weights = np.where(hidden, out, weights)
     return Infill(_write_weights(track, weights, hidden), hidden, source)
 
 
 def _patterns(
-    gap: Array, others: list[str], clear: dict[str, Array], helper_known: Array
+    gap: Array, others: list[str], clear: dict[str, Array], *, helper_known: Array
 ) -> list[tuple[_Pattern, Array]]:
     """Patterns that occur in a gap (T,), each with its rows (T,) bool."""
     state = np.stack([clear[g] for g in others] + [helper_known], axis=1)
@@ -185,7 +188,7 @@ def _largest_usual_step(weights: Array, trusted: Array) -> float:
     return float(np.percentile(step, 99.9)) if len(step) else 1.0
 
 
-def _clip_to_possible(out: Array, trusted: Array, hidden: Array, rate: float) -> None:
+def _clip_to_possible(out: Array, trusted: Array, hidden: Array, *, rate: float) -> None:
     """Clip hidden samples, in place, to the range of trusted ones; mouthClose - jawOpen as well."""
     trusted_values = np.where(trusted, out, np.nan)
     low, high = np.nanmin(trusted_values, axis=0, initial=0.0), np.nanmax(trusted_values, axis=0, initial=1.0)

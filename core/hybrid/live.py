@@ -55,7 +55,7 @@ class LiveRepair:
         other.variance_x, other.covariance_xy = self.variance_x.copy(), self.covariance_xy.copy()
         return other
 
-    def push(self, camera: Array | None, sensors: Array, dt: float, fresh: bool = True) -> Array:
+    def push(self, camera: Array | None, sensors: Array, dt: float, *, fresh: bool = True) -> Array:
         """The next frame (55,; OUTPUT), `dt` s after the last.
 
         `camera`: None if it sees no face or has been silent for too long; `fresh`: it is a new row of the camera.
@@ -67,7 +67,7 @@ class LiveRepair:
             for k, columns in enumerate(_GROUP_COLUMNS.values()):
                 hidden[columns] = self.frozen_s[k] > _FROZEN_S
             if fresh:
-                self._learn(camera, sensors, dt, ~hidden)
+                self._learn(camera, sensors, dt, visible=~hidden)
         predicted = self.predict_camera(sensors)
         target = predicted if camera is None else np.where(hidden, predicted, camera)
         if self.last_output is not None:
@@ -101,7 +101,7 @@ class LiveRepair:
         if fresh:
             self.last_camera = camera.copy()
 
-    def _learn(self, camera: Array, sensors: Array, dt: float, visible: Array) -> None:
+    def _learn(self, camera: Array, sensors: Array, dt: float, *, visible: Array) -> None:
         """Means and (co)variances with forgetting; `count` is in seconds."""
         decay = np.exp(-dt / _MEMORY_S)
         self.learned_s = self.learned_s * decay + dt

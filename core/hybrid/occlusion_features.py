@@ -81,7 +81,7 @@ def helper_channels(weights: Track, rotation: Array | None, time: Array) -> Arra
     return out
 
 
-def nystroem_features(x: Array, candidates: Array, count: int = _NYSTROEM_COUNT, width: float = 1.5) -> Array:
+def nystroem_features(x: Array, candidates: Array, count: int = _NYSTROEM_COUNT, *, width: float = 1.5) -> Array:
     """Nyström approximation (T, up to `count`) of a Gaussian kernel on rows x (T, D).
 
     Landmarks are `count` of the rows `candidates` (N,), evenly spaced; `width` is the kernel's, in standard deviations
@@ -177,7 +177,7 @@ def gather_features(weights: Array, rate: float, helper: Array | None = None) ->
             _standardise(np.log(misfit + 0.05)),
         ]
         if helper is not None:
-            values += _helper_features(helper, group_weights, mahalanobis, rate)
+            values += _helper_features(helper, group_weights, mahalanobis, rate=rate)
         names = FEATURES_ALONE if helper is None else FEATURES_HELPED
         by_group[group] = OcclusionFeatures(names, np.stack(values, axis=1))
     return by_group
@@ -196,7 +196,7 @@ def _mahalanobis(group_weights: Array) -> Array:
     return distance
 
 
-def _helper_features(helper: Array, group_weights: Array, doubt: Array, rate: float) -> list[Array]:
+def _helper_features(helper: Array, group_weights: Array, doubt: Array, *, rate: float) -> list[Array]:
     """Contradiction, motion ratio, motion correlation of a group's channels (T, C) with a helping take's prediction."""
     prediction, deviation = predict_robustly(with_nystroem_features(helper), group_weights, doubt)
     scale = group_weights.std(axis=0) + 0.02

@@ -11,8 +11,9 @@ repeats its last value; or it loses the face. Only used to train and measure, ne
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from typing import Protocol
 
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
@@ -27,7 +28,13 @@ MIN_GAP_S = 1.0  # between two occlusions
 _RAMP_S = (0.0, 0.07)  # from visible to hidden
 _LEFT_GROUPS, _RIGHT_GROUPS = (ChannelGroup.EYE_LEFT, ChannelGroup.CHEEK), (ChannelGroup.EYE_RIGHT, ChannelGroup.CHEEK)
 
-Damage = Callable[[Array, Array, float, np.random.Generator], Array]
+
+class Damage(Protocol):
+    """What a camera shows of values that it sees badly."""
+
+    def __call__(self, seen: Array, all_values: Array, rate: float, /, *, rng: np.random.Generator) -> Array:
+        """Damaged values (T, C) of `seen` (T, C), a part of a take's `all_values` (N, C) at `rate` Hz."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -43,7 +50,7 @@ def _columns(groups: tuple[str, ...]) -> Array:
     return np.array([ARKIT.index(c) for g in groups for c in GROUPS[g]])
 
 
-def _jitter(count: int, channels: int, rate: float, size: float, rng: np.random.Generator) -> Array:
+def _jitter(count: int, channels: int, rate: float, *, size: float, rng: np.random.Generator) -> Array:
     """White and slow (0.05 to 0.3 s) noise (count, channels), together of about `size` standard deviation."""
     white = rng.normal(size=(count, channels))
     slow = gaussian_filter1d(rng.normal(size=(count + 60, channels)), max(rng.uniform(0.05, 0.3) * rate, 0.5), axis=0)[
@@ -58,6 +65,7 @@ def simulate_hidden(
     seen: Array,
     all_values: Array,
     rate: float,
+    *,
     rng: np.random.Generator,
     size: tuple[float, float] = (0.006, 0.06),
 ) -> Array:
@@ -71,23 +79,23 @@ def simulate_hidden(
     size : range of the jitter's standard deviation
     """
     return np.clip(
-        _guess(seen, all_values, rate, rng)
-        + _jitter(len(seen), seen.shape[1], rate, float(np.exp(rng.uniform(*np.log(size)))), rng),
+        _guess(seen, all_values, rate, rng=rng)
+        + _jitter(len(seen), seen.shape[1], rate, size=float(np.exp(rng.uniform(*np.log(size)))), rng=rng),
         0.0,
         1.0,
     )
 
 
-def simulate_quiet(seen: Array, all_values: Array, rate: float, rng: np.random.Generator) -> Array:
+def simulate_quiet(seen: Array, all_values: Array, rate: float, *, rng: np.random.Generator) -> Array:
     """As `simulate_hidden` without jitter, or another moment's motion: a tracker that invents with confidence."""
     if rng.random() < 0.25:
         first = int(rng.integers(max(len(all_values) - len(seen), 1)))
         return all_values[first : first + len(seen)] if len(all_values) >= len(seen) else seen
-    noise = _jitter(len(seen), seen.shape[1], rate, 0.0005, rng) if rng.random() < 0.5 else 0.0
-    return np.clip(_guess(seen, all_values, rate, rng) + noise, 0.0, 1.0)
+    noise = _jitter(len(seen), seen.shape[1], rate, size=0.0005, rng=rng) if rng.random() < 0.5 else 0.0
+    return np.clip(_guess(seen, all_values, rate, rng=rng) + noise, 0.0, 1.0)
 
 
-def _guess(seen: Array, all_values: Array, rate: float, rng: np.random.Generator) -> Array:
+def _guess(seen: Array, all_values: Array, rate: float, *, rng: np.random.Generator) -> Array:
     pose = all_values[rng.integers(len(all_values))] * rng.uniform(0.0, 1.2) + np.abs(
         rng.normal(0.0, 0.08, seen.shape[1])
     ) * (rng.random(seen.shape[1]) < 0.4)
@@ -95,7 +103,7 @@ def _guess(seen: Array, all_values: Array, rate: float, rng: np.random.Generator
     return pose + rng.uniform(0.0, 0.45) * (delayed - pose)
 
 
-def _hold(seen: Array, rng: np.random.Generator) -> Array:
+def _hold(seen: Array, _all_values: Array, _rate: float, *, rng: np.random.Generator) -> Array:
     """The first row repeated, sometimes with one step to the true value: a tracker that rarely updates."""
     out = np.repeat(seen[:1], len(seen), axis=0)
     if len(seen) > 20 and rng.random() < 0.3:
@@ -104,9 +112,14 @@ def _hold(seen: Array, rng: np.random.Generator) -> Array:
     return out
 
 
-def _shake(seen: Array, rate: float, rng: np.random.Generator) -> Array:
+def _shake(seen: Array, _all_values: Array, rate: float, *, rng: np.random.Generator) -> Array:
     """True values with jitter, as in bad light."""
-    return np.clip(seen + _jitter(len(seen), seen.shape[1], rate, rng.uniform(0.02, 0.08), rng), 0.0, 1.0)
+    return np.clip(seen + _jitter(len(seen), seen.shape[1], rate, size=rng.uniform(0.02, 0.08), rng=rng), 0.0, 1.0)
+
+
+def _drop(seen: Array, _all_values: Array, _rate: float, *, rng: np.random.Generator) -> Array:
+    """Nothing: the camera's connection is lost."""
+    return np.full_like(seen, np.nan)
 
 
 QUIET = "quiet"  # damage that shows only in the expressions, not in the dynamics
@@ -123,7 +136,8 @@ class Occluder:
 OCCLUDERS: dict[str, Occluder] = {
     "microphone": Occluder(((ChannelGroup.MOUTH,),), simulate_hidden),
     "hand": Occluder(
-        ((ChannelGroup.MOUTH, ChannelGroup.CHEEK),), lambda s, e, r, g: simulate_hidden(s, e, r, g, (0.02, 0.12))
+        ((ChannelGroup.MOUTH, ChannelGroup.CHEEK),),
+        partial(simulate_hidden, size=(0.02, 0.12)),
     ),
     "hair": Occluder(
         ((ChannelGroup.BROW,), (ChannelGroup.BROW, ChannelGroup.EYE_LEFT), (ChannelGroup.BROW, ChannelGroup.EYE_RIGHT)),
@@ -141,13 +155,13 @@ OCCLUDERS: dict[str, Occluder] = {
         ),
         simulate_quiet,
     ),
-    "bad light": Occluder((tuple(GROUPS),), lambda s, e, r, g: _shake(s, r, g)),
-    "freeze": Occluder(((ChannelGroup.MOUTH,), tuple(GROUPS)), lambda s, e, r, g: _hold(s, g)),
-    "drop-out": Occluder((tuple(GROUPS),), lambda s, e, r, g: np.full_like(s, np.nan)),
+    "bad light": Occluder((tuple(GROUPS),), _shake),
+    "freeze": Occluder(((ChannelGroup.MOUTH,), tuple(GROUPS)), _hold),
+    "drop-out": Occluder((tuple(GROUPS),), _drop),
 }
 
 
-def occlude(track: Track, names: tuple[str, ...], share: float, rng: np.random.Generator) -> OccludedTrack:
+def occlude(track: Track, names: tuple[str, ...], share: float, *, rng: np.random.Generator) -> OccludedTrack:
     """Damage about `share` of a take by the named occluders in turn, but no rows in which the camera lost the face."""
     values, lost = track.select(ARKIT), track.lost_rows()
     truth = values.copy()
@@ -169,7 +183,7 @@ def occlude(track: Track, names: tuple[str, ...], share: float, rng: np.random.G
         groups = occluder.groups[int(rng.integers(len(occluder.groups)))]
         columns = _columns(groups)
         original = truth[first : first + count][:, columns]
-        damaged_values = occluder.damage(original, truth[~lost][:, columns], track.rate, rng)
+        damaged_values = occluder.damage(original, truth[~lost][:, columns], track.rate, rng=rng)
         ramp = int(rng.uniform(*_RAMP_S) * track.rate)
         if ramp and np.isfinite(damaged_values).all() and name != "freeze":
             fade = np.clip(np.minimum(np.arange(1, count + 1), np.arange(count, 0, -1)) / (ramp + 1), 0, 1)[:, None]

@@ -56,13 +56,15 @@ def repair(
             f"{camera.name}: plain substitution copies another take's channels; give one with --imu or --with"
         )
     if find_ranges or doubt is None:
-        doubt = detect(track, helper.features() if helper else None, helper_name=helper.name if helper else "sensors")
+        doubt = detect(
+            track, helper=helper.features() if helper else None, helper_name=helper.name if helper else "sensors"
+        )
     ranges = merge_ranges([*given, *(doubt if find_ranges else [])])
     if substitute_only and helper is not None:
         result = substitute(track, ranges, helper)
     else:
         try:
-            result = infill(track, ranges, helper, sound, sample_mask(doubt, track.time))
+            result = infill(track, ranges, helper=helper, sound=sound, doubt=sample_mask(doubt, track.time))
         except InnerfaceError as error:
             raise InnerfaceError(f"{camera.name}: {error}") from None
     tracks = {name: result.track if t is track else t for name, t in camera.tracks.items()}

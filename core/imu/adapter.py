@@ -111,7 +111,7 @@ def load(path: str | Path) -> Adapter:
         return Adapter(sites, corrections, data.number("seconds"))
 
 
-def fit(motion: Motion, weights: Array, truth: Array, use: Array) -> tuple[Correction, dict[str, float]]:
+def fit(motion: Motion, weights: Array, truth: Array, *, use: Array) -> tuple[Correction, dict[str, float]]:
     """Fit a correction of a model to a paired take. Raises InnerfaceError where it is too short.
 
     Parameters

@@ -33,7 +33,9 @@ _AXIS_RATIO = 2.0  # between squared rates of frames that show one axis only
 _MIN_AXIS_FRAMES, _MIN_SHAKE_POWER = 5, 0.2  # for an axis to be taken from the rates; power relative to the nod's
 
 
-def calibrate(frames: ImuSignal, layout: Layout, neutral: Span | None = None, turn: Span | None = None) -> Calibration:
+def calibrate(
+    frames: ImuSignal, layout: Layout, neutral: Span | None = None, *, turn: Span | None = None
+) -> Calibration:
     """Calibrate sensors from two spans, which are searched where they are not given. Raises InnerfaceError.
 
     `frames`: at FRAME_RATE, in the convention of `convention.fix_conventions`.
@@ -82,8 +84,8 @@ def calibrate(frames: ImuSignal, layout: Layout, neutral: Span | None = None, tu
     reference = kept_sites.index(reference) if reference in kept_sites else -1
 
     corrected = quat.multiply(quat.about_axis(1, heading), frames.rotation)
-    neutral_rotations, head = _find_neutral_rotations(corrected, neutral_rows, reference, upper)
-    notes += _neutral_movement_notes(corrected, neutral_rotations, neutral_rows, neutral, frames.sites)
+    neutral_rotations, head = _find_neutral_rotations(corrected, neutral_rows, reference, upper=upper)
+    notes += _neutral_movement_notes(corrected, neutral_rotations, neutral_rows, span=neutral, sites=frames.sites)
     at_rest = quat.mean(head[neutral_rows])
     bias = _accelerometer_bias(frames, corrected, neutral_rows)
     axes, details = _find_head_axes(head, at_rest, turn_rows)
@@ -105,12 +107,12 @@ def calibrate(frames: ImuSignal, layout: Layout, neutral: Span | None = None, tu
         notes=tuple(notes),
     )
     layout_levers = positions - layout.positions[layout.sites.index(layout.reference)]
-    calibration = fit_levers(calibration, frames, head, turn_rows, layout_levers)
+    calibration = fit_levers(calibration, frames, head, turn_rows=turn_rows, levers=layout_levers)
     if not calibration.renamed:
         return calibration
     details = "; ".join(f"{a} sits at {b}" for a, b in calibration.renamed.items())
     recalibrated = calibrate(
-        replace(frames, sites=tuple(calibration.renamed.get(s, s) for s in frames.sites)), layout, neutral, turn
+        replace(frames, sites=tuple(calibration.renamed.get(s, s) for s in frames.sites)), layout, neutral, turn=turn
     )
     notes = [f"sites look swapped by their motion in the nod and shake: {details}; they were renamed"]
     return replace(recalibrated, renamed=calibration.renamed, notes=(*notes, *recalibrated.notes))
@@ -199,7 +201,9 @@ def _mean_without_outliers(q: Array) -> Array:
     return quat.mean(q, np.where(deviation <= limit, 1.0, 0.0))
 
 
-def _find_neutral_rotations(corrected: Array, neutral_rows: slice, reference: int, upper: Array) -> tuple[Array, Array]:
+def _find_neutral_rotations(
+    corrected: Array, neutral_rows: slice, reference: int, *, upper: Array
+) -> tuple[Array, Array]:
     """Each site's orientation at rest relative to the reference (S, 4), and the reference's orientation (T, 4).
 
     Relative orientations are averaged, so that sway of the head has no influence. Without a reference, the head is what
@@ -213,15 +217,17 @@ def _find_neutral_rotations(corrected: Array, neutral_rows: slice, reference: in
     else:
         neutral_rotations = _mean_without_outliers(corrected[neutral_rows])
         for _ in range(2):
-            head = head_rotation(corrected[neutral_rows], neutral_rotations, reference, upper)[0]
+            head = head_rotation(corrected[neutral_rows], neutral=neutral_rotations, reference=reference, upper=upper)[
+                0
+            ]
             neutral_rotations = _mean_without_outliers(
                 quat.multiply(quat.conjugate(head)[:, None], corrected[neutral_rows])
             )
-    return neutral_rotations, head_rotation(corrected, neutral_rotations, reference, upper)[0]
+    return neutral_rotations, head_rotation(corrected, neutral=neutral_rotations, reference=reference, upper=upper)[0]
 
 
 def _neutral_movement_notes(
-    corrected: Array, neutral_rotations: Array, neutral_rows: slice, span: Span, sites: tuple[str, ...]
+    corrected: Array, neutral_rotations: Array, neutral_rows: slice, *, span: Span, sites: tuple[str, ...]
 ) -> list[str]:
     """A note about sites that moved relative to the head in the neutral span, where the face was not relaxed."""
     head = quat.mean(quat.multiply(corrected[neutral_rows], quat.conjugate(neutral_rotations)), axis=1)

@@ -91,7 +91,7 @@ class FrameStream:
         self.devices[device] = _DeviceBuffer([], 1.0)
 
     def add_sample(
-        self, device: int, time: float, rotation: Array, acceleration: Array, now: float | None = None
+        self, device: int, time: float, *, rotation: Array, acceleration: Array, now: float | None = None
     ) -> bool:
         """Add a sample (G, 4), (G, 3) of a device's G sites, NaN where missing; False where it repeats a time.
 

@@ -101,7 +101,7 @@ def infer(
     """
     signal = from_track(imu_track(take))
     try:
-        calibration, motion = _calibrate(take, signal, layout, neutral, turn, causal)
+        calibration, motion = _calibrate(take, signal, layout, neutral=neutral, turn=turn, causal=causal)
         if causal:
             weights, confidence = MotionToFace(model, adapter, raw=raw, smooth=smooth).push(motion)
         else:
@@ -109,7 +109,7 @@ def infer(
             if adapter is not None:
                 weights = adapter.apply(model.id, motion, weights)
         driven_channels = [
-            site_driven_channel.learn(motion, d.channel, d.site, d.span, calibration.neutral_span)
+            site_driven_channel.learn(motion, d.channel, d.site, span=d.span, neutral=calibration.neutral_span)
             for d in drive_examples
         ]
     except InnerfaceError as error:
@@ -144,7 +144,7 @@ def infer(
 
 
 def _calibrate(
-    take: Take, signal: ImuSignal, layout: Layout, neutral: Span | None, turn: Span | None, causal: bool
+    take: Take, signal: ImuSignal, layout: Layout, *, neutral: Span | None, turn: Span | None, causal: bool
 ) -> tuple[Calibration, Motion]:
     """Calibrate by the state that the take was recorded with, unless it has none or spans are given."""
     state_json = next(

@@ -123,6 +123,7 @@ def head_angles(calibration: Calibration, head: Array, at_rest: Array) -> Array:
 
 def head_rotation(
     corrected: Array,
+    *,
     neutral: Array,
     reference: int,
     upper: Array,
@@ -183,7 +184,7 @@ def second_difference(rotation: Array) -> Array:
 
 
 def relative_acceleration(
-    calibration: Calibration, corrected: Array, acceleration: Array, head: Array, tensor: Array
+    calibration: Calibration, *, corrected: Array, acceleration: Array, head: Array, tensor: Array
 ) -> Array:
     """Accelerations (T, S, 3) relative to the reference, in head axes; `tensor`: from `head_acceleration_tensor`."""
     world = quat.rotate(corrected, acceleration - calibration.bias)

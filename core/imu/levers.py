@@ -26,7 +26,7 @@ _MAX_SWAP_COST_M = 0.1
 
 
 def fit_levers(
-    calibration: Calibration, frames: ImuSignal, head: Array, turn_rows: slice, levers: Array
+    calibration: Calibration, frames: ImuSignal, head: Array, *, turn_rows: slice, levers: Array
 ) -> Calibration:
     """Fit the levers to the turn span; check front and back, and find swapped sites.
 
@@ -45,7 +45,11 @@ def fit_levers(
     corrected = quat.multiply(quat.about_axis(1, calibration.heading), frames.rotation)
     tensor = head_acceleration_tensor(calibration, head[turn_rows])
     relative = relative_acceleration(
-        calibration, corrected[turn_rows], frames.acceleration[turn_rows], head[turn_rows], tensor
+        calibration,
+        corrected=corrected[turn_rows],
+        acceleration=frames.acceleration[turn_rows],
+        head=head[turn_rows],
+        tensor=tensor,
     )
     centroid = (
         0.0 if calibration.reference >= 0 else (calibration.upper[:, None] * levers).sum(0) / calibration.upper.sum()

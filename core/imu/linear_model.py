@@ -165,7 +165,7 @@ class Moments:
         self.sites, self.frames = sites, 0.0
         self.xx, self.xy = np.zeros((size, size)), np.zeros((size, len(ARKIT)))
 
-    def add(self, motion: Motion, weights: Array, use: Array, weight: float = 1.0) -> None:
+    def add(self, motion: Motion, weights: Array, use: Array, *, weight: float = 1.0) -> None:
         """Add the frames `use` (T,) of a motion with its true weights (T, 52). `weight`: how much they count."""
         values, present = features(motion, self.sites)
         use = use & lagged(present, LAGS).all(axis=(1, 2))

@@ -52,7 +52,7 @@ def calibrate_frames(
     """Calibrate a take, and return the frames for `apply_calibration` or a `Calibrator`. Raises InnerfaceError."""
     upright, notes = fix_conventions(signal)
     frames = resample(upright, frame_times(upright), causal=causal)
-    calibration = calibrate(frames, layout, neutral, turn)
+    calibration = calibrate(frames, layout, neutral, turn=turn)
     return replace(calibration, notes=(*notes, *calibration.notes)), frames
 
 
@@ -111,7 +111,9 @@ def apply_calibration(
         return replace(Calibrator(calibration, initial_state).push(rotation, acceleration), time=frames.time)
     rows = len(frames.time)
     uncorrected = correct_heading(calibration, frames.rotation, np.zeros((rows, len(calibration.sites))))
-    head = head_rotation(uncorrected, calibration.neutral, calibration.reference, calibration.upper)[0]
+    head = head_rotation(
+        uncorrected, neutral=calibration.neutral, reference=calibration.reference, upper=calibration.upper
+    )[0]
     block_count = (rows - drift.SPAN_FRAMES) // drift.BLOCK_FRAMES
     heading, zero = np.tile(heading_filter.value, (rows, 1)), np.tile(zero_filter.value, (rows, 1, 1))
     if block_count > 1:
@@ -125,7 +127,9 @@ def apply_calibration(
         delay_frames = drift.SPAN_FRAMES / 2  # a turn belongs to the middle of its span
         heading = drift.interpolate_blocks(drift.smooth_blocks(heading_filter, *measured), rows, delay_frames)
     corrected = correct_heading(calibration, frames.rotation, heading)
-    head = head_rotation(corrected, calibration.neutral, calibration.reference, calibration.upper)[0]
+    head = head_rotation(
+        corrected, neutral=calibration.neutral, reference=calibration.reference, upper=calibration.upper
+    )[0]
     vectors = face_rotation(calibration, corrected, head)
     block_count = rows // drift.BLOCK_FRAMES
     if block_count > 1:
@@ -134,7 +138,11 @@ def apply_calibration(
         )
         zero = drift.interpolate_blocks(drift.smooth_blocks(zero_filter, *drift.zero_measurements(blocks)), rows, 0.0)
     acceleration = relative_acceleration(
-        calibration, corrected, frames.acceleration, head, head_acceleration_tensor(calibration, head)
+        calibration,
+        corrected=corrected,
+        acceleration=frames.acceleration,
+        head=head,
+        tensor=head_acceleration_tensor(calibration, head),
     )[:, calibration.face_indices]
     return Motion(
         frames.time,
@@ -203,9 +211,13 @@ class Calibrator:
         tensor = second_difference(head)[c : c + n]
         a = quat.to_matrix(self.calibration.axes)
         rows = slice(c, c + n)
-        relative = relative_acceleration(self.calibration, corrected[rows], acceleration, head[rows], a @ tensor @ a.T)[
-            :, self.calibration.face_indices
-        ]
+        relative = relative_acceleration(
+            self.calibration,
+            corrected=corrected[rows],
+            acceleration=acceleration,
+            head=head[rows],
+            tensor=a @ tensor @ a.T,
+        )[:, self.calibration.face_indices]
         first = max(c - (self.frame_count - n), 0)
         high_passed, self.high_pass_state = (
             _high_pass(relative[first:], self.high_pass_state)
@@ -257,7 +269,11 @@ class Calibrator:
         uncorrected = correct_heading(calibration, rotation, np.zeros_like(heading))
         corrected = correct_heading(calibration, rotation, heading)
         head, self.reference_offset = head_rotation(
-            corrected, calibration.neutral, calibration.reference, calibration.upper, self.reference_offset
+            corrected,
+            neutral=calibration.neutral,
+            reference=calibration.reference,
+            upper=calibration.upper,
+            reference_offset=self.reference_offset,
         )
         vectors = face_rotation(calibration, corrected, head)
         zero = self.zero_tracker.interpolate(fraction[..., None])

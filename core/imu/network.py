@@ -30,7 +30,9 @@ _BATCH = 32  # windows at a time
 _THREADS = 2
 
 
-def network_inputs(motion: Motion, sites: tuple[str, ...], reference: str, previous_head: Array | None = None) -> Array:
+def network_inputs(
+    motion: Motion, sites: tuple[str, ...], reference: str, *, previous_head: Array | None = None
+) -> Array:
     """Inputs (T, INPUTS_PER_SITE * len(sites)) float32 of a network: rotation vector, acceleration, presence of sites.
 
     All are 0 where a site is missing. The reference has the rate of the head's angles and its change instead, since
@@ -96,7 +98,7 @@ class Network:
         return np.zeros((1, self.width, self.memory), dtype=np.float32)
 
     def push(
-        self, values: Array, state: Array, noisy: Array | None = None, noise_level: float = 1.0
+        self, values: Array, state: Array, *, noisy: Array | None = None, noise_level: float = 1.0
     ) -> tuple[Array, Array, Array]:
         """Run n frames of a stream: weights (n, 52), not clipped, expected absolute errors (n, 52), and the state.
 
@@ -151,7 +153,9 @@ class Network:
         errors: list[Array] = []
         state = self.start()
         for at in range(0, len(values), _CHUNK):
-            w, e, state = self.push(values[at : at + _CHUNK], state, noisy[at : at + _CHUNK], noise_level)
+            w, e, state = self.push(
+                values[at : at + _CHUNK], state, noisy=noisy[at : at + _CHUNK], noise_level=noise_level
+            )
             weights.append(w)
             errors.append(e)
         rows = np.minimum(np.arange(len(values)) + self.ahead, len(values) - 1)

@@ -173,7 +173,7 @@ def find_loose_times(motion: Motion) -> list[float | None]:
 
 def action_signatures(face: FaceModel, layout: Layout, sites: tuple[str, ...]) -> dict[str, Array]:
     """Rotation vectors (F, 3) of the sites on a face, by action."""
-    site_patches = skin_patches(face, layout, 0.0, np.random.default_rng(0))
+    site_patches = skin_patches(face, layout, 0.0, rng=np.random.default_rng(0))
     weights = np.zeros((len(ACTIONS) + 1, len(ARKIT)))
     for row, apex in enumerate(ACTIONS.values(), start=1):
         for channel, value in apex.items():

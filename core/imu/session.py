@@ -91,7 +91,7 @@ class MotionToFace:
         head = None if past is None else past.head
         if head is not None and len(head) < 2:
             head = np.repeat(head, 2, axis=0)
-        values = network_inputs(motion, self.model.sites, self.model.reference, head)
+        values = network_inputs(motion, self.model.sites, self.model.reference, previous_head=head)
         self.past_motion = _motion_rows(motion if past is None else _concatenate_motions(past, motion), slice(-2, None))
         weights, error, self.state = self.model.push(
             values, self.state if self.state is not None else self.model.start()
@@ -225,7 +225,7 @@ class ImuSession:
         # rotations of a frame, accelerations of the one LOOKAHEAD earlier
         self.history: deque[tuple[Array, Array]] = deque(maxlen=HISTORY_FRAMES)
 
-    def add_device(self, sites: tuple[str, ...], step: float, linear: bool, up: str) -> int:
+    def add_device(self, sites: tuple[str, ...], *, step: float, linear: bool, up: str) -> int:
         """Add a device and return its number. Raises InnerfaceError for sites that the layout lacks or that are taken.
 
         `step`: its sample interval, s; `linear`, `up`: as in `ImuSignal`.
@@ -244,15 +244,15 @@ class ImuSession:
         self.frame_stream.remove_device(device)
 
     def add_sample(
-        self, device: int, time: float, rotation: Array, acceleration: Array, now: float | None = None
+        self, device: int, time: float, *, rotation: Array, acceleration: Array, now: float | None = None
     ) -> bool:
         """Add a sample (G, 4), (G, 3) of a device's G sites as it was sent; False where it repeats a time.
 
         `now`: when it arrived, s; at `time` if not given.
         """
-        return self.frame_stream.add_sample(
-            device, time, *to_specific_force_y_up(rotation, acceleration, *self.conventions[device]), now
-        )
+        linear, up = self.conventions[device]
+        rotation, force = to_specific_force_y_up(rotation, acceleration, linear=linear, up=up)
+        return self.frame_stream.add_sample(device, time, rotation=rotation, acceleration=force, now=now)
 
     def is_over(self, time: float) -> bool:
         """Whether all frames that a sample of this time belongs to have been made."""
@@ -269,16 +269,21 @@ class ImuSession:
         if self.active is None or not len(time):
             return _empty_frames()
         if self.ahead:
-            return self._push(self.active, time, rotation, acceleration)
+            return self._push(self.active, time, rotation=rotation, acceleration=acceleration)
         return _concatenate_frames(
-            [self._push_and_peek(self.active, slice(k, k + 1), time, rotation, acceleration) for k in range(len(time))]
+            [
+                self._push_and_peek(
+                    self.active, slice(k, k + 1), time=time, rotation=rotation, acceleration=acceleration
+                )
+                for k in range(len(time))
+            ]
         )
 
     def _push_and_peek(
-        self, active: ActiveCalibration, row: slice, time: Array, rotation: Array, acceleration: Array
+        self, active: ActiveCalibration, row: slice, *, time: Array, rotation: Array, acceleration: Array
     ) -> FaceFrames:
         """Infer one frame without look-ahead."""
-        self._push(active, time[row], rotation[row], acceleration[row])
+        self._push(active, time[row], rotation=rotation[row], acceleration=acceleration[row])
         values, confidence = active.stream.peek()
         return FaceFrames(
             time[row],
@@ -287,7 +292,7 @@ class ImuSession:
             ~np.isnan(rotation[row][:, self._site_columns(active, face_only=True), 0]).all(axis=1),
         )
 
-    def _push(self, active: ActiveCalibration, time: Array, rotation: Array, acceleration: Array) -> FaceFrames:
+    def _push(self, active: ActiveCalibration, time: Array, *, rotation: Array, acceleration: Array) -> FaceFrames:
         columns, face = self._site_columns(active), self._site_columns(active, face_only=True)
         values, confidence = active.stream.push(
             active.convention_fix.fix_rotation(rotation[:, columns]),
@@ -335,7 +340,7 @@ class ImuSession:
             end_frame,
             (*notes, *calibration.notes),
         )
-        self._push(active, np.arange(len(rotation)) / FRAME_RATE, rotation, acceleration)
+        self._push(active, np.arange(len(rotation)) / FRAME_RATE, rotation=rotation, acceleration=acceleration)
         return active
 
     def _signal(self, rotation: Array, acceleration: Array) -> ImuSignal:
@@ -365,7 +370,7 @@ class ImuSession:
         missed_frames = self.frame_stream.next_frame - active.end_frame
         if missed_frames:
             rotation, acceleration, _ = self.snapshot(missed_frames / FRAME_RATE + 1e-6)
-            self._push(active, np.arange(len(rotation)) / FRAME_RATE, rotation, acceleration)
+            self._push(active, np.arange(len(rotation)) / FRAME_RATE, rotation=rotation, acceleration=acceleration)
         self.active = active
 
 

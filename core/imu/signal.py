@@ -137,7 +137,7 @@ def slerp(time: Array, rotation: Array, at: Array) -> Array:
     return out / np.linalg.norm(out, axis=-1, keepdims=True)
 
 
-def triangle_filter(time: Array, values: Array, at: Array, half_width: float) -> Array:
+def triangle_filter(time: Array, values: Array, at: Array, *, half_width: float) -> Array:
     """Filter signals (T, C) by a triangle of `half_width` s, evaluated at times `at`: (N, C).
 
     For an acceleration this is the second difference of its position, (p(t-h) + p(t+h) - 2 p(t)) / h^2: IMUSIC's eq 5
@@ -162,14 +162,14 @@ def triangle_filter(time: Array, values: Array, at: Array, half_width: float) ->
         )
 
         earlier, here, later = (
-            _integrated_twice(query, t, a, slope, velocity, displacement)
+            _integrated_twice(query, t, a, slope=slope, velocity=velocity, displacement=displacement)
             for query in (at - half_width, at, at + half_width)
         )
         out[:, columns] = (earlier + later - 2 * here) / half_width**2 + mean
     return out
 
 
-def _integrated_twice(query: Array, t: Array, a: Array, slope: Array, velocity: Array, displacement: Array) -> Array:
+def _integrated_twice(query: Array, t: Array, a: Array, *, slope: Array, velocity: Array, displacement: Array) -> Array:
     """Second integral, at times `query`, of the piecewise linear signal with the samples `a` at times `t`."""
     k = np.clip(np.searchsorted(t, query, side="right") - 1, 0, len(slope) - 1)
     d = (query - t[k])[:, None]
@@ -250,7 +250,9 @@ def resample(
                 q, a = np.insert(q, insert_at, q[source], 0), np.insert(a, insert_at, a[source], 0)
         new_rotation, new_acceleration = (
             slerp(sample_times, q, at),
-            triangle_filter(sample_times, a.reshape(len(a), -1), at, half_width).reshape(len(at), len(sites), 3),
+            triangle_filter(sample_times, a.reshape(len(a), -1), at, half_width=half_width).reshape(
+                len(at), len(sites), 3
+            ),
         )
         right = np.searchsorted(t, at, side="right")
         before, after = t[np.clip(right - 1, 0, len(t) - 1)], t[np.clip(right, 0, len(t) - 1)]
@@ -271,7 +273,7 @@ def resample(
     )
 
 
-def to_specific_force_y_up(rotation: Array, acceleration: Array, linear: bool, up: str) -> tuple[Array, Array]:
+def to_specific_force_y_up(rotation: Array, acceleration: Array, *, linear: bool, up: str) -> tuple[Array, Array]:
     """Convert to orientations (..., 4) in a world with y up, and specific forces (..., 3).
 
     `linear` and `up` say what the device sends; gravity is added where the device has removed it. Devices of different
@@ -300,7 +302,7 @@ def merge_tracks(tracks: list[Track]) -> ImuSignal:
         return signals[0]
     linear, up = signals[0].linear, signals[0].up
     if any((s.linear, s.up) != (linear, up) for s in signals):
-        converted = [to_specific_force_y_up(s.rotation, s.acceleration, s.linear, s.up) for s in signals]
+        converted = [to_specific_force_y_up(s.rotation, s.acceleration, linear=s.linear, up=s.up) for s in signals]
         signals = [
             replace(s, rotation=q, acceleration=a, linear=False, up="y") for s, (q, a) in zip(signals, converted)
         ]

@@ -56,7 +56,7 @@ def _site_rotations(motion: Motion, site: str) -> Array:
     return motion.rotation[:, motion.sites.index(site)]
 
 
-def learn(motion: Motion, channel: str, site: str, span: Span, neutral: Span) -> SiteDrivenChannel:
+def learn(motion: Motion, channel: str, site: str, *, span: Span, neutral: Span) -> SiteDrivenChannel:
     """Learn from one example in `span` and from the noise in the neutral span (s from the first row).
 
     Raises InnerfaceError.

@@ -28,7 +28,7 @@ class Patch:
     position: Array
 
 
-def skin_patches(face: FaceModel, layout: Layout, placement_mm: float, rng: np.random.Generator) -> list[Patch]:
+def skin_patches(face: FaceModel, layout: Layout, placement_mm: float, *, rng: np.random.Generator) -> list[Patch]:
     """The patch under each site's sensor, displaced by a random placement error (`placement_mm`: its sd)."""
     skin = face.neutral[face.region]
     out: list[Patch] = []

@@ -78,4 +78,6 @@ def landmarks_from_weights(track: Track, face: FaceModel) -> Track:
     model = point_model(face)
     weights = track.select(ARKIT)
     known = np.where(track.lost_rows()[:, None], np.nan, np.nan_to_num(weights))
-    return landmark_track(track.time, model.points(known), model.interocular_mm, {"face": face.name})
+    return landmark_track(
+        track.time, model.points(known), interocular_mm=model.interocular_mm, meta={"face": face.name}
+    )

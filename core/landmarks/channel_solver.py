@@ -108,7 +108,9 @@ def _bundled_point_model() -> PointModel:
     return point_model(load_bundled())
 
 
-def to_weights(track: Track, face: FaceModel | None = None, rest: Array | None = None, causal: bool = False) -> Track:
+def to_weights(
+    track: Track, *, face: FaceModel | None = None, rest: Array | None = None, causal: bool = False
+) -> Track:
     """Solve a landmark track for weights (T, 52).
 
     Parameters

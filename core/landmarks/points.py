@@ -33,7 +33,7 @@ STABLE_POINTS = (10, 11, 12, 13, 19, 22, 25, 28)  # nose bridge and eye corners,
 
 
 def landmark_track(
-    time: Array, points: Array, interocular_mm: float = INTEROCULAR_MM, meta: dict[str, str] | None = None
+    time: Array, points: Array, *, interocular_mm: float = INTEROCULAR_MM, meta: dict[str, str] | None = None
 ) -> Track:
     """Make a track of points (T, 53, 2)."""
     track_meta = {"interocular_mm": f"{interocular_mm:.6g}"} | (meta or {})

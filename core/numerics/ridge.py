@@ -61,9 +61,9 @@ class BestPenalty:
 def cross_validate(
     x: Array,
     y: Array,
+    *,
     penalties: Array,
     folds: Sequence[Array],
-    *,
     weights: Array,
     spread_floor: float,
 ) -> BestPenalty:

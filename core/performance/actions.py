@@ -95,7 +95,9 @@ def randomly_asymmetric(apex: Array, rng: np.random.Generator) -> Array:
     return out[_MIRROR_INDEX] if rng.uniform() < 0.5 else out
 
 
-def expression(timeline: Timeline, start: float, end: float, style: PerformerStyle, rng: np.random.Generator) -> None:
+def expression(
+    timeline: Timeline, start: float, end: float, *, style: PerformerStyle, rng: np.random.Generator
+) -> None:
     """Expressions of one to four action units, or named ones, with onset, apex and offset."""
     at = start
     while at < end - 0.4:
@@ -105,12 +107,12 @@ def expression(timeline: Timeline, start: float, end: float, style: PerformerSty
             units = rng.choice(len(ACTION_UNITS), size=int(rng.integers(1, 5)), replace=False, p=_UNIT_PROBABILITIES)
             apex = sum(weight_row(ACTION_UNITS[k]) * 1.1 * rng.beta(1.8, 1.0) for k in units)
         onset, hold, offset = rng.uniform(0.12, 0.6, 3) * [1, 2.5, 1.3] / style.speed
-        timeline.add_action(at, onset, hold, offset, randomly_asymmetric(np.asarray(apex), rng))
+        timeline.add_action(at, onset=onset, hold=hold, offset=offset, apex=randomly_asymmetric(np.asarray(apex), rng))
         at += (onset + hold) + rng.uniform(-0.2, 1.0)
 
 
 def single_channels(
-    timeline: Timeline, start: float, end: float, style: PerformerStyle, rng: np.random.Generator
+    timeline: Timeline, start: float, end: float, *, style: PerformerStyle, rng: np.random.Generator
 ) -> None:
     """Motion of any single channels or a few at once, fast or slow, large or small."""
     for _ in range(rng.poisson((end - start) * (0.8 + 1.6 * style.activity))):
@@ -124,11 +126,11 @@ def single_channels(
         if name == "mouthClose":
             apex[CHANNEL_INDEX["jawOpen"]] = value * rng.uniform(1.0, 1.3)
         onset, hold, offset = (rng.uniform(0.07, 0.25, 3) if is_minute else rng.uniform(0.1, 0.7, 3)) / style.speed
-        timeline.add_action(rng.uniform(start, end), onset, hold, offset, apex)
+        timeline.add_action(rng.uniform(start, end), onset=onset, hold=hold, offset=offset, apex=apex)
 
 
 def range_of_motion(
-    timeline: Timeline, start: float, end: float, style: PerformerStyle, rng: np.random.Generator
+    timeline: Timeline, start: float, end: float, *, style: PerformerStyle, rng: np.random.Generator
 ) -> None:
     """Range-of-motion exercise: one action unit after another to its limit, held, and back."""
     at = start
@@ -141,16 +143,16 @@ def range_of_motion(
         for k in range(repeats):
             timeline.add_action(
                 at + k * (onset + 0.6 * hold + offset),
-                onset,
-                hold if repeats == 1 else 0.3 * hold,
-                offset,
-                randomly_asymmetric(apex, rng) if k == 0 else apex,
+                onset=onset,
+                hold=hold if repeats == 1 else 0.3 * hold,
+                offset=offset,
+                apex=randomly_asymmetric(apex, rng) if k == 0 else apex,
             )
         at += repeats * (onset + hold + offset) + rng.uniform(0, 0.5)
 
 
 def _sound_sequence(
-    seconds: float, style: PerformerStyle, rng: np.random.Generator, is_song: bool
+    seconds: float, style: PerformerStyle, rng: np.random.Generator, *, is_song: bool
 ) -> tuple[Array, Array]:
     """Targets (N, 52) and durations (N,) s of sounds that fill the time, in phrases with pauses."""
     sounds: list[str] = []
@@ -180,22 +182,26 @@ def _sound_sequence(
     return targets, np.array(lengths)
 
 
-def speech(timeline: Timeline, start: float, end: float, style: PerformerStyle, rng: np.random.Generator) -> None:
+def speech(timeline: Timeline, start: float, end: float, *, style: PerformerStyle, rng: np.random.Generator) -> None:
     """Co-articulated speech in a mood, at times with brows on the beat."""
     targets, lengths = _sound_sequence(end - start, style, rng, is_song=False)
-    timeline.add_sequence(start, end, targets, lengths, rng.uniform(0.03, 0.07) / style.speed)
-    _background_expression(timeline, start, end, rng)
+    timeline.add_sequence(
+        start, end, targets=targets, durations=lengths, time_constant=rng.uniform(0.03, 0.07) / style.speed
+    )
+    _background_expression(timeline, start, end, rng=rng)
     for _ in range(rng.poisson((end - start) * 0.5 * style.activity)):
         brows = ACTION_UNITS[int(rng.integers(0, 3))]
         onset, hold, offset = rng.uniform(0.08, 0.4, 3)
-        timeline.add_action(rng.uniform(start, end), onset, hold, offset, weight_row(brows) * rng.beta(1.2, 1.4))
+        timeline.add_action(
+            rng.uniform(start, end), onset=onset, hold=hold, offset=offset, apex=weight_row(brows) * rng.beta(1.2, 1.4)
+        )
 
 
-def song(timeline: Timeline, start: float, end: float, style: PerformerStyle, rng: np.random.Generator) -> None:
+def song(timeline: Timeline, start: float, end: float, *, style: PerformerStyle, rng: np.random.Generator) -> None:
     """Song: held vowels with vibrato, a wide-open jaw, brows that follow the phrase."""
     targets, lengths = _sound_sequence(end - start, style, rng, is_song=True)
-    timeline.add_sequence(start, end, targets, lengths, rng.uniform(0.03, 0.06))
-    _background_expression(timeline, start, end, rng)
+    timeline.add_sequence(start, end, targets=targets, durations=lengths, time_constant=rng.uniform(0.03, 0.06))
+    _background_expression(timeline, start, end, rng=rng)
     first, last = int(start * timeline.rate), min(int(end * timeline.rate), len(timeline.time))
     elapsed = timeline.time[first:last] - start
     vibrato = (
@@ -208,28 +214,28 @@ def song(timeline: Timeline, start: float, end: float, style: PerformerStyle, rn
         onset, hold, offset = rng.uniform(0.3, 1.0, 3)
         timeline.add_action(
             rng.uniform(start, end),
-            onset,
-            hold,
-            offset,
-            weight_row(ACTION_UNITS[int(rng.integers(0, 3))]) * rng.beta(1.5, 1.5),
+            onset=onset,
+            hold=hold,
+            offset=offset,
+            apex=weight_row(ACTION_UNITS[int(rng.integers(0, 3))]) * rng.beta(1.5, 1.5),
         )
 
 
-def _background_expression(timeline: Timeline, start: float, end: float, rng: np.random.Generator) -> None:
+def _background_expression(timeline: Timeline, start: float, end: float, *, rng: np.random.Generator) -> None:
     """An expression beneath speech or song."""
     if rng.uniform() < 0.5:
         apex = weight_row(_NAMED_EXPRESSIONS[int(rng.integers(len(_NAMED_EXPRESSIONS)))]) * rng.uniform(0.1, 0.6)
         apex[[CHANNEL_INDEX["jawOpen"], CHANNEL_INDEX["cheekPuff"], CHANNEL_INDEX["mouthPucker"]]] = 0.0
         timeline.add_action(
             start,
-            rng.uniform(0.3, 1.0),
-            max(end - start - 1.5, 0.1),
-            rng.uniform(0.3, 1.0),
-            randomly_asymmetric(apex, rng),
+            onset=rng.uniform(0.3, 1.0),
+            hold=max(end - start - 1.5, 0.1),
+            offset=rng.uniform(0.3, 1.0),
+            apex=randomly_asymmetric(apex, rng),
         )
 
 
-def rest(timeline: Timeline, start: float, end: float, style: PerformerStyle, rng: np.random.Generator) -> None:
+def rest(timeline: Timeline, start: float, end: float, *, style: PerformerStyle, rng: np.random.Generator) -> None:
     """Rest, with hardly any motion."""
 
 

@@ -53,7 +53,7 @@ def mirror(track: Track) -> Track:
     return Track(TrackKind.WEIGHTS, resampled.time, OUTPUT_CHANNELS, resampled.values[:, _MIRROR_INDEX] * _MIRROR_SIGN)
 
 
-def time_warp(track: Track, rng: np.random.Generator, min_speed: float = 0.7, max_speed: float = 1.5) -> Track:
+def time_warp(track: Track, rng: np.random.Generator, *, min_speed: float = 0.7, max_speed: float = 1.5) -> Track:
     """Play a performance at a speed that varies smoothly between `min_speed` and `max_speed`."""
     resampled = at_rate(track)
     knots = max(int(resampled.duration / 4) + 2, 2)
@@ -65,7 +65,7 @@ def time_warp(track: Track, rng: np.random.Generator, min_speed: float = 0.7, ma
     return Track(TrackKind.WEIGHTS, time, OUTPUT_CHANNELS, resample_linear(warped_time, resampled.values, time))
 
 
-def random_gains(track: Track, rng: np.random.Generator, min_gain: float = 0.6, max_gain: float = 1.4) -> Track:
+def random_gains(track: Track, rng: np.random.Generator, *, min_gain: float = 0.6, max_gain: float = 1.4) -> Track:
     """Scale channels at random, pairs of sides mostly alike, up to 1.08; mouthClose stays in step with the jaw."""
     resampled = at_rate(track)
     gain = rng.uniform(min_gain, max_gain, len(OUTPUT_CHANNELS))
@@ -88,7 +88,7 @@ def add_actions(track: Track, rng: np.random.Generator) -> Track:
     resampled = at_rate(track)
     who, timeline = random_style(rng), Timeline(len(resampled.time) / 60, 60.0)
     for _ in range(int(rng.integers(1, 4))):
-        single_channels(timeline, 0.0, timeline.seconds, who, rng)
+        single_channels(timeline, 0.0, timeline.seconds, style=who, rng=rng)
     values, added = resampled.values.copy(), np.zeros((len(resampled.time), len(ARKIT)))
     overlap = min(len(timeline.values), len(added))
     added[:overlap] = timeline.values[:overlap] * rng.uniform(0.4, 1.0)

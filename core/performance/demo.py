@@ -77,7 +77,7 @@ _SCRIPT = (
 )
 
 
-def _minimum_jerk_pulse(time: Array, start: float, onset: float, hold: float, offset: float) -> Array:
+def _minimum_jerk_pulse(time: Array, start: float, *, onset: float, hold: float, offset: float) -> Array:
     """0 -> 1 -> 0 with minimum-jerk flanks."""
 
     def minimum_jerk(x: Array) -> Array:
@@ -96,29 +96,33 @@ def demo_performance(seed: int = 0, rate: float = DEFAULT_RATE) -> Take:
     start = 0.0
     for action, seconds in _SCRIPT:
         if action == "speech":
-            _add_speech(channels, time, start + 0.15, seconds - 0.3, rng)
+            _add_speech(channels, time, start + 0.15, seconds=seconds - 0.3, rng=rng)
         elif action in EXPRESSIONS:
             onset, offset = rng.uniform(0.22, 0.4), rng.uniform(0.35, 0.6)
-            shape = _minimum_jerk_pulse(time, start + 0.1, onset, seconds - 0.2 - onset - offset, offset)
+            shape = _minimum_jerk_pulse(
+                time, start + 0.1, onset=onset, hold=seconds - 0.2 - onset - offset, offset=offset
+            )
             for name, apex in EXPRESSIONS[action].items():
                 channels[name] += apex * rng.uniform(0.92, 1.0) * shape
         start += seconds
-    _add_blinks(channels, time, length, rng)
-    _add_gaze(channels, time, length, rng)
+    _add_blinks(channels, time, length, rng=rng)
+    _add_gaze(channels, time, length, rng=rng)
     for i, (name, amplitude) in enumerate((("headYaw", 0.16), ("headPitch", 0.09), ("headRoll", 0.06))):
         phase = rng.uniform(0, 2 * np.pi, 3)
         sway = sum(
             np.sin(2 * np.pi * f * time + p) / (k + 1)
             for k, (f, p) in enumerate(zip((0.11 + 0.03 * i, 0.31, 0.7), phase))
         )
-        channels[name] = amplitude * sway / 1.8 * _minimum_jerk_pulse(time, 0.2, 1.0, length - 2.4, 1.0)
+        channels[name] = (
+            amplitude * sway / 1.8 * _minimum_jerk_pulse(time, 0.2, onset=1.0, hold=length - 2.4, offset=1.0)
+        )
     values = np.stack([channels[name] for name in OUTPUT_CHANNELS], axis=1)
     values[:, :52] = np.clip(values[:, :52], 0.0, 1.0)
     return Take("performance", {TrackKind.WEIGHTS: Track(TrackKind.WEIGHTS, time, OUTPUT_CHANNELS, values)})
 
 
 def _add_speech(
-    channels: dict[str, Array], time: Array, start: float, seconds: float, rng: np.random.Generator
+    channels: dict[str, Array], time: Array, start: float, *, seconds: float, rng: np.random.Generator
 ) -> None:
     at = start
     sounds = [c for c in _SPEECH_TEXT if c in VISEMES or c == " "]
@@ -130,7 +134,7 @@ def _add_speech(
         if sound == " ":
             at += rng.uniform(0.05, 0.12)
             continue
-        shape = _minimum_jerk_pulse(time, at - 0.05, 0.09, max(length - 0.06, 0.02), 0.1)
+        shape = _minimum_jerk_pulse(time, at - 0.05, onset=0.09, hold=max(length - 0.06, 0.02), offset=0.1)
         for name, apex in VISEMES[sound].items():
             channels[name] = np.maximum(
                 channels[name] * (1 - 0.6 * shape * (sound in "mf")), apex * rng.uniform(0.85, 1.1) * shape
@@ -141,21 +145,21 @@ def _add_speech(
         at += length
 
 
-def _add_blinks(channels: dict[str, Array], time: Array, length: float, rng: np.random.Generator) -> None:
+def _add_blinks(channels: dict[str, Array], time: Array, length: float, *, rng: np.random.Generator) -> None:
     at = rng.uniform(0.6, 1.5)
     while at < length - 0.4:
-        shape = _minimum_jerk_pulse(time, at, 0.08, 0.02, 0.16)
+        shape = _minimum_jerk_pulse(time, at, onset=0.08, hold=0.02, offset=0.16)
         for side in ("Left", "Right"):
             channels[f"eyeBlink{side}"] = np.maximum(channels[f"eyeBlink{side}"], shape * rng.uniform(0.97, 1.0))
             channels[f"eyeWide{side}"] *= 1 - shape
         at += rng.uniform(1.6, 4.5)
 
 
-def _add_gaze(channels: dict[str, Array], time: Array, length: float, rng: np.random.Generator) -> None:
+def _add_gaze(channels: dict[str, Array], time: Array, length: float, *, rng: np.random.Generator) -> None:
     yaw, pitch = np.zeros(len(time)), np.zeros(len(time))
     at = 0.5
     while at < length:
-        saccade = _minimum_jerk_pulse(time, at, 0.05, 1e3, 1.0)
+        saccade = _minimum_jerk_pulse(time, at, onset=0.05, hold=1e3, offset=1.0)
         yaw += saccade * (rng.normal(0, 0.22) - yaw)
         pitch += saccade * (rng.normal(0, 0.14) - pitch)
         at += rng.uniform(0.5, 2.2)

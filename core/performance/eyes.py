@@ -16,7 +16,7 @@ _LID_SMOOTHING_S = 0.1  # lids lag a saccade of 30 ms
 
 
 def add_gaze(
-    timeline: Timeline, style: PerformerStyle, rng: np.random.Generator, gaze_spread: float | None = None
+    timeline: Timeline, style: PerformerStyle, rng: np.random.Generator, *, gaze_spread: float | None = None
 ) -> None:
     """Gaze over the whole timeline: fixations, saccades of 30 to 60 ms, at times a slow pursuit; lids follow.
 

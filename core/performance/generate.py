@@ -25,9 +25,9 @@ def generate(seconds: float, rng: np.random.Generator, rate: float = 60.0) -> Tr
     while at < seconds:
         add_action = ACTIONS[int(rng.choice(len(ACTIONS), p=action_shares / action_shares.sum()))][0]
         length = rng.uniform(2.0, 9.0)
-        add_action(timeline, at, min(at + length, seconds), who, rng)
+        add_action(timeline, at, min(at + length, seconds), style=who, rng=rng)
         at += length * rng.uniform(0.75, 1.1)
-    single_channels(timeline, 0.0, seconds * 0.4 * who.activity, who, rng)  # and independent channels on top
+    single_channels(timeline, 0.0, seconds * 0.4 * who.activity, style=who, rng=rng)  # and independent channels on top
     add_gaze(timeline, who, rng)
     add_blinks(timeline, who, rng)
     weights = apply_style(timeline, who, rng)

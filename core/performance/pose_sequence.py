@@ -34,7 +34,7 @@ POSED_EXPRESSIONS: dict[str, dict[str, float]] = {
 }
 
 
-def pose_sequence(seconds: float, performer: int, take: int = 0, rate: float = 30.0) -> Track:
+def pose_sequence(seconds: float, performer: int, *, take: int = 0, rate: float = 30.0) -> Track:
     """Weights (T, 52) for `seconds` at `rate` Hz from time 0: all seven in random order, repeatedly, with variation.
 
     `performer` and `take` seed the performer's style and the take.
@@ -53,8 +53,8 @@ def pose_sequence(seconds: float, performer: int, take: int = 0, rate: float = 3
             remaining = list(rng.permutation(list(POSED_EXPRESSIONS)))
         apex = apexes[remaining.pop()] * rng.uniform(0.5, 1.05) * np.exp(0.1 * rng.normal(0, 1, len(ARKIT)))
         onset, hold, offset = rng.uniform(0.25, 0.7), rng.uniform(0.6, 2.5), rng.uniform(0.3, 0.9)
-        timeline.add_action(at, onset, hold, offset, np.clip(apex, 0, 1))
+        timeline.add_action(at, onset=onset, hold=hold, offset=offset, apex=np.clip(apex, 0, 1))
         at += onset + hold + offset + rng.uniform(0.5, 2.0)
-    add_gaze(timeline, who, rng, gaze_spread)
+    add_gaze(timeline, who, rng, gaze_spread=gaze_spread)
     add_blinks(timeline, who, rng)
     return Track(TrackKind.WEIGHTS, timeline.time, ARKIT, np.clip(timeline.values, 0, 1))

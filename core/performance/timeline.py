@@ -33,7 +33,7 @@ class Timeline:
         self.values = np.zeros((len(self.time), len(ARKIT)))
 
     def add_action(
-        self, start: float, onset: float, hold: float, offset: float, apex: Array, replace: bool = False
+        self, start: float, *, onset: float, hold: float, offset: float, apex: Array, replace: bool = False
     ) -> None:
         """Raise channels to `apex` (52,), hold, and release; `replace` overrides earlier values instead of adding."""
         first, last = (
@@ -47,7 +47,7 @@ class Timeline:
         segment = self.values[first:last]
         self.values[first:last] = segment * (1 - shape) + shape * apex if replace else segment + shape * apex
 
-    def add_sequence(self, start: float, end: float, targets: Array, durations: Array, time_constant: float) -> None:
+    def add_sequence(self, start: float, end: float, *, targets: Array, durations: Array, time_constant: float) -> None:
         """Add a sequence of `targets` (N, 52) with durations (N,) s, blended with the time constant (s) of muscles."""
         first, last = int(start * self.rate), min(int(end * self.rate), len(self.time))
         if last - first < 2 or not len(targets):

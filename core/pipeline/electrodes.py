@@ -86,9 +86,9 @@ class BioStage:
         self._next_due, self._sample_count = chunk.time + step, self._sample_count + len(values)
         first_time = chunk.time - (self._sample_count - 1) * step
         for frame in self.session.push(values):
-            yield self._to_face(self.session, frame, first_time + frame.time, chunk.arrival)
+            yield self._to_face(self.session, frame, first_time + frame.time, arrival=chunk.arrival)
 
-    def _to_face(self, session: BioSession, frame: BioFrame, time: float, arrival: float) -> BioFace:
+    def _to_face(self, session: BioSession, frame: BioFrame, time: float, *, arrival: float) -> BioFace:
         previous, observed = self.last, frame.observed and not self.faulty
         weights = (
             frame.weights if observed or previous is None else previous.weights
@@ -106,6 +106,6 @@ class BioStage:
         if not self.receiving_faces(now) or not self.last.observed:
             return values, confidence
         weights, confidence = fuse_estimates(
-            values[: len(ARKIT)], confidence, self.last.weights, self.session.confidence
+            values[: len(ARKIT)], confidence, second=self.last.weights, second_confidence=self.session.confidence
         )
         return np.concatenate([weights, values[len(ARKIT) :]]), confidence

@@ -89,8 +89,8 @@ class FacePipeline:
         """
         options = options or TakeOptions()
         if not causal or options.in_one_chunk or not replay.was_live(take):
-            return take_solver.solve(take, self.performer, options, causal)
-        shown = replay.replay(take, FacePipeline(settings=self.settings), self.performer, options)
+            return take_solver.solve(take, self.performer, options, causal=causal)
+        shown = replay.replay(take, FacePipeline(settings=self.settings), self.performer, options=options)
         imu = take_solver.measure_imus(take, self.performer, options)
         if imu is None:
             return SolvedWeights(shown)
@@ -115,7 +115,9 @@ class FacePipeline:
         if self.imu is None:
             raise InnerfaceError("there is no session of IMUs yet; add their device first")
         self._last_imu_arrival = max(self._last_imu_arrival, chunk.arrival)
-        self.imu.add_sample(chunk.device, chunk.time, chunk.rotation, chunk.acceleration, chunk.arrival)
+        self.imu.add_sample(
+            chunk.device, chunk.time, rotation=chunk.rotation, acceleration=chunk.acceleration, now=chunk.arrival
+        )
         return self.advance_imu(chunk.arrival, chunk.arrival)
 
     def advance_imu(self, now: float, arrival: float) -> list[FaceFrame]:
@@ -144,7 +146,7 @@ class FacePipeline:
         for face in self.electrodes.push(chunk):
             if face.in_time and self.electrodes.session is not None:
                 confidence = self.electrodes.session.confidence
-                shown += self._show_electrodes(face, confidence, face.dt, chunk.arrival)
+                shown += self._show_electrodes(face, confidence, face.dt, now=chunk.arrival)
         return shown
 
     def _push_camera(self, chunk: CameraChunk) -> list[FaceFrame]:
@@ -191,13 +193,13 @@ class FacePipeline:
                 self.mixer.forget_output()
             self._last_mixed = frame.time
             camera, fresh = self.camera.sample_at(frame.time, now)
-            values = self.mixer.push(camera, frame.values, dt, fresh)
+            values = self.mixer.push(camera, frame.values, dt, fresh=fresh)
             observed = frame.observed or camera is not None
             frame = FaceFrame(frame.time, frame.arrival, values, frame.confidence, "hybrid", observed)
-        return self._show(frame, "sensors", dt, now)
+        return self._show(frame, "sensors", dt, now=now)
 
     def _show_electrodes(
-        self, face: bio_stage.BioFace, confidence: Array | None, dt: float, now: float
+        self, face: bio_stage.BioFace, confidence: Array | None, dt: float, *, now: float
     ) -> list[FaceFrame]:
         """An electrodes' face without IMUs; with them, it waits for the IMUs' next one."""
         if self.imus_active(now) or not self.shows("sensors", now):
@@ -207,9 +209,9 @@ class FacePipeline:
         return self._show_sensors(frame, dt, now)
 
     def _show_camera(self, frame: FaceFrame, dt: float, now: float) -> list[FaceFrame]:
-        return self._show(frame, "camera", dt, now) if self.shows("camera", now) else []
+        return self._show(frame, "camera", dt, now=now) if self.shows("camera", now) else []
 
-    def _show(self, frame: FaceFrame, stream: str, dt: float, now: float) -> list[FaceFrame]:
+    def _show(self, frame: FaceFrame, stream: str, dt: float, *, now: float) -> list[FaceFrame]:
         """A face by its stream's policy."""
         values = self._loss[stream].push(frame.values, frame.observed, dt)
         if values is None:
@@ -236,4 +238,4 @@ class FacePipeline:
         if idle_s < 1 / FRAME_RATE:
             return []
         held = bio_stage.BioFace(now - self.electrodes.delay_s, now, last.weights, False, 0.0, True)
-        return self._show_electrodes(held, None, min(idle_s, _MAX_HELD_STEP_S), now)
+        return self._show_electrodes(held, None, min(idle_s, _MAX_HELD_STEP_S), now=now)

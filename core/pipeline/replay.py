@@ -73,7 +73,7 @@ def was_live(take: Take) -> bool:
     return has_camera(take) or any(FRAME_START_KEY in t.meta for t in take.tracks.values())
 
 
-def replay(take: Take, pipeline: LivePipeline, performer: PerformerSettings, options: TakeOptions) -> Take:
+def replay(take: Take, pipeline: LivePipeline, performer: PerformerSettings, *, options: TakeOptions) -> Take:
     """The faces that the pipeline shows of a take's samples. Raises InnerfaceError."""
     events = [*_camera_events(take), *_neutral_events(take)]
     imu_tracks = [t for t in take.tracks_of(TrackKind.IMU).values() if len(t.time) > 1]
@@ -83,7 +83,7 @@ def replay(take: Take, pipeline: LivePipeline, performer: PerformerSettings, opt
         default=None,
     )
     if imu_tracks:
-        events += _start_imus(take, imu_tracks, pipeline, performer, options)
+        events += _start_imus(take, imu_tracks, pipeline, performer=performer, options=options)
     if bio is not None and (performer.electrodes or not (imu_tracks or has_camera(take))):
         from ..bio import network
 
@@ -143,7 +143,7 @@ def _bio_events(track: Track, other_times: list[float]) -> list[_Event]:
 
 
 def _start_imus(
-    take: Take, tracks: list[Track], pipeline: LivePipeline, performer: PerformerSettings, options: TakeOptions
+    take: Take, tracks: list[Track], pipeline: LivePipeline, *, performer: PerformerSettings, options: TakeOptions
 ) -> list[_Event]:
     """Give the pipeline a calibrated session, and the samples of its devices."""
     from ..imu import adapter as adapt
@@ -162,7 +162,7 @@ def _start_imus(
         start=start,
         ahead=all(t.meta.get(LOOKAHEAD_KEY) != "no" for t in tracks),
     )
-    calibration, head_zero = _calibration(take, tracks, session, options)
+    calibration, head_zero = _calibration(take, tracks, session, options=options)
     session.activate(calibration)
     pipeline.imu = session
     pipeline.recentrer.auto = any(t.meta.get(RECENTRE_KEY) == "yes" for t in tracks)
@@ -174,7 +174,9 @@ def _start_imus(
         if not columns:
             continue
         sites = tuple(signal.sites[k] for k in columns)
-        device = session.add_device(sites, float(np.median(np.diff(track.time))), signal.linear, signal.up)
+        device = session.add_device(
+            sites, step=float(np.median(np.diff(track.time))), linear=signal.linear, up=signal.up
+        )
         events += [
             _Event(t, 2, ImuChunk(device, t, t, signal.rotation[k, columns], signal.acceleration[k, columns]))
             for k, t in enumerate(track.time.tolist())
@@ -191,7 +193,7 @@ def _frame_start(tracks: list[Track]) -> float:
 
 
 def _calibration(
-    take: Take, tracks: list[Track], session: ImuSession, options: TakeOptions
+    take: Take, tracks: list[Track], session: ImuSession, *, options: TakeOptions
 ) -> tuple[ActiveCalibration, Array]:
     """The calibration that the take was recorded with, or else the one that is found in it; and the head's zero."""
     from ..imu import calibration_state

@@ -26,7 +26,7 @@ _NO_NETWORK = (
 _MIN_CONFIDENCE = 0.2  # of a channel that electrodes observe
 
 
-def solve(take: Take, performer: PerformerSettings, options: TakeOptions, causal: bool = False) -> SolvedWeights:
+def solve(take: Take, performer: PerformerSettings, options: TakeOptions, *, causal: bool = False) -> SolvedWeights:
     """A take's faces.
 
     A camera's weights less the neutral that was set while they were recorded; IMUs through the network, or the linear
@@ -36,7 +36,7 @@ def solve(take: Take, performer: PerformerSettings, options: TakeOptions, causal
     """
     kinds = take.kinds
     if not has_camera(take) and kinds & _SENSOR_KINDS:
-        return _solve_sensors(take, performer, options, causal)
+        return _solve_sensors(take, performer, options, causal=causal)
     if TrackKind.LANDMARKS in kinds and TrackKind.WEIGHTS not in kinds:
         return SolvedWeights(_solve_landmarks(take))
     camera = _without_neutral(take)
@@ -45,7 +45,7 @@ def solve(take: Take, performer: PerformerSettings, options: TakeOptions, causal
     if TrackKind.IMU not in kinds and not performer.electrodes:
         return SolvedWeights(_with_note(camera, f"{_NO_NETWORK}; the camera alone is used"))
     try:
-        sensors = _solve_sensors(take, performer, options, causal)
+        sensors = _solve_sensors(take, performer, options, causal=causal)
     except InnerfaceError as error:  # takes of a camera were of use before
         return SolvedWeights(_with_note(camera, f"{error}; the camera alone is used"))
     return SolvedWeights(mix_takes(camera, sensors.take), imu=sensors.imu)
@@ -56,12 +56,12 @@ def has_camera(take: Take) -> bool:
     return any(not t.lost_rows().all() for t in take.tracks_of(TrackKind.WEIGHTS).values())
 
 
-def _solve_sensors(take: Take, performer: PerformerSettings, options: TakeOptions, causal: bool) -> SolvedWeights:
+def _solve_sensors(take: Take, performer: PerformerSettings, options: TakeOptions, *, causal: bool) -> SolvedWeights:
     try:  # takes of weights work where SciPy does not load
         if TrackKind.IMU in take.kinds:
-            imu_weights = _solve_imu(take, performer, options, causal)
+            imu_weights = _solve_imu(take, performer, options, causal=causal)
             if TrackKind.BIOSIGNAL in take.kinds:
-                return _fuse_electrodes(take, imu_weights, performer, options, causal)
+                return _fuse_electrodes(take, imu_weights, performer, options=options, causal=causal)
             return imu_weights
         return SolvedWeights(_solve_electrodes(take, performer, causal))
     except ImportError as error:
@@ -70,7 +70,7 @@ def _solve_sensors(take: Take, performer: PerformerSettings, options: TakeOption
         ) from None
 
 
-def _solve_imu(take: Take, performer: PerformerSettings, options: TakeOptions, causal: bool) -> SolvedWeights:
+def _solve_imu(take: Take, performer: PerformerSettings, options: TakeOptions, *, causal: bool) -> SolvedWeights:
     from ..imu import adapter as adapt
     from ..imu import model as models
     from ..imu.inference import infer
@@ -106,7 +106,7 @@ def measure_imus(take: Take, performer: PerformerSettings, options: TakeOptions)
 def _solve_electrodes(take: Take, performer: PerformerSettings, causal: bool) -> Take:
     from ..bio import channels, network
 
-    return channels.infer_weights(take, network.load(performer.electrodes or None), causal, performer.raw)
+    return channels.infer_weights(take, network.load(performer.electrodes or None), causal=causal, raw=performer.raw)
 
 
 def _solve_landmarks(take: Take) -> Take:
@@ -128,7 +128,7 @@ def _solve_landmarks(take: Take) -> Take:
 
 
 def _fuse_electrodes(
-    take: Take, imu_weights: SolvedWeights, performer: PerformerSettings, options: TakeOptions, causal: bool
+    take: Take, imu_weights: SolvedWeights, performer: PerformerSettings, *, options: TakeOptions, causal: bool
 ) -> SolvedWeights:
     """IMUs and electrodes worn together. Without a network of the performer's own, electrodes cannot be trusted."""
     from ..fusion import fuse
@@ -186,7 +186,7 @@ def mix_takes(camera: Take, sensors: Take) -> Take:
         mixer, from_sensors = mixer.restart(), 0
         for k in range(len(time)):
             camera_row = camera_values[k] if visible[k] else None
-            mixed[k] = mixer.push(camera_row, sensor_values[k], float(dt[k]), bool(fresh[k]))
+            mixed[k] = mixer.push(camera_row, sensor_values[k], float(dt[k]), fresh=bool(fresh[k]))
             from_sensors += bool(mixer.from_sensors)
     outside = (camera_track.time < time[0]) | (camera_track.time > time[-1])
     rows = camera_track.select(OUTPUT_CHANNELS)[outside]

@@ -167,8 +167,8 @@ def align(a: MotionSignal, b: MotionSignal) -> Alignment:
         a.start_s,
         _band_pass(a.values),
         b.start_s,
-        _band_pass(b.signals),
-        a.start_s - b.start_s + lags[best] / FRAME_RATE,
+        b=_band_pass(b.signals),
+        offset=a.start_s - b.start_s + lags[best] / FRAME_RATE,
     )
     overlap = min(lags[best] + len(y), len(x)) - max(lags[best], 0)
     chance_level = _CHANCE_CORRELATION + _CHANCE_PER_ROOT_S / np.sqrt(overlap / FRAME_RATE)
@@ -190,7 +190,7 @@ def align(a: MotionSignal, b: MotionSignal) -> Alignment:
 
 
 def _refine(
-    start_a: float, a: Array, start_b: float, b: Array, offset: float, fit_drift: bool = True
+    start_a: float, a: Array, start_b: float, *, b: Array, offset: float, fit_drift: bool = True
 ) -> tuple[float, float]:
     """Offset (s) and drift by Gauss-Newton.
 
@@ -243,5 +243,5 @@ def _refine(
         if abs(step[0]) < 1e-6 and abs(step[1]) < 1e-9:
             break
     if fit_drift and abs(drift) * (last - first) / 2 < _MIN_DRIFT_EFFECT_S:
-        return _refine(start_a, a, start_b, b, shift, fit_drift=False)[0], 0.0
+        return _refine(start_a, a, start_b, b=b, offset=shift, fit_drift=False)[0], 0.0
     return shift - drift * middle, drift

@@ -68,10 +68,10 @@ def align(a: Array, b: Array) -> SoundAlignment:
     score = np.where(overlap >= min(len(x), len(y), 300) // 2, score / np.sqrt(np.maximum(overlap, 100)), -np.inf)
     best = int(score.argmax())
     second_best = float(score[np.abs(lags - lags[best]) > RATE // _HOP_SAMPLES].max(initial=1e-9))
-    return _refine(a, b, float(lags[best]) * _HOP_SAMPLES / RATE, float(score[best]) / max(second_best, 1e-9))
+    return _refine(a, b, float(lags[best]) * _HOP_SAMPLES / RATE, margin=float(score[best]) / max(second_best, 1e-9))
 
 
-def _refine(a: Array, b: Array, coarse: float, margin: float) -> SoundAlignment:
+def _refine(a: Array, b: Array, coarse: float, *, margin: float) -> SoundAlignment:
     """Offset and drift from windows of B along the overlap.
 
     `coarse` is A's time (s) of B's start; `margin` the ratio of that offset's score to the next best.

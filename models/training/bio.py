@@ -82,21 +82,22 @@ def train(
     rng = np.random.default_rng(seed)
     data = pair_features(signal, landmarks, weights)
     split = _split(data.time)
-    net = BioNet(data.emg, data.eog, *_mean_and_basis(data.points[split.training]))
+    mean, basis = _mean_and_basis(data.points[split.training])
+    net = BioNet(data.emg, data.eog, mean=mean, basis=basis)
     bands = len(features.emg_bands(features.max_emg_hz(signal.rate)))
     augmentation = RemountAugmentation(data.emg, len(signal.channels), bands)
     epochs = _fit(net, data, split, augmentation=augmentation, budget=budget, rng=rng, progress=progress)
     emg, eog = _segments_at(data, split.validation)
     with torch.no_grad():
         predicted = net(to_tensor(emg), to_tensor(eog)).numpy().astype(np.float64)
-    evaluation = _Evaluation(data, split, predicted, interocular_mm(landmarks))
-    card = _card(signal, landmarks, data, split, evaluation) | {
+    evaluation = _Evaluation(data, split, predicted, pupil_distance_mm=interocular_mm(landmarks))
+    card = _card(signal, landmarks, data, split=split, evaluation=evaluation) | {
         "training": f"{epochs} epochs, Wing loss, seed {seed}",
         "parameters": str(sum(p.numel() for p in net.parameters())),
         "licence": "the performer's own",
     }
-    metadata = _metadata(signal, landmarks, data, evaluation)
-    _write(net, Path(out), metadata | {f"card.{k}": v for k, v in card.items()}, data)
+    metadata = _metadata(signal, landmarks, data, evaluation=evaluation)
+    _write(net, Path(out), metadata | {f"card.{k}": v for k, v in card.items()}, data=data)
     return card
 
 
@@ -181,11 +182,11 @@ def _point_weight(point: int) -> float:
 class _Evaluation:
     """Predictions on the validation rows, and what the network's file holds of them."""
 
-    def __init__(self, data: PairedFeatures, split: _Split, predicted: Array, pupil_distance_mm: float) -> None:
+    def __init__(self, data: PairedFeatures, split: _Split, predicted: Array, *, pupil_distance_mm: float) -> None:
         self.pupil_distance_mm = pupil_distance_mm
         self.time, self.predicted, self.truth = data.time[split.validation], predicted, data.points[split.validation]
         self.causal_tightness, self.tightness = (
-            _tune_tightness(self.time, predicted, self.truth, kalman_filter)
+            _tune_tightness(self.time, predicted, self.truth, kalman_filter=kalman_filter)
             for kalman_filter in (kalman.filter_points, kalman.smooth_points)
         )
         self.smoothed = kalman.smooth_points(self.time, predicted, self.tightness)
@@ -213,7 +214,7 @@ class _Evaluation:
 
 
 def _card(
-    signal: BioSignal, landmarks: Track, data: PairedFeatures, split: _Split, evaluation: _Evaluation
+    signal: BioSignal, landmarks: Track, data: PairedFeatures, *, split: _Split, evaluation: _Evaluation
 ) -> dict[str, str]:
     """What the network was trained on, and how it compares."""
     training_points = data.points[split.training]
@@ -237,7 +238,7 @@ def _card(
     }
 
 
-def _metadata(signal: BioSignal, landmarks: Track, data: PairedFeatures, evaluation: _Evaluation) -> dict[str, str]:
+def _metadata(signal: BioSignal, landmarks: Track, data: PairedFeatures, *, evaluation: _Evaluation) -> dict[str, str]:
     """What `core.bio.network.load` reads."""
     metadata = {
         "kind": KIND,
@@ -284,6 +285,7 @@ def _tune_tightness(
     time_s: Array,
     predicted: Array,
     truth: Array,
+    *,
     kalman_filter: Callable[[Array, Array, Array], Array],
 ) -> Array:
     """Tightness (106,) of the Kalman filter that comes nearest to the truth, per group of points."""
@@ -303,7 +305,7 @@ def _rounded_json(a: Array) -> str:
     return json.dumps(np.vectorize(lambda v: float(f"{v:.5g}"))(a).tolist())
 
 
-def _write(net: BioNet, out: Path, metadata: dict[str, str], data: PairedFeatures) -> None:
+def _write(net: BioNet, out: Path, metadata: dict[str, str], *, data: PairedFeatures) -> None:
     example = (
         to_tensor(gather_segments(data.emg, data.last_feature[:2])),
         to_tensor(gather_segments(data.eog, data.last_feature[:2])),

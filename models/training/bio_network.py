@@ -77,7 +77,7 @@ class BioNet(nn.Module):
     basis : (K, 106), directions in which the face moves
     """
 
-    def __init__(self, emg: Array, eog: Array, mean: Array, basis: Array) -> None:
+    def __init__(self, emg: Array, eog: Array, *, mean: Array, basis: Array) -> None:
         super().__init__()
 
         def branch(x: Array) -> Branch:

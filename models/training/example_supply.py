@@ -95,11 +95,11 @@ def _make_sample(number: int) -> TrainingSample | None:
         else _worker_state["faces"].sample(rng)
     )
     share = _REAL_SHARE if source.generated else 1.0
-    track: Track = random_performance(rng, _worker_state["real"], share, _ADDED_ACTIONS_SHARE)
+    track: Track = random_performance(rng, _worker_state["real"], real_share=share, added_actions=_ADDED_ACTIONS_SHARE)
     if rng.uniform() < _VARIED_STYLE_SHARE:
         track = augment.vary_style(track, rng)
     causal = source.live or rng.uniform() < _CAUSAL_SHARE
-    simulated = simulated_example(track, face, load_layout(), random_effects(rng), rng, causal=bool(causal))
+    simulated = simulated_example(track, face, load_layout(), effects=random_effects(rng), rng=rng, causal=bool(causal))
     return None if simulated is None else training_sample(simulated)
 
 
@@ -109,7 +109,7 @@ class SampleStore:
     def __init__(self, takes: list[TrainingSample] | None = None) -> None:
         self.takes: list[TrainingSample] = takes or []
 
-    def batch(self, size: int, length: int, ahead: int, rng: np.random.Generator) -> tuple[Array, Array, Array]:
+    def batch(self, size: int, length: int, ahead: int, *, rng: np.random.Generator) -> tuple[Array, Array, Array]:
         """Draw windows: inputs (size, INPUT_COUNT, length), weights (size, 52, length) and their mask (size, length).
 
         Weights belong to the frames `ahead` earlier.
@@ -150,6 +150,7 @@ class SampleSupply:
     def __init__(
         self,
         source: ExampleSource,
+        *,
         capacity: int,
         windows_per_take: float,
         workers: int | None = None,
@@ -183,7 +184,7 @@ class SampleSupply:
             if self.next_number - first_number > 20 * count + 100:
                 raise RuntimeError("hardly any simulated take can be calibrated")
 
-    def batch(self, size: int, length: int, ahead: int, rng: np.random.Generator) -> tuple[Array, Array, Array]:
+    def batch(self, size: int, length: int, ahead: int, *, rng: np.random.Generator) -> tuple[Array, Array, Array]:
         """Draw a batch as `SampleStore.batch` does, and renew takes."""
         self.windows_drawn += size
         if self.windows_drawn > self.windows_per_take:
@@ -191,7 +192,7 @@ class SampleSupply:
             self.windows_drawn %= self.windows_per_take
         while self.pending and self.pending[0].done():
             self._add(self.pending.pop(0).result())
-        return self.store.batch(size, length, ahead, rng)
+        return self.store.batch(size, length, ahead, rng=rng)
 
     def _submit(self, count: int) -> None:
         for _ in range(count):

@@ -26,6 +26,7 @@ def write(
     net: StreamNetwork | TransformerNetwork,
     path: str | Path,
     sites: Layout,
+    *,
     spread: Array,
     explained: Array,
     card: dict[str, str],

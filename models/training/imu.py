@@ -91,7 +91,12 @@ class VertexDistance:
 
 
 def losses(
-    vertex_distance: VertexDistance, weights: torch.Tensor, error: torch.Tensor, truth: torch.Tensor, mask: torch.Tensor
+    vertex_distance: VertexDistance,
+    weights: torch.Tensor,
+    error: torch.Tensor,
+    *,
+    truth: torch.Tensor,
+    mask: torch.Tensor,
 ) -> tuple[torch.Tensor, float, float]:
     """The loss over the frames in `mask` (B, T), and its parts in millimetres and in mean squares."""
     difference, count = weights - truth, mask.sum().clamp(min=1)
@@ -142,10 +147,10 @@ def explained_variance(net: StreamNetwork | TransformerNetwork, unseen: SampleSt
             start = (
                 (torch.zeros(len(motion), len(ARKIT), motion.shape[2]), torch.ones(len(motion)))
                 if net.shape.diffusion
-                else ()
+                else None
             )
             weights = (
-                predict_windows(net, motion, *start)[0]
+                predict_windows(net, motion, start)[0]
                 .numpy()
                 .transpose(0, 2, 1)
                 .reshape(-1, len(ARKIT))[net.shape.ahead :]
@@ -167,6 +172,7 @@ def train(
     plan: TrainingPlan,
     out: str | Path,
     paired_takes: SampleStore | None = None,
+    *,
     start_file: Path | None = None,
     fill_progress: Callable[[float], None] = lambda _: None,
     progress: Callable[[float], None] = lambda _: None,
@@ -227,13 +233,16 @@ def train(
 
     batch_size, recent = _BATCH_SIZE[plan.size], []
     with SampleSupply(
-        plan.source, _STORE_CAPACITY[plan.size], _WINDOWS_PER_TAKE[plan.size], first_number=takes_made
+        plan.source,
+        capacity=_STORE_CAPACITY[plan.size],
+        windows_per_take=_WINDOWS_PER_TAKE[plan.size],
+        first_number=takes_made,
     ) as supply:
         supply.fill(_STORE_CAPACITY["tiny" if paired_takes else plan.size] // (4 if paired_takes else 1), fill_progress)
         last_time = saved_at = time.monotonic()
         while (completed := plan.budget.spent(seconds_spent, step)) < 1:
             source = paired_takes if paired_takes is not None and rng.uniform() < _PAIRED_SHARE else supply
-            values, truth, mask = source.batch(batch_size * _WINDOW_FRAMES // length, length, net.shape.ahead, rng)
+            values, truth, mask = source.batch(batch_size * _WINDOW_FRAMES // length, length, net.shape.ahead, rng=rng)
             values, truth, mask = (torch.from_numpy(a).to(device) for a in (values, truth, mask))
             for group in optimiser.param_groups:
                 group["lr"] = (
@@ -241,9 +250,9 @@ def train(
                     * min((step + 1) / _WARM_UP_STEPS, 1.0)
                     * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * completed)))
                 )
-            noise = noisy_truth(truth) if net.shape.diffusion else ()
-            weights, error = predict_windows(net, values, *noise)
-            loss, millimetres, square = losses(vertex_distance, weights, error, truth, mask)
+            noise = noisy_truth(truth) if net.shape.diffusion else None
+            weights, error = predict_windows(net, values, noise)
+            loss, millimetres, square = losses(vertex_distance, weights, error, truth=truth, mask=mask)
             optimiser.zero_grad()
             loss.backward()
             torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0)
@@ -287,11 +296,18 @@ def train(
             "seed": str(plan.seed),
             "licence": "GPL-3.0-or-later; trained on MIT and BSD-2 data",
         }
-        with SampleSupply(replace(plan.source, seed=plan.seed + 1_000_000), _FRESH, 1e9) as unseen:
+        with SampleSupply(
+            replace(plan.source, seed=plan.seed + 1_000_000), capacity=_FRESH, windows_per_take=1e9
+        ) as unseen:
             unseen.fill(_FRESH)
         average = average.cpu()
         export.write(
-            average, out, load_layout(), channel_spread(supply.store), explained_variance(average, unseen.store), card
+            average,
+            out,
+            load_layout(),
+            spread=channel_spread(supply.store),
+            explained=explained_variance(average, unseen.store),
+            card=card,
         )
     for file in folder.iterdir():
         if file.name != "curve.csv":

@@ -35,7 +35,7 @@ def real_takes(folder: Path | None, names: tuple[str, ...] = TRAINING_TAKES) -> 
 
 
 def random_performance(
-    rng: np.random.Generator, real: list[Track], real_share: float = _REAL_SHARE, added_actions: float = 0.0
+    rng: np.random.Generator, real: list[Track], *, real_share: float = _REAL_SHARE, added_actions: float = 0.0
 ) -> Track:
     """Draw one performance: generated, or real and augmented.
 
@@ -69,6 +69,7 @@ def train(
     examples: int,
     seed: int,
     faces: IdentityModel | None,
+    *,
     real: list[Track],
     progress: Callable[[float], None] = lambda _: None,
 ) -> LinearModel:
@@ -89,7 +90,7 @@ def train(
         rng = np.random.default_rng([seed, k])
         face: FaceModel = head if faces is None or rng.uniform() < BUNDLED_HEAD_SHARE else faces.sample(rng)
         simulated = simulated_example(
-            random_performance(rng, real), face, sites, random_effects(rng, all_sites=True), rng
+            random_performance(rng, real), face, sites, effects=random_effects(rng, all_sites=True), rng=rng
         )
         if simulated is not None:
             moments.add(simulated.motion, simulated.weights[:, : len(ARKIT)], simulated.use)

@@ -133,9 +133,13 @@ class TransformerNetwork(nn.Module):
 
 
 def predict_windows(
-    net: StreamNetwork | TransformerNetwork, motion: Tensor, noisy: Tensor | None = None, level: Tensor | None = None
+    net: StreamNetwork | TransformerNetwork, motion: Tensor, noise: tuple[Tensor, Tensor] | None = None
 ) -> tuple[Tensor, Tensor]:
-    """Weights and expected errors of whole windows, from the initial state."""
+    """Weights and expected errors of whole windows, from the initial state.
+
+    `noise`: for a diffusion network, the noisy weights (N, 52, T) and their noise level (N,).
+    """
+    noisy, level = noise or (None, None)
     if isinstance(net, StreamNetwork):
         return net(motion, net.initial_state(len(motion)), noisy, level)[:2]
     return net(motion, noisy, level)

@@ -75,7 +75,9 @@ def random_helper(track: Track, faces: IdentityModel | None, rng: np.random.Gene
         )
     face: FaceModel = load_bundled() if faces is None or rng.uniform() < BUNDLED_HEAD_SHARE else faces.sample(rng)
     try:
-        inference = infer(simulate(track, face, load_layout(), random_effects(rng), rng), load_layout(), load()[0])
+        inference = infer(
+            simulate(track, face, load_layout(), effects=random_effects(rng), seed=rng), load_layout(), load()[0]
+        )
     except InnerfaceError:
         return None
     return occlusion_features.helper_channels(inference.take.weights(), inference.motion.rotation, track.time)
@@ -85,6 +87,7 @@ def train(
     examples: int,
     seed: int,
     faces: IdentityModel | None,
+    *,
     real: list[Track],
     progress: Callable[[float], None] = lambda _: None,
 ) -> Detector:
@@ -111,7 +114,7 @@ def train(
         damaged = track if rng.uniform() < _UNDAMAGED_SHARE else None
         ranges: list = []
         if damaged is None:
-            occluded = occlusion_simulation.occlude(track, kinds, rng.uniform(0.08, 0.4), rng)
+            occluded = occlusion_simulation.occlude(track, kinds, rng.uniform(0.08, 0.4), rng=rng)
             damaged, ranges = occluded.track, occluded.ranges
         weights = damaged.select(ARKIT)
         is_lost, is_frozen = find_lost(weights), find_frozen(weights, damaged.time)
@@ -154,7 +157,7 @@ def train(
     return Detector(experts[0], experts[1], card)
 
 
-def _fit_logistic(names: tuple[str, ...], x: Array, damaged: Array, iterations: int = 20) -> LogOddsModel:
+def _fit_logistic(names: tuple[str, ...], x: Array, damaged: Array, *, iterations: int = 20) -> LogOddsModel:
     """Fit a logistic regression with a ridge penalty by Newton's method."""
     centre, spread = x.mean(axis=0), x.std(axis=0) + 1e-6
     z = np.concatenate([(x - centre) / spread, np.ones((len(x), 1))], axis=1)

@@ -108,7 +108,7 @@ class VirtualBio:
 
         w = self.options
         take = (
-            Take("posed", {TrackKind.WEIGHTS: pose_sequence(_POSED_S, w.seed, _POSED_TAKE)})
+            Take("posed", {TrackKind.WEIGHTS: pose_sequence(_POSED_S, w.seed, take=_POSED_TAKE)})
             if not self.take
             else formats.read_take(self.take)
         )
@@ -116,7 +116,7 @@ class VirtualBio:
             return signal.to_uniform_rate(signal.bio_track(take))
         performed = _prepend_calm(take.weights())
         bio_signal = signal.to_uniform_rate(
-            simulate(performed, PRESETS[w.preset], w.seed, w.mount, w.ear).tracks[TrackKind.BIOSIGNAL]
+            simulate(performed, PRESETS[w.preset], w.seed, mount=w.mount, ear=w.ear).tracks[TrackKind.BIOSIGNAL]
         )
 
         def row(at: float) -> int:

@@ -140,7 +140,9 @@ class VirtualImu:
             truth = take.weights()
         effects = replace(PRESETS[h.preset], rate_hz=h.rate)
         extended, times = _prepend_actions(truth)
-        signal = from_track(simulate(extended, load_bundled(), self._layout(), effects, h.seed).tracks[TrackKind.IMU])
+        signal = from_track(
+            simulate(extended, load_bundled(), self._layout(), effects=effects, seed=h.seed).tracks[TrackKind.IMU]
+        )
         rows = {action: int(np.searchsorted(signal.time, at)) for action, at in times.items()}
         return signal, int(np.searchsorted(signal.time, float(truth.time[0]))), {"calibrate": 0} | rows
 

@@ -19,7 +19,7 @@ def shot(data, tmp_path_factory):
     """A folder with a real take, the same behind a microphone, and simulated sensors; and the ranges."""
     folder = tmp_path_factory.mktemp("hybrid")
     truth = formats.read_take(data / "arkit" / "alex_rom_3.csv")
-    hurt = occlusion_simulation.occlude(truth.weights(), ("microphone",), 0.2, np.random.default_rng(1))
+    hurt = occlusion_simulation.occlude(truth.weights(), ("microphone",), 0.2, rng=np.random.default_rng(1))
     formats.write_take(truth, folder / "truth.csv")
     formats.write_take(Take("cam", {"weights": hurt.track}), folder / "cam.csv")
     assert main(["simulate", "imu", str(folder / "truth.csv"), "--out", str(folder / "s.imu.csv"), "--seed", "2"]) == 0

@@ -183,9 +183,7 @@ def flame_files(tmp_path):
 
     model = stand_in.make_stand_in()
     said = stand_in.make_performance(model, 60, 2)
-    track = flame_track.build_flame_track(
-        np.arange(60) / 30, *(said[k] for k in ("expression", "jaw", "eyes", "neck", "shape")), model.sha
-    )
+    track = flame_track.build_flame_track(np.arange(60) / 30, **said, model=model.sha)
     formats.write_take(Take("t", {"flame": track}), tmp_path / "t.flame.npz")
     points = fit.points_of_pose(model, embedding.load_embedding(model), **said)
     formats.write_take(Take("p", {"p": landmark_track(track.time, points)}), tmp_path / "p.landmarks.csv")

@@ -14,16 +14,18 @@ def test_estimates_count_by_confidence():
 def test_fused_confidence_is_never_below_either_and_two_guesses_stay_a_guess():
     rng = np.random.default_rng(0)
     own, other = rng.uniform(0, 0.97, (2, 1000))
-    _, sure = fuse_estimates(np.zeros(1000), own, np.ones(1000), other)
+    _, sure = fuse_estimates(np.zeros(1000), own, second=np.ones(1000), second_confidence=other)
     assert (sure >= np.maximum(own, other) - 1e-9).all() and (sure <= 1).all()
-    assert fuse_estimates(np.zeros(1), np.zeros(1), np.ones(1), np.zeros(1)) == (0.0, 0.0)
+    assert fuse_estimates(np.zeros(1), np.zeros(1), second=np.ones(1), second_confidence=np.zeros(1)) == (0.0, 0.0)
 
 
 def test_two_noisy_estimates_are_better_together():
     rng = np.random.default_rng(1)
     truth = rng.normal(0, 1, 20_000)
     own, other = truth + rng.normal(0, 0.5, 20_000), truth + rng.normal(0, 1.0, 20_000)
-    mixed, _ = fuse_estimates(own, np.array(1 - 0.2), other, np.array(1 - 0.5))  # unexplained s^2 / (1 + s^2)
+    mixed, _ = fuse_estimates(
+        own, np.array(1 - 0.2), second=other, second_confidence=np.array(1 - 0.5)
+    )  # unexplained s^2 / (1 + s^2)
     assert np.mean((mixed - truth) ** 2) < 0.85 * np.mean((own - truth) ** 2)
 
 

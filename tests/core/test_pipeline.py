@@ -18,7 +18,7 @@ def test_weights_pass_as_they_are_and_sensors_are_inferred():
     weights = demo_performance(1)
     assert to_weights_take(weights) is weights
     assert (
-        to_weights_take(simulate(weights.weights(), load_bundled(), load_layout(), PRESETS["clean"], 1))
+        to_weights_take(simulate(weights.weights(), load_bundled(), load_layout(), effects=PRESETS["clean"], seed=1))
         .weights()
         .columns
         == OUTPUT_CHANNELS
@@ -37,7 +37,7 @@ def test_sensor_takes_without_scipy_end_in_one_line_and_weights_need_none(monkey
 def mixed():
     """A camera's take whose face is lost for two seconds, beside the IMUs of the same performance, on one clock."""
     weights = demo_performance(1).weights()
-    imu = simulate(weights, load_bundled(), load_layout(), PRESETS["clean"], 1).tracks["imu"]
+    imu = simulate(weights, load_bundled(), load_layout(), effects=PRESETS["clean"], seed=1).tracks["imu"]
     time = np.arange(weights.time[0], weights.time[-1], 1 / 30)
     values = 1.3 * resample_linear(weights.time, weights.values, time)
     values += np.random.default_rng(0).normal(0, 1e-3, values.shape)

@@ -41,12 +41,13 @@ def performance():
 
 @pytest.fixture(scope="module")
 def imu(performance):
-    return from_track(simulate_imu(performance, load_bundled(), load_layout(), IMU_PRESETS["rough"], 2).tracks["imu"])
+    take = simulate_imu(performance, load_bundled(), load_layout(), effects=IMU_PRESETS["rough"], seed=2)
+    return from_track(take.tracks["imu"])
 
 
 @pytest.fixture(scope="module")
 def electrodes():
-    return simulate_bio(pose_sequence(14, 0, 2), BIO_PRESETS["studio"], 0).tracks["biosignal"]
+    return simulate_bio(pose_sequence(14, 0, take=2), BIO_PRESETS["studio"], 0).tracks["biosignal"]
 
 
 def imu_samples(signal):

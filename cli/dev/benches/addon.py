@@ -126,8 +126,8 @@ def _measure_take(bpy: Any, scene: Any) -> dict[str, Any]:
                 performance.demo_performance(1).weights(),
                 load_bundled(),
                 load_layout(),
-                replace(PRESETS["studio"], rate_hz=60.0),
-                1,
+                effects=replace(PRESETS["studio"], rate_hz=60.0),
+                seed=1,
             ).tracks[TrackKind.IMU]
             count = int(_TAKE_MINUTES * 60 * minute_track.rate)
             rows = np.arange(count) % len(minute_track.time)

@@ -28,7 +28,7 @@ def electrodes() -> dict[str, Any]:
     from ....core.landmarks.points import landmark_track, points_of
     from ....core.performance.pose_sequence import pose_sequence
 
-    net, track = network.load(), pose_sequence(SECONDS, 0, 9)
+    net, track = network.load(), pose_sequence(SECONDS, 0, take=9)
     take, truth = simulate(track, PRESETS["studio"], 0), landmarks_from_weights(track, load_bundled())
     signal = to_uniform_rate(bio_track(take))
     with step("offline") as bar:

@@ -61,9 +61,9 @@ def flame() -> dict[str, Any]:
             pose = least_squares(residuals, pose, bounds=(prior.low, prior.high), xtol=1e-4, ftol=1e-6).x
             bar((k + 1) / PLAIN)
         plain_s = (time.perf_counter() - began) / PLAIN
-    neutral = fit.points_of_pose(
-        model, face_embedding, fitted.shape, *(np.zeros((1, n)) for n in (fitted.expression.shape[1], 3, 6, 3))
-    )
+    widths = {"expression": fitted.expression.shape[1], "jaw": 3, "eyes": 6, "neck": 3}
+    rest_pose = {name: np.zeros((1, width)) for name, width in widths.items()}
+    neutral = fit.points_of_pose(model, face_embedding, shape=fitted.shape, **rest_pose)
     per_frame = offline_s / FRAMES
     return {
         "input": f"{FRAMES} frames of 53 points, {FRAMES / 60:.0f} s at 60 frames/s, synthetic; "

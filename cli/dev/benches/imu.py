@@ -29,7 +29,7 @@ def imu(seconds: float = 120.0) -> dict[str, Any]:
     with step("three runs") as bar:
         for k in range(3):
             began = cpu_time()
-            take = simulate(track, face, sites, PRESETS["studio"], k).tracks[TrackKind.IMU]
+            take = simulate(track, face, sites, effects=PRESETS["studio"], seed=k).tracks[TrackKind.IMU]
             run_times["simulate"].append(cpu_time() - began)
             for causal in (False, True):
                 began = cpu_time()

@@ -59,7 +59,9 @@ def plot_traces(path: Path) -> None:
     """Calibrated rotations and accelerations of ten face sites for four actions, sensors simulated as in a studio."""
     track, starts = action_performance()
     motion = calibrate_take(
-        from_track(simulate(track, load_bundled(), load_layout(), PRESETS["studio"], 4).tracks[TrackKind.IMU]),
+        from_track(
+            simulate(track, load_bundled(), load_layout(), effects=PRESETS["studio"], seed=4).tracks[TrackKind.IMU]
+        ),
         load_layout(),
     )[1]
     rows, columns = len(motion.sites), len(ACTIONS)

@@ -111,7 +111,7 @@ def render_electrodes() -> None:
     stand-in FLAME face."""
     bpy.ops.wm.read_homefile(use_factory_startup=True, use_empty=True)
     scene = bpy.context.scene
-    truth = pose_sequence(60, 0, 5)
+    truth = pose_sequence(60, 0, take=5)
     points = infer(simulate(truth, PRESETS["studio"], 0), network.load()).tracks[TrackKind.LANDMARKS]
     flame = flame_face.prepare_flame(STAND_IN)
     fitted = flame_track.arrays_of(

@@ -121,7 +121,7 @@ def sensor_count_section(
         pve = []
         for track in takes.values():
             for seed in range(seeds):
-                take = simulate(track, face, site_layout, PRESETS["studio"], 100 + seed)
+                take = simulate(track, face, site_layout, effects=PRESETS["studio"], seed=100 + seed)
                 pve.append(
                     evaluate_columns(
                         infer(with_sites(take, kept_sites), site_layout, model).take.weights(), track, face
@@ -156,7 +156,7 @@ def _plot_sensor_count(figures: dict[str, Any], neutral: float, image_path: Path
 
 def error_along_take_section(track: Track, name: str, face: FaceModel, image_path: Path) -> Section:
     """The paper's figure 11: the error along one take."""
-    take = simulate(track, face, load_layout(), PRESETS["studio"], 100)
+    take = simulate(track, face, load_layout(), effects=PRESETS["studio"], seed=100)
     with plots.image(image_path, figsize=(10, 3.2)) as axes:
         figures = {}
         for title, model, colour in (

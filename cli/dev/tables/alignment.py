@@ -34,7 +34,7 @@ def alignment_section(takes: dict[str, Track], seeds: int, progress: ProgressCal
         for preset in ("studio", "rough"):
             errors, confidences = [], []
             for seed in range(seeds):
-                imu = simulate(track, face, sites, PRESETS[preset], 300 + seed).tracks[TrackKind.IMU]
+                imu = simulate(track, face, sites, effects=PRESETS[preset], seed=300 + seed).tracks[TrackKind.IMU]
                 for ppm in (200.0, -200.0):
                     shifted = replace(imu, time=(imu.time - track.time[0] + 17.0) / (1 + ppm * 1e-6))
                     clock_alignment = alignment.align(

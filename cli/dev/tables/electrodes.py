@@ -54,8 +54,8 @@ class SimulatedUser:
 
 def simulate_user(number: int, identities: IdentityModel, preset: str = "studio") -> SimulatedUser:
     """Simulate performer `number`, with a face, muscles, electrode placement, habits and noise of their own."""
-    face, test_track = identities.sample(7000 + number), pose_sequence(TEST_S, number, 1)
-    signal, remounted = (simulate(test_track, PRESETS[preset], number, mount) for mount in (0, 1))
+    face, test_track = identities.sample(7000 + number), pose_sequence(TEST_S, number, take=1)
+    signal, remounted = (simulate(test_track, PRESETS[preset], number, mount=mount) for mount in (0, 1))
     return SimulatedUser(number, face, signal, remounted, camera.landmarks_from_weights(test_track, face))
 
 
@@ -66,7 +66,7 @@ def user_network(performer: SimulatedUser, networks_folder: Path, preset: str = 
         from ....models.training import bio
         from ....models.training.budget import Budget
 
-        track = pose_sequence(PAIRED_S, performer.number, 0)
+        track = pose_sequence(PAIRED_S, performer.number, take=0)
         signal = to_uniform_rate(bio_track(simulate(track, PRESETS[preset], performer.number)))
         bio.train(
             signal,
@@ -206,7 +206,7 @@ def combined_section(
 ) -> Section:
     """IMUs and electrodes together: on posed users, and on a real performer with a training and a test take."""
     rows, figures, real_evaluation = [], {}, {}
-    users = [(f"user {k + 1}, posed", k, pose_sequence(TEST_S, k, 1)) for k in range(3)]
+    users = [(f"user {k + 1}, posed", k, pose_sequence(TEST_S, k, take=1)) for k in range(3)]
     cases = users + ([(_REAL_TAKES[1], _REAL_SEED, takes[_REAL_TAKES[1]])] if set(_REAL_TAKES) <= set(takes) else [])
     for c, (name, seed, test_track) in enumerate(cases):
         face = identities.sample(7000 + seed)
@@ -235,7 +235,7 @@ def combined_section(
                 electrode_take.tracks[TrackKind.LANDMARKS], camera.landmarks_from_weights(test_track, face)
             )
         imu_take = infer_imu(
-            simulate_imu(test_track, face, load_layout(), IMU_PRESETS["studio"], seed),
+            simulate_imu(test_track, face, load_layout(), effects=IMU_PRESETS["studio"], seed=seed),
             load_layout(),
             imu_models.load()[0],
         ).take

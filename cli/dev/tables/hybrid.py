@@ -173,7 +173,7 @@ def _conditioning_section(held_out_takes: dict[str, Track], identities: Identity
             load_layout(),
         )[1]
         occluded = occlusion_simulation.occlude(
-            track, ("microphone",), occlusion.DAMAGED_SHARE, np.random.default_rng(90 + k)
+            track, ("microphone",), occlusion.DAMAGED_SHARE, rng=np.random.default_rng(90 + k)
         )
         hidden, truth = sample_mask(occluded.ranges, track.time), track.select(ARKIT)
         camera = resample_linear(track.time, np.where(hidden, np.nan, occluded.track.select(ARKIT)), motion.time)
@@ -198,7 +198,7 @@ def _conditioning_section(held_out_takes: dict[str, Track], identities: Identity
                 _infer_conditioned(diffusion, motion, camera, ~hidden_frames, 10)
             ),
             "regressor, plain": substitute(occluded.track, occluded.ranges, helper).track.select(ARKIT),
-            "regressor, hybrid": infill(occluded.track, occluded.ranges, helper).track.select(ARKIT),
+            "regressor, hybrid": infill(occluded.track, occluded.ranges, helper=helper).track.select(ARKIT),
         }
         for name, values in predictions.items():
             squared_errors[name] = squared_errors.get(name, 0.0) + float(((values - truth)[hidden] ** 2).sum())
@@ -236,7 +236,9 @@ def _infer_conditioned(
         noisy = np.where(known_delayed, signal_share * camera_values + np.sqrt(1 - signal_share**2) * noise, noisy)
         answers, state = [], model.start()
         for start in range(0, len(values), 3600):
-            w, _, state = model.push(values[start : start + 3600], state, noisy[start : start + 3600], level)
+            w, _, state = model.push(
+                values[start : start + 3600], state, noisy=noisy[start : start + 3600], noise_level=level
+            )
             answers.append(w)
         weights, previous_level = np.concatenate(answers), level
     return np.clip(weights[model.ahead :][: len(camera)].astype(np.float64), 0.0, 1.0)

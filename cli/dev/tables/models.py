@@ -55,7 +55,9 @@ def simulate_cases(takes: dict[str, Track], face: FaceModel, seeds: int, progres
     for name, track in takes.items():
         for preset, effects in PRESETS.items():
             for seed in range(seeds):
-                simulated.append(Case(name, preset, simulate(track, face, load_layout(), effects, 100 + seed), track))
+                simulated.append(
+                    Case(name, preset, simulate(track, face, load_layout(), effects=effects, seed=100 + seed), track)
+                )
                 progress(len(simulated) / total)
     return simulated
 
@@ -322,7 +324,7 @@ def broken_sensors_section(track: Track, face: FaceModel, seeds: int, progress: 
     for n, (title, (effects, simulation_options, transform, causal)) in enumerate(conditions.items()):
         pve_errors = []
         for seed in range(seeds):
-            take = transform(simulate(track, face, sites, effects, 100 + seed, **simulation_options))
+            take = transform(simulate(track, face, sites, effects=effects, seed=100 + seed, **simulation_options))
             pve_errors.append(
                 metrics.evaluate(
                     infer(take, sites, live_model if causal else model, causal=causal).take.weights(), track, face

@@ -76,7 +76,7 @@ class DetectionScore:
 
 def score_undamaged(score: DetectionScore, track: Track, helper: np.ndarray | None) -> None:
     """Count what is flagged on an undamaged take, without rows in which the app itself lost the face."""
-    detected = [r for r in detect.detect(track, helper) if r.reason != "lost"]
+    detected = [r for r in detect.detect(track, helper=helper) if r.reason != "lost"]
     flagged = np.zeros(len(track.time), dtype=bool)
     for group in GROUPS:
         flagged |= rows_of(detected, track.time, group)
@@ -89,8 +89,8 @@ def score_undamaged(score: DetectionScore, track: Track, helper: np.ndarray | No
 def score_damaged(score: DetectionScore, track: Track, helper: np.ndarray | None, rng: np.random.Generator) -> None:
     """Score every kind of damage in turn, each on the undamaged take."""
     for name in occlusion_simulation.OCCLUDERS:
-        occluded = occlusion_simulation.occlude(track, (name,), DAMAGED_SHARE, rng)
-        detected = detect.detect(occluded.track, helper)
+        occluded = occlusion_simulation.occlude(track, (name,), DAMAGED_SHARE, rng=rng)
+        detected = detect.detect(occluded.track, helper=helper)
         lost = track.lost_rows()
         for group in GROUPS:
             flagged, is_damaged = (
@@ -149,11 +149,11 @@ def score_repair(
     one and the predictions.
     """
     track = take.weights()
-    occluded = occlusion_simulation.occlude(track, damages, DAMAGED_SHARE, rng)
+    occluded = occlusion_simulation.occlude(track, damages, DAMAGED_SHARE, rng=rng)
     camera, truth = Take(take.name, {TrackKind.WEIGHTS: occluded.track}), track.select(ARKIT)
     hidden = sample_mask(occluded.ranges, track.time) & np.isfinite(truth)
     began = time.perf_counter()
-    aligned = align_helper(camera, imu, occluded.ranges)
+    aligned = align_helper(camera, imu, ranges=occluded.ranges)
     helper = aligned.helper
     aligned_at = time.perf_counter()
     results = {
@@ -163,8 +163,8 @@ def score_repair(
     score.repair_s += finished_at - aligned_at
     score.total_s += finished_at - began
     score.take_duration_s += track.duration
-    second_helper = align_helper(camera, simulate_second_phone(track, rng), occluded.ranges).helper
-    results["other take"] = infill(occluded.track, occluded.ranges, second_helper).track
+    second_helper = align_helper(camera, simulate_second_phone(track, rng), ranges=occluded.ranges).helper
+    results["other take"] = infill(occluded.track, occluded.ranges, helper=second_helper).track
     results["no device"] = infill(occluded.track, occluded.ranges).track
     results["plain"] = substitute(occluded.track, occluded.ranges, helper).track
     predictions = {name: result.select(ARKIT) for name, result in results.items()} | baselines(occluded.track, hidden)
@@ -206,4 +206,4 @@ def seam_ratio(values: np.ndarray, hidden: np.ndarray, truth: np.ndarray) -> flo
 
 def simulate_sensors(track: Track, face: FaceModel, preset: str, seed: int) -> Take:
     """Simulate sensors on the take's performance."""
-    return simulate(track, face, load_layout(), PRESETS[preset], seed)
+    return simulate(track, face, load_layout(), effects=PRESETS[preset], seed=seed)

@@ -38,10 +38,10 @@ def adapter_section(takes: dict[str, Track], face: FaceModel, seeds: int, progre
                 "mounted again": [],
             }
             for seed in range(seeds):
-                take = simulate(track, face, load_layout(), PRESETS[preset], 100 + seed)
+                take = simulate(track, face, load_layout(), effects=PRESETS[preset], seed=100 + seed)
                 example = _paired_capture(take, track, split_time)
                 personal_adapter = _fit_adapter(model, example)
-                remounted = simulate(track, face, load_layout(), PRESETS[preset], 500 + seed)
+                remounted = simulate(track, face, load_layout(), effects=PRESETS[preset], seed=500 + seed)
                 for title, sensor_take, used_adapter in (
                     ("cold", take, None),
                     ("adapted", take, personal_adapter),
@@ -85,15 +85,19 @@ def finetuned_section(
             f"--finetune needs torch, which does not load ({error}); pip install 'innerface[train]'"
         ) from None
     split_time = track.time[0] + PAIRED_S
-    take = simulate(track, face, load_layout(), PRESETS["studio"], 100)
-    remounted = simulate(track, face, load_layout(), PRESETS["studio"], 500)
+    take = simulate(track, face, load_layout(), effects=PRESETS["studio"], seed=100)
+    remounted = simulate(track, face, load_layout(), effects=PRESETS["studio"], seed=500)
     cold = network.load()
     example = _paired_capture(take, track, split_time)
     personal_adapter = _fit_adapter(cold, example)
     with TemporaryDirectory() as folder:
         plan = imu.TrainingPlan("small", cold.ahead, Budget(minutes=minutes), 1, example_source)
         imu.train(
-            plan, Path(folder) / "own.onnx", SampleStore([training_sample(example)]), network.SHIPPED, progress=progress
+            plan,
+            Path(folder) / "own.onnx",
+            SampleStore([training_sample(example)]),
+            start_file=network.SHIPPED,
+            progress=progress,
         )
         tuned = network.load(Path(folder) / "own.onnx")
     rows, figures = [], {}
@@ -132,7 +136,7 @@ def _paired_capture(take: Take, track: Track, split_time: float) -> TrainingExam
 def _fit_adapter(model: network.Network, example: TrainingExample) -> adapter.Adapter:
     """The adapter that `innerface adapt` learns from the paired capture."""
     correction = adapter.fit(
-        example.motion, estimate(model, example.motion)[0], example.weights[:, : len(ARKIT)], example.use
+        example.motion, estimate(model, example.motion)[0], example.weights[:, : len(ARKIT)], use=example.use
     )[0]
     return adapter.Adapter(adapter.layout_sites(), {model.id: correction}, PAIRED_S)
 

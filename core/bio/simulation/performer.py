@@ -48,7 +48,7 @@ class SimulatedPerformer:
     mains_uv: Array
 
 
-def draw_performer(effects: Effects, seed: int, mount: int = 0, ear: str = "left") -> SimulatedPerformer:
+def draw_performer(effects: Effects, seed: int, *, mount: int = 0, ear: str = "left") -> SimulatedPerformer:
     """Draw person number `seed`; another `mount` than 0 is the electrodes taken off and mounted again."""
     rng = np.random.default_rng([seed, 71])
     positions = np.stack(list(ELECTRODES_MM.values())) + rng.normal(0, 1, (2, 3)) * effects.placement_mm

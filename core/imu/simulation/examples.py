@@ -56,10 +56,10 @@ def random_effects(rng: np.random.Generator, all_sites: bool = False) -> Effects
 
 
 def simulated_example(
-    track: Track, face: FaceModel, layout: Layout, effects: Effects, rng: np.random.Generator, causal: bool = False
+    track: Track, face: FaceModel, layout: Layout, *, effects: Effects, rng: np.random.Generator, causal: bool = False
 ) -> TrainingExample | None:
     """Simulate and calibrate one take; None where too many sensors are lost for the calibration."""
-    signal = from_track(simulate(track, face, layout, effects, rng).tracks[TrackKind.IMU])
+    signal = from_track(simulate(track, face, layout, effects=effects, seed=rng).tracks[TrackKind.IMU])
     try:
         motion = calibrate_take(signal, layout, causal=causal)[1]
     except InnerfaceError:
@@ -69,7 +69,7 @@ def simulated_example(
     return TrainingExample(motion, weights, use)
 
 
-def paired_example(imu: Track, camera: Track, layout: Layout, causal: bool = False) -> TrainingExample:
+def paired_example(imu: Track, camera: Track, layout: Layout, *, causal: bool = False) -> TrainingExample:
     """An example from sensors and camera of one performance on one clock, without frames in which the face was lost.
 
     Raises InnerfaceError where the sensors cannot be calibrated, or the two share no time.

@@ -34,7 +34,7 @@ def bump(t: Array, start: float, end: float) -> Array:
     return np.sin(np.pi * x) ** 2
 
 
-def _slow_waves(t: Array, count: int, rates: tuple[float, ...], rng: np.random.Generator) -> Array:
+def _slow_waves(t: Array, count: int, rates: tuple[float, ...], *, rng: np.random.Generator) -> Array:
     """Slow random motion (T, count) of about unit size."""
     out = np.zeros((len(t), count))
     for k in range(count):
@@ -43,7 +43,7 @@ def _slow_waves(t: Array, count: int, rates: tuple[float, ...], rng: np.random.G
     return out
 
 
-def move_head(t: Array, performance_angles: Array, effects: Effects, rng: np.random.Generator) -> HeadMotion:
+def move_head(t: Array, performance_angles: Array, effects: Effects, *, rng: np.random.Generator) -> HeadMotion:
     """Motion of the head at times `t` (T,); `performance_angles` (T, 3) rad: yaw, pitch, roll of the performance."""
     length = max(float(t[-1]), 1.0)
     fade = np.clip((t + 1.0) / 0.8, 0, 1)[:, None]  # the performance's motion begins after the calibration
@@ -53,9 +53,9 @@ def move_head(t: Array, performance_angles: Array, effects: Effects, rng: np.ran
         motion_scale
         * np.radians(effects.sway_deg)
         * np.array([1.0, 0.7, 0.5])
-        * _slow_waves(t, 3, (0.13, 0.31, 0.72), rng)
+        * _slow_waves(t, 3, (0.13, 0.31, 0.72), rng=rng)
     )
-    neck = motion_scale * effects.sway_mm * 1e-3 * _slow_waves(t, 3, (0.13, 0.31, 0.72), rng)
+    neck = motion_scale * effects.sway_mm * 1e-3 * _slow_waves(t, 3, (0.13, 0.31, 0.72), rng=rng)
     if effects.glance_deg:
         for _ in range(rng.poisson(length / 12)):
             start, hold = rng.uniform(0, length), rng.uniform(0.6, 3.0)
@@ -85,7 +85,7 @@ def move_head(t: Array, performance_angles: Array, effects: Effects, rng: np.ran
         angles[:, 1] += step * 1.5 * np.sin(pace * t + 1.0)
     rotation = quat.from_euler_yxz(*angles.T)
     if effects.torso_deg:
-        lean = motion_scale * np.radians(effects.torso_deg) * _slow_waves(t, 3, (0.05, 0.11, 0.23), rng)
+        lean = motion_scale * np.radians(effects.torso_deg) * _slow_waves(t, 3, (0.05, 0.11, 0.23), rng=rng)
         body = quat.from_rotvec(lean)
         neck = quat.rotate(body, neck + [0.0, _HIPS_M, 0.0])
         rotation = quat.multiply(body, rotation)

@@ -14,14 +14,14 @@ from .effects import Effects
 from .head_motion import bump
 
 
-def apply_skin_coupling(values: Array, frequency: float, damping: float, rate: float) -> Array:
+def apply_skin_coupling(values: Array, *, frequency: float, damping: float, rate: float) -> Array:
     """Filter values (T, C) by the skin's second-order coupling at `frequency` Hz."""
     w = 2 * np.pi * frequency
     b, a = cast(tuple[Array, Array], bilinear(np.array([w * w]), np.array([1, 2 * damping * w, w * w]), fs=rate))
     return cast(Array, lfilter(b, a, values - values[0], axis=0)) + values[0]
 
 
-def slow_noise(count: int, channels: int, cutoff_hz: float, rate: float, rng: np.random.Generator) -> Array:
+def slow_noise(count: int, channels: int, *, cutoff_hz: float, rate: float, rng: np.random.Generator) -> Array:
     """Random motion (count, channels) below `cutoff_hz`, of unit sd."""
     decay = np.exp(-2 * np.pi * cutoff_hz / rate)
     start = rng.normal(0, 1, channels)
@@ -29,7 +29,7 @@ def slow_noise(count: int, channels: int, cutoff_hz: float, rate: float, rng: np
     return cast(Array, lfilter([1.0], [1.0, -decay], noise, axis=0, zi=(decay * start)[None])[0])
 
 
-def orientation_error(t: Array, yaw_rate: Array, pull: Array, effects: Effects, rng: np.random.Generator) -> Array:
+def orientation_error(t: Array, yaw_rate: Array, pull: Array, *, effects: Effects, rng: np.random.Generator) -> Array:
     """Rotations (T, S, 4) in the room from true orientations to those that fusion filters report.
 
     Headings have an offset, a constant and a random drift, errors of the gyroscopes and of passing magnets; the
@@ -48,7 +48,7 @@ def orientation_error(t: Array, yaw_rate: Array, pull: Array, effects: Effects, 
     tilt = (
         np.radians(effects.tilt_deg)
         / np.sqrt(2)
-        * slow_noise(rows, 2 * count, 1 / (2 * np.pi * effects.tilt_s), rate, rng)
+        * slow_noise(rows, 2 * count, cutoff_hz=1 / (2 * np.pi * effects.tilt_s), rate=rate, rng=rng)
     )
     tilt = tilt.reshape(rows, count, 2)
     # a filter that takes acceleration a for gravity reports the direction of g up + a as up
@@ -74,7 +74,7 @@ def orientation_error(t: Array, yaw_rate: Array, pull: Array, effects: Effects, 
     return quat.multiply(quat.about_axis(1, heading), quat.from_rotvec(tilt_vector))
 
 
-def mounting(t: Array, count: int, effects: Effects, rng: np.random.Generator) -> Array:
+def mounting(t: Array, count: int, effects: Effects, *, rng: np.random.Generator) -> Array:
     """Rotations (T, count, 4) of sensors on their sites; (1, count, 4) without creep and tugs of cables."""
     if effects.mounting_deg >= 180:
         fixed = rng.normal(0, 1, (count, 4))
@@ -90,12 +90,14 @@ def mounting(t: Array, count: int, effects: Effects, rng: np.random.Generator) -
         walk = rng.normal(0, np.radians(effects.creep_deg) / np.sqrt(60 * rate), (len(t), count, 3)).cumsum(axis=0)
         offset = offset + walk
     if effects.cable_deg:
-        tug = slow_noise(len(t), 3 * count, 0.3, rate, rng).reshape(-1, count, 3)
+        tug = slow_noise(len(t), 3 * count, cutoff_hz=0.3, rate=rate, rng=rng).reshape(-1, count, 3)
         offset = offset + np.radians(effects.cable_deg) / np.sqrt(3) * tug
     return quat.multiply(quat.from_rotvec(offset), fixed) if offset.any() else fixed
 
 
-def random_loosening(t: Array, face: list[int], effects: Effects, rng: np.random.Generator) -> tuple[int, Array] | None:
+def random_loosening(
+    t: Array, face: list[int], effects: Effects, *, rng: np.random.Generator
+) -> tuple[int, Array] | None:
     """With the chance `effects.loose`, the index of a sensor that comes loose, and its rotation over time (T, 4)."""
     if not face or rng.uniform() >= effects.loose:
         return None
@@ -111,7 +113,7 @@ def _choose(face: list[int], rng: np.random.Generator) -> int:
     return face[int(rng.integers(len(face)))]  # pyright: ignore[reportUnknownMemberType]
 
 
-def accelerometer_readings(force: Array, effects: Effects, rate: float, rng: np.random.Generator) -> Array:
+def accelerometer_readings(force: Array, effects: Effects, rate: float, *, rng: np.random.Generator) -> Array:
     """Accelerometer readings (T, S, 3) of specific forces: scale error, bias, noise and saturation."""
     count = force.shape[1]
     scale = 1 + effects.accel_scale * rng.normal(0, 1, (count, 3))
@@ -122,7 +124,7 @@ def accelerometer_readings(force: Array, effects: Effects, rate: float, rng: np.
     return np.clip(out, -effects.accel_range, effects.accel_range)
 
 
-def random_losses(t: Array, count: int, face: list[int], effects: Effects, rng: np.random.Generator) -> Array:
+def random_losses(t: Array, count: int, face: list[int], *, effects: Effects, rng: np.random.Generator) -> Array:
     """Samples (T, count) bool that are lost."""
     out = (rng.uniform(size=(len(t), count)) < effects.loss) | (rng.uniform(size=(len(t), 1)) < effects.row_loss)
     for s in range(count):

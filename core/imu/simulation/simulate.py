@@ -36,9 +36,9 @@ def simulate(
     track: Track,
     face: FaceModel,
     layout: Layout,
+    *,
     effects: Effects,
     seed: int | np.random.Generator = 0,
-    *,
     linear: bool = False,
 ) -> Take:
     """Simulate an IMU take with y up. Raises InnerfaceError for a track without any of the 52 channels.
@@ -61,48 +61,59 @@ def simulate(
     fine_rate = float(effects.rate_hz * np.ceil(_MIN_RATE_HZ / effects.rate_hz))
     t = RELAX[0] + np.arange(int((track.duration - RELAX[0]) * fine_rate + 1e-6) + 1) / fine_rate
     decimation = round(fine_rate / effects.rate_hz)
-    site_patches = skin_patches(face, layout, effects.placement_mm, rng)
-    position, velocity, acceleration, skin_turn = _skin_trajectories(t, track, face, site_patches, effects, rng)
+    site_patches = skin_patches(face, layout, effects.placement_mm, rng=rng)
+    position, velocity, acceleration, skin_turn = _skin_trajectories(
+        t, track, face, site_patches=site_patches, effects=effects, rng=rng
+    )
     performance_angles = np.nan_to_num(fill_gaps(track.time, track.select(HEAD_ANGLES)))
     head = move_head(
         t,
         np.stack([np.interp(t, track.time - track.time[0], performance_angles[:, k]) for k in range(3)], axis=1),
         effects,
-        rng,
+        rng=rng,
     )
-    force = _specific_force(t, head, position, velocity, acceleration)[::decimation]
+    force = _specific_force(t, head, position, velocity=velocity, skin_acceleration=acceleration)[::decimation]
     t = t[::decimation]
     skin_turn, rotation = skin_turn[::decimation], head.rotation[::decimation]
     force += _chin_taps(t, site_patches, rng)
     if effects.cable:
         force += effects.cable * sensor_errors.slow_noise(
-            len(t), 3 * len(site_patches), 2.0, effects.rate_hz, rng
+            len(t), 3 * len(site_patches), cutoff_hz=2.0, rate=effects.rate_hz, rng=rng
         ).reshape(-1, len(site_patches), 3)
     sensor_to_head = quat.multiply(
-        quat.from_rotvec(skin_turn), sensor_errors.mounting(t, len(site_patches), effects, rng)
+        quat.from_rotvec(skin_turn), sensor_errors.mounting(t, len(site_patches), effects, rng=rng)
     )
     loosening = sensor_errors.random_loosening(
-        t, [s for s, spot in enumerate(site_patches) if len(spot.vertices)], effects, rng
+        t, [s for s, spot in enumerate(site_patches) if len(spot.vertices)], effects, rng=rng
     )
     if loosening is not None:
         sensor_to_head[:, loosening[0]] = quat.multiply(loosening[1], sensor_to_head[:, loosening[0]])
     true_rotation = quat.multiply(rotation[:, None], sensor_to_head)
     yaw_rate = _yaw_rate(true_rotation, effects.rate_hz)
-    error = sensor_errors.orientation_error(t, yaw_rate, _tilt_pull(rotation, force, effects), effects, rng)
+    error = sensor_errors.orientation_error(t, yaw_rate, _tilt_pull(rotation, force, effects), effects=effects, rng=rng)
     sent_rotation = quat.multiply(error, true_rotation)
     measured_force = sensor_errors.accelerometer_readings(
-        quat.rotate(quat.conjugate(sensor_to_head), force), effects, effects.rate_hz, rng
+        quat.rotate(quat.conjugate(sensor_to_head), force), effects, effects.rate_hz, rng=rng
     )
     if linear:
         measured_force = measured_force - quat.rotate(
             quat.conjugate(sent_rotation), np.broadcast_to([0.0, GRAVITY, 0.0], measured_force.shape)
         )
-    signal = _transmit(t, float(track.time[0]), layout, sent_rotation, measured_force, effects, rng, linear)
+    signal = _transmit(
+        t,
+        float(track.time[0]),
+        layout,
+        rotation=sent_rotation,
+        acceleration=measured_force,
+        effects=effects,
+        rng=rng,
+        linear=linear,
+    )
     return Take("simulated imu", {TrackKind.IMU: to_track(signal)})
 
 
 def _skin_trajectories(
-    t: Array, track: Track, face: FaceModel, site_patches: list[Patch], effects: Effects, rng: np.random.Generator
+    t: Array, track: Track, face: FaceModel, *, site_patches: list[Patch], effects: Effects, rng: np.random.Generator
 ) -> tuple[Array, Array, Array, Array]:
     """Position, velocity, acceleration and rotation vector (T, S, 3) of every patch, with the skin's coupling.
 
@@ -139,13 +150,16 @@ def _skin_trajectories(
             if len(spot.vertices):
                 frequency, damping = rng.uniform(*effects.coupling_hz), rng.uniform(*effects.coupling_damping)
                 coupled = sensor_errors.apply_skin_coupling(
-                    np.concatenate([pose[:, s], velocity[:, s], acceleration[:, s]], axis=1), frequency, damping, rate
+                    np.concatenate([pose[:, s], velocity[:, s], acceleration[:, s]], axis=1),
+                    frequency=frequency,
+                    damping=damping,
+                    rate=rate,
                 )
                 pose[:, s], velocity[:, s], acceleration[:, s] = coupled[:, :6], coupled[:, 6:9], coupled[:, 9:]
     return pose[..., :3], velocity, acceleration, pose[..., 3:]
 
 
-def _specific_force(t: Array, head: HeadMotion, position: Array, velocity: Array, skin_acceleration: Array) -> Array:
+def _specific_force(t: Array, head: HeadMotion, position: Array, *, velocity: Array, skin_acceleration: Array) -> Array:
     """Specific forces (T, S, 3) in head axes.
 
     Gravity, the neck's acceleration, Euler, centripetal and Coriolis terms, and the skin's acceleration.
@@ -194,6 +208,7 @@ def _transmit(
     t: Array,
     start: float,
     layout: Layout,
+    *,
     rotation: Array,
     acceleration: Array,
     effects: Effects,
@@ -204,7 +219,11 @@ def _transmit(
     limit = 0.3 / effects.rate_hz
     timestamps = t + np.clip(rng.normal(0, 1, len(t)) * effects.jitter_ms * 1e-3, -limit, limit)
     missing = sensor_errors.random_losses(
-        t, rotation.shape[1], [s for s, site in enumerate(layout.sites) if site != layout.reference], effects, rng
+        t,
+        rotation.shape[1],
+        [s for s, site in enumerate(layout.sites) if site != layout.reference],
+        effects=effects,
+        rng=rng,
     )
     q, a = np.where(missing[..., None], np.nan, rotation), np.where(missing[..., None], np.nan, acceleration)
     return ImuSignal(start + timestamps, layout.sites, q, a, linear, "y")

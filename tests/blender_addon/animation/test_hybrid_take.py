@@ -228,8 +228,8 @@ def test_a_recording_of_phone_and_sensors_helps_itself(shoot, tmp_path):
         track,
         innerface.core.face.face_model.load_bundled(),
         innerface.core.imu.layout.load_layout(),
-        innerface.core.imu.simulation.effects.PRESETS["studio"],
-        5,
+        effects=innerface.core.imu.simulation.effects.PRESETS["studio"],
+        seed=5,
     )
     hurt = formats.read_take(shoot.files["camera"]).weights()
     folder = innerface.blender_addon.live.take_list.folder()
@@ -256,8 +256,8 @@ def test_sensors_alone_cannot_be_mended_and_that_is_said(shoot, tmp_path):
         shoot.truth,
         innerface.core.face.face_model.load_bundled(),
         innerface.core.imu.layout.load_layout(),
-        innerface.core.imu.simulation.effects.PRESETS["studio"],
-        5,
+        effects=innerface.core.imu.simulation.effects.PRESETS["studio"],
+        seed=5,
     )
     formats.write_take(imu, tmp_path / "s.mcap")
     bpy.ops.innerface.key_takes(filepath=str(tmp_path / "s.mcap"), sound=False)

@@ -56,9 +56,8 @@ def performed(made):
     def perform(frames=30, seed=1):
         said = innerface.core.flame.stand_in.make_performance(made.model, frames, seed)
         said["neck"] = 0.25 * np.sin(np.arange(frames)[:, None] / 5 + np.arange(3))
-        order = [said[k] for k in ("expression", "jaw", "eyes", "neck", "shape")]
         return said, innerface.core.flame.flame_track.build_flame_track(
-            np.arange(frames) / RATE, *order, made.model.sha
+            np.arange(frames) / RATE, **said, model=made.model.sha
         )
 
     return perform
@@ -79,7 +78,7 @@ def wanted(model, said, k, shape=None):
     """What FLAME's own equations give for frame k of a performance, in Blender's axes."""
     shape = np.zeros(model.shape_dirs.shape[2]) if shape is None else shape
     posed = innerface.core.flame.skinning.pose_vertices(
-        model, shape, *(said[n][k : k + 1] for n in ("expression", "jaw", "eyes", "neck"))
+        model, shape, **{n: said[n][k : k + 1] for n in ("expression", "jaw", "eyes", "neck")}
     )
     return innerface.blender_addon.character.heads.to_blender(posed[0])
 
@@ -241,7 +240,13 @@ def test_what_does_not_fit_is_told_and_the_rest_is_keyed(scene, made, performed)
     said, track = performed()
     said["neck"][:], said["jaw"] = 0, np.linspace(0, 0.9, 30)[:, None] * (1, 0, 0)
     wide = innerface.core.flame.flame_track.build_flame_track(
-        track.time, said["expression"], said["jaw"], said["eyes"], said["neck"], said["shape"], "another"
+        track.time,
+        expression=said["expression"],
+        jaw=said["jaw"],
+        eyes=said["eyes"],
+        neck=said["neck"],
+        shape=said["shape"],
+        model="another",
     )
     keyed = key_and_play(face, wide, "take", scene)
     text = " ".join(keyed.notes)

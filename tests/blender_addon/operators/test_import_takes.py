@@ -30,8 +30,8 @@ def test_a_sensor_take_becomes_animation_like_any_other(scene, addon, tmp_path):
         truth,
         innerface.core.face.face_model.load_bundled(),
         innerface.core.imu.layout.load_layout(),
-        presets["clean"],
-        1,
+        effects=presets["clean"],
+        seed=1,
     )
     innerface.core.formats.write_take(take, tmp_path / "sensors.imu.csv")
     addon.ops.innerface.add_head()

@@ -20,7 +20,7 @@ TARGET_S = 0.05
 
 def performed(kind, seconds, seed):
     if kind == "posed":
-        return pose_sequence(seconds, seed, 3)
+        return pose_sequence(seconds, seed, take=3)
     track = generate(seconds, np.random.default_rng(seed))
     return Track("weights", track.time, ARKIT, track.select(ARKIT))
 

@@ -50,14 +50,14 @@ def test_likeness_is_1_for_one_muscle_in_both_0_for_two_and_minus_1_for_opposite
 def test_power_does_not_depend_on_the_boards_rate():
     t = np.arange(4000) / 1000
     wave = 20 * np.sin(2 * np.pi * 60 * t)[:, None] * [1.0, 0.5]
-    fast, _ = features.extract_features(wave, 1000, 0, 112.0)
-    slow, _ = features.extract_features(wave[::4], 250, 0, 112.0)
+    fast, _ = features.extract_features(wave, 1000, 0, top_hz=112.0)
+    slow, _ = features.extract_features(wave[::4], 250, 0, top_hz=112.0)
     assert np.abs(fast[100:-5] - slow[100 : len(fast) - 5])[:, [1, 4]].max() < 0.15
 
 
 def test_a_rate_too_low_for_the_networks_bands_is_an_error():
     with pytest.raises(InnerfaceError, match="record at 1000 Hz or more"):
-        features.FeatureExtractor(2, 250, 50, 450.0)
+        features.FeatureExtractor(2, 250, 50, top_hz=450.0)
 
 
 def test_a_flat_electrode_gives_finite_numbers():

@@ -17,7 +17,7 @@ from innerface.core.landmarks.camera import landmarks_from_weights
 from innerface.core.performance.pose_sequence import pose_sequence
 from innerface.core.take import Take, Track
 
-TRACK = pose_sequence(60, 0, 5)  # a take that the network was not trained on
+TRACK = pose_sequence(60, 0, take=5)  # a take that the network was not trained on
 
 
 @pytest.fixture(scope="module")

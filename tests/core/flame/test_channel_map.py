@@ -33,7 +33,9 @@ def driven(model, points53):
 
         expression = np.stack([of("key", channel_map.expression_key(k), "") for k in range(100)], axis=1)
         eyes = np.concatenate([turn("eye.L"), turn("eye.R")], axis=1)
-        return fitter.face.points(pack_parameters(expression, turn("jaw"), eyes, np.zeros((len(values), 3))))
+        return fitter.face.points(
+            pack_parameters(expression, jaw=turn("jaw"), eyes=eyes, neck=np.zeros((len(values), 3)))
+        )
 
     return SimpleNamespace(
         made=made, got=got, want=lambda weights: channel_map.retarget(fitter, weights), rest=got(np.zeros((1, 52)))[0]

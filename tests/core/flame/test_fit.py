@@ -18,7 +18,7 @@ def percent(points, truth):
 
 
 def whole(out):
-    return pack_parameters(out.expression, out.jaw, out.eyes, out.neck)
+    return pack_parameters(out.expression, jaw=out.jaw, eyes=out.eyes, neck=out.neck)
 
 
 def test_points_of_an_unknown_face_are_fitted_to_half_a_percent(fitted):
@@ -26,9 +26,9 @@ def test_points_of_an_unknown_face_are_fitted_to_half_a_percent(fitted):
 
 
 def test_a_static_or_mean_face_is_far_worse(model, points53, take, fitted):
-    zero = [np.zeros((1, n)) for n in (100, 3, 6, 3)]
+    zero = {name: np.zeros((1, n)) for name, n in (("expression", 100), ("jaw", 3), ("eyes", 6), ("neck", 3))}
     residual = 100 * np.nanmean(fitted.out.residual)
-    assert percent(fit.points_of_pose(model, points53, fitted.out.shape, *zero), take.points) > 10 * residual
+    assert percent(fit.points_of_pose(model, points53, shape=fitted.out.shape, **zero), take.points) > 10 * residual
     assert percent(take.points.mean(axis=0), take.points) > 10 * residual
 
 
@@ -79,14 +79,14 @@ def test_live_from_the_same_start_is_the_batch_of_one_frame(model, points53, tak
         pose = live.push(take.points[k])
         alone = batch.fit(take.points[k : k + 1])
         np.testing.assert_allclose(
-            pack_parameters(*(v[None] for v in (pose.expression, pose.jaw, pose.eyes, pose.neck))),
+            pack_parameters(**{k: getattr(pose, k)[None] for k in ("expression", "jaw", "eyes", "neck")}),
             whole(alone),
             atol=2e-2,
         )
         target = live.target(take.points[k : k + 1])
         start = np.zeros((1, len(live.last_parameters)))
         np.testing.assert_allclose(
-            live.last_parameters, batch._solve(*target, start, fit._MAX_STEPS_LIVE)[0], atol=1e-9
+            live.last_parameters, batch._solve(*target, start, max_steps=fit._MAX_STEPS_LIVE)[0], atol=1e-9
         )
 
 
@@ -103,9 +103,11 @@ def test_many_frames_at_once_are_fitted_as_each_alone(fitted, take):
     fitter = fitted.fitter
     target, weight = fitter.target(take.points[:40])
     start = np.zeros((40, len(fitter.last_parameters)))
-    together = fitter._solve(target, weight, start, 30)
+    together = fitter._solve(target, weight, start, max_steps=30)
     for k in (0, 19, 39):
-        np.testing.assert_allclose(together[k], fitter._solve(target[[k]], weight[[k]], start[[k]], 30)[0], atol=1e-9)
+        np.testing.assert_allclose(
+            together[k], fitter._solve(target[[k]], weight[[k]], start[[k]], max_steps=30)[0], atol=1e-9
+        )
 
 
 def test_points_that_no_face_makes_stay_within_bounds(model, points53, take, fitted):
@@ -113,7 +115,7 @@ def test_points_that_no_face_makes_stay_within_bounds(model, points53, take, fit
     rng = np.random.default_rng(0)
     wild = take.points[:40] + rng.normal(0, 0.5, (40, 53, 2))
     gape = pack_parameters(
-        take.expression[:20] * 0, take.jaw[:20] * 0 + (1.0, 0, 0), take.eyes[:20] * 0, take.neck[:20]
+        take.expression[:20] * 0, jaw=take.jaw[:20] * 0 + (1.0, 0, 0), eyes=take.eyes[:20] * 0, neck=take.neck[:20]
     )
     wild[:20] = fitted.fitter.face.points(gape)  # farther than a jaw opens
     fitter = fit.FlameFitter(model, points53, fitted.out.shape)

@@ -61,15 +61,21 @@ def test_vertices_are_those_of_the_plain_loop(slim):
     shape, expression = rng.normal(size=9), rng.normal(size=(T, 7))
     turns = rng.normal(0, 0.5, (T, 5, 3))
     got = skinning.pose_vertices(
-        slim, shape, expression, turns[:, 2], turns[:, 3:].reshape(T, 6), turns[:, 1], turns[:, 0]
+        slim,
+        shape,
+        expression=expression,
+        jaw=turns[:, 2],
+        eyes=turns[:, 3:].reshape(T, 6),
+        neck=turns[:, 1],
+        root=turns[:, 0],
     )
     for t in (0, 17, 39):
         np.testing.assert_allclose(got[t], plain(slim, shape, expression[t], turns[t]), atol=1e-12)
 
 
 def test_a_resting_face_is_the_template(model):
-    zero = [np.zeros((1, n)) for n in (100, 3, 6, 3)]
-    np.testing.assert_allclose(skinning.pose_vertices(model, np.zeros(300), *zero)[0], model.template, atol=1e-15)
+    zero = {name: np.zeros((1, n)) for name, n in (("expression", 100), ("jaw", 3), ("eyes", 6), ("neck", 3))}
+    np.testing.assert_allclose(skinning.pose_vertices(model, np.zeros(300), **zero)[0], model.template, atol=1e-15)
 
 
 def test_the_jaw_opens_downward_and_eyes_turn_to_the_left(model, points53):
@@ -78,7 +84,12 @@ def test_the_jaw_opens_downward_and_eyes_turn_to_the_left(model, points53):
     opened = points53.points(
         model,
         skinning.pose_vertices(
-            model, np.zeros(300), zero[0], np.array([[0.3, 0, 0]]), np.array([[0, 0.3, 0, 0, 0.3, 0.0]]), zero[3]
+            model,
+            np.zeros(300),
+            expression=zero["expression"],
+            jaw=np.array([[0.3, 0, 0]]),
+            eyes=np.array([[0, 0.3, 0, 0, 0.3, 0.0]]),
+            neck=zero["neck"],
         )[0],
     )
     lower, upper = (opened - rest)[[39, 40, 49]], (opened - rest)[[34, 45]]
@@ -108,15 +119,19 @@ def test_derivatives_are_gallego_and_yezzis_and_hold_at_zero(v, size):
 
 def test_the_submodel_gives_the_same_points_as_the_whole_model(model, points53, take):
     vertices = skinning.pose_vertices(
-        model, take.shape, take.expression[:9], take.jaw[:9], take.eyes[:9], take.neck[:9] + 0.1
+        model,
+        take.shape,
+        expression=take.expression[:9],
+        jaw=take.jaw[:9],
+        eyes=take.eyes[:9],
+        neck=take.neck[:9] + 0.1,
     )
     there = points53.points(model, vertices)[..., :2]
-    rest = points53.points(
-        model, skinning.pose_vertices(model, take.shape, *(np.zeros((1, n)) for n in (100, 3, 6, 3)))[0]
-    )[51:, :2]
+    still = {name: np.zeros((1, n)) for name, n in (("expression", 100), ("jaw", 3), ("eyes", 6), ("neck", 3))}
+    rest = points53.points(model, skinning.pose_vertices(model, take.shape, **still)[0])[51:, :2]
     wanted = (there - rest.mean(axis=0)) / np.linalg.norm(rest[0] - rest[1])
     face = submodel.build_submodel(model, points53).for_identity(take.shape)
-    x = submodel.pack_parameters(take.expression[:9], take.jaw[:9], take.eyes[:9], take.neck[:9] + 0.1)
+    x = submodel.pack_parameters(take.expression[:9], jaw=take.jaw[:9], eyes=take.eyes[:9], neck=take.neck[:9] + 0.1)
     np.testing.assert_allclose(face.points(x), wanted, atol=1e-12)
 
 

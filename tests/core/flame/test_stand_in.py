@@ -80,6 +80,6 @@ def test_expressions_fall_in_size_and_open_no_jaw(model):
 def test_triangles_do_not_degenerate_in_a_performance(model):
     said = stand_in.make_performance(model, 30, 2)
     vertices = skinning.pose_vertices(
-        model, said["shape"] * 0.5, said["expression"], said["jaw"], said["eyes"], said["neck"]
+        model, said["shape"] * 0.5, expression=said["expression"], jaw=said["jaw"], eyes=said["eyes"], neck=said["neck"]
     )
     assert np.isfinite(vertices).all() and np.abs(vertices - model.template).max() < 0.06

@@ -228,7 +228,9 @@ def test_a_truncated_file_is_an_error_in_one_line(tmp_path):
     whole = pickle.dumps(small(), protocol=2)
     for end in np.linspace(1, len(whole) - 1, 60).astype(int):
         refused(written(tmp_path, whole[:end]))
-    stand_in.write_model(tmp_path / "w.npz", model.from_arrays(small(J_regressor=np.ones((5, 12))), "x", "x", "x"))
+    stand_in.write_model(
+        tmp_path / "w.npz", model.from_arrays(small(J_regressor=np.ones((5, 12))), label="x", name="x", sha="x")
+    )
     whole = (tmp_path / "w.npz").read_bytes()
     for end in np.linspace(2, len(whole) - 1, 30).astype(int):
         (tmp_path / "c.npz").write_bytes(whole[:end])

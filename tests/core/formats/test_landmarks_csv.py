@@ -16,7 +16,12 @@ def made(rows=40, **meta):
     points = rng.normal(0, 0.5, (rows, POINT_COUNT, 2))
     points[3], points[5, 7] = np.nan, np.nan
     return Take(
-        "made", {"landmarks": landmark_track(np.cumsum(rng.uniform(0.01, 0.05, rows)) - 1, points, 61.25, meta)}
+        "made",
+        {
+            "landmarks": landmark_track(
+                np.cumsum(rng.uniform(0.01, 0.05, rows)) - 1, points, interocular_mm=61.25, meta=meta
+            )
+        },
     )
 
 

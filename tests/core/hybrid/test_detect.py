@@ -53,7 +53,7 @@ def test_damage_that_only_a_helping_take_reveals_is_found_with_it(camera):
     far = np.roll(camera.values[:, MOUTH], 400, axis=0)
     wrong = damaged(camera, 20.0, 25.0, lambda v: far[600 : 600 + len(v)])
     helper = np.clip(camera.select(ARKIT) * 0.8 + 0.05, 0, 1)
-    helped = [r for r in detect.detect(wrong, helper, helper_name="other take") if r.group == "mouth"]
+    helped = [r for r in detect.detect(wrong, helper=helper, helper_name="other take") if r.group == "mouth"]
     hit = sum(min(r.end, 25.0) - max(r.start, 20.0) for r in helped)
     assert hit > 2.5 and any("other take" in r.reason for r in helped)
 
@@ -61,7 +61,7 @@ def test_damage_that_only_a_helping_take_reveals_is_found_with_it(camera):
 @pytest.mark.parametrize("shift", [0.0, 71234.5])
 @pytest.mark.parametrize("thin", [1, 2])
 def test_clock_offset_and_frame_rate_hardly_change_the_ranges(camera, shift, thin):
-    occluded = occlusion_simulation.occlude(camera, ("microphone",), 0.2, np.random.default_rng(2))
+    occluded = occlusion_simulation.occlude(camera, ("microphone",), 0.2, rng=np.random.default_rng(2))
     fine = Track(
         "weights",
         np.arange(len(camera.time) * 2 - 1) / 60,

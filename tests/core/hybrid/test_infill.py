@@ -26,10 +26,10 @@ def error(track, truth, hidden):
 
 @pytest.mark.parametrize("name", ["microphone", "hand", "hair", "drop-out", "profile turn"])
 def test_a_helping_take_repairs_better_than_plain_substitution_and_far_better_than_the_mean(camera, name):
-    occluded = occlusion_simulation.occlude(camera, (name,), 0.2, np.random.default_rng(3))
+    occluded = occlusion_simulation.occlude(camera, (name,), 0.2, rng=np.random.default_rng(3))
     hidden = sample_mask(occluded.ranges, camera.time)
     helper = second_take(camera)
-    result = infill(occluded.track, occluded.ranges, helper)
+    result = infill(occluded.track, occluded.ranges, helper=helper)
     mean = replace(
         camera, values=np.where(hidden, camera.select(ARKIT).mean(axis=0), camera.select(ARKIT)), columns=ARKIT
     )
@@ -42,9 +42,9 @@ def test_a_helping_take_repairs_better_than_plain_substitution_and_far_better_th
 
 @pytest.mark.parametrize("helped", [True, False])
 def test_trusted_samples_never_change_and_edges_do_not_step(camera, helped):
-    occluded = occlusion_simulation.occlude(camera, ("hand", "hair", "drop-out"), 0.3, np.random.default_rng(4))
+    occluded = occlusion_simulation.occlude(camera, ("hand", "hair", "drop-out"), 0.3, rng=np.random.default_rng(4))
     hidden = sample_mask(occluded.ranges, camera.time)
-    result = infill(occluded.track, occluded.ranges, second_take(camera) if helped else None)
+    result = infill(occluded.track, occluded.ranges, helper=second_take(camera) if helped else None)
     values = result.track.select(ARKIT)
     assert np.array_equal(values[~hidden], occluded.track.select(ARKIT)[~hidden]) and np.isfinite(values).all()
     others = [k for k, c in enumerate(camera.columns) if c not in ARKIT]
@@ -58,7 +58,7 @@ def test_trusted_samples_never_change_and_edges_do_not_step(camera, helped):
 
 
 def test_without_a_helper_the_rest_of_the_face_beats_interpolation(camera):
-    occluded = occlusion_simulation.occlude(camera, ("profile turn",), 0.25, np.random.default_rng(5))
+    occluded = occlusion_simulation.occlude(camera, ("profile turn",), 0.25, rng=np.random.default_rng(5))
     hidden = sample_mask(occluded.ranges, camera.time)
     visible = np.where(hidden, np.nan, occluded.track.select(ARKIT))
     lines = np.stack(
@@ -76,7 +76,7 @@ def test_closed_lips_stay_plausible_inside_the_ranges(camera):
     hidden = sample_mask(ranges, camera.time)
     wrong = second_take(camera)
     wrong.weights[:, CLOSE] = np.clip(wrong.weights[:, CLOSE] + 0.5, 0, 1)
-    values = infill(camera, ranges, wrong).track.select(ARKIT)
+    values = infill(camera, ranges, helper=wrong).track.select(ARKIT)
     visible = (camera.select(ARKIT)[:, CLOSE] - camera.select(ARKIT)[:, JAW])[~hidden[:, JAW]]
     inside = (values[:, CLOSE] - values[:, JAW])[hidden[:, JAW]]
     assert inside.max() <= visible.max() + 0.02 and values[hidden].min() >= 0
@@ -88,7 +88,7 @@ def test_an_unpredictable_channel_is_interpolated_from_the_edges(camera):
     values[:, gaze] = 0.3 + 0.2 * np.sin(camera.time / 4)  # of its own
     track = replace(camera, values=values)
     blind = Helper(np.zeros((len(camera.time), 52)), np.zeros((len(camera.time), 0)))
-    result = infill(track, [Occlusion(10.0, 11.0, "eye_left")], blind)
+    result = infill(track, [Occlusion(10.0, 11.0, "eye_left")], helper=blind)
     at = (camera.time >= 10.0) & (camera.time <= 11.0)
     assert np.abs(result.track.values[at, gaze] - values[at, gaze]).max() < 0.05
 
@@ -99,9 +99,9 @@ def test_undetected_damage_elsewhere_does_little_harm(camera):
     damaged = camera.values.copy()
     mouth = [camera.columns.index(c) for c in GROUPS["mouth"]]
     damaged[np.ix_(range(800, 900), mouth)] = 0.9
-    clean = error(infill(camera, ranges, second_take(camera)).track, camera, hidden)
+    clean = error(infill(camera, ranges, helper=second_take(camera)).track, camera, hidden)
     assert (
-        error(infill(replace(camera, values=damaged), ranges, second_take(camera)).track, camera, hidden)
+        error(infill(replace(camera, values=damaged), ranges, helper=second_take(camera)).track, camera, hidden)
         < 3 * clean + 1e-4
     )
 
@@ -111,13 +111,13 @@ def test_a_few_trusted_rows_give_a_gain_and_an_offset(camera):
     helper = Helper(np.clip(part.select(ARKIT) + 0.15, 0, 1), np.zeros((240, 0)), name="other take")  # rests otherwise
     ranges = [Occlusion(2.0, 7.9, "mouth")]
     hidden = sample_mask(ranges, part.time)
-    result = infill(part, ranges, helper)
+    result = infill(part, ranges, helper=helper)
     assert error(result.track, part, hidden) < 0.3 * error(substitute(part, ranges, helper).track, part, hidden)
 
 
 def test_a_group_without_a_trusted_row_is_an_error_that_names_it(camera):
     with pytest.raises(InnerfaceError, match="camera's mouth"):
-        infill(camera, [Occlusion(0.0, 50.0, "mouth")], second_take(camera))
+        infill(camera, [Occlusion(0.0, 50.0, "mouth")], helper=second_take(camera))
 
 
 def test_a_helper_that_covers_a_part_of_a_range_helps_there(camera):
@@ -125,7 +125,7 @@ def test_a_helper_that_covers_a_part_of_a_range_helps_there(camera):
     helper.weights[600:] = np.nan
     ranges = [Occlusion(18.0, 22.0, "mouth")]
     hidden = sample_mask(ranges, camera.time)
-    values = infill(camera, ranges, helper).track.select(ARKIT)
+    values = infill(camera, ranges, helper=helper).track.select(ARKIT)
     early, late = hidden.copy(), hidden.copy()
     early[600:], late[:600] = False, False
     truth = camera.select(ARKIT)
@@ -145,8 +145,10 @@ def test_a_face_that_jitters_as_a_whole_is_smoothed_rather_than_replaced(camera,
     values[:, columns] += np.where(hidden, rng.normal(0, 0.05, hidden.shape), 0.0)
     jittering = replace(camera, values=values)
     helper = second_take(camera, noise=0.05) if helped else None
-    smoothed = error(infill(jittering, ranges, helper).track, camera, hidden)
-    replaced = error(infill(jittering, [replace(r, reason="given") for r in ranges], helper).track, camera, hidden)
+    smoothed = error(infill(jittering, ranges, helper=helper).track, camera, hidden)
+    replaced = error(
+        infill(jittering, [replace(r, reason="given") for r in ranges], helper=helper).track, camera, hidden
+    )
     assert smoothed < 0.7 * error(jittering, camera, hidden) and smoothed < 0.8 * replaced
 
 
@@ -156,7 +158,7 @@ def test_nothing_steps_inside_a_range_where_another_group_becomes_hidden(camera)
     helper.weights[camera.time > 15.2] = np.nan  # and the helping take ends
     inside = (camera.time >= 10.0) & (camera.time <= 16.0)
     for helping in (helper, None):
-        values = infill(camera, ranges, helping).track.select(ARKIT)
+        values = infill(camera, ranges, helper=helping).track.select(ARKIT)
         mouth = [ARKIT.index(c) for c in GROUPS["mouth"]]
         step = np.abs(np.diff(values[inside][:, mouth], axis=0)).max()
         assert step <= np.abs(np.diff(camera.select(ARKIT)[:, mouth], axis=0)).max() + 0.02

@@ -7,7 +7,7 @@ from innerface.core.hybrid.ranges import sample_mask
 
 @pytest.mark.parametrize("name", list(occlusion_simulation.OCCLUDERS))
 def test_damage_is_inside_its_ranges_only(camera, name):
-    hurt = occlusion_simulation.occlude(camera, (name,), 0.2, np.random.default_rng(1))
+    hurt = occlusion_simulation.occlude(camera, (name,), 0.2, rng=np.random.default_rng(1))
     hidden = sample_mask(hurt.ranges, camera.time)
     was, now = camera.select(ARKIT), hurt.track.select(ARKIT)
     assert np.array_equal(was[~hidden], now[~hidden])
@@ -20,11 +20,12 @@ def test_damage_is_inside_its_ranges_only(camera, name):
 
 def test_the_same_seed_makes_the_same_damage(camera):
     one, two = (
-        occlusion_simulation.occlude(camera, ("microphone", "hand"), 0.3, np.random.default_rng(7)) for _ in range(2)
+        occlusion_simulation.occlude(camera, ("microphone", "hand"), 0.3, rng=np.random.default_rng(7))
+        for _ in range(2)
     )
     assert one.ranges == two.ranges and np.array_equal(one.track.values, two.track.values)
 
 
 def test_a_lost_face_is_a_row_of_nan(camera):
-    hurt = occlusion_simulation.occlude(camera, ("drop-out",), 0.2, np.random.default_rng(1))
+    hurt = occlusion_simulation.occlude(camera, ("drop-out",), 0.2, rng=np.random.default_rng(1))
     assert hurt.track.lost_rows().any()

@@ -17,11 +17,11 @@ from innerface.core.take.audio import RATE
 
 def test_sensors_on_another_clock_repair_a_hidden_mouth(data):
     camera = formats.read_take(data / "arkit" / "alex_rom_3.csv").weights()
-    occluded = occlusion_simulation.occlude(camera, ("microphone",), 0.2, np.random.default_rng(6))
+    occluded = occlusion_simulation.occlude(camera, ("microphone",), 0.2, rng=np.random.default_rng(6))
     hidden, truth = sample_mask(occluded.ranges, camera.time), camera.select(ARKIT)
-    imu = simulate(camera, load_bundled(), load_layout(), PRESETS["studio"], 4)
+    imu = simulate(camera, load_bundled(), load_layout(), effects=PRESETS["studio"], seed=4)
     late = Take("imu", {n: Track(t.kind, t.time + 12.25, t.columns, t.values, t.meta) for n, t in imu.tracks.items()})
-    aligned = align_helper(Take("cam", {"weights": occluded.track}), late, occluded.ranges)
+    aligned = align_helper(Take("cam", {"weights": occluded.track}), late, ranges=occluded.ranges)
     assert aligned.helper.name == "sensors" and aligned.offset_s == pytest.approx(-12.25, abs=0.02)
     repaired = repair.repair(
         Take("cam", {"weights": occluded.track}), occluded.ranges, aligned.helper, find_ranges=False
@@ -38,8 +38,8 @@ def test_sensors_on_another_clock_repair_a_hidden_mouth(data):
 
 
 def test_a_second_phone_is_aligned_by_visible_rows(camera, phone):
-    occluded = occlusion_simulation.occlude(camera, ("hand", "bad light"), 0.35, np.random.default_rng(7))
-    aligned = align_helper(Take("cam", {"weights": occluded.track}), phone, occluded.ranges)
+    occluded = occlusion_simulation.occlude(camera, ("hand", "bad light"), 0.35, rng=np.random.default_rng(7))
+    aligned = align_helper(Take("cam", {"weights": occluded.track}), phone, ranges=occluded.ranges)
     assert aligned.offset_s == pytest.approx(-5.5, abs=0.01) and aligned.begins_s == pytest.approx(0.0, abs=0.01)
     assert aligned.alignment.confidence > 0.5
 

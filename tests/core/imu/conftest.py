@@ -40,7 +40,7 @@ def made(face, sites):
                 "weights", np.arange(len(weights)) / 60, ARKIT + HEAD_ANGLES, np.concatenate([weights, head], axis=1)
             )
         effects = PRESETS[effects] if isinstance(effects, str) else effects
-        return from_track(simulate(track, face, sites, effects, seed, linear=linear).tracks["imu"])
+        return from_track(simulate(track, face, sites, effects=effects, seed=seed, linear=linear).tracks["imu"])
 
     @lru_cache
     def known(effects, seed, linear):

@@ -41,7 +41,7 @@ def performed(seconds=60.0, seed=0):
 
 def test_a_performers_gains_rest_and_habits_are_learned():
     motion, weights, truth = performed()
-    found, said = adapter.fit(motion, weights, truth, np.ones(len(weights), dtype=bool))
+    found, said = adapter.fit(motion, weights, truth, use=np.ones(len(weights), dtype=bool))
     assert said["after"] < 0.02 * said["before"]
     motion, weights, truth = performed(20.0, seed=5)
     assert np.abs(found.apply(motion, weights, SITES) - truth).max() < 0.06
@@ -53,7 +53,7 @@ def test_channels_that_gain_nothing_stay_as_the_model_has_them():
     tongue = ARKIT.index("tongueOut")
     weights[:, tongue] = 0.2
     truth[:, tongue] = 0.2 + rng.normal(0, 0.1, len(truth))  # noise that nothing tells
-    found, _ = adapter.fit(motion, weights, truth, np.ones(len(weights), dtype=bool))
+    found, _ = adapter.fit(motion, weights, truth, use=np.ones(len(weights), dtype=bool))
     assert not found.coefficients[:, tongue].any() and found.coefficients[:, JAW].any()
 
 
@@ -61,7 +61,7 @@ def test_gaze_and_lids_never_listen_to_sites_that_do_not_show_them():
     motion, weights, truth = performed()
     gaze = ARKIT.index("eyeLookUpLeft")
     truth[:, gaze] = np.clip(0.3 + motion.rotation[:, 2, 0], 0, 1)  # by chance, in this minute
-    found, _ = adapter.fit(motion, weights, truth, np.ones(len(weights), dtype=bool))
+    found, _ = adapter.fit(motion, weights, truth, use=np.ones(len(weights), dtype=bool))
     assert not found.coefficients[52:-1, gaze].any() and found.coefficients[52:-1, SMILE].any()
 
 
@@ -71,13 +71,16 @@ def test_frames_that_do_not_count_change_nothing():
     use[1000:1300] = False
     spoiled = truth.copy()
     spoiled[1000:1300] = np.nan
-    a, b = adapter.fit(motion, weights, truth, use)[0], adapter.fit(motion, weights, spoiled, np.ones_like(use))[0]
+    a, b = (
+        adapter.fit(motion, weights, truth, use=use)[0],
+        adapter.fit(motion, weights, spoiled, use=np.ones_like(use))[0],
+    )
     assert np.allclose(a.coefficients, b.coefficients)
 
 
 def test_beyond_what_was_shown_corrections_grow_no_further():
     motion, weights, truth = performed()
-    found, _ = adapter.fit(motion, weights, truth, np.ones(len(weights), dtype=bool))
+    found, _ = adapter.fit(motion, weights, truth, use=np.ones(len(weights), dtype=bool))
     far = Motion(
         motion.time, SITES, motion.rotation * 50, motion.acceleration, motion.head, motion.heading, motion.zero
     )
@@ -86,7 +89,7 @@ def test_beyond_what_was_shown_corrections_grow_no_further():
 
 def test_missing_sites_and_lost_frames_correct_without_failing():
     motion, weights, truth = performed()
-    found, _ = adapter.fit(motion, weights, truth, np.ones(len(weights), dtype=bool))
+    found, _ = adapter.fit(motion, weights, truth, use=np.ones(len(weights), dtype=bool))
     few = Motion(
         motion.time,
         SITES[:3],
@@ -104,13 +107,13 @@ def test_missing_sites_and_lost_frames_correct_without_failing():
 def test_too_short_a_capture_is_refused_with_what_to_do():
     motion, weights, truth = performed(3.0)
     with pytest.raises(InnerfaceError, match=r"only 3\.0 s.*a minute"):
-        adapter.fit(motion, weights, truth, np.ones(len(weights), dtype=bool))
+        adapter.fit(motion, weights, truth, use=np.ones(len(weights), dtype=bool))
 
 
 @pytest.fixture
 def saved(tmp_path):
     motion, weights, truth = performed(20.0)
-    found = adapter.fit(motion, weights, truth, np.ones(len(weights), dtype=bool))[0]
+    found = adapter.fit(motion, weights, truth, use=np.ones(len(weights), dtype=bool))[0]
     made = adapter.Adapter(SITES, {"one": found, "two": found}, 20.0)
     made.save(tmp_path / "p.npz")
     return made, tmp_path / "p.npz"

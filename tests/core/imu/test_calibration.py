@@ -295,7 +295,7 @@ def test_real_takes_are_calibrated_through_every_preset(data, sites):
     for name in ("S07-001.csv", "MySlate_3_Jason_Millers_iPhone.csv"):
         track = formats.read_take(data / "arkit" / name).weights()
         for preset in PRESETS:
-            take = simulate(track, head, sites, PRESETS[preset], 2)
+            take = simulate(track, head, sites, effects=PRESETS[preset], seed=2)
             found, motion = calibrate_take(from_track(take.tracks["imu"]), sites)
             assert not found.renamed and found.neutral_span[0] < 4 and np.isfinite(motion.rotation).mean() > 0.95
 

@@ -23,9 +23,11 @@ def session(made, sites):
     """A session that has seen all of a rough take, calibrated in it."""
     signal = made("rough", 3)
     session = ImuSession(linear_model.load(), sites, start=float(signal.time[0]))
-    number = session.add_device(signal.sites, float(np.median(np.diff(signal.time))), signal.linear, signal.up)
+    number = session.add_device(
+        signal.sites, step=float(np.median(np.diff(signal.time))), linear=signal.linear, up=signal.up
+    )
     for k, now in enumerate(signal.time[:1900]):
-        session.add_sample(number, float(now), signal.rotation[k], signal.acceleration[k])
+        session.add_sample(number, float(now), rotation=signal.rotation[k], acceleration=signal.acceleration[k])
         session.advance(float(now))
         if k == 1000:
             session.activate(session.calibrate(session.snapshot()))

@@ -28,7 +28,7 @@ def causal_of(model):
 
 @pytest.fixture(scope="module")
 def take():
-    return simulate(demo_performance(2).weights(), load_bundled(), load_layout(), PRESETS["studio"], 2)
+    return simulate(demo_performance(2).weights(), load_bundled(), load_layout(), effects=PRESETS["studio"], seed=2)
 
 
 def test_rows_lie_60_a_second_over_the_whole_take_on_its_own_clock(take, model):
@@ -46,7 +46,7 @@ def test_rows_lie_60_a_second_over_the_whole_take_on_its_own_clock(take, model):
 
 def test_the_head_is_found_by_the_ear(model):
     track = demo_performance(2).weights()
-    take = simulate(track, load_bundled(), load_layout(), PRESETS["clean"], 2)
+    take = simulate(track, load_bundled(), load_layout(), effects=PRESETS["clean"], seed=2)
     got = infer(take, load_layout(), model).take.weights()
     inside = (got.time > 1) & (got.time < track.time[-1] - 1)
     for name in ("headYaw", "headPitch", "headRoll"):
@@ -60,7 +60,9 @@ def test_performers_never_seen_in_training_beat_the_neutral_and_the_mean_face(da
     track = formats.read_take(data / "arkit" / name).weights()
     face = load_face_model(str(data / "ict_facekit.npz"))
     said = metrics.evaluate(
-        infer(simulate(track, face, load_layout(), PRESETS["studio"], 3), load_layout(), model).take.weights(),
+        infer(
+            simulate(track, face, load_layout(), effects=PRESETS["studio"], seed=3), load_layout(), model
+        ).take.weights(),
         track,
         face,
     )
@@ -70,7 +72,7 @@ def test_performers_never_seen_in_training_beat_the_neutral_and_the_mean_face(da
 
 def test_live_inference_is_nearly_as_good_as_offline(data, model):
     track = formats.read_take(data / "arkit" / "alex_rom_4.csv").weights()
-    take = simulate(track, load_bundled(), load_layout(), PRESETS["studio"], 3)
+    take = simulate(track, load_bundled(), load_layout(), effects=PRESETS["studio"], seed=3)
     face = load_bundled()
     models = {False: model, True: causal_of(model)}
     errors = [
@@ -90,7 +92,9 @@ def test_a_site_drives_its_channel_in_the_whole_result(model):
     weights = np.zeros((300, 52))
     t = np.arange(300) / 60
     weights[:, ARKIT.index("cheekPuff")] = np.clip((t - 1) / 0.3, 0, 1) * (1 - np.clip((t - 3) / 0.3, 0, 1))
-    source = simulate(Track("weights", t, ARKIT, weights), load_bundled(), load_layout(), PRESETS["studio"], 3)
+    source = simulate(
+        Track("weights", t, ARKIT, weights), load_bundled(), load_layout(), effects=PRESETS["studio"], seed=3
+    )
     plain = infer(source, load_layout(), model).take.weights().column("cheekPuff")
     driven = infer(
         source, load_layout(), model, drive_examples=(SiteDriveExample("cheekPuff", "buccinator_left", (13.5, 14.8)),)
@@ -151,7 +155,7 @@ def test_one_lost_sensor_costs_at_most_fifteen_percent(data):
     """The figure to hold, on a performer never seen in training."""
     track = formats.read_take(data / "arkit" / "alex_rom_4.csv").weights()
     face, net = load_bundled(), network.load()
-    take = simulate(track, face, load_layout(), PRESETS["studio"], 3)
+    take = simulate(track, face, load_layout(), effects=PRESETS["studio"], seed=3)
     values, columns = take.tracks["imu"].values, take.tracks["imu"].columns
 
     def error(lost):

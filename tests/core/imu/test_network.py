@@ -55,7 +55,9 @@ def test_a_head_that_turns_on_between_chunks_is_seen_as_in_one_piece():
     motion = moving(30)
     whole = network.network_inputs(motion, SITES.sites, SITES.reference)
     late = replace(motion, **{name: getattr(motion, name)[10:] for name in FRAMES})
-    assert np.array_equal(network.network_inputs(late, SITES.sites, SITES.reference, motion.head[8:10]), whole[10:])
+    assert np.array_equal(
+        network.network_inputs(late, SITES.sites, SITES.reference, previous_head=motion.head[8:10]), whole[10:]
+    )
 
 
 @settings(max_examples=20, deadline=None)

@@ -23,7 +23,7 @@ from innerface.core.performance import demo_performance
 
 @pytest.fixture(scope="module")
 def take():
-    return simulate(demo_performance(2).weights(), load_bundled(), load_layout(), PRESETS["rough"], 2)
+    return simulate(demo_performance(2).weights(), load_bundled(), load_layout(), effects=PRESETS["rough"], seed=2)
 
 
 @pytest.fixture(scope="module", params=["network", "linear"])
@@ -47,7 +47,7 @@ def test_live_chunks_of_any_size_give_what_causal_inference_of_the_recording_giv
 def test_sensors_to_weights_frame_by_frame_is_the_same_as_over_the_whole_take(take, model):
     upright, _ = fix_conventions(from_track(take.tracks["imu"]))
     frames = resample(upright, frame_times(upright), causal=True)
-    found = calibrate(frames, load_layout(), None, None)
+    found = calibrate(frames, load_layout(), None, turn=None)
     frames = select_sites(frames, [frames.sites.index(s) for s in found.sites])
     live, parts = CalibratedStream(found, model), []
     for k in range(900):  # orientations are known at once, accelerations LOOKAHEAD frames later
@@ -70,10 +70,12 @@ def test_frames_without_any_sensor_hold_the_face(take, model):
 
 def streamed(session, signal, count):
     """The first samples of a recording pushed one by one into a session; what came out."""
-    number = session.add_device(signal.sites, float(np.median(np.diff(signal.time))), signal.linear, signal.up)
+    number = session.add_device(
+        signal.sites, step=float(np.median(np.diff(signal.time))), linear=signal.linear, up=signal.up
+    )
     parts = []
     for k, now in enumerate(signal.time[:count]):
-        session.add_sample(number, float(now), signal.rotation[k], signal.acceleration[k])
+        session.add_sample(number, float(now), rotation=signal.rotation[k], acceleration=signal.acceleration[k])
         parts.append(session.advance(float(now)))
     return parts
 
@@ -81,10 +83,12 @@ def streamed(session, signal, count):
 def test_a_calibration_found_while_frames_go_on_coming_loses_none_of_them(take):
     signal = from_track(take.tracks["imu"])
     session, parts = ImuSession(linear_model.load(), load_layout(), start=float(signal.time[0])), []
-    number = session.add_device(signal.sites, float(np.median(np.diff(signal.time))), signal.linear, signal.up)
+    number = session.add_device(
+        signal.sites, step=float(np.median(np.diff(signal.time))), linear=signal.linear, up=signal.up
+    )
     ready = None
     for k, now in enumerate(signal.time[:1150]):
-        session.add_sample(number, float(now), signal.rotation[k], signal.acceleration[k])
+        session.add_sample(number, float(now), rotation=signal.rotation[k], acceleration=signal.acceleration[k])
         parts.append(session.advance(float(now)))
         if k == 950:
             ready = session.calibrate(session.snapshot())
@@ -134,7 +138,9 @@ def test_frames_of_a_lossy_jittering_stream_are_those_of_the_recording(take):
     frames, rotation, acceleration = FrameStream(signal.sites, float(signal.time[0])), [], []
     number = frames.add_device(list(range(len(signal.sites))), step)
     for k in range(1200):
-        frames.add_sample(number, float(signal.time[k]), signal.rotation[k], signal.acceleration[k])
+        frames.add_sample(
+            number, float(signal.time[k]), rotation=signal.rotation[k], acceleration=signal.acceleration[k]
+        )
         _, r, a = frames.take_frames(float(signal.time[k]))
         rotation.append(r)
         acceleration.append(a)
@@ -151,13 +157,15 @@ def test_two_devices_at_other_rates_and_clocks_are_one_face(take):
     session = ImuSession(linear_model.load(), load_layout(), start=float(signal.time[0]))
     halves = [list(range(0, 6)), list(range(6, 11))]
     numbers = [
-        session.add_device(tuple(signal.sites[s] for s in half), 0.01 * (k + 1), False, "y")
+        session.add_device(tuple(signal.sites[s] for s in half), step=0.01 * (k + 1), linear=False, up="y")
         for k, half in enumerate(halves)
     ]
     for k, now in enumerate(signal.time[:1200]):
         for number, half, every in zip(numbers, halves, (1, 2)):
             if k % every == 0:
-                session.add_sample(number, float(now), signal.rotation[k, half], signal.acceleration[k, half])
+                session.add_sample(
+                    number, float(now), rotation=signal.rotation[k, half], acceleration=signal.acceleration[k, half]
+                )
         session.advance(float(now))
     ready = session.calibrate(session.snapshot())
     assert ready is not None and set(ready.stream.calibrator.calibration.sites) == set(signal.sites)
@@ -165,13 +173,13 @@ def test_two_devices_at_other_rates_and_clocks_are_one_face(take):
 
 def test_a_site_has_one_device_until_it_is_dropped():
     session = ImuSession(linear_model.load(), load_layout())
-    first = session.add_device(("aux", "oculi_left"), 0.01, False, "y")
+    first = session.add_device(("aux", "oculi_left"), step=0.01, linear=False, up="y")
     with pytest.raises(InnerfaceError, match="oculi_left has a device"):
-        session.add_device(("oculi_left",), 0.01, False, "y")
+        session.add_device(("oculi_left",), step=0.01, linear=False, up="y")
     session.remove_device(first)
-    assert not session.add_sample(first, 0.0, np.tile([1.0, 0, 0, 0], (2, 1)), np.zeros((2, 3)))
-    again = session.add_device(("oculi_left",), 0.01, False, "y")
-    assert session.add_sample(again, 0.0, np.array([[1.0, 0, 0, 0]]), np.zeros((1, 3)))
+    assert not session.add_sample(first, 0.0, rotation=np.tile([1.0, 0, 0, 0], (2, 1)), acceleration=np.zeros((2, 3)))
+    again = session.add_device(("oculi_left",), step=0.01, linear=False, up="y")
+    assert session.add_sample(again, 0.0, rotation=np.array([[1.0, 0, 0, 0]]), acceleration=np.zeros((1, 3)))
 
 
 def test_linear_devices_and_those_with_z_up_are_brought_to_one_convention(take):
@@ -179,7 +187,7 @@ def test_linear_devices_and_those_with_z_up_are_brought_to_one_convention(take):
     up = quat.about_axis(0, np.pi / 2)  # y up -> z up
     rotation = quat.multiply(up, signal.rotation)
     felt = signal.acceleration - quat.rotate(quat.conjugate(rotation), np.array([0, 0, 9.80665]))
-    back, force = to_specific_force_y_up(rotation, felt, True, "z")
+    back, force = to_specific_force_y_up(rotation, felt, linear=True, up="z")
     assert np.nanmax(np.abs(back - signal.rotation)) < 1e-12 and np.nanmax(np.abs(force - signal.acceleration)) < 1e-9
 
 
@@ -215,7 +223,9 @@ def test_samples_that_come_late_are_waited_for_and_frames_are_complete(take):
     order = np.argsort(arrival[:1000])
     for k in order:
         now = float(arrival[k])
-        frames.add_sample(number, float(signal.time[k]), signal.rotation[k], signal.acceleration[k], now)
+        frames.add_sample(
+            number, float(signal.time[k]), rotation=signal.rotation[k], acceleration=signal.acceleration[k], now=now
+        )
         at, rotation, _ = frames.take_frames(now)
         counts += len(at)
         waits += (now - at).tolist()
@@ -231,7 +241,11 @@ def test_patience_is_forgotten_when_samples_come_in_time_again():
     number = frames.add_device([0], 0.01)
     for k in range(2000):
         frames.add_sample(
-            number, k * 0.01, np.array([[1.0, 0, 0, 0]]), np.zeros((1, 3)), k * 0.01 + (0.1 if k == 100 else 0.002)
+            number,
+            k * 0.01,
+            rotation=np.array([[1.0, 0, 0, 0]]),
+            acceleration=np.zeros((1, 3)),
+            now=k * 0.01 + (0.1 if k == 100 else 0.002),
         )
         if k == 101:
             assert frames.devices[0].max_wait > 0.1
@@ -243,9 +257,11 @@ def test_without_look_ahead_faces_come_at_once_and_hardly_differ(take, model):
     outputs = {}
     for ahead in (True, False):
         session, parts = ImuSession(model, load_layout(), start=float(signal.time[0]), ahead=ahead), []
-        number = session.add_device(signal.sites, float(np.median(np.diff(signal.time))), signal.linear, signal.up)
+        number = session.add_device(
+            signal.sites, step=float(np.median(np.diff(signal.time))), linear=signal.linear, up=signal.up
+        )
         for k, now in enumerate(signal.time[:1400]):
-            session.add_sample(number, float(now), signal.rotation[k], signal.acceleration[k])
+            session.add_sample(number, float(now), rotation=signal.rotation[k], acceleration=signal.acceleration[k])
             out = session.advance(float(now))
             if len(out.time):
                 parts.append(out)

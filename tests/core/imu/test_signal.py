@@ -49,7 +49,7 @@ def test_the_triangle_is_the_second_difference_of_position():
     t = np.arange(0, 2, 1 / 2000)
     a = -(w**2) * np.sin(w * t)[:, None]
     at = np.linspace(0.5, 1.5, 77)
-    got = imu.triangle_filter(t, a, at, h)[:, 0]
+    got = imu.triangle_filter(t, a, at, half_width=h)[:, 0]
     want = (np.sin(w * (at - h)) + np.sin(w * (at + h)) - 2 * np.sin(w * at)) / h**2
     assert np.abs(got - want).max() < 2e-3 * w**2
     gain = np.abs(got).max() / w**2
@@ -59,7 +59,7 @@ def test_the_triangle_is_the_second_difference_of_position():
 def test_a_constant_acceleration_passes_the_triangle_unchanged_at_any_rate():
     for rate in (30, 60, 200):
         t = np.arange(200) / rate
-        got = imu.triangle_filter(t, np.full((200, 2), 9.81), np.linspace(t[0], t[-1], 50), 1 / 60)
+        got = imu.triangle_filter(t, np.full((200, 2), 9.81), np.linspace(t[0], t[-1], 50), half_width=1 / 60)
         assert np.abs(got - 9.81).max() < 1e-9
 
 
@@ -201,6 +201,6 @@ def test_a_site_that_two_devices_claim_is_the_firsts_and_one_that_changed_hands_
 def test_after_a_computer_slept_frames_begin_anew_instead_of_filling_the_memory():
     frames = FrameStream(("aux",), 0.0)
     number = frames.add_device([0], 0.01)
-    frames.add_sample(number, 0.0, np.array([[1.0, 0, 0, 0]]), np.zeros((1, 3)))
+    frames.add_sample(number, 0.0, rotation=np.array([[1.0, 0, 0, 0]]), acceleration=np.zeros((1, 3)))
     frames.take_frames(0.0)
     assert len(frames.take_frames(3600.0)[0]) == 600 and frames.next_frame == 216_001

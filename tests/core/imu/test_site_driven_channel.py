@@ -21,7 +21,9 @@ def puffed(made, sites):
 
 def test_one_example_teaches_a_channel_its_range(puffed):
     found, motion, truth = puffed
-    learned = site_driven_channel.learn(motion, "cheekPuff", "buccinator_left", EXAMPLE, found.neutral_span)
+    learned = site_driven_channel.learn(
+        motion, "cheekPuff", "buccinator_left", span=EXAMPLE, neutral=found.neutral_span
+    )
     got = learned.weights(motion)
     assert 0 < learned.dead_zone < learned.full_angle
     t = motion.time
@@ -43,4 +45,4 @@ def test_one_example_teaches_a_channel_its_range(puffed):
 def test_an_example_that_teaches_nothing_is_refused_in_one_line(puffed, channel, site, span, words):
     found, motion, _ = puffed
     with pytest.raises(InnerfaceError, match=words):
-        site_driven_channel.learn(motion, channel, site, span, found.neutral_span)
+        site_driven_channel.learn(motion, channel, site, span=span, neutral=found.neutral_span)

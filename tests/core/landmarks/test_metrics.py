@@ -7,7 +7,7 @@ from innerface.core.landmarks import metrics, points
 
 
 def track(p, start=0.0, rate=30.0, mm=60.0):
-    return points.landmark_track(start + np.arange(len(p)) / rate, p, mm)
+    return points.landmark_track(start + np.arange(len(p)) / rate, p, interocular_mm=mm)
 
 
 def test_a_known_shift_gives_the_known_figures():

@@ -48,7 +48,7 @@ def test_cross_validation_finds_the_error_of_fits_without_the_fold(data):
     x, y = data
     penalties, weights = np.array([1e-6, 0.1, 10.0]), np.random.default_rng(1).uniform(0.5, 1.0, len(x))
     folds = [np.arange(k, len(x), 4) for k in range(4)]
-    best = ridge.cross_validate(x, y, penalties, folds, weights=weights, spread_floor=0.02)
+    best = ridge.cross_validate(x, y, penalties=penalties, folds=folds, weights=weights, spread_floor=0.02)
     z = (x - x.mean(axis=0)) / (x.std(axis=0) + 0.02)
     errors = np.zeros((3, 2))
     for fold in folds:
@@ -63,5 +63,5 @@ def test_cross_validation_finds_the_error_of_fits_without_the_fold(data):
 def test_one_fold_alone_says_nothing(data):
     x, y = data
     folds = [np.arange(10), np.zeros(0, dtype=int)]
-    best = ridge.cross_validate(x, y, np.array([0.1]), folds, weights=np.ones(len(x)), spread_floor=0.0)
+    best = ridge.cross_validate(x, y, penalties=np.array([0.1]), folds=folds, weights=np.ones(len(x)), spread_floor=0.0)
     assert np.isinf(best.error).all()

@@ -46,7 +46,7 @@ def test_two_weights_takes_are_placed_to_milliseconds(model, offset, ppm):
 @pytest.mark.parametrize("name", ["alex_rom_4.csv", "S07-001.csv", "apfel.csv"])
 def test_sensors_with_noise_and_200_ppm_of_drift_are_placed_within_8_ms(data, model, preset, name):
     track = formats.read_take(data / "arkit" / name).weights()
-    imu = simulate(track, load_bundled(), load_layout(), PRESETS[preset], 11)
+    imu = simulate(track, load_bundled(), load_layout(), effects=PRESETS[preset], seed=11)
     offset = 17.25 - track.time[0]
     camera = motion_signal(weights_take(track), load_layout(), model)
     for ppm in (200.0, -200.0):
@@ -60,7 +60,7 @@ def test_sensors_with_noise_and_200_ppm_of_drift_are_placed_within_8_ms(data, mo
 def test_on_one_clock_that_counts_from_midnight_the_offset_is_nothing(data, model):
     track = formats.read_take(data / "arkit" / "alex_rom_4.csv").weights()
     assert track.time[0] > 10_000  # a drift of a few ppm would falsify the offset by tenths of a second
-    imu = simulate(track, load_bundled(), load_layout(), PRESETS["studio"], 11)
+    imu = simulate(track, load_bundled(), load_layout(), effects=PRESETS["studio"], seed=11)
     found = align(motion_signal(weights_take(track), load_layout(), model), motion_signal(imu, load_layout(), model))
     assert found.drift_ppm == 0.0 and abs(found.offset_s) < 0.008
 
@@ -74,7 +74,9 @@ def test_takes_of_different_performances_are_refused(data, model):
 
 def test_sensors_of_another_performance_are_refused(data, model):
     track = formats.read_take(data / "arkit" / "S07-001.csv").weights()
-    imu = motion_signal(simulate(track, load_bundled(), load_layout(), PRESETS["studio"], 1), load_layout(), model)
+    imu = motion_signal(
+        simulate(track, load_bundled(), load_layout(), effects=PRESETS["studio"], seed=1), load_layout(), model
+    )
     with pytest.raises(InnerfaceError, match="do not match"):
         align(motion_signal(formats.read_take(data / "arkit" / "alex_rom_4.csv"), load_layout(), model), imu)
 
@@ -93,7 +95,9 @@ def test_three_taps_on_the_chin_are_found_and_nothing_else_is(model):
     for preset in ("clean", "studio", "rough"):
         for seed in (1, 2, 3):
             taps = find_chin_taps(
-                simulate(demo_performance(seed).weights(), load_bundled(), load_layout(), PRESETS[preset], seed)
+                simulate(
+                    demo_performance(seed).weights(), load_bundled(), load_layout(), effects=PRESETS[preset], seed=seed
+                )
             )
             assert taps is not None and np.abs(taps - TAPS).max() < 0.02, (preset, seed)
     quiet = np.zeros(600)
@@ -106,13 +110,15 @@ def test_three_taps_on_the_chin_are_found_and_nothing_else_is(model):
 def test_taps_serve_where_the_motion_does_not(model):
     """Two takes that show nothing in common but the taps."""
     a = motion_signal(
-        simulate(demo_performance(1).weights(), load_bundled(), load_layout(), PRESETS["studio"], 1),
+        simulate(demo_performance(1).weights(), load_bundled(), load_layout(), effects=PRESETS["studio"], seed=1),
         load_layout(),
         model,
     )
     b = motion_signal(
         on_another_clock(
-            simulate(demo_performance(2).weights(), load_bundled(), load_layout(), PRESETS["studio"], 2), 2.5, 0.0
+            simulate(demo_performance(2).weights(), load_bundled(), load_layout(), effects=PRESETS["studio"], seed=2),
+            2.5,
+            0.0,
         ),
         load_layout(),
         model,

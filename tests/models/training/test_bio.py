@@ -21,7 +21,7 @@ from innerface.models.training.budget import Budget  # noqa: E402
 
 
 def learned(path, seconds=120, steps=400, **more):
-    track = pose_sequence(seconds, 3, 0)
+    track = pose_sequence(seconds, 3, take=0)
     signal = to_uniform_rate(bio_track(simulate(track, PRESETS["studio"], 3)))
     return bio.train(
         signal, landmarks_from_weights(track, load_bundled()), path, budget=Budget(steps=steps), seed=1, **more
@@ -32,7 +32,7 @@ def test_two_minutes_of_pairs_and_a_short_training_beat_the_faces_that_never_mov
     shares = []
     card, _ = learned(tmp_path / "m.onnx", progress=shares.append)
     net = network.load(tmp_path / "m.onnx")
-    test = pose_sequence(60, 3, 1)
+    test = pose_sequence(60, 3, take=1)
     done = metrics.evaluate(
         inference.infer(simulate(test, PRESETS["studio"], 3), net).tracks["landmarks"],
         landmarks_from_weights(test, load_bundled()),
@@ -48,7 +48,7 @@ def test_onnx_gives_what_torch_gives(tmp_path):
     torch.manual_seed(0)
     rng = np.random.default_rng(0)
     emg, eog = rng.normal(size=(500, 18)), rng.normal(size=(500, 4))
-    net = bio_network.BioNet(emg, eog, rng.normal(size=106), rng.normal(size=(10, 106))).eval()
+    net = bio_network.BioNet(emg, eog, mean=rng.normal(size=106), basis=rng.normal(size=(10, 106))).eval()
     last = np.array([200, 300, 400])
     data = bio_data.PairedFeatures(emg, eog, last, np.zeros((3, 106)), np.arange(3.0), 0.0)
     rest = np.zeros((53, 2)).tolist()
@@ -62,7 +62,7 @@ def test_onnx_gives_what_torch_gives(tmp_path):
     }
     about |= {"ahead": str(segments.AHEAD), "interocular_mm": "60", "rest": str(rest), "explained": str([0.5] * 53)}
     about |= {"follow_live": str([1.0] * 106), "follow": str([1.0] * 106), "simulated": "no"}
-    bio._write(net, tmp_path / "n.onnx", about, data)
+    bio._write(net, tmp_path / "n.onnx", about, data=data)
     x, y = segments.gather_segments(emg, last), segments.gather_segments(eog, last)
     with torch.no_grad():
         expected = net(bio_network.to_tensor(x), bio_network.to_tensor(y)).numpy()
@@ -97,7 +97,7 @@ def test_another_noise_at_rest_makes_faint_segments_louder_and_less_alike_and_lo
 
 
 def test_too_little_a_still_face_or_takes_apart_end_in_one_line(tmp_path):
-    track = pose_sequence(40, 3, 0)
+    track = pose_sequence(40, 3, take=0)
     signal = to_uniform_rate(bio_track(simulate(track, PRESETS["studio"], 3)))
     marks = landmarks_from_weights(track, load_bundled())
     early = Track(marks.kind, marks.time[:300], marks.columns, marks.values[:300], marks.meta)

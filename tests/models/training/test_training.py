@@ -51,7 +51,9 @@ def test_onnx_answers_as_torch_does(tmp_path, name, level):
     torch.manual_seed(3)
     shape = SHAPES[name]
     net = build(shape)
-    export.write(net, tmp_path / "m.onnx", load_layout(), np.ones(len(ARKIT)), np.ones(len(ARKIT)), {})
+    export.write(
+        net, tmp_path / "m.onnx", load_layout(), spread=np.ones(len(ARKIT)), explained=np.ones(len(ARKIT)), card={}
+    )
     found = network.load(tmp_path / "m.onnx")
     assert (
         found.ahead == shape.ahead
@@ -59,13 +61,13 @@ def test_onnx_answers_as_torch_does(tmp_path, name, level):
         and bool(found.window) == (shape.kind == "transformer")
     )
     motion, noisy = noise(WINDOW, network.INPUT_COUNT, 0), noise(WINDOW, 52, 1)
-    extra = (columns(noisy), torch.tensor([level], dtype=torch.float32)) if shape.diffusion else ()
+    extra = (columns(noisy), torch.tensor([level], dtype=torch.float32)) if shape.diffusion else None
     with torch.no_grad():
-        want = [t[0].numpy().T for t in predict_windows(net, columns(motion), *extra)]
+        want = [t[0].numpy().T for t in predict_windows(net, columns(motion), extra)]
     got = (
         found._infer_windows(motion, noisy, level)
         if found.window
-        else found.push(motion, found.start(), noisy, level)[:2]
+        else found.push(motion, found.start(), noisy=noisy, noise_level=level)[:2]
     )
     assert max(np.abs(a - b).max() for a, b in zip(want, got)) < 1e-4
 
@@ -85,7 +87,9 @@ def test_a_stream_in_torch_goes_on_where_a_chunk_ended():
 
 def test_a_network_read_back_is_the_one_that_was_written(tmp_path):
     net = build(SHAPES["stream"])
-    export.write(net, tmp_path / "m.onnx", load_layout(), np.ones(len(ARKIT)), np.ones(len(ARKIT)), {})
+    export.write(
+        net, tmp_path / "m.onnx", load_layout(), spread=np.ones(len(ARKIT)), explained=np.ones(len(ARKIT)), card={}
+    )
     back = export.read(tmp_path / "m.onnx")
     assert back.shape == net.shape and all(
         torch.equal(a, b) for a, b in zip(net.state_dict().values(), back.state_dict().values())
@@ -96,7 +100,14 @@ def test_a_network_read_back_is_the_one_that_was_written(tmp_path):
 def test_what_cannot_be_trained_further_is_one_line(tmp_path, name):
     path = tmp_path / "m.onnx"
     if name == "paper":
-        export.write(build(SHAPES["paper"]), path, load_layout(), np.ones(len(ARKIT)), np.ones(len(ARKIT)), {})
+        export.write(
+            build(SHAPES["paper"]),
+            path,
+            load_layout(),
+            spread=np.ones(len(ARKIT)),
+            explained=np.ones(len(ARKIT)),
+            card={},
+        )
     with pytest.raises(InnerfaceError, match="can be trained further"):
         export.read(path)
 
@@ -111,7 +122,7 @@ def counted(rows, offset=0.0):
 
 @pytest.mark.parametrize("ahead", [0, 40])
 def test_a_window_holds_the_truth_of_the_frames_that_the_network_answers_for(ahead):
-    values, weights, use = SampleStore([counted(500)]).batch(30, 200, ahead, np.random.default_rng(0))
+    values, weights, use = SampleStore([counted(500)]).batch(30, 200, ahead, rng=np.random.default_rng(0))
     assert values.shape == (30, network.INPUT_COUNT, 200) and weights.shape == (30, 52, 200) and use.shape == (30, 200)
     shown = values.max(axis=1)  # sites may be lost
     good = (use > 0) & (shown > 0)
@@ -120,19 +131,19 @@ def test_a_window_holds_the_truth_of_the_frames_that_the_network_answers_for(ahe
 
 
 def test_windows_lose_sites_so_that_the_network_learns_to_do_without():
-    values = SampleStore([counted(500, 1.0)]).batch(200, 100, 0, np.random.default_rng(0))[0]
+    values = SampleStore([counted(500, 1.0)]).batch(200, 100, 0, rng=np.random.default_rng(0))[0]
     lost = (values.reshape(200, network.SITE_COUNT, network.INPUTS_PER_SITE, 100) == 0).all(axis=(2, 3)).sum(1)
     assert 0.15 < (lost > 0).mean() < 0.45 and lost.max() <= 3
 
 
 def test_takes_shorter_than_a_window_are_padded_and_do_not_count_there():
-    _, _, use = SampleStore([counted(150)]).batch(4, 400, 0, np.random.default_rng(0))
+    _, _, use = SampleStore([counted(150)]).batch(4, 400, 0, rng=np.random.default_rng(0))
     assert use[:, 100:150].all() and not use[:, 150:].any()
 
 
 def test_a_batch_holds_windows_of_many_performances():
     takes = [counted(500, 1000.0 * k) for k in range(40)]
-    weights = SampleStore(takes).batch(16, 100, 0, np.random.default_rng(0))[1]
+    weights = SampleStore(takes).batch(16, 100, 0, rng=np.random.default_rng(0))[1]
     assert len(set((weights[:, 0].max(axis=1) // 1000).tolist())) >= 8
 
 
@@ -147,7 +158,7 @@ def test_workers_make_different_takes_and_renew_them(source):
         takes = list(supply.store.takes)
         assert len({t.weights.tobytes() for t in takes}) == 3 and all(t.inputs.dtype == np.float16 for t in takes)
         for _ in range(400):
-            supply.batch(4, 50, 0, np.random.default_rng(0))
+            supply.batch(4, 50, 0, rng=np.random.default_rng(0))
             if supply.store.takes[0] is not takes[0]:
                 break
             time.sleep(0.05)
@@ -193,7 +204,7 @@ def test_the_loss_sees_millimetres_on_the_mesh_and_only_frames_that_count():
     truth, use = torch.zeros(1, 52, 5), torch.tensor([[1.0, 1, 1, 0, 0]])
     wrong = columns(difference)
     wrong[:, :, 3:] = 9.0
-    total, millimetres, square = imu.losses(mesh, wrong, wrong.abs(), truth, use)
+    total, millimetres, square = imu.losses(mesh, wrong, wrong.abs(), truth=truth, mask=use)
     assert (
         square == pytest.approx(0.25 / 52)
         and millimetres == pytest.approx(float(mesh(columns(difference))[0, 0]), rel=1e-4)
@@ -276,11 +287,11 @@ def test_every_kind_trains_and_samples_in_steps(tmp_path, source, kind):
 
 
 def test_fine_tuning_makes_a_performers_own_take_better(tmp_path, source):
-    with SampleSupply(source, 2, 10.0, workers=1, first_number=900) as supply:
+    with SampleSupply(source, capacity=2, windows_per_take=10.0, workers=1, first_number=900) as supply:
         supply.fill(1)
         own = supply.store.takes[0]
     imu.train(plan(source, 20), tmp_path / "m.onnx")
-    imu.train(plan(source, 300), tmp_path / "own.onnx", SampleStore([own]), tmp_path / "m.onnx")
+    imu.train(plan(source, 300), tmp_path / "own.onnx", SampleStore([own]), start_file=tmp_path / "m.onnx")
 
     def error(path):
         net = network.load(path)

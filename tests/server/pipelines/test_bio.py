@@ -38,7 +38,7 @@ JAW = OUTPUT_CHANNELS.index("jawOpen")
 @pytest.fixture(scope="module")
 def wearing():
     """The simulated performer 0, 20 s of them (C columns lower, front)."""
-    return simulate(pose_sequence(14, 0, 2), PRESETS["studio"], 0).tracks["biosignal"]
+    return simulate(pose_sequence(14, 0, take=2), PRESETS["studio"], 0).tracks["biosignal"]
 
 
 @pytest.fixture
@@ -116,13 +116,15 @@ def test_what_goes_out_live_is_what_the_recording_gives_as_live(hasty, clock, we
 
 def calibrated_session(hub):
     """The number of a device of one sensor, in a session that has a calibration."""
-    take = simulate_imu(demo_performance(2).weights(), load_bundled(), load_layout(), IMU_PRESETS["clean"], 2)
+    take = simulate_imu(
+        demo_performance(2).weights(), load_bundled(), load_layout(), effects=IMU_PRESETS["clean"], seed=2
+    )
     signal = from_track(take.tracks["imu"])
     calibration = calibrate_frames(signal, load_layout())[0]
     session = hub.imu.start_session()
     stream = CalibratedStream(calibration, session.model)
     session.activate(ActiveCalibration(find_convention_fix(signal)[0], stream, 0, ()))
-    return session.add_device(("aux",), 0.01, False, "y")
+    return session.add_device(("aux",), step=0.01, linear=False, up="y")
 
 
 def test_imus_and_electrodes_become_one_face_each_channel_from_the_surer(hasty, clock, wearing):

@@ -95,7 +95,7 @@ def test_glances_show_in_the_slow_band():
 
 
 def test_electrodes_stuck_on_again_hear_the_same_face_otherwise():
-    a, b = (draw_performer(STUDIO, 3, mount) for mount in (0, 1))
+    a, b = (draw_performer(STUDIO, 3, mount=mount) for mount in (0, 1))
     assert np.abs(np.log(np.abs(b.lead[:5].max(axis=0)) / np.abs(a.lead[:5].max(axis=0)))).max() > 0.02
     np.testing.assert_array_equal(a.recruitment, b.recruitment)
 

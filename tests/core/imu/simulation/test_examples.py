@@ -25,7 +25,7 @@ def test_sensors_for_moments_are_never_dead_or_loose():
 
 def test_an_example_is_the_performance_on_the_motions_own_clock(face, sites):
     track = generate(8.0, np.random.default_rng(3))
-    made = simulated_example(track, face, sites, PRESETS["clean"], np.random.default_rng(0))
+    made = simulated_example(track, face, sites, effects=PRESETS["clean"], rng=np.random.default_rng(0))
     assert made is not None and made.weights.shape == (len(made.motion.time), len(OUTPUT_CHANNELS))
     inside = made.motion.time[made.use]
     assert inside[0] >= track.time[0] and inside[-1] <= track.time[-1] and len(inside) > 0.95 * len(track.time)
@@ -36,5 +36,8 @@ def test_an_example_is_the_performance_on_the_motions_own_clock(face, sites):
 def test_an_uncalibrated_take_is_no_example_rather_than_a_wrong_one(face, sites):
     lost = Effects(row_loss=1.0)
     assert (
-        simulated_example(generate(4.0, np.random.default_rng(0)), face, sites, lost, np.random.default_rng(0)) is None
+        simulated_example(
+            generate(4.0, np.random.default_rng(0)), face, sites, effects=lost, rng=np.random.default_rng(0)
+        )
+        is None
     )

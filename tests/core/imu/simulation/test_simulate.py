@@ -20,7 +20,7 @@ STILL = Effects(sway_deg=0.0, sway_mm=0.0)
 
 def run(face, sites, weights, effects=STILL, seed=0, rate=60.0):
     track = Track("weights", 100.0 + np.arange(len(weights)) / rate, ARKIT, weights)
-    return from_track(simulate(track, face, sites, effects, seed).tracks["imu"])
+    return from_track(simulate(track, face, sites, effects=effects, seed=seed).tracks["imu"])
 
 
 def pose(channel, rows=240, apex=1.0):
@@ -102,7 +102,9 @@ def test_mirrored_performances_give_mirrored_rotations(face, sites):
 
 def test_the_same_seed_makes_the_same_take_and_another_seed_another(face, sites):
     track = demo_performance(1).weights()
-    one, two, other = (simulate(track, face, sites, PRESETS["rough"], seed).tracks["imu"].values for seed in (5, 5, 6))
+    one, two, other = (
+        simulate(track, face, sites, effects=PRESETS["rough"], seed=seed).tracks["imu"].values for seed in (5, 5, 6)
+    )
     assert np.array_equal(one, two, equal_nan=True)
     assert one.shape != other.shape or not np.array_equal(one, other, equal_nan=True)
 
@@ -188,7 +190,7 @@ def test_sensors_feel_their_path_through_the_room():
     mean, size = np.array([[0.03, -0.05, 0.1], [0.07, 0.0, 0.0]]), np.array([[0.01, 0.02, 0.005], [0.0, 0.01, 0.01]])
     phase = t[:, None, None] * rate
     place, speed, push = mean + size * np.sin(phase), size * rate * np.cos(phase), -size * rate**2 * np.sin(phase)
-    force = _specific_force(t, HeadMotion(rotation, neck), place, speed, push)
+    force = _specific_force(t, HeadMotion(rotation, neck), place, velocity=speed, skin_acceleration=push)
     room = neck[:, None] + quat.rotate(rotation[:, None], place - NECK)
     moved = (room[2:] - 2 * room[1:-1] + room[:-2]) / step**2 + [0.0, GRAVITY, 0.0]
     felt = quat.rotate(rotation[1:-1, None], force[1:-1])
@@ -260,7 +262,7 @@ def test_a_fusion_filter_leans_towards_what_it_takes_for_gravity():
     t = np.arange(600) / 100
     pull = np.tile([0.05, -0.03], (600, 1))
     error = sensor_errors.orientation_error(
-        t, np.zeros((600, 2)), pull, Effects(tilt_pull=1.0), np.random.default_rng(0)
+        t, np.zeros((600, 2)), pull, effects=Effects(tilt_pull=1.0), rng=np.random.default_rng(0)
     )
     felt = quat.rotate(error, np.broadcast_to([0.05, 1.0, -0.03], (600, 2, 3)))
     assert np.abs(felt[..., [0, 2]]).max() < 2e-3
@@ -271,7 +273,11 @@ def test_the_tilt_error_wanders_as_slowly_as_it_says():
     fast, slow = (
         quat.to_rotvec(
             sensor_errors.orientation_error(
-                t, np.zeros((20000, 1)), np.zeros((20000, 2)), Effects(tilt_deg=3.0, tilt_s=s), np.random.default_rng(0)
+                t,
+                np.zeros((20000, 1)),
+                np.zeros((20000, 2)),
+                effects=Effects(tilt_deg=3.0, tilt_s=s),
+                rng=np.random.default_rng(0),
             )
         )
         for s in (0.5, 5.0)
@@ -282,7 +288,7 @@ def test_the_tilt_error_wanders_as_slowly_as_it_says():
 
 def test_devices_may_take_gravity_off_themselves(face, sites):
     track = Track("weights", np.arange(120) / 60, ARKIT, np.zeros((120, 52)))
-    signal = from_track(simulate(track, face, sites, STILL, 0, linear=True).tracks["imu"])
+    signal = from_track(simulate(track, face, sites, effects=STILL, seed=0, linear=True).tracks["imu"])
     assert signal.linear and np.abs(signal.acceleration[50:300]).max() < 0.03
 
 
@@ -294,17 +300,17 @@ def test_a_dead_sensor_is_a_face_site_and_only_one(face, sites):
 
 def test_placement_moves_the_patches_by_about_what_it_says(face, sites):
     rng = np.random.default_rng(0)
-    exact = skin_patches(face, sites, 0.0, rng)
+    exact = skin_patches(face, sites, 0.0, rng=rng)
     moved = [
         np.linalg.norm(p.position - e.position)
         for _ in range(20)
-        for p, e in zip(skin_patches(face, sites, 4.0, rng)[1:], exact[1:])
+        for p, e in zip(skin_patches(face, sites, 4.0, rng=rng)[1:], exact[1:])
     ]
     assert 0.0015 < np.median(moved) < 0.006
 
 
 def test_only_a_performance_can_be_simulated(face, sites):
     with pytest.raises(InnerfaceError):
-        simulate(Track("weights", np.array([0.0]), ("jawOpen",), np.zeros((1, 1))), face, sites, STILL)
+        simulate(Track("weights", np.array([0.0]), ("jawOpen",), np.zeros((1, 1))), face, sites, effects=STILL)
     with pytest.raises(InnerfaceError):
-        simulate(Track("weights", np.array([0.0, 1.0]), ("headYaw",), np.zeros((2, 1))), face, sites, STILL)
+        simulate(Track("weights", np.array([0.0, 1.0]), ("headYaw",), np.zeros((2, 1))), face, sites, effects=STILL)
