@@ -56,7 +56,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     if sound_result is not None:
         return sound_result
     if not options.json:
-        _print_alignment(options, clock_alignment, a.start_s, b.start_s)
+        _print_alignment(options, clock_alignment, start_a=a.start_s, start_b=b.start_s)
         for path, motion in ((options.a, a), (options.b, b)):
             if motion.tap_times is not None:
                 times = ", ".join(f"{t - motion.start_s:.2f}" for t in motion.tap_times)
@@ -69,7 +69,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     }
 
 
-def _print_alignment(options: argparse.Namespace, alignment: Alignment, start_a: float, start_b: float) -> None:
+def _print_alignment(options: argparse.Namespace, alignment: Alignment, *, start_a: float, start_b: float) -> None:
     print(
         f"{options.b} begins {alignment.a_time(start_b) - start_a:+.4f} s after {options.a} begins, by "
         f"{alignment.method}"
@@ -113,9 +113,10 @@ def _align_with_electrodes(options: argparse.Namespace, a: Take, b: Take) -> dic
     signal = to_uniform_rate(bio_track(electrode_take))
     clock_alignment = align.align(signal, points)  # time of the camera by time of the electrodes
     clock_alignment = clock_alignment if electrode_take is b else align.invert(clock_alignment)
-    starts = (float(points.time[0]), signal.start)
+    camera_start, electrode_start = float(points.time[0]), signal.start
+    start_a, start_b = (camera_start, electrode_start) if electrode_take is b else (electrode_start, camera_start)
     if not options.json:
-        _print_alignment(options, clock_alignment, *(starts if electrode_take is b else reversed(starts)))
+        _print_alignment(options, clock_alignment, start_a=start_a, start_b=start_b)
     return _alignment_json(clock_alignment)
 
 

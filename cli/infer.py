@@ -117,8 +117,8 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     quality = _electrode_quality(take) if only_electrodes or options.electrodes else []
     seconds = time.perf_counter() - began
     if only_electrodes:
-        return _write_electrode_result(solved, quality, seconds, options)
-    return _write_result(solved, quality, seconds, options)
+        return _write_electrode_result(solved, quality, seconds, options=options)
+    return _write_result(solved, quality, seconds, options=options)
 
 
 def _check_electrode_options(options: argparse.Namespace) -> None:
@@ -142,7 +142,7 @@ def _electrode_quality(take: Take) -> list[dict[str, Any]]:
 
 
 def _write_electrode_result(
-    solved: SolvedWeights, quality: list[dict[str, Any]], seconds: float, options: argparse.Namespace
+    solved: SolvedWeights, quality: list[dict[str, Any]], seconds: float, *, options: argparse.Namespace
 ) -> dict[str, Any]:
     inferred = solved.take
     weights = inferred.weights()
@@ -168,7 +168,7 @@ def _write_electrode_result(
 
 
 def _write_result(
-    solved: SolvedWeights, electrode_quality: list[dict[str, Any]], seconds: float, options: argparse.Namespace
+    solved: SolvedWeights, electrode_quality: list[dict[str, Any]], seconds: float, *, options: argparse.Namespace
 ) -> dict[str, Any]:
     formats.write_take(solved.take, options.out)
     track, imu = solved.take.weights(), solved.imu

@@ -196,17 +196,19 @@ def key_takes(
                 if flame is None:
                     bundled_head.add(scene.collection)
                 else:
-                    prepared_face = flame_face.prepare_flame(flame.model, flame.landmarks, identity=flame.identity)
+                    prepared_face = flame_face.prepare_flame(
+                        flame.model, landmarks=flame.landmarks, identity=flame.identity
+                    )
                     flame_face.add(scene.collection, prepared_face, flame.correctives)
                     notes, camera_target = prepared_face.notes, prepared_face.camera_target
             target = face.find_face(list(scene.objects))
             studio.add_lights(scene)
             if comparison_take is not None:
                 studio.add_second_head(scene, comparison_take.weights(), comparison_take.name)
-                studio.add_camera(scene, (studio.HEAD_SPACING_M / 2, -0.03, -0.026), 3.1, lens=170)
+                studio.add_camera(scene, (studio.HEAD_SPACING_M / 2, -0.03, -0.026), distance=3.1, lens=170)
                 scene.render.resolution_x, scene.render.resolution_y = 1620, 1080
             else:
-                studio.add_camera(scene, camera_target, 0.86, azimuth=16.0)
+                studio.add_camera(scene, camera_target, distance=0.86, azimuth=16.0)
                 scene.render.resolution_x = scene.render.resolution_y = 1080
             studio.use_workbench(scene)
         flame_source = flame_face.flame_source_of(target)
@@ -222,7 +224,7 @@ def key_takes(
                         target,
                         flame_keys.track_to_key(target, take),
                         take.name,
-                        scene,
+                        scene=scene,
                         tolerance=tolerance,
                         options=keying.KeyingOptions(widen_sliders=widen),
                     )
@@ -239,10 +241,10 @@ def key_takes(
             blender.save(files["blend"])
         if "fbx" in files:
             with step("exporting FBX") as bar, suppress_stdout():
-                notes += exporters.export_fbx(target, scene, files["fbx"], bar).notes
+                notes += exporters.export_fbx(target, scene, files["fbx"], progress=bar).notes
         if "glb" in files:
             with step("exporting GLB") as bar, suppress_stdout():
-                notes += exporters.export_glb(target, scene, files["glb"], bar).notes
+                notes += exporters.export_glb(target, scene, files["glb"], progress=bar).notes
     print_notes(notes)
     result = {
         "out": {kind: str(path) for kind, path in outputs.items() if path},

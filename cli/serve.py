@@ -151,7 +151,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
         ) from None
     if not 0 <= options.port <= 65535:
         raise InnerfaceError(f"--port {options.port}: give one from 0 to 65535")
-    return asyncio.run(_serve(options, sources, sinks, config))
+    return asyncio.run(_serve(options, sources, sinks, config=config))
 
 
 def _loss_policies(texts: list[str]) -> dict[str, str]:
@@ -174,7 +174,9 @@ def config_folder() -> Path:
     return Path(base) if base else user_config_path(name, appauthor=False, roaming=True)
 
 
-async def _serve(options: argparse.Namespace, sources: list[Source], sinks: list[Sink], config: Path) -> dict[str, Any]:
+async def _serve(
+    options: argparse.Namespace, sources: list[Source], sinks: list[Sink], *, config: Path
+) -> dict[str, Any]:
     from ..core.imu import adapter
     from ..server.hub import Hub, Options
     from ..server.web.web_server import WebServer

@@ -95,9 +95,9 @@ def _simulate_imu(options: argparse.Namespace, preset: str) -> dict[str, Any]:
     seconds = time.perf_counter() - began
     formats.write_take(take, options.out)
     imu = take.tracks[TrackKind.IMU]
-    return _report(options, preset, imu, len(imu.columns) // 7, "sites", imu.duration / seconds) | {
-        "identity": options.identity
-    }
+    return _report(
+        options, preset, imu, count=len(imu.columns) // 7, unit="sites", x_realtime=imu.duration / seconds
+    ) | {"identity": options.identity}
 
 
 def _simulate_bio(options: argparse.Namespace, preset: str) -> dict[str, Any]:
@@ -123,7 +123,9 @@ def _simulate_bio(options: argparse.Namespace, preset: str) -> dict[str, Any]:
     if options.weights_out:
         formats.write_take(Take("posed", {TrackKind.WEIGHTS: track}), options.weights_out)
     bio = take.tracks[TrackKind.BIOSIGNAL]
-    return _report(options, preset, bio, len(bio.columns), "electrodes", bio.duration / seconds) | {
+    return _report(
+        options, preset, bio, count=len(bio.columns), unit="electrodes", x_realtime=bio.duration / seconds
+    ) | {
         "ear": options.ear,
         "mount": options.mount,
     }
@@ -145,7 +147,7 @@ def _pose_sequence(options: argparse.Namespace) -> Track:
 
 
 def _report(
-    options: argparse.Namespace, preset: str, track: Track, count: int, unit: str, x_realtime: float
+    options: argparse.Namespace, preset: str, track: Track, *, count: int, unit: str, x_realtime: float
 ) -> dict[str, Any]:
     if not options.json:
         size = f"{count} {unit}, {len(track.time)} rows, {track.duration:.1f} s"

@@ -80,7 +80,7 @@ def bake_options(options: Any, from_sensors: bool, **placement: Any) -> BakeOpti
     return BakeOptions(tolerance, treatment=treatment, armed=armed, widen=options.widen, **placement)
 
 
-def bake_take(face: Face, loaded: LoadedTake, scene: Any, options: BakeOptions = BakeOptions()) -> KeyingResult:
+def bake_take(face: Face, loaded: LoadedTake, scene: Any, *, options: BakeOptions = BakeOptions()) -> KeyingResult:
     """Key a take on a face.
 
     Where it was baked on this face before, its actions are written again, and an animator's keys stay.
@@ -211,7 +211,7 @@ class _Bake:
             self.face,
             self.track,
             name,
-            self.scene,
+            scene=self.scene,
             tolerance=self.options.tolerance,
             options=replace(self.keying, **changes),
         )

@@ -19,7 +19,7 @@ KeyArrays = dict[str, np.ndarray]  # attributes of K keys: coordinates (K, 2), t
 
 
 def write_curve(
-    fcurves: Any, path: str, frames: np.ndarray, values: np.ndarray, *, index: int = 0, use_bezier: bool = False
+    fcurves: Any, path: str, *, frames: np.ndarray, values: np.ndarray, index: int = 0, use_bezier: bool = False
 ) -> Any:
     """Replace the keys of the curve at (path, index) by `values` (K,) at `frames` (K,); create the curve if needed.
 

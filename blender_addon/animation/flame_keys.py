@@ -70,7 +70,7 @@ def flame_curves(face: Face, track: Track, times: np.ndarray) -> tuple[list[Curv
         )
     names = [expression_key(k) for k in present]
     sizes = np.array([face.mapping.max_gain(Destination("key", name, "")) for name in names])
-    expression = _resample(track, parameters["expression"][:, present], times, sizes)
+    expression = _resample(track, parameters["expression"][:, present], times, sizes=sizes)
     channels = [frozenset(ARKIT)] * len(present)
     result = [
         CurveSet(
@@ -89,7 +89,7 @@ def flame_curves(face: Face, track: Track, times: np.ndarray) -> tuple[list[Curv
         track,
         np.concatenate([parameters["neck"], parameters["jaw"], parameters["eyes"]], axis=1),
         times,
-        np.full(12, _FULL_TURN_RAD),
+        sizes=np.full(12, _FULL_TURN_RAD),
     ).reshape(-1, 4, 3)
     for j, bone in enumerate(BONES[1:], start=1):
         target = face.rig.pose.bones.get(bone)
@@ -112,7 +112,7 @@ def flame_curves(face: Face, track: Track, times: np.ndarray) -> tuple[list[Curv
     return result, notes
 
 
-def _resample(track: Track, values: np.ndarray, times: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+def _resample(track: Track, values: np.ndarray, times: np.ndarray, *, sizes: np.ndarray) -> np.ndarray:
     return resample_keeping_peaks(track.time, np.nan_to_num(fill_gaps(track.time, values)) / sizes, times) * sizes
 
 

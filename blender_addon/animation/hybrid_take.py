@@ -86,6 +86,7 @@ def add_range(
     action: Any,
     start: float,
     end: float,
+    *,
     group: str,
     reason: str = _MANUAL_REASON,
     confidence: float = 1.0,
@@ -118,7 +119,7 @@ def replace_detected(action: Any, detected: Sequence[Occlusion]) -> tuple[int, i
     for r in detected:
         overlap = sum(max(min(r.end, b) - max(r.start, a), 0.0) for a, b, group in existing if group == r.group)
         if overlap < _SAME_RANGE_OVERLAP * max(r.end - r.start, 1e-6):
-            add_range(action, r.start, r.end, r.group, r.reason, r.confidence, detected=True)
+            add_range(action, r.start, r.end, group=r.group, reason=r.reason, confidence=r.confidence, detected=True)
             new_count += 1
     settings.active = min(settings.active, max(len(settings.ranges) - 1, 0))
     return new_count, len(detected) - new_count

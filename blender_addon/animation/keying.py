@@ -123,8 +123,8 @@ def key_track(
     face: Face,
     track: Track,
     name: str,
-    scene: Any,
     *,
+    scene: Any,
     tolerance: float | None = None,
     options: KeyingOptions = KeyingOptions(),
 ) -> KeyingResult:
@@ -265,7 +265,7 @@ def _head_curves(
         return []
     store_rest(transform)
     values = transform.rotation_values(np.nan_to_num(resample_linear(track.time, angles, times)))
-    return [CurveSet.of_components(transform.owner, transform.path, frozenset(HEAD_ANGLES), values)]
+    return [CurveSet.of_components(transform.owner, transform.path, frozenset(HEAD_ANGLES), values=values)]
 
 
 class _ActionPicker:
@@ -322,11 +322,11 @@ def _select_curves(result: KeyingResult, curve_set: CurveSet, present: frozenset
         return None
     selected = curve_set.select(keep)
     if selected.mesh is not None:
-        _fit_sliders(result, selected.mesh, selected.key_names, selected.values)
+        _fit_sliders(result, selected.mesh, selected.key_names, values=selected.values)
     return selected
 
 
-def _fit_sliders(result: KeyingResult, mesh: FaceMesh, names: list[str], values: np.ndarray) -> None:
+def _fit_sliders(result: KeyingResult, mesh: FaceMesh, names: list[str], *, values: np.ndarray) -> None:
     """Widen sliders as far as the take goes, if that is allowed; note which ones it exceeds. Sliders clamp."""
     allowed = result.options.widen_sliders or bool(mesh.key.get(HEAD_MARK))
     exceeding = []
@@ -358,7 +358,7 @@ def _write_curves(result: KeyingResult, curve_set: CurveSet, action: Any) -> Non
     previous_keys = result.previous_keys.setdefault(action, {})
     overwrite, values = result.options.overwrite, curve_set.values
     if overwrite:
-        values = overwriting.blend_over(curve_set, fcurves, frames, result.options.blend_frames)
+        values = overwriting.blend_over(curve_set, fcurves, frames, blend_frames=result.options.blend_frames)
         if action not in result.underlying_keys:
             result.underlying_keys[action] = [_read_keys(result, action, layer) for layer in KeyLayer]
     if result.tolerance is None:
@@ -376,7 +376,12 @@ def _write_curves(result: KeyingResult, curve_set: CurveSet, action: Any) -> Non
         written[new.curve] = (new.frames, new.values)
         if old is None:
             curve = curves.write_curve(
-                fcurves, path, new.frames, new.values, index=index, use_bezier=result.tolerance is not None
+                fcurves,
+                path,
+                frames=new.frames,
+                values=new.values,
+                index=index,
+                use_bezier=result.tolerance is not None,
             )
         elif overwrite:
             stretch = overwriting.overwrite_stretch(

@@ -47,7 +47,7 @@ def merge_keys(previous: CurveKeys, written: CurveKeys, *, first_frame: int, end
     return merged
 
 
-def blend_over(curve_set: CurveSet, fcurves: Any, frames: np.ndarray, blend_frames: int) -> np.ndarray:
+def blend_over(curve_set: CurveSet, fcurves: Any, frames: np.ndarray, *, blend_frames: int) -> np.ndarray:
     """Return the set's values (T, n) faded into what is there: nothing changes at the first and the last frame."""
     edge_distance = np.minimum(np.arange(len(frames)), np.arange(len(frames))[::-1])
     blend = min(blend_frames, (len(frames) - 1) // 4)  # of a short stretch at least the middle is the take's
@@ -87,7 +87,7 @@ def overwrite_stretch(
     inside = (frames >= span[0]) & (frames <= span[1])
     neighbour_frames = _neighbour_frames(frames, span)
     original = curves.sample_curve(old, neighbour_frames)
-    manual = inside & _manual_mask(layers, new.curve, frames, values)
+    manual = inside & _manual_mask(layers, new.curve, frames, values=values)
     protected = np.stack([frames[manual] - _SAME_FRAME, frames[manual] + _SAME_FRAME], axis=1)
     writable = outside_ranges(new.frames.astype(np.float64), protected)
     new_keys = [(new.frames[writable].astype(np.float64), new.values[writable])]
@@ -123,7 +123,7 @@ def _neighbour_frames(frames: np.ndarray, span: tuple[int, int]) -> np.ndarray:
     )
 
 
-def _manual_mask(layers: list[CurveKeys], curve: CurveId, frames: np.ndarray, values: np.ndarray) -> np.ndarray:
+def _manual_mask(layers: list[CurveKeys], curve: CurveId, frames: np.ndarray, *, values: np.ndarray) -> np.ndarray:
     """Return which keys (K,) of a curve no bake wrote; none in an action that was not baked, so all is replaced."""
     manual = np.full(len(frames), any(curve in layer for layer in layers))
     for layer in layers:

@@ -35,14 +35,14 @@ def set_options(options: Any, **values: Any) -> None:
         _blocked.pop()
 
 
-def rebake(face: Face, action: Any, loaded: LoadedTake, scene: Any) -> KeyingResult:
+def rebake(face: Face, action: Any, loaded: LoadedTake, *, scene: Any) -> KeyingResult:
     """Bake a take again with the options of its action, in the same place. Raises InnerfaceError."""
     take_action = TakeAction(action)
     slope = take_action.clock_slope
     options = bake_options(
         action.innerface, loaded.from_sensors, start=take_action.start_frame, first=take_action.first_frame
     )
-    keyed = bake_take(face, retime(loaded, slope), scene, options)
+    keyed = bake_take(face, retime(loaded, slope), scene, options=options)
     store_clock_slope(keyed, slope)
     keyed.notes += take_action.problems
     return keyed
@@ -72,7 +72,7 @@ def _on_option_changed(action: Any) -> None:
     if loaded is None or face is None:
         return
     try:
-        rebake(face, action, loaded, bpy.context.scene)
+        rebake(face, action, loaded, scene=bpy.context.scene)
         errors.pop(action.name, None)
     except InnerfaceError as error:  # Blender's callback cannot report it
         errors[action.name] = str(error)

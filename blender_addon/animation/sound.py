@@ -9,7 +9,7 @@ from ...core.errors import InnerfaceError
 from .. import compat
 
 
-def place_strip(scene: Any, path: Path, frame: float, name: str) -> tuple[Any, list[str]]:
+def place_strip(scene: Any, path: Path, *, frame: float, name: str) -> tuple[Any, list[str]]:
     """Add a file's sound to a free channel of the sequencer at `frame`; a strip of the same file is moved instead.
 
     Returns the strip, None if the file has no sound, and notes.

@@ -95,7 +95,7 @@ def find_control(owner: Any, path: str) -> Control | str:
     return "its driver cannot be inverted"
 
 
-def rows_for_control(key: Any, key_name: str, control: Control, rows: list[Target]) -> list[Target] | str:
+def rows_for_control(key: Any, key_name: str, control: Control, *, rows: list[Target]) -> list[Target] | str:
     """Return rows that drive the control so that the key gets what `rows` (all of the key's) would give it, or why not.
 
     The driver is probed at a few values of the control, which is restored.
@@ -106,7 +106,7 @@ def rows_for_control(key: Any, key_name: str, control: Control, rows: list[Targe
         return f"{control.owner.name} has no number at {control.data_path}"
 
     def key_value_at(value: float) -> float:
-        set_value(control.owner, path, index, value)
+        set_value(control.owner, path, index, value=value)
         control.owner.update_tag()
         bpy.context.view_layer.update()
         return float(key.key_blocks[key_name].value)
@@ -123,7 +123,7 @@ def rows_for_control(key: Any, key_name: str, control: Control, rows: list[Targe
         else:
             return f"'{key_name}' does not follow {control.data_path} in a straight line"
     finally:
-        set_value(control.owner, path, index, original_value)
+        set_value(control.owner, path, index, value=original_value)
         control.owner.update_tag()
         bpy.context.view_layer.update()
     slope = full_response / probe

@@ -66,7 +66,7 @@ class PreparedFlame:
 
 
 def prepare_flame(
-    model_path: str, landmarks: str = "", expressions: int | None = None, identity: str = ""
+    model_path: str, *, landmarks: str = "", expressions: int | None = None, identity: str = ""
 ) -> PreparedFlame:
     """Load a model (STAND_IN: the generated one) and fit how channels drive it, in some seconds.
 
@@ -101,7 +101,7 @@ def add(collection: Any, prepared: PreparedFlame, correctives: bool = False) -> 
     `correctives`: FLAME's pose correctives as shape keys that follow the bones.
     """
     model, source = prepared.model, prepared.source
-    obj = _add_mesh(collection, model, prepared.shape, correctives)
+    obj = _add_mesh(collection, model, prepared.shape, correctives=correctives)
     rig = _add_rig(collection, model.joints(prepared.shape))
     skin_to_bones(obj, rig, dict(zip(BONES, model.skin_weights.astype(np.float32).T)))
     if correctives:
@@ -139,7 +139,7 @@ def joint_directions(rig: Any) -> np.ndarray:
     return directions
 
 
-def _add_mesh(collection: Any, model: FlameModel, shape: np.ndarray, correctives: bool) -> Any:
+def _add_mesh(collection: Any, model: FlameModel, shape: np.ndarray, *, correctives: bool) -> Any:
     vertices = model.template + model.shape_dirs @ shape
     mesh = bpy.data.meshes.new(OBJECT_NAME)
     mesh.from_pydata(to_blender(vertices).tolist(), [], model.faces.tolist())

@@ -58,7 +58,7 @@ class CurveSet:
 
     @classmethod
     def of_components(
-        cls, owner: Any, path: str, channels: frozenset[str], values: np.ndarray, *, full_scale: float = 1.0
+        cls, owner: Any, path: str, channels: frozenset[str], *, values: np.ndarray, full_scale: float = 1.0
     ) -> CurveSet:
         """Return the curves of all components (T, n) of one vector property."""
         count = values.shape[1]
@@ -118,7 +118,7 @@ def face_curves(face: Face, values: np.ndarray) -> tuple[list[CurveSet], list[st
         angles, moves = bone_angles_and_moves(values, axes)
         if set(axes) & set(ROTATION_AXES):
             rotations = transform.rotation_values(angles)
-            curve_sets.append(CurveSet.of_components(transform.owner, transform.path, channels, rotations))
+            curve_sets.append(CurveSet.of_components(transform.owner, transform.path, channels, values=rotations))
         if set(axes) & set(TRANSLATION_AXES):
             max_move = max(full_scales[column] for axis, column in axes.items() if axis in TRANSLATION_AXES)
             curve_sets.append(
@@ -126,7 +126,7 @@ def face_curves(face: Face, values: np.ndarray) -> tuple[list[CurveSet], list[st
                     transform.owner,
                     transform.location_path,
                     channels,
-                    transform.location_values(moves),
+                    values=transform.location_values(moves),
                     full_scale=max_move * _MM / transform.unit_m,
                 )
             )
@@ -204,7 +204,7 @@ def get_value(owner: Any, path: str, index: int) -> float | None:
         return None
 
 
-def set_value(owner: Any, path: str, index: int, value: float) -> None:
+def set_value(owner: Any, path: str, index: int, *, value: float) -> None:
     """Write a number to a data path."""
     if index >= 0 and not isinstance(owner.path_resolve(path), (int, float)):
         owner.path_resolve(path)[index] = value

@@ -118,10 +118,12 @@ def automatic_mapping(meshes: Sequence[FaceMesh], rig: Any, objects: Sequence[An
         for key_rows in rows_by_key.values()
         for channel, key, weight in key_rows
     )
-    return Mapping(meshes[0].match.scheme, targets + _bone_targets(targets, meshes[0].match.scheme, rig, objects))
+    return Mapping(
+        meshes[0].match.scheme, targets + _bone_targets(targets, meshes[0].match.scheme, rig, objects=objects)
+    )
 
 
-def _bone_targets(keys: tuple[Target, ...], scheme: str, rig: Any, objects: Sequence[Any]) -> tuple[Target, ...]:
+def _bone_targets(keys: tuple[Target, ...], scheme: str, rig: Any, *, objects: Sequence[Any]) -> tuple[Target, ...]:
     if rig is None or rig.type != "ARMATURE":
         return ()
     key_channels, targets = {t.channel for t in keys}, ()

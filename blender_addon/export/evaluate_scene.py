@@ -78,7 +78,7 @@ def character_meshes(face: Face, scene: Any) -> list[Any]:
 
 
 def evaluate_scene(
-    face: Face, scene: Any, meshes: list[Any], progress: Progress | None = None, with_properties: bool = False
+    face: Face, scene: Any, meshes: list[Any], *, progress: Progress | None = None, with_properties: bool = False
 ) -> EvaluatedScene:
     """Evaluate a face and the meshes around it over the scene's frame range; `with_properties`: driven properties, too.
 
@@ -94,9 +94,9 @@ def evaluate_scene(
     if all(
         _moved_by_one_action(block) for block in _animated_datablocks(face, meshes)
     ) and not _moved_by_more_than_curves(face, meshes):
-        _evaluate_curves(out, face, meshes, with_properties)
+        _evaluate_curves(out, face, meshes, with_properties=with_properties)
     else:
-        _evaluate_frames(out, face, scene, meshes, progress, with_properties)
+        _evaluate_frames(out, face, scene, meshes=meshes, progress=progress, with_properties=with_properties)
     for obj, values in out.key_values.items():
         if not np.isfinite(values).all():
             raise InnerfaceError(
@@ -175,7 +175,7 @@ def _moved_by_more_than_curves(face: Face, meshes: list[Any]) -> bool:
     return face.head_object.parent is not None or has_deltas
 
 
-def _evaluate_curves(out: EvaluatedScene, face: Face, meshes: list[Any], with_properties: bool) -> None:
+def _evaluate_curves(out: EvaluatedScene, face: Face, meshes: list[Any], *, with_properties: bool) -> None:
     for obj in meshes:
         if obj.data.shape_keys is not None:
             out.key_values[obj] = _sample_key_values(obj.data.shape_keys, out.frames)
@@ -184,11 +184,13 @@ def _evaluate_curves(out: EvaluatedScene, face: Face, meshes: list[Any], with_pr
         out.property_values[prop.destination] = _sample_or_default(
             _find_keyed_curve(compat.playing_fcurves(prop.owner), prop.path, prop.index), out.frames, default
         )
-    face_matrices = _sample_transform(face.head_object, "", face.head_object.matrix_basis, out.frames)
+    face_matrices = _sample_transform(face.head_object, "", face.head_object.matrix_basis, frames=out.frames)
     if face.rig is not None:
         for bone in _exported_bones(face):
             prefix = f'pose.bones["{bpy.utils.escape_identifier(bone.name)}"].'
-            out.bone_matrices[bone.name] = _sample_transform(face.rig, prefix, bone.matrix_basis, out.frames, bone)
+            out.bone_matrices[bone.name] = _sample_transform(
+                face.rig, prefix, bone.matrix_basis, frames=out.frames, target=bone
+            )
     out.world_matrices[face.head_object] = face_matrices
     face_world = np.array(face.head_object.matrix_world)
     for obj in meshes:
@@ -227,7 +229,7 @@ def _sample_key_values(key: Any, frames: np.ndarray) -> np.ndarray:
     return out
 
 
-def _sample_transform(owner: Any, prefix: str, basis: Any, frames: np.ndarray, target: Any = None) -> np.ndarray:
+def _sample_transform(owner: Any, prefix: str, basis: Any, *, frames: np.ndarray, target: Any = None) -> np.ndarray:
     """Return matrices (F or 1, 4, 4) of a bone's or an object's own transform."""
     fcurves, target = compat.playing_fcurves(owner), target if target is not None else owner
     mode = target.rotation_mode
@@ -280,7 +282,7 @@ def pose_matrices(evaluated: EvaluatedScene, rig: Any) -> dict[str, np.ndarray]:
 
 
 def _evaluate_frames(
-    out: EvaluatedScene, face: Face, scene: Any, meshes: list[Any], progress: Progress | None, with_properties: bool
+    out: EvaluatedScene, face: Face, scene: Any, *, meshes: list[Any], progress: Progress | None, with_properties: bool
 ) -> None:
     """Evaluate the scene at every frame.
 

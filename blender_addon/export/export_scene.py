@@ -45,6 +45,7 @@ def export_scene(
     face: Face,
     scene: Any,
     evaluated: EvaluatedScene,
+    *,
     name: str,
     unit: float = 1.0,
     modifiers: str = "SHAPE",
@@ -65,9 +66,9 @@ def export_scene(
         export.scene.unit_settings.scale_length = 1.0 / unit
         export.scene.camera = scene.camera  # else 3D views leave the camera for good
         with _active_scene(export.scene):
-            _build_rig_and_meshes(export, face, evaluated, unit, modifiers)
+            _build_rig_and_meshes(export, face, evaluated, unit=unit, modifiers=modifiers)
             export.scene.view_layers[0].update()  # gives the rig its pose
-            _animate(export, face, evaluated, unit, name)
+            _animate(export, face, evaluated, unit=unit, name=name)
             sources = [o for o in evaluated.world_matrices if o.type == "MESH"]
             names = {export.rig: rig_name or (face.rig.name if face.rig is not None else "Armature")}
             _take_over_names(export, names | {obj: source.name for obj, source in zip(export.meshes, sources)}, renamed)
@@ -97,7 +98,7 @@ def _active_scene(scene: Any) -> Iterator[None]:
 
 
 def _build_rig_and_meshes(
-    export: ExportScene, face: Face, evaluated: EvaluatedScene, unit: float, modifiers: str
+    export: ExportScene, face: Face, evaluated: EvaluatedScene, *, unit: float, modifiers: str
 ) -> None:
     """Build the skeleton, and the meshes skinned to it, in units of the file."""
     face_object = face.head_object
@@ -110,7 +111,7 @@ def _build_rig_and_meshes(
         export.rig = bpy.data.objects.new("Armature", bpy.data.armatures.new("Armature"))
     export.scene.collection.objects.link(export.rig)
     if face.rig is None:
-        _add_root_and_head_bones(export, evaluated, face_object, face, to_file_units)
+        _add_root_and_head_bones(export, evaluated, face_object, face=face, to_file_units=to_file_units)
     elif any(b.name not in evaluated.bone_matrices for b in export.rig.data.bones):
         with _edit_bones(export) as bones:
             for bone in [b for b in bones if b.name not in evaluated.bone_matrices]:
@@ -135,9 +136,11 @@ def _build_rig_and_meshes(
             placement = relative[0]
             _assign_to_bone(obj, HEAD_BONE)
         else:
-            bone, placement = _carrier_bone(face, source, relative, bones, rests)
+            bone, placement = _carrier_bone(face, source, relative, bones=bones, rests=rests)
             if bone is None:
-                bone, placement = _add_mesh_bone(export, source.name, relative, evaluated, to_file_units)
+                bone, placement = _add_mesh_bone(
+                    export, source.name, relative, evaluated=evaluated, to_file_units=to_file_units
+                )
             _assign_to_bone(obj, bone)
         matrix = to_file_units @ placement
         obj.data.transform(Matrix(matrix.tolist()), shape_keys=True)
@@ -175,7 +178,7 @@ def _edit_bones(export: ExportScene) -> Iterator[Any]:
 
 
 def _add_root_and_head_bones(
-    export: ExportScene, evaluated: EvaluatedScene, face_object: Any, face: Face, to_file_units: np.ndarray
+    export: ExportScene, evaluated: EvaluatedScene, face_object: Any, *, face: Face, to_file_units: np.ndarray
 ) -> None:
     """Add a root and a head bone, which carries the motion of the face's object, for a face without a rig."""
     size = 0.1 * float(np.abs(to_file_units[0, 0]))
@@ -201,7 +204,7 @@ def _add_root_and_head_bones(
 
 
 def _carrier_bone(
-    face: Face, source: Any, relative: np.ndarray, bones: dict[str, np.ndarray], rests: dict[str, np.ndarray]
+    face: Face, source: Any, relative: np.ndarray, *, bones: dict[str, np.ndarray], rests: dict[str, np.ndarray]
 ) -> tuple[str | None, np.ndarray]:
     """Return the bone that an unskinned mesh moves with, and its rest matrix; None if it moves by itself."""
     roots = [name for name in bones if face.rig.data.bones[name].parent is None]
@@ -217,7 +220,7 @@ def _carrier_bone(
 
 
 def _add_mesh_bone(
-    export: ExportScene, name: str, relative: np.ndarray, evaluated: EvaluatedScene, to_file_units: np.ndarray
+    export: ExportScene, name: str, relative: np.ndarray, *, evaluated: EvaluatedScene, to_file_units: np.ndarray
 ) -> tuple[str, np.ndarray]:
     """Add a bone for a mesh that moves by itself."""
     with _edit_bones(export) as bones:
@@ -264,7 +267,7 @@ def _copy_mesh(export: ExportScene, source: Any, modifiers: str) -> Any:
         _bake_vertex_groups(obj)
     if applied:
         obj.matrix_world = source.matrix_world
-        _apply_modifiers(export, obj, source, applied)
+        _apply_modifiers(export, obj, source, applied=applied)
     return obj
 
 
@@ -280,7 +283,7 @@ def _bake_vertex_groups(obj: Any) -> None:
         block.vertex_group = ""
 
 
-def _apply_modifiers(export: ExportScene, obj: Any, source: Any, applied: list[Any]) -> None:
+def _apply_modifiers(export: ExportScene, obj: Any, source: Any, *, applied: list[Any]) -> None:
     """Apply modifiers to the mesh and, one by one, to its shape keys."""
     for modifier in obj.modifiers:
         modifier.show_viewport = True
@@ -322,7 +325,7 @@ def _apply_modifiers(export: ExportScene, obj: Any, source: Any, applied: list[A
     obj.matrix_world = Matrix()
 
 
-def _animate(export: ExportScene, face: Face, evaluated: EvaluatedScene, unit: float, name: str) -> None:
+def _animate(export: ExportScene, face: Face, evaluated: EvaluatedScene, *, unit: float, name: str) -> None:
     """Key what moves on every frame; set what does not."""
     frames = np.arange(len(evaluated.frames))
     actions: list[Any] = []
@@ -350,10 +353,12 @@ def _animate(export: ExportScene, face: Face, evaluated: EvaluatedScene, unit: f
             block.value = float(values[0, k])
         found = new_fcurves(key) if moving.any() else None
         for k in np.flatnonzero(moving):
-            curves.write_curve(found, shape_key_path(key.key_blocks[int(k) + 1].name), frames, values[:, k])
+            curves.write_curve(
+                found, shape_key_path(key.key_blocks[int(k) + 1].name), frames=frames, values=values[:, k]
+            )
     world = evaluated.world_matrices[face.head_object]
     size = np.linalg.norm(world[0, :3, :3], axis=0)
-    transform_curves = _transform_curves(export.rig, "", world @ np.diag([*(1 / size), 1.0]), unit)
+    transform_curves = _transform_curves(export.rig, "", world @ np.diag([*(1 / size), 1.0]), unit=unit)
     for bone, basis in evaluated.bone_matrices.items():
         rest = np.array(export.rig.data.bones[bone].matrix_local)[:3, :3]
         unit_scale = size * unit if np.ptp(size) > 1e-6 else None
@@ -364,15 +369,17 @@ def _animate(export: ExportScene, face: Face, evaluated: EvaluatedScene, unit: f
         else:
             scaled[:, :3, 3] = scaled[:, :3, 3] @ (rest.T @ np.diag(unit_scale) @ rest).T
         transform_curves += _transform_curves(
-            export.rig.pose.bones[bone], f'pose.bones["{bpy.utils.escape_identifier(bone)}"].', scaled, 1.0
+            export.rig.pose.bones[bone], f'pose.bones["{bpy.utils.escape_identifier(bone)}"].', scaled, unit=1.0
         )
     found = new_fcurves(export.rig) if transform_curves else None
     for path, index, values in transform_curves:
-        curves.write_curve(found, path, frames, values, index=index)
+        curves.write_curve(found, path, frames=frames, values=values, index=index)
     export.scene.frame_set(0)
 
 
-def _transform_curves(target: Any, prefix: str, matrices: np.ndarray, unit: float) -> list[tuple[str, int, np.ndarray]]:
+def _transform_curves(
+    target: Any, prefix: str, matrices: np.ndarray, *, unit: float
+) -> list[tuple[str, int, np.ndarray]]:
     """Curves (path, index, values) of what moves of a transform; what stands still is set on the target."""
     scale = np.linalg.norm(matrices[:, :3, :3], axis=1)
     rotation = continuous_quaternions(matrices[:, :3, :3] / np.maximum(scale[:, None, :], 1e-12))

@@ -40,7 +40,7 @@ def export_take(face: Face, scene: Any, progress: Progress | None = None) -> Exp
 
     Raises InnerfaceError.
     """
-    evaluated = evaluate_scene(face, scene, [m.object for m in face.meshes], progress, with_properties=True)
+    evaluated = evaluate_scene(face, scene, [m.object for m in face.meshes], progress=progress, with_properties=True)
     notes: list[str] = []
     values = _destination_values(face, evaluated, notes)
     weights, observable = face.mapping.to_weights(values)

@@ -100,14 +100,20 @@ class ExportReport:
 
 
 def export_face(
-    face: Face, scene: Any, path: str | Path, preset: str, modifiers: str = "SHAPE", progress: Progress | None = None
+    face: Face, scene: Any, path: str | Path, *, preset: str, modifiers: str = "SHAPE", progress: Progress | None = None
 ) -> ExportReport:
     """Write a face and its animation over the scene's frame range, whatever moves it. Raises InnerfaceError."""
     target_preset = PRESETS[preset]
-    evaluated = evaluate_scene(face, scene, character_meshes(face, scene), progress)
+    evaluated = evaluate_scene(face, scene, character_meshes(face, scene), progress=progress)
     animation_name = clip_name(face)
     with export_scene(
-        face, scene, evaluated, animation_name, target_preset.units_per_metre, modifiers, target_preset.rig_name
+        face,
+        scene,
+        evaluated,
+        name=animation_name,
+        unit=target_preset.units_per_metre,
+        modifiers=modifiers,
+        rig_name=target_preset.rig_name,
     ) as prepared:
         if target_preset.file_format == "fbx":
             _write_fbx(prepared, Path(path))
@@ -124,14 +130,14 @@ def export_face(
         )
 
 
-def export_fbx(face: Face, scene: Any, path: str | Path, progress: Progress | None = None) -> ExportReport:
+def export_fbx(face: Face, scene: Any, path: str | Path, *, progress: Progress | None = None) -> ExportReport:
     """Write an FBX in centimetres, for Unreal, Maya and others."""
-    return export_face(face, scene, path, "UNREAL", progress=progress)
+    return export_face(face, scene, path, preset="UNREAL", progress=progress)
 
 
-def export_glb(face: Face, scene: Any, path: str | Path, progress: Progress | None = None) -> ExportReport:
+def export_glb(face: Face, scene: Any, path: str | Path, *, progress: Progress | None = None) -> ExportReport:
     """Write a GLB."""
-    return export_face(face, scene, path, "GLB", progress=progress)
+    return export_face(face, scene, path, preset="GLB", progress=progress)
 
 
 def clip_name(face: Face) -> str:
@@ -154,7 +160,7 @@ def take_name(action: Any) -> str:
     return action.name if compat.supports_shared_action() else TakeAction(action).take_name
 
 
-def import_instructions(report: ExportReport, path: Path, preset: str, scene: Any) -> str:
+def import_instructions(report: ExportReport, *, path: Path, preset: str, scene: Any) -> str:
     """Return the text beside an exported file: how to import it."""
     target_preset = PRESETS[preset]
     lines = [f"{path.name}: import settings for {target_preset.name}", ""]

@@ -54,7 +54,7 @@ def add_lights(scene: Any, size: float = 1.0) -> None:
 
 
 def add_camera(
-    scene: Any, target: tuple[float, float, float], distance: float, azimuth: float = 0.0, lens: float = 85.0
+    scene: Any, target: tuple[float, float, float], *, distance: float, azimuth: float = 0.0, lens: float = 85.0
 ) -> Any:
     """Add a camera that looks at `target` (m) from `azimuth` degrees to the performer's left of straight ahead."""
     data = bpy.data.cameras.new("Innerface Camera")
@@ -94,7 +94,7 @@ def ink_material() -> Any:
 
 
 def text_object(
-    line: str, location: tuple[float, float, float], size: float, material: Any, upwards: bool = False
+    line: str, location: tuple[float, float, float], *, size: float, material: Any, upwards: bool = False
 ) -> Any:
     """Return an upright line of text, `size` m high and centred at `location`, not linked yet; `upwards`: rotated."""
     text = bpy.data.curves.new(f"Innerface {line}", "FONT")
@@ -110,10 +110,10 @@ def add_second_head(scene: Any, track: Any, name: str) -> None:
     obj, rig = bundled_head.add(scene.collection)
     obj.name, rig.name, rig.location.x = f"{obj.name} {name}", f"{rig.name} {name}", HEAD_SPACING_M
     target = next(f for f in [face.face_of(obj, list(scene.objects))] if f is not None)
-    play(target, key_track(target, track, name, scene))
+    play(target, key_track(target, track, name, scene=scene))
     text_material = ink_material()
     for x, caption in ((0.0, "from sensors"), (HEAD_SPACING_M, name)):
-        scene.collection.objects.link(text_object(caption, (x, -0.12, -0.232), 0.022, text_material))
+        scene.collection.objects.link(text_object(caption, (x, -0.12, -0.232), size=0.022, material=text_material))
 
 
 def use_workbench(scene: Any) -> None:
@@ -146,7 +146,7 @@ def render_image(scene: Any, path: str | Path) -> None:
 
 
 def render_preview(
-    scene: Any, path: str | Path, height: int = 480, progress: Callable[[float], None] | None = None
+    scene: Any, path: str | Path, *, height: int = 480, progress: Callable[[float], None] | None = None
 ) -> int:
     """Render a short MP4 in Workbench: consecutive frames at the scene's rate, PREVIEW_FRAMES at most, from the middle
     of the take where it is longer. Returns the number of frames."""
@@ -202,13 +202,13 @@ def contact_sheet(path: str | Path, width: int = 2000, samples: int = 0) -> None
         tile = bpy.data.objects.new(name, head_mesh(name, head, points))
         tile.location = place
         title = "mouthClose on jawOpen" if name == "mouthClose" else name
-        objects += [tile, text_object(title, (place[0], -0.3, place[2] - 0.142), 0.0165, text_material)]
+        objects += [tile, text_object(title, (place[0], -0.3, place[2] - 0.142), size=0.0165, material=text_material)]
     for obj in objects:
         scene.collection.objects.link(obj)
     sheet_width, sheet_height = _COLUMNS * _TILE_SIZE_M[0], rows * _TILE_SIZE_M[1]
     centre = ((_COLUMNS - 1) * _TILE_SIZE_M[0] / 2, 0.0, -(rows - 1) * _TILE_SIZE_M[1] / 2 + 0.0)
     add_lights(scene, 1.6)
-    view = add_camera(scene, centre, 4.0)
+    view = add_camera(scene, centre, distance=4.0)
     view.location, view.rotation_euler = (centre[0], -4.0, centre[2]), (math.pi / 2, 0, 0)
     view.data.type, view.data.ortho_scale, view.data.clip_end = "ORTHO", max(sheet_width, sheet_height), 20.0
     scene.render.resolution_x, scene.render.resolution_y = width, int(width * sheet_height / sheet_width)

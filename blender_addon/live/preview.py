@@ -82,7 +82,7 @@ class Preview:
                 if moves.any():
                     transform.target.location = transform.location_values(moves)[0]
             for prop in self.properties:
-                set_value(prop.owner, prop.path, prop.index, float(driven[prop.destination]))
+                set_value(prop.owner, prop.path, prop.index, value=float(driven[prop.destination]))
                 prop.owner.update_tag()
             if self.head_turning and self.head_transform is not None:
                 setattr(

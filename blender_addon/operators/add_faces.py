@@ -97,7 +97,9 @@ class INNERFACE_OT_add_flame(BackgroundOperator, bpy.types.Operator, ImportHelpe
         landmarks, identity = (bpy.path.abspath(p) if p else "" for p in (self.landmarks, self.identity))
         return Job(
             f"Preparing {Path(path).name}",
-            lambda: flame_face.prepare_flame(path, landmarks, self.expressions, identity),
+            lambda: flame_face.prepare_flame(
+                path, landmarks=landmarks, expressions=self.expressions, identity=identity
+            ),
             expected_s=5.0,
         )
 

@@ -27,8 +27,8 @@ def bake_take(
     face: Face,
     loaded: LoadedTake,
     scene: Any,
-    bake_options: bake.BakeOptions,
     *,
+    bake_options: bake.BakeOptions,
     options: Any,
     with_sound: bool,
 ) -> KeyingResult:
@@ -36,7 +36,7 @@ def bake_take(
 
     Raises InnerfaceError.
     """
-    keyed = bake.bake_take(face, loaded, scene, bake_options)
+    keyed = bake.bake_take(face, loaded, scene, options=bake_options)
     if loaded.path.stem.lower().endswith("_cal"):
         keyed.notes.insert(
             0,
@@ -50,7 +50,7 @@ def bake_take(
     if with_sound and audio is not None:
         take_actions = [TakeAction(action) for action in keyed.actions]
         start = next((a.start_frame for a in take_actions if a.is_take), float(keyed.first_frame))
-        strip, sound_notes = sound.place_strip(scene, audio, start, loaded.path.stem)
+        strip, sound_notes = sound.place_strip(scene, audio, frame=start, name=loaded.path.stem)
         keyed.notes += sound_notes
         if strip is not None:
             scene.sync_mode = "AUDIO_SYNC"

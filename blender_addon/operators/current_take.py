@@ -42,7 +42,7 @@ class INNERFACE_OT_bake_again(RequiresTakeAction, BackgroundOperator, bpy.types.
 
     def finish(self, context: bpy.types.Context, loaded: LoadedTake) -> set[str]:
         face = active_face(context)
-        keyed = rebake.rebake(face, playing_action(face), loaded, context.scene)
+        keyed = rebake.rebake(face, playing_action(face), loaded, scene=context.scene)
         return self.report_notes(keyed.notes, f"Baked {loaded.path.stem} again: {bake.key_count_text(keyed)}")
 
 
@@ -72,7 +72,7 @@ class INNERFACE_OT_neutral_here(RequiresTakeAction, ReportsErrors, bpy.types.Ope
         previous_start, previous_end = options.neutral_from, options.neutral_to
         rebake.set_options(options, neutral_from=start_s, neutral_to=end_s)
         try:
-            keyed = rebake.rebake(face, action, loaded, context.scene)
+            keyed = rebake.rebake(face, action, loaded, scene=context.scene)
         except InnerfaceError:
             rebake.set_options(options, neutral_from=previous_start, neutral_to=previous_end)
             raise
@@ -144,12 +144,12 @@ class INNERFACE_OT_align_sound(RequiresTakeAction, BackgroundOperator, bpy.types
         rate, slope = scene_rate(scene), 1 + alignment.drift_ppm * 1e-6
         start = float(strip.frame_start) - alignment.offset_s / slope * rate
         bake_options = bake.bake_options(action.innerface, loaded.from_sensors, start=start)
-        keyed = bake.bake_take(face, loaded_take.retime(loaded, slope), scene, bake_options)
+        keyed = bake.bake_take(face, loaded_take.retime(loaded, slope), scene, options=bake_options)
         rebake.store_clock_slope(keyed, slope)
         scene.frame_end = max(scene.frame_end, keyed.first_frame + keyed.frames - 1)
         take_sound = loaded.weights.take.sound
         if take_sound is not None:
-            sound_strip, _ = sound.place_strip(scene, take_sound, start, loaded.path.stem)
+            sound_strip, _ = sound.place_strip(scene, take_sound, frame=start, name=loaded.path.stem)
             if sound_strip is not None:
                 sound_strip.mute = True  # so that only the song is heard
         drift = f", clock drift {alignment.drift_ppm:+.0f} ppm" if alignment.drift_ppm else ""

@@ -115,12 +115,12 @@ class INNERFACE_OT_export(ReportsErrors, bpy.types.Operator, ExportHelper):
                 face,
                 context.scene,
                 temporary,
-                preset,
-                self.modifiers,
-                lambda fraction: manager.progress_update(100 * fraction),
+                preset=preset,
+                modifiers=self.modifiers,
+                progress=lambda fraction: manager.progress_update(100 * fraction),
             )
         if self.beside:
-            instructions = exporters.import_instructions(exported, target, preset, context.scene)
+            instructions = exporters.import_instructions(exported, path=target, preset=preset, scene=context.scene)
             with atomic_write(target.with_name(f"{target.name}.txt")) as text_path:
                 text_path.write_text(instructions, encoding="utf-8")
         self.report_notes(

@@ -163,7 +163,7 @@ class INNERFACE_OT_hybrid_mix(RequiresCameraTake, BackgroundOperator, bpy.types.
         )
         with bake.all_or_nothing(face):
             mix = loaded_take.retime(loaded, camera_take.clock_slope)
-            keyed = bake_take(face, mix, scene, bake_options, options=camera.innerface, with_sound=False)
+            keyed = bake_take(face, mix, scene, bake_options=bake_options, options=camera.innerface, with_sound=False)
         rebake.store_clock_slope(keyed, camera_take.clock_slope)
         for action in keyed.actions:
             if TakeAction(action).is_take:

@@ -114,7 +114,9 @@ class INNERFACE_OT_key_takes(BackgroundOperator, bpy.types.Operator, ImportHelpe
             for k, loaded in enumerate(reversed(loaded_takes)):  # so that the first one plays at the end
                 bake_options = bake.bake_options(options, loaded.from_sensors, at=self._start_frame(loaded, scene))
                 with_sound = self.sound and k == len(loaded_takes) - 1
-                keyed.insert(0, bake_take(face, loaded, scene, bake_options, options=options, with_sound=with_sound))
+                keyed.insert(
+                    0, bake_take(face, loaded, scene, bake_options=bake_options, options=options, with_sound=with_sound)
+                )
         total = KeyingResult(0, 0, keys=sum(k.keys for k in keyed), dense_keys=sum(k.dense_keys for k in keyed))
         notes = list(dict.fromkeys(n for k in keyed for n in k.notes))
         takes = "1 take" if len(keyed) == 1 else f"{len(keyed)} takes"

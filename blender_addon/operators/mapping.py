@@ -149,7 +149,7 @@ class INNERFACE_OT_mapping_driven(ReportsErrors, bpy.types.Operator):
         rows, failures, new_destinations = list(face.mapping.targets), [], set[tuple[str, str]]()
         for name, mesh in driven_meshes.items():
             key_rows = [t for t in rows if t.kind == "key" and t.name == name and not t.mute]
-            new_rows = _rows_for_control(face, name, mesh, key_rows)
+            new_rows = _rows_for_control(face, name, mesh, key_rows=key_rows)
             if isinstance(new_rows, str):
                 failures.append(f"'{name}': {new_rows}")
                 continue
@@ -169,12 +169,12 @@ class INNERFACE_OT_mapping_driven(ReportsErrors, bpy.types.Operator):
         return self.report_notes([], f"{control_count} controls will be keyed instead of {key_count} driven shape keys")
 
 
-def _rows_for_control(face: Face, name: str, mesh: Any, key_rows: list[Target]) -> list[Target] | str:
+def _rows_for_control(face: Face, name: str, mesh: Any, *, key_rows: list[Target]) -> list[Target] | str:
     """Return the rows that map a driven key's channels to its control, or why there are none."""
     control = drivers.find_control(mesh.key, shape_key_path(name))
     if isinstance(control, str):
         return control
-    new_rows = drivers.rows_for_control(mesh.key, name, control, key_rows)
+    new_rows = drivers.rows_for_control(mesh.key, name, control, rows=key_rows)
     if not isinstance(new_rows, str) and control.owner != face.head_object:
         return f"it is driven by {control.owner.name}, which is not the rig of the face"
     return new_rows

@@ -57,7 +57,7 @@ class INNERFACE_OT_range_add(RequiresCameraTake, ReportsErrors, bpy.types.Operat
             raise InnerfaceError(
                 f"the playhead is outside the take; move it to a frame from {take_first:.0f} to {take_last:.0f}"
             )
-        hybrid_take.add_range(action, start, min(end, duration), self.group)
+        hybrid_take.add_range(action, start, min(end, duration), group=self.group)
         action.innerface_hybrid.active = len(action.innerface_hybrid.ranges) - 1
         redraw()
         return {"FINISHED"}

@@ -68,7 +68,9 @@ class INNERFACE_OT_take_bake(_RequiresSelectedTake, BackgroundOperator, bpy.type
                 blend=shot.blend,
             )
             with_sound = shot.options.sound and shot.onto == "ACTION"
-            keyed = bake_take(face, loaded, scene, bake_options, options=shot.options, with_sound=with_sound)
+            keyed = bake_take(
+                face, loaded, scene, bake_options=bake_options, options=shot.options, with_sound=with_sound
+            )
         take_list.mark_baked()
         key_count = bake.key_count_text(keyed)
         return self.report_notes(

@@ -41,7 +41,7 @@ class INNERFACE_PT_animation(SidebarPanel, bpy.types.Panel):
             "innerface.bake_again", icon="FILE_REFRESH", text="Bake Again" if is_loaded else "Load and Bake Again"
         )
         if not is_loaded:
-            draw_text(layout, "The take is not loaded; options apply when it is baked again", "INFO", context)
+            draw_text(layout, "The take is not loaded; options apply when it is baked again", "INFO", context=context)
         row = layout.row(align=True)
         row.operator("innerface.neutral_here", icon="USER")
         clear_row = row.row(align=True)
@@ -49,7 +49,7 @@ class INNERFACE_PT_animation(SidebarPanel, bpy.types.Panel):
         clear_row.operator("innerface.neutral_here", icon="X", text="").clear = True
         draw_time_ranges(layout.column(align=True), options)
         if action.name in rebake.errors:
-            draw_text(layout, rebake.errors[action.name], "ERROR", context)
+            draw_text(layout, rebake.errors[action.name], "ERROR", context=context)
         layout.prop(options, "widen")
         layout.operator("innerface.align_sound", icon="SPEAKER")
 
@@ -65,7 +65,9 @@ class INNERFACE_PT_smoothing(SidebarPanel, bpy.types.Panel):
         draw_smoothing(layout, action.innerface)
         loaded = loaded_take.cached_take(TakeAction(action).take_path)
         if loaded is not None and not loaded.from_sensors and not action.innerface.smooth_camera:
-            draw_text(layout, "Camera takes are not smoothed; turn on Smooth Camera Takes to do so", "INFO", context)
+            draw_text(
+                layout, "Camera takes are not smoothed; turn on Smooth Camera Takes to do so", "INFO", context=context
+            )
 
 
 class INNERFACE_PT_keys(SidebarPanel, bpy.types.Panel):
@@ -82,7 +84,9 @@ class INNERFACE_PT_keys(SidebarPanel, bpy.types.Panel):
         curves = list(all_fcurves(action))
         key_count = sum(len(curve.keyframe_points) for curve in curves)
         dense_count = max(int(action.frame_range[1] - action.frame_range[0]) + 1, 1) * len(curves)
-        draw_text(layout, iface_("{:,} keys instead of {:,}").format(key_count, dense_count), "KEYFRAME", context)
+        draw_text(
+            layout, iface_("{:,} keys instead of {:,}").format(key_count, dense_count), "KEYFRAME", context=context
+        )
 
 
 register, unregister = bpy.utils.register_classes_factory(

@@ -36,7 +36,7 @@ def wrap_text(text: str, width: int = _DEFAULT_WIDTH) -> list[str]:
     return [*lines, line] if line else lines
 
 
-def draw_text(layout: Any, text: str, icon: str = "INFO", context: bpy.types.Context | None = None) -> None:
+def draw_text(layout: Any, text: str, icon: str = "INFO", *, context: bpy.types.Context | None = None) -> None:
     """Draw a sentence over as many lines as it needs."""
     width = _DEFAULT_WIDTH
     if context is not None and context.region is not None:

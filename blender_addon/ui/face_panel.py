@@ -66,14 +66,14 @@ def _draw_match(box: Any, face: Face, context: bpy.types.Context) -> None:
     if missing:
         more_count = len(missing) - _MAX_MISSING_CHANNELS
         more = f" and {more_count} more" if more_count > 0 else ""
-        draw_text(box, f"Missing: {', '.join(missing[:_MAX_MISSING_CHANNELS])}{more}", "BLANK1", context)
+        draw_text(box, f"Missing: {', '.join(missing[:_MAX_MISSING_CHANNELS])}{more}", "BLANK1", context=context)
 
 
 def _draw_driven_keys(box: Any, face: Face, context: bpy.types.Context) -> None:
     driven = driven_keys(face)
     if driven:
         text = iface_("{} shape keys are driven, such as {} by {}")
-        draw_text(box, text.format(len(driven), driven[0].name, driven[0].driver), "DRIVER", context)
+        draw_text(box, text.format(len(driven), driven[0].name, driven[0].driver), "DRIVER", context=context)
         box.operator("innerface.mapping_driven", icon="DRIVER_TRANSFORM")
 
 

@@ -100,7 +100,7 @@ def _draw_second_take(layout: Any, settings: Any, context: bpy.types.Context) ->
     if settings.by_hand and settings.helper:
         column.prop(settings, "offset")
     if settings.aligned and settings.helper:
-        draw_text(layout, settings.aligned, "CHECKMARK", context)
+        draw_text(layout, settings.aligned, "CHECKMARK", context=context)
 
 
 def _draw_ranges(layout: Any, settings: Any, context: bpy.types.Context) -> None:
@@ -121,7 +121,7 @@ def _draw_ranges(layout: Any, settings: Any, context: bpy.types.Context) -> None
         row.prop(item, "end", text="")
         row.prop(item, "group", text="")
         confidence = f" ({item.confidence:.0%})" if item.found else ""
-        draw_text(layout, iface_(item.reason) + confidence, "INFO", context)
+        draw_text(layout, iface_(item.reason) + confidence, "INFO", context=context)
 
 
 register, unregister = bpy.utils.register_classes_factory((INNERFACE_UL_ranges, INNERFACE_PT_hybrid))

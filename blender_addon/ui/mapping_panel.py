@@ -64,7 +64,7 @@ class INNERFACE_PT_mapping(SidebarPanel, bpy.types.Panel):
         row.operator("innerface.mapping_clear", icon="X", text="")
         if not table.targets:
             text = "Channels are matched by name; press Match by Name to edit the result in a table"
-            draw_text(layout, text, "INFO", context)
+            draw_text(layout, text, "INFO", context=context)
         row = layout.row()
         row.template_list("INNERFACE_UL_targets", "", table, "targets", table, "target", rows=5)
         _draw_row_buttons(row.column(align=True))

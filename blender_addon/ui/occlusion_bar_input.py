@@ -23,7 +23,7 @@ def _hit_under_pointer(context: bpy.types.Context, event: bpy.types.Event) -> Ba
     if context.region is None or context.region.type != "WINDOW":
         return None
     visible = region_bars(context)
-    return bar_at(visible.bars, event.mouse_region_x, event.mouse_region_y, visible.scale)
+    return bar_at(visible.bars, event.mouse_region_x, event.mouse_region_y, scale=visible.scale)
 
 
 class INNERFACE_OT_range_drag(bpy.types.Operator):
@@ -68,7 +68,7 @@ class INNERFACE_OT_range_drag(bpy.types.Operator):
         if event.type == "MOUSEMOVE":
             offset_s = self._pointer_s(context, event) - self.grabbed_s
             duration = hybrid_take.take_duration(self.action)
-            item.start, item.end = dragged_range(self.original, self.handle, offset_s, duration)
+            item.start, item.end = dragged_range(self.original, self.handle, offset_s, duration=duration)
             item.found = item.found and item.state != "OPEN"  # so that the next detection keeps it
         return {"RUNNING_MODAL"}
 
@@ -78,7 +78,9 @@ class INNERFACE_OT_range_drag(bpy.types.Operator):
         return result
 
 
-def dragged_range(original: tuple[float, float], handle: str, offset_s: float, duration: float) -> tuple[float, float]:
+def dragged_range(
+    original: tuple[float, float], handle: str, offset_s: float, *, duration: float
+) -> tuple[float, float]:
     """Return start and end (s) of a range after its handle was dragged, within the take and never reversed."""
     start, end = original
     if handle == "START":

@@ -61,7 +61,7 @@ class BarHit:
     handle: str
 
 
-def range_bars(ranges: Any, to_x: Callable[[float], float], scale: float, height: float = 1000.0) -> list[Bar]:
+def range_bars(ranges: Any, to_x: Callable[[float], float], scale: float, *, height: float = 1000.0) -> list[Bar]:
     """Return the bars of ranges (InnerfaceRange): lanes from the bottom, for the parts that have any.
 
     Parameters
@@ -88,7 +88,7 @@ def range_bars(ranges: Any, to_x: Callable[[float], float], scale: float, height
     return bars
 
 
-def bar_at(bars: list[Bar], x: float, y: float, scale: float) -> BarHit | None:
+def bar_at(bars: list[Bar], x: float, y: float, *, scale: float) -> BarHit | None:
     """Return the bar at a point, the shortest where there are several."""
     grip = _GRIP_WIDTH * scale
     hits = [b for b in bars if b.bottom <= y <= b.top and b.left - grip / 2 <= x <= b.right + grip / 2]
@@ -110,7 +110,7 @@ def region_bars(context: bpy.types.Context) -> RegionBars:
     def to_x(seconds: float) -> float:
         return view.view_to_region(hybrid_take.frame_at(action, seconds, scene), 0, clip=False)[0]
 
-    return RegionBars(action, range_bars(action.innerface_hybrid.ranges, to_x, scale, region.height), scale)
+    return RegionBars(action, range_bars(action.innerface_hybrid.ranges, to_x, scale, height=region.height), scale)
 
 
 def _draw() -> None:
@@ -128,7 +128,7 @@ def _draw() -> None:
     shader = gpu.shader.from_builtin("UNIFORM_COLOR")
 
     def draw_box(
-        left: float, bottom: float, right: float, top: float, colour: tuple[float, ...], outline: bool = False
+        left: float, bottom: float, right: float, *, top: float, colour: tuple[float, ...], outline: bool = False
     ) -> None:
         corners = [(left, bottom), (right, bottom), (right, top), (left, top)]
         batch = (
@@ -143,31 +143,31 @@ def _draw() -> None:
 
     for group in dict.fromkeys(bar.group for bar in bars):
         lane = next(bar for bar in bars if bar.group == group)
-        draw_box(0, lane.bottom, region.width, lane.top, (0.0, 0.0, 0.0, 0.28))
+        draw_box(0, lane.bottom, region.width, top=lane.top, colour=(0.0, 0.0, 0.0, 0.28))
     for bar in bars:
         if bar.right < 0 or bar.left > region.width:
             continue
         item, colour = settings.ranges[bar.index], COLOURS[bar.group]
         faded = item.mute or item.state == "REJECTED"
         strength = 0.12 if faded else 0.95 if item.state == "ACCEPTED" else 0.6
-        draw_box(bar.left, bar.bottom, bar.right, bar.top, (*colour, strength))
+        draw_box(bar.left, bar.bottom, bar.right, top=bar.top, colour=(*colour, strength))
         edge = (1.0, 1.0, 1.0, 0.95) if bar.index == settings.active else (*colour, 0.55 if faded else 1.0)
-        draw_box(bar.left, bar.bottom, bar.right, bar.top, edge, outline=True)
+        draw_box(bar.left, bar.bottom, bar.right, top=bar.top, colour=edge, outline=True)
         state_mark = {"ACCEPTED": "\u2713 ", "REJECTED": "\u2715 "}.get(item.state, "") + (
             "Muted: " if item.mute else ""
         )
-        _draw_bar_text(blf, state_mark + item.reason, bar, scale, region.width, faded)
+        _draw_bar_text(blf, state_mark + item.reason, bar, scale=scale, width=region.width, faded=faded)
     for group in dict.fromkeys(bar.group for bar in bars):
         lane = next(bar for bar in bars if bar.group == group)
         if lane.top - lane.bottom < _MIN_LABELLED_HEIGHT * scale:
             continue
         blf.size(0, 11 * scale)
-        draw_box(0, lane.bottom, _LABEL_WIDTH * scale, lane.top, (0.0, 0.0, 0.0, 0.55))
-        _draw_label(blf, PART_NAMES[group], 6 * scale, lane, scale, (*COLOURS[group], 1.0))
+        draw_box(0, lane.bottom, _LABEL_WIDTH * scale, top=lane.top, colour=(0.0, 0.0, 0.0, 0.55))
+        _draw_label(blf, PART_NAMES[group], 6 * scale, bar=lane, scale=scale, colour=(*COLOURS[group], 1.0))
     gpu.state.blend_set("NONE")
 
 
-def _draw_bar_text(blf: Any, text: str, bar: Bar, scale: float, width: float, faded: bool) -> None:
+def _draw_bar_text(blf: Any, text: str, bar: Bar, *, scale: float, width: float, faded: bool) -> None:
     """Draw a text in a bar, shortened to fit."""
     if bar.top - bar.bottom < _MIN_LABELLED_HEIGHT * scale:
         return
@@ -177,11 +177,13 @@ def _draw_bar_text(blf: Any, text: str, bar: Bar, scale: float, width: float, fa
     while text and blf.dimensions(0, text)[0] > room:
         text = text[:-4].rstrip() + "\u2026" if len(text) > 4 else ""
     if text:
-        _draw_label(blf, text, left, bar, scale, (1.0, 1.0, 1.0, 0.55) if faded else (0.05, 0.05, 0.05, 1.0))
+        _draw_label(
+            blf, text, left, bar=bar, scale=scale, colour=(1.0, 1.0, 1.0, 0.55) if faded else (0.05, 0.05, 0.05, 1.0)
+        )
 
 
 def _draw_label(
-    blf: Any, text: str, left: float, bar: Bar, scale: float, colour: tuple[float, float, float, float]
+    blf: Any, text: str, left: float, *, bar: Bar, scale: float, colour: tuple[float, float, float, float]
 ) -> None:
     blf.color(0, *colour)
     blf.position(0, left, bar.bottom + 4 * scale, 0)

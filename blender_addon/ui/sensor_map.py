@@ -38,12 +38,12 @@ def render_map(positions_mm: np.ndarray, states: list[str], size: int = SIZE) ->
         window = (slice(max(int(row) - 9, 0), int(row) + 10), slice(max(int(column) - 9, 0), int(column) + 10))
         rows, columns = np.mgrid[window]
         distance = np.hypot(columns + 0.5 - column, rows + 0.5 - row) * scale
-        _paint(image[window], distance - 8.5, (0.1, 0.1, 0.1), scale)
-        _paint(image[window], distance - 7.0, COLOURS.get(state, COLOURS["none"]), scale)
+        _paint(image[window], distance - 8.5, (0.1, 0.1, 0.1), scale=scale)
+        _paint(image[window], distance - 7.0, COLOURS.get(state, COLOURS["none"]), scale=scale)
     return image
 
 
-def _paint(image: np.ndarray, distance: np.ndarray, colour: Any, scale: float, alpha: float = 1.0) -> None:
+def _paint(image: np.ndarray, distance: np.ndarray, colour: Any, *, scale: float, alpha: float = 1.0) -> None:
     """Paint where a signed distance (mm) is negative, with an antialiased edge."""
     coverage = (np.clip(0.5 - distance / scale, 0, 1) * alpha)[..., None]
     image[..., :3] = image[..., :3] * (1 - coverage) + np.asarray(colour) * coverage
@@ -58,15 +58,21 @@ def _face_image(size: int) -> np.ndarray:
     x, y = (columns - size / 2 + 0.5) * scale, _TOP_MM - _HEIGHT_MM + (rows + 0.5) * scale
     image = np.zeros((size, size, 4), dtype=np.float32)
     jaw_taper = np.where(y < 0, 1 - 0.30 * np.clip(-y / 90, 0, 1) ** 1.6, 1.0)
-    _paint(image, np.hypot((np.abs(x) - 72) / 9, (y - 2) / 20) * 15 - 15, _SKIN * 0.82, scale)
-    _paint(image, (np.hypot(x / (70 * jaw_taper), (y - 8) / 94) - 1) * 80, _SKIN, scale)
+    _paint(image, np.hypot((np.abs(x) - 72) / 9, (y - 2) / 20) * 15 - 15, _SKIN * 0.82, scale=scale)
+    _paint(image, (np.hypot(x / (70 * jaw_taper), (y - 8) / 94) - 1) * 80, _SKIN, scale=scale)
     for side in (-1, 1):
-        _paint(image, np.abs(np.hypot((x - side * 30) / 14, (y - 16) / 6) - 1) * 7 - 1.2, _LINE, scale)
-        _paint(image, np.hypot(x - side * 30, y - 16) - 3.5, _LINE, scale)
+        _paint(image, np.abs(np.hypot((x - side * 30) / 14, (y - 16) / 6) - 1) * 7 - 1.2, _LINE, scale=scale)
+        _paint(image, np.hypot(x - side * 30, y - 16) - 3.5, _LINE, scale=scale)
         brow = np.abs(y - 35 + 0.010 * (x - side * 32) ** 2) + np.clip(np.abs(x - side * 32) - 16, 0, None)
-        _paint(image, brow - 2.0, _LINE, scale)
-    _paint(image, np.maximum(np.abs(np.abs(x) - 8 + 0.10 * (y + 20)) - 1.0, np.abs(y + 6) - 15), _LINE, scale, 0.6)
-    _paint(image, np.abs(y + 42 - 0.004 * x**2) + np.clip(np.abs(x) - 23, 0, None) - 1.6, _LINE, scale)
+        _paint(image, brow - 2.0, _LINE, scale=scale)
+    _paint(
+        image,
+        np.maximum(np.abs(np.abs(x) - 8 + 0.10 * (y + 20)) - 1.0, np.abs(y + 6) - 15),
+        _LINE,
+        scale=scale,
+        alpha=0.6,
+    )
+    _paint(image, np.abs(y + 42 - 0.004 * x**2) + np.clip(np.abs(x) - 23, 0, None) - 1.6, _LINE, scale=scale)
     return image
 
 

@@ -78,7 +78,7 @@ class ReportData:
         from .tables.models import simulate_cases
 
         with step("simulating") as bar:
-            return simulate_cases(self.takes, self.face, self.seeds, bar)
+            return simulate_cases(self.takes, self.face, self.seeds, progress=bar)
 
     @cached_property
     def identities(self) -> IdentityModel:
@@ -157,25 +157,39 @@ def _section_specs(finetune_minutes: float | None) -> list[SectionSpec]:
                 f"Means over {data.seeds} simulated sets of sensors. Trained on {model.card['data']}."
             )
             return models.scores_section(
-                title, description, model, data.cases, data.trained_names, data.face, bar, causal
+                title,
+                description,
+                model,
+                cases=data.cases,
+                trained_names=data.trained_names,
+                face=data.face,
+                progress=bar,
+                causal=causal,
             )
 
         return SectionSpec(title, title.lower(), measure)
 
     def sensor_count(data: ReportData, bar: ProgressCallback) -> Section:
         held_out = {name: track for name, track in data.takes.items() if name not in data.trained_names}
-        return ablation.sensor_count_section(held_out, data.face, 1, data.images_folder / "sensors.png", bar)
+        return ablation.sensor_count_section(
+            held_out, data.face, 1, image_path=data.images_folder / "sensors.png", progress=bar
+        )
 
     def adapter(data: ReportData, bar: ProgressCallback) -> Section:
         long_takes = {n: track for n, track in data.takes.items() if track.duration > 1.5 * personal.PAIRED_S}
-        return personal.adapter_section(long_takes, data.face, data.seeds, bar)
+        return personal.adapter_section(long_takes, data.face, data.seeds, progress=bar)
 
     def finetuned(data: ReportData, bar: ProgressCallback) -> Section:
         from ...models.training.example_supply import ExampleSource
 
         source = ExampleSource(data.ict_path, data.ict_path.parent / "arkit", 1)
         return personal.finetuned_section(
-            "alex_rom_4", data.takes["alex_rom_4"], data.face, source, finetune_minutes or 0.0, bar
+            "alex_rom_4",
+            data.takes["alex_rom_4"],
+            data.face,
+            example_source=source,
+            minutes=finetune_minutes or 0.0,
+            progress=bar,
         )
 
     specs = [
@@ -185,14 +199,14 @@ def _section_specs(finetune_minutes: float | None) -> list[SectionSpec]:
         SectionSpec(
             "broken",
             "broken sensors",
-            lambda d, bar: models.broken_sensors_section(d.takes["alex_rom_4"], d.face, d.seeds, bar),
+            lambda d, bar: models.broken_sensors_section(d.takes["alex_rom_4"], d.face, d.seeds, progress=bar),
         ),
         SectionSpec("sensors", "fewer sensors", sensor_count),
         SectionSpec(
             "along",
             "along a take",
             lambda d, _: ablation.error_along_take_section(
-                d.takes["alex_rom_4"], "alex_rom_4", d.face, d.images_folder / "along.png"
+                d.takes["alex_rom_4"], "alex_rom_4", d.face, image_path=d.images_folder / "along.png"
             ),
         ),
         SectionSpec("adapter", "adapter", adapter),
@@ -200,23 +214,29 @@ def _section_specs(finetune_minutes: float | None) -> list[SectionSpec]:
         SectionSpec(
             "table 2",
             "simulation and tuning",
-            lambda d, bar: ablation.table_two_section(d.cases, d.trained_names, d.face, bar),
+            lambda d, bar: ablation.table_two_section(d.cases, d.trained_names, d.face, progress=bar),
         ),
-        SectionSpec("steps", "steps", lambda d, bar: ablation.steps_section(d.cases, d.trained_names, d.face, bar)),
         SectionSpec(
-            "smoothing", "smoothing", lambda d, bar: models.smoothing_section(d.cases, d.trained_names, d.face, bar)
+            "steps", "steps", lambda d, bar: ablation.steps_section(d.cases, d.trained_names, d.face, progress=bar)
+        ),
+        SectionSpec(
+            "smoothing",
+            "smoothing",
+            lambda d, bar: models.smoothing_section(d.cases, d.trained_names, d.face, progress=bar),
         ),
         SectionSpec("align", "alignment", lambda d, bar: alignment_section(d.takes, d.seeds, bar)),
         SectionSpec(
             "hybrid",
             "camera takes, repaired",
-            lambda d, bar: hybrid_section(d.takes, d.trained_names, d.identities, d.images_folder / "hybrid.png", bar),
+            lambda d, bar: hybrid_section(
+                d.takes, d.trained_names, d.identities, image_path=d.images_folder / "hybrid.png", progress=bar
+            ),
             "hybrid",
         ),
         SectionSpec(
             "electrodes 0",
             "simulated users",
-            lambda d, bar: electrodes.electrode_section(d.identities, d.networks_folder, d.images_folder, bar),
+            lambda d, bar: electrodes.electrode_section(d.identities, d.networks_folder, d.images_folder, progress=bar),
             "electrodes",
         ),
         SectionSpec(
@@ -228,7 +248,7 @@ def _section_specs(finetune_minutes: float | None) -> list[SectionSpec]:
         SectionSpec(
             "electrodes 2",
             "IMUs and electrodes",
-            lambda d, bar: electrodes.combined_section(d.takes, d.identities, d.networks_folder, bar),
+            lambda d, bar: electrodes.combined_section(d.takes, d.identities, d.networks_folder, progress=bar),
             "electrodes",
         ),
         SectionSpec("performances", "performances", lambda d, _: performance_section(d.ict_path.parent / "arkit")),

@@ -137,9 +137,9 @@ def make_mesh(scene, name, keys, parent=None):
     return obj
 
 
-def key_and_play(face, *arguments, **options):
+def key_and_play(face, track, name, scene, **options):
     """Key a track and put it on the face, as the command and the operator do."""
     keying = innerface.blender_addon.animation.keying
-    keyed = keying.key_track(face, *arguments, **options)
+    keyed = keying.key_track(face, track, name, scene=scene, **options)
     keyed.notes += innerface.blender_addon.animation.playback.play(face, keyed)
     return keyed

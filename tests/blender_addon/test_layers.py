@@ -53,10 +53,12 @@ def values(face, name, frames=range(200)):
 @pytest.mark.parametrize("tolerance", [None, 0.005])
 def test_a_take_over_another_changes_its_stretch_and_nothing_else(scene, head, loaded, tolerance):
     bake = innerface.blender_addon.animation.bake
-    bake.bake_take(head, loaded(1), scene, bake.BakeOptions(tolerance))
+    bake.bake_take(head, loaded(1), scene, options=bake.BakeOptions(tolerance))
     before = {c: values(head, c) for c in ("jawOpen", "browInnerUp", "mouthSmileLeft")}
     other = loaded(2)
-    bake.bake_take(head, other, scene, bake.BakeOptions(tolerance, onto="OVER", span=(60, 120), blend=8, at=0.0))
+    bake.bake_take(
+        head, other, scene, options=bake.BakeOptions(tolerance, onto="OVER", span=(60, 120), blend=8, at=0.0)
+    )
     want = innerface.core.animation.frames.resample_to_frames(
         other.weights.take.weights(), other.weights.take.weights().time[0] + np.arange(200) / 24
     )
@@ -75,15 +77,15 @@ def test_a_take_over_another_changes_its_stretch_and_nothing_else(scene, head, l
 
 def test_only_armed_parts_of_the_face_are_keyed(scene, head, loaded):
     bake, channels = innerface.blender_addon.animation.bake, innerface.core.face.channels
-    bake.bake_take(head, loaded(1), scene, bake.BakeOptions())
+    bake.bake_take(head, loaded(1), scene, options=bake.BakeOptions())
     before = {c: values(head, c) for c in channels.ARKIT if curve(head, c) is not None}
     bake.bake_take(
-        head, loaded(2), scene, bake.BakeOptions(onto="OVER", armed=frozenset(channels.GROUPS["brow"]), at=0.0)
+        head, loaded(2), scene, options=bake.BakeOptions(onto="OVER", armed=frozenset(channels.GROUPS["brow"]), at=0.0)
     )
     changed = {c for c, was in before.items() if np.abs(values(head, c) - was).max() > 1e-3}
     assert changed and changed <= set(channels.GROUPS["brow"])
     fresh = loaded(3)
-    keyed = bake.bake_take(head, fresh, scene, bake.BakeOptions(armed=frozenset(channels.GROUPS["mouth"])))
+    keyed = bake.bake_take(head, fresh, scene, options=bake.BakeOptions(armed=frozenset(channels.GROUPS["mouth"])))
     paths = {c.data_path for a in keyed.actions for c in innerface.blender_addon.compat.all_fcurves(a)}
     assert paths == {innerface.blender_addon.character.lanes.shape_key_path(c) for c in channels.GROUPS["mouth"]}
 
@@ -91,7 +93,7 @@ def test_only_armed_parts_of_the_face_are_keyed(scene, head, loaded):
 def test_phrases_of_three_takes_stand_on_one_timeline_and_a_later_one_replaces_an_earlier_one(scene, head, loaded):
     bake = innerface.blender_addon.animation.bake
     takes = [loaded(k) for k in (1, 2, 3)]
-    bake.bake_take(head, takes[0], scene, bake.BakeOptions(0.005))
+    bake.bake_take(head, takes[0], scene, options=bake.BakeOptions(0.005))
     want = [
         innerface.core.animation.frames.resample_to_frames(
             t.weights.take.weights(), t.weights.take.weights().time[0] + np.arange(200) / 24
@@ -99,7 +101,7 @@ def test_phrases_of_three_takes_stand_on_one_timeline_and_a_later_one_replaces_a
         for t in takes
     ]
     for k, span in ((1, (40, 100)), (2, (120, 180)), (2, (50, 90))):
-        bake.bake_take(head, takes[k], scene, bake.BakeOptions(0.005, onto="OVER", span=span, blend=4, at=0.0))
+        bake.bake_take(head, takes[k], scene, options=bake.BakeOptions(0.005, onto="OVER", span=span, blend=4, at=0.0))
     jaw = innerface.core.face.channels.ARKIT.index("jawOpen")
     now = values(head, "jawOpen")
     for k, a, b in ((0, 0, 39), (1, 44, 49), (2, 55, 85), (1, 92, 95), (0, 101, 119), (2, 125, 175), (0, 181, 199)):
@@ -108,25 +110,27 @@ def test_phrases_of_three_takes_stand_on_one_timeline_and_a_later_one_replaces_a
 
 def test_keys_made_by_hand_survive_another_take_over_them_and_another_bake(scene, head, loaded):
     bake = innerface.blender_addon.animation.bake
-    bake.bake_take(head, loaded(1), scene, bake.BakeOptions(0.005))
+    bake.bake_take(head, loaded(1), scene, options=bake.BakeOptions(0.005))
     made = curve(head, "jawOpen").keyframe_points.insert(80.5, 0.77)
     made.interpolation = "BACK"
-    keyed = bake.bake_take(head, loaded(2), scene, bake.BakeOptions(0.005, onto="OVER", span=(60, 120), at=0.0))
+    keyed = bake.bake_take(head, loaded(2), scene, options=bake.BakeOptions(0.005, onto="OVER", span=(60, 120), at=0.0))
     assert keyed.manual_keys == 1
     for _ in range(2):
         (own,) = [p for p in curve(head, "jawOpen").keyframe_points if p.co.x == 80.5]
         assert own.co.y == pytest.approx(0.77) and own.interpolation == "BACK"
         over = values(head, "mouthSmileLeft", np.arange(70, 110))
-        bake.bake_take(head, loaded(1), scene, bake.BakeOptions(0.01))  # the take below, again: what lies over it stays
+        bake.bake_take(
+            head, loaded(1), scene, options=bake.BakeOptions(0.01)
+        )  # the take below, again: what lies over it stays
         assert np.abs(values(head, "mouthSmileLeft", np.arange(70, 110)) - over).max() < 1e-4
 
 
 def test_a_locked_curve_is_left_alone_and_told(scene, head, loaded):
     bake = innerface.blender_addon.animation.bake
-    bake.bake_take(head, loaded(1), scene, bake.BakeOptions())
+    bake.bake_take(head, loaded(1), scene, options=bake.BakeOptions())
     before = values(head, "jawOpen")
     curve(head, "jawOpen").lock = True
-    keyed = bake.bake_take(head, loaded(2), scene, bake.BakeOptions(onto="OVER", at=0.0))
+    keyed = bake.bake_take(head, loaded(2), scene, options=bake.BakeOptions(onto="OVER", at=0.0))
     assert np.array_equal(values(head, "jawOpen"), before) and any("locked" in n for n in keyed.notes)
 
 
@@ -240,7 +244,7 @@ def test_sliders_are_widened_only_with_consent(addon, scene, tmp_path):
 
 def test_nan_in_a_curve_is_told_and_nothing_is_written(addon, scene, loaded, head, tmp_path):
     bake = innerface.blender_addon.animation.bake
-    bake.bake_take(head, loaded(1), scene, bake.BakeOptions())
+    bake.bake_take(head, loaded(1), scene, options=bake.BakeOptions())
     curve(head, "jawOpen").keyframe_points[30].co.y = float("nan")
     for operator, name in ((addon.ops.innerface.back_out, "x.csv"), (addon.ops.innerface.export, "x.fbx")):
         with pytest.raises(RuntimeError, match="holds no number"):
@@ -260,7 +264,7 @@ def test_a_take_over_a_linked_action_is_refused(scene, head, loaded, tmp_path):
     head.meshes[0].key.animation_data_create().action = wanted.actions[0]
     known = set(bpy.data.actions)
     with pytest.raises(innerface.core.errors.InnerfaceError, match="linked"):
-        bake.bake_take(head, loaded(1), scene, bake.BakeOptions(onto="OVER", at=0.0))
+        bake.bake_take(head, loaded(1), scene, options=bake.BakeOptions(onto="OVER", at=0.0))
     assert set(bpy.data.actions) == known
 
 
@@ -269,8 +273,8 @@ def test_what_the_mapping_drives_no_more_leaves_the_action_at_the_next_bake(addo
     addon.ops.innerface.add_head()
     addon.ops.innerface.mapping_auto()
     who = face.active_face(addon.context)
-    bake.bake_take(who, loaded(1), scene, bake.BakeOptions())
+    bake.bake_take(who, loaded(1), scene, options=bake.BakeOptions())
     rows = who.root_object.innerface.targets
     rows[[r.channel for r in rows].index("jawOpen")].mute = True
-    bake.bake_take(face.active_face(addon.context), loaded(1), scene, bake.BakeOptions())
+    bake.bake_take(face.active_face(addon.context), loaded(1), scene, options=bake.BakeOptions())
     assert curve(who, "jawOpen") is None and curve(who, "browInnerUp") is not None

@@ -145,10 +145,10 @@ def _measure_take(bpy: Any, scene: Any) -> dict[str, Any]:
             loaded = loaded_take.load_take(path, PerformerSettings())
             read_s = time.perf_counter() - began
             options = scene.innerface.options
-            keyed = bake.bake_take(target_face, loaded, scene, bake.bake_options(options, True))
+            keyed = bake.bake_take(target_face, loaded, scene, options=bake.bake_options(options, True))
             total_s = time.perf_counter() - began
             dense = bake.bake_take(
-                target_face, loaded, scene, replace(bake.bake_options(options, True), tolerance=None)
+                target_face, loaded, scene, options=replace(bake.bake_options(options, True), tolerance=None)
             )
         scene.frame_end = scene.frame_start + dense.frames - 1
         figures = {
@@ -159,7 +159,7 @@ def _measure_take(bpy: Any, scene: Any) -> dict[str, Any]:
             "key_reduction_x": keyed.dense_keys / keyed.keys,
         }
         figures |= _measure_reduction(loaded, options.tolerance) | _measure_exports(
-            target_face, scene, Path(folder), ""
+            target_face, scene, folder=Path(folder), prefix=""
         )
         return figures | _measure_hard_character(bpy, loaded, Path(folder))
 
@@ -196,7 +196,7 @@ def _measure_reduction(loaded: Any, tolerance: float) -> dict[str, Any]:
     return figures | {"key_reduction_hold_x": values.size / still_keys}
 
 
-def _measure_exports(target_face: Any, scene: Any, folder: Path, prefix: str) -> dict[str, Any]:
+def _measure_exports(target_face: Any, scene: Any, *, folder: Path, prefix: str) -> dict[str, Any]:
     """Measure export of the scene as FBX and GLB."""
     from ....blender_addon.export import exporters
 
@@ -205,7 +205,7 @@ def _measure_exports(target_face: Any, scene: Any, folder: Path, prefix: str) ->
         path = folder / f"face.{kind}"
         with step(f"{prefix}{kind}") as bar, suppress_stdout():
             began = time.perf_counter()
-            export_function(target_face, scene, path, bar)
+            export_function(target_face, scene, path, progress=bar)
         figures |= {
             f"{prefix}{kind}_10min_s": time.perf_counter() - began,
             f"{prefix}{kind}_mb": path.stat().st_size / 1e6,
@@ -226,7 +226,7 @@ def _measure_hard_character(bpy: Any, loaded: Any, folder: Path) -> dict[str, An
     target_face = face.find_face(list(scene.objects))
     with step("hard: key"), suppress_stdout():
         began = time.perf_counter()
-        keyed = bake.bake_take(target_face, loaded, scene, bake.bake_options(scene.innerface.options, True))
+        keyed = bake.bake_take(target_face, loaded, scene, options=bake.bake_options(scene.innerface.options, True))
         key_s = time.perf_counter() - began
     scene.frame_end = scene.frame_start + keyed.frames - 1
     vertices = sum(len(m.object.data.vertices) for m in target_face.meshes)
@@ -234,4 +234,4 @@ def _measure_hard_character(bpy: Any, loaded: Any, folder: Path) -> dict[str, An
         "hard": f"library override of {len(target_face.meshes)} meshes, {vertices} vertices, Subdivision and Armature",
         "hard_key_10min_s": key_s,
         "hard_key_reduction_x": keyed.dense_keys / keyed.keys,
-    } | _measure_exports(target_face, scene, folder, "hard_")
+    } | _measure_exports(target_face, scene, folder=folder, prefix="hard_")

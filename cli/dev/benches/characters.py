@@ -23,7 +23,7 @@ _MATERIALS_BY_PART = {
 
 def one_mesh(scene: Any, _folder: Path) -> None:
     """A mesh with ARKit names, without a rig or parent."""
-    _add_part(scene, "Face", load(), None)
+    _add_part(scene, "Face", load(), mask=None)
 
 
 def parts(scene: Any, _folder: Path) -> None:
@@ -33,9 +33,9 @@ def parts(scene: Any, _folder: Path) -> None:
     used_quads = np.zeros(len(head.quads), dtype=bool)
     for name in ("lashes", "teeth", "tongue"):
         mask = _quads_with(head, _MATERIALS_BY_PART[name])
-        _skin_to_bone(_add_part(scene, name.capitalize(), head, mask, moving_shapes_only=True), rig, "head")
+        _skin_to_bone(_add_part(scene, name.capitalize(), head, mask=mask, moving_shapes_only=True), rig, "head")
         used_quads |= mask
-    _skin_to_bone(_add_part(scene, "Head", head, ~used_quads), rig, "head")
+    _skin_to_bone(_add_part(scene, "Head", head, mask=~used_quads), rig, "head")
 
 
 def character_creator(scene: Any, _folder: Path) -> None:
@@ -48,14 +48,14 @@ def character_creator(scene: Any, _folder: Path) -> None:
         scene,
         "CC_Armature",
         head,
-        {"CC_Base_Head": "head", "CC_Base_JawRoot": "jaw", "CC_Base_L_Eye": "eye.L", "CC_Base_R_Eye": "eye.R"},
-        0.01,
+        bones={"CC_Base_Head": "head", "CC_Base_JawRoot": "jaw", "CC_Base_L_Eye": "eye.L", "CC_Base_R_Eye": "eye.R"},
+        scale=0.01,
     )
     names = {channel: other for channel, other, _ in load_schemes()["Reallusion CC4 Standard"]}
     eyes, teeth = _quads_with(head, _MATERIALS_BY_PART["eyes"]), _quads_with(head, ("teeth", "gums", "tongue"))
-    _skin_to_bone(_add_part(scene, "CC_Base_Body", head, ~(eyes | teeth), names), rig, "CC_Base_Head")
-    _skin_to_bone(_add_part(scene, "CC_Base_Teeth", head, teeth, {}), rig, "CC_Base_JawRoot")
-    eyes_object = _add_part(scene, "CC_Base_Eye", head, eyes, {})
+    _skin_to_bone(_add_part(scene, "CC_Base_Body", head, mask=~(eyes | teeth), names=names), rig, "CC_Base_Head")
+    _skin_to_bone(_add_part(scene, "CC_Base_Teeth", head, mask=teeth, names={}), rig, "CC_Base_JawRoot")
+    eyes_object = _add_part(scene, "CC_Base_Eye", head, mask=eyes, names={})
     left_vertices = [v.index for v in eyes_object.data.vertices if v.co.x > 0]
     _skin_to_bone(eyes_object, rig, "CC_Base_R_Eye")
     group = eyes_object.vertex_groups.new(name="CC_Base_L_Eye")
@@ -69,8 +69,8 @@ def control_rig(scene: Any, _folder: Path) -> None:
 
     head = load()
     control_bones = {f"ctrl_{name}": "control" for name in ARKIT[::2]}
-    rig = _build_rig(scene, "ControlRig", head, {"head": "head"} | control_bones)
-    obj = _add_part(scene, "Head", head, None)
+    rig = _build_rig(scene, "ControlRig", head, bones={"head": "head"} | control_bones)
+    obj = _add_part(scene, "Head", head, mask=None)
     _skin_to_bone(obj, rig, "head")
     key = obj.data.shape_keys
     for name in ARKIT[1::2]:
@@ -110,7 +110,7 @@ def override(scene: Any, folder: Path) -> None:
     rig = _build_rig(source_scene, "Hero", head)
     lashes = _quads_with(head, _MATERIALS_BY_PART["lashes"])
     for name, mask in (("Hero Head", ~lashes), ("Hero Lashes", lashes)):
-        obj = _add_part(source_scene, name, head, mask, moving_shapes_only=name != "Hero Head", subdivide=True)
+        obj = _add_part(source_scene, name, head, mask=mask, moving_shapes_only=name != "Hero Head", subdivide=True)
         _skin_to_bone(obj, rig, "head")
         obj.modifiers.new("Subdivision", "SUBSURF")
     for obj in list(source_scene.collection.objects):
@@ -152,6 +152,7 @@ def _add_part(
     scene: Any,
     name: str,
     head: Head,
+    *,
     mask: np.ndarray | None,
     names: dict[str, str] | None = None,
     moving_shapes_only: bool = False,
@@ -217,7 +218,7 @@ def _subdivide(quads: np.ndarray, count: int) -> tuple[np.ndarray, Any]:
     )
 
 
-def _build_rig(scene: Any, name: str, head: Head, bones: dict[str, str] | None = None, scale: float = 1.0) -> Any:
+def _build_rig(scene: Any, name: str, head: Head, *, bones: dict[str, str] | None = None, scale: float = 1.0) -> Any:
     """Make an armature with a root and bones, placed by role; bones are larger by the inverse of `scale`."""
     bpy = blender.load_bpy()
 

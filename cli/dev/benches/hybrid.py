@@ -52,14 +52,16 @@ def hybrid() -> dict[str, Any]:
         for k, (name, take) in enumerate(takes.items()):
             track = take.weights()
             imu = occlusion.simulate_sensors(
-                track, identities.sample(40 + k) if identities else load_bundled(), "studio", 40 + k
+                track, identities.sample(40 + k) if identities else load_bundled(), "studio", seed=40 + k
             )
             repair_scores[name] = occlusion.RepairScore()
-            occlusion.score_repair(repair_scores[name], take, imu, ("microphone",), np.random.default_rng(70 + k))
+            occlusion.score_repair(
+                repair_scores[name], take, imu, damages=("microphone",), rng=np.random.default_rng(70 + k)
+            )
             sensor_features = align_helper(take, imu).helper.features()
             for detection, helper_features in ((detection_alone, None), (detection_helped, sensor_features)):
                 occlusion.score_undamaged(detection, track, helper_features)
-                occlusion.score_damaged(detection, track, helper_features, rng)
+                occlusion.score_damaged(detection, track, helper_features, rng=rng)
             mse_by_take[name] = {m: repair_scores[name].mse(m) for m in occlusion.METHODS}
             bar((k + 1) / len(takes))
         for take in short_takes:

@@ -45,8 +45,8 @@ def keying(frames: int = 2000, long_frames: int = 36000) -> dict[str, Any]:
         task()
         return time.perf_counter() - began
 
-    def key_in_bulk(target: Any, take: Track, scene: Any, tolerance: float | None = None) -> keys.KeyingResult:
-        keyed = keys.key_track(target, take, "bulk", scene, tolerance=tolerance)
+    def key_in_bulk(target: Any, take: Track, scene: Any, *, tolerance: float | None = None) -> keys.KeyingResult:
+        keyed = keys.key_track(target, take, "bulk", scene=scene, tolerance=tolerance)
         playback.play(target, keyed)
         return keyed
 

@@ -37,7 +37,7 @@ class _MeshBuilder:
         self.ranges: dict[str, tuple[int, int]] = {}
         self.count = 0
 
-    def add(self, name: str, points: Array, quads: Array, material: Array | str) -> None:
+    def add(self, name: str, points: Array, quads: Array, *, material: Array | str) -> None:
         if isinstance(material, str):
             material = np.full(len(quads), MATERIALS.index(material))
         self.points.append(points)
@@ -46,10 +46,10 @@ class _MeshBuilder:
         self.ranges[name] = (self.count, self.count + len(points))
         self.count += len(points)
 
-    def add_pair(self, name: str, points: Array, quads: Array, material: Array | str) -> None:
+    def add_pair(self, name: str, points: Array, quads: Array, *, material: Array | str) -> None:
         """Add a left part and its mirror image."""
-        self.add(name + "_left", points, quads, material)
-        self.add(name + "_right", points * _MIRROR_X, quads[:, ::-1], material)
+        self.add(name + "_left", points, quads, material=material)
+        self.add(name + "_right", points * _MIRROR_X, quads[:, ::-1], material=material)
 
 
 def _skin_binding(points: Array, skin_points: Array, neighbours: int = 6) -> Array:
@@ -66,7 +66,7 @@ def build() -> dict[str, Array]:
     """Build all arrays of `head.npz`."""
     half = half_mesh()
     source, side, quads = mirror_mesh(half)
-    skin_mesh = shapes.SkinMesh(half, skin.neutral_positions(half), source, side)
+    skin_mesh = shapes.SkinMesh(half, skin.neutral_positions(half), source, side=side)
     is_lip_red = skin_mesh.is_lip & (skin_mesh.ring >= LIP_BORDER) & (skin_mesh.ring <= LIP_CONTACT + 1)
     is_mouth_inside = (skin_mesh.is_lip & (skin_mesh.ring >= LIP_CONTACT + 1)) | skin_mesh.is_mouth_bag
     material = np.where(
@@ -76,20 +76,20 @@ def build() -> dict[str, Array]:
     )
 
     builder = _MeshBuilder()
-    builder.add("skin", skin_mesh.points, quads, material)
+    builder.add("skin", skin_mesh.points, quads, material=material)
     eye_points, eye_quads, band = eyes_teeth_hair.eye()
     band_materials = np.array([MATERIALS.index(m) for m in ("pupil", "iris", "limbus", "sclera")])
-    builder.add_pair("eye", eye_points, eye_quads, band_materials[band])
-    builder.add_pair("ear", *eyes_teeth_hair.ear(), "skin")
+    builder.add_pair("eye", eye_points, eye_quads, material=band_materials[band])
+    builder.add_pair("ear", *eyes_teeth_hair.ear(), material="skin")
     for arch, upper in (("upper", True), ("lower", False)):
-        builder.add(f"teeth_{arch}", *eyes_teeth_hair.teeth(upper), "teeth")
-        builder.add(f"gums_{arch}", *eyes_teeth_hair.gums(upper), "gums")
+        builder.add(f"teeth_{arch}", *eyes_teeth_hair.teeth(upper), material="teeth")
+        builder.add(f"gums_{arch}", *eyes_teeth_hair.gums(upper), material="gums")
     tongue_points, tongue_quads, tongue_position = eyes_teeth_hair.tongue()
-    builder.add("tongue", tongue_points, tongue_quads, "tongue")
-    builder.add_pair("brow", *eyes_teeth_hair.brow(), "brows")
+    builder.add("tongue", tongue_points, tongue_quads, material="tongue")
+    builder.add_pair("brow", *eyes_teeth_hair.brow(), material="brows")
     vertex_index = {key: i for i, key in enumerate(half.keys)}
     lid_margin = np.array([vertex_index["e", LID_FRONT, k] for k in range(INNER_CANTHUS, OUTER_CANTHUS - 1, -1)])
-    builder.add_pair("lashes", *eyes_teeth_hair.lashes(skin_mesh.points[lid_margin], 4.0, 0.6), "lashes")
+    builder.add_pair("lashes", *eyes_teeth_hair.lashes(skin_mesh.points[lid_margin], 4.0, 0.6), material="lashes")
 
     points = np.concatenate(builder.points)
     skin_shapes = shapes.skin_shapes(skin_mesh)
@@ -104,8 +104,8 @@ def build() -> dict[str, Array]:
         deltas[k, : len(skin_mesh.points)] = delta
         for (a, b), weight in bindings.items():
             deltas[k, a:b] = weight @ delta
-        _add_lashes(deltas[k], builder.ranges, delta, skin_mesh, lid_margin)
-        _add_rigid_motion(deltas[k], name, builder.ranges, points, tongue_position)
+        _add_lashes(deltas[k], builder.ranges, delta, skin_mesh=skin_mesh, lid_margin=lid_margin)
+        _add_rigid_motion(deltas[k], name, builder.ranges, points=points, tongue_position=tongue_position)
     return {
         "vertices": (points * 1e-3).astype(np.float32),
         "quads": np.concatenate(builder.quads).astype(np.uint16),
@@ -161,7 +161,7 @@ def _nearest_vertex(skin_mesh: shapes.SkinMesh, point: tuple[float, float, float
 
 
 def _add_lashes(
-    out: Array, ranges: dict[str, tuple[int, int]], delta: Array, skin_mesh: shapes.SkinMesh, lid_margin: Array
+    out: Array, ranges: dict[str, tuple[int, int]], delta: Array, *, skin_mesh: shapes.SkinMesh, lid_margin: Array
 ) -> None:
     """Move lashes with their lid margin, and turn them with it about the eye."""
     for side_name, sign in (("left", 1.0), ("right", -1.0)):
@@ -180,7 +180,7 @@ def _add_lashes(
 
 
 def _add_rigid_motion(
-    out: Array, name: str, ranges: dict[str, tuple[int, int]], points: Array, tongue_position: Array
+    out: Array, name: str, ranges: dict[str, tuple[int, int]], *, points: Array, tongue_position: Array
 ) -> None:
     """Turn eyeballs, and move lower teeth and tongue with the jaw."""
     for side_name, sign in (("Left", 1.0), ("Right", -1.0)):
@@ -190,7 +190,7 @@ def _add_rigid_motion(
                 centre = surface.EYE_CENTRE * np.array([sign, 1.0, 1.0])
                 pitch = {"Up": -degrees, "Down": degrees}.get(direction, 0.0)
                 yaw = {"Out": degrees * sign, "In": -degrees * sign}.get(direction, 0.0)
-                out[a:b] = shapes.rotation_offsets(points[a:b], centre, pitch, yaw)
+                out[a:b] = shapes.rotation_offsets(points[a:b], centre, pitch=pitch, yaw=yaw)
     for part in ("teeth_lower", "gums_lower", "tongue"):
         a, b = ranges[part]
         out[a:b] = shapes.jaw_bone(name, points[a:b])

@@ -35,7 +35,7 @@ def _smoothstep(x: Array) -> Array:
     return x * x * (3 - 2 * x)
 
 
-def rotation_offsets(points: Array, centre: Array, pitch: float = 0.0, yaw: float = 0.0) -> Array:
+def rotation_offsets(points: Array, centre: Array, *, pitch: float = 0.0, yaw: float = 0.0) -> Array:
     """Offsets of points (N, 3) turned about x by `pitch` degrees (front down) and about y by `yaw` (front left)."""
     a, b = np.radians(pitch), np.radians(yaw)
     about_x = np.array([[1, 0, 0], [0, np.cos(a), -np.sin(a)], [0, np.sin(a), np.cos(a)]])
@@ -47,7 +47,7 @@ def rotation_offsets(points: Array, centre: Array, pitch: float = 0.0, yaw: floa
 class SkinMesh:
     """The whole skin, with vertices addressed by loop, ring and segment."""
 
-    def __init__(self, half: HalfMesh, points: Array, source: Array, side: Array) -> None:
+    def __init__(self, half: HalfMesh, points: Array, source: Array, *, side: Array) -> None:
         self.points = points[source] * np.stack([side, np.ones_like(side), np.ones_like(side)], axis=1)
         self.side = side
         keys = [half.keys[int(i)] for i in source]

@@ -213,7 +213,7 @@ def neutral_positions(half: HalfMesh, iterations: int = 300) -> Array:
     for patch, row, lift in ((crown, ROWS, 1.0), (neck_base, 0, 0.0)):
         for v in map(int, np.flatnonzero(patch)):
             i, j = keys[v][1], keys[v][2]
-            p[v] = _initial_crown_point(p, index, i, j, row, lift)
+            p[v] = _initial_crown_point(p, index, i, j=j, row=row, lift=lift)
     for v in map(int, np.flatnonzero(bag_end)):
         i, j = keys[v][1], keys[v][2]
         lower, upper = p[index["m", MOUTH_RINGS - 1, i]], p[index["m", MOUTH_RINGS - 1, MOUTH_SEGMENTS - i]]
@@ -268,7 +268,7 @@ def _loop_anchors(name: str, segment: Array, start: Array) -> Array:
     return surface.project_to_skin(out, 6)
 
 
-def _initial_crown_point(p: Array, index: dict[VertexKey, int], i: int, j: int, row: int, lift: float) -> Array:
+def _initial_crown_point(p: Array, index: dict[VertexKey, int], i: int, *, j: int, row: int, lift: float) -> Array:
     """Initial position of a point of the crown (or the flat base of the neck), bilinear between its borders."""
     side, depth = COLUMNS // 4, COLUMNS // 2
     front, back = p[index["g", i, row]], p[index["g", COLUMNS - i, row]]

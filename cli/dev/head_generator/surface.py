@@ -27,7 +27,7 @@ def _smooth_max(a: Array, b: Array, k: float) -> Array:
     return -_smooth_min(-a, -b, k)
 
 
-def _ellipsoid(p: Array, centre: Point, radii: Point, pitch: float = 0.0) -> Array:
+def _ellipsoid(p: Array, centre: Point, radii: Point, *, pitch: float = 0.0) -> Array:
     """Distance (first-order) to an ellipsoid, turned about x by `pitch` degrees (front down)."""
     q = p - np.asarray(centre)
     if pitch:
@@ -39,7 +39,7 @@ def _ellipsoid(p: Array, centre: Point, radii: Point, pitch: float = 0.0) -> Arr
     return k0 * (k0 - 1.0) / np.maximum(k1, 1e-9)
 
 
-def _round_cone(p: Array, a: Point, b: Point, ra: float, rb: float) -> Array:
+def _round_cone(p: Array, a: Point, b: Point, *, ra: float, rb: float) -> Array:
     """Distance to a capsule whose radius is ra at a and rb at b."""
     a_, b_ = np.asarray(a, float), np.asarray(b, float)
     ab = b_ - a_
@@ -53,22 +53,22 @@ def signed_distance(points: Array) -> Array:
     p[:, 0] = np.abs(p[:, 0])
     d = _ellipsoid(p, (0, 60, 6), (74.5, 84, 95))
     d = _smooth_min(d, _ellipsoid(p, (0, 6, 36), (62, 84, 64)), 34)
-    d = _smooth_min(d, _round_cone(p, (41, -34, 26), (13, -67, 79), 15, 12.5), 30)  # jaw line
+    d = _smooth_min(d, _round_cone(p, (41, -34, 26), (13, -67, 79), ra=15, rb=12.5), 30)  # jaw line
     d = _smooth_min(d, _ellipsoid(p, (0, -64, 88), (18, 16, 19.5)), 20)  # chin
     d = _smooth_min(d, _ellipsoid(p, (0, -33, 79), (31, 27, 34.5)), 18)  # the dental arch under the lips
-    d = _smooth_min(d, _ellipsoid(p, (44, 10, 66), (19, 13, 20), 10), 20)  # cheekbone
+    d = _smooth_min(d, _ellipsoid(p, (44, 10, 66), (19, 13, 20), pitch=10), 20)  # cheekbone
     d = _smooth_min(d, _ellipsoid(p, (33, -16, 66), (22, 28, 25)), 20)  # cheek
-    d = _smooth_min(d, _round_cone(p, (9, 55.5, 94.5), (43, 56.5, 78), 8.5, 7.5), 18)  # brow ridge
+    d = _smooth_min(d, _round_cone(p, (9, 55.5, 94.5), (43, 56.5, 78), ra=8.5, rb=7.5), 18)  # brow ridge
     d = _smooth_min(d, _ellipsoid(p, (0, 60, 93), (15, 15, 13.5)), 12)  # glabella
-    d = _smooth_min(d, _round_cone(p, (0, -50, 0), (0, -130, -14), 45, 45), 36)  # neck
+    d = _smooth_min(d, _round_cone(p, (0, -50, 0), (0, -130, -14), ra=45, rb=45), 36)  # neck
     d = _smooth_min(d, _ellipsoid(p, (0, -182, -18), (80, 34, 58)), 46)  # its flare
     d = _smooth_max(d, -_ellipsoid(p, (33, 36.5, 108), (19.5, 11.5, 21)), 13)  # eye sockets
-    nose = _round_cone(p, (0, 44, 98), (0, 6, 116.5), 6.4, 9.0)
+    nose = _round_cone(p, (0, 44, 98), (0, 6, 116.5), ra=6.4, rb=9.0)
     nose = _smooth_min(nose, _ellipsoid(p, (0, 3.5, 119), (9.0, 8.6, 11.0)), 9)
     nose = _smooth_min(nose, _ellipsoid(p, (10.4, -3.0, 110.5), (5.6, 6.2, 9.5)), 8)
     d = _smooth_min(d, nose, 10)
-    d = _smooth_max(d, -_ellipsoid(p, (5.4, -9.5, 116.5), (2.4, 4.5, 5.0), -20), 3.0)  # nostrils
-    d = _smooth_max(d, -_round_cone(p, (0, -12, 121), (0, -23, 122), 2.6, 3.2), 6)  # philtrum
+    d = _smooth_max(d, -_ellipsoid(p, (5.4, -9.5, 116.5), (2.4, 4.5, 5.0), pitch=-20), 3.0)  # nostrils
+    d = _smooth_max(d, -_round_cone(p, (0, -12, 121), (0, -23, 122), ra=2.6, rb=3.2), 6)  # philtrum
     d = _smooth_min(d, np.linalg.norm(p - EYE_CENTRE, axis=1) - LID_RADIUS, 4.5)
     return d
 

@@ -52,7 +52,7 @@ def render_hero() -> None:
         for name, value in weights.items():
             obj.data.shape_keys.key_blocks[name].value = value
     studio.add_lights(scene)
-    studio.add_camera(scene, (0.0, -0.04, -0.012), 2.0, lens=100)
+    studio.add_camera(scene, (0.0, -0.04, -0.012), distance=2.0, lens=100)
     studio.use_cycles(scene, 96)
     scene.render.resolution_x, scene.render.resolution_y = 1600, 760
     studio.render_image(scene, IMAGES / "hero.png")
@@ -70,7 +70,7 @@ def render_topology() -> None:
     wire.thickness, wire.use_replace, wire.use_even_offset = 0.00032, False, False
     wire.material_offset = len(obj.data.materials) - 1
     studio.add_lights(scene)
-    studio.add_camera(scene, (0.0, -0.06, 0.0), 0.62, azimuth=24.0, lens=85)
+    studio.add_camera(scene, (0.0, -0.06, 0.0), distance=0.62, azimuth=24.0, lens=85)
     studio.use_workbench(scene)
     scene.render.resolution_x, scene.render.resolution_y = 1000, 900
     studio.render_image(scene, IMAGES / "topology.png")
@@ -95,10 +95,10 @@ def render_pipeline() -> None:
             for channel, value in zip(ARKIT, weights):
                 obj.data.shape_keys.key_blocks[channel].value = float(value)
         scene.collection.objects.link(
-            studio.text_object(text, (-0.54, -0.1, height - 0.02), 0.022, text_material, upwards=True)
+            studio.text_object(text, (-0.54, -0.1, height - 0.02), size=0.022, material=text_material, upwards=True)
         )
     studio.add_lights(scene, 1.6)
-    studio.add_camera(scene, (-0.035, -0.04, -0.02), 6.0, lens=185)
+    studio.add_camera(scene, (-0.035, -0.04, -0.02), distance=6.0, lens=185)
     scene.camera.location.z = -0.02  # level, so that both rows are seen alike
     scene.camera.rotation_euler = (math.pi / 2, 0, 0)
     studio.use_cycles(scene, 48)
@@ -137,10 +137,10 @@ def render_electrodes() -> None:
             rig.pose.bones[bone].rotation_quaternion = from_rotvec(rotation[column])
     for text, height in (("performance", 0.165), ("two electrodes, FLAME layout", -0.205)):
         scene.collection.objects.link(
-            studio.text_object(text, (-0.54, -0.1, height - 0.02), 0.02, text_material, upwards=True)
+            studio.text_object(text, (-0.54, -0.1, height - 0.02), size=0.02, material=text_material, upwards=True)
         )
     studio.add_lights(scene, 1.6)
-    studio.add_camera(scene, (-0.035, -0.04, -0.02), 6.0, lens=185)
+    studio.add_camera(scene, (-0.035, -0.04, -0.02), distance=6.0, lens=185)
     scene.camera.location.z = -0.02
     scene.camera.rotation_euler = (math.pi / 2, 0, 0)
     studio.use_cycles(scene, 48)

@@ -29,7 +29,7 @@ _PAPER_TABLE_2 = {  # IMUSIC, table 2: PVE median, mean, std; MSE (papers: arXiv
 
 
 def table_two_section(
-    cases: list[Case], trained_names: set[str], face: FaceModel, progress: ProgressCallback
+    cases: list[Case], trained_names: set[str], face: FaceModel, *, progress: ProgressCallback
 ) -> Section:
     """Small networks of one size and training time: trained on all, on real and on generated performances."""
     held_out_cases = [c for c in cases if c.preset == "studio" and c.name not in trained_names]
@@ -62,7 +62,9 @@ def table_two_section(
     return Section(lines + markdown_table(header, rows), figures)
 
 
-def steps_section(cases: list[Case], trained_names: set[str], face: FaceModel, progress: ProgressCallback) -> Section:
+def steps_section(
+    cases: list[Case], trained_names: set[str], face: FaceModel, *, progress: ProgressCallback
+) -> Section:
     """Diffusion with 1 to 50 steps, beside a regressor of the same size."""
     held_out_cases = list({c.name: c for c in cases if c.preset == "studio" and c.name not in trained_names}.values())
     network_variants = {
@@ -111,7 +113,7 @@ _REMOVAL_ORDER = (  # the most informative site is removed last
 
 
 def sensor_count_section(
-    takes: dict[str, Track], face: FaceModel, seeds: int, image_path: Path, progress: ProgressCallback
+    takes: dict[str, Track], face: FaceModel, seeds: int, *, image_path: Path, progress: ProgressCallback
 ) -> Section:
     """The paper's figure 9: fewer and fewer sensors, with one network that knows which are present."""
     model, site_layout = network.load(), load_layout()
@@ -154,7 +156,7 @@ def _plot_sensor_count(figures: dict[str, Any], neutral: float, image_path: Path
         axes.legend(frameon=False)
 
 
-def error_along_take_section(track: Track, name: str, face: FaceModel, image_path: Path) -> Section:
+def error_along_take_section(track: Track, name: str, face: FaceModel, *, image_path: Path) -> Section:
     """The paper's figure 11: the error along one take."""
     take = simulate(track, face, load_layout(), effects=PRESETS["studio"], seed=100)
     with plots.image(image_path, figsize=(10, 3.2)) as axes:

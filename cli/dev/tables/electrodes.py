@@ -83,6 +83,7 @@ def electrode_section(
     identities: IdentityModel,
     networks_folder: Path,
     images_folder: Path,
+    *,
     progress: ProgressCallback,
     users: int = USERS,
 ) -> Section:
@@ -164,7 +165,7 @@ def electrode_section(
 
 
 def preset_section(
-    identities: IdentityModel, networks_folder: Path, progress: ProgressCallback, users: int = 3
+    identities: IdentityModel, networks_folder: Path, progress: ProgressCallback, *, users: int = 3
 ) -> Section:
     """Section on worse skin contact and a slower board."""
     rows, figures = [], {}
@@ -202,7 +203,7 @@ def preset_section(
 
 
 def combined_section(
-    takes: dict[str, Track], identities: IdentityModel, networks_folder: Path, progress: ProgressCallback
+    takes: dict[str, Track], identities: IdentityModel, networks_folder: Path, *, progress: ProgressCallback
 ) -> Section:
     """IMUs and electrodes together: on posed users, and on a real performer with a training and a test take."""
     rows, figures, real_evaluation = [], {}, {}

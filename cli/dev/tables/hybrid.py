@@ -39,6 +39,7 @@ def hybrid_section(
     takes: dict[str, Track],
     trained_names: set[str],
     identities: IdentityModel,
+    *,
     image_path: Path,
     progress: ProgressCallback,
 ) -> Section:
@@ -66,8 +67,8 @@ def hybrid_section(
                 score = occlusion.RepairScore()
                 for k, name in enumerate(names):
                     take = Take(name, {TrackKind.WEIGHTS: long_takes[name]})
-                    imu = occlusion.simulate_sensors(long_takes[name], identities.sample(60 + k), preset, 60 + k)
-                    occlusion.score_repair(score, take, imu, (damage,), np.random.default_rng(80 + k))
+                    imu = occlusion.simulate_sensors(long_takes[name], identities.sample(60 + k), preset, seed=60 + k)
+                    occlusion.score_repair(score, take, imu, damages=(damage,), rng=np.random.default_rng(80 + k))
                     finished += 1
                     progress(finished / total)
                 mse = {m: score.mse(m) for m in occlusion.METHODS}
@@ -89,7 +90,9 @@ def hybrid_section(
         "of change from row to row. Outside of the ranges nothing changes (largest difference "
         f"{max(f['outside'] for f in figures.values()):g})."
     )
-    detection = _detection_section(long_takes, trained_names, identities, progress, finished, total)
+    detection = _detection_section(
+        long_takes, trained_names, identities, progress=progress, finished=finished, total=total
+    )
     conditioned = _conditioning_section({n: t for n, t in long_takes.items() if n not in trained_names}, identities)
     _plot_gallery(long_takes["alex_rom_3"], identities, image_path)
     gallery = [
@@ -107,6 +110,7 @@ def _detection_section(
     long_takes: dict[str, Track],
     trained_names: set[str],
     identities: IdentityModel,
+    *,
     progress: ProgressCallback,
     finished: int,
     total: int,
@@ -123,11 +127,11 @@ def _detection_section(
                 track = long_takes[name]
                 helper = None
                 if with_sensors:
-                    imu = occlusion.simulate_sensors(track, identities.sample(90 + k), "studio", 90 + k)
+                    imu = occlusion.simulate_sensors(track, identities.sample(90 + k), "studio", seed=90 + k)
                     helper = align_helper(Take(name, {TrackKind.WEIGHTS: track}), imu).helper.features()
                 occlusion.score_undamaged(detection, track, helper)
                 for _ in range(2):
-                    occlusion.score_damaged(detection, track, helper, rng)
+                    occlusion.score_damaged(detection, track, helper, rng=rng)
                 finished += 1
                 progress(min(finished / total, 1.0))
             detection_figures = detection.figures()
@@ -168,7 +172,9 @@ def _conditioning_section(held_out_takes: dict[str, Track], identities: Identity
     for k, track in enumerate(held_out_takes.values()):
         motion = calibrate_take(
             from_track(
-                occlusion.simulate_sensors(track, identities.sample(70 + k), "studio", 70 + k).tracks[TrackKind.IMU]
+                occlusion.simulate_sensors(track, identities.sample(70 + k), "studio", seed=70 + k).tracks[
+                    TrackKind.IMU
+                ]
             ),
             load_layout(),
         )[1]
@@ -195,7 +201,7 @@ def _conditioning_section(held_out_takes: dict[str, Track], identities: Identity
         predictions = {
             "diffusion, 10 steps": resample_to_camera(diffusion.infer(motion, 10)[0]),
             "diffusion, 10 steps, the camera's other channels held": resample_to_camera(
-                _infer_conditioned(diffusion, motion, camera, ~hidden_frames, 10)
+                _infer_conditioned(diffusion, motion, camera, known=~hidden_frames, steps=10)
             ),
             "regressor, plain": substitute(occluded.track, occluded.ranges, helper).track.select(ARKIT),
             "regressor, hybrid": infill(occluded.track, occluded.ranges, helper=helper).track.select(ARKIT),
@@ -217,7 +223,7 @@ def _conditioning_section(held_out_takes: dict[str, Track], identities: Identity
 
 
 def _infer_conditioned(
-    model: network.Network, motion: Motion, camera: np.ndarray, known: np.ndarray, steps: int
+    model: network.Network, motion: Motion, camera: np.ndarray, *, known: np.ndarray, steps: int
 ) -> np.ndarray:
     """DDIM as in `Network.infer`, with the known channels set to the camera's, at each step's noise level."""
     values = network.network_inputs(motion, model.sites, model.reference)
@@ -248,16 +254,16 @@ def _plot_gallery(track: Track, identities: IdentityModel, image_path: Path) -> 
     size = {"nrows": len(_GALLERY_CHANNELS), "figsize": (10, 2.1 * len(_GALLERY_CHANNELS))}
     with plots.image(image_path, **size, gridspec_kw={"hspace": 0.42}) as axes_list:
         results_by_damage: dict[str, Any] = {}
-        imu = occlusion.simulate_sensors(track, identities.sample(60), "studio", 60)
+        imu = occlusion.simulate_sensors(track, identities.sample(60), "studio", seed=60)
         for axes, (damage, channel) in zip(axes_list, _GALLERY_CHANNELS):
             if damage not in results_by_damage:
                 occlusion.score_repair(
                     occlusion.RepairScore(),
                     Take("alex_rom_3", {TrackKind.WEIGHTS: track}),
                     imu,
-                    (damage,),
-                    np.random.default_rng(80),
-                    lambda *x, damage=damage: results_by_damage.__setitem__(damage, x),
+                    damages=(damage,),
+                    rng=np.random.default_rng(80),
+                    on_result=lambda *x, damage=damage: results_by_damage.__setitem__(damage, x),
                 )
             _, occluded, predictions = results_by_damage[damage]
             k, seconds = ARKIT.index(channel), track.time - track.time[0]

@@ -49,7 +49,7 @@ class Case:
     truth: Track
 
 
-def simulate_cases(takes: dict[str, Track], face: FaceModel, seeds: int, progress: ProgressCallback) -> list[Case]:
+def simulate_cases(takes: dict[str, Track], face: FaceModel, seeds: int, *, progress: ProgressCallback) -> list[Case]:
     """Simulate every take with every preset, `seeds` times."""
     simulated, total = [], len(takes) * len(PRESETS) * seeds
     for name, track in takes.items():
@@ -100,6 +100,7 @@ def scores_section(
     title: str,
     description: str,
     model: Model,
+    *,
     cases: list[Case],
     trained_names: set[str],
     face: FaceModel,
@@ -175,7 +176,7 @@ def overview_section(sections: dict[str, Section], trained_names: set[str]) -> S
     rows, figures = [], {}
     first_figures = next(iter(sections.values())).figures
 
-    def mean(figures: dict[str, Any], preset: str, in_training: bool, column: str) -> float:
+    def mean(figures: dict[str, Any], preset: str, *, in_training: bool, column: str) -> float:
         return float(
             np.mean(
                 [
@@ -199,7 +200,8 @@ def overview_section(sections: dict[str, Section], trained_names: set[str]) -> S
             ]
             for title, method_figures, columns in methods:
                 pve, mse, mse_without_eyes, mse_sensed = (
-                    mean(method_figures, preset, in_training, c) if c else float("nan") for c in columns
+                    mean(method_figures, preset, in_training=in_training, column=c) if c else float("nan")
+                    for c in columns
                 )
                 figures[f"{title}, {preset}, {group_title}"] = {
                     "pve_mm": pve,
@@ -227,7 +229,7 @@ def overview_section(sections: dict[str, Section], trained_names: set[str]) -> S
 
 
 def smoothing_section(
-    cases: list[Case], trained_names: set[str], face: FaceModel, progress: ProgressCallback
+    cases: list[Case], trained_names: set[str], face: FaceModel, *, progress: ProgressCallback
 ) -> Section:
     """Effect of smoothing, offline and live."""
     held_out_cases = [c for c in cases if c.preset == "studio" and c.name not in trained_names]
@@ -283,7 +285,7 @@ def with_sites(take: Take, sites: set[str]) -> Take:
     )
 
 
-def broken_sensors_section(track: Track, face: FaceModel, seeds: int, progress: ProgressCallback) -> Section:
+def broken_sensors_section(track: Track, face: FaceModel, seeds: int, *, progress: ProgressCallback) -> Section:
     """Errors of the network when a sensor is lost or swapped, or on another device."""
     model, live_model, sites, studio = network.load(), network.load(network.LIVE), load_layout(), PRESETS["studio"]
     names = sites.sites

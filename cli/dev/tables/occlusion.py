@@ -86,7 +86,7 @@ def score_undamaged(score: DetectionScore, track: Track, helper: np.ndarray | No
     score.clean_ranges += len(detected)
 
 
-def score_damaged(score: DetectionScore, track: Track, helper: np.ndarray | None, rng: np.random.Generator) -> None:
+def score_damaged(score: DetectionScore, track: Track, helper: np.ndarray | None, *, rng: np.random.Generator) -> None:
     """Score every kind of damage in turn, each on the undamaged take."""
     for name in occlusion_simulation.OCCLUDERS:
         occluded = occlusion_simulation.occlude(track, (name,), DAMAGED_SHARE, rng=rng)
@@ -139,6 +139,7 @@ def score_repair(
     score: RepairScore,
     take: Take,
     imu: Take,
+    *,
     damages: tuple[str, ...],
     rng: np.random.Generator,
     on_result: Callable[..., None] | None = None,
@@ -204,6 +205,6 @@ def seam_ratio(values: np.ndarray, hidden: np.ndarray, truth: np.ndarray) -> flo
     return float(np.nanmax(np.where(edge, steps, 0.0)) / typical_step)
 
 
-def simulate_sensors(track: Track, face: FaceModel, preset: str, seed: int) -> Take:
+def simulate_sensors(track: Track, face: FaceModel, preset: str, *, seed: int) -> Take:
     """Simulate sensors on the take's performance."""
     return simulate(track, face, load_layout(), effects=PRESETS[preset], seed=seed)

@@ -22,7 +22,7 @@ from .models import evaluate_columns, nan_mean
 PAIRED_S = 60.0
 
 
-def adapter_section(takes: dict[str, Track], face: FaceModel, seeds: int, progress: ProgressCallback) -> Section:
+def adapter_section(takes: dict[str, Track], face: FaceModel, seeds: int, *, progress: ProgressCallback) -> Section:
     """Adapter from the first minute of a take, measured on the rest, and on another mounting of the sensors."""
     model = network.load()
     rows, figures = [], {}
@@ -49,7 +49,7 @@ def adapter_section(takes: dict[str, Track], face: FaceModel, seeds: int, progre
                     ("mounted again", remounted, personal_adapter),
                 ):
                     errors_by_case[title].append(
-                        _errors_after(split_time, sensor_take, used_adapter, model, track, face)
+                        _errors_after(split_time, sensor_take, used_adapter, model=model, track=track, face=face)
                     )
             mean = {k: nan_mean(v) for k, v in errors_by_case.items()}
             figures[f"{name} {preset}"] = {
@@ -73,7 +73,7 @@ def adapter_section(takes: dict[str, Track], face: FaceModel, seeds: int, progre
 
 
 def finetuned_section(
-    name: str, track: Track, face: FaceModel, example_source: Any, minutes: float, progress: ProgressCallback
+    name: str, track: Track, face: FaceModel, *, example_source: Any, minutes: float, progress: ProgressCallback
 ) -> Section:
     """Cold, adapted and fine-tuned on the same minute of one take. Raises InnerfaceError without torch."""
     try:
@@ -107,7 +107,7 @@ def finetuned_section(
         (f"fine-tuned, {minutes:g} minutes", tuned, None),
     ):
         same_mount, other_mount = (
-            _errors_after(split_time, t, used_adapter, model, track, face) for t in (take, remounted)
+            _errors_after(split_time, t, used_adapter, model=model, track=track, face=face) for t in (take, remounted)
         )
         figures[title] = {"pve_mm": same_mount[0], "mse": same_mount[4], "again_pve_mm": other_mount[0]}
         rows.append(
@@ -142,7 +142,13 @@ def _fit_adapter(model: network.Network, example: TrainingExample) -> adapter.Ad
 
 
 def _errors_after(
-    split_time: float, take: Take, personal_adapter: adapter.Adapter | None, model: Any, track: Track, face: FaceModel
+    split_time: float,
+    take: Take,
+    personal_adapter: adapter.Adapter | None,
+    *,
+    model: Any,
+    track: Track,
+    face: FaceModel,
 ) -> list[float]:
     predicted = infer(take, load_layout(), model, adapter=personal_adapter).take.weights()
     predicted_rows, truth_rows = predicted.time >= split_time, track.time >= split_time

@@ -98,7 +98,7 @@ def test_channels_that_no_sensor_sees_lie_muted_in_a_layer_of_their_own(head, sc
 
 def test_keys_made_or_moved_or_deleted_by_hand_survive_another_bake(head, scene, loaded):
     bake = innerface.blender_addon.animation.bake.bake_take
-    bake(head, loaded, scene, how(0.005))
+    bake(head, loaded, scene, options=how(0.005))
     action = head.meshes[0].key.animation_data.action
     jaw = curve(action, "jawOpen")
     before = [tuple(p.co) for p in jaw.keyframe_points]
@@ -109,7 +109,7 @@ def test_keys_made_or_moved_or_deleted_by_hand_survive_another_bake(head, scene,
     made = jaw.keyframe_points.insert(before[5][0] + 0.5, 0.77)
     made.interpolation = "BACK"
     known = set(__import__("bpy").data.actions)
-    again = bake(head, loaded, scene, how(0.02))  # other settings
+    again = bake(head, loaded, scene, options=how(0.02))  # other settings
     assert head.meshes[0].key.animation_data.action == action and set(__import__("bpy").data.actions) == known
     keys = {round(p.co.x, 3): p for p in curve(action, "jawOpen").keyframe_points}
     assert (
@@ -125,19 +125,19 @@ def test_keys_made_or_moved_or_deleted_by_hand_survive_another_bake(head, scene,
     gone = [p.co.x for p in smile.keyframe_points][3:6]
     for _ in gone:
         smile.keyframe_points.remove(smile.keyframe_points[3])
-    bake(head, loaded, scene, how(0.02))
+    bake(head, loaded, scene, options=how(0.02))
     left = [p.co.x for p in curve(action, "mouthSmileLeft").keyframe_points]
     assert not [x for x in left if gone[0] <= x <= gone[-1]]
 
 
 def test_a_locked_curve_stays_as_it_is_and_is_told(head, scene, loaded):
     bake = innerface.blender_addon.animation.bake.bake_take
-    bake(head, loaded, scene, how(0.005))
+    bake(head, loaded, scene, options=how(0.005))
     action = head.meshes[0].key.animation_data.action
     jaw = curve(action, "jawOpen")
     jaw.lock = True
     before = [tuple(p.co) for p in jaw.keyframe_points]
-    again = bake(head, loaded, scene, how(0.05))
+    again = bake(head, loaded, scene, options=how(0.05))
     assert [tuple(p.co) for p in curve(action, "jawOpen").keyframe_points] == before
     assert any("locked" in note for note in again.notes)
 
@@ -160,7 +160,7 @@ def test_a_strip_plays_with_its_slot_set_and_leaves_the_action_alone(head, scene
     key = head.meshes[0].key
     key.key_blocks["tongueOut"].keyframe_insert("value", frame=1)
     mine = key.animation_data.action
-    innerface.blender_addon.animation.bake.bake_take(head, loaded, scene, how(None, onto="STRIP"))
+    innerface.blender_addon.animation.bake.bake_take(head, loaded, scene, options=how(None, onto="STRIP"))
     assert key.animation_data.action == mine
     (track,) = [
         t for t in key.animation_data.nla_tracks if t.name.startswith("shot_007") and "unobserved" not in t.name

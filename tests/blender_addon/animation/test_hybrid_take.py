@@ -177,20 +177,20 @@ def test_a_helper_that_moves_otherwise_can_be_placed_by_hand(shoot, tmp_path):
 def test_bars_lie_in_lanes_and_their_ends_can_be_grabbed(shoot):
     bars = innerface.blender_addon.ui.occlusion_bars
     for start, end, group in ((1.0, 3.0, "mouth"), (2.0, 2.5, "eye_left"), (5.0, 6.0, "mouth")):
-        shoot.hybrid.add_range(action(shoot), start, end, group)
+        shoot.hybrid.add_range(action(shoot), start, end, group=group)
     found = bars.range_bars(action(shoot).innerface_hybrid.ranges, lambda s: 100 * s, 1.0)
     assert found[0].bottom == found[2].bottom != found[1].bottom
     middle = (found[0].bottom + found[0].top) / 2
-    assert bars.bar_at(found, 102, middle, 1.0) == bars.BarHit(found[0], "START")
-    assert bars.bar_at(found, 298, middle, 1.0) == bars.BarHit(found[0], "END")
-    assert bars.bar_at(found, 200, middle, 1.0) == bars.BarHit(found[0], "BOTH")
-    assert bars.bar_at(found, 400, middle, 1.0) is None and bars.bar_at(found, 200, 300, 1.0) is None
+    assert bars.bar_at(found, 102, middle, scale=1.0) == bars.BarHit(found[0], "START")
+    assert bars.bar_at(found, 298, middle, scale=1.0) == bars.BarHit(found[0], "END")
+    assert bars.bar_at(found, 200, middle, scale=1.0) == bars.BarHit(found[0], "BOTH")
+    assert bars.bar_at(found, 400, middle, scale=1.0) is None and bars.bar_at(found, 200, 300, scale=1.0) is None
 
 
 @pytest.mark.parametrize("by", [-100.0, -0.7, 0.3, 100.0])
 @pytest.mark.parametrize("part", ["START", "END", "BOTH"])
 def test_a_dragged_range_stays_in_the_take_and_is_never_turned_round(part, by):
-    start, end = innerface.blender_addon.ui.occlusion_bar_input.dragged_range((2.0, 3.0), part, by, 10.0)
+    start, end = innerface.blender_addon.ui.occlusion_bar_input.dragged_range((2.0, 3.0), part, by, duration=10.0)
     assert 0 <= start < end <= 10.0
     assert part != "BOTH" or end - start == pytest.approx(1.0)
     assert part != "START" or end == 3.0

@@ -262,7 +262,7 @@ def test_a_body_goes_on_walking_while_the_head_is_keyed(scene, head):
     walk = bpy.data.actions.new("BodyWalk")
     compat = innerface.blender_addon.compat
     innerface.blender_addon.animation.curves.write_curve(
-        compat.fcurves_of(walk, head.rig), "location", np.array([0, 48]), np.array([0.0, 1.0])
+        compat.fcurves_of(walk, head.rig), "location", frames=np.array([0, 48]), values=np.array([0.0, 1.0])
     )
     compat.assign_action(walk, head.rig)
     keyed = key_and_play(head, turning(), "T", scene)

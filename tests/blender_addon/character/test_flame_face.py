@@ -360,7 +360,7 @@ def test_a_flame_take_over_what_plays_changes_its_stretch_alone(scene, flame, pe
             Path("/nowhere/song.csv"), weights(innerface.core.performance.demo_performance(1)), None
         ),
         scene,
-        bake.BakeOptions(0.005),
+        options=bake.BakeOptions(0.005),
     )
     fcurves = innerface.blender_addon.compat.playing_fcurves(flame.meshes[0].key)
     curve = fcurves.find(innerface.blender_addon.character.lanes.shape_key_path("expression0"))

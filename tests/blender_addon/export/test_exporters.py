@@ -207,7 +207,7 @@ def test_glb_holds_the_body_that_plays_below_the_take_too(scene, head, three, tm
     compat = innerface.blender_addon.compat
     path = 'pose.bones["root"].location'
     innerface.blender_addon.animation.curves.write_curve(
-        compat.fcurves_of(walk, head.rig), path, np.array([0, 48]), np.array([0.0, 1.0])
+        compat.fcurves_of(walk, head.rig), path, frames=np.array([0, 48]), values=np.array([0.0, 1.0])
     )
     compat.assign_action(walk, head.rig)
     track = innerface.core.performance.demo_performance(5).weights()
@@ -266,7 +266,9 @@ def test_modifiers_are_applied_to_every_shape_and_none_is_lost(scene, three, tmp
     face = innerface.blender_addon.character.face.find_face(list(scene.objects))
     key_and_play(face, track, "take", scene)
     scene.frame_end = 24
-    made = innerface.blender_addon.export.exporters.export_face(face, scene, tmp_path / "x.glb", "GLB", modifiers)
+    made = innerface.blender_addon.export.exporters.export_face(
+        face, scene, tmp_path / "x.glb", preset="GLB", modifiers=modifiers
+    )
     found = three(tmp_path / "x.glb")
     assert found["morphs"] == ["jawOpen", "eyeBlinkLeft", "mouthSmileLeft"] and len(found["clips"][0]["curves"]) == 3
     assert found["vertices"] == {"NONE": 4, "SHAPE": 8, "ALL": 18}[modifiers]
@@ -287,7 +289,7 @@ def test_whatever_else_moves_the_character_equals_blenders_own_export(scene, hea
     rig.location.x = 0.0
     walk = bpy.data.actions.new("walk")
     compat, curves = innerface.blender_addon.compat, innerface.blender_addon.animation.curves
-    curves.write_curve(compat.fcurves_of(walk, rig), "location", np.array([0, 60]), np.array([0.0, 1.0]))
+    curves.write_curve(compat.fcurves_of(walk, rig), "location", frames=np.array([0, 60]), values=np.array([0.0, 1.0]))
     compat.add_strip(rig, walk, 0)
     target = bpy.data.objects.new("target", None)
     scene.collection.objects.link(target)
@@ -378,14 +380,14 @@ def test_unity_is_warned_of_weights_above_a_hundred(scene, head, tmp_path):
     track = innerface.core.take.Track("weights", np.arange(25) / 24, ("jawOpen", "browInnerUp"), values)
     key_and_play(head, track, "take", scene)
     scene.frame_end = 24
-    made = innerface.blender_addon.export.exporters.export_face(head, scene, tmp_path / "x.fbx", "UNITY")
+    made = innerface.blender_addon.export.exporters.export_face(head, scene, tmp_path / "x.fbx", preset="UNITY")
     assert any("120" in note and "Clamp BlendShapes" in note for note in made.notes)
 
 
 def test_names_in_the_file_are_those_of_the_scene_every_time(scene, head, performed, second, tmp_path):
     performed(24, 1.0)
     for k in range(2):
-        innerface.blender_addon.export.exporters.export_face(head, scene, tmp_path / f"{k}.fbx", "UNITY")
+        innerface.blender_addon.export.exporters.export_face(head, scene, tmp_path / f"{k}.fbx", preset="UNITY")
     a, b = second(tmp_path / "0.fbx"), second(tmp_path / "1.fbx")
     assert list(a["meshes"]) == list(b["meshes"]) == ["Innerface Head"]
     assert [o.name for o in scene.objects] == ["Innerface Head", "Innerface Rig"] or {

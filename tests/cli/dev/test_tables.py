@@ -19,7 +19,7 @@ def made(data, face):
         name: formats.read_take(data / "arkit" / f"{name}.converted.csv").weights()
         for name in ("dao", "FaceCapture_2020-19-7-17-03-23")
     }
-    return models.simulate_cases(takes, face, 1, lambda _: None)
+    return models.simulate_cases(takes, face, 1, progress=lambda _: None)
 
 
 def cells(lines):
@@ -31,7 +31,9 @@ def test_a_table_has_as_many_columns_in_its_rule_as_in_its_header():
 
 
 def test_scores_put_every_take_and_preset_beside_both_baselines(made, face):
-    said = models.scores_section("Linear", "About.", linear_model.load(), made, {"dao"}, face, lambda _: None)
+    said = models.scores_section(
+        "Linear", "About.", linear_model.load(), cases=made, trained_names={"dao"}, face=face, progress=lambda _: None
+    )
     rows = cells(said.lines)
     assert (
         len(rows) == 6
@@ -51,7 +53,9 @@ def test_scores_put_every_take_and_preset_beside_both_baselines(made, face):
 
 
 def test_observability_names_every_channel_once(made, face):
-    said = models.scores_section("Network", "About.", network.load(), made, set(), face, lambda _: None)
+    said = models.scores_section(
+        "Network", "About.", network.load(), cases=made, trained_names=set(), face=face, progress=lambda _: None
+    )
     text = "\n".join(models.observability_lines(said)).replace(",", " ").split()
     assert [c for c in linear_model.ARKIT if text.count(c) != 1] == []
 
@@ -59,16 +63,16 @@ def test_observability_names_every_channel_once(made, face):
 def test_the_adapter_table_measures_held_out_rows_only(face):
     rng = np.random.default_rng(3)
     take = generate(75.0, rng)
-    said = personal.adapter_section({"made": take}, face, 1, lambda _: None)
+    said = personal.adapter_section({"made": take}, face, 1, progress=lambda _: None)
     figures = said.figures["made studio"]
     assert figures["adapted"]["mse"] != figures["cold"]["mse"] and figures["mounted again"]["pve_mm"] > 0
     late = personal._errors_after(
         take.time[0] + 60.0,
-        models.simulate_cases({"made": take}, face, 1, lambda _: None)[1].imu,
+        models.simulate_cases({"made": take}, face, 1, progress=lambda _: None)[1].imu,
         None,
-        network.load(),
-        take,
-        face,
+        model=network.load(),
+        track=take,
+        face=face,
     )
     assert late[0] == pytest.approx(figures["cold"]["pve_mm"])
 
@@ -76,9 +80,9 @@ def test_the_adapter_table_measures_held_out_rows_only(face):
 def test_steps_and_training_are_measured_on_held_out_performers(made, face, monkeypatch):
     monkeypatch.setattr(ablation, "STEPS", (1, 2))
     trained = {"FaceCapture_2020-19-7-17-03-23"}
-    said = ablation.steps_section(made, trained, face, lambda _: None)
+    said = ablation.steps_section(made, trained, face, progress=lambda _: None)
     assert len(said.figures) == 5 and all(np.isfinite(f["pve_mm"]) for f in said.figures.values())
-    two = ablation.table_two_section(made, trained, face, lambda _: None)
+    two = ablation.table_two_section(made, trained, face, progress=lambda _: None)
     assert set(two.figures) == {"full", "without simulation", "without fine-tuning"}
     rows = cells(two.lines)
     assert rows[0][5:] == ["0.67", "0.72", "0.31", "0.0057"] and all(len(r) == 9 for r in rows)
@@ -94,7 +98,7 @@ def test_electrodes_are_compared_with_static_faces(data, tmp_path, monkeypatch):
     monkeypatch.setattr(electrodes, "TEST_S", 40.0)
     shutil.copy(SHIPPED, tmp_path / "studio-0.onnx")  # user 0's own network, so that nothing is trained here
     said = electrodes.electrode_section(
-        IdentityModel(data / "ict_facekit.npz"), tmp_path, tmp_path, lambda _: None, users=1
+        IdentityModel(data / "ict_facekit.npz"), tmp_path, tmp_path, progress=lambda _: None, users=1
     )
     rows = cells(said.lines)
     assert len(rows) == 2 and all(len(r) == len(rows[0]) for r in rows)

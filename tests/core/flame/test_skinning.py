@@ -86,10 +86,10 @@ def test_the_jaw_opens_downward_and_eyes_turn_to_the_left(model, points53):
         skinning.pose_vertices(
             model,
             np.zeros(300),
-            expression=zero["expression"],
+            expression=zero[0],
             jaw=np.array([[0.3, 0, 0]]),
             eyes=np.array([[0, 0.3, 0, 0, 0.3, 0.0]]),
-            neck=zero["neck"],
+            neck=zero[3],
         )[0],
     )
     lower, upper = (opened - rest)[[39, 40, 49]], (opened - rest)[[34, 45]]
