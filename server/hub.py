@@ -320,7 +320,7 @@ class Hub:
             sources=source_statuses(self.sources, streams, now),
             sinks=sink_statuses(self.outputs.sinks),
             streams=[s.report(now) for s in streams],
-            sites=site_statuses(self.layout, streams, imu.sites, now),
+            sites=site_statuses(self.layout, streams, imu.sites, now=now),
             positions_mm=(self.layout.positions * 1000).round(1).tolist(),
             touching="" if imu.tap_detector is None else imu.tap_detector.site,
             calibrated=imu.calibrated,

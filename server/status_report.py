@@ -68,7 +68,7 @@ def sink_statuses(sinks: Sequence[Sink]) -> list[ComponentStatus]:
 
 
 def site_statuses(
-    layout: Layout, streams: Iterable[Stream], sites: SiteAssignments, now: float
+    layout: Layout, streams: Iterable[Stream], sites: SiteAssignments, *, now: float
 ) -> dict[str, SiteStatus]:
     """The sensor of each site of the layout."""
     statuses = {site: SiteStatus("none") for site in layout.sites}

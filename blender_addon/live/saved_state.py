@@ -148,7 +148,7 @@ def _restore(owner: Any) -> None:
     for path, index, value in state["numbers"]:
         with suppress(Exception):
             if get_value(owner, path, index) is not None:
-                set_value(owner, path, index, value)
+                set_value(owner, path, index, value=value)
     _unmute(owner, state)
     owner.update_tag()
 

@@ -49,7 +49,7 @@ def _draw_sensors(layout: Any, status: HubStatus, context: bpy.types.Context) ->
     if _draw_running_check(layout, check):
         return
     if status.calibrating_s:
-        draw_text(layout, calibration_step(status), "ARMATURE_DATA", context)
+        draw_text(layout, calibration_step(status), "ARMATURE_DATA", context=context)
         if status.calibrating:
             layout.operator("innerface.calibrate_cancel", icon="X")
             return
@@ -63,10 +63,10 @@ def _draw_sensors(layout: Any, status: HubStatus, context: bpy.types.Context) ->
     )
     if not calibrated:
         return
-    _draw_problems(layout, status.sensor_notes, "All sensors are good", context)
+    _draw_problems(layout, status.sensor_notes, "All sensors are good", context=context)
     layout.operator("innerface.check", icon="VIEWZOOM")
-    _draw_problems(layout, check.placement_notes, "Every sensor moves as expected for its site", context)
-    _draw_problems(layout, check.electrode_notes, "Every electrode has the expected signal", context)
+    _draw_problems(layout, check.placement_notes, "Every sensor moves as expected for its site", context=context)
+    _draw_problems(layout, check.electrode_notes, "Every electrode has the expected signal", context=context)
 
 
 def _draw_map(layout: Any, status: HubStatus) -> None:
@@ -87,7 +87,7 @@ def _draw_electrodes(layout: Any, status: HubStatus, context: bpy.types.Context)
     row = layout.row()
     row.scale_y = 1.3
     row.operator("innerface.check", icon="VIEWZOOM", text="Check Electrodes")
-    _draw_problems(layout, check.electrode_notes, "Every electrode has the expected signal", context)
+    _draw_problems(layout, check.electrode_notes, "Every electrode has the expected signal", context=context)
 
 
 def _draw_running_check(layout: Any, check: CheckStatus) -> bool:
@@ -98,14 +98,14 @@ def _draw_running_check(layout: Any, check: CheckStatus) -> bool:
     return True
 
 
-def _draw_problems(layout: Any, problems: list[str] | None, text_if_none: str, context: bpy.types.Context) -> None:
+def _draw_problems(layout: Any, problems: list[str] | None, text_if_none: str, *, context: bpy.types.Context) -> None:
     """Draw problems, or that there are none; nothing where it has not been checked (None)."""
     if problems is None:
         return
     if not problems:
-        draw_text(layout, text_if_none, "CHECKMARK", context)
+        draw_text(layout, text_if_none, "CHECKMARK", context=context)
     for problem in problems:
-        draw_text(layout, problem, "ERROR", context)
+        draw_text(layout, problem, "ERROR", context=context)
 
 
 class INNERFACE_PT_sites(SidebarPanel, bpy.types.Panel):
@@ -126,7 +126,7 @@ class INNERFACE_PT_sites(SidebarPanel, bpy.types.Panel):
         touching = session.status.touching
         if touching:
             text = f"Tap the sensor at {_site_label(touching)} twice while the head is still"
-            draw_text(self.layout, text, "VIEW_PAN", context)
+            draw_text(self.layout, text, "VIEW_PAN", context=context)
 
 
 def _draw_site(column: Any, site: str, site_status: SiteStatus) -> None:

@@ -42,7 +42,7 @@ class INNERFACE_PT_record(SidebarPanel, bpy.types.Panel):
         _draw_recording_status(layout, take_recording, context)
         if take_recording is None and _lacks_calibration():
             text = "The sensors are not calibrated; calibrate them, or nod and shake your head at the start of the take"
-            draw_text(layout, text, "ERROR", context)
+            draw_text(layout, text, "ERROR", context=context)
 
 
 def _stop_label(take_recording: TakeRecording) -> str:
@@ -60,7 +60,7 @@ def _draw_recording_status(layout: Any, take_recording: TakeRecording | None, co
     if recording.problem:
         row = layout.row()
         row.alert = True
-        draw_text(row, recording.problem, "ERROR", context)
+        draw_text(row, recording.problem, "ERROR", context=context)
     if take_recording is not None and take_recording.phase == "recording":
         lost = iface_(", {} samples lost").format(recording.dropped) if recording.dropped else ""
         layout.label(

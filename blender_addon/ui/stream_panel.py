@@ -28,11 +28,11 @@ class INNERFACE_PT_stream(SidebarPanel, bpy.types.Panel):
             target_row.prop(settings, toggle.target_property, text="")
         problem = connection.offline_problem(connection.outside_sinks(settings))
         if problem:
-            draw_text(layout, problem, "ERROR", context)
+            draw_text(layout, problem, "ERROR", context=context)
         layout.operator("innerface.send", icon="EXPORT")
         for sink in status.sinks:
-            draw_text(layout, sink.description, STATE_ICONS[sink.state], context)
-            draw_text(layout, sink.problem, "BLANK1", context)
+            draw_text(layout, sink.description, STATE_ICONS[sink.state], context=context)
+            draw_text(layout, sink.problem, "BLANK1", context=context)
         if any(sink.can_retry for sink in status.sinks):
             layout.operator("innerface.retry", icon="FILE_REFRESH")
         if status.output != "none":

@@ -46,9 +46,11 @@ class INNERFACE_PT_takes(SidebarPanel, bpy.types.Panel):
             details = (take.when, format_duration(take.seconds) if take.known else take.size, take.source)
             box.label(text="   ".join(detail for detail in details if detail), icon="INFO", translate=False)
             if take.known:
-                draw_text(box, take.quality or "No data was lost", "ERROR" if take.quality else "CHECKMARK", context)
+                draw_text(
+                    box, take.quality or "No data was lost", "ERROR" if take.quality else "CHECKMARK", context=context
+                )
             else:
-                draw_text(box, "Not read yet: click the take, or Refresh", "QUESTION", context)
+                draw_text(box, "Not read yet: click the take, or Refresh", "QUESTION", context=context)
         draw_job(layout)
         row = layout.row()
         row.scale_y = 1.4

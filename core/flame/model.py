@@ -65,10 +65,14 @@ def load(path: str | Path) -> FlameModel:
     data = read_bytes(path, MAX_FILE_BYTES)
     with reading(path, "give a FLAME model such as flame2023_Open.pkl"):
         contents = unpickle.read_arrays(data, path, (*_KEYS, "shape_count"))
-        return from_arrays(contents, str(path), path.stem, hashlib.sha256(data).hexdigest()[:16], path)
+        return from_arrays(
+            contents, label=str(path), name=path.stem, sha=hashlib.sha256(data).hexdigest()[:16], path=path
+        )
 
 
-def from_arrays(contents: Mapping[str, Array], label: str, name: str, sha: str, path: Path | None = None) -> FlameModel:
+def from_arrays(
+    contents: Mapping[str, Array], *, label: str, name: str, sha: str, path: Path | None = None
+) -> FlameModel:
     """Make a model from FLAME's arrays. Raises InnerfaceError that begins with `label`."""
     missing = [key for key in _KEYS if key not in contents]
     if missing:

@@ -101,7 +101,7 @@ def pick_voltages(labels: Sequence[str], units: Sequence[str], picks: Sequence[i
     return Voltages(picks, np.array([unit_scale(unit_of[k]) or 1.0 for k in picks]), notes)
 
 
-def build_take(groups: list[Signals], markers: Track | None, path: Path, notes: list[str]) -> Take:
+def build_take(groups: list[Signals], markers: Track | None, path: Path, *, notes: list[str]) -> Take:
     """A take of the biosignals among `groups`, in µV, with a track for each group.
 
     Without channels of a biosignal kind, all voltages are taken, and without those, all channels, with a note. Raises

@@ -133,13 +133,13 @@ def recover(path: str | Path, out: str | Path, on_record: Callable[[], None] | N
             recovery = Recovery(complete=is_complete(source_path))
             with atomic_write(out_path) as temporary, open(temporary, "wb") as target:
                 salvage = _Salvage(source, source_path.stat().st_size, recovery)
-                _copy(salvage, target, recovery, on_record)
+                _copy(salvage, target, recovery, on_record=on_record)
             return recovery
     except OSError as error:
         raise InnerfaceError(f"{path}: cannot be read ({error.strerror}); check its permissions and the disk") from None
 
 
-def _copy(salvage: _Salvage, target: BinaryIO, recovery: Recovery, on_record: Callable[[], None] | None) -> None:
+def _copy(salvage: _Salvage, target: BinaryIO, recovery: Recovery, *, on_record: Callable[[], None] | None) -> None:
     copy: _Copy | None = None
     for record in salvage.records():
         if on_record is not None:
@@ -249,12 +249,12 @@ class _Salvage:
             end = start + _RECORD_HEAD.size + length
             in_summary = in_summary or opcode == Opcode.DATA_END
             if (opcode == Opcode.CHUNK or opcode in _NAMES) and not (in_summary and end > self._size):
-                yield from self._kept(opcode, length, start, min(end, self._size))
+                yield from self._kept(opcode, length, start, end=min(end, self._size))
             if end > self._size:
                 return
             self._source.seek(end)
 
-    def _kept(self, opcode: int, length: int, start: int, end: int) -> Iterator[_Record]:
+    def _kept(self, opcode: int, length: int, start: int, *, end: int) -> Iterator[_Record]:
         """The record that begins at `start`, or the records of that chunk; the file holds it up to `end`."""
         size = end - start - _RECORD_HEAD.size
         if size > _MAX_RECORD_BYTES:

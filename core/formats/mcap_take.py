@@ -98,7 +98,7 @@ def read(path: Path) -> Take:
     notes: list[str] = []
     tracks: dict[str, Track] = {}
     for channel_id, channel in channels.items():
-        track = _to_track(channel, rows.get(channel_id), path, notes)
+        track = _to_track(channel, rows.get(channel_id), path, notes=notes)
         if track is not None:
             tracks[channel.topic.lstrip("/")] = track
     if not tracks:
@@ -159,7 +159,7 @@ class _SampleBuffer:
             self.numbers.extend(row)
 
 
-def _to_track(channel: Any, rows: _SampleBuffer | None, path: Path, notes: list[str]) -> Track | None:
+def _to_track(channel: Any, rows: _SampleBuffer | None, path: Path, *, notes: list[str]) -> Track | None:
     """Track of a channel, None for another program's. Late samples are sorted in; `notes` tell of rows left out."""
     try:
         kind = channel.metadata["kind"]

@@ -19,7 +19,7 @@ MAX_COLUMNS = 4096
 MAX_WEIGHT = 10.0  # anything above is a percentage or not a weight
 
 
-def parse_cells(rows: list[list[str]], line_numbers: list[int], header: list[str], path: Path) -> Array:
+def parse_cells(rows: list[list[str]], *, line_numbers: list[int], header: list[str], path: Path) -> Array:
     """Convert T rows of C cells to float64 (T, C); empty cells become NaN.
 
     `line_numbers` (T,) count from 1; `header` names the columns. Raises InnerfaceError with line and column.
@@ -37,8 +37,8 @@ def parse_cells(rows: list[list[str]], line_numbers: list[int], header: list[str
         except ValueError:
             for r, row in enumerate(block, start=start):
                 for c, cell in enumerate(row):
-                    out[r, c] = _parse_cell(cell, line_numbers[r], header[c], path)
-    _check_finite(out, line_numbers, header, path)
+                    out[r, c] = _parse_cell(cell, line=line_numbers[r], column=header[c], path=path)
+    _check_finite(out, line_numbers=line_numbers, header=header, path=path)
     return out
 
 
@@ -55,7 +55,7 @@ def check_column_count(count: int, line_number: int, path: Path) -> None:
         )
 
 
-def _check_finite(values: Array, line_numbers: Sequence[int] | Array, header: list[str], path: Path) -> None:
+def _check_finite(values: Array, *, line_numbers: Sequence[int] | Array, header: list[str], path: Path) -> None:
     """Raise InnerfaceError for infinite values; NaN is a missing value."""
     infinite = np.argwhere(np.isinf(values))
     if len(infinite):
@@ -66,7 +66,7 @@ def _check_finite(values: Array, line_numbers: Sequence[int] | Array, header: li
         )
 
 
-def _parse_cell(cell: str, line: int, column: str, path: Path) -> float:
+def _parse_cell(cell: str, *, line: int, column: str, path: Path) -> float:
     cell = cell.strip()
     if not cell:
         return math.nan
@@ -78,7 +78,7 @@ def _parse_cell(cell: str, line: int, column: str, path: Path) -> float:
         ) from None
 
 
-def parse_header(line: str, line_number: int, path: Path, separator: str = ",") -> list[str]:
+def parse_header(line: str, *, line_number: int, path: Path, separator: str = ",") -> list[str]:
     """Names of a header's columns. Raises InnerfaceError for empty and repeated names."""
     try:
         header = [cell.strip() for cell in next(csv.reader([line.strip("\r\n")], delimiter=separator), list[str]())]
@@ -98,7 +98,7 @@ def parse_header(line: str, line_number: int, path: Path, separator: str = ",") 
 
 
 def parse_lines(
-    lines: list[str], first_line_number: int, header: list[str], path: Path, separator: str = ","
+    lines: list[str], *, first_line_number: int, header: list[str], path: Path, separator: str = ","
 ) -> tuple[Array, Array]:
     """Convert the lines of a long file to float64 (T, C), and give their line numbers (T,).
 
@@ -113,7 +113,12 @@ def parse_lines(
         line_numbers = np.arange(first_line_number + start, first_line_number + start + len(block))
         if any(line.count(separator) != width - 1 or not line.strip(blank) for line in block):
             block, line_numbers = _non_blank_lines(
-                block, first_line_number + start, header, path, separator, start + step >= len(lines)
+                block,
+                first_line_number=first_line_number + start,
+                header=header,
+                path=path,
+                separator=separator,
+                is_last_block=start + step >= len(lines),
             )
         if not block:
             continue
@@ -123,9 +128,9 @@ def parse_lines(
             values = _to_floats(cells, width)
         except ValueError:
             for k, cell in enumerate(cells):
-                _parse_cell(cell, int(line_numbers[k // width]), header[k % width], path)
+                _parse_cell(cell, line=int(line_numbers[k // width]), column=header[k % width], path=path)
             raise
-        _check_finite(values, line_numbers, header, path)
+        _check_finite(values, line_numbers=line_numbers, header=header, path=path)
         blocks.append(values)
         block_line_numbers.append(line_numbers)
     return np.concatenate(blocks), np.concatenate(block_line_numbers)
@@ -139,7 +144,7 @@ def _to_floats(cells: list[str], width: int) -> Array:
 
 
 def _non_blank_lines(
-    block: list[str], first_line_number: int, header: list[str], path: Path, separator: str, is_last_block: bool
+    block: list[str], *, first_line_number: int, header: list[str], path: Path, separator: str, is_last_block: bool
 ) -> tuple[list[str], Array]:
     """Lines that are not blank, and their numbers. Raises InnerfaceError for a line with missing columns."""
     kept = [(n, line) for n, line in enumerate(block, start=first_line_number) if line.strip(" \t\r" + separator)]
@@ -155,7 +160,7 @@ def _non_blank_lines(
     return [line for _, line in kept], np.array([n for n, _ in kept], dtype=np.int64)
 
 
-def check_weights(values: Array, names: list[str], line_numbers: list[int], path: Path) -> None:
+def check_weights(values: Array, names: list[str], *, line_numbers: list[int], path: Path) -> None:
     """Raise InnerfaceError for values that cannot be weights (nominally 0..1; real takes reach 1.08 and -0.02)."""
     with np.errstate(invalid="ignore"):
         bad = np.abs(values) > MAX_WEIGHT
@@ -168,7 +173,7 @@ def check_weights(values: Array, names: list[str], line_numbers: list[int], path
 
 
 def check_increasing(
-    time: Array, line_numbers: Sequence[int] | Array, path: Path, time_name: str = "time"
+    time: Array, line_numbers: Sequence[int] | Array, *, path: Path, time_name: str = "time"
 ) -> tuple[Array, int]:
     """Rows to keep (T,) bool, and the number of repeated times. Raises InnerfaceError where time runs backwards."""
     step = np.diff(time)
@@ -191,7 +196,7 @@ class TimedRows:
     notes: list[str]
 
 
-def extract_time(values: Array, line_numbers: Sequence[int] | Array, time_column: int, path: Path) -> TimedRows:
+def extract_time(values: Array, line_numbers: Sequence[int] | Array, *, time_column: int, path: Path) -> TimedRows:
     """Rows (T, C) in which time advances, of one column. Raises InnerfaceError for missing times or no rows."""
     if not len(values):
         raise InnerfaceError(f"{path}: has a header but no rows; export the take again")
@@ -201,7 +206,7 @@ def extract_time(values: Array, line_numbers: Sequence[int] | Array, time_column
         raise InnerfaceError(
             f"{path}: line {line_numbers[missing[0]]}: the time is missing; correct or delete the line"
         )
-    keep, repeats = check_increasing(time, line_numbers, path)
+    keep, repeats = check_increasing(time, line_numbers, path=path)
     return TimedRows(time[keep], values[keep], repeat_notes(repeats))
 
 
@@ -212,7 +217,7 @@ def repeat_notes(repeats: int, rows: str = "rows", time_name: str = "time") -> l
     return [f"{repeats} {rows} repeat the {time_name} of the {rows[:-1]} before; the first of each is kept"]
 
 
-def parse_first_line(line: str, signature: str, example: str, path: Path) -> dict[str, str]:
+def parse_first_line(line: str, *, signature: str, example: str, path: Path) -> dict[str, str]:
     """Settings of a first line `# innerface-<kind> 1 key=value ...`. Raises InnerfaceError for any other line."""
     words = line.split()
     if words[:3] != [*signature.split(), "1"]:

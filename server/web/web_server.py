@@ -47,7 +47,7 @@ class WebServer:
     computer do not need. Raises InnerfaceError for a short one off loopback.
     """
 
-    def __init__(self, hub: Hub, host: str = LOOPBACK, port: int = PORT, token: str = "") -> None:
+    def __init__(self, hub: Hub, host: str = LOOPBACK, port: int = PORT, *, token: str = "") -> None:
         if token and not is_loopback(host) and len(token) < _MIN_TOKEN_LENGTH:
             raise InnerfaceError(
                 f"--host {host}: other computers could reach it; give a --token of at least {_MIN_TOKEN_LENGTH} "

@@ -33,7 +33,7 @@ _BLINK_COLUMNS = [ARKIT.index("eyeBlinkLeft"), ARKIT.index("eyeBlinkRight")]
 _JAW_COLUMN = ARKIT.index("jawOpen")
 
 
-def simulate(track: Track, effects: Effects, seed: int = 0, mount: int = 0, ear: str = "left") -> Take:
+def simulate(track: Track, effects: Effects, seed: int = 0, *, mount: int = 0, ear: str = "left") -> Take:
     """Simulate a biosignal take of performer number `seed`, on the track's clock.
 
     Parameters
@@ -54,15 +54,15 @@ def simulate(track: Track, effects: Effects, seed: int = 0, mount: int = 0, ear:
     if not any(c in track.columns for c in ARKIT) or len(track.time) < 2:
         raise InnerfaceError("electrodes are simulated from a weights take of at least two rows; give one")
     check_pauses(track.time)
-    performer = draw_performer(effects, seed, mount, ear)
+    performer = draw_performer(effects, seed, mount=mount, ear=ear)
     noise_seed = zlib.crc32(np.ascontiguousarray(track.values).tobytes())  # other noise for another performance
     rng = np.random.default_rng([seed, mount, noise_seed])
     internal_rate = effects.rate_hz * np.ceil(MIN_SIMULATION_HZ / effects.rate_hz)
     decimation = round(internal_rate / effects.rate_hz)
     t = -LEAD_IN_S + np.arange(int((track.duration + LEAD_IN_S) * internal_rate + 1e-6) + 1) / internal_rate
-    weights = _performance_weights(track, t, performer.delay_s, internal_rate)
-    values = _emg(t, weights["ahead"], performer, internal_rate, rng)
-    values += _eog(weights["now"], performer) + _disturbances(t, effects, performer, internal_rate, rng)
+    weights = _performance_weights(track, t, performer.delay_s, rate=internal_rate)
+    values = _emg(t, weights["ahead"], performer, rate=internal_rate, rng=rng)
+    values += _eog(weights["now"], performer) + _disturbances(t, effects, performer, rate=internal_rate, rng=rng)
     values = np.asarray(
         sosfilt(
             butter(1, effects.high_pass_hz, btype="high", fs=internal_rate, output="sos"), values - values[0], axis=0
@@ -85,7 +85,7 @@ def simulate(track: Track, effects: Effects, seed: int = 0, mount: int = 0, ear:
     )
 
 
-def _performance_weights(track: Track, t: Array, delay_s: float, rate: float) -> dict[str, Array]:
+def _performance_weights(track: Track, t: Array, delay_s: float, *, rate: float) -> dict[str, Array]:
     """Weights (T, 52) at times t with lead-in: as they show ("now") and `delay_s` earlier, as muscles act ("ahead")."""
     track_weights = np.nan_to_num(fill_gaps(track.time, track.select(ARKIT)))
     calm = track_weights[track_weights[:, _EXPRESSION_COLUMNS].sum(axis=1).argmin()]
@@ -102,13 +102,13 @@ def _performance_weights(track: Track, t: Array, delay_s: float, rate: float) ->
     return out
 
 
-def _emg(t: Array, weights: Array, performer: SimulatedPerformer, rate: float, rng: np.random.Generator) -> Array:
+def _emg(t: Array, weights: Array, performer: SimulatedPerformer, *, rate: float, rng: np.random.Generator) -> Array:
     """EMG (T, 2) µV: coloured noise per muscle, the same at both electrodes, by its activation and distance."""
     speed = np.gradient(weights[:, _JAW_COLUMN]) * rate
     closing = gaussian_filter1d(np.clip(-speed, 0, None), 0.02 * rate) * 0.12
     bite = sum(np.exp(-(((t - at) / 0.08) ** 2)) for at in BITE_TIMES_S)
     effort = weights @ performer.recruitment
-    effort *= np.exp(0.15 * _slow_noise(len(t), 1.5, rate, rng))[:, None]  # contractions are never steady
+    effort *= np.exp(0.15 * _slow_noise(len(t), hz=1.5, rate=rate, rng=rng))[:, None]  # contractions are never steady
     for k, name in enumerate(muscles.NAMES):
         if name.rpartition("_")[0] in muscles.JAW_CLOSERS:
             effort[:, k] += closing + bite
@@ -118,12 +118,15 @@ def _emg(t: Array, weights: Array, performer: SimulatedPerformer, rate: float, r
             continue
         activation = np.clip(effort[:, k], 0, 1.5) ** performer.gamma[k]
         out += (
-            activation * _coloured_noise(len(t), performer.peaks_hz[k], np.abs(performer.lead[k]).max(), rate, rng)
+            activation
+            * _coloured_noise(
+                len(t), peak_hz=performer.peaks_hz[k], level_uv=np.abs(performer.lead[k]).max(), rate=rate, rng=rng
+            )
         )[:, None] * performer.lead[k]
     return out
 
 
-def _coloured_noise(count: int, peak_hz: float, level_uv: float, rate: float, rng: np.random.Generator) -> Array:
+def _coloured_noise(count: int, *, peak_hz: float, level_uv: float, rate: float, rng: np.random.Generator) -> Array:
     """Noise (count,) of rms 1 between 20 and 450 Hz, with most power near `peak_hz`.
 
     Tissue attenuates the high frequencies of distant muscles, which have a low level.
@@ -148,7 +151,7 @@ def _eog(weights: Array, performer: SimulatedPerformer) -> Array:
 
 
 def _disturbances(
-    t: Array, effects: Effects, performer: SimulatedPerformer, rate: float, rng: np.random.Generator
+    t: Array, effects: Effects, performer: SimulatedPerformer, *, rate: float, rng: np.random.Generator
 ) -> Array:
     """Drift, mains, pulse and electrode pops (T, 2) µV."""
     n = len(t)
@@ -158,13 +161,15 @@ def _disturbances(
         steps = rng.normal(0, effects.drift_uv / 10, (n // stride + 2, 2)).cumsum(axis=0)  # after 10 s, 100 steps
         out += resample_linear(np.arange(len(steps)) * stride / rate, steps, np.arange(n) / rate)
     phase = rng.uniform(0, 2 * np.pi, (2, 2))
-    mains_frequency = effects.mains_hz * (1 + 2e-4 * _slow_noise(n, 0.2, rate, rng))
+    mains_frequency = effects.mains_hz * (1 + 2e-4 * _slow_noise(n, hz=0.2, rate=rate, rng=rng))
     mains_phase = 2 * np.pi * np.cumsum(mains_frequency) / rate
     out += performer.mains_uv * (
         np.sin(mains_phase[:, None] + phase[0]) + 0.25 * np.sin(3 * mains_phase[:, None] + phase[1])
     )
     if effects.pulse_uv:
-        pulse_phase = np.cumsum(rng.uniform(1.0, 1.25) * (1 + 0.05 * _slow_noise(n, 0.3, rate, rng))) / rate % 1
+        pulse_phase = (
+            np.cumsum(rng.uniform(1.0, 1.25) * (1 + 0.05 * _slow_noise(n, hz=0.3, rate=rate, rng=rng))) / rate % 1
+        )
         out += (
             effects.pulse_uv
             * (np.exp(-(((pulse_phase - 0.3) / 0.08) ** 2)) + 0.3 * np.exp(-(((pulse_phase - 0.6) / 0.1) ** 2)))[
@@ -180,7 +185,7 @@ def _disturbances(
     return out
 
 
-def _slow_noise(count: int, hz: float, rate: float, rng: np.random.Generator) -> Array:
+def _slow_noise(count: int, *, hz: float, rate: float, rng: np.random.Generator) -> Array:
     """Noise (count,) of standard deviation 1 below `hz`."""
     step = max(int(rate / (8 * hz)), 1)
     coarse = rng.normal(0, 1, count // step + 64)
