@@ -244,9 +244,9 @@ class Hub:
         """`receive` from another thread; the arrival is now."""
         self.loop.call_soon_threadsafe(self.receive, source, message, self.now())
 
-    def receive(self, source: str, message: Message, arrival: float | None = None, address: str = "") -> None:
+    def receive(self, source: str, message: Message, arrival: float | None = None, *, address: str = "") -> None:
         """A message of a source; `arrival` on the hub's clock, now if not given; `address`: HOST:PORT of its sender."""
-        self._router.receive(source, message, self.now() if arrival is None else arrival, address)
+        self._router.receive(source, message, self.now() if arrival is None else arrival, address=address)
 
     def emit(self, faces: list[FaceFrame]) -> None:
         """Faces go to sinks and listeners."""

@@ -36,7 +36,7 @@ class Router:
         self._imu, self._camera, self._bio = imu, camera, bio
         self._told_full_at = -math.inf
 
-    def receive(self, source: str, message: Message, arrival: float, address: str = "") -> None:
+    def receive(self, source: str, message: Message, arrival: float, *, address: str = "") -> None:
         """A message of a source that came from `address`, if it has one; `arrival` on the hub's clock.
 
         One of a sender that is not admitted, or of a stream too many, is dropped and counted.
@@ -46,7 +46,7 @@ class Router:
             self.dropped["implausible"] += 1
             return
         message = with_printable_texts(checked)
-        refusal = self._senders.admit(source, message.device, address, arrival) if address else ""
+        refusal = self._senders.admit(source, message.device, address, now=arrival) if address else ""
         if refusal:
             self.dropped[refusal] += 1
             if refusal == OTHER_SENDER:

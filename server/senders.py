@@ -81,7 +81,7 @@ class Senders:
         """Devices that wait to be allowed."""
         return list(self._waiting.values())
 
-    def admit(self, source: str, device: str, address: str, now: float) -> str:
+    def admit(self, source: str, device: str, address: str, *, now: float) -> str:
         """Why a message of a device is to be dropped that came from HOST:PORT, "" if it is not."""
         key = (source, device)
         sender = self._senders.get(key)

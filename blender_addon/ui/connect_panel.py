@@ -32,7 +32,7 @@ class INNERFACE_PT_connect(SidebarPanel, bpy.types.Panel):
         if not session.on:
             _draw_sources(layout, settings, context)
         if session.problem:
-            draw_text(layout, session.problem, "ERROR", context)
+            draw_text(layout, session.problem, "ERROR", context=context)
         if not session.on:
             row = layout.row()
             row.scale_y = 1.4
@@ -52,7 +52,7 @@ class INNERFACE_PT_connect(SidebarPanel, bpy.types.Panel):
         _draw_target(layout, context)
         _draw_output(layout, status, context)
         for note in status.notes[-_MAX_NOTES:]:
-            draw_text(layout, note.partition(" ")[2], "DOT", context)  # without the time of day
+            draw_text(layout, note.partition(" ")[2], "DOT", context=context)  # without the time of day
 
 
 def _draw_sources(layout: Any, settings: Any, context: bpy.types.Context) -> None:
@@ -66,13 +66,15 @@ def _draw_sources(layout: Any, settings: Any, context: bpy.types.Context) -> Non
             column.prop(settings, name)
     if connection.no_source_selected(settings) and has_unavailable_sources():
         text = "For devices that need BrainFlow or LSL, run 'innerface serve' and choose Innerface Server as camera"
-        draw_text(layout, text, "INFO", context)
+        draw_text(layout, text, "INFO", context=context)
     problem = connection.network_problem(settings)
     if connection.needs_lan(settings) and not settings.network:
-        draw_text(layout, "Phones and trackers send to Blender over your network, if you allow it", "INFO", context)
+        draw_text(
+            layout, "Phones and trackers send to Blender over your network, if you allow it", "INFO", context=context
+        )
         layout.operator("innerface.allow_network", icon="WORLD", text="Allow...")
     elif problem:
-        draw_text(layout, problem, "ERROR", context)
+        draw_text(layout, problem, "ERROR", context=context)
     elif connection.needs_lan(settings):
         _draw_network_address(layout, column, settings)
 
@@ -103,15 +105,15 @@ def _draw_streams(layout: Any, status: HubStatus, context: bpy.types.Context) ->
             parts.append(iface_("{:.1f} V").format(stream.battery_v))
         box.label(text="   ".join(parts), icon="BLANK1", translate=False)
         if stream.problem:
-            draw_text(box, stream.problem, "ERROR", context)
+            draw_text(box, stream.problem, "ERROR", context=context)
         not_shown = describe_dropped(stream.dropped)
         if not_shown:
-            draw_text(box, f"Not shown: {not_shown}", "BLANK1", context)
+            draw_text(box, f"Not shown: {not_shown}", "BLANK1", context=context)
     for source in status.sources:
         if source.dropped:
-            draw_text(layout, f"{source.name}, left out: {describe_dropped(source.dropped)}", "ERROR", context)
+            draw_text(layout, f"{source.name}, left out: {describe_dropped(source.dropped)}", "ERROR", context=context)
     if status.dropped:
-        draw_text(layout, f"Left out: {describe_dropped(status.dropped)}", "ERROR", context)
+        draw_text(layout, f"Left out: {describe_dropped(status.dropped)}", "ERROR", context=context)
 
 
 def _draw_electrodes(layout: Any, status: HubStatus, context: bpy.types.Context) -> None:
@@ -120,41 +122,41 @@ def _draw_electrodes(layout: Any, status: HubStatus, context: bpy.types.Context)
         return
     if not board.network:
         text = "Electrodes are recorded but drive no face; choose the performer's Electrode Model under Performer"
-        draw_text(layout, text, "INFO", context)
+        draw_text(layout, text, "INFO", context=context)
     for electrode in board.channels:
         levels = iface_("{:.0f} µV at rest, {:.0f} µV hum").format(electrode.rest_uv, electrode.mains_uv)
         icon = STATE_ICONS.get(electrode.state, "QUESTION")
         layout.label(text=f"{electrode.name}   {levels}", icon=icon, translate=False)
         if electrode.message:
-            draw_text(layout, electrode.message, "ERROR", context)
+            draw_text(layout, electrode.message, "ERROR", context=context)
 
 
 def _draw_silent_sources(layout: Any, status: HubStatus, context: bpy.types.Context) -> None:
     for silence in status.silent:
         box = layout.box()
         text = iface_("No data from {} for {:.0f} s. Likely causes:")
-        draw_text(box, text.format(silence.source, silence.seconds), "ERROR", context)
+        draw_text(box, text.format(silence.source, silence.seconds), "ERROR", context=context)
         for cause in silence.causes:
-            draw_text(box, cause, "DOT", context)
+            draw_text(box, cause, "DOT", context=context)
     if not status.streams and not status.silent:
         for source in status.sources:
-            draw_text(layout, source.description, "SORTTIME", context)
+            draw_text(layout, source.description, "SORTTIME", context=context)
 
 
 def _draw_failing_sinks(layout: Any, status: HubStatus, context: bpy.types.Context) -> None:
     """Draw targets that faces do not reach; Stream Out, which has them all, may be closed."""
     for sink in status.sinks:
         if sink.state != "ok":
-            draw_text(layout, f"{sink.name}: {sink.problem}", STATE_ICONS[sink.state], context)
+            draw_text(layout, f"{sink.name}: {sink.problem}", STATE_ICONS[sink.state], context=context)
 
 
 def _draw_target(layout: Any, context: bpy.types.Context) -> None:
     """Draw where the live face is shown, or why it is not."""
     if session.face_problem:
-        draw_text(layout, session.face_problem, "ERROR", context)
+        draw_text(layout, session.face_problem, "ERROR", context=context)
         layout.operator("innerface.show_here", icon="USER")
     elif session.paused:
-        draw_text(layout, session.paused, "PAUSE", context)
+        draw_text(layout, session.paused, "PAUSE", context=context)
     elif session.preview is not None:
         face = face_or_none(context)
         if face is not None and face.name != session.preview.name:
@@ -169,7 +171,7 @@ def _draw_output(layout: Any, status: HubStatus, context: bpy.types.Context) -> 
     if status.output == "hybrid":
         parts = [iface_(PART_NAMES[p]) for p in status.from_sensors]
         text = iface_("From sensors: {}").format(", ".join(parts)) if parts else "Camera only; sensors on standby"
-        draw_text(layout, text, "MOD_MASK", context)
+        draw_text(layout, text, "MOD_MASK", context=context)
 
 
 register, unregister = bpy.utils.register_classes_factory((INNERFACE_PT_connect,))

@@ -163,7 +163,7 @@ class ImuPipeline:
         if not free:
             return
         try:
-            stream.session_device = session.add_device(free, interval, message.linear, message.up)
+            stream.session_device = session.add_device(free, step=interval, linear=message.linear, up=message.up)
         except InnerfaceError as error:
             stream.site_problem = str(error)
             return
