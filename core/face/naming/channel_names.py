@@ -75,7 +75,7 @@ class NameMatch:
     scheme: str = ""
 
 
-@lru_cache(maxsize=2048)
+@lru_cache(maxsize=1024)
 def match_name(name: str) -> NameMatch | None:
     """What a name means, None if it is no name of a face's channel: exact > scheme > spelling > affixes > words."""
     if not 0 < len(name) <= _MAX_NAME_LENGTH:
@@ -86,7 +86,6 @@ def match_name(name: str) -> NameMatch | None:
     return known.expressions.get(_squash(name)) or known.schemes.get(name) or match_arkit_name(name) or _by_scheme(name)
 
 
-@lru_cache(maxsize=2048)
 def match_arkit_name(name: str) -> NameMatch | None:
     """What a name means if it is one of Apple's (or of Live Link Face's angles) in any spelling, else None."""
     known = _known_names()

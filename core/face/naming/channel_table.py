@@ -87,7 +87,7 @@ class ChannelTable:
         return out
 
 
-@lru_cache(maxsize=32)
+@lru_cache(maxsize=16)
 def match_names(names: tuple[str, ...], min_expressions: int = 1) -> ChannelTable:
     """What names mean together. For each channel the names that were recognised best count.
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from innerface.server.messages import ImuSample
 from innerface.server.protocols import cobs, cyton, device, ifacialmocap, live_link_face, osc, slimevr, vmc
+from innerface.server.protocols.identify import identify
 
 COUNT = 1_000_000
 
@@ -59,7 +60,8 @@ def sealed(data):
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "name",
-    ["device", "device with checksums", "slimevr", "livelinkface", "ifacialmocap", "osc and vmc", "cobs", "cyton"],
+    ["device", "device with checksums", "slimevr", "livelinkface", "ifacialmocap", "osc and vmc", "cobs", "cyton"]
+    + ["identify"],
 )
 def test_a_million_packets_raise_nothing_and_leak_no_memory(name, vectors, capture, frames):
     receiver, framer, reader = vmc.Receiver(), cobs.Framer(device.MAX_PACKET_BYTES + 8), cyton.Reader()
@@ -80,6 +82,7 @@ def test_a_million_packets_raise_nothing_and_leak_no_memory(name, vectors, captu
         "osc and vmc": (lambda d: (osc.parse_messages(d), receiver.push(d)), osc_seeds),
         "cobs": (framer.push, [b"\0" + cobs.encode(d) + b"\0" for d in native()]),
         "cyton": (reader.push, [v for k, v in vectors.items() if k.startswith("cyton")]),
+        "identify": (identify, [*vectors.values(), *capture[:5], *frames, *native()]),
     }[name]
     for data in mutations(seeds, 2000, 1):
         parse(data)
