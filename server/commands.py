@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from ..core.errors import InnerfaceError
 from .guided_check import loss_notes
 from .recording.recording_session import TakeStart
-from .recording.take_recorder import RecordedCalibration
+from .recording.take_recorder import RecordedCalibration, RecordedCamera
 
 if TYPE_CHECKING:
     from ..core.pipeline import FacePipeline
@@ -98,6 +98,7 @@ class Commands:
         """Where the head looks now is straight ahead."""
         self._face.recentrer.recentre()
         self._face.camera.recentrer.recentre()
+        self._recording.put_recentring()
         self._host.prompt("recentre")
 
     # -- outputs -----------------------------------------------------------------------------------
@@ -137,7 +138,11 @@ class Commands:
 
     def record(self, name: str = "", path: Path | None = None, metadata: dict[str, str] | None = None) -> str:
         """Begin a take; where it is written. `metadata`: texts that are kept with it."""
-        begin = TakeStart(self._host.provenance(), self._recorded_calibration(), self._face.camera.neutral)
+        camera, mixer = self._face.camera, self._face.mixer
+        recorded_camera = RecordedCamera(
+            camera.neutral, camera.recentrer.zero.copy(), mixer.to_json() if mixer.learned_s else ""
+        )
+        begin = TakeStart(self._host.provenance(), self._recorded_calibration(), recorded_camera)
         started = self._recording.start(begin, name=name, path=path, metadata=metadata)
         self._host.repair_takes(Path(started).parent)
         return started

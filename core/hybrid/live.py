@@ -7,6 +7,8 @@ jump is added as an offset that fades out.
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 
 from ..arrays import Array
@@ -17,6 +19,8 @@ _MEMORY_S = 40.0  # time constant of forgetting
 _GAIN_PRIOR_VARIANCE = 0.02**2  # a channel with less variance keeps a gain near its prior
 _FROZEN_S = 0.2
 _MAX_GAIN = 2.5
+_LEARNED = ("mean_x", "mean_y", "variance_x", "covariance_xy")
+_MAX_LEARNED = 1e6
 _GROUP_COLUMNS = {g: np.array([ARKIT.index(c) for c in channels]) for g, channels in GROUPS.items()}
 _HEAD_COLUMNS = [OUTPUT_CHANNELS.index(c) for c in HEAD_ANGLES]
 
@@ -53,6 +57,31 @@ class LiveRepair:
         other.learned_s, other.has_moved = self.learned_s, self.has_moved.copy()
         other.mean_x, other.mean_y = self.mean_x.copy(), self.mean_y.copy()
         other.variance_x, other.covariance_xy = self.variance_x.copy(), self.covariance_xy.copy()
+        return other
+
+    def to_json(self) -> str:
+        """What it has learned, in a few kilobytes."""
+        learned = {name: [float(f"{v:.9g}") for v in getattr(self, name)] for name in _LEARNED}
+        data = {"learned_s": round(self.learned_s, 6), "has_moved": self.has_moved.tolist()} | learned
+        return json.dumps(data, separators=(",", ":"))
+
+    @staticmethod
+    def from_json(text: str) -> LiveRepair:
+        """A mixer at its first frame that has learned what `to_json` says. Raises ValueError for another text."""
+        try:
+            data = json.loads(text)
+            other = LiveRepair()
+            other.learned_s = float(data["learned_s"])
+            other.has_moved = np.array(data["has_moved"], dtype=bool)
+            for name in _LEARNED:
+                setattr(other, name, np.array(data[name], dtype=np.float64))
+        except (KeyError, TypeError, OverflowError, RecursionError) as error:
+            raise ValueError(str(error)) from None
+        arrays = [other.has_moved, *(getattr(other, name) for name in _LEARNED)]
+        if any(a.shape != (len(OUTPUT_CHANNELS),) or not (np.abs(a) < _MAX_LEARNED).all() for a in arrays):
+            raise ValueError("no state of a mixer")
+        if not 0 <= other.learned_s <= 2 * _MEMORY_S:
+            raise ValueError("no state of a mixer")
         return other
 
     def push(self, camera: Array | None, sensors: Array, dt: float, *, fresh: bool = True) -> Array:

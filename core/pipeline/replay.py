@@ -7,6 +7,7 @@ count as received when they were taken.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
@@ -15,8 +16,9 @@ import numpy as np
 
 from ..arrays import Array
 from ..errors import InnerfaceError
-from ..face.channels import ARKIT, OUTPUT_CHANNELS
+from ..face.channels import ARKIT, HEAD_ANGLES, OUTPUT_CHANNELS
 from ..face.neutral import Neutral
+from ..hybrid.live import LiveRepair
 from ..imu.signal import from_track
 from ..rates import FRAME_RATE
 from ..take import Take, Track, TrackKind
@@ -36,8 +38,12 @@ FRAME_START_KEY, RECENTRE_KEY, LOOKAHEAD_KEY = (
     "recentre",
     "lookahead",
 )  # meta of IMU tracks: how they were shown
+# meta of a camera's track: what the mix of camera and sensors had learned, and the head's zero (rad), as JSON
+MIXER_KEY, HEAD_ZERO_KEY = "mixer", "head_zero"
+RECENTRE_COLUMN = "recentre"  # of an events track: a row where the head was recentred
 RATE_KEY = "rate_hz"  # meta of biosignal tracks: samples per second, as the board says
 _TICK_S = 1 / 120
+_MAX_ANGLE = 10.0  # rad
 _BIO_BATCH_S = 1 / 120
 _SAME_TIME_S = 1e-9
 
@@ -49,6 +55,7 @@ class LivePipeline(Protocol):
     electrodes: BioStage
     imu: ImuSession | None
     recentrer: HeadRecentrer
+    mixer: LiveRepair
 
     def push(self, chunk: Chunk) -> list[FaceFrame]:
         """The faces that a sample completes."""
@@ -60,12 +67,20 @@ class LivePipeline(Protocol):
 
 
 @dataclass(frozen=True)
+class _Recentring:
+    """The head was recentred."""
+
+
+@dataclass(frozen=True)
 class _Event:
-    """What happens at a time: a sample, a new neutral, or nothing (None). `order`: of events at the same time."""
+    """What happens at a time: a sample, a new neutral, a recentring, or nothing (None).
+
+    `order`: of events at the same time.
+    """
 
     time: float
     order: int
-    item: Chunk | Neutral | None
+    item: Chunk | Neutral | _Recentring | None
 
 
 def was_live(take: Take) -> bool:
@@ -75,7 +90,8 @@ def was_live(take: Take) -> bool:
 
 def replay(take: Take, pipeline: LivePipeline, performer: PerformerSettings, *, options: TakeOptions) -> Take:
     """The faces that the pipeline shows of a take's samples. Raises InnerfaceError."""
-    events = [*_camera_events(take), *_neutral_events(take)]
+    events = [*_camera_events(take), *_neutral_events(take), *_recentre_events(take)]
+    _restore_camera(take, pipeline)
     imu_tracks = [t for t in take.tracks_of(TrackKind.IMU).values() if len(t.time) > 1]
     bio = max(
         (t for t in take.tracks_of(TrackKind.BIOSIGNAL).values() if len(t.time) > 1),
@@ -97,6 +113,9 @@ def replay(take: Take, pipeline: LivePipeline, performer: PerformerSettings, *, 
             frames += pipeline.advance(event.time)
         elif isinstance(event.item, Neutral):
             pipeline.camera.neutral = event.item
+        elif isinstance(event.item, _Recentring):
+            pipeline.recentrer.recentre()
+            pipeline.camera.recentrer.recentre()
         else:
             frames += pipeline.push(event.item)
     return _to_take(take, frames)
@@ -117,6 +136,29 @@ def _camera_events(take: Take) -> list[_Event]:
         return []
     values, lost = np.nan_to_num(track.select(OUTPUT_CHANNELS)), track.lost_rows()
     return [_Event(t, 1, CameraChunk(t, t, None if lost[k] else values[k])) for k, t in enumerate(track.time.tolist())]
+
+
+def _restore_camera(take: Take, pipeline: LivePipeline) -> None:
+    """Begin with what the mix had learned and where the head's zero was when the recording began."""
+    track = next(iter(take.tracks_of(TrackKind.WEIGHTS).values()), None)
+    meta = {} if track is None else track.meta
+    try:
+        if MIXER_KEY in meta:
+            pipeline.mixer = LiveRepair.from_json(meta[MIXER_KEY])
+        if HEAD_ZERO_KEY in meta:
+            zero = np.array(json.loads(meta[HEAD_ZERO_KEY]), dtype=np.float64)
+            if zero.shape != (len(HEAD_ANGLES),) or not (np.abs(zero) < _MAX_ANGLE).all():
+                raise ValueError
+            pipeline.camera.recentrer.zero = zero
+    except (ValueError, TypeError, RecursionError):
+        raise InnerfaceError(
+            f"{take.name}: the state that its camera's recording began with is damaged; restore it from a copy"
+        ) from None
+
+
+def _recentre_events(take: Take) -> list[_Event]:
+    tracks = [t for t in take.tracks_of(TrackKind.EVENTS).values() if RECENTRE_COLUMN in t.columns]
+    return [_Event(t, 3, _Recentring()) for track in tracks for t in track.time.tolist()]
 
 
 def _neutral_events(take: Take) -> list[_Event]:

@@ -16,18 +16,18 @@ from ...core.face.neutral import Neutral
 from ...core.files import safe_file_name
 from ...core.take import TrackKind
 from .mcap_writer import TrackSample
-from .take_recorder import RecordedCalibration, TakeRecorder
+from .take_recorder import RecordedCalibration, RecordedCamera, TakeRecorder
 
 _MAX_NAME_BYTES, _MAX_MARK_CHARS = 160, 500
 
 
 @dataclass(frozen=True)
 class TakeStart:
-    """What a take begins with: where it comes from (`provenance`), the calibration and the neutral at work."""
+    """What a take begins with: where it comes from (`provenance`), and the state of sensors and camera."""
 
     provenance: dict[str, str]
     calibration: RecordedCalibration | None
-    neutral: Neutral
+    camera: RecordedCamera
 
 
 class RecordingSession:
@@ -49,10 +49,14 @@ class RecordingSession:
             raise InnerfaceError(f"{self.recorder.path} is being recorded; stop it first")
         path = path or self._free_path(name)
         self.recorder = TakeRecorder(
-            path, self._clock(), metadata=begin.provenance | (metadata or {}), calibration=begin.calibration
+            path,
+            self._clock(),
+            metadata=begin.provenance | (metadata or {}),
+            calibration=begin.calibration,
+            camera=begin.camera,
         )
-        if begin.neutral.rest.any():
-            self.recorder.put_neutral(begin.neutral, self._clock())
+        if begin.camera.neutral.rest.any():
+            self.recorder.put_neutral(begin.camera.neutral, self._clock())
         self.mark_count = 0
         return str(path)
 
@@ -94,6 +98,11 @@ class RecordingSession:
         """The camera's neutral was set."""
         if self.recorder is not None:
             self.recorder.put_neutral(neutral, self._clock())
+
+    def put_recentring(self) -> None:
+        """The head was recentred."""
+        if self.recorder is not None:
+            self.recorder.put_recentring(self._clock())
 
     def mark(self, text: str = "") -> int:
         """A mark in the take; its number."""

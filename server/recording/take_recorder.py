@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,15 @@ from ...core.face.channels import ARKIT, LIVE_LINK_FACE
 from ...core.face.neutral import Neutral
 from ...core.imu.calibration_state import META_KEY, CalibrationState
 from ...core.imu.signal import column_names
-from ...core.pipeline.replay import FRAME_START_KEY, LOOKAHEAD_KEY, RATE_KEY, RECENTRE_KEY
+from ...core.pipeline.replay import (
+    FRAME_START_KEY,
+    HEAD_ZERO_KEY,
+    LOOKAHEAD_KEY,
+    MIXER_KEY,
+    RATE_KEY,
+    RECENTRE_COLUMN,
+    RECENTRE_KEY,
+)
 from ...core.take import TrackKind
 from ..messages import BioSample, FaceSample, ImuSample
 from ..streams import Stream
@@ -49,6 +58,26 @@ class RecordedCalibration:
         }
 
 
+@dataclass(frozen=True)
+class RecordedCamera:
+    """What the camera of a take begins with.
+
+    Attributes:
+        neutral: the relaxed face.
+        head_zero: (3,) rad, yaw, pitch and roll that count as straight ahead.
+        mixer: what the mix with sensors has learned, as JSON; "" before it has learned anything.
+    """
+
+    neutral: Neutral
+    head_zero: Array
+    mixer: str
+
+    def to_meta(self) -> dict[str, str]:
+        """Texts of a camera's track."""
+        texts = {MIXER_KEY: self.mixer} if self.mixer else {}
+        return texts | ({HEAD_ZERO_KEY: json.dumps(self.head_zero.tolist())} if self.head_zero.any() else {})
+
+
 @dataclass
 class _StreamTally:
     """Samples of a stream: lost ones before the recording, those that came, and per site those that held something."""
@@ -72,10 +101,12 @@ class TakeRecorder(McapWriter):
         *,
         metadata: dict[str, str] | None = None,
         calibration: RecordedCalibration | None = None,
+        camera: RecordedCamera | None = None,
     ) -> None:
         super().__init__(path, path.stem, start_time=start_time, metadata=metadata)
         self.track_names: dict[tuple[str, str, str], str] = {}
         self.calibration_meta = {} if calibration is None else calibration.to_meta(start_time)
+        self.camera_meta = {} if camera is None else camera.to_meta()
         self.tallies: dict[tuple[str, ...], _StreamTally] = {}  # by the sites that come together
 
     def loss_by_site(self) -> dict[str, float]:
@@ -85,6 +116,11 @@ class TakeRecorder(McapWriter):
     def put_neutral(self, neutral: Neutral, at: float) -> None:
         """The camera's neutral was set."""
         self.put(TrackSample(TrackKind.NEUTRAL, TrackKind.NEUTRAL, ARKIT, at, neutral.rest))
+
+    def put_recentring(self, at: float) -> None:
+        """The head was recentred."""
+        sample = TrackSample(RECENTRE_COLUMN, TrackKind.EVENTS, (RECENTRE_COLUMN,), at, np.ones(1))
+        self.put(sample)
 
     def put_imu(self, stream: Stream, message: ImuSample, *, at: float, arrival: float) -> None:
         """A sample of a device's sensors, under the sites that they sit at."""
@@ -115,7 +151,7 @@ class TakeRecorder(McapWriter):
         """A camera's face; none at all where it sees none."""
         values = np.array([message.values.get(c, np.nan) for c in LIVE_LINK_FACE])
         extra = self._arrival_fields(arrival, device_time=message.time)
-        track, meta = self._track_name(stream, TrackKind.WEIGHTS), {"device": stream.device}
+        track, meta = self._track_name(stream, TrackKind.WEIGHTS), {"device": stream.device} | self.camera_meta
         self.put(TrackSample(track, TrackKind.WEIGHTS, LIVE_LINK_FACE, at, values, meta, extra))
 
     def put_bio(self, stream: Stream, message: BioSample, at: float) -> None:

@@ -10,6 +10,7 @@ import pytest
 from innerface.core import formats
 from innerface.core.bio.simulation.effects import PRESETS as BIO_PRESETS
 from innerface.core.bio.simulation.simulate import simulate as simulate_bio
+from innerface.core.errors import InnerfaceError
 from innerface.core.face.channels import ARKIT, OUTPUT_CHANNELS
 from innerface.core.face.face_model import load_bundled
 from innerface.core.imu.convention import find_convention_fix
@@ -22,7 +23,7 @@ from innerface.core.imu.simulation.simulate import simulate as simulate_imu
 from innerface.core.performance import demo_performance
 from innerface.core.performance.pose_sequence import pose_sequence
 from innerface.core.pipeline import FacePipeline, PerformerSettings
-from innerface.core.take import Track
+from innerface.core.take import Take, Track
 from innerface.core.take.resample import resample_linear
 from innerface.server.hub import Hub, Options
 from innerface.server.messages import BioSample, FaceSample, ImuSample
@@ -50,9 +51,9 @@ def electrodes():
     return simulate_bio(pose_sequence(14, 0, take=2), BIO_PRESETS["studio"], 0).tracks["biosignal"]
 
 
-def imu_samples(signal):
+def imu_samples(signal, seconds):
     """(time, message) at 100 Hz, from the performance's start on."""
-    rows = np.flatnonzero(signal.time >= 0)[: round((SECONDS + 1) * 100)]
+    rows = np.flatnonzero(signal.time >= 0)[: round((seconds + 1) * 100)]
     keys = tuple(str(load_layout().sites.index(s)) for s in signal.sites)
     for k, row in enumerate(rows):
         rotation, acceleration = np.round(signal.rotation[row], 6), np.round(signal.acceleration[row], 6)
@@ -62,13 +63,13 @@ def imu_samples(signal):
         )
 
 
-def camera_samples(performance, begin):
+def camera_samples(performance, begin, seconds, lost_s):
     """(time, message) at 30 Hz, as noisy as cameras are; the face is lost in the middle."""
-    times = np.round(begin + 0.003 + np.arange(round(SECONDS * 30)) / 30, 6)
+    times = np.round(begin + 0.003 + np.arange(round(seconds * 30)) / 30, 6)
     values = 1.08 * resample_linear(performance.time, performance.select(OUTPUT_CHANNELS), times)
     values = np.round(values + np.random.default_rng(0).normal(0, 1e-3, values.shape), 6)
     for k, (time, row) in enumerate(zip(times.tolist(), values)):
-        seen = not LOST_S[0] < k / 30 < LOST_S[1]
+        seen = not lost_s[0] < k / 30 < lost_s[1]
         yield time, FaceSample("phone", dict(zip(OUTPUT_CHANNELS, row.tolist())) if seen else {})
 
 
@@ -79,7 +80,20 @@ def bio_samples(track, begin):
         yield round(begin + (k + 1) * 0.01, 6), BioSample("board", track.columns, values, 1000.0)
 
 
-async def record(mix, clock, folder, network, *, performance, imu, electrodes, warm_s):
+async def record(
+    mix,
+    clock,
+    folder,
+    network,
+    *,
+    performance,
+    imu,
+    electrodes,
+    warm_s,
+    seconds=SECONDS,
+    lost_s=LOST_S,
+    recentre_s=(),
+):
     """The hub's faces while it recorded, on the take's clock, and where the take is."""
     hub = Hub(Options(folder=folder, electrodes=str(network), calibrate=False), clock)
     await hub.start([], [])
@@ -89,9 +103,9 @@ async def record(mix, clock, folder, network, *, performance, imu, electrodes, w
     if "bio" in mix:
         messages += [(time, 0, message) for time, message in bio_samples(electrodes, begin)]
     if "camera" in mix:
-        messages += [(time, 1, message) for time, message in camera_samples(performance, begin)]
+        messages += [(time, 1, message) for time, message in camera_samples(performance, begin, seconds, lost_s)]
     if "imu" in mix:
-        samples = list(imu_samples(imu))
+        samples = list(imu_samples(imu, seconds))
         for time, message in samples[: JOIN_SAMPLES - 1]:
             clock.time = time
             hub.receive("x", message)
@@ -102,11 +116,14 @@ async def record(mix, clock, folder, network, *, performance, imu, electrodes, w
         calibration = calibrate_frames(imu, load_layout())[0]
         stream = CalibratedStream(calibration, session.model)
         session.activate(ActiveCalibration(find_convention_fix(imu)[0], stream, 0, ()))
-    path = None
+    path, recentre_times = None, [begin + s for s in recentre_s]
     for time, _, message in sorted(messages, key=lambda m: m[:2]):
         if path is None and time > begin + warm_s:
             start, path = clock.time, hub.commands.record("take")
             del faces[:]
+        if recentre_times and time > recentre_times[0]:
+            del recentre_times[0]
+            hub.commands.recentre()
         clock.time = time
         hub.receive("x", message)
     await hub.commands.stop_recording()
@@ -119,19 +136,67 @@ async def record(mix, clock, folder, network, *, performance, imu, electrodes, w
     )
 
 
+def replayed(path, network=None):
+    performer = PerformerSettings(electrodes=str(network) if network else "")
+    return FacePipeline(performer).run(formats.read_take(path), causal=True).take.weights()
+
+
+def kept_faces(time):
+    """Rows of the faces that none before them had overtaken."""
+    return np.concatenate([[True], np.diff(np.maximum.accumulate(time)) > 0])
+
+
+@pytest.mark.parametrize("mix", ["camera", "camera+imu"])
+def test_recentring_within_a_take_is_replayed(mix, tmp_path, electrodes_network, performance, imu, electrodes):
+    signals = {"performance": performance, "imu": imu, "electrodes": electrodes}
+    time, values, path, _ = asyncio.run(
+        record(mix, ManualClock(), tmp_path, electrodes_network, **signals, warm_s=0.0, recentre_s=(0.8, 1.9))
+    )
+    track, kept = replayed(path), kept_faces(time)
+    assert np.abs(track.values - values[kept]).max() < 1e-6
+    head = track.values[:, len(ARKIT) :]
+    at = [np.searchsorted(track.time, s) for s in (0.8, 1.9)]
+    assert max(np.abs(head[k + 1] - head[k - 3]).max() for k in at) > 1e-3, "the recentring shows"
+
+
+def test_a_take_that_begins_later_replays_with_the_scale_and_the_zero_of_then(
+    tmp_path, electrodes_network, performance, imu, electrodes
+):
+    signals = {"performance": performance, "imu": imu, "electrodes": electrodes}
+    later = {"warm_s": 7.0, "seconds": 12.0, "lost_s": (10.0, 11.0), "recentre_s": (3.0,)}
+    time, values, path, _ = asyncio.run(
+        record("camera+imu", ManualClock(), tmp_path, electrodes_network, **signals, **later)
+    )
+    track, kept = replayed(path), kept_faces(time)
+    live = np.stack([np.interp(track.time, time[kept], column) for column in values[kept].T], axis=1)
+    settled = track.time > 2.5  # the network's state and the drift filters began afresh
+    lost = settled & (track.time > 3.0) & (track.time < 4.0)
+    difference = np.abs(track.values - live)
+    print(difference[settled].max(), difference[lost].max())
+    assert lost.sum() > 50 and difference[lost].max() < 0.05 and difference[settled].max() < 0.05
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", "[1, 2]", "null", "NaN", '["a", 0, 0]', "[" * 5000])
+def test_a_state_that_is_damaged_ends_in_one_line(text):
+    zeros = np.zeros((3, len(OUTPUT_CHANNELS)))
+    for key in ("mixer", "head_zero"):
+        track = Track("weights", np.arange(3) / 30, OUTPUT_CHANNELS, zeros, {key: text})
+        with pytest.raises(InnerfaceError, match="damaged"):
+            FacePipeline().run(Take("a", {"weights": track}), causal=True)
+
+
 @pytest.mark.parametrize("mix", MIXES)
 def test_a_take_replays_as_what_was_shown_live(mix, tmp_path, electrodes_network, performance, imu, electrodes):
     signals = {"performance": performance, "imu": imu, "electrodes": electrodes}
     time, values, path, sources = asyncio.run(
         record(mix, ManualClock(), tmp_path, electrodes_network, **signals, warm_s=0.0)
     )
-    performer = PerformerSettings(electrodes=str(electrodes_network) if "bio" in mix else "")
-    track = FacePipeline(performer).run(formats.read_take(path), causal=True).take.weights()
+    track = replayed(path, electrodes_network if "bio" in mix else None)
     assert len(time) > 0.8 * SECONDS * 30 and (("camera" in mix and mix != "camera") == ("hybrid" in sources))
     if mix == "bio":  # what the last samples complete was shown after the recording had ended
         track = Track(track.kind, track.time[: len(time)], track.columns, track.values[: len(time)])
         values = values[:, : len(ARKIT)]
-    kept = np.concatenate([[True], np.diff(np.maximum.accumulate(time)) > 0])
+    kept = kept_faces(time)
     assert np.abs(track.time - time[kept]).max() < 2e-6
     assert np.abs(track.values - values[kept]).max() < 1e-6
     assert np.ptp(values[:, : len(ARKIT)], axis=0).max() > 0.05, "the face moves"
