@@ -347,4 +347,8 @@ class Hub:
 
     def settings(self) -> dict[str, Any]:
         """The options, for clients."""
-        return {k: v for k, v in asdict(self.options).items() if k not in ("adapter", "sites", "folder", "arguments")}
+        return {
+            k: v
+            for k, v in asdict(self.options).items()
+            if k not in ("adapter", "sites", "devices", "folder", "arguments")
+        }

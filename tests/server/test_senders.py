@@ -1,5 +1,7 @@
 """Who may send as which device, and for how many there is room."""
 
+import json
+
 import pytest
 from innerface.core.errors import InnerfaceError
 
@@ -90,3 +92,10 @@ def test_a_device_of_the_network_that_was_never_here_waits_until_it_is_allowed_o
     assert allowed["waiting"] == [] and {s["device"] for s in allowed["streams"]} == {"7a3f", "beef"}
     assert sum("never here" in note for note in notes) == 1
     assert [s["device"] for s in bridge(later, clock=clock, **options)["streams"]] == ["7a3f"]
+
+
+def test_what_clients_are_told_of_the_options_is_json_whatever_files_are_given(bridge, tmp_path):
+    async def work(hub):
+        return json.dumps(hub.settings())
+
+    assert str(tmp_path) not in bridge(work, sites=tmp_path / "s.json", devices=tmp_path / "d.json", folder=tmp_path)
