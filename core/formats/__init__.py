@@ -11,6 +11,7 @@ from ..errors import InnerfaceError
 from ..files import read_bytes, reading
 from ..printable import one_line, printable_names
 from ..take import Take
+from ..take.timing import timing_notes
 from . import (
     beat_json,
     bio_csv,
@@ -71,6 +72,7 @@ def read_take(path: str | Path) -> Take:
         return take
     with reading(path, "it is damaged, or no take: record or export it again"):
         take = _with_printable_texts(_read_file(path))
+        take.notes += timing_notes(take)
     take.sound = take_folder.find_sound(path)
     return take
 

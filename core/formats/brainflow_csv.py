@@ -15,6 +15,7 @@ import numpy as np
 from ..arrays import Array
 from ..errors import InnerfaceError
 from ..take import Take, Track, TrackKind
+from ..take.timing import find_stretches, fit_line, measure_period
 from .biosignals import build_marker_track
 from .table import parse_lines
 
@@ -45,6 +46,9 @@ BOARDS = {
 _NUMBER = re.compile(r"\s*[+-]?(\d+(\.\d*)?(e[+-]?\d+)?|nan)\s*", re.IGNORECASE)
 _UNIX_RANGE = 1e8, 1e11  # s; from 1973, which excludes times in ms
 _RATE_TOLERANCE = 0.1  # of a measured rate to the board's
+_CYCLE_TOLERANCE_S = 0.15  # by which packets may arrive late
+_LEVEL_S = 2.0  # of arrivals on both sides of a step
+_MIN_JUDGED_S = 5.0  # shorter recordings may have arrived in two batches
 _GAP_S = 1.0  # pauses between arrivals that count as gaps even without a counter
 _MIN_PAIRED_SHARE = 0.3  # of repeated counts, where packets hold two samples
 _MAX_LOST_SHARE = 0.5
@@ -107,22 +111,48 @@ def even_clock(counter: Array, arrival: Array, board: Board) -> tuple[Array, flo
     if len(counter) < 3:
         rate = board.rates[-1]
         return arrival[0] + np.arange(len(counter)) / rate, rate, 0, []
-    measured = (len(arrival) - 1) / max(float(np.ptp(arrival)), 1e-3)
+    measured = 1 / max(measure_period(np.arange(len(arrival)), arrival), 1e-6)
     rate = min(board.rates, key=lambda r: abs(np.log(measured / r)))
     index = _unwrap_counter(counter, arrival, rate)
     notes: list[str] = []
     if index is None:
+        arrival, notes = _undo_steps(np.arange(len(arrival)), arrival, 1 / measured, only_back=True)
         pauses = np.diff(arrival)
         missed = np.where(pauses > _GAP_S, np.round(pauses * rate) - 1, 0)
         index = np.concatenate([[0], np.cumsum(1 + missed)])
         notes.append("the packets' counter is irregular; the clock was fitted to the times of arrival")
-    slope, start = _fit_robust_line(index, arrival)
+    else:
+        arrival, notes = _undo_steps(index, arrival, measure_period(index, arrival))
+    slope, start = fit_line(index, arrival)
     if not 0.1 < slope * rate < 10:  # arrivals without information
         slope, start = 1 / rate, float(np.median(arrival - index / rate))
     if abs(slope * rate - 1) > _RATE_TOLERANCE:
         notes.append(f"the sample rate is {1 / slope:.4g} Hz where {board.names[0]} has {rate:g} Hz; check the board")
         rate = float(1 / slope)
     return start + slope * index, rate, int(index[-1]) + 1 - len(index), notes
+
+
+def _undo_steps(index: Array, arrival: Array, period: float, *, only_back: bool = False) -> tuple[Array, list[str]]:
+    """Arrivals (T,) by the computer's clock as it was at first, and notes on where it was set.
+
+    `only_back`: without a counter a step forward may as well be a loss of samples.
+    """
+    if not period > 0:
+        return arrival, []
+    out, notes = arrival.copy(), list[str]()
+    late = arrival - index * period
+    for start in find_stretches(index, arrival, period)[1:]:
+        window = max(round(_LEVEL_S / period), 1)
+        step = float(np.median(late[start : start + window]) - np.median(late[max(start - window, 0) : start]))
+        if step > 0 and only_back:
+            continue
+        out[start:] -= step
+        notes.append(
+            f"the computer's clock was set {'back' if step < 0 else 'on'} by {abs(step):.3g} s, "
+            f"{index[start] * period:.4g} s from the start; the samples are counted on by "
+            + ("their order" if only_back else "the packets' counter")
+        )
+    return out, notes
 
 
 def _unwrap_counter(counter: Array, arrival: Array, rate: float) -> Array | None:
@@ -139,28 +169,13 @@ def _unwrap_counter(counter: Array, arrival: Array, rate: float) -> Array | None
     advance = np.where(packets == 0, 1, (packets - 1) * samples_per_packet + 1)
     if (step < 0).any():  # gaps may span whole cycles of the counter, which only the clock shows
         samples_per_cycle = packets_per_cycle * samples_per_packet
-        advance += samples_per_cycle * np.maximum(np.round((np.diff(arrival) * rate - advance) / samples_per_cycle), 0)
+        cycles = np.maximum((np.diff(arrival) * rate - advance) / samples_per_cycle, 0)
+        # where the counter goes on, and a pause has no whole cycles or is longer than the take, the clock was set
+        uneven = np.abs(cycles - np.round(cycles)) * samples_per_cycle / rate > _CYCLE_TOLERANCE_S
+        was_set = (advance == 1) & (uneven | (cycles * samples_per_cycle > len(counter)))
+        advance += samples_per_cycle * np.where(was_set, 0, np.round(cycles))
     if (np.abs(advance - np.round(advance)) > 1e-6).any() or advance.min() < 1:
         return None
     index = np.concatenate([[0], np.cumsum(np.round(advance))])
-    span = index[-1] / rate
-    if (
-        abs(span - np.ptp(arrival)) > max(0.5, _RATE_TOLERANCE * span)
-        or 1 - len(index) / (index[-1] + 1) > _MAX_LOST_SHARE
-    ):
-        return None
-    return index
-
-
-def _fit_robust_line(index: Array, arrival: Array) -> tuple[float, float]:
-    """Slope and start of a line through arrivals, robust to late ones."""
-    x, y = index - index.mean(), arrival - arrival[0]
-    weight = np.ones(len(x))
-    slope = start = 0.0
-    for _ in range(10):
-        mean_x, mean_y = (float((v * weight).sum() / weight.sum()) for v in (x, y))
-        slope = float((weight * (x - mean_x) * (y - mean_y)).sum() / (weight * (x - mean_x) ** 2).sum())
-        start = float(mean_y - slope * mean_x)
-        residual = np.abs(y - start - slope * x)
-        weight = 1 / np.maximum(residual, max(2 * float(np.median(np.asarray(residual, dtype=np.float64))), 1e-6))
-    return slope, float(arrival[0] + start - slope * index.mean())
+    contradicted = abs(measure_period(index, arrival) * rate - 1) > _RATE_TOLERANCE and index[-1] / rate > _MIN_JUDGED_S
+    return None if contradicted or 1 - len(index) / (index[-1] + 1) > _MAX_LOST_SHARE else index

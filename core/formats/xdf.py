@@ -21,6 +21,7 @@ import numpy as np
 from ..errors import InnerfaceError
 from ..files import read_bytes
 from ..take import Take, Track
+from ..take.timing import even_stretches
 from .biosignals import Signals, build_marker_track, build_take
 
 _MAGIC = b"XDF:"
@@ -47,9 +48,9 @@ def read(path: Path) -> Take:
     was_disabled, logger.disabled = logger.disabled, True
     try:
         with np.errstate(all="ignore"):
-            streams, _ = pyxdf.load_xdf(io.BytesIO(data))
+            streams, _ = pyxdf.load_xdf(io.BytesIO(data), dejitter_timestamps=False)
         streams = [s for s in streams if _text(s["info"], "channel_count").strip() != "0" and len(s["time_stamps"])]
-        groups = [_to_signals(s) for s in streams if not _is_marker_stream(s)]
+        groups = [_to_signals(s, notes) for s in streams if not _is_marker_stream(s)]
         markers = _merge_markers([s for s in streams if _is_marker_stream(s)])
     except Exception as error:  # of any kind: the file is untrusted
         reason = str(error).split("\n")[0][:80] or type(error).__name__
@@ -137,7 +138,8 @@ def _is_marker_stream(stream: dict[str, Any]) -> bool:
     return _text(stream["info"], "channel_format") == "string" or any(word in kind for word in _MARKER_TYPES)
 
 
-def _to_signals(stream: dict[str, Any]) -> Signals:
+def _to_signals(stream: dict[str, Any], notes: list[str]) -> Signals:
+    """Signals of a stream; its stamps are evened out in each stretch between steps of its clock, told in `notes`."""
     info, time = stream["info"], np.asarray(stream["time_stamps"], dtype=np.float64)
     values = np.asarray(stream["time_series"], dtype=np.float64).reshape(len(time), -1)
     count = values.shape[1]
@@ -147,6 +149,9 @@ def _to_signals(stream: dict[str, Any]) -> Signals:
     stream_type = _text(info, "type")
     kinds = [_text(c, "type") or stream_type for c in channel_infos[:count]]
     rate = float(_text(info, "nominal_srate"))
+    if rate > 0:
+        time, jumps = even_stretches(time)
+        notes += [f"{_text(info, 'name')[:40]}: {jump}".removeprefix(": ") for jump in jumps]
     return Signals(
         _text(info, "name"),
         time,

@@ -148,3 +148,17 @@ def test_any_clock_and_counter_are_read(tmp_path_factory, data):
     arrival = data.draw(st.lists(st.floats(1.0e9, 9.9e10), min_size=count, max_size=count))
     folder = tmp_path_factory.mktemp("g", numbered=True)
     assert len(read(folder, table(24, counter, arrival)).tracks["biosignal"].time) == count
+
+
+@pytest.mark.parametrize("jump", [-3600.0, -30.0, -0.5, 0.4, 30.4, 1.7e9 - 86_400.0])
+def test_a_computers_clock_that_was_set_leaves_the_counters_time_as_it_is(tmp_path, jump):
+    rng, true = np.random.default_rng(7), np.arange(15_000) / 250
+    arrival = arrivals(true, rng)
+    arrival[7_500:] += jump if jump < 1e9 else 0.0
+    if jump > 1e9:  # from 1971 to today
+        arrival[:7_500] -= 1.5e9
+    take = read(tmp_path, table(24, np.arange(15_000) % 256, arrival))
+    track = take.tracks["biosignal"]
+    assert len(track.time) == 15_000 and track.rate == pytest.approx(250, abs=0.05)
+    assert track.duration == pytest.approx(59.996, abs=0.02)
+    assert any("clock was set" in note and "counter" in note for note in take.notes)
