@@ -53,8 +53,8 @@ class FaceWatch:
             self._tell("missing", f"sends {_listed(missing)} as no number; left out, others are shown")
         names = list(unknown)
         if names and now - self._first_at > _NAMES_AFTER_S:
-            what = "none of which is" if not (values.keys() & _ARKIT) else "which are"
-            self._tell("names", f"sends {_counted(names)}, {what} no face channels; left out: {_listed(names)}")
+            what = "is no face channel's" if len(names) == 1 else "are no face channels'"
+            self._tell("names", f"sends {_counted(names)} that {what}; left out: {_listed(names)}")
         self.problem = self._find_problem(face, names, now) if values or names else ""
         return face
 
