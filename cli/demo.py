@@ -19,7 +19,6 @@ from typing import Any
 from ..core import formats, performance
 from ..core.errors import InnerfaceError
 from ..core.files import atomic_write
-from ..core.pipeline import to_weights_take
 from ..core.rates import parse_frame_rate
 from ..core.take import Take, Track, TrackKind
 from . import blender
@@ -55,6 +54,8 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     if options.seed < 0:
         raise InnerfaceError(f"--seed {options.seed}: give a whole number from 0")
     if options.take:
+        from ..core.pipeline import to_weights_take
+
         take, truth, figures = formats.read_take(options.take), None, None
         result_take = to_weights_take(take)
         result_take.weights()

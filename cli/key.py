@@ -17,7 +17,6 @@ from typing import Any
 from ..core import formats
 from ..core.errors import InnerfaceError
 from ..core.files import atomic_write
-from ..core.pipeline import to_weights_take
 from ..core.take import Take, TrackKind
 from . import blender
 from .output import print_notes
@@ -84,6 +83,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
             f"--tolerance {options.tolerance:g}: give a number of weight above 0 and up to 1, such as 0.005"
         )
     from ..core.flame.source import drop_redundant_landmarks
+    from ..core.pipeline import to_weights_take
 
     takes = [
         drop_redundant_landmarks(original, to_weights_take(original))

@@ -235,6 +235,10 @@ async def _serve(
 
 def _end_by_signals(loop: asyncio.AbstractEventLoop, stop_event: asyncio.Event) -> None:
     """Set the event by Ctrl-C, by `kill`, and when the terminal window is closed or, on Windows, by Ctrl-Break."""
+
+    def on_signal(_number: int, _frame: object) -> None:
+        loop.call_soon_threadsafe(stop_event.set)
+
     for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK"):
         number = getattr(signal, name, None)
         if number is None or (name == "SIGHUP" and signal.getsignal(number) == signal.SIG_IGN):  # started by nohup
@@ -242,7 +246,7 @@ def _end_by_signals(loop: asyncio.AbstractEventLoop, stop_event: asyncio.Event) 
         try:
             loop.add_signal_handler(number, stop_event.set)
         except NotImplementedError:  # Windows
-            signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop_event.set))
+            signal.signal(number, on_signal)
 
 
 def _read_commands(hub: Hub, stop_event: asyncio.Event) -> None:

@@ -197,7 +197,9 @@ def contact_sheet(path: str | Path, width: int = 2000, samples: int = 0) -> None
         place = ((i % _COLUMNS) * _TILE_SIZE_M[0], 0.0, -(i // _COLUMNS) * _TILE_SIZE_M[1])
         # mouthClose means nothing without an open jaw under it
         pose = {"jawOpen": 1.0, "mouthClose": 1.0} if name == "mouthClose" else {name: 1.0}
-        points = head.posed(pose) @ (rotation.T if not name.endswith("Right") else rotation)  # show the side that moves
+        points = head.deform(pose) @ (
+            rotation.T if not name.endswith("Right") else rotation
+        )  # show the side that moves
         points[:, 1] = np.maximum(points[:, 1], _NECK_CUT_M)
         tile = bpy.data.objects.new(name, head_mesh(name, head, points))
         tile.location = place

@@ -125,7 +125,7 @@ def preferences() -> Any:
 
 
 def electrode_network_file(settings: Any) -> str:
-    """Return the file of the performer's electrode network, "" for none; the virtual wearer has its own."""
+    """Return the file of the performer's electrode network, "" for none; the virtual performer has its own."""
     if settings.electrodes_network:
         return bpy.path.abspath(settings.electrodes_network)
     return "simulated" if settings.electrodes == "VIRTUAL" else ""

@@ -15,7 +15,7 @@ from ...core.take import Take, Track, TrackKind
 from ..arguments import argument
 from ..messages import BioSample
 from ..specs import MenuEntry, SourceGroup, SourceSpec, no_peer
-from .dropouts import NO_DROPOUTS, parse_dropouts
+from .dropouts import dropouts_argument
 
 if TYPE_CHECKING:
     from ...core.bio.signal import BioSignal
@@ -43,12 +43,7 @@ class VirtualBioOptions:
     ear: str = argument("left", metavar="SIDE", help="left or right")
     mount: int = argument(0, metavar="K", help="how many times the electrodes were stuck on before")
     loss: float = argument(0.0, metavar="SHARE", help="share of batches that are lost")
-    disconnect: tuple[float, float] = argument(
-        NO_DROPOUTS,
-        metavar="EVERY:FOR",
-        parse=parse_dropouts,
-        help="dropout of FOR seconds every EVERY seconds",
-    )
+    disconnect: tuple[float, float] = dropouts_argument()
     flat: str = argument("", metavar="CHANNEL", help="channel with a broken wire")
 
     def __post_init__(self) -> None:
@@ -154,7 +149,7 @@ class VirtualBio:
                 if lost < h.rate:  # as the counter of a board shows
                     values = np.concatenate([np.full((lost, values.shape[1]), np.nan), values])
                 lost = 0
-                hub.receive(self.name, BioSample("virtual wearer (simulated)", h.channels, values, h.rate, at))
+                hub.receive(self.name, BioSample("virtual performer (simulated)", h.channels, values, h.rate, at))
             await asyncio.sleep(max(start_time + (sent + batch_size) / h.rate - hub.now(), 0.001))
 
     def _next_samples(self, count: int) -> Array:

@@ -21,7 +21,7 @@ from ..arguments import argument
 from ..messages import ImuSample
 from ..protocols import cobs, device
 from ..specs import MenuEntry, SourceGroup, SourceSpec, no_peer
-from .dropouts import NO_DROPOUTS, parse_dropouts
+from .dropouts import dropouts_argument
 from .serial_device import SerialDeviceSource
 from .udp_device import DeviceSource
 
@@ -51,12 +51,7 @@ class VirtualImuOptions:
         metavar="MS",
         help="standard deviation of packets' delay; their order may change",
     )
-    disconnect: tuple[float, float] = argument(
-        NO_DROPOUTS,
-        metavar="EVERY:FOR",
-        parse=parse_dropouts,
-        help="dropout of FOR seconds every EVERY seconds",
-    )
+    disconnect: tuple[float, float] = dropouts_argument()
     rate: float = argument(100.0, metavar="HZ", help="samples per second")
     drift_ppm: float = argument(
         80.0, name="drift", metavar="PPM", help="how much faster its clock runs than the computer's"

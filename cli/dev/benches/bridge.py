@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from ....core.face.channels import ARKIT
 from ....core.take import TrackKind
 from ...progress import step
 from .device_clocks import measure_device_clocks
@@ -151,10 +152,8 @@ def _measure_parsers(bar: Any) -> dict[str, Any]:
     live_link_packet = live_link_face.encode(
         live_link_face.Packet("A" * 36, "phone", 1, 0.0, 60, 1, rng.uniform(0, 1, 61))
     )
-    ifacialmocap_packet = (
-        "|".join(f"{name}-{k}" for k, name in enumerate(ifacialmocap._CHANNEL_BY_NAME)).encode()
-        + b"|=head#1,2,3,0,0,0|"
-    )
+    names = (name.replace("Left", "_L").replace("Right", "_R") for name in ARKIT)
+    ifacialmocap_packet = "|".join(f"{name}-{k}" for k, name in enumerate(names)).encode() + b"|=head#1,2,3,0,0,0|"
     slimevr_packet = bytes.fromhex("000000110000000000000007010100000000000000003f3504f33f3504f300")
     receiver = vmc.Receiver()
     parsers = {

@@ -40,7 +40,7 @@ class Head:
     landmarks: Array
     face_region: Array
 
-    def posed(self, weights: dict[str, float]) -> Array:
+    def deform(self, weights: dict[str, float]) -> Array:
         """Vertices (N, 3) at the given weights: B0 + sum of w_k B_k (IMUSIC eq 4)."""
         out = self.vertices.astype(np.float64)
         for name, weight in weights.items():

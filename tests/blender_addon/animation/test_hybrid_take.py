@@ -115,14 +115,14 @@ def test_the_mix_is_a_new_action_and_the_camera_stays_as_it_was(shoot):
     assert np.abs(played(shoot, "jawOpen", at) - after).max() < 1e-6
 
 
-def test_without_a_helper_the_rest_of_the_face_mends(shoot):
+def test_without_a_second_take_the_rest_of_the_face_fills_the_gap(shoot):
     bpy = shoot.bpy
     bpy.ops.innerface.hybrid_detect()
     assert bpy.ops.innerface.hybrid_mix() == {"FINISHED"}
     assert shoot.hybrid.is_mix(innerface.blender_addon.animation.playback.playing_action(shoot.face))
 
 
-def test_rejected_ranges_are_not_mended_and_detect_does_not_bring_them_back(shoot):
+def test_rejected_ranges_are_not_repaired_and_detect_does_not_bring_them_back(shoot):
     bpy = shoot.bpy
     bpy.ops.innerface.hybrid_detect()
     ranges = action(shoot).innerface_hybrid.ranges
@@ -250,7 +250,7 @@ def test_a_recording_of_phone_and_sensors_helps_itself(shoot, tmp_path):
     assert jaw < 0.5 * np.abs(hurt.column("jawOpen") - track.column("jawOpen"))[shoot.rows].mean()
 
 
-def test_sensors_alone_cannot_be_mended_and_that_is_said(shoot, tmp_path):
+def test_sensors_alone_cannot_be_repaired_and_the_error_says_so(shoot, tmp_path):
     bpy, formats = shoot.bpy, innerface.core.formats
     imu = innerface.core.imu.simulation.simulate.simulate(
         shoot.truth,

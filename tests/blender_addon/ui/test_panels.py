@@ -187,7 +187,7 @@ def test_a_connection_shows_states_rates_losses_batteries_and_likely_causes(draw
 
 
 ELECTRODES = BoardStatus(
-    "virtual wearer (simulated)",
+    "virtual performer (simulated)",
     network=False,
     live=False,
     message="give --electrodes M.onnx",

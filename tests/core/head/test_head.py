@@ -31,7 +31,7 @@ def twins(head):
 
 
 def mm(head, weights):
-    return head.posed(weights) * 1000
+    return head.deform(weights) * 1000
 
 
 def test_the_asset_is_what_its_generator_makes():
