@@ -150,7 +150,7 @@ class VTubeStudioSink:
                 self._set_health("away", _SILENT if silent else _NOT_CONNECTED)
             except ApiError as error:
                 if not error.passing:
-                    self._set_health("failed", f"VTube Studio refuses ({error}); mend that there and try again")
+                    self._set_health("failed", f"VTube Studio refuses ({error}); correct that there and try again")
                     return
                 self._set_health("away", f"VTube Studio: {error}")
             except InnerfaceError as error:
@@ -257,7 +257,7 @@ class VTubeStudioSink:
         self._set_health("poor", f"VTube Studio does not take {', '.join(names[:_MAX_NAMES])}{more} ({reason})")
 
     def _set_health(self, state: State, problem: str) -> None:
-        """Keep the state; what a person has to mend becomes a note, once."""
+        """Keep the state; what a person has to correct becomes a note, once."""
         previous, self._health = self._health, Health(state, problem)
         if state in ("poor", "failed") and self._health != previous:
             self.hub.note(f"{self.name}: {problem}")
