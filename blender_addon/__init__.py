@@ -19,6 +19,7 @@ def _modules() -> tuple[ModuleType, ...]:
         calibration,
         connection,
         current_take,
+        devices,
         export,
         hybrid,
         import_takes,
@@ -47,7 +48,7 @@ def _modules() -> tuple[ModuleType, ...]:
 
     operators = (
         *(add_faces, export, import_takes, current_take, mapping, mapping_presets),
-        *(connection, calibration, recording, takes, hybrid, occlusions),
+        *(connection, devices, calibration, recording, takes, hybrid, occlusions),
     )
     panels = (
         *(face_panel, mapping_panel, animation_panels, hybrid_panel, performer_panel),

@@ -108,6 +108,8 @@ class LiveSession:
             "folder": take_list.folder(),
             "loss": dict.fromkeys(("sensors", "camera"), settings.loss),
             "sites": user_folder() / "sites.json",
+            "devices": user_folder() / "devices.json",
+            "allow_new": False,
             "lookahead": not settings.lowest_delay,
             "electrodes": performer.electrodes or None,
             "arguments": connection.source_texts(settings),

@@ -45,6 +45,7 @@ class INNERFACE_PT_connect(SidebarPanel, bpy.types.Panel):
         if session.starting:
             layout.label(text="Connecting...", icon="SORTTIME")
             return
+        _draw_new_devices(layout, status, context)
         _draw_streams(layout, status, context)
         _draw_electrodes(layout, status, context)
         _draw_silent_sources(layout, status, context)
@@ -87,6 +88,15 @@ def _draw_network_address(layout: Any, column: Any, settings: Any) -> None:
         box.label(text="Enter on the phone or tracker:", icon="URL")
         text = f"{settings.interface}   {iface_('port')} {connection.network_port(settings)}"
         box.label(text=text, icon="BLANK1", translate=False)
+
+
+def _draw_new_devices(layout: Any, status: HubStatus, context: bpy.types.Context) -> None:
+    """Draw devices of the network that were never here, each with a button to use it."""
+    for waiting in status.waiting:
+        box = layout.box().column(align=True)
+        text = iface_("{} at {} was never here before; allow it if it is yours").format(waiting.device, waiting.address)
+        draw_text(box, text, "QUESTION", context)
+        box.operator("innerface.allow_device", icon="CHECKMARK").device = f"{waiting.source}/{waiting.device}"
 
 
 def _draw_streams(layout: Any, status: HubStatus, context: bpy.types.Context) -> None:

@@ -29,6 +29,7 @@ from innerface.server.status import (
     SilenceStatus,
     SiteStatus,
     StreamStatus,
+    WaitingStatus,
 )
 
 
@@ -265,6 +266,14 @@ def test_what_is_not_shown_is_told_with_its_reason(draw, connected):
     change(connected, streams=[late], dropped={"out_of_room": 7})
     texts = draw("connect")[0]
     assert "Not shown: 1,200 late" in texts and "Left out: 7 out of room" in texts and "starting" not in texts
+
+
+def test_a_device_that_was_never_here_waits_beside_a_button(draw, connected):
+    assert "innerface.allow_device" not in draw("connect")[1]
+    change(connected, waiting=[WaitingStatus("livelinkface", "phone", "192.168.1.7:5000", 60)])
+    texts, buttons = draw("connect")
+    assert "phone at 192.168.1.7:5000 was never here before" in " ".join(texts.split())
+    assert "innerface.allow_device" in buttons
 
 
 def test_a_target_that_faces_do_not_reach_is_named_and_can_be_tried_again(draw, connected):

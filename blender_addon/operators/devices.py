@@ -1,0 +1,29 @@
+"""Which devices of the network are used.
+
+No `from __future__ import annotations` here: Blender reads properties from the annotations.
+"""
+
+# pyright: reportInvalidTypeForm=false
+import bpy
+from bpy.props import StringProperty
+
+from ..live.session import session
+from .base import ReportsErrors
+from .connection import RequiresConnection
+
+
+class INNERFACE_OT_allow_device(RequiresConnection, ReportsErrors, bpy.types.Operator):
+    """Use this device, which was never here before, now and later"""
+
+    bl_idname = "innerface.allow_device"
+    bl_label = "Allow Device"
+
+    device: StringProperty(name="Device", options={"SKIP_SAVE"})
+
+    def work(self, _context: bpy.types.Context) -> set[str]:
+        device = self.device
+        session.ask(lambda hub: hub.commands.allow(device))
+        return {"FINISHED"}
+
+
+register, unregister = bpy.utils.register_classes_factory((INNERFACE_OT_allow_device,))
