@@ -95,7 +95,7 @@ def _draw_new_devices(layout: Any, status: HubStatus, context: bpy.types.Context
     for waiting in status.waiting:
         box = layout.box().column(align=True)
         text = iface_("{} at {} was never here before; allow it if it is yours").format(waiting.device, waiting.address)
-        draw_text(box, text, "QUESTION", context)
+        draw_text(box, text, "QUESTION", context=context)
         box.operator("innerface.allow_device", icon="CHECKMARK").device = f"{waiting.source}/{waiting.device}"
 
 
