@@ -369,7 +369,7 @@ def test_a_flame_take_over_what_plays_changes_its_stretch_alone(scene, flame, pe
     over = innerface.blender_addon.animation.loaded_take.LoadedTake(
         Path("/nowhere/t.flame.npz"), weights(take("t", {"flame": track})), None
     )
-    bake.bake_take(flame, over, scene, bake.BakeOptions(0.005, onto="OVER", span=(20, 50), blend=3, at=0.0))
+    bake.bake_take(flame, over, scene, options=bake.BakeOptions(0.005, onto="OVER", span=(20, 50), blend=3, at=0.0))
     after = innerface.blender_addon.animation.curves.sample_curve(
         fcurves.find(innerface.blender_addon.character.lanes.shape_key_path("expression0")), np.arange(100)
     )
