@@ -44,7 +44,8 @@ def open_character(path: str, fps: str | None) -> tuple[Any, list[str]]:
     bpy = load_bpy()
     file = Path(path)
     if not file.is_file():
-        raise InnerfaceError(f"{path}: no such file; check the path of --character")
+        problem = "is not a file" if file.exists() else "no such file"
+        raise InnerfaceError(f"{path}: {problem}; check the path of --character")
     try:
         with suppress_stdout():
             bpy.ops.wm.open_mainfile(filepath=str(file), load_ui=False)

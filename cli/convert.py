@@ -14,6 +14,7 @@ from typing import Any
 
 from ..core import formats
 from ..core.errors import InnerfaceError
+from ..core.files import open_file
 from ..core.take import Take
 from .output import print_notes
 
@@ -61,7 +62,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
 
 def _is_blend(path: str) -> bool:
     try:
-        with open(path, "rb") as source:
+        with open_file(path) as source:
             return source.read(7).startswith(_BLEND_MAGIC)
     except OSError:
         return False

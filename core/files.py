@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
+import stat
 import tempfile
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from .errors import InnerfaceError
+
+_NOT_A_FILE = "is a pipe or a device, not a file"
+# https://learn.microsoft.com/windows/win32/fileio/naming-a-file
+_WINDOWS_DEVICE = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²³])\s*(\.|$)", re.IGNORECASE)
 
 
 @contextmanager
@@ -17,11 +24,14 @@ def atomic_write(path: str | Path, *, mode: int = 0o666) -> Generator[Path]:
     """Yield a temporary path beside `path` that replaces `path` on success and is removed on any error.
 
     The temporary keeps the suffix, because exporters depend on it. Only the user can read it; the file has `mode`, less
-    the umask. Raises InnerfaceError for a folder that cannot be written.
+    the umask. Raises InnerfaceError for a folder that cannot be written, and for a pipe or a device, which would be
+    replaced.
     """
     target = Path(path)
     if target.is_dir():
         raise InnerfaceError(f"{target}: is a folder; give a file name inside it")
+    if target.exists() and not target.is_file():
+        raise InnerfaceError(f"{target}: is a pipe or a device, not a file; give another name")
     new_folders = [p for p in (target.parent, *target.parent.parents) if not p.exists()]  # innermost first
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -56,8 +66,20 @@ def _umask() -> int:
 
 
 def safe_file_name(text: str, allowed: str = "") -> str:
-    """Text for use in a file's name: everything but letters, digits, `_`, `-`, spaces and `allowed` becomes `_`."""
-    return re.sub(rf"[^\w\- {re.escape(allowed)}]", "_", text).strip()
+    """Text for use in a file's name: everything but letters, digits, `_`, `-`, spaces and `allowed` becomes `_`.
+
+    Names that Windows keeps for devices (with any suffix) get a `_` before them, as it cannot open such files; spaces
+    and dots at the ends, which it drops, are left out.
+    """
+    name = re.sub(rf"[^\w\- {re.escape(allowed)}]", "_", text).strip(" .")
+    return f"_{name}" if _WINDOWS_DEVICE.match(name) else name
+
+
+def open_file(path: str | Path) -> BinaryIO:
+    """Open a file to read it. Raises OSError, also for a pipe or a device: opening one may wait for ever."""
+    if not stat.S_ISREG(os.stat(path).st_mode):  # noqa: PTH116
+        raise OSError(errno.EINVAL, _NOT_A_FILE, str(path))
+    return open(path, "rb")
 
 
 @contextmanager
@@ -83,6 +105,8 @@ def read_bytes(path: str | Path, limit: int = 2 << 30) -> bytes:
     try:
         if source.is_dir():
             raise InnerfaceError(f"{source}: is a folder; choose a take inside it")
+        if source.exists() and not source.is_file():
+            raise InnerfaceError(f"{source}: {_NOT_A_FILE}; save what comes from it in a file, and give that")
         size = source.stat().st_size
         if size > limit:
             raise InnerfaceError(f"{source}: {size >> 20} MiB exceeds the limit of {limit >> 20} MiB; shorten the take")

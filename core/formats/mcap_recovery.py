@@ -22,7 +22,7 @@ from mcap.records import Attachment, Channel, Header, Metadata, Schema
 from mcap.writer import Writer
 
 from ..errors import InnerfaceError
-from ..files import atomic_write
+from ..files import atomic_write, open_file
 from .mcap_records import MAGIC
 from .mcap_take import PROFILE
 
@@ -94,7 +94,7 @@ class Recovery:
 
 def is_complete(path: Path) -> bool:
     """Whether a file ends as finished MCAP files do. Raises OSError."""
-    with open(path, "rb") as source:
+    with open_file(path) as source:
         size = source.seek(0, 2)
         if size < len(MAGIC) + _END_BYTES:
             return False
@@ -105,7 +105,7 @@ def is_complete(path: Path) -> bool:
 
 def is_cut_recording(path: Path) -> bool:
     """Whether a file is a take of Innerface whose end is missing. Raises OSError."""
-    with open(path, "rb") as source:
+    with open_file(path) as source:
         start = source.read(len(MAGIC) + _RECORD_HEAD.size + 4 + len(PROFILE))
     return start.startswith(MAGIC) and start.endswith(PROFILE.encode()) and not is_complete(path)
 

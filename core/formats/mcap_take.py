@@ -17,7 +17,7 @@ from typing import Any, cast
 import numpy as np
 
 from ..errors import InnerfaceError
-from ..files import atomic_write
+from ..files import atomic_write, open_file
 from ..take import Take, Track, TrackKind
 from .mcap_records import MAGIC, read_records, read_summary_records
 from .table import repeat_notes
@@ -78,7 +78,7 @@ def read(path: Path) -> Take:
     channels: dict[int, Any] = {}
     rows: dict[int, _SampleBuffer] = {}
     try:
-        with open(path, "rb") as source:
+        with open_file(path) as source:
             for record in read_records(source, path):
                 if isinstance(record, Message):
                     buffer = rows.get(record.channel_id)
@@ -212,7 +212,7 @@ def read_summary(path: Path) -> TakeSummary:
 
     metadata: dict[str, str] = {}
     try:
-        with open(path, "rb") as source:
+        with open_file(path) as source:
             if source.read(len(MAGIC)) != MAGIC:
                 raise InnerfaceError(f"{path}: is not an MCAP take")
             source.seek(0)
@@ -231,7 +231,7 @@ def read_summary(path: Path) -> TakeSummary:
         metadata = {}
     times: list[int] = []  # of the first and the last message, ns
     try:
-        with open(path, "rb") as source:
+        with open_file(path) as source:
             for record in read_records(source, path, unpack=False):
                 if isinstance(record, Metadata) and record.name in (START_METADATA, END_METADATA):
                     metadata.update(record.metadata)

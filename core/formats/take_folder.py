@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..errors import InnerfaceError
+from ..files import open_file
 
 CALIBRATED_SUFFIX = "_cal"
 SOUND_SUFFIXES = (
@@ -88,7 +89,7 @@ def _is_calibrated(path: Path) -> bool:
 
 def _is_take(path: Path) -> bool:
     try:
-        with open(path, "rb") as source:
+        with open_file(path) as source:
             return source.read(64).lstrip(b"\xef\xbb\xbf").lower().startswith(_HEADER)
     except OSError:
         return False

@@ -21,15 +21,36 @@ if TYPE_CHECKING:
     from ..hub import Hub
 
 
+_FIRST_ANSWER_S, _LAST_ANSWER_S = 1.0, 30.0  # until a repeated handshake is answered again; doubles in between
+
+
 class _Tracker:
-    """State of one tracker: its last packet, and per sensor the last orientation, acceleration and time of sending."""
+    """State of one tracker: its last packet, and per sensor the last orientation, acceleration and time of sending.
+
+    `confirmed`: it has sent something after its handshake was answered, so the answers do arrive at it. An address that
+    another computer gave as its own does not, and would get more bytes than were sent in its name.
+    """
 
     def __init__(self, address: tuple[str, int]) -> None:
         self.address = address
+        self.confirmed = False
+        self._answer_at, self._answer_interval_s = 0.0, _FIRST_ANSWER_S
         self.device, self.last_packet, self.last_received = f"{address[0]}:{address[1]}", -1, time.monotonic()
         self.rotation: dict[int, Array] = {}
         self.acceleration: dict[int, Array] = {}
         self.last_sent: dict[int, float] = {}
+
+    def confirm(self) -> None:
+        """Note that it has sent something else than a handshake."""
+        self.confirmed, self._answer_interval_s = True, _FIRST_ANSWER_S
+
+    def answers_handshake(self, now: float) -> bool:
+        """Count a handshake and return whether it is answered: the first one, and later ones ever more rarely."""
+        if now < self._answer_at:
+            return False
+        self._answer_at = now + self._answer_interval_s
+        self._answer_interval_s = min(2 * self._answer_interval_s, _LAST_ANSWER_S)
+        return True
 
 
 class SlimeVrSource(UdpSource):
@@ -67,15 +88,17 @@ class SlimeVrSource(UdpSource):
         number, events = packet
         tracker = self.trackers.get(addr)
         if tracker is None:
-            if len(self.trackers) >= self._MAX_TRACKERS:
-                self._tell_full()
-                return True
             if not any(isinstance(event, slimevr.Handshake) for event in events):
                 return True  # paired before a restart: it sends a handshake once it hears nothing
+            if len(self.trackers) >= self._MAX_TRACKERS and not self._drop_unconfirmed():
+                self._tell_full()
+                return True
             tracker = self.trackers[addr] = _Tracker(addr)
         if number and number <= tracker.last_packet:
             return True  # out of order
         tracker.last_packet, tracker.last_received = number, time.monotonic()
+        if not any(isinstance(event, slimevr.Handshake) for event in events):
+            tracker.confirm()
         for event in events:
             self._handle_event(tracker, event, addr)
         return True
@@ -87,11 +110,21 @@ class SlimeVrSource(UdpSource):
                 f"{self._MAX_TRACKERS} SlimeVR trackers are received; further ones are left out: turn some off"
             )
 
+    def _drop_unconfirmed(self) -> bool:
+        """Make room by dropping an address that has long sent nothing but a handshake; return whether there was one."""
+        now = time.monotonic()
+        for addr, tracker in self.trackers.items():
+            if not tracker.confirmed and now - tracker.last_received > self._AWAY_AFTER_S:
+                del self.trackers[addr]
+                return True
+        return False
+
     def _handle_event(self, tracker: _Tracker, event: slimevr.Event, addr: tuple[str, int]) -> None:
         assert self.hub is not None
         if isinstance(event, slimevr.Handshake):
             tracker.device, tracker.last_packet = event.mac or tracker.device, -1
-            self.transport.sendto(slimevr.HANDSHAKE_REPLY, addr)
+            if tracker.answers_handshake(time.monotonic()):
+                self.transport.sendto(slimevr.HANDSHAKE_REPLY, addr)
             self.forward(DeviceInfo(tracker.device, "SlimeVR tracker", event.firmware), addr)
         elif isinstance(event, slimevr.SensorInfo):
             self.transport.sendto(slimevr.sensor_info_ack(event.sensor, event.state), addr)
@@ -138,7 +171,7 @@ class SlimeVrSource(UdpSource):
                     if now - tracker.last_received > 60.0:
                         del self.trackers[addr]
                     continue
-                if now - last_heartbeat > self._HEARTBEAT_S:
+                if tracker.confirmed and now - last_heartbeat > self._HEARTBEAT_S:
                     self.transport.sendto(slimevr.HEARTBEAT, addr)
                 for sensor in list(tracker.rotation):
                     if now - tracker.last_sent.get(sensor, 0.0) > self._REPEAT_S:

@@ -1,6 +1,11 @@
+import os
+import stat
+import sys
+from pathlib import Path
+
 import pytest
 from innerface.core.errors import InnerfaceError
-from innerface.core.files import atomic_write, read_bytes
+from innerface.core.files import atomic_write, open_file, read_bytes, safe_file_name
 
 
 def test_a_failure_leaves_the_old_file_and_nothing_beside_it(tmp_path):
@@ -48,3 +53,61 @@ def test_folders_made_for_a_file_that_failed_go_again(tmp_path):
     with pytest.raises(RuntimeError), atomic_write(tmp_path / "kept" / "take.csv"):
         raise RuntimeError
     assert (tmp_path / "kept").is_dir()
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_a_pipe_or_a_device_is_no_file_to_read_and_is_never_replaced(tmp_path):
+    pipe = tmp_path / "take.csv"
+    os.mkfifo(pipe)
+    for path in (pipe, Path(os.devnull)):
+        with pytest.raises(InnerfaceError, match="pipe or a device"):
+            read_bytes(path)
+        with pytest.raises(OSError, match="pipe or a device"):
+            open_file(path)
+        with pytest.raises(InnerfaceError, match="pipe or a device"), atomic_write(path):
+            pass
+    (tmp_path / "real").write_text("text")
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    assert read_bytes(tmp_path / "link") == b"text"
+    with open_file(tmp_path / "link") as source:
+        assert source.read() == b"text"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such modes")
+def test_a_private_file_is_never_readable_by_others(tmp_path):
+    target = tmp_path / "token"
+    target.write_text("old")
+    target.chmod(0o644)
+    before = os.umask(0)
+    try:
+        with atomic_write(target, mode=0o600) as temporary:
+            assert stat.S_IMODE(temporary.stat().st_mode) == 0o600
+            temporary.write_text("new")
+        assert stat.S_IMODE(target.stat().st_mode) == 0o600
+        with atomic_write(tmp_path / "public") as temporary:
+            temporary.write_text("text")
+        assert stat.S_IMODE((tmp_path / "public").stat().st_mode) == 0o666
+    finally:
+        os.umask(before)
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("CON", "_CON"),
+        ("nul", "_nul"),
+        ("Com1", "_Com1"),
+        ("LPT9 ", "_LPT9"),
+        ("aux.take", "_aux.take"),
+        ("com¹", "_com¹"),
+        ("console", "console"),
+        ("aux_2", "aux_2"),
+        ("take 1. ", "take 1"),
+        ("..", ""),
+        ("../../etc/passwd", "_.._etc_passwd"),
+        ("a\x00b\nc", "a_b_c"),
+        ("\u202egnp", "_gnp"),
+    ],
+)
+def test_names_for_files_are_names_on_every_system(text, name):
+    assert safe_file_name(text, ".") == name

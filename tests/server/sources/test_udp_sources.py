@@ -13,7 +13,7 @@ from innerface.server.protocols import device, slimevr
 from innerface.server.sources.ifacialmocap import IFacialMocapSource
 from innerface.server.sources.live_link_face import LiveLinkFaceSource
 from innerface.server.sources.osc_commands import OscControlSource
-from innerface.server.sources.slimevr import SlimeVrSource
+from innerface.server.sources.slimevr import SlimeVrSource, _Tracker
 from innerface.server.sources.udp_device import DeviceSource
 from innerface.server.sources.vmc import VmcSource
 
@@ -292,3 +292,45 @@ def test_packets_that_the_system_had_no_room_for_are_told(bridge):
     packets, said, notes = bridge(work, [source], calibrate=False)
     assert packets + said["dropped"]["buffer_full"] == 200 and packets < 200
     assert said["state"] == "poor" and "too busy" in said["problem"] and any("too busy" in note for note in notes)
+
+
+def test_an_unknown_address_gets_one_answer_to_its_handshakes(bridge, vector):
+    """Whoever gives another computer's address as its own must not make it receive more than was sent."""
+    source = SlimeVrSource(port=0)
+
+    async def work(hub):
+        transport, answers = await speaking(source.port)
+        handshake = vector("slimevr_handshake")
+        for _ in range(20):
+            transport.sendto(handshake)
+        await until(lambda: source.packets == 20)
+        await asyncio.sleep(1.2)  # two heartbeats would be due
+        unconfirmed = list(answers)
+        transport.sendto(handshake)
+        await until(lambda: len(answers) > 1)
+        transport.sendto(vector("slimevr_heartbeat"))
+        await until(lambda: slimevr.HEARTBEAT in answers)
+        transport.close()
+        return unconfirmed, answers
+
+    unconfirmed, answers = bridge(work, [source])
+    assert unconfirmed == [slimevr.HANDSHAKE_REPLY] and answers[1] == slimevr.HANDSHAKE_REPLY
+
+
+def test_a_handshake_that_goes_on_unheard_is_answered_ever_more_rarely():
+    tracker = _Tracker(("192.0.2.1", 6969))
+    answered = [second for second in range(100) if tracker.answers_handshake(1000.0 + second)]
+    assert answered == [0, 1, 3, 7, 15, 31, 61, 91]
+    tracker.confirm()
+    assert [second for second in range(5) if tracker.answers_handshake(1200.0 + second)] == [0, 1, 3]
+
+
+def test_addresses_that_never_go_on_make_room_for_trackers():
+    source = SlimeVrSource(port=0)
+    for k in range(64):
+        source.trackers["192.0.2.1", k] = _Tracker(("192.0.2.1", k))
+    assert not source._drop_unconfirmed()
+    source.trackers["192.0.2.1", 5].last_received -= 3.0
+    source.trackers["192.0.2.1", 6].last_received -= 3.0
+    source.trackers["192.0.2.1", 5].confirm()
+    assert source._drop_unconfirmed() and ("192.0.2.1", 6) not in source.trackers and len(source.trackers) == 63
