@@ -62,19 +62,20 @@ class Router:
             stream.describe(message, arrival)
             return
         time = stream.timestamp(message, arrival)
+        if time is not None:
+            stream.account.add(stream.last_count, self._pass_on(stream, message, time, arrival))
         for note in stream.pop_notes():
             self._notes.note(note)
-        if time is None:
-            return
+
+    def _pass_on(self, stream: Stream, message: ImuSample | FaceSample | BioSample, time: float, arrival: float) -> str:
+        """To the pipeline; why the sample is not shown, "" where it is."""
         if isinstance(message, ImuSample):
             streams = list(self.streams.values())
-            reason = self._imu.receive(stream, message, at=time, arrival=arrival, streams=streams)
-        elif isinstance(message, FaceSample):
-            reason = self._camera.receive(stream, message, at=time, arrival=arrival)
-        else:
-            at = stream.smooth_batch_time(message, time)
-            reason = self._bio.receive(stream, message, at=at, arrival=arrival)
-        stream.account.add(stream.last_count, reason)
+            return self._imu.receive(stream, message, at=time, arrival=arrival, streams=streams)
+        if isinstance(message, FaceSample):
+            return self._camera.receive(stream, message, at=time, arrival=arrival)
+        batch, at = stream.time_batch(message, time, arrival)
+        return self._bio.receive(stream, batch, at=at, arrival=arrival)
 
     def _stream_for(self, source: str, message: Message, arrival: float) -> Stream | None:
         device, kind = message.device, _KINDS[type(message)]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from ..core.arrays import Array
 from ..core.pipeline.camera import AWAY_AFTER_S
+from .batch_time import BatchTime
 from .clock import DeviceClock, SequenceCounter
 from .messages import BioSample, DeviceInfo, FaceSample, ImuSample
 from .sample_account import SampleAccount
@@ -18,8 +19,6 @@ from .stream_time import StreamTime
 _WINDOW = 400  # samples that rates and losses are measured over
 _RIVAL_S = 5.0
 _MIN_SAMPLES = 8  # for an estimate of the interval
-_BATCH_JITTER_S = 0.1  # of the arrival of batches
-_BATCH_GAIN, _MAX_BATCH_SHIFT = 0.01, 0.2  # share of the jitter that times follow, and at most so many samples
 
 
 @dataclass
@@ -49,8 +48,11 @@ class Stream:
     sites: tuple[str, ...] = ()  # where its sensors sit, by their own names where nobody knows
     session_columns: list[int] = field(default_factory=list[int])  # which of its sensors have a seat in the session
     last_message: ImuSample | None = None
-    last_bio_time: float | None = None  # when the last biosignal was taken
+    batches: BatchTime = field(default_factory=BatchTime)  # of biosignals
     batch_size: float = 0.0  # biosignals that come together
+
+    def __post_init__(self) -> None:
+        self.time.watch.expects_even_steps = self.kind != "bio"  # batches differ in size
 
     def describe(self, info: DeviceInfo, arrival: float) -> None:
         """What the device tells of itself."""
@@ -93,16 +95,13 @@ class Stream:
         self.account.notes.clear()
         return notes
 
-    def smooth_batch_time(self, message: BioSample, at: float) -> float:
-        """When the last sample of a batch was taken: batches jitter, samples follow one another evenly."""
-        step = 1 / message.rate
-        expected = at if self.last_bio_time is None else self.last_bio_time + len(message.values) * step
-        if abs(at - expected) < _BATCH_JITTER_S:
-            expected += min(max(_BATCH_GAIN * (at - expected), -_MAX_BATCH_SHIFT * step), _MAX_BATCH_SHIFT * step)
-        elif at > expected:  # some never came
-            expected = at
-        self.last_bio_time = expected
-        return expected
+    def time_batch(self, message: BioSample, at: float, arrival: float) -> tuple[BioSample, float]:
+        """A batch with the rate at which its samples really come, and when the last one was taken."""
+        problem = self.batches.problem
+        at = self.batches.push(len(message.values), message.rate, at=at, arrival=arrival)
+        if self.batches.problem and not problem:
+            self.time.notes.append(self.batches.problem)
+        return (message if self.batches.rate is None else replace(message, rate=self.batches.rate)), at
 
     def _update_presence(self, message: ImuSample | FaceSample | BioSample, gap: int) -> None:
         if isinstance(message, ImuSample):
@@ -136,7 +135,8 @@ class Stream:
     def fault(self) -> str:
         """A sentence on what is wrong with it, its sender, sites or time, or what becomes of its samples; else ""."""
         rival = self.rival if self.last_received - self.rival_at < _RIVAL_S else ""
-        return self.problem or rival or self.site_problem or self.time.problem or self.account.problem
+        own = self.problem or rival or self.site_problem
+        return own or self.time.problem or self.batches.problem or self.account.problem
 
     def state(self, now: float) -> str:
         """ok, poor (loses more than a twentieth, or has a fault) or away."""

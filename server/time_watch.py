@@ -33,10 +33,11 @@ class TimeWatch:
     Attributes:
         usable: whether samples can be timed by the device's time; if not, by their arrival.
         problem: a sentence on what is wrong, "" where nothing is.
+        expects_even_steps: whether times are to follow one another evenly.
     """
 
     def __init__(self) -> None:
-        self.usable, self.problem = True, ""
+        self.usable, self.problem, self.expects_even_steps = True, "", True
         self._buckets: deque[_Bucket] = deque(maxlen=_BUCKETS + 1)
         self._steps: deque[float] = deque(maxlen=256)
         self._last: float | None = None
@@ -88,6 +89,6 @@ class TimeWatch:
             return False, "its time jumps about; samples are timed by their arrival"
         steps = np.array(self._steps)
         usual = float(np.median(steps))
-        if ((steps < usual / 2) | (steps > usual * 2)).mean() > _MAX_UNEVEN:
+        if self.expects_even_steps and ((steps < usual / 2) | (steps > usual * 2)).mean() > _MAX_UNEVEN:
             return True, "its samples are not evenly timed; look at its settings"
         return True, ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 
@@ -49,6 +50,7 @@ class ImuSignal:
         return ~(np.isnan(self.rotation).any(-1) | np.isnan(self.acceleration).any(-1))
 
 
+@lru_cache(maxsize=64)
 def column_names(sites: tuple[str, ...]) -> tuple[str, ...]:
     """Columns of a track of these sites: `<site>.qw` ... `<site>.az`."""
     return tuple(f"{site}.{part}" for site in sites for part in COMPONENTS)

@@ -155,7 +155,7 @@ class TakeRecorder(McapWriter):
         self.put(TrackSample(track, TrackKind.WEIGHTS, LIVE_LINK_FACE, at, values, meta, extra))
 
     def put_bio(self, stream: Stream, message: BioSample, at: float) -> None:
-        """Samples of biosignals, the last one taken at `at` (`Stream.smooth_batch_time`)."""
+        """Samples of biosignals, the last one taken at `at` (`Stream.time_batch`)."""
         track, count = self._track_name(stream, TrackKind.BIOSIGNAL), len(message.values)
         meta = {"unit": "uV", RATE_KEY: repr(message.rate)}
         for k, row in enumerate(message.values):

@@ -207,9 +207,13 @@ async def _record_soak(seconds: float) -> dict[str, Any]:
             received = next(iter(hub.streams.values())).counter.received if hub.streams else 0
             if not settled_mb and received > 0.2 * count:
                 settled_mb = resident_mb()
-        await asyncio.sleep(0.5)
         stream = next(iter(hub.streams.values()))
+        taken = -1
+        while taken < source.packets:  # what waits
+            taken = source.packets
+            await asyncio.sleep(0.5)
         summary = await hub.commands.stop_recording()
+        load = os.getloadavg()[0] if hasattr(os, "getloadavg") else float("nan")  # Windows has none
         received, buffer_full = stream.counter.received, source.dropped.get("buffer_full", 0)
         granted_mb = 0.0 if source.buffer is None else source.buffer.granted_bytes / 2**20
         unaccounted = stream.counter.received + stream.counter.repeated - stream.account.shown
@@ -218,7 +222,8 @@ async def _record_soak(seconds: float) -> dict[str, Any]:
         size = Path(summary["path"]).stat().st_size
         rows = len(formats.read_take(summary["path"]).tracks[TrackKind.IMU].time)
     return {
-        "recording": f"{SOAK_SITES} sites at {SOAK_HZ:.0f} Hz for {seconds:.0f} s by UDP, {size / 1e6:.1f} MB",
+        "recording": f"{SOAK_SITES} sites at {SOAK_HZ:.0f} Hz for {seconds:.0f} s by UDP, {size / 1e6:.1f} MB, "
+        f"load {load:.1f} on {os.cpu_count()} cores",
         "recorded_sent": count,
         "recorded_received": received,
         "recorded_rows": rows,
