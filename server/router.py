@@ -63,11 +63,13 @@ class Router:
             return
         time = stream.timestamp(message, arrival)
         if time is not None:
-            stream.account.add(stream.last_count, self._pass_on(stream, message, time, arrival))
+            stream.account.add(stream.last_count, self._pass_on(stream, message, time=time, arrival=arrival))
         for note in stream.pop_notes():
             self._notes.note(note)
 
-    def _pass_on(self, stream: Stream, message: ImuSample | FaceSample | BioSample, time: float, arrival: float) -> str:
+    def _pass_on(
+        self, stream: Stream, message: ImuSample | FaceSample | BioSample, *, time: float, arrival: float
+    ) -> str:
         """To the pipeline; why the sample is not shown, "" where it is."""
         if isinstance(message, ImuSample):
             streams = list(self.streams.values())
