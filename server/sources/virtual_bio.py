@@ -132,13 +132,13 @@ class VirtualBio:
     async def _send(self, hub: Hub) -> None:
         w, h, rng = self.options, self.bio_signal, np.random.default_rng(self.options.seed)
         batch_size = max(round(_BATCH_S * h.rate), 1)
-        start_time, sent, lost = hub.now(), 0, 0
+        start_time, sent, lost, paused_s = hub.now(), 0, 0, 0.0
         while True:
             batches_due = int((hub.now() - start_time) * h.rate) // batch_size
-            if (
-                batches_due - sent // batch_size > _MAX_CATCH_UP_BATCHES
-            ):  # the computer slept: what was due meanwhile is never sent
-                start_time += (batches_due - sent // batch_size) * batch_size / h.rate
+            behind = batches_due - sent // batch_size
+            if behind > _MAX_CATCH_UP_BATCHES:  # the computer slept: what was due meanwhile is never sent
+                start_time += behind * batch_size / h.rate
+                paused_s += behind * batch_size / h.rate
                 continue
             while sent // batch_size < batches_due:
                 values, sent = self._next_samples(batch_size), sent + batch_size
@@ -149,7 +149,9 @@ class VirtualBio:
                 if lost < h.rate:  # as the counter of a board shows
                     values = np.concatenate([np.full((lost, values.shape[1]), np.nan), values])
                 lost = 0
-                hub.receive(self.name, BioSample("virtual performer (simulated)", h.channels, values, h.rate, at))
+                hub.receive(
+                    self.name, BioSample("virtual performer (simulated)", h.channels, values, h.rate, at + paused_s)
+                )
             await asyncio.sleep(max(start_time + (sent + batch_size) / h.rate - hub.now(), 0.001))
 
     def _next_samples(self, count: int) -> Array:

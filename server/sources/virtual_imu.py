@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from ..hub import Hub
 
 DEVICE_ID = 0x51CE
+_MAX_BEHIND_S = 0.1  # a computer that is busy for longer pauses the performance, not the device's clock
 
 
 @dataclass(frozen=True)
@@ -187,13 +188,16 @@ class VirtualImu:
                 DEVICE_ID, title="virtual device (simulated)", firmware="1", sites=tuple(int(k) for k in keys)
             ),
         )
-        start_time, row, sequence = loop.time(), 0, 0
+        start_time = loop.time()
+        row, sequence, paused_s = 0, 0, 0.0
         previous = rotation[0]
         action_ends = {*self.prompt_rows.values()} - {0}  # an action ends where the next begins
         try:
             while True:
-                at = sequence * step  # on the hub's clock, not the device's
+                at = sequence * step + paused_s  # on the hub's clock, not the device's
                 await asyncio.sleep(max(start_time + at - loop.time(), 0.0))
+                if (behind := loop.time() - start_time - at) > _MAX_BEHIND_S:
+                    paused_s, at = paused_s + behind, at + behind
                 gyro = _angular_rates(previous, rotation[row], step) if h.gyro else None
                 previous = rotation[row]
                 device_time = 100.0 + at * (1 + h.drift_ppm * 1e-6)
