@@ -24,7 +24,9 @@ def draw_smoothing(layout: Any, options: Any) -> None:
     column.active = not options.before
     for group in _SMOOTHED_GROUPS:
         column.prop(options, f"smooth_{group}", slider=True)
-    column.prop(options, "smooth_camera")
+    row = column.row()
+    row.use_property_split = False  # as wide as its label
+    row.prop(options, "smooth_camera")
 
 
 def draw_key_options(layout: Any, options: Any) -> None:

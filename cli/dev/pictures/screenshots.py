@@ -40,6 +40,14 @@ def scroll_to_top(window: BlenderWindow) -> None:
     time.sleep(0.5)
 
 
+def click_panel_title(window: BlenderWindow, y: int) -> None:
+    """Open or close the panel whose title is `y` px below the sidebar's top."""
+    scroll_to_top(window)
+    x, _, top, _ = window.sidebar()
+    window.click(x + 60, top + y)
+    time.sleep(1.5)
+
+
 def capture_virtual_performer(window: BlenderWindow, folder: Path) -> None:
     """Connect, check, record and bake with the virtual performer."""
     window.ask(f"s = {PREFERENCES}; s.countdown, s.preroll, s.takes_folder = 2.0, 0.0, {str(folder / 'takes')!r}")
@@ -92,6 +100,7 @@ def capture_phone(window: BlenderWindow) -> None:
         f"s = {PREFERENCES}; s.sensors, s.camera, s.network = 'NONE', 'LIVELINKFACE', False\n"
         "bpy.context.preferences.system.use_online_access = True"
     )
+    click_panel_title(window, _ANIMATION_Y)  # closed, so that Connect is in sight
     scroll_to_top(window)
     window.press("innerface.allow_network")
     time.sleep(1.5)
@@ -108,6 +117,7 @@ def capture_phone(window: BlenderWindow) -> None:
     time.sleep(1)
     scroll_to_top(window)
     screenshot_sidebar(window, IMAGES / "guide-address.png", 470)
+    click_panel_title(window, _ANIMATION_Y)
 
 
 def capture_animation(window: BlenderWindow, folder: Path) -> None:
@@ -141,11 +151,8 @@ bpy.context.scene.frame_set(70)
 with here(): bpy.ops.view3d.view_all()""",
         60,
     )
-    scroll_to_top(window)
     time.sleep(1)
-    x, _, upper, _ = window.sidebar()
-    window.click(x + 60, upper + _MAPPING_Y)
-    time.sleep(2)
+    click_panel_title(window, _MAPPING_Y)
     window.move(300, 500)
     time.sleep(2)
     window.screenshot(IMAGES / "guide-mapping.png")
@@ -217,11 +224,8 @@ low = next(a for a in window().screen.areas if a.type == 'DOPESHEET_EDITOR')
 with bpy.context.temp_override(window=window(), area=low, region=next(r for r in low.regions if r.type == 'WINDOW')):
     bpy.ops.action.view_all()
 """)
-    scroll_to_top(window)
-    x, _, upper, _ = window.sidebar()
     for panel_y in (_MAPPING_Y, _ANIMATION_Y, _HYBRID_Y):  # close, close, open
-        window.click(x + 60, upper + panel_y)
-        time.sleep(1.5)
+        click_panel_title(window, panel_y)
     window.move(300, 500)
     time.sleep(2)
     window.screenshot(IMAGES / "guide-hybrid.png")
