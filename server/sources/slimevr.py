@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from ..hub import Hub
 
 
+_RESTART_PACKETS = 25
 _FIRST_ANSWER_S, _LAST_ANSWER_S = 1.0, 30.0  # until a repeated handshake is answered again; doubles in between
 
 
@@ -36,9 +37,22 @@ class _Tracker:
         self.confirmed = False
         self._answer_at, self._answer_interval_s = 0.0, _FIRST_ANSWER_S
         self.device, self.last_packet, self.last_received = f"{address[0]}:{address[1]}", -1, time.monotonic()
+        self._fallen_back = 0  # packets in a row whose numbers are not new
         self.rotation: dict[int, Array] = {}
         self.acceleration: dict[int, Array] = {}
         self.last_sent: dict[int, float] = {}
+
+    def is_new(self, number: int) -> bool:
+        """Count a packet by its number; False for one that is repeated or older than the last.
+
+        Many in a row are no stragglers: the tracker began anew, and its numbers with it.
+        """
+        if number and number <= self.last_packet:
+            self._fallen_back += 1
+            if self._fallen_back < _RESTART_PACKETS:
+                return False
+        self._fallen_back, self.last_packet = 0, number
+        return True
 
     def confirm(self) -> None:
         """Note that it has sent something else than a handshake."""
@@ -66,7 +80,7 @@ class SlimeVrSource(UdpSource):
     def __init__(self, host: str = LOOPBACK, port: int | None = None) -> None:
         super().__init__(host, port)
         self.trackers: dict[tuple[str, int], _Tracker] = {}
-        self._told_full = False
+        self._told_full, self._repeated = False, 0
         self.task: asyncio.Task[None] | None = None
 
     async def start(self, hub: Hub) -> None:
@@ -94,14 +108,21 @@ class SlimeVrSource(UdpSource):
                 self._tell_full()
                 return True
             tracker = self.trackers[addr] = _Tracker(addr)
-        if number and number <= tracker.last_packet:
-            return True  # out of order
-        tracker.last_packet, tracker.last_received = number, time.monotonic()
-        if not any(isinstance(event, slimevr.Handshake) for event in events):
+        is_handshake = any(isinstance(event, slimevr.Handshake) for event in events)
+        if not is_handshake and not tracker.is_new(number):
+            self._repeated += 1
+            return True
+        tracker.last_received = time.monotonic()
+        if not is_handshake:
             tracker.confirm()
         for event in events:
             self._handle_event(tracker, event, addr)
         return True
+
+    @property
+    def dropped(self) -> dict[str, int]:
+        """Datagrams that became no message, by the reason."""
+        return super().dropped | ({"repeated": self._repeated} if self._repeated else {})
 
     def _tell_full(self) -> None:
         if not self._told_full and self.hub is not None:

@@ -213,6 +213,36 @@ def test_trackers_paired_before_a_restart_must_send_a_handshake_again(bridge, ve
     assert bridge(work, [source]) == ([], 0)
 
 
+def test_a_tracker_whose_numbers_begin_anew_is_heard_again_and_what_is_old_is_counted(bridge, vector):
+    source = SlimeVrSource(port=0)
+    rotation = vector("slimevr_rotation")
+
+    def numbered(number):
+        return rotation[:4] + number.to_bytes(8, "big") + rotation[12:]
+
+    async def work(hub):
+        def received():
+            return max((s.counter.received for s in hub.streams.values() if s.kind == "imu"), default=0)
+
+        transport, _ = await speaking(source.port)
+        transport.sendto(vector("slimevr_handshake"))
+        await until(lambda: source.trackers)
+        transport.sendto(numbered(5000))
+        await until(lambda: received() == 1)
+        for number in range(4990, 5000):  # stragglers
+            transport.sendto(numbered(number))
+        await until(lambda: source.dropped.get("repeated") == 10)
+        transport.sendto(numbered(5001))
+        await until(lambda: received() >= 2)
+        for number in range(1, 31):
+            transport.sendto(numbered(number))
+        await until(lambda: source.packets == 43)
+        transport.close()
+        return source.dropped, next(iter(source.trackers.values())).last_packet
+
+    assert bridge(work, [source]) == ({"repeated": 34}, 30)
+
+
 def test_packets_of_another_kind_are_told_with_what_to_change(bridge):
     source = LiveLinkFaceSource(port=0)
 
