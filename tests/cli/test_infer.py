@@ -75,7 +75,7 @@ def test_infer_takes_every_flag_of_the_contract(sensors, tmp_path, capsys):
         (["infer", "IMU", "--out", "w.xyz"], [".xyz"]),
         (["align", "IMU", "NONE.csv"], ["NONE.csv"]),
         (["check", "SONG"], ["no IMU track"]),
-        (["check", "IMU", "--smile", "900:901"], ["--smile"]),
+        (["check", "IMU", "--smile", "900:901"], ["smile", "900"]),
         (["train", "linear", "--out", "m.npz", "--examples", "0"], ["--examples"]),
     ],
 )

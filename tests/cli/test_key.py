@@ -101,7 +101,7 @@ def test_a_failing_export_leaves_no_file_at_all(song, tmp_path, monkeypatch, cap
     from innerface.blender_addon.export import exporters
     from innerface.core.errors import InnerfaceError
 
-    def fail(*_):
+    def fail(*_, **__):
         raise InnerfaceError("the exporter failed; try again")
 
     monkeypatch.setattr(exporters, "export_glb", fail)
