@@ -20,7 +20,7 @@ def made(rows=20_000, seed=0):
     rng = np.random.default_rng(seed)
     values = rng.normal(0, 50, (rows, 2))
     values[7, 1], values[rows // 2] = np.nan, np.nan
-    when = np.cumsum(rng.choice([1e-5, 0.004, 0.012], rows)) - 1.0  # arrivals in batches
+    when = np.cumsum(rng.choice([1e-5, 0.004, 0.00799], rows)) - 1.0  # arrivals in batches
     return Take(
         "made",
         {
