@@ -75,6 +75,6 @@ def test_other_files_and_folders_are_refused_in_one_line(data, addon, scene, tmp
         assert "\n" not in str(told.value)
     with pytest.raises(error, match="2 of the model's expressions"):
         ict.load(download(data, tmp_path, light=True))
-    with pytest.raises(RuntimeError, match="a.npz: cannot be read"):
+    with pytest.raises(RuntimeError, match=r"a\.npz: cannot be read"):
         addon.ops.innerface.add_ict(filepath=str(tmp_path / "a.npz"))
     assert not addon.data.meshes
