@@ -102,12 +102,8 @@ class Senders:
         return ""
 
     def rival(self, source: str, device: str) -> str:
-        """A sentence on the second sender of a device's name."""
-        sender = self._senders[source, device]
-        return (
-            f"{sender.rival} sends under the same name as {sender.address} and is left out: give one of them another "
-            "name, or allow the other address"
-        )
+        """HOST:PORT of the second sender of a device's name, "" without one."""
+        return self._senders[source, device].rival
 
     def allow(self, device: str, address: str = "") -> str:
         """Allow a waiting device, "SOURCE/DEVICE" or DEVICE; or, with an address, take a device from that address.

@@ -62,6 +62,7 @@ class StreamStatus:
         problem: a sentence, "" where there is none.
         sensors: per sensor, the share of recent samples that lacked it.
         address: HOST:PORT that it comes from, "" where it has none.
+        rival: HOST:PORT of a second sender of the same name, which is left out; "" without one.
         shown, dropped: of those received, what went into the face, and by the reason (`sample_account`) what did not.
     """
 
@@ -84,6 +85,7 @@ class StreamStatus:
     shown: int = 0
     dropped: dict[str, int] = field(default_factory=dict[str, int])
     address: str = ""
+    rival: str = ""
 
 
 @dataclass(frozen=True)

@@ -39,7 +39,7 @@ class Stream:
     name: str = ""
     problem: str = ""
     address: str = ""  # HOST:PORT that it comes from, "" where it has none
-    rival: str = ""  # a sentence on another sender of its name, which was last heard at `rival_at`
+    rival: str = ""  # HOST:PORT of another sender of its name, which was last heard at `rival_at`
     rival_at: float = -np.inf
     site_problem: str = ""
     keys: tuple[str, ...] = ()
@@ -132,10 +132,19 @@ class Stream:
         )
 
     @property
+    def current_rival(self) -> str:
+        """HOST:PORT of another sender of its name that still sends, "" without one."""
+        return self.rival if self.last_received - self.rival_at < _RIVAL_S else ""
+
+    @property
     def fault(self) -> str:
         """A sentence on what is wrong with it, its sender, sites or time, or what becomes of its samples; else ""."""
-        rival = self.rival if self.last_received - self.rival_at < _RIVAL_S else ""
-        own = self.problem or rival or self.site_problem
+        rival = self.current_rival
+        problem = (
+            f"{rival} sends under the same name as {self.address} and is left out: give one of them another name, or "
+            "use the other sender"
+        )
+        own = self.problem or (problem if rival else self.site_problem)
         return own or self.time.problem or self.batches.problem or self.account.problem
 
     def state(self, now: float) -> str:
@@ -166,4 +175,5 @@ class Stream:
             shown=self.account.shown,
             dropped=dict(self.account.dropped),
             address=self.address,
+            rival=self.current_rival,
         )

@@ -13,16 +13,17 @@ from .connection import RequiresConnection
 
 
 class INNERFACE_OT_allow_device(RequiresConnection, ReportsErrors, bpy.types.Operator):
-    """Use this device, which was never here before, now and later"""
+    """Use this device, or this sender of two with one name, now and later"""
 
     bl_idname = "innerface.allow_device"
     bl_label = "Allow Device"
 
     device: StringProperty(name="Device", options={"SKIP_SAVE"})
+    address: StringProperty(name="Address", description="Sender to use of several with one name", options={"SKIP_SAVE"})
 
     def work(self, _context: bpy.types.Context) -> set[str]:
-        device = self.device
-        session.ask(lambda hub: hub.commands.allow(device))
+        device, address = self.device, self.address
+        session.ask(lambda hub: hub.commands.allow(device, address))
         return {"FINISHED"}
 
 

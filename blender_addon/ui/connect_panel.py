@@ -116,6 +116,9 @@ def _draw_streams(layout: Any, status: HubStatus, context: bpy.types.Context) ->
         box.label(text="   ".join(parts), icon="BLANK1", translate=False)
         if stream.problem:
             draw_text(box, stream.problem, "ERROR", context=context)
+        if stream.rival:
+            button = box.operator("innerface.allow_device", text="Use Other Sender", icon="CHECKMARK")
+            button.device, button.address = f"{stream.source}/{stream.device}", stream.rival
         not_shown = describe_dropped(stream.dropped)
         if not_shown:
             draw_text(box, f"Not shown: {not_shown}", "BLANK1", context=context)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -26,6 +27,12 @@ class CytonSource(SerialSource):
         self.reader, self.inputs = cyton.Reader(), inputs or BoardInputs()
         self.inputs.check(cyton.CHANNELS)
         self.sample_count, self.last_counter = 0, -1
+
+    @property
+    def dropped(self) -> dict[str, int]:
+        """Packets that became no sample, by the reason; of skipped bytes, as many as they would fill."""
+        malformed = math.ceil(self.reader.skipped / cyton.FRAME_SIZE)
+        return {"malformed": malformed} if malformed else {}
 
     def on_open(self, connection: Any) -> None:
         """Reset the board, which sets all inputs to gain 24, and start streaming its own eight inputs."""

@@ -8,7 +8,7 @@ import math
 from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from urllib.parse import SplitResult, quote, urlsplit
+from urllib.parse import SplitResult, parse_qs, urlsplit
 
 import numpy as np
 
@@ -55,8 +55,7 @@ class RemoteBridge:
         scheme = "wss" if parsed.scheme in ("wss", "https") else "ws"
         host = f"[{parsed.hostname}]" if ":" in parsed.hostname else parsed.hostname
         self.address = f"{scheme}://{host}:{port}/"
-        query = parsed.query.partition("token=")[2].partition("&")[0]
-        self.url = self.address + (f"?token={quote(token, safe='')}" if token else f"?token={query}" if query else "")
+        self.token = token or parse_qs(parsed.query).get("token", [""])[0]
         self.task: asyncio.Task[None] | None = None
         self.socket: Any = None
         self.odd_frames: Counter[str] = Counter()  # left out or in part, by the reason
@@ -87,6 +86,11 @@ class RemoteBridge:
         if self.socket is not None:
             await self.socket.send(json.dumps({"id": 1} | request))
 
+    def _authorization(self) -> dict[str, str]:
+        """The header with the token: what is in a URL ends up in logs."""
+        encoded = self.token.encode("utf-8", "replace").decode("latin-1")  # as HTTP headers are written
+        return {"Authorization": f"Bearer {encoded}"} if self.token else {}
+
     async def _run(self, hub: Hub) -> None:
         from websockets.asyncio.client import connect
         from websockets.exceptions import InvalidStatus, WebSocketException
@@ -95,7 +99,13 @@ class RemoteBridge:
             problem = ""
             try:
                 async with connect(
-                    self.url, proxy=None, compression=None, max_size=_MAX_MESSAGE_BYTES, open_timeout=5, close_timeout=1
+                    self.address,
+                    additional_headers=self._authorization(),
+                    proxy=None,
+                    compression=None,
+                    max_size=_MAX_MESSAGE_BYTES,
+                    open_timeout=5,
+                    close_timeout=1,
                 ) as self.socket:
                     await self._send_request({"command": "subscribe", "streams": ["face"]})
                     hub.receive(self.name, DeviceInfo(self.address, name="another bridge"))

@@ -19,13 +19,21 @@ class SerialDeviceSource(SerialSource):
 
     def __init__(self, port: str, baud: int = DEVICE_BAUD) -> None:
         super().__init__(port, baud)
-        self.framer = cobs.Framer(device.MAX_PACKET_BYTES + 8)
+        self.framer, self._rejected = cobs.Framer(device.MAX_PACKET_BYTES + 8), 0
 
     def handle(self, data: bytes) -> None:
         """Handle bytes, split anywhere."""
         for frame in self.framer.push(data):
-            for message in device.to_messages(device.parse(frame), self.port):
+            packet = device.parse(frame)
+            self._rejected += packet is None
+            for message in device.to_messages(packet, self.port):
                 self.hub.receive_soon(self.name, message)
+
+    @property
+    def dropped(self) -> dict[str, int]:
+        """Frames that became no message, by the reason."""
+        malformed = self.framer.dropped + self._rejected
+        return {"malformed": malformed} if malformed else {}
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,7 @@ def test_a_second_sender_of_a_devices_name_is_named_and_left_out_until_a_person_
     status, kept, chosen, notes = bridge(work, clock=clock)
     (stream,) = status["streams"]
     assert stream["received"] == 20 and stream["restarts"] == 0 and stream["address"] == "192.0.2.1:7645"
+    assert stream["rival"] == "192.0.2.2:7645", "the page has no button to use the other sender"
     assert "192.0.2.2:7645" in stream["problem"] and stream["state"] == "poor"
     assert status["dropped"] == {"other_sender": 20} and (kept, chosen) == (1.0, 2.0)
     assert sum("sends from 192.0.2.2" in note for note in notes) == 1

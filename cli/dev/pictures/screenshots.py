@@ -112,11 +112,11 @@ def capture_phone(window: BlenderWindow) -> None:
     window.until_session("bool(session.status.silent)", 60)
     time.sleep(1)
     scroll_to_top(window)
-    screenshot_sidebar(window, IMAGES / "guide-phone.png", 620)
+    screenshot_sidebar(window, IMAGES / "guide-phone.png", 780)
     window.ask("with here(): bpy.ops.innerface.disconnect()")
     time.sleep(1)
     scroll_to_top(window)
-    screenshot_sidebar(window, IMAGES / "guide-address.png", 470)
+    screenshot_sidebar(window, IMAGES / "guide-address.png", 560)
     click_panel_title(window, _ANIMATION_Y)
 
 

@@ -253,6 +253,8 @@ function streamRow(stream) {
     figure: stream.state === "away" ? `silent ${stream.silent_s.toFixed(0)} s` : `${stream.rate_hz.toFixed(0)} Hz`,
     about: about.filter(Boolean).join(" · "),
     problem: stream.problem,
+    button: stream.rival ? "Use the other sender" : "",
+    press: () => ask("allow", { device: `${stream.source}/${stream.device}`, address: stream.rival }),
   };
 }
 

@@ -80,4 +80,6 @@ def test_invalid_addresses_are_rejected(address):
 
 
 def test_it_is_created_from_its_text():
-    assert registry.make_source("bridge:ws://127.0.0.1:7646,token=abc").url == "ws://127.0.0.1:7646/?token=abc"
+    source = registry.make_source("bridge:ws://127.0.0.1:7646,token=abc")
+    linked = RemoteBridge("ws://127.0.0.1:7646/?token=abc")
+    assert {(s.address, s.token) for s in (source, linked)} == {("ws://127.0.0.1:7646/", "abc")}

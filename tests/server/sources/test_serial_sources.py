@@ -39,6 +39,9 @@ def test_a_serial_device_is_received_and_reconnected_after_unplugging(bridge, tm
         os.write(ends[0][0], b"half a frame of noise\0")
         send(range(20))
         await until(lambda: hub.streams and next(iter(hub.streams.values())).counter.received == 20)
+        before = source.dropped.get("malformed", 0)
+        os.write(ends[0][0], cobs.encode(device.encode(sample(20))[:-1] + b"?") + b"\0")
+        await until(lambda: source.dropped == {"malformed": before + 1})
         for end in ends[0]:
             os.close(end)
         await until(lambda: source.problem)
