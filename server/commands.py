@@ -160,6 +160,7 @@ class Commands:
         recorder = self._recording.detach()
         quality_notes = (
             loss_notes(recorder.loss_by_site())
+            + recorder.time_notes()
             + await self._guided_check.assess_sensors(include_losses=False)
             + self._electrodes.problems()
         )

@@ -91,6 +91,22 @@ class _StreamTally:
         return 1 - self.valid / max(self.received + self.stream.counter.lost - self.lost_before, 1)
 
 
+@dataclass
+class _RecordedClock:
+    """The time of a stream that is in the recording, and how often its clock had begun anew before."""
+
+    stream: Stream
+    restarts_before: int
+
+    def notes(self) -> list[str]:
+        device, restarts = self.stream.device, self.stream.clock.restarts - self.restarts_before
+        notes = [
+            f"{device}: {problem}" for problem in (self.stream.time.problem, self.stream.batches.problem) if problem
+        ]
+        times = "once" if restarts == 1 else f"{restarts} times"
+        return notes + ([f"{device}: its clock began anew {times}"] if restarts else [])
+
+
 class TakeRecorder(McapWriter):
     """A take of a hub's streams. Times are on the hub's clock; `start_time`: the take's zero there."""
 
@@ -108,10 +124,15 @@ class TakeRecorder(McapWriter):
         self.calibration_meta = {} if calibration is None else calibration.to_meta(start_time)
         self.camera_meta = {} if camera is None else camera.to_meta()
         self.tallies: dict[tuple[str, ...], _StreamTally] = {}  # by the sites that come together
+        self._clocks: dict[tuple[str, str], _RecordedClock] = {}
 
     def loss_by_site(self) -> dict[str, float]:
         """Per site, the share of the samples since the start that never came or held nothing of it."""
         return {site: float(loss) for sites, tally in self.tallies.items() for site, loss in zip(sites, tally.loss())}
+
+    def time_notes(self) -> list[str]:
+        """Sentences on devices whose time was of no use, or began anew."""
+        return list(dict.fromkeys(note for clock in self._clocks.values() for note in clock.notes()))
 
     def put_neutral(self, neutral: Neutral, at: float) -> None:
         """The camera's neutral was set."""
@@ -171,6 +192,7 @@ class TakeRecorder(McapWriter):
         if key not in self.track_names:
             if len(self.track_names) >= _MAX_TRACK_NAMES:
                 return f"{kind} {stream.device} {substream}".rstrip()  # the file has no channel left for it
+            self._clocks.setdefault(key[:2], _RecordedClock(stream, stream.clock.restarts))
             name = kind if kind not in self.track_names.values() else f"{kind} {stream.device} {substream}".rstrip()
             self.track_names[key] = (
                 name if name not in self.track_names.values() else f"{name} {len(self.track_names) + 1}"

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from innerface.core.formats.mcap_take import read_summary
 from innerface.server.messages import FaceSample, ImuSample
 from innerface.server.streams import Stream
 
@@ -207,3 +208,16 @@ def test_one_stamp_that_is_far_off_does_not_move_the_clock():
     packets.device[500], packets.device[900] = 9e9, -5e5
     stream, times = receive(packets)
     assert stream.clock.restarts == 0 and np.abs(times - packets.true).max() <= 0.02
+
+
+def test_a_recording_says_which_device_had_a_time_of_no_use(bridge, clock, tmp_path):
+    async def work(hub):
+        hub.commands.record("take")
+        for k in range(600):
+            clock.time += 1 / 60
+            hub.receive("livelinkface", FaceSample("phone", {"jawOpen": 0.5}, float(k // 60)))
+        return await hub.commands.stop_recording()
+
+    result = bridge(work, clock=clock)
+    assert [text for text in result["quality"] if text.startswith("phone: its time does not advance")]
+    assert "phone: its time does not advance" in read_summary(tmp_path / "take.mcap").metadata["quality"]
