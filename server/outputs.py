@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from .interfaces import Sink
 
 FaceListener = Callable[[Frame], object]
-_RECENT_FRAMES, _RATE_WINDOW_S = 1200, 2.0
+_RECENT_FRAMES, _RATE_WINDOW_S, _MIN_RATE_SPAN_S = 1200, 2.0, 0.5
 
 
 class Outputs:
@@ -56,7 +56,11 @@ class Outputs:
 
     def rate(self, now: float) -> float:
         """Faces per second, lately."""
-        return sum(now - t < _RATE_WINDOW_S for t in self._frame_times) / _RATE_WINDOW_S
+        recent = [t for t in self._frame_times if now - t < _RATE_WINDOW_S]
+        if not recent:
+            return 0.0
+        began = recent[0] if len(recent) == len(self._frame_times) else now - _RATE_WINDOW_S
+        return len(recent) / max(now - began, _MIN_RATE_SPAN_S)
 
     def latency_ms(self, percentile: float) -> float:
         """From the arrival of the sample that completed a face until it went out."""

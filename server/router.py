@@ -58,8 +58,9 @@ class Router:
             self.dropped["out_of_room"] += 1
             return
         stream.address = address
-        if isinstance(message, DeviceInfo):
-            stream.describe(message, arrival)
+        if isinstance(message, DeviceInfo):  # what a device says of itself belongs to all that it sends
+            for described in self._streams_of(source, message.device):
+                described.describe(message, arrival)
             return
         time = stream.timestamp(message, arrival)
         if time is not None:
@@ -81,22 +82,21 @@ class Router:
 
     def _stream_for(self, source: str, message: Message, arrival: float) -> Stream | None:
         device, kind = message.device, _KINDS[type(message)]
-        if kind == "device":  # what it says of itself belongs to the samples that it sends
-            known = self._streams_of(source, device)
-            if known:
-                return known[0]
+        siblings = self._streams_of(source, device)
+        if kind == "device" and siblings:
+            return siblings[0]
         substream = message.substream if isinstance(message, ImuSample) else ""
         key = (source, device, kind + substream)
         stream = self.streams.get(key)
         if stream is None:
-            placeholder = self.streams.pop((source, device, "device"), None) if not substream else None
+            self.streams.pop((source, device, "device"), None)  # it stood for those that send samples
             if len(self.streams) >= _MAX_STREAMS:
                 self._drop_expired_streams(arrival)
             if len(self.streams) >= _MAX_STREAMS and not self._make_room(message, arrival):
                 return None
             stream = self.streams[key] = Stream(source, device, kind, last_received=arrival)
-            if placeholder is not None:
-                stream.name, stream.battery = placeholder.name, placeholder.battery
+            if siblings:
+                stream.name, stream.battery = siblings[0].name, siblings[0].battery
         elif kind in ("imu", "bio") and arrival - stream.last_received > AWAY_AFTER_S and stream.counter.received:
             self._notes.note(f"{stream.device} is back after {arrival - stream.last_received:.1f} s")
         return stream

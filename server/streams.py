@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from dataclasses import dataclass, field, replace
 
@@ -18,6 +19,7 @@ from .stream_time import StreamTime
 
 _WINDOW = 400  # samples that rates and losses are measured over
 _RIVAL_S = 5.0
+_MIN_RATE_SPAN_S = 0.5  # what was buffered before comes at once
 _MIN_SAMPLES = 8  # for an estimate of the interval
 
 
@@ -56,7 +58,8 @@ class Stream:
 
     def describe(self, info: DeviceInfo, arrival: float) -> None:
         """What the device tells of itself."""
-        self.last_received = arrival
+        if self.kind == "device":  # others are away once no samples come, whatever the device says
+            self.last_received = arrival
         self.name, self.problem = info.name or self.name, info.problem
         self.battery = info.battery if info.battery == info.battery else self.battery
 
@@ -127,9 +130,8 @@ class Stream:
     def rate(self, now: float) -> float:
         """Samples a second, lately."""
         recent = [a for a in self.arrivals if now - a < 3.0]
-        return (
-            (self.batch_size or 1.0) * (len(recent) - 1) / max(recent[-1] - recent[0], 1e-6) if len(recent) > 1 else 0.0
-        )
+        span = max(recent[-1] - recent[0], _MIN_RATE_SPAN_S) if len(recent) > 1 else math.inf
+        return (self.batch_size or 1.0) * (len(recent) - 1) / span
 
     @property
     def current_rival(self) -> str:

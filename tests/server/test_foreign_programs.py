@@ -1,4 +1,5 @@
-"""What sinks send, as programs of other people receive it: vmcp, node-osc, PyLiveLinkFace."""
+"""Programs of other people: what they receive of sinks (vmcp, node-osc, PyLiveLinkFace), and what they send (SlimeVR's
+emulated tracker)."""
 
 import asyncio
 import contextlib
@@ -17,6 +18,7 @@ from innerface.server.frame import Frame
 from innerface.server.protocols import vmc
 from innerface.server.sinks.live_link import LiveLinkSink
 from innerface.server.sinks.vmc import VmcSink
+from innerface.server.sources.slimevr import SlimeVrSource
 
 from .conftest import listening, until
 
@@ -91,3 +93,32 @@ def test_pylivelinkface_decodes_what_goes_to_unreal(bridge):
     for name, value in zip(ARKIT, WEIGHTS):
         assert face.get_blendshape(foreign.FaceBlendShape[pascal_case(name)]) == pytest.approx(value, abs=1e-6), name
     assert face.get_blendshape(foreign.FaceBlendShape.HeadYaw) == pytest.approx(ANGLES[0])
+
+
+def test_slimevrs_emulated_tracker_is_answered_and_its_sensors_are_received(bridge):
+    modules, node = os.environ.get("INNERFACE_NODE_MODULES", ""), shutil.which("node")
+    if node is None or not (Path(modules) / "@slimevr" / "tracker-emulation").exists():
+        pytest.skip("npm's @slimevr/tracker-emulation is not here; 'python3 build.py test' installs it where npm is")
+
+    async def work(hub):
+        command = (node, str(READERS / "send_slimevr.mjs"), str(source.port))
+        tracker = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
+        try:
+            assert await asyncio.wait_for(tracker.stdout.readline(), 30) == b"connected\n"
+            await until(lambda: len(imus := streams(hub)) == 2 and all(s.counter.received > 20 for s in imus), 30)
+            return streams(hub), source.dropped
+        finally:
+            tracker.kill()
+            await tracker.wait()
+
+    def streams(hub):
+        return sorted((s for s in hub.streams.values() if s.kind == "imu"), key=lambda s: s.last_message.keys)
+
+    source = SlimeVrSource("127.0.0.1", 0)
+    imus, dropped = bridge(work, [source])
+    assert dropped == {} and {s.device for s in imus} == {"52:3f:79:01:02:03"}
+    assert imus[0].battery == pytest.approx(3.9) and [s.state(s.last_received) for s in imus] == ["ok", "ok"]
+    assert imus[1].battery == imus[0].battery, "the second sensor knows nothing of its tracker"
+    rotations = [s.last_message.rotation[0] for s in imus]
+    assert np.abs(np.abs(rotations) - [[1, 0, 0, 0], [0.5**0.5, 0, 0, 0.5**0.5]]).max() < 1e-3
+    assert np.abs(imus[1].last_message.acceleration[0] - [1, 0, 0]).max() < 1e-3
