@@ -14,11 +14,9 @@ from typing import Any
 
 from ..core import formats
 from ..core.errors import InnerfaceError
-from ..core.files import open_file
+from ..core.file_kinds import is_blend
 from ..core.take import Take
 from .output import print_notes
-
-_BLEND_MAGIC = (b"BLENDER", b"\x28\xb5\x2f\xfd", b"\x1f\x8b")  # uncompressed, Zstandard, gzip
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -37,7 +35,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> dict[str, Any]:
-    take, blend_info = _take_from_blend(options) if _is_blend(options.take) else (formats.read_take(options.take), {})
+    take, blend_info = _take_from_blend(options) if is_blend(options.take) else (formats.read_take(options.take), {})
     if options.object and not blend_info:
         raise InnerfaceError("--object names a mesh of a .blend, but IN is not one; omit it")
     formats.write_take(take, options.out, options.format)
@@ -58,14 +56,6 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
         "rate": track.rate,
         "notes": take.notes,
     } | blend_info
-
-
-def _is_blend(path: str) -> bool:
-    try:
-        with open_file(path) as source:
-            return source.read(7).startswith(_BLEND_MAGIC)
-    except OSError:
-        return False
 
 
 def _take_from_blend(options: argparse.Namespace) -> tuple[Take, dict[str, Any]]:

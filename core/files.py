@@ -112,6 +112,8 @@ def read_bytes(path: str | Path, limit: int = 2 << 30) -> bytes:
             raise InnerfaceError(f"{source}: {size >> 20} MiB exceeds the limit of {limit >> 20} MiB; shorten the take")
         data = source.read_bytes()
     except FileNotFoundError:
+        if source.with_name(f".{source.name}.icloud").exists():
+            raise InnerfaceError(f"{source}: lies in iCloud only; download it first (Finder: Download Now)") from None
         raise InnerfaceError(f"{source}: no such file; check the path") from None
     except OSError as error:
         raise InnerfaceError(f"{source}: cannot be read ({error.strerror}); check its permissions") from None

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InnerfaceError
+from ..file_kinds import refuse_other_kinds
 from ..files import read_bytes, reading
 from ..printable import one_line, printable_names
 from ..take import Take
@@ -20,6 +21,7 @@ from . import (
     landmarks_csv,
     live_link_face,
     mcap_take,
+    openbci_raw,
     take_folder,
     tracker_csv,
     weights_csv,
@@ -87,6 +89,7 @@ def _with_printable_texts(take: Take) -> Take:
 
 
 def _read_file(path: Path) -> Take:
+    refuse_other_kinds(path)
     data = read_bytes(path)
     for magic, module in _BINARY_SIGNATURES.items():
         if data.startswith(magic):
@@ -105,6 +108,8 @@ def _read_file(path: Path) -> Take:
             return reader.parse(body, path)
     if body.startswith(("{", "[")):
         return beat_json.parse(text, path)
+    if openbci_raw.sniff(body):
+        return openbci_raw.parse(text, path)
     first_line = body.split("\n", 1)[0]
     if first_line.lower().startswith("timecode,blendshapecount"):
         return live_link_face.parse(text, path)
