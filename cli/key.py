@@ -67,6 +67,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--fbx", metavar="X.fbx", help="also export FBX")
     parser.add_argument("--glb", metavar="X.glb", help="also export GLB")
+    parser.add_argument(
+        "--optimise",
+        action="store_true",
+        help="a GLB of a quarter of the size, by sparse accessors, which three.js, Babylon, Godot and Blender read",
+    )
 
 
 def run(options: argparse.Namespace) -> dict[str, Any]:
@@ -115,6 +120,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
         tolerance=options.tolerance,
         silent=options.json,
         widen=options.widen,
+        optimise=options.optimise,
         flame=flame,
     )
 
@@ -153,6 +159,7 @@ def key_takes(
     silent: bool = False,
     comparison_take: Take | None = None,
     widen: bool = False,
+    optimise: bool = False,
     flame: FlameOptions | None = None,
 ) -> dict[str, Any]:
     """Key takes and write all outputs, or none if anything fails.
@@ -162,7 +169,7 @@ def key_takes(
     takes : to key, each as an action
     outputs : paths of "blend", "fbx" and "glb"
     character, objects : a .blend, and meshes of its face; the bundled head by default
-    fps, tolerance, widen : as the options of the command
+    fps, tolerance, widen, optimise : as the options of the command
     silent : print no report
     comparison_take : keyed on a second bundled head beside the first, in the .blend only
     flame : a FLAME face in place of the bundled head
@@ -244,7 +251,7 @@ def key_takes(
                 notes += exporters.export_fbx(target, scene, files["fbx"], progress=bar).notes
         if "glb" in files:
             with step("exporting GLB") as bar, suppress_stdout():
-                notes += exporters.export_glb(target, scene, files["glb"], progress=bar).notes
+                notes += exporters.export_glb(target, scene, files["glb"], optimise=optimise, progress=bar).notes
     print_notes(notes)
     result = {
         "out": {kind: str(path) for kind, path in outputs.items() if path},

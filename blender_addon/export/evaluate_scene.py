@@ -220,9 +220,11 @@ def _sample_or_default(curve: Any, frames: np.ndarray, default: Any) -> np.ndarr
 
 
 def _sample_key_values(key: Any, frames: np.ndarray) -> np.ndarray:
-    """Return values (F, K) as Blender shows them: clamped by the sliders, 0 where a key is muted."""
+    """Return values (F, K) as Blender shows them: clamped by the sliders, 0 where a key is muted or not relative."""
     fcurves = compat.playing_fcurves(key)
-    out = np.empty((len(frames), len(key.key_blocks) - 1))
+    out = np.zeros((len(frames), len(key.key_blocks) - 1))
+    if not key.use_relative:
+        return out
     for k, block in enumerate(key.key_blocks[1:]):
         values = _sample_or_default(_find_keyed_curve(fcurves, shape_key_path(block.name)), frames, block.value)
         out[:, k] = np.clip(values, block.slider_min, block.slider_max) if not block.mute else 0.0
@@ -327,7 +329,7 @@ def _evaluate_frames(
             bpy.context.view_layer.update()
     for obj in keyed_meshes:
         blocks = obj.data.shape_keys.key_blocks[1:]
-        muted = np.array([b.mute for b in blocks])
+        muted = np.array([b.mute or not obj.data.shape_keys.use_relative for b in blocks], dtype=bool)
         out.key_values[obj][:, muted] = 0.0
     place = {b.name: k for k, b in enumerate(bones)}
     for bone in bones:

@@ -71,7 +71,10 @@ def export_scene(
             _animate(export, face, evaluated, unit=unit, name=name)
             sources = [o for o in evaluated.world_matrices if o.type == "MESH"]
             names = {export.rig: rig_name or (face.rig.name if face.rig is not None else "Armature")}
-            _take_over_names(export, names | {obj: source.name for obj, source in zip(export.meshes, sources)}, renamed)
+            names |= {obj: source.name for obj, source in zip(export.meshes, sources)}
+            _take_over_names(bpy.data.objects, names, renamed)
+            mesh_names = {obj.data: source.data.name for obj, source in zip(export.meshes, sources)}
+            _take_over_names(bpy.data.meshes, mesh_names, renamed)
             yield export
     finally:
         for kind in ("scenes", "objects", "meshes", "armatures", "actions"):
@@ -259,28 +262,57 @@ def _copy_mesh(export: ExportScene, source: Any, modifiers: str) -> Any:
     obj.hide_viewport = obj.hide_select = obj.hide_render = False
     key = obj.data.shape_keys
     if key is not None:
-        key.animation_data_clear()
-        key.use_relative = True
         obj.show_only_shape_key, obj.active_shape_key_index = False, 0
-        for block in key.key_blocks:
-            block.value, block.mute = 0.0, False
-        _bake_vertex_groups(obj)
+        if not key.use_relative:
+            export.notes.append(
+                f"{source.name} is exported without motion of its shape keys, as it plays: they are absolute; "
+                "turn on Relative in its shape keys"
+            )
+        _make_shapes_relative(obj)
     if applied:
         obj.matrix_world = source.matrix_world
         _apply_modifiers(export, obj, source, applied=applied)
     return obj
 
 
-def _bake_vertex_groups(obj: Any) -> None:
-    """Apply the vertex groups that limit shape keys to their shapes: vertex groups are replaced by skin weights."""
-    for block in [b for b in obj.data.shape_keys.key_blocks if b.vertex_group in obj.vertex_groups]:
-        group = obj.vertex_groups[block.vertex_group].index
-        weights = np.array([next((g.weight for g in v.groups if g.group == group), 0.0) for v in obj.data.vertices])
-        shape, base = (np.empty(3 * len(weights), dtype=np.float32) for _ in range(2))
-        block.data.foreach_get("co", shape)
-        block.relative_key.data.foreach_get("co", base)
-        block.data.foreach_set("co", (base + np.repeat(weights, 3) * (shape - base)).astype(np.float32))
-        block.vertex_group = ""
+def _make_shapes_relative(obj: Any) -> None:
+    """Make every shape key one that adds its offset to the first key, as exporters take all keys to be.
+
+    Keys may be relative to any other key, and vertex groups limit them; absolute keys leave the face as it stands.
+    """
+    key = obj.data.shape_keys
+    count = 3 * len(obj.data.vertices)
+
+    def positions(block: Any) -> np.ndarray:
+        out = np.empty(count, dtype=np.float32)
+        block.data.foreach_get("co", out)
+        return out.astype(np.float64)
+
+    if key.use_relative:
+        basis = positions(key.reference_key)
+    else:
+        mixed = obj.shape_key_add(name="mixed", from_mix=True)
+        basis = positions(mixed)
+        obj.shape_key_remove(mixed)
+    offsets = [
+        (positions(block) - positions(block.relative_key)) * np.repeat(_group_weights(obj, block.vertex_group), 3)
+        for block in key.key_blocks
+    ]
+    key.animation_data_clear()
+    key.use_relative = True
+    for block, offset in zip(key.key_blocks, offsets):
+        is_reference = block == key.reference_key
+        block.data.foreach_set("co", (basis if is_reference else basis + offset).astype(np.float32))
+        block.relative_key, block.vertex_group = key.reference_key, ""
+        block.value, block.mute = 0.0, False
+
+
+def _group_weights(obj: Any, name: str) -> np.ndarray:
+    """Return the weights (N,) of a vertex group; 1 where there is no such group, as Blender plays it."""
+    if name not in obj.vertex_groups:
+        return np.ones(len(obj.data.vertices))
+    group = obj.vertex_groups[name].index
+    return np.array([next((g.weight for g in v.groups if g.group == group), 0.0) for v in obj.data.vertices])
 
 
 def _apply_modifiers(export: ExportScene, obj: Any, source: Any, *, applied: list[Any]) -> None:
@@ -289,7 +321,6 @@ def _apply_modifiers(export: ExportScene, obj: Any, source: Any, *, applied: lis
         modifier.show_viewport = True
     layer, key = export.scene.view_layers[0], obj.data.shape_keys
     shapes: dict[str, np.ndarray] = {}
-    relative = {block.name: block.relative_key.name for block in (key.key_blocks if key is not None else ())}
     for k, block in enumerate(key.key_blocks if key is not None else ()):
         obj.show_only_shape_key, obj.active_shape_key_index = True, k
         layer.update()
@@ -320,8 +351,6 @@ def _apply_modifiers(export: ExportScene, obj: Any, source: Any, *, applied: lis
         block = obj.shape_key_add(name=name, from_mix=False)
         block.data.foreach_set("co", co)
         block.value = 0.0
-    for name, base_name in relative.items():
-        obj.data.shape_keys.key_blocks[name].relative_key = obj.data.shape_keys.key_blocks[base_name]
     obj.matrix_world = Matrix()
 
 
@@ -392,11 +421,13 @@ def _transform_curves(
     return out
 
 
-def _take_over_names(export: ExportScene, names: dict[Any, str], renamed: list[tuple[Any, str]]) -> None:
-    """The copies bear the originals' names while they are exported."""
-    for obj, name in names.items():
-        existing = bpy.data.objects.get(name)
-        if existing is not None and existing is not obj:
+def _take_over_names(collection: Any, names: dict[Any, str], renamed: list[tuple[Any, str]]) -> None:
+    """The copies bear the originals' names while they are exported; of several of one name the first one does."""
+    for block, name in names.items():
+        existing = collection.get(name)
+        if existing in names:
+            continue
+        if existing is not None and existing.library is None:
             renamed.append((existing, name))
             existing.name = f"{name[:40]} (in the scene)"
-        obj.name = name
+        block.name = name

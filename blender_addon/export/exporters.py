@@ -22,6 +22,7 @@ from ..animation.playback import playing_action
 from ..animation.scene_time import scene_rate
 from ..animation.take_action import TakeAction
 from ..character.face import Face
+from . import glb_file
 from .evaluate_scene import Progress, character_meshes, evaluate_scene
 from .export_scene import ExportScene, export_scene
 
@@ -100,9 +101,19 @@ class ExportReport:
 
 
 def export_face(
-    face: Face, scene: Any, path: str | Path, *, preset: str, modifiers: str = "SHAPE", progress: Progress | None = None
+    face: Face,
+    scene: Any,
+    path: str | Path,
+    *,
+    preset: str,
+    modifiers: str = "SHAPE",
+    optimise: bool = False,
+    progress: Progress | None = None,
 ) -> ExportReport:
-    """Write a face and its animation over the scene's frame range, whatever moves it. Raises InnerfaceError."""
+    """Write a face and its animation over the scene's frame range, whatever moves it.
+
+    `optimise`: a smaller GLB, by sparse accessors, which not every reader takes. Raises InnerfaceError.
+    """
     target_preset = PRESETS[preset]
     evaluated = evaluate_scene(face, scene, character_meshes(face, scene), progress=progress)
     animation_name = clip_name(face)
@@ -119,6 +130,7 @@ def export_face(
             _write_fbx(prepared, Path(path))
         else:
             _write_glb(prepared, Path(path), scene)
+            glb_file.simplify(path, sparse=optimise)
         notes = list(dict.fromkeys(prepared.notes))
         if preset == "UNITY" and prepared.peak > UNITY_MAX_WEIGHT + 1e-4:
             notes.append(
@@ -135,9 +147,11 @@ def export_fbx(face: Face, scene: Any, path: str | Path, *, progress: Progress |
     return export_face(face, scene, path, preset="UNREAL", progress=progress)
 
 
-def export_glb(face: Face, scene: Any, path: str | Path, *, progress: Progress | None = None) -> ExportReport:
-    """Write a GLB."""
-    return export_face(face, scene, path, preset="GLB", progress=progress)
+def export_glb(
+    face: Face, scene: Any, path: str | Path, *, optimise: bool = False, progress: Progress | None = None
+) -> ExportReport:
+    """Write a GLB; `optimise`: a smaller one (see `export_face`)."""
+    return export_face(face, scene, path, preset="GLB", optimise=optimise, progress=progress)
 
 
 def clip_name(face: Face) -> str:
@@ -222,6 +236,7 @@ def _write_glb(prepared: ExportScene, path: Path, scene: Any) -> None:
                 filepath=str(path),
                 export_format="GLB",
                 use_selection=True,
+                use_active_scene=True,
                 export_animations=True,
                 export_animation_mode="ACTIVE_ACTIONS",
                 export_anim_single_armature=False,  # else every action in the file that fits
@@ -231,6 +246,7 @@ def _write_glb(prepared: ExportScene, path: Path, scene: Any) -> None:
                 export_morph=True,
                 export_morph_animation=True,
                 export_morph_normal=False,
+                export_try_sparse_sk=False,
                 export_optimize_animation_size=False,
                 export_skins=True,
                 export_yup=True,

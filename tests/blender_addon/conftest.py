@@ -102,14 +102,14 @@ def three():
 
 @pytest.fixture
 def second():
-    """`second(path)`: what another strict reader finds in an exported file."""
+    """`second(path, times)`: what another strict reader finds in an exported file."""
     python = os.environ.get("INNERFACE_PYTHON", sys.executable)
     if subprocess.run([python, "-c", "import ufbx"], capture_output=True, check=False).returncode:
         pytest.skip("ufbx is not here: the second reader of FBX runs beside the bpy wheel ('python3 build.py test')")
 
-    def read(path):
+    def read(path, times=()):
         said = subprocess.run(
-            [python, str(ROOT / "tests" / "readers" / "read_second.py"), str(path)],
+            [python, str(ROOT / "tests" / "readers" / "read_second.py"), str(path), *map(str, times)],
             capture_output=True,
             text=True,
             check=False,

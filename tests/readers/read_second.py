@@ -2,7 +2,7 @@
 
 Needs numpy and, for FBX, the PyPI package ufbx. Lengths stay in the file's own world units; unit_scale is centimetres
 per unit. Times are seconds, quaternions are local and xyzw, bounds are those of the unmorphed vertices in the pose the
-file stands in.
+file stands in. With times after the file, also where the shapes move the vertices at those times (without the skin).
 """
 
 from __future__ import annotations
@@ -69,7 +69,17 @@ def fbx_matrix(columns: Iterable[Iterable[float]]) -> Array:
     return np.vstack([np.array([list(c) for c in columns]).T, [0, 0, 0, 1]])
 
 
-def read_fbx(path: str) -> dict[str, Any]:
+def morphed(rest: Array, offsets: dict[str, Array], clips: list[dict[str, Any]], times: list[float]) -> dict[str, Any]:
+    """Vertices at rest and at some times: each shape adds its offset times its curve's value."""
+    curves = {name: curve for clip in clips for name, curve in clip["curves"].items()}
+    posed = [
+        rest + sum(np.interp(t, curves[n]["times"], curves[n]["values"]) * o for n, o in offsets.items() if n in curves)
+        for t in times
+    ]
+    return {"rest": rest.tolist(), "at": [p.tolist() for p in posed]}
+
+
+def read_fbx(path: str, times: list[float]) -> dict[str, Any]:
     import ufbx  # type: ignore[import-untyped]
 
     gc.disable()  # ufbx 0.0.5 miscounts references (see held): the collector, at exit too, would free what is in use
@@ -79,6 +89,7 @@ def read_fbx(path: str) -> dict[str, Any]:
     nodes = list(items(scene.nodes))
     meshes: dict[str, Any] = {}
     clouds: list[Array] = []
+    shapes: dict[str, tuple[Array, dict[str, Array]]] = {}
     for node in nodes:
         mesh = held(node.mesh)
         if mesh is None:
@@ -100,14 +111,27 @@ def read_fbx(path: str) -> dict[str, Any]:
         clouds.append(placed)
         channels = [c for d in items(mesh.blend_deformers) for c in items(d.channels)]
         morphs = [c.name for c in channels]
+        if times:
+            shapes[node.name] = points, {c.name: fbx_offsets(c, len(points)) for c in channels}
         meshes[node.name] = {"vertices": len(points), "skinned": bool(clusters), "bones": used, "morphs": morphs}
+    clips = [fbx_clip(stack, nodes, ufbx) for stack in items(scene.anim_stacks)]
     return {
         "unit_scale": scene.settings.unit_meters * 100,
         "meshes": meshes,
         "bones": [n.name for n in nodes if held(n.bone)],
-        "clips": [fbx_clip(stack, nodes, ufbx) for stack in items(scene.anim_stacks)],
+        "clips": clips,
         "bounds": bounds(clouds),
+        "morphed": {name: morphed(rest, offsets, clips, times) for name, (rest, offsets) in shapes.items()},
     }
+
+
+def fbx_offsets(channel: Any, count: int) -> Array:
+    out = np.zeros((count, 3))
+    keyframes = list(items(channel.keyframes))
+    check(len(keyframes) == 1, f"{channel.name}: shapes in between")
+    shape = held(held(keyframes[0]).shape)
+    out[np.array(list(shape.offset_vertices), dtype=int)] = [tuple(v) for v in shape.position_offsets]
+    return out
 
 
 def fbx_clip(stack: Any, nodes: list[Any], ufbx: Any) -> dict[str, Any]:
@@ -204,13 +228,14 @@ def glb_local(node: dict[str, Any]) -> Array:
     return out
 
 
-def read_glb(path: str) -> dict[str, Any]:
+def read_glb(path: str, times: list[float]) -> dict[str, Any]:
     glb = Glb(Path(path).read_bytes())
     nodes, worlds = glb.all("nodes"), glb.worlds()
     names = [n.get("name", f"node {i}") for i, n in enumerate(nodes)]
     meshes: dict[str, Any] = {}
     clouds: list[Array] = []
     targets: dict[int, list[str]] = {}  # by node
+    shapes: dict[str, list[tuple[Array, dict[str, Array]]]] = {}
     for i, node in enumerate(nodes):
         if "mesh" not in node:
             continue
@@ -227,11 +252,10 @@ def read_glb(path: str) -> dict[str, Any]:
             )
             attributes = primitive["attributes"]
             points = glb.accessor(attributes["POSITION"]).astype(float)
-            for target in primitive.get("targets", []):
-                check(
-                    len(glb.accessor(target["POSITION"])) == len(points),
-                    f"{names[i]}: a morph target of another length",
-                )
+            offsets = [glb.accessor(target["POSITION"]).astype(float) for target in primitive.get("targets", [])]
+            check(all(len(o) == len(points) for o in offsets), f"{names[i]}: a morph target of another length")
+            if times:
+                shapes.setdefault(names[i], []).append((points, dict(zip(targets[i], offsets, strict=True))))
             count += len(points)
             clouds.append(glb_skin(glb, skin, attributes, points, worlds) if skin else move(worlds[i], points))
         meshes[names[i]] = {
@@ -240,12 +264,16 @@ def read_glb(path: str) -> dict[str, Any]:
             "bones": [names[j] for j in joints],
             "morphs": targets[i],
         }
+    clips = [glb_clip(glb, a, names, targets) for a in glb.all("animations")]
     return {
         "unit_scale": 100.0,  # glTF is in metres
         "meshes": meshes,
         "bones": [names[j] for j in dict.fromkeys(j for s in glb.all("skins") for j in s["joints"])],
-        "clips": [glb_clip(glb, a, names, targets) for a in glb.all("animations")],
+        "clips": clips,
         "bounds": bounds(clouds),
+        "morphed": {
+            name: [morphed(rest, offsets, clips, times) for rest, offsets in parts] for name, parts in shapes.items()
+        },
     }
 
 
@@ -281,8 +309,8 @@ def glb_clip(glb: Glb, animation: dict[str, Any], names: list[str], targets: dic
 
 
 def main() -> None:
-    path = sys.argv[1]
-    found = read_glb(path) if path.lower().endswith(".glb") else read_fbx(path)
+    path, times = sys.argv[1], [float(t) for t in sys.argv[2:]]
+    found = read_glb(path, times) if path.lower().endswith(".glb") else read_fbx(path, times)
     json.dump(found, sys.stdout, allow_nan=False)
     sys.stdout.flush()
     os._exit(0)  # no teardown (see held)
