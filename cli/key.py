@@ -257,6 +257,7 @@ def key_takes(
         "out": {kind: str(path) for kind, path in outputs.items() if path},
         "fps": scene_rate(scene),
         "scheme": target.mapping.name,
+        "coverage": target.mapping.coverage,
         "unmatched_channels": target.unmatched_channels(),
         "unmatched_keys": {m.object.name: _undriven_keys(target, m) for m in target.meshes}
         if flame_source is None
@@ -280,7 +281,7 @@ def _undriven_keys(target: Any, mesh: Any) -> list[str]:
 
 def _print_report(result: dict[str, Any], target: Any) -> None:
     meshes = ", ".join(f"{m.object.name} ({len(target.mapped_keys(m))} keys)" for m in target.meshes)
-    print(f"face: {meshes}; names: {result['scheme']}")
+    print(f"face: {meshes}; names: {result['scheme']}; {result['coverage']}")
     if result["unmatched_channels"]:
         print(f"channels without a shape key: {', '.join(result['unmatched_channels'])}")
     for name, keys in result["unmatched_keys"].items():

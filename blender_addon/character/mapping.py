@@ -14,6 +14,7 @@ from ...core.face import bones
 from ...core.face.channels import ARKIT
 from ...core.face.mapping import KINDS, ROTATION_AXES, TRANSLATION_AXES, Mapping, Target
 from ...core.face.naming.matching import match
+from ...core.face.naming.scheme_tables import DrivenName
 from .face_mesh import FaceMesh, rig_of, root_object_of
 
 # ID properties of a rig. The first: its jaw and eye bones move what its shape keys do not, though they are one mesh.
@@ -105,13 +106,11 @@ def automatic_mapping(meshes: Sequence[FaceMesh], rig: Any, objects: Sequence[An
     if built_in is not None:
         return built_in
     meshes = sorted(meshes, key=lambda m: -len(m.match.targets))
-    rows_by_key: dict[
-        str, list[tuple[str, str, float]]
-    ] = {}  # by key: what the largest mesh that has it says goes for all
+    rows_by_key: dict[str, list[DrivenName]] = {}  # what the largest mesh that has a key says goes for all
     for mesh in meshes:
-        mesh_rows: dict[str, list[tuple[str, str, float]]] = {}
+        mesh_rows: dict[str, list[DrivenName]] = {block.name: [] for block in mesh.key.key_blocks[1:]}
         for row in mesh.match.targets:
-            mesh_rows.setdefault(row[1], []).append(row)
+            mesh_rows[row.name].append(row)
         rows_by_key = mesh_rows | rows_by_key
     targets = tuple(
         Target(channel, "key", key, gain=weight)

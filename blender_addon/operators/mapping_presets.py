@@ -14,7 +14,8 @@ from bpy_extras.io_utils import ExportHelper, ImportHelper
 from ...core.errors import InnerfaceError
 from ...core.face import bones, mapping_preset
 from ...core.face.mapping import KINDS, Mapping, Target
-from ...core.face.naming.scheme_tables import load_schemes
+from ...core.face.naming.matching import match_scheme
+from ...core.face.naming.scheme_tables import FEW_SHAPE_SCHEMES, SCHEMES
 from ...core.files import safe_file_name
 from ..character.face import active_face
 from ..character.face_mesh import rig_of
@@ -41,7 +42,8 @@ def user_presets() -> dict[str, Path]:
 
 def scheme_mapping(name: str, root_object: Any) -> Mapping:
     """Return a naming scheme as a mapping; Character Creator's include jaw and eye bones, named as on the rig."""
-    targets = tuple(Target(channel, "key", key, gain=weight) for channel, key, weight in load_schemes()[name])
+    rows = match_scheme(name, candidate_names(root_object, "key"))
+    targets = tuple(Target(channel, "key", key, gain=weight) for channel, key, weight in rows)
     if name.startswith("Reallusion C"):
         rig = root_object if root_object.type == "ARMATURE" else rig_of(root_object)
         bones_by_role = bones.find_roles(b.name for b in rig.data.bones) if rig is not None else {}
@@ -66,9 +68,7 @@ def _apply_preset(operator: ReportsErrors, root_object: Any, preset: Mapping) ->
 
 def _preset_items(_self: Any, _context: Any) -> list[tuple[str, str, str]]:
     _enum_items[:] = [(f"FILE:{name}", name, "One of your presets") for name in user_presets()]
-    _enum_items.extend(
-        (f"SCHEME:{name}", name, "A known naming scheme") for name, rows in load_schemes().items() if rows
-    )
+    _enum_items.extend((f"SCHEME:{name}", name, "A known naming scheme") for name in (*SCHEMES, *FEW_SHAPE_SCHEMES))
     return _enum_items
 
 

@@ -10,6 +10,8 @@ import numpy as np
 
 from ..arrays import Array
 from .channels import ARKIT, mirrored
+from .naming.channel_names import read_name
+from .naming.few_shapes import describe_regions
 from .naming.sides import other_side
 
 KINDS = ("key", "bone", "property")
@@ -90,6 +92,16 @@ class Mapping:
         """Channels that drive nothing."""
         driven = {t.channel for t in self.active_targets}
         return tuple(c for c in ARKIT if c not in driven)
+
+    @property
+    def coverage(self) -> str:
+        """How many of Apple's channels drive something; of a face with few shapes also what they move."""
+        driven = [c for c in ARKIT if c not in self.unmatched_channels]
+        text = f"{len(driven)} of {len(ARKIT)} channels"
+        keys = {t.name for t in self.active_targets if t.kind == "key"}
+        if any(readings[0].is_expression for key in keys if (readings := read_name(key))):
+            text += f", few-shape mapping: {describe_regions(driven)}"
+        return text
 
     def channels_driving(self, destination: Destination) -> frozenset[str]:
         """Channels that drive a destination."""

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+import unicodedata
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import lru_cache
+from typing import NamedTuple
 
 from ..channels import ARKIT, LIVE_LINK_FACE, pascal_case
-from .scheme_tables import load_expressions, load_schemes
+from .scheme_tables import FEW_SHAPE_SCHEMES, SCHEMES, few_shape_names, load_expressions, load_schemes
 
+APPLE = "ARKit"
+APPLES_SCHEMES = (APPLE, "ARKit, _L/_R", "VRM perfect sync")  # which differ in spelling only
 _MAX_NAME_LENGTH = 128
 _MIN_SQUASHED_LENGTH = 4  # of names of schemes, which shorter ones resemble by chance
-_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
-_COPY = re.compile(r"(?<=.)(?:\.\d{3,}| ?\(\d+\)|[ _-]copy(?:[ _-]?\d+)?|[ _-]?\d{1,3})$", re.IGNORECASE)
-_APPLES_SCHEMES = ("ARKit", "ARKit, _L/_R", "VRM perfect sync")
-_STEM = re.compile("eye|jaw|mouth|brow|cheek|nose|tongue|head")  # of every name of Apple's
+_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+|[^\x00-\x7f]+")
+_COPY = re.compile(
+    r"(?<=.)(?:\.\d{3,}| ?\(\d+\)|[ ._-](?:copy|old|bak|backup|orig|original)(?:[ _-]?\d+)?|[ _-]?\d{1,3})$",
+    re.IGNORECASE,
+)
+_SCHEME_ORDER = {scheme: i for i, scheme in enumerate((*SCHEMES, *FEW_SHAPE_SCHEMES))}
 _SIDES = {"l": "left", "r": "right"}
 # Words that need no separator before or after a name.
 _AFFIXES = frozenset(
@@ -25,25 +31,18 @@ _AFFIXES = frozenset(
 )
 # Words that make another name of what follows them: `upper_mouth_left`.
 _QUALIFIERS = frozenset(
-    (
-        "l",
-        "r",
-        "left",
-        "right",
-        "up",
-        "down",
-        "upper",
-        "lower",
-        "inner",
-        "outer",
-        "in",
-        "out",
-        "top",
-        "bottom",
-        "no",
-        "not",
-    )
+    ("l", "r", "left", "right", "up", "down", "upper", "lower", "inner", "outer", "in", "out", "top", "bottom")
+    + ("no", "not")
 )
+# Words before a shape for the whole face that make it one for a part: `brow_angry`.
+_PARTS = frozenset(
+    ("eye", "eyes", "eyelid", "lid", "brow", "brows", "eyebrow", "brw", "blw", "mouth", "mth", "lip", "lips", "jaw")
+    + ("cheek", "nose", "tongue", "teeth", "tooth", "ha", "ear", "hair", "pupil", "iris")
+)
+_SEPARATORS = re.compile(r"[\W_]+")
+# Words before a name that say nothing of what it is for.
+_CARRIERS = frozenset(("avatar", "emotion", "facial", "head", "preset", "presets", "viseme", "vowel", "vrm"))
+_BOUNDARY = re.compile(r"(?:[.:|/]|__)$")  # the end of a mesh's or a rig's name
 
 
 class Precision(IntEnum):
@@ -56,6 +55,35 @@ class Precision(IntEnum):
     COPY = 4  # jawOpen.001
     WORDS = 5  # the same words in another order: Left_Eye_Blink
     EXPRESSION = 6  # stands for several channels: Joy, A, Blink
+
+
+class Reading(NamedTuple):
+    """A name as one of a scheme's.
+
+    Attributes
+    ----------
+    scheme : one of SCHEMES, of which APPLE stands for all spellings of Apple's names, or of FEW_SHAPE_SCHEMES.
+    name : the scheme's own spelling.
+    precision : how it was recognised, up to WORDS.
+    """
+
+    scheme: str
+    name: str
+    precision: Precision
+
+    @property
+    def is_expression(self) -> bool:
+        """Whether the name stands for several channels."""
+        return self.scheme in FEW_SHAPE_SCHEMES
+
+    @property
+    def channels(self) -> dict[str, float]:
+        """What of each channel a value of 1 shows; none for a neutral face."""
+        if self.scheme == APPLE:
+            return {self.name: 1.0}
+        if self.is_expression:
+            return load_expressions().get(self.name, {})
+        return _known_names().channels[_Name(self.scheme, self.name)]
 
 
 @dataclass(frozen=True)
@@ -75,37 +103,27 @@ class NameMatch:
     scheme: str = ""
 
 
-@lru_cache(maxsize=1024)
 def match_name(name: str) -> NameMatch | None:
     """What a name means, None if it is no name of a face's channel: exact > scheme > spelling > affixes > words."""
+    readings = read_name(name)
+    if not readings:
+        return None
+    best = readings[0]
+    precision = Precision.EXPRESSION if best.is_expression else best.precision
+    return NameMatch(tuple(best.channels.items()), precision, "" if best.scheme == APPLE else best.scheme)
+
+
+@lru_cache(maxsize=1024)  # strangers send names, too
+def read_name(name: str) -> tuple[Reading, ...]:
+    """What a name can mean: a reading for each scheme that knows it, the most precise first."""
     if not 0 < len(name) <= _MAX_NAME_LENGTH:
-        return None
-    known = _known_names()
-    if name in known.exact:
-        return _of_channel(known.exact[name], Precision.EXACT)
-    return known.expressions.get(_squash(name)) or known.schemes.get(name) or match_arkit_name(name) or _by_scheme(name)
-
-
-def match_arkit_name(name: str) -> NameMatch | None:
-    """What a name means if it is one of Apple's (or of Live Link Face's angles) in any spelling, else None."""
-    known = _known_names()
-    if name in known.exact:
-        return _of_channel(known.exact[name], Precision.EXACT)
-    squashed = _squash(name)
-    channel = known.squashed.get(squashed)
-    if channel is not None:
-        return _of_channel(channel, Precision.SPELLING)
-    if not _STEM.search(squashed):
-        return None
-    if _COPY.search(name):
-        original = match_arkit_name(_COPY.sub("", name))
-        return None if original is None else NameMatch(original.channels, max(original.precision, Precision.COPY))
-    words = _split_words(name)
-    channel = _without_affixes(words)
-    if channel is not None:
-        return _of_channel(channel, Precision.AFFIX)
-    channel = known.words.get(_word_set(w.text for w in words if w.text not in _AFFIXES))
-    return None if channel is None else _of_channel(channel, Precision.WORDS)
+        return ()
+    found: dict[str, Reading] = {}
+    for reading in _readings(name if name.isascii() else unicodedata.normalize("NFKC", name)):
+        known = found.setdefault(reading.scheme, reading)
+        if reading.precision < known.precision:
+            found[reading.scheme] = reading
+    return tuple(sorted(found.values(), key=lambda r: (r.precision, _SCHEME_ORDER[r.scheme])))
 
 
 def is_copy(name: str) -> bool:
@@ -113,112 +131,139 @@ def is_copy(name: str) -> bool:
     return _COPY.search(name) is not None
 
 
-def _of_channel(channel: str, precision: Precision) -> NameMatch:
-    return NameMatch(((channel, 1.0),), precision)
+def _readings(name: str) -> Iterator[Reading]:
+    known, squashed = _known_names(), _squash(name)
+    for scheme, own in known.exact.get(name, ()):
+        yield Reading(scheme, own, Precision.EXACT if scheme == APPLE else Precision.SCHEME)
+    for scheme, own in known.squashed.get(squashed, ()):
+        yield Reading(scheme, own, Precision.SPELLING)
+    words = _split_words(name)
+    if len(words) > 1:
+        yield from _without_affixes(name, words)
+    if copy := _COPY.search(name):
+        for reading in _readings(name[: copy.start()]):
+            yield reading._replace(precision=max(reading.precision, Precision.COPY))
+    channel = known.words.get(_word_set(w for w in words if w not in _AFFIXES))
+    if channel is not None:
+        yield Reading(APPLE, channel, Precision.WORDS)
 
 
-def _by_scheme(name: str) -> NameMatch | None:
-    """A scheme's name in another spelling, behind a mesh's or a rig's name, or as a copy."""
-    known, plain = _known_names().squashed_schemes, re.split(r"[.:|]", _COPY.sub("", name))[-1]
-    for text, precision in (
-        (name, Precision.SPELLING),
-        (plain, Precision.AFFIX if name.endswith(plain) else Precision.COPY),
-    ):
-        found = known.get(_squash(text))
-        if found is not None:
-            return NameMatch(found.channels, precision, found.scheme)
-    return None
+class _Name(NamedTuple):
+    scheme: str
+    name: str
 
 
 @dataclass(frozen=True)
 class _Known:
-    """Names by their spellings: exact, squashed, and as sets of words."""
+    """Names by their spellings (exact, squashed, as sets of words), and the channels of schemes' names."""
 
-    exact: dict[str, str]
-    squashed: dict[str, str]
+    exact: dict[str, list[_Name]]
+    squashed: dict[str, list[_Name]]
     words: dict[tuple[str, ...], str]
-    schemes: dict[str, NameMatch]
-    squashed_schemes: dict[str, NameMatch]
-    expressions: dict[str, NameMatch]
+    channels: dict[_Name, dict[str, float]]
 
 
 @lru_cache(maxsize=1)
 def _known_names() -> _Known:
-    exact = {c: c for c in LIVE_LINK_FACE} | {pascal_case(c): c for c in LIVE_LINK_FACE}
-    exact |= {row.name: row.channel for scheme in _APPLES_SCHEMES for row in load_schemes()[scheme]}
-    squashed = {_squash(c): c for c in LIVE_LINK_FACE}
-    for channel in ARKIT:
-        for side in ("Left", "Right"):
-            if channel.endswith(side):
-                squashed[_squash(channel[: -len(side)] + side[0])] = channel
-    words = {_word_set(w.text for w in _split_words(c)): c for c in ARKIT}
-    schemes: dict[str, NameMatch] = {}
+    known = _Known({}, {}, {_word_set(_split_words(c)): c for c in ARKIT}, {})
+
+    def add(table: dict[str, list[_Name]], spelling: str, own: _Name) -> None:
+        names = table.setdefault(spelling, [])
+        if own.scheme not in (n.scheme for n in names):
+            names.append(own)
+
+    def add_spellings(spelling: str, own: _Name) -> None:
+        spelling = unicodedata.normalize("NFKC", spelling)
+        add(known.exact, spelling, own)
+        for squashed in _squashed_spellings(spelling):
+            if own.scheme == APPLE or own.scheme in FEW_SHAPE_SCHEMES or len(squashed) >= _MIN_SQUASHED_LENGTH:
+                add(known.squashed, squashed, own)
+
+    for channel in LIVE_LINK_FACE:
+        add_spellings(channel, _Name(APPLE, channel))
+        add_spellings(pascal_case(channel), _Name(APPLE, channel))
     for scheme, rows in load_schemes().items():
-        if scheme in _APPLES_SCHEMES:
-            continue
-        own: dict[str, dict[str, float]] = {}
         for channel, name, weight in rows:
-            own.setdefault(name, {})[channel] = weight
-        for name, channels in own.items():
-            schemes.setdefault(name, NameMatch(tuple(channels.items()), Precision.SCHEME, scheme))
-    squashed_schemes: dict[str, NameMatch] = {}
-    for name, found in schemes.items():
-        if len(_squash(name)) >= _MIN_SQUASHED_LENGTH:
-            squashed_schemes.setdefault(_squash(name), found)
-    expressions = {
-        _squash(name): NameMatch(tuple(channels.items()), Precision.EXPRESSION, "expressions")
-        for name, channels in load_expressions().items()
-    }
-    return _Known(exact, squashed, words, schemes, squashed_schemes, expressions)
+            if scheme in APPLES_SCHEMES:
+                add_spellings(name, _Name(APPLE, channel))
+            else:
+                own = _Name(scheme, name)
+                add_spellings(name, own)
+                known.channels.setdefault(own, {})[channel] = weight
+    driven = load_expressions()
+    for scheme, names in few_shape_names().items():
+        for name in names:
+            if name in driven:
+                add_spellings(name, _Name(scheme, name))
+    return known
 
 
 def _squash(name: str) -> str:
     """`Mouth_Smile.L` -> `mouthsmilel`."""
-    return re.sub(r"[^a-z0-9]", "", name.lower())
+    return _SEPARATORS.sub("", name.lower())
 
 
-@dataclass(frozen=True)
-class _Word:
-    """A word of a name in lower case, and whether a separator or a number stands before it."""
+def _squashed_spellings(name: str) -> set[str]:
+    """A name without case and separators, and with the side at its end spelled out or as a letter."""
+    squashed, words = _squash(name), _split_words(name)
+    out = {squashed}
+    if len(words) > 1:
+        stem = squashed[: len(squashed) - len(words[-1])]
+        for letter, side in _SIDES.items():
+            if words[-1] in (letter, side):
+                out |= {stem + letter, stem + side}
+    return out
 
-    text: str
-    separated: bool
 
-
-def _split_words(name: str) -> list[_Word]:
+def _split_words(name: str) -> list[str]:
     """`head_lod0_mesh__jawOpen` -> head, lod, 0, mesh, jaw, open."""
-    words: list[_Word] = []
-    end = -1
-    for found in _WORD.finditer(name):
-        after_number = bool(words) and words[-1].text.isdecimal()
-        words.append(_Word(found.group().lower(), found.start() != end or after_number))
-        end = found.end()
-    return words
+    return [word.lower() for word in _WORD.findall(name)]
 
 
 def _word_set(words: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted(_SIDES.get(w, w) for w in words))
 
 
-def _without_affixes(words: list[_Word]) -> str | None:
-    """The one channel whose whole name stands in a longer one: at its end, but for words like `shape`; else None."""
-    squashed, texts = _known_names().squashed, [w.text for w in words]
-    end = len(texts)
-    while end > 1 and texts[end - 1] in _AFFIXES:
+def _without_affixes(name: str, words: list[str]) -> Iterator[Reading]:
+    """Whole names that stand in a longer one: at its end, but for words like `shape`."""
+    squashed, end = _known_names().squashed, len(words)
+    while end > 1 and words[end - 1] in _AFFIXES:
         end -= 1
+    rest = "".join(words[:end])
     for start in range(end):
-        channel = squashed.get("".join(texts[start:end]))
-        if channel is None:
-            continue
-        before = texts[:start]
-        is_separate = not before or words[start].separated or all(w in _AFFIXES for w in before)
-        if not is_separate or (before and before[-1] in _QUALIFIERS) or _holds_channel(before):
-            return None
-        return channel
-    return None
+        hits = squashed.get(rest)
+        if hits:
+            break
+        rest = rest[len(words[start]) :]
+    else:
+        return
+    before = tuple(words[:start])
+    prefix = name[: [found.start() for found in _WORD.finditer(name)][start]]
+    is_separate = (
+        all(w in _AFFIXES for w in before) or before[-1].isdecimal() or _SEPARATORS.search(prefix[-1:]) is not None
+    )
+    if not is_separate or (before and before[-1] in _QUALIFIERS) or _holds_channel(before):
+        return
+    is_whole_face = _BOUNDARY.search(prefix) is not None or _is_whole_face(before, end - start)
+    for scheme, own in hits:
+        if scheme not in FEW_SHAPE_SCHEMES or is_whole_face:
+            yield Reading(scheme, own, Precision.AFFIX)
 
 
-def _holds_channel(texts: list[str]) -> bool:
+def _is_whole_face(before: tuple[str, ...], length: int) -> bool:
+    """Whether words before a shape of `length` words, such as `Joy`, say nothing of the part of the face it is for."""
+    if length == 1:
+        return all(w in _AFFIXES or w in _CARRIERS or w.isdecimal() for w in before)
+    return not _PARTS.intersection(before)
+
+
+@lru_cache(maxsize=256)
+def _holds_channel(texts: tuple[str, ...]) -> bool:
     """Whether a whole name stands among words: of a corrective, such as `jawOpen_mouthFunnel`."""
     squashed, count = _known_names().squashed, len(texts)
-    return any("".join(texts[i:j]) in squashed for i in range(count) for j in range(i + 1, min(i + 5, count) + 1))
+    return any(
+        scheme not in FEW_SHAPE_SCHEMES
+        for i in range(count)
+        for j in range(i + 1, min(i + 5, count) + 1)
+        for scheme, _ in squashed.get("".join(texts[i:j]), ())
+    )

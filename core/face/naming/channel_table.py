@@ -9,7 +9,7 @@ import numpy as np
 
 from ...arrays import Array
 from ..channels import LIVE_LINK_FACE
-from .channel_names import Precision, match_name
+from .name_sets import read_names
 
 
 @dataclass(frozen=True)
@@ -95,36 +95,35 @@ def match_names(names: tuple[str, ...], min_expressions: int = 1) -> ChannelTabl
     of the cheeks. Expressions count if there are at least `min_expressions`, and each where no other name has one of
     its channels.
     """
-    matches = {k: found for k, name in enumerate(names) if (found := match_name(name)) is not None}
-    if sum(m.precision is Precision.EXPRESSION for m in matches.values()) < min_expressions:
-        matches = {k: m for k, m in matches.items() if m.precision is not Precision.EXPRESSION}
-    named = {c for m in matches.values() if m.precision is not Precision.EXPRESSION for c, _ in m.channels}
-    claims: dict[str, list[tuple[Precision, int]]] = {}
-    for k, found in matches.items():
-        if found.precision is Precision.EXPRESSION and named & {c for c, _ in found.channels}:
-            continue  # it would add to what is sent already
-        for channel, _ in found.channels:
-            claims.setdefault(channel, []).append((found.precision, k))
-    channels = tuple(c for c in LIVE_LINK_FACE if c in claims)
+    found = read_names(names, min_expressions)
+    index = {name: k for k, name in enumerate(names)}
+    expressions = {
+        name: shown
+        for name in found.expressions
+        if not (shown := found.readings[name].channels).keys() & found.channels.keys()
+    }  # others would add to what is sent already
+    shown_channels = {channel for shown in expressions.values() for channel in shown}
+    channels = tuple(c for c in LIVE_LINK_FACE if c in found.channels or c in shown_channels)
     copied: list[tuple[int, int]] = []
     parts: dict[bool, dict[tuple[int, int], float]] = {True: {}, False: {}}  # of expressions, of other names
     for c, channel in enumerate(channels):
-        precision, best = min(claims[channel])
-        scheme = matches[best].scheme
-        chosen = [k for _, k in claims[channel] if matches[k].scheme == scheme] if scheme else [best]
-        if len(chosen) == 1 and matches[best].channels == ((channel, 1.0),):
-            copied.append((c, best))
+        named = found.channels.get(channel, ())
+        if len(named) == 1 and found.readings[named[0][0]].channels == {channel: 1.0}:
+            copied.append((c, index[named[0][0]]))
             continue
-        for k in chosen:
-            parts[precision is Precision.EXPRESSION][k, c] = dict(matches[k].channels)[channel]
+        for name, weight in named:
+            parts[False][index[name], c] = weight
+        for name, shown in expressions.items():
+            if channel in shown:
+                parts[True][index[name], c] = shown[channel]
     used = {k for _, k in copied} | {k for part in parts.values() for k, _ in part}
     return ChannelTable(
         names,
         channels,
-        tuple(name for k, name in enumerate(names) if k not in matches),
-        tuple(names[k] for k, m in matches.items() if m.channels and k not in used),
+        tuple(name for name in names if name not in found.readings),
+        tuple(name for name, reading in found.readings.items() if reading.channels and index[name] not in used),
         tuple(copied),
-        tuple(_to_block(part, expressions) for expressions, part in parts.items() if part),
+        tuple(_to_block(part, is_expression) for is_expression, part in parts.items() if part),
     )
 
 
