@@ -3,16 +3,96 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
+import numpy as np
+
+from ..arrays import Array
 from .channels import ARKIT
 
 MIN_WEIGHT, MAX_WEIGHT = -1.0, 2.0  # real takes reach -0.02 and 1.08, exaggerated ones more
+MAX_TAKE_WEIGHT = 10.0  # of a single value; nobody exaggerates so much
 MAX_ANGLE = 2.0  # rad; no head and no eye is turned further
 _MAX_PERCENT, _MAX_DEGREES = 200.0, 180.0
 _FACES = 30  # faces with values beyond a unit's range that tell another unit: half a second
+_SHARE = 0.05  # of a take's faces that tell it, if it is shorter
 _MIN_CHANNELS = 3  # that must be beyond it: a single one is wrong in itself
 _ARKIT = frozenset(ARKIT)
+_PERCENT_NOTE = "weights in percent; they are divided by 100"
+_DEGREES_NOTE = "angles in degrees; they are converted to radians"
+
+
+@dataclass(frozen=True)
+class Converted:
+    """Values of a take in the units that are used inside.
+
+    Attributes
+    ----------
+    values : (T, C) weights 0..1, angles in rad.
+    notes : for the user, on what was converted.
+    implausible : row and column of the first value that is in no unit, if there is one.
+    """
+
+    values: Array
+    notes: list[str]
+    implausible: tuple[int, int] | None
+
+
+@dataclass(frozen=True)
+class _Unit:
+    """What values of a kind can be, and another unit that programs write them in.
+
+    Attributes
+    ----------
+    low, high : of values in the unit that is used inside.
+    impossible : a magnitude that is certainly none of them.
+    most : magnitude in the other unit.
+    scale : from the other unit.
+    """
+
+    low: float
+    high: float
+    impossible: float
+    most: float
+    scale: float
+
+    def shown_by(self, values: Array, min_channels: int) -> bool:
+        """Whether values (T, C) are in the other unit: often enough beyond this one, and never beyond the other."""
+        wrong = (values < self.low) | (values > self.high)
+        enough = min(_FACES, math.ceil(_SHARE * len(values)))
+        return bool(
+            wrong.any(axis=1).sum() >= max(enough, 1)
+            and wrong.any(axis=0).sum() >= min(min_channels, values.shape[1])
+            and not (np.abs(values) > self.most).any()
+        )
+
+
+_WEIGHT = _Unit(MIN_WEIGHT, MAX_WEIGHT, MAX_TAKE_WEIGHT, _MAX_PERCENT, 0.01)
+_ANGLE = _Unit(-MAX_ANGLE, MAX_ANGLE, math.pi, 2 * _MAX_DEGREES, math.pi / 180)  # 350 degrees are -10
+
+
+def convert_take(values: Array, channels: Sequence[str]) -> Converted:
+    """A whole take's values (T, C) from the units that they are in, by the limits that live faces have.
+
+    The head and the eyes may have different units.
+    """
+    out, notes = values.copy(), list[str]()
+    of_eyes = [k for k, c in enumerate(channels) if c.startswith(("leftEye", "rightEye"))]
+    of_head = [k for k, c in enumerate(channels) if c.startswith("head")]
+    of_weights = [k for k, c in enumerate(channels) if c in _ARKIT]
+    with np.errstate(invalid="ignore"):
+        if of_weights and _WEIGHT.shown_by(values[:, of_weights], _MIN_CHANNELS):
+            out[:, of_weights] *= _WEIGHT.scale
+            notes.append(f"has {_PERCENT_NOTE}")
+        for columns, whose in ((of_head, "the head's"), (of_eyes, "the eyes'")):
+            if columns and _ANGLE.shown_by(values[:, columns], 1):
+                degrees = (values[:, columns] + _MAX_DEGREES) % (2 * _MAX_DEGREES) - _MAX_DEGREES
+                out[:, columns] = degrees * _ANGLE.scale
+                notes.append(f"has {whose} {_DEGREES_NOTE}")
+        limits = [(_WEIGHT if c in _ARKIT else _ANGLE).impossible for c in channels]
+        first = np.argwhere(np.abs(out) > np.array(limits))
+    return Converted(out, notes, (int(first[0][0]), int(first[0][1])) if len(first) else None)
 
 
 class ValueUnits:
@@ -58,12 +138,12 @@ class ValueUnits:
         notes: list[str] = []
         if self.weight_scale != 1 / self._full_weight:
             notes.append(
-                "sends weights in percent; they are divided by 100"
+                f"sends {_PERCENT_NOTE}"
                 if self.weight_scale < 1
                 else "sends weights of 0 to 1 where percent are usual; they are taken as such"
             )
         if self.angle_scale != 1.0:
-            notes.append("sends the head's angles in degrees; they are converted to radians")
+            notes.append(f"sends the head's {_DEGREES_NOTE}")
         return notes
 
     def _observe(self, values: Mapping[str, float]) -> None:

@@ -13,19 +13,7 @@ from ..files import read_bytes, reading
 from ..printable import one_line, printable_names
 from ..take import Take
 from ..take.timing import timing_notes
-from . import (
-    beat_json,
-    bio_csv,
-    brainflow_csv,
-    imu_csv,
-    landmarks_csv,
-    live_link_face,
-    mcap_take,
-    openbci_raw,
-    take_folder,
-    tracker_csv,
-    weights_csv,
-)
+from . import mcap_take, take_folder, text_file, text_kinds
 
 
 @dataclass(frozen=True)
@@ -55,12 +43,6 @@ _BINARY_SIGNATURES = {
     b"0       ": "edf",
     b"\xffBIOSEMI": "edf",
     b"PK\x03\x04": "flame_npz",
-}
-# Modules of text formats by first characters.
-_TEXT_SIGNATURES = {
-    imu_csv.SIGNATURE: imu_csv,
-    bio_csv.SIGNATURE: bio_csv,
-    landmarks_csv.SIGNATURE: landmarks_csv,
 }
 
 
@@ -94,29 +76,9 @@ def _read_file(path: Path) -> Take:
     for magic, module in _BINARY_SIGNATURES.items():
         if data.startswith(magic):
             return _import_format(module).read(path)
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise InnerfaceError(
-            f"{path}: byte {error.start} is not text; give a CSV, JSON, MCAP, XDF or EDF take"
-        ) from None
-    if "\0" in text:
-        raise InnerfaceError(f"{path}: holds binary data; give a CSV, JSON, MCAP, XDF or EDF take")
-    body = text.lstrip()
-    for signature, reader in _TEXT_SIGNATURES.items():
-        if body.startswith(signature):
-            return reader.parse(body, path)
-    if body.startswith(("{", "[")):
-        return beat_json.parse(text, path)
-    if openbci_raw.sniff(body):
-        return openbci_raw.parse(text, path)
-    first_line = body.split("\n", 1)[0]
-    if first_line.lower().startswith("timecode,blendshapecount"):
-        return live_link_face.parse(text, path)
-    for module in (tracker_csv, brainflow_csv):
-        if module.sniff(first_line):
-            return module.parse(body, path)
-    return weights_csv.parse(text, path)
+    source = text_file.decode(data, path)
+    del data  # long files fit into memory once
+    return text_kinds.parse(source)
 
 
 def write_take(take: Take, path: str | Path, format_name: str | None = None) -> None:

@@ -12,24 +12,32 @@ import numpy as np
 from ..errors import InnerfaceError
 from ..files import atomic_write
 from ..take import Take, Track, TrackKind
-from .table import check_increasing, check_weights, repeat_notes
-from .weights_columns import match_columns, skipped_notes
+from . import time_column
+from .text_file import TextFile
+from .weights_columns import match_columns, missing_notes, skipped_notes, to_units
 
 # Empty lists take 20 times as much memory as text. A frame has three brackets, and at least 48 characters.
+_CUT_TRIES = 3  # braces from the end of a file that is cut off; the first mostly ends a frame
 _FREE_BRACKETS, _MIN_CHARS_PER_BRACKET = 1000, 12
 
 
-def parse(text: str, path: Path) -> Take:
-    """Parse BEAT-style JSON. Raises InnerfaceError."""
+def parse(source: TextFile) -> Take:
+    """Parse BEAT-style JSON; of a file that is cut off all whole frames. Raises InnerfaceError."""
+    path, text = source.path, source.text
     if text.count("[") + text.count("{") > _FREE_BRACKETS + len(text) / _MIN_CHARS_PER_BRACKET:
         raise InnerfaceError(f"{path}: holds more lists than frames of weights have; give BEAT-style JSON")
+    notes: list[str] = []
     try:
         data: Any = json.loads(text)
     except (ValueError, RecursionError) as error:
-        line = getattr(error, "lineno", "?")
-        raise InnerfaceError(
-            f"{path}: line {line}: is not complete JSON; the file may be cut off: export it again"
-        ) from None
+        data = _read_whole_frames(text)
+        if data is None:
+            line = getattr(error, "lineno", "?")
+            raise InnerfaceError(
+                f"{path}: line {line}: is not complete JSON; the file may be cut off: export it again"
+            ) from None
+        count = len(text) and text.count("\n", 0, text.rfind("}")) + 1
+        notes.append(f"the file is cut off after line {count}; all whole frames before were read")
     recording = cast("dict[str, Any]", data if isinstance(data, dict) else {})
     if not isinstance(recording.get("names"), list) or not isinstance(recording.get("frames"), list):
         raise InnerfaceError(f"{path}: lacks 'names' and 'frames'; give BEAT-style JSON")
@@ -55,15 +63,29 @@ def parse(text: str, path: Path) -> Take:
         for c, (i, name) in enumerate(columns):
             values[k, c] = _number(weights[i], path, frame=k, name=name)
         time[k] = _number(fields.get("time"), path, frame=k, name="time")
-    if np.isnan(time).any():
-        raise InnerfaceError(
-            f"{path}: frame {int(np.flatnonzero(np.isnan(time))[0])}: the time is missing; correct or delete the frame"
-        )
-    check_weights(values, names, line_numbers=list(range(len(frames))), path=path)
-    keep, repeats = check_increasing(time, list(range(len(frames))), path=path)
-    notes = repeat_notes(repeats, "frames") + skipped_notes(labels)
-    track = Track(TrackKind.WEIGHTS, time[keep], table.channels, table.to_channels(values[keep]))
-    return Take(path.stem, {TrackKind.WEIGHTS: track}, notes)
+    frame_numbers = np.arange(len(frames))
+    rows = time_column.extract_time(
+        np.column_stack([time, values]), frame_numbers, column=time_column.SECONDS, path=path, row_name="frame"
+    )
+    weights, unit_notes = to_units(
+        table.to_channels(rows.values), table.channels, line_numbers=rows.kept, path=path, row_name="frame"
+    )
+    notes += [*rows.notes, *unit_notes, *skipped_notes(labels), *missing_notes(table.channels)]
+    return Take(path.stem, {TrackKind.WEIGHTS: Track(TrackKind.WEIGHTS, rows.time, table.channels, weights)}, notes)
+
+
+def _read_whole_frames(text: str) -> Any:
+    """What a file that is cut off holds in whole frames; None where that is nothing."""
+    end = len(text)
+    for _ in range(_CUT_TRIES):
+        end = text.rfind("}", 0, end)
+        if end < 0:
+            return None
+        try:
+            return json.loads(text[: end + 1] + "]}")
+        except (ValueError, RecursionError):
+            continue
+    return None
 
 
 def _number(value: Any, path: Path, *, frame: int, name: str) -> float:

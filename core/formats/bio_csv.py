@@ -15,34 +15,48 @@ import numpy as np
 from ..errors import InnerfaceError
 from ..files import atomic_write
 from ..take import Take, Track, TrackKind
+from . import time_column
 from .biosignals import unit_scale
-from .table import extract_time, parse_first_line, parse_header, parse_lines
+from .table import open_table, parse_first_line, skipped_column_notes
+from .text_file import TextFile
+from .time_column import extract_time
 
 SIGNATURE = "# innerface-biosignal"
 _BLOCK_ROWS = 8192  # rows written at once
 _META_KEYS = ("rate_hz", "mains_hz", "simulated")  # settings of the first line that a track keeps
 
 
-def parse(text: str, path: Path) -> Take:
+def parse(source: TextFile) -> Take:
     """Parse a biosignal take, in µV. Raises InnerfaceError with line and column."""
-    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    meta, unit = _parse_first_line(lines[0].strip(), path)
-    if len(lines) < 2 or not lines[1].strip():
+    path = source.path
+    meta, unit = _parse_first_line(source.first_line, path)
+    table = open_table(source, source.start + 1)
+    if not any(table.header):
         raise InnerfaceError(f"{path}: line 2: the header is missing; it begins with time,<channel>,...")
-    header = parse_header(lines[1], line_number=2, path=path)
-    if "time" not in header:
-        raise InnerfaceError(f"{path}: line 2: no column is named time; rename the column of times")
-    if len(header) == 1:
+    table.check_names()
+    time = time_column.find(table.header)
+    if time is None:
+        raise time_column.missing(table)
+    of_texts = table.text_columns()
+    channels = [k for k in range(len(table.header)) if k != time.index and k not in of_texts]
+    if not channels:
         raise InnerfaceError(f"{path}: line 2: no channels; add a column for each electrode")
-    values, line_numbers = parse_lines(lines[2:], first_line_number=3, header=header, path=path)
-    time_column = header.index("time")
-    rows = extract_time(values, line_numbers, time_column=time_column, path=path)
-    values, notes = np.delete(rows.values, time_column, axis=1), rows.notes
+    rows = table.read([time.index, *channels])
+    timed = extract_time(
+        rows.values,
+        rows.line_numbers,
+        column=time,
+        path=path,
+        declared_hz=float(meta.get("rate_hz", 0)),
+        electrodes=True,
+    )
+    values, notes = timed.values, rows.notes + table.notes + timed.notes
+    notes += skipped_column_notes([table.header[k] for k in of_texts], "numbers")
     scale = unit_scale(unit) or 1.0
     if scale != 1:
         values *= scale
         notes.append(f"values in {unit} were converted to µV")
-    track = Track(TrackKind.BIOSIGNAL, rows.time, tuple(c for c in header if c != "time"), values, meta)
+    track = Track(TrackKind.BIOSIGNAL, timed.time, tuple(table.header[k] for k in channels), values, meta)
     return Take(path.name.removesuffix(".csv").removesuffix(".bio"), {TrackKind.BIOSIGNAL: track}, notes)
 
 

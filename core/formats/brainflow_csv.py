@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
@@ -17,7 +16,8 @@ from ..errors import InnerfaceError
 from ..take import Take, Track, TrackKind
 from ..take.timing import find_stretches, fit_line, measure_period
 from .biosignals import build_marker_track
-from .table import parse_lines
+from .table import find_separator, open_headless
+from .text_file import TextFile
 
 
 @dataclass(frozen=True)
@@ -54,17 +54,20 @@ _MIN_PAIRED_SHARE = 0.3  # of repeated counts, where packets hold two samples
 _MAX_LOST_SHARE = 0.5
 
 
-def sniff(line: str) -> bool:
+def recognises(source: TextFile) -> bool:
     """Whether a file's first line is one of this format."""
-    cells = line.split("\t" if "\t" in line else ",", 200)
-    return (len(cells) in BOARDS or ("\t" in line and 10 < len(cells) < 200)) and all(map(_NUMBER.fullmatch, cells))
+    separator = find_separator(source.lines[source.start :])
+    cells = source.first_line.split(separator, 200)
+    if separator != ",":
+        cells = [cell.replace(",", ".") for cell in cells]
+    is_wide = len(cells) in BOARDS or (separator == "\t" and 10 < len(cells) < 200)
+    return is_wide and all(map(_NUMBER.fullmatch, cells))
 
 
-def parse(text: str, path: Path) -> Take:
+def parse(source: TextFile) -> Take:
     """Parse channels (µV) on an even clock (UNIX s), and markers. Raises InnerfaceError with line and column."""
-    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    separator = "\t" if "\t" in lines[0] else ","
-    width = lines[0].count(separator) + 1
+    path, table = source.path, open_headless(source)
+    width = len(table.header)
     board = BOARDS.get(width)
     if board is None:
         known = ", ".join(f"{n} ({' or '.join(b.names)})" for n, b in BOARDS.items())
@@ -72,9 +75,10 @@ def parse(text: str, path: Path) -> Take:
             f"{path}: line 1: {width} columns without a header match no known board ({known}); "
             "export the take as .bio.csv"
         )
-    values, line_numbers = parse_lines(
-        lines, first_line_number=1, header=[f"{k + 1}" for k in range(width)], path=path, separator=separator
-    )
+    rows = table.read(range(width))
+    values, line_numbers = rows.values, rows.line_numbers
+    if not len(values):
+        raise InnerfaceError(f"{path}: has no whole rows; record the take again")
     arrival = values[:, board.time_column]
     bad = ~((arrival > _UNIX_RANGE[0]) & (arrival < _UNIX_RANGE[1]))
     if bad.any():
@@ -83,6 +87,7 @@ def parse(text: str, path: Path) -> Take:
             f"which {board.names[0]} has there; give a file written by BrainFlow"
         )
     time, rate, lost, notes = even_clock(values[:, 0], arrival, board)
+    notes = rows.notes + (table.notes if table.separator != "\t" else []) + notes
     if lost:
         notes.append(f"{lost} of {len(time) + lost} samples were lost in transmission; the gaps remain")
     columns = tuple(f"exg{k + 1}" for k in range(board.exg_count))

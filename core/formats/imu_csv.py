@@ -8,8 +8,6 @@ Empty and NaN cells are missing.
 
 from __future__ import annotations
 
-import csv
-import io
 from pathlib import Path
 
 import numpy as np
@@ -19,39 +17,31 @@ from ..errors import InnerfaceError
 from ..files import atomic_write
 from ..imu.signal import COMPONENTS, RAW_COMPONENTS
 from ..take import Take, Track, TrackKind
-from .table import check_column_count, extract_time, parse_cells, parse_first_line
+from . import time_column
+from .table import Table, abbreviate, open_table, parse_first_line, skipped_column_notes
+from .text_file import TextFile
+from .time_column import extract_time
 
 SIGNATURE = "# innerface-imu"
 _UNIT_TOLERANCE = 0.05  # of a quaternion's length, before a note says so
 
 
-def parse(text: str, path: Path) -> Take:
+def parse(source: TextFile) -> Take:
     """Parse an IMU take. Raises InnerfaceError with line and column."""
-    first, _, body = text.partition("\n")
-    meta = _parse_first_line(first.strip(), path)
-    table = list(csv.reader(io.StringIO(body, newline="")))
-    if not table:
+    path = source.path
+    meta = _parse_first_line(source.first_line, path)
+    table = open_table(source, source.start + 1)
+    if not any(table.header):
         raise InnerfaceError(f"{path}: line 2: the header is missing; it begins with time,<site>.qw,...")
-    header = [cell.strip() for cell in table[0]]
-    check_column_count(len(header), 2, path)
-    sites, parts = _parse_sites(header, path)
-    rows: list[list[str]] = []
-    line_numbers: list[int] = []
-    for n, row in enumerate(table[1:], start=3):
-        if not any(cell.strip() for cell in row):
-            continue
-        if len(row) != len(header):
-            hint = "the file is cut off: delete that line" if n == len(table) + 1 else "correct or delete the line"
-            raise InnerfaceError(f"{path}: line {n}: {len(row)} columns where the header has {len(header)}; {hint}")
-        rows.append([cell.strip() or "nan" for cell in row])
-        line_numbers.append(n)
-    if not rows:
-        raise InnerfaceError(f"{path}: has a header but no rows; record the take again")
-    values = parse_cells(rows, line_numbers=line_numbers, header=header, path=path)
-    timed = extract_time(values, line_numbers, time_column=header.index("time"), path=path)
+    sites, parts, skipped = _parse_sites(table)
+    time = time_column.find(table.header)
+    if time is None:
+        raise time_column.missing(table)
     columns = tuple(f"{site}.{part}" for site in sites for part in parts)
-    samples = timed.values[:, [header.index(c) for c in columns]].reshape(-1, len(sites), len(parts))
-    notes = timed.notes
+    rows = table.read([time.index, *(table.header.index(c) for c in columns)])
+    timed = extract_time(rows.values, rows.line_numbers, column=time, path=path)
+    samples = timed.values.reshape(-1, len(sites), len(parts))
+    notes = rows.notes + table.notes + timed.notes + skipped_column_notes(skipped, "of a site")
     if parts == COMPONENTS:
         notes += _normalise_quaternions(samples, sites)
     track = Track(TrackKind.IMU, timed.time, columns, samples.reshape(len(samples), -1), meta)
@@ -69,29 +59,29 @@ def _parse_first_line(line: str, path: Path) -> dict[str, str]:
     return {k: v for k, v in meta.items() if k in ("acceleration", "up")}
 
 
-def _parse_sites(header: list[str], path: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Sites of a header, and the components that each has: COMPONENTS or RAW_COMPONENTS."""
-    if "time" not in header:
-        raise InnerfaceError(f"{path}: line 2: no column is named time; rename the column of times")
-    duplicate = next((c for c in header if header.count(c) > 1), None)
+def _parse_sites(table: Table) -> tuple[tuple[str, ...], tuple[str, ...], list[str]]:
+    """Sites of a header; the components that each has, COMPONENTS or RAW_COMPONENTS; columns of neither."""
+    header, place = table.header, f"{table.path}: line {table.header_line}"
+    time = time_column.find(header)
+    if time is None:
+        raise time_column.missing(table)
+    duplicate = next((c for c in header if c and header.count(c) > 1), None)
     if duplicate is not None:
-        raise InnerfaceError(f"{path}: line 2: column {duplicate} appears twice; delete one")
+        raise InnerfaceError(f"{place}: column {duplicate} appears twice; delete one")
     parts = RAW_COMPONENTS if any(c.endswith(".gx") for c in header) else COMPONENTS
-    unknown = next((c for c in header if c != "time" and c.rpartition(".")[2] not in parts), None)
-    if unknown is not None:
-        raise InnerfaceError(
-            f"{path}: line 2: '{unknown[:32]}' is not <site>.{parts[0]} ... <site>.az; rename or delete the column"
-        )
-    sites = tuple(dict.fromkeys(c.rpartition(".")[0] for c in header if c != "time"))
+    of_sites = [c for c in header if c.rpartition(".")[0] and c.rpartition(".")[2] in parts]
+    skipped = [c for k, c in enumerate(header) if k != time.index and c not in of_sites]
+    sites = tuple(dict.fromkeys(c.rpartition(".")[0] for c in of_sites))
     for site in sites:
         missing = next((p for p in parts if f"{site}.{p}" not in header), None)
         if missing is not None:
+            others = f"; columns of no site are {abbreviate(skipped)}" if skipped else ""
             raise InnerfaceError(
-                f"{path}: line 2: site {site} lacks {site}.{missing}; every site needs {', '.join(parts)}"
+                f"{place}: site {site} lacks {site}.{missing}; every site needs {', '.join(parts)}{others}"
             )
     if not sites:
-        raise InnerfaceError(f"{path}: line 2: no sites; add columns <site>.qw ... <site>.az")
-    return sites, parts
+        raise InnerfaceError(f"{place}: no sites; add columns <site>.qw ... <site>.az")
+    return sites, parts, skipped
 
 
 def _normalise_quaternions(samples: Array, sites: tuple[str, ...]) -> list[str]:

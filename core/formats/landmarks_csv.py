@@ -17,44 +17,41 @@ from ..errors import InnerfaceError
 from ..files import atomic_write
 from ..landmarks import points
 from ..take import Take, Track, TrackKind
-from .table import extract_time, parse_first_line, parse_header, parse_lines
+from . import time_column
+from .table import open_table, parse_first_line, skipped_column_notes
+from .text_file import TextFile
+from .time_column import extract_time
 
 SIGNATURE = "# innerface-landmarks"
 _PUPIL_COLUMNS = points.COLUMNS[2 * points.IBUG_COUNT :]
 
 
-def parse(text: str, path: Path) -> Take:
+def parse(source: TextFile) -> Take:
     """Parse a landmark take. Raises InnerfaceError with line and column."""
-    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    meta = _parse_first_line(lines[0].strip(), path)
-    if len(lines) < 2 or not lines[1].strip():
+    path = source.path
+    meta = _parse_first_line(source.first_line, path)
+    table = open_table(source, source.start + 1)
+    if not any(table.header):
         raise InnerfaceError(f"{path}: line 2: the header is missing; it is time,x0,y0,...,x52,y52")
-    header = parse_header(lines[1], line_number=2, path=path)
+    table.check_names()
+    header, time = table.header, time_column.find(table.header)
     without_pupils = not any(c in header for c in _PUPIL_COLUMNS)
-    missing_column = next(
-        (c for c in ("time", *points.COLUMNS) if c not in header and not (without_pupils and c in _PUPIL_COLUMNS)), None
-    )
-    if missing_column is not None:
-        raise InnerfaceError(
-            f"{path}: line 2: column {missing_column} is missing; the header is time,x0,y0,...,x52,y52"
-        )
-    values, line_numbers = parse_lines(lines[2:], first_line_number=3, header=header, path=path)
-    rows = extract_time(values, line_numbers, time_column=header.index("time"), path=path)
-    values, notes = rows.values, rows.notes
+    present = tuple(c for c in points.COLUMNS if not (without_pupils and c in _PUPIL_COLUMNS))
+    missing = (["time"] if time is None else []) + [c for c in present if c not in header]
+    if time is None or missing:
+        raise InnerfaceError(f"{path}: line 2: column {missing[0]} is missing; the header is time,x0,y0,...,x52,y52")
+    rows = table.read([time.index, *(header.index(c) for c in present)])
+    timed = extract_time(rows.values, rows.line_numbers, column=time, path=path)
+    notes = rows.notes + table.notes + timed.notes
     if without_pupils:
         notes.append("the pupils (x51, y51, x52, y52) are not in the file; they count as missing")
-    extra = [c for c in header if c != "time" and c not in points.COLUMNS]
-    if extra:
-        notes.append(
-            f"columns that are not landmarks were skipped: {', '.join(extra[:8])}{' ...' if len(extra) > 8 else ''}"
-        )
-    column_indices = [header.index(c) if c in header else -1 for c in points.COLUMNS]
-    ordered = np.column_stack([values, np.full(len(values), np.nan)])[:, column_indices]
-    notes += missing_face_notes(ordered)
+    notes += skipped_column_notes([c for c in header if c != time.name and c not in points.COLUMNS], "landmarks")
+    values = np.full((len(timed.values), len(points.COLUMNS)), np.nan)
+    values[:, : len(present)] = timed.values  # the pupils are the last
     return Take(
         path.name.removesuffix(".csv").removesuffix(".landmarks"),
-        {TrackKind.LANDMARKS: Track(TrackKind.LANDMARKS, rows.time, points.COLUMNS, ordered, meta)},
-        notes,
+        {TrackKind.LANDMARKS: Track(TrackKind.LANDMARKS, timed.time, points.COLUMNS, values, meta)},
+        notes + missing_face_notes(values),
     )
 
 

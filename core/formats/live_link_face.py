@@ -5,89 +5,30 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 
 from ..arrays import Array
-from ..errors import InnerfaceError
 from ..face.channels import ARKIT, LIVE_LINK_FACE, pascal_case
 from ..face.gaze import DOWN_RAD, UP_RAD, YAW_RAD
 from ..files import atomic_write
-from ..take import Take, Track, TrackKind, timecode
+from ..take import Take, Track, timecode
 from ..take.resample import fill_gaps
-from .table import check_increasing, check_weights, parse_cells, repeat_notes
+from .text_file import TextFile
 
 HEADER = "Timecode,BlendshapeCount," + ",".join(pascal_case(c) for c in LIVE_LINK_FACE)
+_HEADER_START = re.compile(r'"?timecode"?\s*[,;\t|]\s*"?blendshapecount', re.IGNORECASE)
 _BY_LOWER = {c.lower(): c for c in LIVE_LINK_FACE}
 
 _YAW_AT_REST_RAD = 0.066  # of each eye
 
 
-def parse(text: str, path: Path) -> Take:
-    """Parse the app's CSV. Raises InnerfaceError with line and column."""
-    newline = "\r\n" if "\r\n" in text[:4000] else "\n"
-    lines = text.split("\n")
-    header = [cell.strip() for cell in lines[0].rstrip("\r").split(",")]
-    names: list[str] = []
-    for cell in header[2:]:
-        name = _BY_LOWER.get(cell.lower())
-        if name is None:
-            raise InnerfaceError(f"{path}: line 1: '{cell[:32]}' is not a Live Link Face column; export the take again")
-        if name in names:
-            raise InnerfaceError(f"{path}: line 1: column '{cell[:32]}' appears twice; export the take again")
-        names.append(name)
-    ticks: list[int] = []
-    rows: list[list[str]] = []
-    line_numbers: list[int] = []
-    lost: list[bool] = []  # rows without a face
-    for n, line in enumerate(lines[1:], start=2):
-        line = line.rstrip("\r")
-        if not line.strip():
-            continue
-        cells = line.split(",")
-        try:
-            ticks.append(timecode.parse(cells[0]))
-        except ValueError:
-            raise InnerfaceError(
-                f"{path}: line {n}: '{cells[0][:24]}' is not a timecode HH:MM:SS:FF.mmm; correct or delete the line"
-            ) from None
-        empty = len(cells) == 2 and cells[1].strip() == "0"
-        if not empty and len(cells) != len(header):
-            hint = "the file is cut off: delete that line" if n >= len(lines) - 1 else "correct or delete the line"
-            raise InnerfaceError(f"{path}: line {n}: {len(cells)} columns where the header has {len(header)}; {hint}")
-        lost.append(empty)
-        rows.append([""] * len(names) if empty else cells[2:])
-        line_numbers.append(n)
-    if not rows:
-        raise InnerfaceError(f"{path}: has a header but no rows; record or export the take again")
-    if any(lost):
-        face_rows = [row for row, is_lost in zip(rows, lost) if not is_lost]
-        face_line_numbers = [n for n, is_lost in zip(line_numbers, lost) if not is_lost]
-        values = np.full((len(rows), len(names)), np.nan)
-        if face_rows:
-            values[~np.array(lost)] = parse_cells(face_rows, line_numbers=face_line_numbers, header=names, path=path)
-    else:
-        values = parse_cells(rows, line_numbers=line_numbers, header=names, path=path)
-    check_weights(values, names, line_numbers=line_numbers, path=path)
-    time = timecode.unwrap(np.array(ticks, dtype=np.int64)) / timecode.TICKS_PER_SECOND
-    keep, repeats = check_increasing(time, line_numbers, path=path, time_name="timecode")
-    notes: list[str] = []
-    if any(lost):
-        notes.append(f"{sum(lost)} of {len(rows)} rows have no face (tracking was lost); they are interpolated")
-    incomplete = int((np.isnan(values).any(axis=1) & ~np.array(lost)).sum())
-    if incomplete:
-        notes.append(f"{incomplete} of {len(rows)} rows have missing values; they are interpolated")
-    notes += repeat_notes(repeats, time_name="timecode")
-    track = Track(
-        TrackKind.WEIGHTS,
-        time[keep],
-        tuple(names),
-        values[keep],
-        {"llf_header": lines[0].rstrip("\r"), "newline": newline},
-    )
-    return Take(path.stem, {TrackKind.WEIGHTS: track}, notes)
+def recognises(source: TextFile) -> bool:
+    """Whether a file's header is the app's; `weights_csv` reads it."""
+    return _HEADER_START.match(source.first_line) is not None
 
 
 def eye_angles(track: Track) -> dict[str, Array]:
@@ -136,6 +77,12 @@ def write(take: Take, path: Path) -> None:
         header, order = HEADER, list(LIVE_LINK_FACE)
     values = values[:, [LIVE_LINK_FACE.index(c) for c in order]]
     newline = track.meta.get("newline", "\n")
+    before_midnight = track.time < 0
+    if before_midnight.any():
+        take.notes.append(
+            f"a timecode cannot be negative: {int(before_midnight.sum())} rows before time 0 were written as those of "
+            f"the day before, from {timecode.to_text(float(track.time[0]))} on"
+        )
     with atomic_write(path) as temporary, open(temporary, "w", encoding="utf-8", newline="") as out:
         out.write(header + newline)
         for t, row, is_lost in zip(track.time, values.tolist(), lost):

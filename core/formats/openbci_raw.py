@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
-from operator import itemgetter
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +19,8 @@ from ..errors import InnerfaceError
 from ..take import Take, Track, TrackKind
 from .biosignals import build_marker_track
 from .brainflow_csv import BOARDS, Board, even_clock
-from .table import check_column_count, parse_cells
+from .table import Rows, open_headless, open_table
+from .text_file import TextFile
 
 _SIGNATURE = "%openbci raw e"
 _COLUMNS = re.compile(r"sample index\s*[,;\t].*\b(exg|eeg|emg) channel", re.IGNORECASE)
@@ -31,7 +31,6 @@ _DAY_S = 86400.0
 _MIN_UNIX_MS = 1e11
 _MAX_RATE = 20_000.0
 _PLAIN_NUMBER = re.compile(r"\s*\d{1,20}(\.\d{0,12})?([eE][+]?\d{1,2})?\s*")
-_BLOCK_LINES = 8192
 _RATES = (125.0, 200.0, 250.0, 500.0, 1000.0)
 _ELECTRODE_COUNTS = (16, 8, 4)  # of boards, where neither the header nor the columns tell
 _AUX_COUNT = 3  # accelerometer's columns before the time
@@ -55,48 +54,33 @@ class _Layout:
     names: Sequence[str]
 
 
-@dataclass(frozen=True)
-class _Rows:
-    """Lines of samples of the file `path`, split into cells by `separator`, and their numbers in the file."""
-
-    path: Path
-    lines: list[str]
-    numbers: list[int]
-    separator: str
-
-    def cells(self, column: int) -> list[str]:
-        """The cells of a column."""
-        return [line.split(self.separator, column + 1)[column] for line in self.lines]
+def recognises(source: TextFile) -> bool:
+    """Whether a file is one of this format."""
+    return source.first_line[: len(_SIGNATURE)].lower() == _SIGNATURE or bool(_COLUMNS.match(source.first_line))
 
 
-def sniff(text: str) -> bool:
-    """Whether a file that begins with this text is one of this format."""
-    start = text[:2000].lstrip("\ufeff \t\r\n")
-    return start[: len(_SIGNATURE)].lower() == _SIGNATURE or bool(_COLUMNS.match(start))
-
-
-def parse(text: str, path: Path) -> Take:
+def parse(source: TextFile) -> Take:
     """Parse electrodes (µV) on an even clock (s), and markers. Raises InnerfaceError with line and column."""
-    lines = text.lstrip("\ufeff").replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    samples = [k for k, line in enumerate(lines) if line.strip() and not line.lstrip().startswith("%")]
+    path, lines = source.path, source.lines
+    first = next((k for k, line in enumerate(lines) if line.strip() and not line.lstrip().startswith("%")), len(lines))
     settings = {m[1].lower(): m[2].strip() for line in lines[:20] if (m := _SETTING.match(line.strip()))}
-    header = lines[samples[0]].strip() if samples else ""
-    names = [name.strip() for name in re.split("[,;\t]", header)] if _COLUMNS.match(header) else []
-    samples = samples[1 if names else 0 :]
-    if not samples:
+    if first < len(lines) and _COLUMNS.match(lines[first].strip()):
+        table = open_table(source, first)
+        layout = _named_layout(list(table.header), path)
+    else:
+        table = open_headless(source, first)
+        cells = lines[first].split(table.separator) if first < len(lines) else []
+        layout = _old_layout([cell.replace(",", ".") for cell in cells], settings, path) if cells else None
+    table = replace(table, lines=["" if line.lstrip().startswith("%") else line for line in table.lines])
+    if layout is None or not any(map(str.strip, table.lines)):
         raise InnerfaceError(f"{path}: has a header but no samples; record again with the stream running")
-    first = lines[samples[0]]
-    separator = next(s for s in ("\t", ";", ",") if s in first or s == ",")
-    layout = _named_layout(names, path) if names else _old_layout(first.split(separator), settings, path)
-    check_column_count(len(layout.names), samples[0] + 1, path)
-    notes: list[str] = []
-    rows = _whole_rows(lines, samples, separator=separator, width=len(layout.names), path=path, notes=notes)
-    arrival = _arrivals(rows, layout)
-    if len(arrival) > 1 and not text.endswith("\n") and not -1 < arrival[-1] - arrival[-2] < _DAY_S / 2:
+    picks = [layout.counter, *layout.electrodes, *([layout.markers] if layout.markers >= 0 else [])]
+    rows = table.read(picks, [layout.time])
+    arrival, notes = _arrivals(rows, path), rows.notes
+    if len(arrival) > 1 and not source.ends_with_line and not -1 < arrival[-1] - arrival[-2] < _DAY_S / 2:
         arrival = arrival[:-1]
         notes.append("the last line is cut off; it was left out")
-    picks = [layout.counter, *layout.electrodes, *([layout.markers] if layout.markers >= 0 else [])]
-    values = _numbers(rows, picks, layout)[: len(arrival)]
+    values = rows.values[: len(arrival)]
     board = _board(settings, len(layout.electrodes))
     time, rate, lost, clock_notes = even_clock(values[:, 0], arrival, board)
     notes += clock_notes
@@ -123,24 +107,6 @@ def parse(text: str, path: Path) -> Take:
     if marker_track is not None:
         tracks[TrackKind.EVENTS] = marker_track
     return Take(path.stem, tracks, notes)
-
-
-def _whole_rows(
-    lines: list[str], samples: list[int], *, separator: str, width: int, path: Path, notes: list[str]
-) -> _Rows:
-    """The lines of samples; a last one that is cut off is left out, with a note. Raises InnerfaceError for others."""
-    counts = [lines[k].rstrip(separator + " ").count(separator) + 1 for k in samples]
-    odd = [k for k, count in enumerate(counts) if count != width]
-    if odd == [len(samples) - 1] and counts[-1] < width and len(samples) > 1:
-        samples = samples[:-1]
-        notes.append("the last line is cut off; it was left out")
-    elif odd:
-        raise InnerfaceError(
-            f"{path}: line {samples[odd[0]] + 1}: {counts[odd[0]]} columns where other lines have {width}; "
-            "correct or delete the line"
-        )
-    kept = [lines[k] if separator == "," else lines[k].replace(",", ".") for k in samples]  # decimal commas
-    return _Rows(path, kept, [k + 1 for k in samples], separator)
 
 
 def _named_layout(names: list[str], path: Path) -> _Layout:
@@ -190,21 +156,11 @@ def _board(settings: dict[str, str], count: int) -> Board:
     return Board((name or (known.names[0] if known else "an OpenBCI board"),), rates, count, 0)
 
 
-def _numbers(rows: _Rows, picks: list[int], layout: _Layout) -> Array:
-    """Numbers (T, picks) of these columns."""
-    labels, cells_of = [layout.names[k] for k in picks], itemgetter(*picks)
-    blocks: list[Array] = []
-    for start in range(0, len(rows.lines), _BLOCK_LINES):
-        block = rows.lines[start : start + _BLOCK_LINES]
-        cells = [list(cells_of(line.split(rows.separator))) for line in block]
-        numbers = rows.numbers[start : start + _BLOCK_LINES]
-        blocks.append(parse_cells(cells, line_numbers=numbers, header=labels, path=rows.path))
-    return np.concatenate(blocks)
-
-
-def _arrivals(rows: _Rows, layout: _Layout) -> Array:
+def _arrivals(rows: Rows, path: Path) -> Array:
     """Times (T,) s at which samples came: since 1970, or since the first day's midnight."""
-    cells = rows.cells(layout.time)
+    cells = rows.texts[0]
+    if not cells:
+        raise InnerfaceError(f"{path}: has no whole rows; record again with the stream running")
     if not _CLOCK.fullmatch(cells[0]):
         times = np.array([float(c) if _PLAIN_NUMBER.fullmatch(c) else np.nan for c in cells])
         times = np.where(np.abs(times) > _MIN_UNIX_MS, times / 1000, times)
@@ -216,7 +172,7 @@ def _arrivals(rows: _Rows, layout: _Layout) -> Array:
     bad = [int(k) for k in np.flatnonzero(~np.isfinite(times))]
     if bad and (bad[0] < len(times) - 1 or len(times) < 2):
         raise InnerfaceError(
-            f"{rows.path}: line {rows.numbers[bad[0]]}: '{cells[bad[0]].strip()[:30]}' is not a time; "
+            f"{path}: line {rows.line_numbers[bad[0]]}: '{cells[bad[0]].strip()[:30]}' is not a time; "
             "correct or delete the line"
         )
     return times

@@ -1,50 +1,348 @@
-"""Numbers from comma-separated text, with errors that name line and column."""
+"""Tables in text: separators, decimal commas and cut ends are found here, numbers with errors that name the place."""
 
 from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from ..arrays import Array
 from ..errors import InnerfaceError
+from .text_file import TextFile
 
-_MAX_CELL_LENGTH = 40  # characters; longer cells are converted one by one
 _BLOCK_LINES, _BLOCK_CELLS = 8192, 1 << 20  # converted at once: long files do not fit into memory as text
 MAX_COLUMNS = 4096
-MAX_WEIGHT = 10.0  # anything above is a percentage or not a weight
+_SEPARATORS = "\t;|,"  # in this order where several are possible: a comma may be a decimal one
+_SEPARATOR_NAMES = {"\t": "tabs", ";": "semicolons", "|": "bars"}
+_SAMPLE_LINES = 20  # that are looked at for the separator, and for what the last line is compared with
+_SEPARATOR_LINE = re.compile(r'"?sep=([\t;|,])"?', re.IGNORECASE)  # the first line of spreadsheets
+_TIMECODE_FRAMES = re.compile(r"(\d\d:\d\d:\d\d);(?=\d\d)")  # drop-frame timecode, which has a semicolon
+_DECIMAL_COMMA = re.compile(r"(?<![0-9.,])[+-]?[0-9]+,[0-9]+(?![0-9,])")
+_QUOTED_COMMA = re.compile(r'"[+-]?[0-9]+,[0-9]+"')
+_TORN_NUMBER = re.compile(r"[+-]?[0-9]*[.,]?[0-9]*(e[+-]?)?|na?", re.IGNORECASE)
+_DECIMALS = re.compile(r"[+-]?[0-9]+[.,]([0-9]+)")
+_PERCENT = re.compile(r"(?<=[0-9.]) ?%")
+_MISSING = frozenset(
+    ("na", "n/a", "#n/a", "null", "none", "nil", "-nan", "-nan(ind)", "nan(ind)", "1.#qnan", "-1.#ind")
+)
+_SEPARATOR_MARK = "\x1f"  # in place of a separator within quotes
 
 
-def parse_cells(rows: list[list[str]], *, line_numbers: list[int], header: list[str], path: Path) -> Array:
-    """Convert T rows of C cells to float64 (T, C); empty cells become NaN.
+@dataclass(frozen=True)
+class Rows:
+    """Rows of some columns of a table.
 
-    `line_numbers` (T,) count from 1; `header` names the columns. Raises InnerfaceError with line and column.
+    Attributes
+    ----------
+    values : (T, C) float64 of the columns of numbers, NaN where a cell is empty.
+    texts : T texts for each column of texts.
+    line_numbers : (T,) lines of the file, from 1.
+    notes : for the user.
     """
-    if not rows:
-        return np.zeros((0, len(header)))
-    out = np.empty((len(rows), len(header)))
-    step = _block_lines(len(header))
-    for start in range(0, len(rows), step):
-        block = rows[start : start + step]
+
+    values: Array
+    texts: list[list[str]]
+    line_numbers: Array
+    notes: list[str]
+
+
+@dataclass(frozen=True)
+class Table:
+    """Lines under a header.
+
+    Attributes
+    ----------
+    path : of the file.
+    header : names of the columns as they stand in the file, perhaps empty or repeated.
+    header_line : number of the header's line, from 1.
+    lines : what follows, with blank lines.
+    first_line_number : of the first of `lines`.
+    separator : of the columns.
+    ends_with_line : whether the last line has an end.
+    """
+
+    path: Path
+    header: tuple[str, ...]
+    header_line: int
+    lines: list[str]
+    first_line_number: int
+    separator: str
+    ends_with_line: bool
+
+    @property
+    def notes(self) -> list[str]:
+        """Notes on what is unusual about the table's form."""
+        pattern = _QUOTED_COMMA if self.separator == "," else _DECIMAL_COMMA
+        commas = any(pattern.search(line) for line in self.lines[:_BLOCK_LINES])
+        if self.separator not in _SEPARATOR_NAMES:
+            return ["its numbers have decimal commas"] if commas else []
+        return [f"its columns are separated by {_SEPARATOR_NAMES[self.separator]}" + ", with decimal commas" * commas]
+
+    def index(self, name: str) -> int | None:
+        """Index of the first column of this name in small letters, if there is one."""
+        return next((k for k, cell in enumerate(self.header) if cell.lower() == name), None)
+
+    def text_columns(self) -> list[int]:
+        """Columns whose first cells are all texts, not numbers: labels and the like."""
+        sample = [_split(line, self.separator) for line in self.lines[:_SAMPLE_LINES] if line.strip()]
+        sample = [cells for cells in sample if len(cells) == len(self.header)]
+        if len(sample) < 3:
+            return []
+        cells = [[cell.strip() for cell in column] for column in zip(*sample)]
+        return [
+            k
+            for k, column in enumerate(cells)
+            if all(cell and not _is_number(cell) and cell.lower() not in _MISSING for cell in column)
+        ]
+
+    def check_names(self) -> None:
+        """Raise InnerfaceError for columns without a name and repeated names."""
+        seen: set[str] = set()
+        for k, name in enumerate(self.header):
+            if not name:
+                self._refuse_header(f"column {k + 1} has no name; name or delete it")
+            if name in seen:
+                self._refuse_header(f"column {name[:32]} appears twice; delete one")
+            seen.add(name)
+
+    def _refuse_header(self, reason: str) -> None:
+        raise InnerfaceError(f"{self.path}: line {self.header_line}: {reason}")
+
+    def read(self, numbers: Sequence[int], texts: Sequence[int] = ()) -> Rows:
+        """Rows with the columns of these indices as numbers and as texts; blank lines are skipped.
+
+        A last line that is cut off is left out, with a note. Raises InnerfaceError with line and column.
+        """
+        width = len(self.header)
+        notes, lines = self._without_cut_line()
+        values, line_numbers = [np.zeros((0, len(numbers)))], [np.zeros(0, dtype=np.int64)]
+        columns: list[list[str]] = [[] for _ in texts]
+        percent = False
+        for cells, block_line_numbers in self._blocks(lines):
+            for column, k in zip(columns, texts):
+                column += [cell.strip() for cell in cells[k::width]]
+            block, had_percent = self._to_numbers(cells, numbers, block_line_numbers)
+            percent |= had_percent
+            names = [self.header[k] for k in numbers]
+            _check_finite(block, line_numbers=block_line_numbers, names=names, path=self.path)
+            values.append(block)
+            line_numbers.append(block_line_numbers)
+        if percent:
+            notes.append("cells with a percent sign are hundredths")
+        return Rows(np.concatenate(values), columns, np.concatenate(line_numbers), notes)
+
+    def _blocks(self, lines: list[str]) -> Iterator[tuple[list[str], Array]]:
+        """Cells of many lines one after the other, and the numbers of those lines."""
+        separator, width = self.separator, len(self.header)
+        step = max(min(_BLOCK_LINES, _BLOCK_CELLS // max(width, 1)), 1)
+        blank = " \t" + separator
+        for start in range(0, len(lines), step):
+            block = lines[start : start + step]
+            line_numbers = np.arange(self.first_line_number + start, self.first_line_number + start + len(block))
+            quoted = any('"' in line for line in block)
+            if quoted or any(line.count(separator) != width - 1 or not line.strip(blank) for line in block):
+                block, line_numbers = self._whole_lines(block, self.first_line_number + start)
+            if block:
+                text = separator.join(block)
+                if separator != "," and "," in text:
+                    text = text.replace(",", ".")
+                cells = text.split(separator)
+                if _SEPARATOR_MARK in text:
+                    cells = [cell.replace(_SEPARATOR_MARK, separator) for cell in cells]
+                yield cells, line_numbers
+
+    def _whole_lines(self, block: list[str], first: int) -> tuple[list[str], Array]:
+        """Lines that are not blank, without quotes, and their numbers. Raises InnerfaceError for other widths."""
+        separator, width, blank = self.separator, len(self.header), " \t" + self.separator
+        kept = [(n, self._unquote(line)) for n, line in enumerate(block, start=first) if line.strip(blank)]
+        for k, (n, line) in enumerate(kept):
+            count = line.count(separator) + 1
+            if count == width:
+                continue
+            cells = line.split(separator)
+            if count < width or any(cell.strip() for cell in cells[width:]):
+                self._refuse_width(n, count)
+            kept[k] = n, separator.join(cells[:width])  # a spreadsheet has filled the line up
+        return [line for _, line in kept], np.array([n for n, _ in kept], dtype=np.int64)
+
+    def _unquote(self, line: str) -> str:
+        """The line without quotes; separators within them are marked."""
+        if '"' not in line:
+            return line
+        cells = _split(line, self.separator)
+        if self.separator == "," and any("," in cell for cell in cells):
+            cells = [cell.replace(",", ".") if _DECIMAL_COMMA.fullmatch(cell.strip()) else cell for cell in cells]
+        return self.separator.join(cell.replace(self.separator, _SEPARATOR_MARK) for cell in cells)
+
+    def _refuse_width(self, line_number: int, count: int) -> None:
+        width = len(self.header)
+        remedy = "correct or delete the line"
+        if self.separator == "," and count in (2 * width, 2 * width - 1):
+            remedy = "do its numbers have decimal commas? export it with points, or separated by semicolons"
+        raise InnerfaceError(
+            f"{self.path}: line {line_number}: {count} columns where other lines have {width}; {remedy}"
+        )
+
+    def _to_numbers(self, cells: list[str], columns: Sequence[int], line_numbers: Array) -> tuple[Array, bool]:
+        """Numbers (T, C), and whether some are in percent."""
+        width, count = len(self.header), len(line_numbers)
+        if list(columns) == list(range(width)):
+            try:
+                return np.fromiter(map(float, cells), np.float64, len(cells)).reshape(-1, width), False
+            except ValueError:
+                pass  # some are empty or no numbers
+        out, percent = np.empty((count, len(columns))), False
+        for c, k in enumerate(columns):
+            column = cells[k::width]
+            try:
+                out[:, c] = np.fromiter(map(float, column), np.float64, count)
+                continue
+            except ValueError:
+                pass
+            if any("%" in cell for cell in column):
+                column, percent = [_PERCENT.sub("e-2", cell) for cell in column], True
+            for r, cell in enumerate(column):
+                out[r, c] = self._to_number(cell, int(line_numbers[r]), k)
+        return out, percent
+
+    def _to_number(self, cell: str, line_number: int, column: int) -> float:
         try:
-            if max(len(cell) for row in block for cell in row) > _MAX_CELL_LENGTH:
-                raise ValueError
-            out[start : start + step] = np.array(block, dtype=f"U{_MAX_CELL_LENGTH}").astype(np.float64)
+            return float(cell)
         except ValueError:
-            for r, row in enumerate(block, start=start):
-                for c, cell in enumerate(row):
-                    out[r, c] = _parse_cell(cell, line=line_numbers[r], column=header[c], path=path)
-    _check_finite(out, line_numbers=line_numbers, header=header, path=path)
-    return out
+            cell = cell.strip()
+            if not cell or cell.lower() in _MISSING:
+                return math.nan
+        name = self.header[column] or str(column + 1)
+        raise InnerfaceError(
+            f"{self.path}: line {line_number}, column {name}: '{cell[:24]}' is not a number; correct or empty the cell"
+        )
+
+    # A cut end
+
+    def _without_cut_line(self) -> tuple[list[str], list[str]]:
+        """Notes, and the lines without the last one if that is cut off."""
+        last = next((k for k in range(len(self.lines) - 1, -1, -1) if self.lines[k].strip()), None)
+        if last is None or not self._is_cut(last):
+            return [], self.lines
+        number = self.first_line_number + last
+        note = f"the file is cut off within its last line ({number}); all lines before it were read"
+        return [note], self.lines[:last]
+
+    def _is_cut(self, last: int) -> bool:
+        """Whether a line has too few columns, or ends in the middle of a number.
+
+        A number that is cut off may be one still: it is recognised where all lines before have more decimals.
+        """
+        cells = _split(self.lines[last], self.separator)
+        if len(cells) < len(self.header):
+            return True
+        if self.ends_with_line or len(cells) > len(self.header):
+            return False
+        before = [line for line in self.lines[max(last - _SAMPLE_LINES, 0) : last] if line.strip()]
+        last_cells = [_split(line, self.separator)[-1].strip() for line in before]
+        cell = cells[-1].strip()
+        if not last_cells or not all(map(_is_number, last_cells)):
+            return False
+        decimals = {len(m[1]) if (m := _DECIMALS.fullmatch(c)) else 0 for c in last_cells}
+        own = len(m[1]) if (m := _DECIMALS.fullmatch(cell)) else 0
+        if not _is_number(cell):
+            return _TORN_NUMBER.fullmatch(cell) is not None
+        return len(decimals) == 1 and len(last_cells) > 2 and own < decimals.pop()
 
 
-def _block_lines(columns: int) -> int:
-    """Lines that are converted at once."""
-    return max(min(_BLOCK_LINES, _BLOCK_CELLS // max(columns, 1)), 1)
+def open_table(source: TextFile, start: int | None = None) -> Table:
+    """The table whose header is the first line from `start` on that is no comment.
+
+    `start` is an index of `source.lines`, by default that of the first one that is not blank. Raises InnerfaceError.
+    """
+    start = source.start if start is None else start
+    separator = ""
+    if source.lines[start : start + 1] and (found := _SEPARATOR_LINE.fullmatch(source.lines[start].strip())):
+        separator, start = found[1], start + 1
+    lines = source.lines
+    while start < len(lines) - 1 and (not lines[start].strip() or lines[start].lstrip(' "').startswith("#")):
+        start += 1
+    separator = separator or find_separator(lines[start:])
+    names = [cell.strip() for cell in _split(lines[start] if start < len(lines) else "", separator)]
+    table = _make_table(source, names, header_at=start, first=start + 1, separator=separator)
+    check_column_count(len(names), start + 1, source.path)
+    return _without_empty_columns(table)
+
+
+def open_headless(source: TextFile, start: int | None = None) -> Table:
+    """The table of a file without a header, from the line of index `start` or the first that is not blank on.
+
+    Columns are named by their numbers. Raises InnerfaceError.
+    """
+    start = source.start if start is None else start
+    lines = source.lines[start:]
+    separator = find_separator(lines)
+    names = [f"{k + 1}" for k in range(len(_split(lines[0].strip() if lines else "", separator)))]
+    check_column_count(len(names), start + 1, source.path)
+    return _make_table(source, names, header_at=start, first=start, separator=separator)
+
+
+def _make_table(source: TextFile, names: list[str], *, header_at: int, first: int, separator: str) -> Table:
+    lines = source.lines[first:]
+    if separator == ";" and any(_TIMECODE_FRAMES.search(line) for line in lines[:_SAMPLE_LINES]):
+        lines = [_TIMECODE_FRAMES.sub(r"\1" + _SEPARATOR_MARK, line) for line in lines]
+    return Table(source.path, tuple(names), header_at + 1, lines, first + 1, separator, source.ends_with_line)
+
+
+def _without_empty_columns(table: Table) -> Table:
+    """The table without columns at its end that have neither a name nor, in the first line, a value."""
+    names = list(table.header)
+    first = next((line for line in table.lines if line.strip(" \t" + table.separator)), "")
+    cells = _split(first, table.separator)
+    while len(names) > 1 and not names[-1] and not "".join(cells[len(names) - 1 :]).strip():
+        names.pop()
+    return replace(table, header=tuple(names))
+
+
+def find_separator(lines: list[str]) -> str:
+    """What separates the columns of lines: the one that most lines have as often as the first one does."""
+    sample: list[str] = []
+    for line in lines:
+        if line.strip():
+            sample.append(_TIMECODE_FRAMES.sub(r"\1:", line))
+        if len(sample) > _SAMPLE_LINES:
+            break
+    if not sample:
+        return ","
+    best, best_count = ",", -1
+    for separator in _SEPARATORS:
+        width = len(_split(sample[0], separator))
+        same = sum(len(_split(line, separator)) == width for line in sample[1:])
+        if width > 1 and same > best_count:
+            best, best_count = separator, same
+    return best
+
+
+def strip_cells(line: str) -> str:
+    """A line of a single text without quotes, and without the separators with which a spreadsheet fills it up."""
+    return line.strip().strip('"').rstrip(' \t;|,"').replace('""', '"')
+
+
+def _split(line: str, separator: str) -> list[str]:
+    if '"' not in line:
+        return line.split(separator)
+    try:
+        return next(csv.reader([line], delimiter=separator, skipinitialspace=True), list[str]())
+    except csv.Error:
+        return line.split(separator)
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell.replace(",", "."))
+    except ValueError:
+        return False
+    return True
 
 
 def check_column_count(count: int, line_number: int, path: Path) -> None:
@@ -55,159 +353,30 @@ def check_column_count(count: int, line_number: int, path: Path) -> None:
         )
 
 
-def _check_finite(values: Array, *, line_numbers: Sequence[int] | Array, header: list[str], path: Path) -> None:
+def _check_finite(values: Array, *, line_numbers: Array, names: list[str], path: Path) -> None:
     """Raise InnerfaceError for infinite values; NaN is a missing value."""
     infinite = np.argwhere(np.isinf(values))
     if len(infinite):
         r, c = infinite[0]
         raise InnerfaceError(
-            f"{path}: line {line_numbers[r]}, column {header[c]}: the number is infinite; "
+            f"{path}: line {line_numbers[r]}, column {names[c]}: the number is infinite; "
             "leave the cell empty if it is missing"
         )
 
 
-def _parse_cell(cell: str, *, line: int, column: str, path: Path) -> float:
-    cell = cell.strip()
-    if not cell:
-        return math.nan
-    try:
-        return float(cell)
-    except ValueError:
-        raise InnerfaceError(
-            f"{path}: line {line}, column {column}: '{cell[:24]}' is not a number; correct or empty the cell"
-        ) from None
-
-
-def parse_header(line: str, *, line_number: int, path: Path, separator: str = ",") -> list[str]:
-    """Names of a header's columns. Raises InnerfaceError for empty and repeated names."""
-    try:
-        header = [cell.strip() for cell in next(csv.reader([line.strip("\r\n")], delimiter=separator), list[str]())]
-    except csv.Error as error:
-        raise InnerfaceError(
-            f"{path}: line {line_number}: is not a readable header ({error}); export the file again"
-        ) from None
-    check_column_count(len(header), line_number, path)
-    seen: set[str] = set()
-    for k, name in enumerate(header):
-        if not name:
-            raise InnerfaceError(f"{path}: line {line_number}: column {k + 1} has no name; name or delete it")
-        if name in seen:
-            raise InnerfaceError(f"{path}: line {line_number}: column {name[:32]} appears twice; delete one")
-        seen.add(name)
-    return header
-
-
-def parse_lines(
-    lines: list[str], *, first_line_number: int, header: list[str], path: Path, separator: str = ","
-) -> tuple[Array, Array]:
-    """Convert the lines of a long file to float64 (T, C), and give their line numbers (T,).
-
-    Empty lines are skipped, empty cells become NaN. `header` names the columns. Raises InnerfaceError with line and
-    column.
-    """
-    blank = " \t\r" + separator
-    width, blocks, block_line_numbers = len(header), [np.zeros((0, len(header)))], [np.zeros(0, dtype=np.int64)]
-    step = _block_lines(width)
-    for start in range(0, len(lines), step):
-        block = lines[start : start + step]
-        line_numbers = np.arange(first_line_number + start, first_line_number + start + len(block))
-        if any(line.count(separator) != width - 1 or not line.strip(blank) for line in block):
-            block, line_numbers = _non_blank_lines(
-                block,
-                first_line_number=first_line_number + start,
-                header=header,
-                path=path,
-                separator=separator,
-                is_last_block=start + step >= len(lines),
-            )
-        if not block:
-            continue
-        text = separator.join(block)
-        cells = text.replace('"', "").split(separator)
-        try:
-            values = _to_floats(cells, width)
-        except ValueError:
-            for k, cell in enumerate(cells):
-                _parse_cell(cell, line=int(line_numbers[k // width]), column=header[k % width], path=path)
-            raise
-        _check_finite(values, line_numbers=line_numbers, header=header, path=path)
-        blocks.append(values)
-        block_line_numbers.append(line_numbers)
-    return np.concatenate(blocks), np.concatenate(block_line_numbers)
-
-
-def _to_floats(cells: list[str], width: int) -> Array:
-    try:
-        return np.fromiter(map(float, cells), np.float64, len(cells)).reshape(-1, width)
-    except ValueError:  # some are empty
-        return np.fromiter((float(c.strip() or "nan") for c in cells), np.float64, len(cells)).reshape(-1, width)
-
-
-def _non_blank_lines(
-    block: list[str], *, first_line_number: int, header: list[str], path: Path, separator: str, is_last_block: bool
-) -> tuple[list[str], Array]:
-    """Lines that are not blank, and their numbers. Raises InnerfaceError for a line with missing columns."""
-    kept = [(n, line) for n, line in enumerate(block, start=first_line_number) if line.strip(" \t\r" + separator)]
-    for n, line in kept:
-        count = line.count(separator) + 1
-        if count != len(header):
-            hint = (
-                "the file is cut off: delete that line"
-                if is_last_block and n == kept[-1][0]
-                else "correct or delete the line"
-            )
-            raise InnerfaceError(f"{path}: line {n}: {count} columns where other lines have {len(header)}; {hint}")
-    return [line for _, line in kept], np.array([n for n, _ in kept], dtype=np.int64)
-
-
-def check_weights(values: Array, names: list[str], *, line_numbers: list[int], path: Path) -> None:
-    """Raise InnerfaceError for values that cannot be weights (nominally 0..1; real takes reach 1.08 and -0.02)."""
-    with np.errstate(invalid="ignore"):
-        bad = np.abs(values) > MAX_WEIGHT
-    if bad.any():
-        r, c = np.argwhere(bad)[0]
-        raise InnerfaceError(
-            f"{path}: line {line_numbers[r]}, column {names[c]}: {values[r, c]:g} is not a weight between 0 and 1; "
-            "divide percentages by 100"
-        )
-
-
 def check_increasing(
-    time: Array, line_numbers: Sequence[int] | Array, *, path: Path, time_name: str = "time"
+    time: Array, line_numbers: Sequence[int] | Array, *, path: Path, time_name: str = "time", row_name: str = "line"
 ) -> tuple[Array, int]:
     """Rows to keep (T,) bool, and the number of repeated times. Raises InnerfaceError where time runs backwards."""
     step = np.diff(time)
     if (step < 0).any():
         r = int(np.flatnonzero(step < 0)[0])
         raise InnerfaceError(
-            f"{path}: line {line_numbers[r + 1]}: {time_name} jumps back by {-step[r]:.3f} s; "
+            f"{path}: {row_name} {line_numbers[r + 1]}: {time_name} jumps back by {-step[r]:.3f} s; "
             "split the file there into two takes"
         )
     keep = np.concatenate([[True], step > 0]) if len(time) else np.zeros(0, bool)
     return keep, int((~keep).sum())
-
-
-@dataclass(frozen=True)
-class TimedRows:
-    """Rows with increasing times: `time` (T,) s, `values` (T, C), and `notes` for the user."""
-
-    time: Array
-    values: Array
-    notes: list[str]
-
-
-def extract_time(values: Array, line_numbers: Sequence[int] | Array, *, time_column: int, path: Path) -> TimedRows:
-    """Rows (T, C) in which time advances, of one column. Raises InnerfaceError for missing times or no rows."""
-    if not len(values):
-        raise InnerfaceError(f"{path}: has a header but no rows; export the take again")
-    time = values[:, time_column]
-    missing = np.flatnonzero(np.isnan(time))
-    if len(missing):
-        raise InnerfaceError(
-            f"{path}: line {line_numbers[missing[0]]}: the time is missing; correct or delete the line"
-        )
-    keep, repeats = check_increasing(time, line_numbers, path=path)
-    return TimedRows(time[keep], values[keep], repeat_notes(repeats))
 
 
 def repeat_notes(repeats: int, rows: str = "rows", time_name: str = "time") -> list[str]:
@@ -217,11 +386,24 @@ def repeat_notes(repeats: int, rows: str = "rows", time_name: str = "time") -> l
     return [f"{repeats} {rows} repeat the {time_name} of the {rows[:-1]} before; the first of each is kept"]
 
 
+def skipped_column_notes(names: Sequence[str], what: str) -> list[str]:
+    """Notes on columns that were not read because they are not `what`."""
+    names = [name[:32] for name in names if name]
+    return [f"columns that are not {what} were skipped: {abbreviate(names)}"] if names else []
+
+
+def abbreviate(names: Sequence[str], limit: int = 8) -> str:
+    """The first names of a list for a message."""
+    return ", ".join(names[:limit]) + (" ..." if len(names) > limit else "")
+
+
 def parse_first_line(line: str, *, signature: str, example: str, path: Path) -> dict[str, str]:
     """Settings of a first line `# innerface-<kind> 1 key=value ...`. Raises InnerfaceError for any other line."""
+    line = strip_cells(line)
     words = line.split()
     if words[:3] != [*signature.split(), "1"]:
         raise InnerfaceError(
             f"{path}: line 1: '{line[:40]}' is not '{signature} 1 {example}'; correct it, or update Innerface"
         )
-    return dict(word.split("=", 1) for word in words[3:] if "=" in word)
+    settings = dict(word.split("=", 1) for word in words[3:] if "=" in word)
+    return {key: value.replace(",", ".") for key, value in settings.items()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from ..errors import InnerfaceError
@@ -21,7 +22,7 @@ SOUND_SUFFIXES = (
     ".mkv",
 )  # in order of preference
 _VIDEO_SUFFIXES = SOUND_SUFFIXES[6:]
-_HEADER = b"timecode,blendshapecount"
+_HEADER = re.compile(rb"[\xef\xbb\xbf\xff\xfe\s\"]*timecode\"?[,;\t|]\s*\"?blendshapecount", re.IGNORECASE)
 
 
 def choose_csv(folder: str | Path, calibrated: bool = True) -> tuple[Path, list[str]]:
@@ -90,6 +91,6 @@ def _is_calibrated(path: Path) -> bool:
 def _is_take(path: Path) -> bool:
     try:
         with open_file(path) as source:
-            return source.read(64).lstrip(b"\xef\xbb\xbf").lower().startswith(_HEADER)
+            return _HEADER.match(source.read(128).replace(b"\0", b"")) is not None  # UTF-16, too
     except OSError:
         return False

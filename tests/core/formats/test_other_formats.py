@@ -109,7 +109,7 @@ def test_unreals_own_csv_counts_frames_at_its_rate(tmp_path):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("time,jawOpen\n0,0.1\n0.1,0.2,0.3\n", ["line 3", "cut off"]),
+        ("time,jawOpen\n0,0.1\n0.1,0.2,0.3\n", ["line 3", "3 columns"]),
         ("time,jawOpen\n0,0.1\n0.1,0.2,0.3\n0.2,0.1\n", ["line 3", "3 columns"]),
         ("time,jawOpen\n0,abc\n", ["line 2", "jawOpen", "abc"]),
         ("time,jawOpen\n1,0.1\n0.5,0.2\n", ["line 3", "jumps back"]),
@@ -122,7 +122,7 @@ def test_unreals_own_csv_counts_frames_at_its_rate(tmp_path):
         ('{"names": ["jawOpen"], "frames": [{"weights": ["x"], "time": 0}]}', ["frame 0", "jawOpen"]),
         ('{"names": ["jawOpen"], "frames": []}', ["empty"]),
         ('{"names": ["jawOpen"], "frames": [{"weights": [1' + "0" * 400 + '], "time": 0}]}', ["frame 0", "jawOpen"]),
-        ("Timecode,FrameRate,jawOpen\n00:00:01:00,inf,0.5\n", ["line 2", "timecode"]),
+        ("Timecode,FrameRate,jawOpen\n00:00:01:00,inf,0.5\n", ["line 2", "column FrameRate", "frame rate"]),
         ("time,jawOpen\n0,0.1000000000000000000000000000000000000000abc\n", ["line 2", "jawOpen"]),
         ('{"names": ["jawOpen"], "frames": [{"weights": [1], "time"', ["cut off"]),
         ('{"hello": 1}', ["names"]),
