@@ -9,15 +9,17 @@ _MIN_REPLACED = 4
 _REPLACEMENT = "\ufffd".encode()
 
 
-def line_end_damage(data: bytes) -> str:
-    """What happened to the line ends of a binary file, in words that follow "its line ends were"; "" for nothing."""
+def has_crlf_for_lf(data: bytes) -> bool:
+    """Whether every LF of a binary file follows a CR, as after a change of line ends from LF to CRLF."""
     data = data[:_MAX_JUDGED_BYTES]
-    feeds, returns, pairs = data.count(b"\n"), data.count(b"\r"), data.count(b"\r\n")
-    if pairs == feeds >= _MIN_LINE_ENDS:
-        return "changed from LF to CRLF"
-    if not pairs and feeds * returns / max(len(data), 1) > _MIN_EXPECTED_PAIRS:
-        return "changed from CRLF to LF"
-    return ""
+    return data.count(b"\r\n") == data.count(b"\n") >= _MIN_LINE_ENDS
+
+
+def lacks_crlf(data: bytes) -> bool:
+    """Whether a binary file that cannot be read has less CRLF than chance, as after a change from CRLF to LF."""
+    data = data[:_MAX_JUDGED_BYTES]
+    expected = data.count(b"\n") * data.count(b"\r") / max(len(data), 1)
+    return expected > _MIN_EXPECTED_PAIRS and b"\r\n" not in data
 
 
 def was_reencoded(data: bytes) -> bool:
@@ -34,10 +36,13 @@ def was_reencoded(data: bytes) -> bool:
     return data.count(_REPLACEMENT) >= _MIN_REPLACED or sum("\x80" <= c <= "\xff" for c in text) >= _MIN_REPLACED
 
 
-def text_damage(data: bytes) -> str:
-    """What is wrong with a binary file, and its mend, in one clause; "" where no such damage is seen."""
+def text_damage(data: bytes, *, unreadable: bool = False) -> str:
+    """What is wrong with a binary file, and its mend, in one clause; "" where no such damage is seen.
+
+    `unreadable` data may have lost line ends, which cannot be told from data that never had any.
+    """
     if was_reencoded(data):
         return "its bytes were taken for text and encoded again; copy it again in binary mode"
-    if change := line_end_damage(data):
-        return f"its line ends were {change}; copy it again in binary mode (Git: mark it -text in .gitattributes)"
-    return ""
+    change = "LF to CRLF" if has_crlf_for_lf(data) else "CRLF to LF" if unreadable and lacks_crlf(data) else ""
+    mend = "copy it again in binary mode (Git: mark it -text in .gitattributes)"
+    return f"its line ends were changed from {change}; {mend}" if change else ""

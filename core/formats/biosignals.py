@@ -14,22 +14,10 @@ from ..arrays import Array
 from ..errors import InnerfaceError
 from ..take import Take, Track, TrackKind
 
-MICROVOLTS_PER_UNIT = {
-    "nv": 1e-3,
-    "uv": 1.0,
-    "µv": 1.0,
-    "μv": 1.0,
-    "mv": 1e3,
-    "v": 1e6,  # micro sign and Greek mu
-    "nanovolt": 1e-3,
-    "microvolt": 1.0,
-    "millivolt": 1e3,
-    "volt": 1e6,
-    "nanovolts": 1e-3,
-    "microvolts": 1.0,
-    "millivolts": 1e3,
-    "volts": 1e6,
-}
+_MICROVOLTS = {"n": 1e-3, "µ": 1.0, "u": 1.0, "micro": 1.0, "nano": 1e-3, "m": 1e3, "milli": 1e3, "": 1e6}
+_UNIT = re.compile(r"(n|µ|u|m|nano|micro|milli|)[ -]?v(?:olts?)?", re.IGNORECASE)
+# How files spell µ: the Greek letter, the micro sign of UTF-8 and of code page 437 read as Latin-1.
+_MICRO_SIGNS = str.maketrans({"μ": "µ", "Â": "", "æ": "µ"})
 _BIOSIGNAL_TYPE = re.compile(r"(?<![a-z])(s?emg|eog|eeg|exg|bio|biosignals?|biopotentials?)(?![a-z])", re.IGNORECASE)
 
 
@@ -57,7 +45,8 @@ class Signals:
 
 def unit_scale(unit: str) -> float | None:
     """µV per unit; None for a unit that is not a voltage."""
-    return MICROVOLTS_PER_UNIT.get(unit.strip().lower())
+    match = _UNIT.fullmatch(unit.strip(" []()\0").translate(_MICRO_SIGNS))
+    return _MICROVOLTS[match[1].lower()] if match else None
 
 
 def select_channels(kinds: Sequence[Sequence[str]], units: Sequence[Sequence[str]]) -> tuple[list[list[bool]], str]:

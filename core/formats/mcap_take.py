@@ -19,6 +19,7 @@ import numpy as np
 from ..errors import InnerfaceError
 from ..files import atomic_write, open_file
 from ..take import Take, Track, TrackKind
+from .biosignals import unit_scale
 from .mcap_records import MAGIC, read_records, read_summary_records
 from .table import repeat_notes
 from .weights_columns import match_columns
@@ -31,6 +32,7 @@ _MAX_COLUMNS, _MAX_COLUMN_TEXT = 4096, 1 << 20  # of a track; characters of thei
 _MAX_MESSAGE_BYTES = 1 << 20  # longer ones are no samples
 # Samples may leave columns empty: so many cells, and one for so many bytes of the messages.
 _FREE_CELLS, _MIN_CELL_BYTES = 10_000_000, 4
+_NO_UNIT = "no unit is given; values were taken as µV"
 
 
 def write(take: Take, path: Path) -> None:
@@ -102,8 +104,9 @@ def read(path: Path) -> Take:
         if track is not None:
             tracks[channel.topic.lstrip("/")] = track
     if not tracks:
+        reason = f" ({notes[-1]})" if notes else ""
         raise InnerfaceError(
-            f"{path}: has no track of Innerface; give an Innerface take that is not cut off at its start"
+            f"{path}: has no track of Innerface{reason}; give an Innerface take that is not cut off at its start"
         )
     if not complete:
         last = max((t.time[-1] for t in tracks.values() if len(t.time)), default=math.nan)
@@ -181,6 +184,16 @@ def _to_track(channel: Any, rows: _SampleBuffer | None, path: Path, *, notes: li
         columns = rows.columns
         if kind == TrackKind.WEIGHTS and (table := match_columns(list(columns))).names:
             columns, values = table.channels, table.to_channels(values[:, [columns.index(n) for n in table.names]])
+        if kind == TrackKind.BIOSIGNAL:
+            unit = meta.get("unit", "")
+            scale = unit_scale(unit) if unit else 1.0
+            name = channel.topic.lstrip("/")
+            if scale is None:
+                notes.append(f"{name} left out: {unit[:16]} is not a voltage")
+                return None
+            if not unit or scale != 1:
+                notes.append(f"{name}: " + (f"{unit} was converted to µV" if unit else _NO_UNIT))
+            values, meta = values * scale, meta | {"unit": "uV"}
         return Track(kind, numbers[:, 0], columns, values, meta)
     except KeyError:
         return None

@@ -304,3 +304,96 @@ def test_a_missing_library_is_told_with_the_command_that_brings_it(monkeypatch, 
     monkeypatch.setattr(builtins, "__import__", without)
     with pytest.raises(InnerfaceError, match=rf"{library}, which is not installed; pip install 'innerface\[lab\]'"):
         read_take(VECTORS / name)
+
+
+# Calibration
+
+
+def edf_with(tmp_path, *, minimum="-3276.8", maximum="3276.7", digital=("-32768", "32767"), unit="uV", bdf=False):
+    """A file of two signals; the fields are those of the first one."""
+    kind = edfio.BdfSignal if bdf else edfio.EdfSignal
+    limits = (-8388608, 8388607) if bdf else (-32768, 32767)
+    numbers = np.arange(1000, dtype=np.int32 if bdf else np.int16)
+    signals = [
+        kind.from_digital(numbers, 250, label=f"EMG {k}", physical_dimension="uV", physical_range=(-3276.8, 3276.7))
+        for k in range(2)
+    ]
+    path = tmp_path / f"t.{'bdf' if bdf else 'edf'}"
+    (edfio.Bdf if bdf else edfio.Edf)(signals).write(path)
+    data = bytearray(path.read_bytes())
+    assert int(data[252:256]) == 2 and limits[0] == int(data[256 + 2 * 120 : 256 + 2 * 120 + 8])
+    for field, text in enumerate((unit, minimum, maximum, *(digital if not bdf else ("-8388608", "8388607")))):
+        place = 256 + 2 * 96 + 2 * 8 * field
+        data[place : place + 8] = text.encode("latin-1").ljust(8)
+    path.write_bytes(data)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("fields", "gain"),
+    [
+        ({}, 0.1),
+        ({"minimum": "-3276,8", "maximum": "3276,7"}, 0.1),
+        ({"minimum": "-3276,8\0", "maximum": "+3276,7"}, 0.1),
+        ({"digital": ("-32768,0", "32767.0")}, 0.1),
+        ({"minimum": "-3,2768", "maximum": "3,2767", "unit": "mV"}, 0.1),
+        ({"minimum": "-3276800", "maximum": "3276700", "unit": "nV"}, 0.1),
+        ({"minimum": "-3.2768", "maximum": "3.2767", "unit": "V"}, 1e2),
+        ({"unit": "\xb5V"}, 0.1),
+        ({"unit": "\xc2\xb5V"}, 0.1),  # the micro sign in UTF-8
+        ({"unit": "[UVolts]"}, 0.1),
+        ({"minimum": "3276.7", "maximum": "-3276.8"}, -0.1),  # an inverting amplifier, which the format allows
+    ],
+)
+def test_signals_are_calibrated_whatever_the_spelling_of_limits_and_unit(tmp_path, fields, gain):
+    take = read_take(edf_with(tmp_path, **fields))
+    values = take.tracks["biosignal"].column("EMG 0")
+    np.testing.assert_allclose(np.diff(values), gain, rtol=1e-3)
+    assert any("decimal commas" in note for note in take.notes) == ("," in "".join(map(str, fields.values())))
+
+
+@pytest.mark.parametrize("bdf", [False, True])
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"minimum": "-3.276,8"}, "physical minimum '-3.276,8' is not a number"),
+        ({"maximum": ""}, "has no physical maximum"),
+        ({"maximum": "nan"}, "physical maximum 'nan' is not a number"),
+        ({"minimum": "0", "maximum": "0"}, "physical minimum and maximum are both 0"),
+        ({"unit": "counts"}, "EMG 0 skipped: counts is not a voltage"),
+        ({"unit": "?V"}, "EMG 0 skipped: ?V is not a voltage"),
+        ({"unit": "Boolean"}, "EMG 0 skipped: Boolean is not a voltage"),
+    ],
+)
+def test_a_signal_without_calibration_is_left_out_and_named_and_never_called_microvolts(tmp_path, fields, words, bdf):
+    take = read_take(edf_with(tmp_path, bdf=bdf, **fields))
+    assert take.tracks["biosignal"].columns == ("EMG 1",)
+    assert any(words in note for note in take.notes), take.notes
+
+
+def test_digital_limits_in_the_wrong_order_and_limits_of_counts_are_told(tmp_path):
+    take = read_take(edf_with(tmp_path, digital=("32767", "-32768")))
+    assert take.tracks["biosignal"].columns == ("EMG 1",)
+    assert any("not below the maximum" in note for note in take.notes)
+    take = read_take(edf_with(tmp_path, minimum="-32768", maximum="32767"))
+    assert any("EMG 0: the physical limits are the digital ones" in note for note in take.notes)
+
+
+def test_a_file_none_of_whose_signals_has_a_calibration_is_refused_with_the_mend(tmp_path):
+    path = edf_with(tmp_path, minimum="x")
+    data = bytearray(path.read_bytes())
+    data[256 + 2 * 104 + 8 : 256 + 2 * 104 + 16] = b"y       "
+    path.write_bytes(data)
+    with pytest.raises(InnerfaceError, match=r"EMG 0: its physical minimum 'x' is not a number.*correct the header"):
+        read_take(path)
+
+
+def test_recordings_that_were_taken_for_text_are_refused_and_not_read_as_other_numbers(tmp_path):
+    path = edf_with(tmp_path)
+    data = path.read_bytes()
+    path.write_bytes(data.replace(b"\n", b"\r\n"))
+    with pytest.raises(InnerfaceError, match=r"line ends were changed from LF to CRLF; copy it again"):
+        read_take(path)
+    path.write_bytes(data.decode("latin-1").encode())
+    with pytest.raises(InnerfaceError, match=r"encoded again; copy it again"):
+        read_take(path)
