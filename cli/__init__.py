@@ -28,6 +28,7 @@ COMMANDS = (
     "landmarks",
     "align",
     "check",
+    "names",
     "evaluate",
     "serve",
     "train",

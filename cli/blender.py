@@ -66,6 +66,20 @@ def open_character(path: str, fps: str | None) -> tuple[Any, list[str]]:
     return scene, notes
 
 
+def import_fbx(path: str) -> Any:
+    """Import an FBX into an empty scene, which is returned. Raises InnerfaceError."""
+    bpy = load_bpy()
+    scene = empty_scene("24")
+    try:
+        with suppress_stdout():
+            bpy.ops.import_scene.fbx(filepath=str(Path(path).resolve()))
+    except RuntimeError as error:
+        raise InnerfaceError(
+            f"{path}: Blender cannot import it ({str(error).strip().splitlines()[-1]}); export it again, as binary FBX"
+        ) from None
+    return scene
+
+
 def save(path: Path) -> None:
     """Save the open file as a copy at `path`."""
     bpy = load_bpy()

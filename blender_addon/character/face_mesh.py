@@ -22,6 +22,11 @@ class FaceMesh:
         """The Key datablock that carries the shape keys' values."""
         return self.object.data.shape_keys
 
+    @property
+    def key_names(self) -> list[str]:
+        """The names of its shape keys, without the basis."""
+        return [block.name for block in self.key.key_blocks[1:]]
+
 
 def check_editable(mesh: FaceMesh) -> None:
     """Raises InnerfaceError for a mesh whose shape keys another file owns."""

@@ -13,8 +13,7 @@ import bpy
 from ...core.face import bones
 from ...core.face.channels import ARKIT
 from ...core.face.mapping import KINDS, ROTATION_AXES, TRANSLATION_AXES, Mapping, Target
-from ...core.face.naming.matching import match
-from ...core.face.naming.scheme_tables import DrivenName
+from ...core.face.naming.matching import combine_matches, match
 from .face_mesh import FaceMesh, rig_of, root_object_of
 
 # ID properties of a rig. The first: its jaw and eye bones move what its shape keys do not, though they are one mesh.
@@ -105,21 +104,10 @@ def automatic_mapping(meshes: Sequence[FaceMesh], rig: Any, objects: Sequence[An
     built_in = built_in_mapping(rig) if rig is not None else None
     if built_in is not None:
         return built_in
-    meshes = sorted(meshes, key=lambda m: -len(m.match.targets))
-    rows_by_key: dict[str, list[DrivenName]] = {}  # what the largest mesh that has a key says goes for all
-    for mesh in meshes:
-        mesh_rows: dict[str, list[DrivenName]] = {block.name: [] for block in mesh.key.key_blocks[1:]}
-        for row in mesh.match.targets:
-            mesh_rows[row.name].append(row)
-        rows_by_key = mesh_rows | rows_by_key
-    targets = tuple(
-        Target(channel, "key", key, gain=weight)
-        for key_rows in rows_by_key.values()
-        for channel, key, weight in key_rows
-    )
-    return Mapping(
-        meshes[0].match.scheme, targets + _bone_targets(targets, meshes[0].match.scheme, rig, objects=objects)
-    )
+    rows = combine_matches([(mesh.key_names, mesh.match) for mesh in meshes])
+    targets = tuple(Target(channel, "key", key, gain=weight) for channel, key, weight in rows)
+    scheme = max(meshes, key=lambda m: len(m.match.targets)).match.scheme
+    return Mapping(scheme, targets + _bone_targets(targets, scheme, rig, objects=objects))
 
 
 def _bone_targets(keys: tuple[Target, ...], scheme: str, rig: Any, *, objects: Sequence[Any]) -> tuple[Target, ...]:

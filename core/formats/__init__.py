@@ -37,13 +37,14 @@ WRITERS = {
     "flame": Writer("flame_npz", ".flame.npz", "FLAME parameters"),
 }
 # Modules of binary formats by first bytes, imported when needed.
-_BINARY_SIGNATURES = {
+_BINARY_FORMATS = {
     mcap_take.MAGIC: "mcap_take",
     b"XDF:": "xdf",
     b"0       ": "edf",
     b"\xffBIOSEMI": "edf",
     b"PK\x03\x04": "flame_npz",
 }
+BINARY_SIGNATURES = tuple(_BINARY_FORMATS)
 
 
 def read_take(path: str | Path) -> Take:
@@ -73,7 +74,7 @@ def _with_printable_texts(take: Take) -> Take:
 def _read_file(path: Path) -> Take:
     refuse_other_kinds(path)
     data = read_bytes(path)
-    for magic, module in _BINARY_SIGNATURES.items():
+    for magic, module in _BINARY_FORMATS.items():
         if data.startswith(magic):
             return _import_format(module).read(path)
     source = text_file.decode(data, path)

@@ -114,6 +114,23 @@ def read(path: Path) -> Take:
     return Take(name, tracks, notes)
 
 
+def read_columns(path: Path) -> dict[str, tuple[str, ...]]:
+    """The columns of each track of weights, as they are named in the file. Raises InnerfaceError."""
+    from mcap.records import Channel
+
+    columns: dict[str, tuple[str, ...]] = {}
+    try:
+        with open_file(path) as source:
+            for record in read_records(source, path):
+                if isinstance(record, Channel) and record.metadata.get("kind") == TrackKind.WEIGHTS:
+                    columns[record.topic.lstrip("/")] = _SampleBuffer(record, path).columns
+    except InnerfaceError:
+        raise
+    except Exception:
+        pass  # the truncated end
+    return columns
+
+
 class _SampleBuffer:
     """Samples of a channel as 8-byte numbers: long recordings do not fit into memory as objects.
 

@@ -11,12 +11,12 @@ from ..face.naming.channel_table import ChannelTable, match_names
 from ..face.value_units import convert_take
 from .table import abbreviate
 
-_MIN_EXPRESSIONS = 3  # VRM's presets: single letters and moods, which a table may hold for another reason
+MIN_EXPRESSIONS = 3  # VRM's presets: single letters and moods, which a table may hold for another reason
 
 
 def match_columns(labels: list[str]) -> ChannelTable:
     """The columns among `labels` that give channels, by any naming scheme; none where no column does."""
-    return match_names(tuple(label for label in _match(labels).used), _MIN_EXPRESSIONS)
+    return match_names(tuple(label for label in _match(labels).used), MIN_EXPRESSIONS)
 
 
 def skipped_notes(labels: list[str]) -> list[str]:
@@ -61,4 +61,4 @@ def to_units(
 
 
 def _match(labels: list[str]) -> ChannelTable:
-    return match_names(tuple(dict.fromkeys(label.strip() for label in labels)), _MIN_EXPRESSIONS)
+    return match_names(tuple(dict.fromkeys(label.strip() for label in labels)), MIN_EXPRESSIONS)

@@ -58,9 +58,14 @@ def _find_columns(header: tuple[str, ...]) -> _Columns:
 
 def recognises(source: TextFile) -> bool:
     """Whether a file is a table with a column of a face."""
-    table = open_table(source)
-    taken = _find_columns(table.header).taken
-    return bool(match_columns([name for k, name in enumerate(table.header) if k not in taken]).used)
+    return bool(match_columns(channel_labels(source)).used)
+
+
+def channel_labels(source: TextFile) -> list[str]:
+    """The columns of a table that may be channels: all but times, counts and empty names."""
+    header = open_table(source).header
+    taken = _find_columns(header).taken
+    return [name for k, name in enumerate(header) if k not in taken and name]
 
 
 def parse(source: TextFile) -> Take:

@@ -76,6 +76,20 @@ def match_scheme(scheme: str, keys: Sequence[str]) -> tuple[DrivenName, ...]:
     )
 
 
+def combine_matches(meshes: Sequence[tuple[Sequence[str], Match]]) -> tuple[DrivenName, ...]:
+    """What drives the keys of several meshes, each given as its keys and their match.
+
+    What the mesh with most matching keys says of a key goes for all that have it, also that nothing drives it.
+    """
+    rows: dict[str, list[DrivenName]] = {}
+    for keys, found in sorted(meshes, key=lambda mesh: -len(mesh[1].targets)):
+        own_rows: dict[str, list[DrivenName]] = {key: [] for key in keys}
+        for target in found.targets:
+            own_rows[target.name].append(target)
+        rows = own_rows | rows
+    return tuple(target for key_rows in rows.values() for target in key_rows)
+
+
 @lru_cache(maxsize=256)  # panels call it at every redraw
 def _match_cached(keys: tuple[str, ...]) -> Match:
     names = read_names(keys, min_letters=_MIN_LETTERS)

@@ -45,17 +45,16 @@ def read_names(names: tuple[str, ...], min_expressions: int = 1, min_letters: in
     expressions.
     """
     by_name = {name: found for name in names if (found := read_name(name))}
-    scheme = _best_scheme(by_name.values())
-    readings = {
-        name: min(found, key=lambda r: _precedence(r, scheme, Precision.SCHEME)) for name, found in by_name.items()
-    }
-    count = len({(r.scheme, r.name) for r in readings.values() if r.is_expression})
+    count = len({found[0][:2] for found in by_name.values() if found[0].is_expression})
     min_length = 1 if count >= min_letters else 2
-    readings = {
-        name: reading
-        for name, reading in readings.items()
-        if not reading.is_expression or (count >= min_expressions and len(reading.name) >= min_length)
-    }
+    if count < min_expressions or min_length > 1:
+        by_name = {
+            name: kept
+            for name, found in by_name.items()
+            if (kept := [r for r in found if _counts(r, count >= min_expressions, min_length)])
+        }
+    scheme = _best_scheme(by_name.values())
+    readings = {name: min(found, key=lambda r: _precedence(r, scheme)) for name, found in by_name.items()}
     best, replaced_by = _best_names(readings)
     named = {name for name in best if not readings[name].is_expression}
     return NameSet(
@@ -67,12 +66,17 @@ def read_names(names: tuple[str, ...], min_expressions: int = 1, min_letters: in
     )
 
 
-def _precedence(reading: Reading, scheme: str, least: Precision) -> tuple[bool, bool, bool, Precision, int]:
-    """Sort key of readings: up to the precision `least`, then those of the set's best scheme, then by precision."""
+def _counts(reading: Reading, with_expressions: bool, min_length: int) -> bool:
+    return not reading.is_expression or (with_expressions and len(reading.name) >= min_length)
+
+
+def _precedence(reading: Reading, scheme: str) -> tuple[bool, bool, bool, Precision, int]:
+    """Sort key of readings in a set whose best scheme is `scheme`."""
+    is_own = reading.scheme == scheme
     return (
-        reading.precision > least,
+        reading.precision > (Precision.SCHEME if is_own else Precision.EXACT),
         reading.precision >= Precision.WORDS,
-        reading.scheme != scheme,
+        not is_own,
         reading.precision,
         _ORDER[reading.scheme],
     )
@@ -125,7 +129,9 @@ def _name_channels(readings: dict[str, Reading], scheme: str) -> dict[str, tuple
             claims.setdefault(channel, []).append((name, reading, weight))
     channels: dict[str, tuple[tuple[str, float], ...]] = {}
     for channel, claimed in claims.items():
-        _, best, _ = min(claimed, key=lambda claim: _precedence(claim[1], scheme, Precision.EXACT))
+        _, best, _ = min(
+            claimed, key=lambda claim: (claim[1].precision != Precision.EXACT, _precedence(claim[1], scheme))
+        )
         own = [claim for claim in claimed if claim[1].scheme == best.scheme]
         if best.scheme == APPLE:
             own = [claim for claim in own if claim[1].precision == best.precision]
