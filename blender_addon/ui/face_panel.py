@@ -58,6 +58,9 @@ def _draw_match(box: Any, face: Face, context: bpy.types.Context) -> None:
         52 - len(missing), face.mapping.name, face.meshes[0].match.score
     )
     box.label(text=summary, icon="CHECKMARK" if not missing else "ERROR", translate=False)
+    few_shapes = face.mapping.few_shapes
+    if few_shapes:
+        draw_text(box, iface_("Few-shape mapping: {}").format(few_shapes), "BLANK1", context=context)
     bone_names = {t.name for t in face.mapping.active_targets if t.kind == "bone"}
     counts = [iface_("{} meshes").format(len(face.meshes))] if len(face.meshes) > 1 else []
     counts += [iface_("{} bones").format(len(bone_names))] if bone_names else []

@@ -1,4 +1,4 @@
-"""The Mapping panel: the table of what each channel drives."""
+"""The Mapping panel: the table of what each channel drives, and how names were matched."""
 
 from __future__ import annotations
 
@@ -7,10 +7,13 @@ from typing import Any
 
 import bpy
 
+from ...core.face.name_report import NameReport
 from ..character.face import face_or_none
 from ..character.face_mesh import root_object_of
+from ..character.name_reports import report_of
 from .drawing import SidebarPanel, draw_text
 
+_MAX_ROWS, _MAX_LEFT = 80, 40  # names that are drawn; `innerface names` prints all
 _KIND_ICONS = {"key": "SHAPEKEY_DATA", "bone": "BONE_DATA", "property": "RNA"}
 
 
@@ -72,6 +75,46 @@ class INNERFACE_PT_mapping(SidebarPanel, bpy.types.Panel):
             _draw_row(layout, table.targets[table.target])
 
 
+class INNERFACE_PT_names(SidebarPanel, bpy.types.Panel):
+    """What each name of the face was matched with, and what was left."""
+
+    bl_label = "Names"
+    bl_parent_id = "INNERFACE_PT_mapping"
+    bl_options = {"DEFAULT_CLOSED"}
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        return face_or_none(context) is not None
+
+    def draw(self, context: bpy.types.Context) -> None:
+        face = face_or_none(context)
+        if face is None:
+            return
+        report = report_of(face)
+        draw_text(self.layout, report.coverage, "INFO", context=context)
+        _draw_matched_names(self.layout, report)
+        copies = [name for name in report.unmatched if name in report.replaced_by]
+        left = [name for name in report.unmatched if name not in report.replaced_by]
+        for label, names in (("Left out for a better name", copies), ("Without a channel", left)):
+            if names:
+                more = f" and {len(names) - _MAX_LEFT} more" if len(names) > _MAX_LEFT else ""
+                draw_text(self.layout, f"{label}: {', '.join(names[:_MAX_LEFT])}{more}", "BLANK1", context=context)
+
+
+def _draw_matched_names(layout: Any, report: NameReport) -> None:
+    column = layout.column(align=True)
+    column.scale_y = 0.8
+    for match in report.matched[:_MAX_ROWS]:
+        split = column.split(factor=0.4)
+        split.label(text=match.name, icon=_KIND_ICONS[match.kind], translate=False)
+        split = split.split(factor=0.6)
+        more = f" +{len(match.channels) - 1}" if len(match.channels) > 1 else ""
+        split.label(text=f"{match.channels[0][0]}{more}", translate=False)
+        split.label(text=match.description, translate=False)
+    if len(report.matched) > _MAX_ROWS:
+        column.label(text=f"... and {len(report.matched) - _MAX_ROWS} more", translate=False)
+
+
 def _draw_row_buttons(column: Any) -> None:
     for operation, icon in (("ADD", "ADD"), ("REMOVE", "REMOVE"), ("MIRROR", "MOD_MIRROR")):
         column.operator("innerface.mapping_row", icon=icon, text="").what = operation
@@ -94,4 +137,6 @@ def _draw_row(layout: Any, item: Any) -> None:
     column.prop(item, "curve")
 
 
-register, unregister = bpy.utils.register_classes_factory((INNERFACE_UL_targets, INNERFACE_PT_mapping))
+register, unregister = bpy.utils.register_classes_factory(
+    (INNERFACE_UL_targets, INNERFACE_PT_mapping, INNERFACE_PT_names)
+)

@@ -94,14 +94,18 @@ class Mapping:
         return tuple(c for c in ARKIT if c not in driven)
 
     @property
+    def few_shapes(self) -> str:
+        """What a mapping to shapes that stand for several channels moves, in words; "" for any other mapping."""
+        keys = {t.name for t in self.active_targets if t.kind == "key"}
+        if not any(readings[0].is_expression for key in keys if (readings := read_name(key))):
+            return ""
+        return describe_regions(t.channel for t in self.active_targets)
+
+    @property
     def coverage(self) -> str:
         """How many of Apple's channels drive something; of a face with few shapes also what they move."""
-        driven = [c for c in ARKIT if c not in self.unmatched_channels]
-        text = f"{len(driven)} of {len(ARKIT)} channels"
-        keys = {t.name for t in self.active_targets if t.kind == "key"}
-        if any(readings[0].is_expression for key in keys if (readings := read_name(key))):
-            text += f", few-shape mapping: {describe_regions(driven)}"
-        return text
+        few = f", few-shape mapping: {self.few_shapes}" if self.few_shapes else ""
+        return f"{len(ARKIT) - len(self.unmatched_channels)} of {len(ARKIT)} channels{few}"
 
     def channels_driving(self, destination: Destination) -> frozenset[str]:
         """Channels that drive a destination."""

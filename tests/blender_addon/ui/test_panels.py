@@ -11,6 +11,7 @@ import innerface.blender_addon.ui.calibrate_panels
 import innerface.blender_addon.ui.connect_panel
 import innerface.blender_addon.ui.drawing
 import innerface.blender_addon.ui.face_panel
+import innerface.blender_addon.ui.mapping_panel
 import innerface.blender_addon.ui.performer_panel
 import innerface.blender_addon.ui.record_panels
 import innerface.blender_addon.ui.sensor_map
@@ -31,6 +32,8 @@ from innerface.server.status import (
     StreamStatus,
     WaitingStatus,
 )
+
+from ..conftest import make_mesh
 
 
 class Layout:
@@ -86,7 +89,7 @@ def draw(addon, monkeypatch):
     ui = innerface.blender_addon.ui
     monkeypatch.setattr(ui.calibrate_panels.sensor_map, "icon", lambda positions, states: 1)
     modules = (
-        *(ui.face_panel, ui.performer_panel, ui.connect_panel, ui.calibrate_panels),
+        *(ui.face_panel, ui.mapping_panel, ui.performer_panel, ui.connect_panel, ui.calibrate_panels),
         *(ui.record_panels, ui.takes_panels, ui.stream_panel),
     )
 
@@ -139,6 +142,16 @@ def connected(addon):
     yield live
     live.thread = live.take_recording = None
     live.problem = live.face_problem = live.paused = ""
+
+
+def test_a_face_says_how_its_names_were_matched_and_what_was_left(draw, addon, scene):
+    make_mesh(scene, "Face", ("A", "A.001", "Blink", "Joy", "Ears_Flap"))
+    assert "Few-shape mapping: jaw, blinks, smile" in draw("face")[0]
+    text = draw("names")[0]
+    assert "5 of 52 channels" in text and "Blink eyeBlinkLeft +1 few shapes (VRM 0 presets)" in text
+    assert "Left out for a better name: A.001" in text and "Without a channel: Ears_Flap" in text
+    addon.ops.innerface.add_head()
+    assert "jawOpen jawOpen exact" in draw("names")[0]
 
 
 def test_an_idle_tab_says_how_to_begin(draw, addon):
