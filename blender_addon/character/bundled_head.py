@@ -8,7 +8,7 @@ import bpy
 import numpy as np
 
 from ...core.face.head import Head, load
-from .heads import HEAD_MARK, add_rig, add_shapes, neck_weights, skin_to_bones, to_blender
+from .heads import HEAD_MARK, add_rig, add_shapes, add_uv, neck_weights, skin_to_bones, to_blender
 
 HEAD_NAME = "Innerface Head"
 RIG_NAME = "Innerface Rig"
@@ -67,6 +67,7 @@ def head_mesh(name: str, head: Head, points: np.ndarray | None = None) -> Any:
     for material_name in head.materials:
         mesh.materials.append(material(material_name))
     mesh.polygons.foreach_set("material_index", head.material_index)
+    add_uv(mesh, head.uv)
     mesh.update(calc_edges=True)
     return mesh
 

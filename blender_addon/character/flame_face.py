@@ -23,7 +23,7 @@ from ...core.flame.skinning import rotations
 from ...core.flame.source import STAND_IN, FlameSource, pad_shape
 from .bundled_head import material
 from .face import HEAD_BONE_PROP, Face
-from .heads import HEAD_MARK, Bones, add_rig, add_shapes, skin_to_bones, to_blender
+from .heads import HEAD_MARK, Bones, add_rig, add_shapes, add_uv, skin_to_bones, to_blender
 from .mapping import store_built_in_mapping
 
 OBJECT_NAME, RIG_NAME = "FLAME Head", "FLAME Rig"
@@ -148,6 +148,8 @@ def _add_mesh(collection: Any, model: FlameModel, shape: np.ndarray, *, correcti
     for name in names:
         mesh.materials.append(material(name))
     mesh.polygons.foreach_set("material_index", index)
+    if model.uv is not None:
+        add_uv(mesh, model.uv)
     mesh.update()
     obj = bpy.data.objects.new(OBJECT_NAME, mesh)
     collection.objects.link(obj)

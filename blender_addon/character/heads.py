@@ -30,6 +30,12 @@ def add_shapes(obj: Any, name: str, shapes: Iterable[tuple[str, np.ndarray]]) ->
         block.value = 0.0
 
 
+def add_uv(mesh: Any, corners: np.ndarray) -> None:
+    """Add texture coordinates to a mesh: of each face's corners (F, 3 or 4, 2), from the lower left."""
+    layer = mesh.uv_layers.new(name="UVMap", do_init=False)
+    layer.data.foreach_set("uv", corners.astype(np.float32).ravel())
+
+
 def add_rig(collection: Any, name: str, bones: Bones) -> Any:
     """Add a rig in quaternion mode, displayed as wire and not rendered."""
     armature = bpy.data.armatures.new(name)

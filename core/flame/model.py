@@ -40,6 +40,7 @@ class FlameModel:
     name : for messages
     sha : first 16 digits of the file's SHA-256
     path : of the file, None for a model made in code
+    uv : (F, 3, 2), texture coordinates of the faces' corners, None for a file, which holds none
     """
 
     template: Array
@@ -53,6 +54,7 @@ class FlameModel:
     name: str
     sha: str
     path: Path | None = None
+    uv: Array | None = None
 
     def joints(self, shape: Array | None = None) -> Array:
         """Joints at rest (5, 3) of an identity (S,), the mean face by default."""

@@ -11,6 +11,7 @@ random fields.
 from __future__ import annotations
 
 import pickle
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -37,7 +38,7 @@ def make_stand_in(seed: int = 0) -> FlameModel:
     """Make the model; `seed` is that of the random fields of identities and of small expressions."""
     rng, head = np.random.default_rng(seed), load()
     vertices, part_numbers = _model_vertices(head)
-    template, faces = head.vertices[vertices].astype(np.float64), _triangles(head, vertices)
+    template, triangles = head.vertices[vertices].astype(np.float64), _Triangles.of(head, vertices)
     eyes = {side: part_numbers == _PARTS.index(f"eye_{side}") for side in ("left", "right")}
     centres = {side: _eye_centre(head.vertices[slice(*head.parts[f"eye_{side}"])].astype(np.float64)) for side in eyes}
     joints = np.array([[0.0, -0.15, -0.03], _NECK_POSITION, _JAW_POSITION, centres["left"], centres["right"]])
@@ -65,9 +66,10 @@ def make_stand_in(seed: int = 0) -> FlameModel:
         regressor,
         weights,
         np.array(PARENTS),
-        faces,
+        triangles.faces,
         "stand-in",
         f"stand-in {seed}",
+        uv=triangles.uv,
     )
 
 
@@ -122,12 +124,25 @@ def _eye_centre(eyeball: Array) -> Array:
     return np.array([*(low + high)[:2] / 2, low[2] + (high - low)[0] / 2])
 
 
-def _triangles(head: Head, vertices: Array) -> Array:
-    new_index = np.full(len(head.vertices), -1)
-    new_index[vertices] = np.arange(len(vertices))
-    quads = new_index[head.quads]
-    quads = quads[(quads >= 0).all(axis=1)]
-    return np.concatenate([quads[:, [0, 1, 2]], quads[:, [0, 2, 3]]])
+@dataclass(frozen=True)
+class _Triangles:
+    """The head's quads in halves: `faces` (F, 3), `uv` (F, 3, 2) of their corners."""
+
+    faces: Array
+    uv: Array
+
+    @staticmethod
+    def of(head: Head, vertices: Array) -> _Triangles:
+        """All between the given vertices."""
+        new_index = np.full(len(head.vertices), -1)
+        new_index[vertices] = np.arange(len(vertices))
+        quads = new_index[head.quads]
+        kept = (quads >= 0).all(axis=1)
+        halves = ([0, 1, 2], [0, 2, 3])
+        return _Triangles(
+            np.concatenate([quads[kept][:, half] for half in halves]),
+            np.concatenate([head.uv[kept][:, half] for half in halves]),
+        )
 
 
 def _skinning(template: Array, opening: Array, eyes: dict[str, Array], *, joints: Array) -> Array:

@@ -15,7 +15,7 @@ from . import surface
 PartMesh = tuple[Array, Array]
 
 
-def _disc(n: int) -> tuple[Array, Array, Array]:
+def unit_disc(n: int) -> tuple[Array, Array, Array]:
     """Quads on the unit disc without a pole: points ((n+1)^2, 2), quads, and the border loop counter-clockwise."""
     u, v = np.meshgrid(np.linspace(-1, 1, n + 1), np.linspace(-1, 1, n + 1), indexing="ij")
     points = np.stack([u * np.sqrt(1 - v * v / 2), v * np.sqrt(1 - u * u / 2)], axis=-1).reshape(-1, 2)
@@ -38,7 +38,7 @@ def _quads_between_loops(loops: list[Array]) -> Array:
 def eye() -> tuple[Array, Array, Array]:
     """Left eyeball: vertices, quads and a band per quad (0 pupil, 1 iris, 2 limbus, 3 sclera). The gaze is +Z."""
     cells = 6
-    disc, cap_quads, loop = _disc(cells)
+    disc, cap_quads, loop = unit_disc(cells)
     polar = np.radians([12.0, 13.5, 20.0, 27.0, 28.5, 31.5, 38, 50, 65, 80, 97, 116, 136, 155])
     around = np.arctan2(disc[loop, 1], disc[loop, 0])
     front = np.linalg.norm(disc, axis=1) * polar[0]
@@ -77,7 +77,7 @@ def eye() -> tuple[Array, Array, Array]:
 
 def ear() -> PartMesh:
     """Left ear: a disc of quads with helix, antihelix and concha in relief, closed at the back."""
-    disc, quads, loop = _disc(16)
+    disc, quads, loop = unit_disc(16)
     rho, phi = np.linalg.norm(disc, axis=1), np.arctan2(disc[:, 1], disc[:, 0])  # phi 0 points forward, pi/2 up
 
     def outline(angle: Array) -> Array:

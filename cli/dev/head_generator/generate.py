@@ -8,8 +8,8 @@ import numpy as np
 
 from ....core.arrays import Array
 from ....core.face.channels import ARKIT
-from ....core.face.head import ASSET, DELTA_STEP_M
-from . import eyes_teeth_hair, shapes, skin, surface
+from ....core.face.head import ASSET, DELTA_STEP_M, UV_STEP
+from . import eyes_teeth_hair, shapes, skin, surface, unwrap
 from .topology import (
     EYE_SEGMENTS,
     INNER_CANTHUS,
@@ -28,28 +28,33 @@ _MIRROR_X = np.array([-1.0, 1.0, 1.0])
 
 
 class _MeshBuilder:
-    """Collects vertices, quads and materials part by part."""
+    """Collects vertices, quads, materials and texture coordinates part by part."""
 
     def __init__(self) -> None:
         self.points: list[Array] = []
         self.quads: list[Array] = []
         self.material_index: list[Array] = []
+        self.uv: list[Array] = []
         self.ranges: dict[str, tuple[int, int]] = {}
         self.count = 0
 
-    def add(self, name: str, points: Array, quads: Array, *, material: Array | str) -> None:
+    def add(self, name: str, points: Array, quads: Array, *, material: Array | str, uv: Array | None = None) -> None:
+        """Add a part; `uv` (F, 4, 2): its own, else as `unwrap` lays it."""
         if isinstance(material, str):
             material = np.full(len(quads), MATERIALS.index(material))
         self.points.append(points)
         self.quads.append(quads + self.count)
         self.material_index.append(material)
+        self.uv.append(unwrap.part(name, points, quads) if uv is None else uv)
         self.ranges[name] = (self.count, self.count + len(points))
         self.count += len(points)
 
     def add_pair(self, name: str, points: Array, quads: Array, *, material: Array | str) -> None:
         """Add a left part and its mirror image."""
-        self.add(name + "_left", points, quads, material=material)
-        self.add(name + "_right", points * _MIRROR_X, quads[:, ::-1], material=material)
+        uv = unwrap.part(name, points, quads)
+        self.add(name + "_left", points, quads, material=material, uv=uv)
+        mirrored = unwrap.mirrored_part(name, uv)
+        self.add(name + "_right", points * _MIRROR_X, quads[:, ::-1], material=material, uv=mirrored)
 
 
 def _skin_binding(points: Array, skin_points: Array, neighbours: int = 6) -> Array:
@@ -76,7 +81,9 @@ def build() -> dict[str, Array]:
     )
 
     builder = _MeshBuilder()
-    builder.add("skin", skin_mesh.points, quads, material=material)
+    is_mouth = (material == MATERIALS.index("mouth"))[: len(half.quads)]
+    uv = unwrap.skin(half, skin_mesh.points[: len(half.keys)], is_mouth)
+    builder.add("skin", skin_mesh.points, quads, material=material, uv=uv)
     eye_points, eye_quads, band = eyes_teeth_hair.eye()
     band_materials = np.array([MATERIALS.index(m) for m in ("pupil", "iris", "limbus", "sclera")])
     builder.add_pair("eye", eye_points, eye_quads, material=band_materials[band])
@@ -106,9 +113,13 @@ def build() -> dict[str, Array]:
             deltas[k, a:b] = weight @ delta
         _add_lashes(deltas[k], builder.ranges, delta, skin_mesh=skin_mesh, lid_margin=lid_margin)
         _add_rigid_motion(deltas[k], name, builder.ranges, points=points, tongue_position=tongue_position)
+    quads = np.concatenate(builder.quads)
+    uv, seams = _split_at_seams(quads, np.concatenate(builder.uv))
     return {
         "vertices": (points * 1e-3).astype(np.float32),
-        "quads": np.concatenate(builder.quads).astype(np.uint16),
+        "quads": quads.astype(np.uint16),
+        "uv": uv,
+        "uv_seams": seams,
         "materials": np.array(MATERIALS),
         "material_index": np.concatenate(builder.material_index).astype(np.uint8),
         "part_names": np.array(list(builder.ranges)),
@@ -120,6 +131,19 @@ def build() -> dict[str, Array]:
         "shapes": np.array(ARKIT),
         "deltas": np.round(deltas * 1e-3 / DELTA_STEP_M).astype(np.int16),
     }
+
+
+def _split_at_seams(quads: Array, corners: Array) -> tuple[Array, Array]:
+    """Texture coordinates in whole steps (K, 2): one per vertex, then those of corners that differ from their vertex's.
+
+    The second array (K - N, 2) tells of each of the latter its quad and corner.
+    """
+    steps = np.round(corners / UV_STEP).astype(np.uint16)
+    vertices = quads.ravel()
+    _, first = np.unique(vertices, return_index=True)
+    of_vertices = steps.reshape(-1, 2)[first]
+    places = np.argwhere((steps != of_vertices[quads]).any(axis=2))
+    return np.concatenate([of_vertices, steps[places[:, 0], places[:, 1]]]), places.astype(np.uint16)
 
 
 def landmarks(half: HalfMesh, skin_mesh: shapes.SkinMesh) -> Array:

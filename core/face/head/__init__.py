@@ -12,6 +12,7 @@ from ...arrays import Array
 
 ASSET = Path(__file__).with_name("head.npz")
 DELTA_STEP_M = 2e-6  # stored offsets are whole multiples of this
+UV_STEP = 1 / 65535  # and stored texture coordinates of this
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,7 @@ class Head:
     ----------
     vertices : (N, 3) float32, from an origin between the ears.
     quads : (F, 4) int32, facing outwards.
+    uv : (F, 4, 2) float32, texture coordinates of the quads' corners, from the lower left; nothing overlaps.
     materials, material_index : names of the materials, and (F,) which of them each quad has.
     parts : half-open range of vertices by name of the part.
     shapes : Apple's names.
@@ -32,6 +34,7 @@ class Head:
 
     vertices: Array
     quads: Array
+    uv: Array
     materials: tuple[str, ...]
     material_index: Array
     parts: dict[str, tuple[int, int]]
@@ -53,10 +56,14 @@ def load() -> Head:
     """Load the bundled head (made by cli.dev.head_generator)."""
     with np.load(ASSET, allow_pickle=False) as data:
         names = [str(n) for n in data["part_names"]]
+        quads, uv = data["quads"].astype(np.int32), data["uv"].astype(np.float32) * np.float32(UV_STEP)
+        corners, seams = uv[quads], data["uv_seams"]
+        corners[seams[:, 0], seams[:, 1]] = uv[len(data["vertices"]) :]
         ranges = {n: (int(a), int(b)) for n, (a, b) in zip(names, data["part_ranges"], strict=True)}
         return Head(
             vertices=data["vertices"],
-            quads=data["quads"].astype(np.int32),
+            quads=quads,
+            uv=corners,
             materials=tuple(str(m) for m in data["materials"]),
             material_index=data["material_index"].astype(np.int32),
             parts=ranges,

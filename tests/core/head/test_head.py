@@ -198,3 +198,38 @@ def test_landmarks_lie_where_a_real_face_has_them(head, data):
     gap = np.linalg.norm(ours - real, axis=1)
     assert gap.mean() < 5 and gap.max() < 12
     assert np.allclose(ours[:, 0].sum(), 0, atol=1e-3), "the points are symmetric"
+
+
+def test_texture_coordinates_fill_the_square_face_up_and_never_overlap(head):
+    corners = head.uv.astype(float)
+    assert corners.shape == (len(head.quads), 4, 2) and corners.min() >= 0 and corners.max() <= 1
+    u, v = corners[..., 0], corners[..., 1]
+    areas = (u * np.roll(v, -1, axis=1) - v * np.roll(u, -1, axis=1)).sum(axis=1) / 2
+    assert areas.min() > 1e-8, "a quad lies face down or has no area"
+    assert 0.7 < areas.sum() <= 1
+    covered = np.zeros((1500, 1500), dtype=int)
+    for quad in corners * 1500:
+        low, high = np.floor(quad.min(axis=0)).astype(int), np.ceil(quad.max(axis=0)).astype(int)
+        x, y = np.meshgrid(*(np.arange(a, b) + 0.5 for a, b in zip(low, high)), indexing="ij")
+        edges = np.roll(quad, -1, axis=0) - quad
+        inside = np.ones(x.shape, dtype=bool)
+        for (px, py), (dx, dy) in zip(quad, edges):
+            inside &= dx * (y - py) - dy * (x - px) > 1e-6
+        covered[low[0] : high[0], low[1] : high[1]] += inside
+    assert covered.max() == 1, "two quads share a place on the texture"
+
+
+def test_the_right_half_of_the_texture_mirrors_the_left_and_the_face_has_no_seam(head):
+    skin = (head.quads < head.parts["skin"][1]).all(axis=1) & np.isin(
+        head.material_index, [head.materials.index(n) for n in ("skin", "lips")]
+    )
+    places = head.uv[skin].astype(float)
+    outside = places[places[:, :, 1].min(axis=1) > 0.4]  # without the island that closes the neck
+    left = outside[:, :, 0].mean(axis=1) > 0.5
+    mirrored = (outside[~left] * (-1, 1) + (1, 0)).mean(axis=1)
+    assert np.allclose(np.sort(outside[left].mean(axis=1), axis=0), np.sort(mirrored, axis=0), atol=1e-4)
+    front = head.vertices[head.quads[skin]][:, :, 2].mean(axis=1) > 0.03
+    by_vertex = {}
+    for quad, corners in zip(head.quads[skin][front], head.uv[skin][front]):
+        for vertex, place in zip(quad.tolist(), corners.tolist()):
+            assert by_vertex.setdefault(vertex, place) == place or head.vertices[vertex, 1] > 0.1, "a seam on the face"
