@@ -16,7 +16,7 @@ from ..errors import InnerfaceError
 from ..take import Take, Track, TrackKind
 from ..take.timing import find_stretches, fit_line, measure_period
 from .biosignals import build_marker_track
-from .table import find_separator, open_headless
+from .table import find_separator, open_headless, split_line
 from .text_file import TextFile
 
 
@@ -57,9 +57,7 @@ _MAX_LOST_SHARE = 0.5
 def recognises(source: TextFile) -> bool:
     """Whether a file's first line is one of this format."""
     separator = find_separator(source.lines[source.start :])
-    cells = source.first_line.split(separator, 200)
-    if separator != ",":
-        cells = [cell.replace(",", ".") for cell in cells]
+    cells = [cell.replace(",", ".") for cell in split_line(source.first_line, separator)]
     is_wide = len(cells) in BOARDS or (separator == "\t" and 10 < len(cells) < 200)
     return is_wide and all(map(_NUMBER.fullmatch, cells))
 

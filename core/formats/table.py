@@ -89,7 +89,7 @@ class Table:
 
     def text_columns(self) -> list[int]:
         """Columns whose first cells are all texts, not numbers: labels and the like."""
-        sample = [_split(line, self.separator) for line in self.lines[:_SAMPLE_LINES] if line.strip()]
+        sample = [split_line(line, self.separator) for line in self.lines[:_SAMPLE_LINES] if line.strip()]
         sample = [cells for cells in sample if len(cells) == len(self.header)]
         if len(sample) < 3:
             return []
@@ -174,7 +174,7 @@ class Table:
         """The line without quotes; separators within them are marked."""
         if '"' not in line:
             return line
-        cells = _split(line, self.separator)
+        cells = split_line(line, self.separator)
         if self.separator == "," and any("," in cell for cell in cells):
             cells = [cell.replace(",", ".") if _DECIMAL_COMMA.fullmatch(cell.strip()) else cell for cell in cells]
         return self.separator.join(cell.replace(self.separator, _SEPARATOR_MARK) for cell in cells)
@@ -238,13 +238,13 @@ class Table:
 
         A number that is cut off may be one still: it is recognised where all lines before have more decimals.
         """
-        cells = _split(self.lines[last], self.separator)
+        cells = split_line(self.lines[last], self.separator)
         if len(cells) < len(self.header):
             return True
         if self.ends_with_line or len(cells) > len(self.header):
             return False
         before = [line for line in self.lines[max(last - _SAMPLE_LINES, 0) : last] if line.strip()]
-        last_cells = [_split(line, self.separator)[-1].strip() for line in before]
+        last_cells = [split_line(line, self.separator)[-1].strip() for line in before]
         cell = cells[-1].strip()
         if not last_cells or not all(map(_is_number, last_cells)):
             return False
@@ -268,7 +268,7 @@ def open_table(source: TextFile, start: int | None = None) -> Table:
     while start < len(lines) - 1 and (not lines[start].strip() or lines[start].lstrip(' "').startswith("#")):
         start += 1
     separator = separator or find_separator(lines[start:])
-    names = [cell.strip() for cell in _split(lines[start] if start < len(lines) else "", separator)]
+    names = [cell.strip() for cell in split_line(lines[start] if start < len(lines) else "", separator)]
     table = _make_table(source, names, header_at=start, first=start + 1, separator=separator)
     check_column_count(len(names), start + 1, source.path)
     return _without_empty_columns(table)
@@ -282,7 +282,7 @@ def open_headless(source: TextFile, start: int | None = None) -> Table:
     start = source.start if start is None else start
     lines = source.lines[start:]
     separator = find_separator(lines)
-    names = [f"{k + 1}" for k in range(len(_split(lines[0].strip() if lines else "", separator)))]
+    names = [f"{k + 1}" for k in range(len(split_line(lines[0].strip() if lines else "", separator)))]
     check_column_count(len(names), start + 1, source.path)
     return _make_table(source, names, header_at=start, first=start, separator=separator)
 
@@ -298,7 +298,7 @@ def _without_empty_columns(table: Table) -> Table:
     """The table without columns at its end that have neither a name nor, in the first line, a value."""
     names = list(table.header)
     first = next((line for line in table.lines if line.strip(" \t" + table.separator)), "")
-    cells = _split(first, table.separator)
+    cells = split_line(first, table.separator)
     while len(names) > 1 and not names[-1] and not "".join(cells[len(names) - 1 :]).strip():
         names.pop()
     return replace(table, header=tuple(names))
@@ -316,8 +316,8 @@ def find_separator(lines: list[str]) -> str:
         return ","
     best, best_count = ",", -1
     for separator in _SEPARATORS:
-        width = len(_split(sample[0], separator))
-        same = sum(len(_split(line, separator)) == width for line in sample[1:])
+        width = len(split_line(sample[0], separator))
+        same = sum(len(split_line(line, separator)) == width for line in sample[1:])
         if width > 1 and same > best_count:
             best, best_count = separator, same
     return best
@@ -328,7 +328,8 @@ def strip_cells(line: str) -> str:
     return line.strip().strip('"').rstrip(' \t;|,"').replace('""', '"')
 
 
-def _split(line: str, separator: str) -> list[str]:
+def split_line(line: str, separator: str) -> list[str]:
+    """Cells of a line, without quotes."""
     if '"' not in line:
         return line.split(separator)
     try:

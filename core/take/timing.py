@@ -17,7 +17,8 @@ _MIN_ROWS = 8
 _PLAUSIBLE_HZ, _PLAUSIBLE_BIO_HZ = (1.0, 2000.0), (20.0, 100_000.0)
 _LONG_STEP, _MIN_LONG_S = 3.0, 0.1  # times the usual step
 _MAX_LONG_SHARE, _MIN_LONG_TIME = 0.1, 0.05  # long steps among all; of the duration
-_MAX_SPREAD, _MAX_RATIO = 1.0, 10.0  # between usual steps (10th to 90th percentile): in medians, to each other
+_MAX_SPREAD = 0.2  # between usual steps (10th to 90th percentile), in medians
+_RESOLUTION_S = 0.0011  # of times in whole milliseconds
 _WATCHED = (TrackKind.WEIGHTS, TrackKind.IMU, TrackKind.BIOSIGNAL, TrackKind.LANDMARKS, TrackKind.FLAME)
 
 
@@ -127,7 +128,10 @@ def _track_notes(track: Track) -> list[str]:
             f"most are {usual:.3g} s; rows are missing, or its times are wrong"
         ]
     low_step, high_step = np.percentile(step, [10, 90])
-    uneven = high_step - low_step > _MAX_SPREAD * usual or high_step > _MAX_RATIO * low_step
+    uneven = high_step - low_step > max(_MAX_SPREAD * usual, _RESOLUTION_S)
     if uneven and track.kind in (TrackKind.WEIGHTS, TrackKind.LANDMARKS):
-        return [f"its times are uneven: steps are {low_step:.3g} to {high_step:.3g} s; check its times"]
+        return [
+            f"its times are uneven: most steps are {low_step * 1000:.3g} to {high_step * 1000:.3g} ms, usually "
+            f"{usual * 1000:.3g} ms; check its times"
+        ]
     return []

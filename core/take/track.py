@@ -12,6 +12,8 @@ import numpy as np
 from ..arrays import Array
 from ..errors import InnerfaceError
 
+_USUAL = 0.6  # of the median step, by which a usual one may differ
+
 
 class TrackKind(StrEnum):
     """Kinds of tracks, as takes on disk spell them. A take's only track of a kind usually has the kind as its name."""
@@ -70,8 +72,15 @@ class Track:
 
     @property
     def rate(self) -> float:
-        """Rows per second (median); 0 for fewer than two rows."""
-        return float(1.0 / np.median(np.diff(self.time))) if len(self.time) > 1 else 0.0
+        """Rows per second; 0 for fewer than two rows.
+
+        Of usual steps: gaps do not count, and times that were rounded to milliseconds or frames do not mislead.
+        """
+        if len(self.time) < 2:
+            return 0.0
+        steps = np.diff(self.time)
+        usual = float(np.median(steps))
+        return float(1.0 / steps[np.abs(steps - usual) <= _USUAL * usual].mean())
 
     def number(self, key: str, default: float) -> float:
         """A number of the track's meta; `default` where there is none, or what is there is no finite number."""
