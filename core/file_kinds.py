@@ -24,7 +24,7 @@ class FileKind:
 
 
 _HEAD_BYTES = 1 << 16
-_UNPACK = "unpack it, and give the take inside"
+_UNPACK = "unpack it, and give the file inside"
 _TABLE = "save its table as CSV, and give that"
 _DATABASE = "export its table as CSV, and give that"
 _VIDEO = "give what a tracker of the face made of it (Live Link Face's CSV, OpenFace's CSV)"
@@ -174,16 +174,21 @@ def recognise(head: bytes, path: str | Path = "") -> FileKind | None:
     return _BINARY_SUFFIXES.get(suffix) if b"\0" in head else None
 
 
+def refuse_other_kind_of(content: bytes, path: str | Path) -> None:
+    """Raise InnerfaceError, with its mend, for content of a kind that is known and cannot be read here."""
+    kind = recognise(content[:_HEAD_BYTES], path)
+    if kind is not None:
+        raise InnerfaceError(f"{path}: is {kind.name}; {kind.mend}")
+
+
 def refuse_other_kinds(path: str | Path) -> None:
-    """Raise InnerfaceError, with its mend, for a file of a kind that is known and cannot be read here."""
+    """As `refuse_other_kind_of`, for a file, of which only the first bytes are read."""
     try:
         with open_file(path) as source:
             head = source.read(_HEAD_BYTES)
     except OSError:
         return  # whoever reads the file says why it cannot be read
-    kind = recognise(head, path)
-    if kind is not None:
-        raise InnerfaceError(f"{path}: is {kind.name}; {kind.mend}")
+    refuse_other_kind_of(head, path)
 
 
 def is_blend(path: str | Path) -> bool:

@@ -18,7 +18,9 @@ import numpy as np
 
 from ..arrays import Array
 from ..errors import InnerfaceError
+from ..file_kinds import refuse_other_kind_of
 from ..numerics.npz import NpzArchive, array_from_bytes, read_header
+from ..text_damage import has_crlf_for_lf, text_damage
 
 _ALLOWED_GLOBALS = re.compile(
     r"numpy\.(_?core\.multiarray\.(_reconstruct|scalar)|_?core\.numeric\._frombuffer|ndarray|dtype)"
@@ -29,6 +31,7 @@ _ALLOWED_GLOBALS = re.compile(
     r"|torch\.(_utils\._rebuild_tensor_v2|storage\._load_from_bytes)"
 )
 _REFUSED_OPCODES = {"PERSID", "BINPERSID", "EXT1", "EXT2", "EXT4", "INST", "OBJ", "NEXT_BUFFER", "READONLY_BUFFER"}
+_BOM = b"\xef\xbb\xbf"
 _PICKLE_STARTS = (b"\x80", b"(", b"c", b"}", b"]")  # of any protocol
 # FLAME's pickles have a few hundred opcodes; numbers of one hash make a dictionary quadratic.
 _MAX_OPCODES = 10_000
@@ -64,8 +67,14 @@ class _Unpickler(pickle.Unpickler):
 
     def find_class(self, module: str, name: str) -> type:
         if not _ALLOWED_GLOBALS.fullmatch(f"{module}.{name}"):
+            shown = f"{module[:60]}.{name[:60]}".encode("unicode_escape").decode()
+            if "\r" in module + name:
+                raise InnerfaceError(
+                    f"{self.label}: is damaged: the line ends of some of its lines were changed, as of '{shown}'; "
+                    "get it again in binary mode"
+                )
             raise InnerfaceError(
-                f"{self.label}: refused, since it refers to {module[:60]}.{name[:60]}, "
+                f"{self.label}: refused, since it refers to {shown}, "
                 "and FLAME files hold only arrays; get the original file"
             )
         return type("Inert", (_InertObject,), {"source": f"{module}.{name}"})
@@ -73,6 +82,7 @@ class _Unpickler(pickle.Unpickler):
 
 def read_arrays(data: bytes, path: Path, wanted: Iterable[str]) -> dict[str, Array]:
     """Read the wanted arrays of a file: an `.npz`, a pickle or a `.npy`. Raises InnerfaceError that names `path`."""
+    refuse_other_kind_of(data, path)
     if not data.startswith(b"PK"):
         return read_pickle(data, path, wanted)
     archive = NpzArchive(data, path)
@@ -92,6 +102,7 @@ def read_pickle(data: bytes, path: Path, wanted: Iterable[str]) -> dict[str, Arr
                 "give the file as it was downloaded"
             )
         data = data[header.offset :]
+    data = _undo_text_transfer(data)
     if data[:1] not in _PICKLE_STARTS:
         raise InnerfaceError(f"{path}: neither an .npz nor a pickle; give a FLAME file as it was downloaded")
     contents = _load(data, str(path))
@@ -101,6 +112,24 @@ def read_pickle(data: bytes, path: Path, wanted: Iterable[str]) -> dict[str, Arr
         raise InnerfaceError(f"{path}: a pickle, but not of a dict of arrays; give the file as it was downloaded")
     entries = cast("dict[Any, Any]", contents)
     return {key: _to_array(entries[key], f"{path}: {key}") for key in wanted if key in entries}
+
+
+def _undo_text_transfer(data: bytes) -> bytes:
+    """The pickle without an editor's byte-order mark, and with LF where each LF had become CRLF."""
+    data = data.removeprefix(_BOM)
+    is_text = not data.startswith(b"\x80")
+    if has_crlf_for_lf(data) or (is_text and 0 < data.count(b"\n") == data.count(b"\r\n")):
+        return data.replace(b"\r\n", b"\n")
+    return data
+
+
+def _damage(data: bytes) -> str:
+    """Why a pickle cannot be read, and the mend."""
+    if damage := text_damage(data, unreadable=True):
+        return f"is a damaged pickle: {damage}"
+    if not data.rstrip(b"\r\n\0 ").endswith(pickle.STOP):
+        return "is a pickle that is cut off; get the whole file again"
+    return ""
 
 
 def _only_element(state: Any) -> Any:
@@ -122,7 +151,8 @@ def _load(data: bytes, label: str) -> Any:
     except InnerfaceError:
         raise
     except Exception as error:  # a damaged pickle can raise any exception
-        raise InnerfaceError(f"{label}: not a complete pickle ({type(error).__name__}); get the file again") from None
+        reason = _damage(data) or f"not a complete pickle ({type(error).__name__}); get the file again"
+        raise InnerfaceError(f"{label}: {reason}") from None
 
 
 def _check_opcodes(data: bytes, label: str) -> None:

@@ -19,6 +19,7 @@ import numpy as np
 from ..arrays import Array
 from ..errors import InnerfaceError
 from ..files import read_bytes, reading
+from ..text_damage import text_damage
 
 MAX_FILE_BYTES = 256 << 20
 MAX_NUMBERS = 16_000_000  # of all arrays that are read from one file; FLAME models have 7 million
@@ -80,7 +81,7 @@ class NpzArchive:
 
     def __init__(self, content: bytes, path: str | Path) -> None:
         self._path, self._numbers_left = path, MAX_NUMBERS
-        with reading(path, _DAMAGED):
+        with reading(path, text_damage(content, unreadable=True) or _DAMAGED):
             self._archive = zipfile.ZipFile(io.BytesIO(content))
             members = {i.filename: i for i in self._archive.infolist()}
         self._members = {k.removesuffix(".npy"): i for k, i in members.items() if k.endswith(".npy")}

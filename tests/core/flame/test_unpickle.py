@@ -320,3 +320,50 @@ def test_an_archive_with_false_sizes_is_refused(tmp_path):
 def test_a_file_larger_than_any_model_is_not_read(tmp_path, monkeypatch):
     monkeypatch.setattr(model, "MAX_FILE_BYTES", 1000)
     refused(written(tmp_path, small()), "MiB")
+
+
+@pytest.mark.parametrize("protocol", [0, 1, 2, 4])
+def test_a_pickle_whose_line_ends_became_crlf_reads_as_it_was(tmp_path, protocol):
+    data = pickle.dumps(small(), protocol=protocol)
+    if data.count(b"\r\n"):  # of chance: not every converter adds a second CR to those
+        data = pickle.dumps(small(v_template=np.ones((12, 3))), protocol=protocol)
+    read = model.load(written(tmp_path, data.replace(b"\n", b"\r\n")))
+    again = model.load(written(tmp_path, data))
+    np.testing.assert_array_equal(read.template, again.template)
+    np.testing.assert_array_equal(read.joint_regressor, again.joint_regressor)
+
+
+def test_a_text_pickle_that_an_editor_saved_with_a_byte_order_mark_is_read(tmp_path):
+    model.load(written(tmp_path, b"\xef\xbb\xbf" + pickle.dumps(small(), protocol=0)))
+
+
+@pytest.mark.parametrize("protocol", [0, 2, 4])
+def test_a_pickle_that_was_taken_for_text_is_told_as_such_with_the_mend(tmp_path, protocol):
+    data = pickle.dumps(small(), protocol=protocol)
+    if protocol:
+        refused(written(tmp_path, data.decode("latin-1").encode()), "taken for text", "binary mode")
+        refused(written(tmp_path, data.decode("utf-8", "replace").encode()), "taken for text", "binary mode")
+    else:
+        half = data[:300].replace(b"\n", b"\r\n") + data[300:]
+        refused(written(tmp_path, half), "line ends", r"\r", "binary mode")
+    refused(written(tmp_path, data[: len(data) // 2]), "cut off", "get the whole file again")
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:1\nsize 9\n", ("Git LFS", "git lfs pull")),
+        (b"<!DOCTYPE html>\n<html><title>Sign in - FLAME</title>", ("web page", "download")),
+        (b"PK\3\4" + bytes(22) + b"\x0a\0\0\0FLAME.docx", ("ZIP", "unpack")),
+        (b"\x1f\x8b\x08" + bytes(40), ("gzip", "unpack")),
+        (b"PK\5\6" + bytes(18), ("ZIP", "unpack")),
+    ],
+)
+@pytest.mark.parametrize("suffix", ["pkl", "npz"])
+def test_what_lies_in_place_of_a_model_is_named(tmp_path, data, words, suffix):
+    (tmp_path / f"m.{suffix}").write_bytes(data)
+    refused(tmp_path / f"m.{suffix}", *words)
+
+
+def test_odd_characters_of_a_refused_name_are_shown(tmp_path):
+    refused(written(tmp_path, b"cos\x0b\nsystem\x1b\n."), r"os\x0b.system\x1b")
