@@ -170,7 +170,7 @@ def test_workers_end_when_their_training_is_killed(source):
         "import os, time\n"
         "from innerface.models.training.example_supply import ExampleSource, SampleSupply\n"
         "if __name__ == '__main__':\n"
-        "    with SampleSupply(ExampleSource(None, None, 5), 2, 4.0, workers=1) as supply:\n"
+        "    with SampleSupply(ExampleSource(None, None, 5), capacity=2, windows_per_take=4.0, workers=1) as supply:\n"
         "        supply.fill(1)\n"
         "        print(*supply.pool._processes, flush=True)\n"
         "        time.sleep(60)\n"
