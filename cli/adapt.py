@@ -37,7 +37,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> dict[str, Any]:
     with required("adapting"):
         from ..core.imu import adapter, linear_model, model
-        from ..core.imu.inference import estimate, imu_track
+        from ..core.imu.inference import imu_track
+        from ..core.imu.model import estimate
         from ..core.imu.motion_signal import motion_signal
         from ..core.imu.session import MotionToFace
         from ..core.imu.simulation import examples

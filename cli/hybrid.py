@@ -64,6 +64,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--adapter", metavar="P.npz", help="with --imu: correction for this performer, from innerface adapt"
     )
+    parser.add_argument(
+        "--rest", metavar="REST", help="with --imu: a take of weights with this performer's relaxed face"
+    )
     parser.add_argument("--model", metavar="M", help="with --imu: a network (.onnx), linear, or a linear model's .npz")
     add_layout_option(parser, "with --imu: ")
 
@@ -72,14 +75,15 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     with required("repairing"):
         from ..core.hybrid import ranges, repair
         from ..core.hybrid.helper_alignment import align_helper, sensor_take
-        from ..core.imu import adapter, model
+        from ..core.imu import model
         from ..core.imu.layout import load_layout
+        from ..core.pipeline.performer_files import load_adapter
     helper_path = options.imu or options.other
     if options.plain and helper_path is None:
         raise InnerfaceError("--plain copies another take's channels; give one with --imu or --with")
     if options.offset is not None and helper_path is None:
         raise InnerfaceError("--offset is for a second take; give one with --imu or --with")
-    for flag in ("adapter", "model"):
+    for flag in ("adapter", "rest", "model"):
         if getattr(options, flag) and not options.imu:
             raise InnerfaceError(f"--{flag} is for IMU takes; give one with --imu")
     camera = formats.read_take(options.arkit)
@@ -96,9 +100,9 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
                 raise InnerfaceError(f"{helper_path}: not an IMU take; give it with --with")
             helper_take = sensors
         imu_model, model_notes = model.load(options.model) if options.imu else (None, [])
-        performer_adapter = adapter.load(options.adapter) if options.adapter else None
+        performer_adapter, rest_notes = load_adapter(options.adapter or "", options.rest or "")
         if performer_adapter is not None and imu_model is not None:
-            performer_adapter.correction(imu_model.id, options.adapter)
+            performer_adapter.check(imu_model.id, options.adapter or options.rest)
         same_file = Path(helper_path).samefile(options.arkit)  # recorded on one clock
         aligned = align_helper(
             camera,
@@ -109,7 +113,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
             model=imu_model,
             adapter=performer_adapter,
         )
-        notes += [*model_notes, *aligned.notes]
+        notes += [*model_notes, *rest_notes, *aligned.notes]
     sound_features = _sound_features(camera, notes) if not options.plain else None
     helper = aligned.helper if aligned else None
     doubt = aligned.doubt if aligned else None

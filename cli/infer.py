@@ -48,6 +48,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--adapter", metavar="P.npz", help="correction for this performer, from innerface adapt")
     parser.add_argument(
+        "--rest",
+        metavar="REST",
+        help="a take of weights with a second or more of this performer's relaxed face, which sensors cannot know",
+    )
+    parser.add_argument(
         "--steps",
         type=int,
         default=1,
@@ -76,7 +81,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-_IMU_ONLY_OPTIONS = ("neutral", "turn", "adapter", "smooth", "site_drive")
+_IMU_ONLY_OPTIONS = ("neutral", "turn", "adapter", "rest", "smooth", "site_drive")
 _MAX_STEPS = 1000
 
 
@@ -103,6 +108,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
         electrodes=options.electrodes or (options.model if only_electrodes else "") or "",
         model=options.model,
         raw=options.raw,
+        rest=options.rest or "",
     )
     request = TakeOptions(
         parse_span(options.neutral, "--neutral"),

@@ -110,6 +110,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--adapter", metavar="P.npz", help="adapter of this performer, by innerface adapt")
     parser.add_argument(
+        "--rest",
+        metavar="REST",
+        help="a take of weights with this performer's relaxed face (default: as a camera sees it while calibrating)",
+    )
+    parser.add_argument(
         "--electrodes",
         metavar="M.onnx",
         help="the performer's electrode network, by innerface train bio; simulated: the shipped one of a simulated "
@@ -177,11 +182,11 @@ def config_folder() -> Path:
 async def _serve(
     options: argparse.Namespace, sources: list[Source], sinks: list[Sink], *, config: Path
 ) -> dict[str, Any]:
-    from ..core.imu import adapter
+    from ..core.pipeline.performer_files import load_adapter
     from ..server.hub import Hub, Options
     from ..server.web.web_server import WebServer
 
-    performer_adapter = adapter.load(options.adapter) if options.adapter else None
+    performer_adapter, rest_notes = load_adapter(options.adapter or "", options.rest or "")
     hub = Hub(
         Options(
             layout=options.layout,
@@ -199,6 +204,8 @@ async def _serve(
             arguments=tuple(options.source or ["device"]),
         )
     )
+    for text in rest_notes:
+        hub.note(text)
     for text in options.assign:
         sensor, _, site = text.partition("=")
         hub.commands.assign(sensor, site)

@@ -284,6 +284,9 @@ class Hub:
         self.note(f"calibrated with {len(calibration.stream.calibrator.calibration.face_indices)} face sites")
         for text in calibration.notes:
             self.note(text)
+        rest = self.face.camera.typical_face(*calibration.relaxed) if calibration.relaxed else None
+        if rest is not None and self.imu.session is not None and self.imu.session.use_rest(rest):
+            self.note("the camera has shown the relaxed face, which the sensors begin from now")
         await self.guided_check.assess_sensors()
 
     # -- what users are told -----------------------------------------------------------------------

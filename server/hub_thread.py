@@ -29,6 +29,7 @@ class HubThread:
         make_sources, make_sinks: called in the thread.
         settings: fields of `hub.Options`.
         adapter: a performer's adapter, a file; "" for none.
+        rest: a take with the performer's relaxed face; "" for none.
         predecessor: a thread that may still be ending, and whose ports are needed.
 
     Attributes:
@@ -45,10 +46,11 @@ class HubThread:
         *,
         settings: dict[str, Any] | None = None,
         adapter: str = "",
+        rest: str = "",
         predecessor: HubThread | None = None,
     ) -> None:
         self.make_sources, self.make_sinks = make_sources, make_sinks
-        self.settings, self.adapter, self.predecessor = settings or {}, adapter, predecessor
+        self.settings, self.adapter, self.rest, self.predecessor = settings or {}, adapter, rest, predecessor
         self.state, self.problem = "starting", ""
         self.status = HubStatus()
         self.frames: deque[Frame] = deque(maxlen=_MAX_FRAMES)
@@ -122,12 +124,12 @@ class HubThread:
             self.state = "ended"
 
     async def _serve(self) -> None:
-        from ..core.imu import adapter as adapt
+        from ..core.pipeline.performer_files import load_adapter
         from .hub import Hub, Options
 
         self.loop, self.stop_event = asyncio.get_running_loop(), asyncio.Event()
         sources, sinks = self.make_sources(), self.make_sinks()
-        adapter = adapt.load(self.adapter) if self.adapter else None
+        adapter, _ = load_adapter(self.adapter, self.rest)
         options: dict[str, Any] = {"adapter": adapter} | self.settings
         hub = Hub(Options(**options))
         hub.outputs.listeners.add(self.frames.append)

@@ -198,12 +198,12 @@ class HybridRequest:
     def _align_helper(self, camera: Take, helper: Path) -> AlignedHelper:
         from ...core import formats
         from ...core.hybrid.helper_alignment import align_helper, sensor_take
-        from ...core.imu import adapter as adapt
         from ...core.imu.layout import load_layout
+        from ...core.pipeline.performer_files import load_adapter
 
         helper_take = formats.read_take(helper)
         sensors = sensor_take(helper_take)
-        adapter = adapt.load(self.performer.adapter) if self.performer.adapter and sensors is not None else None
+        known = load_adapter(self.performer.adapter, self.performer.rest) if sensors is not None else (None, [])
         helper_source = sensors or helper_take
         first_time = float(next(iter(helper_source.tracks.values())).time[0]) if helper_source.tracks else 0.0
         offset = (
@@ -217,7 +217,7 @@ class HybridRequest:
             ranges=self.ranges,
             offset_s=offset,
             sites=load_layout(self.performer.layout),
-            adapter=adapter,
+            adapter=known[0],
         )
 
     def forget_alignment(self) -> None:

@@ -119,6 +119,7 @@ class LiveSession:
             connection.sink_factory(settings),
             settings=options,
             adapter=performer.adapter,
+            rest=performer.rest,
             predecessor=previous_thread,
         )
         self.problem = ""

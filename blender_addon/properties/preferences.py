@@ -49,6 +49,12 @@ class InnerfacePreferences(bpy.types.AddonPreferences):
     adapter: StringProperty(
         name="Adapter", subtype="FILE_PATH", description="Adapter that innerface adapt fitted to this performer (.npz)"
     )
+    rest: StringProperty(
+        name="Relaxed Face",
+        subtype="FILE_PATH",
+        description="Take with a second or more of this performer's relaxed face as a camera saw it, which sensors "
+        "cannot know; if empty, a camera that is connected shows it during the calibration",
+    )
     electrodes_network: StringProperty(
         name="Electrode Model",
         subtype="FILE_PATH",
@@ -132,8 +138,9 @@ def electrode_network_file(settings: Any) -> str:
 
 
 def performer_settings() -> PerformerSettings:
-    """Return the performer's sensor layout, adapter and electrode network, from the preferences."""
+    """Return the performer's sensor layout, adapter, relaxed face and electrode network, from the preferences."""
     settings = preferences()
     layout = bpy.path.abspath(settings.layout_file) if settings.layout_file else "default"
     adapter = bpy.path.abspath(settings.adapter) if settings.adapter else ""
-    return PerformerSettings(layout, adapter, electrodes=electrode_network_file(settings))
+    rest = bpy.path.abspath(settings.rest) if settings.rest else ""
+    return PerformerSettings(layout, adapter, electrodes=electrode_network_file(settings), rest=rest)

@@ -1,4 +1,4 @@
-"""The Performer panel: sensor layout, adapter, electrode model."""
+"""The Performer panel: sensor layout, adapter, relaxed face, electrode model."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from .drawing import SidebarPanel
 _PLACEHOLDERS = {
     "layout_file": "11 Sites (Default)",
     "adapter": "None",
+    "rest": "From Camera, If Any",
     "electrodes_network": "No Face from Electrodes",
 }
 

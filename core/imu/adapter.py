@@ -1,4 +1,8 @@
-"""A personal adapter: the correction of a model's errors on one performer, fitted in seconds to a short paired take.
+"""A personal adapter: the correction of a model's errors on one performer.
+
+The correction is fitted in seconds to a short paired take; the relaxed face is what a camera saw. A model's output for
+a face at rest is replaced by that face: w' = w + r - w0, with the relaxed face r and the model's weights w0 for
+sensors that show no motion at all. Sensors are zeroed at the relaxed face and cannot know it.
 
 Ridge regression of the output: w' = w + A [w, S, 1], with the model's weights w and the sites' rotation vectors S.
 Whether S takes part, and the penalty of A, are chosen per channel by cross-validation over stretches of the take; a
@@ -8,7 +12,7 @@ seems to say of them does not last.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import cast
 
@@ -23,6 +27,7 @@ from ..numerics.model_files import load_npz, save_npz
 from ..rates import FRAME_RATE
 from .kinematics import Motion
 from .layout import load_layout
+from .model import Model, estimate
 
 KIND = "innerface-adapter 1"
 _REMEDY = "make it again with 'innerface adapt'"
@@ -34,6 +39,7 @@ _MAX_ERROR_RATIO = 0.98  # a channel is adapted where its error falls below this
 _ROTATION_SCALE = 2.0  # brings rotation vectors to the size of weights
 MIN_CAPTURE_S = 5.0
 _MAX_MODELS = 8  # in one file
+_STILL_ROW = 120  # frames after which a network's output for a still face has settled
 
 
 def features(motion: Motion, weights: Array, sites: tuple[str, ...]) -> Array:
@@ -60,36 +66,81 @@ class Correction:
 
 @dataclass(frozen=True)
 class Adapter:
-    """Corrections by the models' ids, from `seconds` of paired capture; `sites`: those of the features, in order."""
+    """What is known of a performer.
 
-    sites: tuple[str, ...]
-    corrections: dict[str, Correction]
-    seconds: float
+    Attributes
+    ----------
+    sites : those of the corrections' features, in order
+    corrections : by the models' ids; none where only the relaxed face is known
+    seconds : of the paired capture that they were fitted to
+    rest : (52,), the relaxed face as a camera saw it; None where it is not known
+    """
 
-    def correction(self, model: str, path: str | Path = "the adapter") -> Correction:
-        """The correction of a model. Raises InnerfaceError where there is none."""
-        if model not in self.corrections:
+    sites: tuple[str, ...] = ()
+    corrections: dict[str, Correction] = field(default_factory=dict[str, Correction])
+    seconds: float = 0.0
+    rest: Array | None = None
+    _offsets: dict[tuple[str, tuple[str, ...]], Array] = field(
+        default_factory=dict[tuple[str, tuple[str, ...]], Array], init=False, repr=False, compare=False
+    )
+
+    def check(self, model: str, path: str | Path = "the adapter") -> None:
+        """Raise InnerfaceError where all corrections are for other models."""
+        if self.corrections and model not in self.corrections:
             raise InnerfaceError(
                 f"{path}: made for another model; make it again with 'innerface adapt', or name its model with --model"
             )
-        return self.corrections[model]
 
-    def apply(self, model: str, motion: Motion, weights: Array) -> Array:
+    def apply(self, model: Model, motion: Motion, weights: Array) -> Array:
         """Correct a model's weights (T, 52). Raises InnerfaceError for a model that it was not made for."""
-        return self.correction(model).apply(motion, weights, self.sites)
+        corrected = self._correct(model, motion, weights)
+        if self.rest is None:
+            return corrected
+        key = (model.id, motion.sites)
+        if key not in self._offsets:
+            still = _still_motion(motion.sites)
+            self._offsets[key] = self.rest - self._correct(model, still, estimate(model, still)[0])[_STILL_ROW]
+        return np.clip(corrected + self._offsets[key], 0.0, 1.0)
+
+    def _correct(self, model: Model, motion: Motion, weights: Array) -> Array:
+        self.check(model.id)
+        return self.corrections[model.id].apply(motion, weights, self.sites) if self.corrections else weights
 
     def save(self, path: str | Path) -> None:
         """Write the adapter atomically."""
+        width = len(ARKIT) + 3 * len(self.sites)
+        corrections = list(self.corrections.values())
+        arrays = {} if self.rest is None else {"rest": self.rest}
         save_npz(
             path,
             kind=KIND,
+            card=None,
             channels=np.array(ARKIT),
-            sites=np.array(self.sites),
-            models=np.array(list(self.corrections)),
+            sites=np.array(self.sites, dtype=np.str_),
+            models=np.array(list(self.corrections), dtype=np.str_),
             seconds=self.seconds,
-            coefficients=np.stack([c.coefficients for c in self.corrections.values()]),
-            limits=np.stack([c.limits for c in self.corrections.values()]),
+            coefficients=np.stack([c.coefficients for c in corrections])
+            if corrections
+            else np.zeros((0, width + 1, len(ARKIT))),
+            limits=np.stack([c.limits for c in corrections]) if corrections else np.zeros((0, 2, width)),
+            **arrays,
         )
+
+
+def with_rest(adapter: Adapter | None, rest: Array | None) -> Adapter | None:
+    """An adapter that knows the relaxed face `rest` (52,), unless it knows one already or `rest` is None."""
+    if rest is None or (adapter is not None and adapter.rest is not None):
+        return adapter
+    return replace(adapter or Adapter(), rest=rest)
+
+
+def _still_motion(sites: tuple[str, ...]) -> Motion:
+    """Motion of a face and a head at rest."""
+    rows, count = 2 * _STILL_ROW, len(sites)
+    zeros = np.zeros((rows, count, 3))
+    return Motion(
+        np.arange(rows) / FRAME_RATE, sites, zeros, zeros, np.zeros((rows, 3)), np.zeros((rows, count)), zeros
+    )
 
 
 def load(path: str | Path) -> Adapter:
@@ -98,17 +149,19 @@ def load(path: str | Path) -> Adapter:
         data = load_npz(path, kind=KIND, remedy=_REMEDY)
         sites, models = data.strings("sites"), data.strings("models")
         coefficients, limits = data.floats("coefficients"), data.floats("limits")
+        rest = data.floats("rest") if "rest" in data.archive.names else None
         width = len(ARKIT) + 3 * len(sites)
         if (
             data.strings("channels") != ARKIT
-            or not 0 < len(models) <= _MAX_MODELS
+            or not (rest is None) <= len(models) <= _MAX_MODELS
+            or (rest is not None and (rest.shape != (len(ARKIT),) or not np.isfinite(rest).all()))
             or coefficients.shape != (len(models), width + 1, len(ARKIT))
             or limits.shape != (len(models), 2, width)
             or not (np.isfinite(coefficients).all() and np.isfinite(limits).all())
         ):
             raise InnerfaceError(f"{path}: an adapter of another version; {_REMEDY}")
         corrections = {model: Correction(c, b) for model, c, b in zip(models, coefficients, limits)}
-        return Adapter(sites, corrections, data.number("seconds"))
+        return Adapter(sites, corrections, data.number("seconds"), rest)
 
 
 def fit(motion: Motion, weights: Array, truth: Array, *, use: Array) -> tuple[Correction, dict[str, float]]:

@@ -10,6 +10,7 @@ import numpy as np
 
 from ..arrays import Array
 from ..errors import InnerfaceError
+from ..face.channels import ARKIT
 from ..rates import FRAME_RATE
 from .convention import ConventionFix
 from .kinematics import Calibration, Motion
@@ -33,6 +34,7 @@ class CalibrationState:
     heading : (S,) rad, heading drifts
     zero : (F, 3) rad, zero drifts as rotation vectors
     head_zero : (3,) rad, yaw, pitch and roll that count as straight ahead
+    rest : (52,), the relaxed face as a camera saw it while calibrating; None where there was none
     """
 
     calibration: Calibration
@@ -40,6 +42,7 @@ class CalibrationState:
     heading: Array
     zero: Array
     head_zero: Array
+    rest: Array | None = None
 
     def to_json(self) -> str:
         """Serialise, in a few kilobytes."""
@@ -57,6 +60,8 @@ class CalibrationState:
             "zero": _rounded(self.zero),
             "head_zero": _rounded(self.head_zero),
         }
+        if self.rest is not None:
+            data["rest"] = _rounded(self.rest)
         return json.dumps(data, separators=(",", ":"))
 
 
@@ -99,6 +104,7 @@ def parse(text: str, take_name: str) -> CalibrationState:
             _parse_array(data["crept"], (count,)),
             _parse_array(data["zero"], (face_count, 3)),
             _parse_array(data["head_zero"], (3,)),
+            _parse_array(data["rest"], (len(ARKIT),)) if "rest" in data else None,
         )
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError) as error:
         raise InnerfaceError(

@@ -17,7 +17,7 @@ from . import calibration_state, quality, site_driven_channel
 from .kinematics import Calibration, Motion
 from .layout import Layout
 from .linear_model import LinearModel
-from .model import Model
+from .model import Model, estimate
 from .motion import calibrate_take, motion_from_state
 from .session import MotionToFace
 from .signal import ImuSignal, from_track, merge_tracks, to_track
@@ -95,19 +95,20 @@ def infer(
     causal : as live, with at most LOOKAHEAD frames of look-ahead
     raw : do not smooth
     drive_examples : of channels that one site drives
-    adapter : correction for the performer
+    adapter : what is known of the performer
     steps : of a diffusion network, if not causal
     smooth : strength per channel group (`smoothing.channel_strengths`)
     """
     signal = from_track(imu_track(take))
     try:
-        calibration, motion = _calibrate(take, signal, layout, neutral=neutral, turn=turn, causal=causal)
+        calibration, motion, rest = _calibrate(take, signal, layout, neutral=neutral, turn=turn, causal=causal)
+        adapter = adapt.with_rest(adapter, rest)
         if causal:
             weights, confidence = MotionToFace(model, adapter, raw=raw, smooth=smooth).push(motion)
         else:
             weights, confidence = estimate(model, motion, steps)
             if adapter is not None:
-                weights = adapter.apply(model.id, motion, weights)
+                weights = adapter.apply(model, motion, weights)
         driven_channels = [
             site_driven_channel.learn(motion, d.channel, d.site, span=d.span, neutral=calibration.neutral_span)
             for d in drive_examples
@@ -145,23 +146,19 @@ def infer(
 
 def _calibrate(
     take: Take, signal: ImuSignal, layout: Layout, *, neutral: Span | None, turn: Span | None, causal: bool
-) -> tuple[Calibration, Motion]:
-    """Calibrate by the state that the take was recorded with, unless it has none or spans are given."""
+) -> tuple[Calibration, Motion, Array | None]:
+    """Calibrate by the state that the take was recorded with, unless it has none or spans are given.
+
+    Also gives the relaxed face (52,) of that state, if a camera saw it.
+    """
     state_json = next(
         (t.meta[calibration_state.META_KEY] for t in take.tracks.values() if calibration_state.META_KEY in t.meta), None
     )
     if state_json is None or neutral is not None or turn is not None:
-        return calibrate_take(signal, layout, neutral=neutral, turn=turn, causal=causal)
+        return *calibrate_take(signal, layout, neutral=neutral, turn=turn, causal=causal), None
     state = calibration_state.parse(state_json, take.name)
     motion = motion_from_state(signal, state, causal)
-    return replace(state.calibration, neutral_span=calibration_state.calm_span(motion)), motion
-
-
-def estimate(model: Model, motion: Motion, steps: int = 1) -> tuple[Array, Array | None]:
-    """Weights (T, 52) of a whole motion, not causal, and confidence (T, 52) where the model has one."""
-    if isinstance(model, LinearModel):
-        return model.infer(motion), None
-    return model.infer(motion, steps)
+    return replace(state.calibration, neutral_span=calibration_state.calm_span(motion)), motion, state.rest
 
 
 def reference_loss_notes(signal: ImuSignal, site: str) -> list[str]:

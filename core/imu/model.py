@@ -4,13 +4,22 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ..arrays import Array
 from ..errors import InnerfaceError
 from ..numerics.model_files import import_onnx_runtime
 from . import linear_model, network
+from .kinematics import Motion
 from .linear_model import LinearModel
 from .network import Network
 
 Model = LinearModel | Network
+
+
+def estimate(model: Model, motion: Motion, steps: int = 1) -> tuple[Array, Array | None]:
+    """Weights (T, 52) of a whole motion, not causal, and confidence (T, 52) where the model has one."""
+    if isinstance(model, LinearModel):
+        return model.infer(motion), None
+    return model.infer(motion, steps)
 
 
 def load(name: str | Path | None = None, causal: bool = False) -> tuple[Model, list[str]]:

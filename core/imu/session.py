@@ -54,7 +54,7 @@ class MotionToFace:
         smooth: dict[str, float] | None = None,
     ) -> None:
         if adapter is not None:
-            adapter.correction(model.id)  # raises now rather than at the first frame
+            adapter.check(model.id)  # raises now rather than at the first frame
         self.model, self.adapter = model, adapter
         self.smoother = one_euro_filter(channel_strengths(NO_SMOOTHING if raw else smooth or {}))
         self.state = None if isinstance(model, LinearModel) else model.start()
@@ -68,7 +68,7 @@ class MotionToFace:
         """
         weights, confidence = self._estimate(motion)
         if self.adapter is not None:
-            weights = self.adapter.apply(self.model.id, motion, weights)
+            weights = self.adapter.apply(self.model, motion, weights)
         weights = self._hold_missing(weights)
         if len(weights):
             weights = np.clip(np.stack([self.smoother.push(row) for row in weights]), 0.0, 1.0)
@@ -150,6 +150,7 @@ class CalibratedStream:
             calibrator.heading_tracker.state.value,
             calibrator.zero_tracker.state.value,
             head_zero,
+            None if self.motion_to_face.adapter is None else self.motion_to_face.adapter.rest,
         )
 
 
@@ -181,12 +182,14 @@ class ActiveCalibration:
     stream : causal inference with the calibration
     end_frame : number of the first frame that it has not processed
     notes : for the user
+    relaxed : s, from when to when the face was relaxed; None where that is not known
     """
 
     convention_fix: ConventionFix
     stream: CalibratedStream
     end_frame: int
     notes: tuple[str, ...]
+    relaxed: tuple[float, float] | None = None
 
 
 class ImuSession:
@@ -218,6 +221,7 @@ class ImuSession:
     ) -> None:
         self.model, self.layout, self.adapter = model, layout, adapter
         self.raw, self.smooth, self.ahead = raw, smooth, ahead
+        self._rest_is_given = adapter is not None and adapter.rest is not None
         MotionToFace(model, adapter, raw=raw, smooth=smooth)  # raises now rather than at the first calibration
         self.frame_stream = FrameStream(layout.sites, start)
         self.conventions: dict[int, tuple[bool, str]] = {}
@@ -334,11 +338,13 @@ class ImuSession:
         calibration = calibrate(fix.apply(signal), self.layout)
         if len(rotation) / FRAME_RATE - calibration.turn_span[1] < min_settled_s:
             return None
+        first = self.frame_stream.start_time + (end_frame - len(rotation)) / FRAME_RATE
         active = ActiveCalibration(
             fix,
             CalibratedStream(calibration, self.model, self.adapter, raw=self.raw, smooth=self.smooth),
             end_frame,
             (*notes, *calibration.notes),
+            (first + calibration.neutral_span[0], first + calibration.neutral_span[1]),
         )
         self._push(active, np.arange(len(rotation)) / FRAME_RATE, rotation=rotation, acceleration=acceleration)
         return active
@@ -364,6 +370,15 @@ class ImuSession:
             acceleration[:, columns] * active.convention_fix.scale,
         )
         return self._signal(rotation, acceleration), motion
+
+    def use_rest(self, rest: Array) -> bool:
+        """Begin from the relaxed face (52,) as a camera saw it, unless one was given; whether it is used."""
+        if self._rest_is_given:
+            return False
+        self.adapter = replace(self.adapter or Adapter(), rest=rest)
+        if self.active is not None:
+            self.active.stream.motion_to_face.adapter = self.adapter
+        return True
 
     def activate(self, active: ActiveCalibration) -> None:
         """Use a calibration from the next frame on, after processing the frames since its snapshot."""

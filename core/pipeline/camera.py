@@ -19,6 +19,8 @@ HOLD_AFTER_S, GIVE_UP_AFTER_S = 0.1, 30.0  # silence after which the face is hel
 AWAY_AFTER_S = 1.5  # silence after which a stream counts as away
 _NEUTRAL_FACES = 30  # faces that a neutral is the mean of
 _HISTORY_SIZE = 24
+_OBSERVED_FACES = 7200  # that are kept for the relaxed face: two minutes, since a calibration takes a while
+_MIN_RELAXED_FACES = 10
 _MAX_STEP_S = 0.5
 
 
@@ -48,6 +50,7 @@ class CameraStage:
         self._first_of_camera = True
         self._recent: deque[Array] = deque(maxlen=_NEUTRAL_FACES)
         self._history: deque[CameraFace] = deque(maxlen=_HISTORY_SIZE)
+        self._observed: deque[tuple[float, Array]] = deque(maxlen=_OBSERVED_FACES)  # times and weights (52,)
         self._last_sampled = -np.inf  # time of the newest face that was asked for
 
     def switch_camera(self) -> None:
@@ -68,7 +71,9 @@ class CameraStage:
         if chunk.values is not None:
             self._recent.append(chunk.values[: len(ARKIT)].copy())
             head = self.recentrer.push(chunk.values[len(ARKIT) :], dt)
-            values = np.concatenate([remove_neutral(self.neutral, chunk.values[: len(ARKIT)]), head])
+            weights = remove_neutral(self.neutral, chunk.values[: len(ARKIT)])
+            self._observed.append((chunk.time, weights))
+            values = np.concatenate([weights, head])
         else:
             values = np.zeros(len(OUTPUT_CHANNELS)) if previous is None else previous.values
         self.last = CameraFace(chunk.time, chunk.arrival, values, chunk.values is not None, dt)
@@ -90,6 +95,11 @@ class CameraStage:
         right = faces[k + 1]
         blend = min(max((time - left.time) / (right.time - left.time), 0.0), 1.0)
         return left.values * (1 - blend) + right.values * blend, fresh
+
+    def typical_face(self, start: float, end: float) -> Array | None:
+        """Median weights (52,) of the faces from `start` to `end`; None where too few were seen."""
+        faces = [weights for time, weights in list(self._observed) if start <= time <= end]
+        return np.median(faces, axis=0) if len(faces) >= _MIN_RELAXED_FACES else None
 
     def set_neutral(self, now: float) -> None:
         """What is seen now is the neutral face. Raises InnerfaceError where no face is seen."""

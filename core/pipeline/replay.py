@@ -188,17 +188,17 @@ def _start_imus(
     take: Take, tracks: list[Track], pipeline: LivePipeline, *, performer: PerformerSettings, options: TakeOptions
 ) -> list[_Event]:
     """Give the pipeline a calibrated session, and the samples of its devices."""
-    from ..imu import adapter as adapt
     from ..imu import model as models
     from ..imu.layout import load_layout
     from ..imu.session import ImuSession
+    from .performer_files import load_adapter
 
     layout = load_layout(performer.layout)
     start = _frame_start(tracks)
     session = ImuSession(
         models.load(performer.model, causal=True)[0],
         layout,
-        adapt.load(performer.adapter) if performer.adapter else None,
+        load_adapter(performer.adapter, performer.rest)[0],
         raw=performer.raw,
         smooth=performer.smoothing_by_group(),
         start=start,
@@ -239,6 +239,7 @@ def _calibration(
 ) -> tuple[ActiveCalibration, Array]:
     """The calibration that the take was recorded with, or else the one that is found in it; and the head's zero."""
     from ..imu import calibration_state
+    from ..imu.adapter import with_rest
     from ..imu.convention import find_convention_fix
     from ..imu.motion import calibrate_frames
     from ..imu.session import ActiveCalibration, CalibratedStream
@@ -257,6 +258,7 @@ def _calibration(
             fix, calibration = state.convention_fix, state.calibration
     except InnerfaceError as error:
         raise InnerfaceError(str(error) if str(error).startswith(take.name) else f"{take.name}: {error}") from None
+    session.adapter = with_rest(session.adapter, None if state is None else state.rest)
     stream = CalibratedStream(
         calibration, session.model, session.adapter, raw=session.raw, smooth=session.smooth, initial_state=state
     )

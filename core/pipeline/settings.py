@@ -23,6 +23,7 @@ class PerformerSettings:
         electrodes: the performer's network for electrodes, a file; "" for the shipped one.
         model: the network or linear model for IMUs, a file; None for the shipped network.
         raw: no smoothing at all.
+        rest: the relaxed face as a camera saw it, a take of weights; "" where it is not known.
     """
 
     layout: str = "default"
@@ -31,6 +32,7 @@ class PerformerSettings:
     electrodes: str = ""
     model: str | None = None
     raw: bool = False
+    rest: str = ""
 
     def smoothing_by_group(self) -> dict[str, float] | None:
         """Strengths by channel group; None where all are as usual."""

@@ -71,15 +71,15 @@ def _solve_sensors(take: Take, performer: PerformerSettings, options: TakeOption
 
 
 def _solve_imu(take: Take, performer: PerformerSettings, options: TakeOptions, *, causal: bool) -> SolvedWeights:
-    from ..imu import adapter as adapt
     from ..imu import model as models
     from ..imu.inference import infer
     from ..imu.layout import load_layout
+    from .performer_files import load_adapter
 
     model, notes = models.load(performer.model, causal)
-    adapter = adapt.load(performer.adapter) if performer.adapter else None
+    adapter, rest_notes = load_adapter(performer.adapter, performer.rest)
     if adapter is not None:
-        adapter.correction(model.id, performer.adapter)
+        adapter.check(model.id, performer.adapter)
     result = infer(
         take,
         load_layout(performer.layout),
@@ -93,7 +93,7 @@ def _solve_imu(take: Take, performer: PerformerSettings, options: TakeOptions, *
         steps=options.steps,
         smooth=performer.smoothing_by_group(),
     )
-    result.take.notes += notes
+    result.take.notes += [*notes, *rest_notes]
     result.take.sound = take.sound
     return SolvedWeights(result.take, frozenset(result.unobserved), result)
 

@@ -30,7 +30,7 @@ def provenance(hub: Hub) -> dict[str, str]:
         "system": f"{platform.system()} {platform.release()}, Python {platform.python_version()}",
         "layout": options.layout,
         "model": "" if model is None else f"{options.model or 'shipped'} {model.id}",
-        "adapter": "" if options.adapter is None else "yes",
+        "adapter": "" if options.adapter is None or not options.adapter.corrections else "yes",
         "electrodes": "" if electrodes is None else f"{options.electrodes} {electrodes.id}",
     }
     return {key: text for key, text in texts.items() if text or key == "sources"}

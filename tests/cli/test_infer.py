@@ -5,6 +5,8 @@ import numpy as np
 import pytest
 from innerface.cli import main
 from innerface.core import formats
+from innerface.core.face.channels import ARKIT
+from innerface.core.take import Take, Track
 
 from .conftest import outputs, told
 
@@ -135,6 +137,33 @@ def test_an_adapter_learned_from_a_paired_take_makes_the_performer_better_live_a
             )
             errors.append(json.loads(capsys.readouterr().out)["pve_mm"]["mean"])
         assert errors[1] < 0.8 * errors[0]
+
+
+@pytest.mark.parametrize("live", [False, True])
+def test_a_second_of_the_relaxed_face_makes_an_unknown_performer_better(sensors, tmp_path, capsys, live):
+    imu, song = sensors
+    track = formats.read_take(song).weights()
+    values = track.select(ARKIT)
+    calmest = values[values.sum(axis=1).argmin()]
+    rest = Track("weights", np.arange(60) / 60, ARKIT, np.repeat(calmest[None], 60, axis=0))
+    formats.write_take(Take("rest", {"weights": rest}), tmp_path / "rest.csv")
+    errors = []
+    for known in ([], ["--rest", str(tmp_path / "rest.csv")]):
+        flags = [*(["--causal"] if live else []), *known]
+        assert main(["infer", str(imu), "--out", str(tmp_path / "w.csv"), *flags]) == 0
+        text = "".join(capsys.readouterr())
+        assert ("the relaxed face is that of rest.csv, 0.0 to 1.0 s" in text) == bool(known)
+        found = formats.read_take(tmp_path / "w.csv").weights()
+        relaxed = (found.time % 86400 > 86400 - 11) & (found.time % 86400 < 86400 - 9)
+        errors.append(np.abs(found.select(ARKIT)[relaxed] - calmest).mean())
+    assert errors[1] < 0.5 * errors[0]
+
+
+@pytest.mark.parametrize("content", ["", "time,jawOpen\n", "not a take\n"])
+def test_a_relaxed_face_that_cannot_be_read_is_one_line(sensors, tmp_path, capsys, content):
+    (tmp_path / "rest.csv").write_text(content)
+    text = told(capsys, "infer", sensors[0], "--out", tmp_path / "w.csv", "--rest", tmp_path / "rest.csv")
+    assert "rest.csv" in text and not (tmp_path / "w.csv").exists()
 
 
 def test_an_adapter_of_another_model_is_one_line(sensors, tmp_path, capsys):

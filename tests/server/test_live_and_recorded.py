@@ -93,6 +93,7 @@ async def record(
     seconds=SECONDS,
     lost_s=LOST_S,
     recentre_s=(),
+    rest=None,
 ):
     """The hub's faces while it recorded, on the take's clock, and where the take is."""
     hub = Hub(Options(folder=folder, electrodes=str(network), calibrate=False), clock)
@@ -116,6 +117,8 @@ async def record(
         calibration = calibrate_frames(imu, load_layout())[0]
         stream = CalibratedStream(calibration, session.model)
         session.activate(ActiveCalibration(find_convention_fix(imu)[0], stream, 0, ()))
+        if rest is not None:
+            assert session.use_rest(rest)
     path, recentre_times = None, [begin + s for s in recentre_s]
     for time, _, message in sorted(messages, key=lambda m: m[:2]):
         if path is None and time > begin + warm_s:
@@ -174,6 +177,41 @@ def test_a_take_that_begins_later_replays_with_the_scale_and_the_zero_of_then(
     difference = np.abs(track.values - live)
     print(difference[settled].max(), difference[lost].max())
     assert lost.sum() > 50 and difference[lost].max() < 0.05 and difference[settled].max() < 0.05
+
+
+def test_a_relaxed_face_that_a_camera_showed_while_calibrating_is_replayed_without_the_camera(
+    tmp_path, electrodes_network, performance, imu, electrodes
+):
+    signals = {"performance": performance, "imu": imu, "electrodes": electrodes}
+    rest = np.linspace(0.0, 0.2, len(ARKIT))
+    time, values, path, _ = asyncio.run(
+        record("imu", ManualClock(), tmp_path, electrodes_network, **signals, warm_s=0.0, rest=rest)
+    )
+    track, kept = replayed(path), kept_faces(time)
+    assert np.abs(track.values - values[kept]).max() < 1e-6
+    offline = FacePipeline().run(formats.read_take(path)).take.weights()
+    assert offline.column("tongueOut").min() > 0.1, "the offline pass begins from another face"
+
+
+def test_the_camera_shows_the_relaxed_face_while_the_sensors_are_calibrated(bridge, clock, performance, imu):
+    rest = {c: k / 200 for k, c in enumerate(ARKIT)}
+
+    async def work(hub):
+        session = hub.imu.start_session()
+        stream = CalibratedStream(calibrate_frames(imu, load_layout())[0], session.model)
+        calibration = ActiveCalibration(find_convention_fix(imu)[0], stream, 0, (), relaxed=(2.0, 4.0))
+        session.activate(calibration)
+        await hub.on_calibrated(calibration)
+        without = session.adapter
+        for k in range(300):
+            clock.time = k / 60
+            hub.receive("x", FaceSample("phone", rest if 2 <= k / 60 <= 4 else dict.fromkeys(ARKIT, 0.9)))
+        await hub.on_calibrated(calibration)
+        return without, stream.motion_to_face.adapter.rest, list(hub.notes)
+
+    without, found, notes = bridge(work, clock=clock)
+    assert without is None and np.abs(found - list(rest.values())).max() < 1e-6
+    assert sum("the camera has shown the relaxed face" in note for note in notes) == 1
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", "[1, 2]", "null", "NaN", '["a", 0, 0]', "[" * 5000])

@@ -11,7 +11,7 @@ from pathlib import Path
 from .blender import fresh_blender, windowed_blender
 from .processes import ROOT, run, run_module
 
-# They read exports and takes back, check the control page's accessibility, receive what sinks send, and send to sources.
+# They read exports and takes back, check the control page's accessibility, receive from sinks and send to sources.
 NPM_PACKAGES = (
     *("three@0.180.0", "@mcap/core@2.2.2", "@mcap/support@1.1.0", "axe-core@4.14.1", "node-osc@11.7.1"),
     "@slimevr/tracker-emulation@0.2.6",

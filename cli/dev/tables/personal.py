@@ -10,8 +10,9 @@ from ....core.errors import InnerfaceError
 from ....core.face.channels import ARKIT
 from ....core.face.face_model import FaceModel
 from ....core.imu import adapter, network
-from ....core.imu.inference import estimate, infer
+from ....core.imu.inference import infer
 from ....core.imu.layout import load_layout
+from ....core.imu.model import estimate
 from ....core.imu.simulation.effects import PRESETS
 from ....core.imu.simulation.examples import TrainingExample, paired_example
 from ....core.imu.simulation.simulate import simulate

@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 from innerface.core.errors import InnerfaceError
 from innerface.core.face.channels import ARKIT
-from innerface.core.imu import adapter
+from innerface.core.imu import adapter, linear_model
 from innerface.core.imu.kinematics import Motion
+from innerface.core.imu.model import estimate
 
 SITES = adapter.layout_sites()
 JAW, SMILE = ARKIT.index("jawOpen"), ARKIT.index("mouthSmileLeft")
@@ -131,7 +132,25 @@ def test_an_adapter_comes_back_from_its_file(saved):
 
 def test_an_adapter_of_another_model_is_refused(saved):
     with pytest.raises(InnerfaceError, match="another model"):
-        adapter.load(saved[1]).correction("three")
+        adapter.load(saved[1]).check("three")
+
+
+@pytest.mark.parametrize("corrected", [False, True])
+def test_a_face_at_rest_is_the_one_that_the_camera_saw(saved, corrected, tmp_path):
+    model, rest = linear_model.load(), np.linspace(0, 0.3, len(ARKIT))
+    corrections = {model.id: saved[0].corrections["one"]} if corrected else {}
+    made = adapter.Adapter(SITES if corrected else (), corrections, rest=rest)
+    made.save(tmp_path / "r.npz")
+    for known in (made, adapter.load(tmp_path / "r.npz")):
+        motion = adapter._still_motion(SITES)
+        assert np.abs(known.apply(model, motion, estimate(model, motion)[0])[60:-60] - rest).max() < 1e-9
+
+
+def test_a_relaxed_face_that_was_given_stays_where_another_is_recorded():
+    given, recorded = np.full(len(ARKIT), 0.1), np.full(len(ARKIT), 0.2)
+    assert adapter.with_rest(None, None) is None
+    assert adapter.with_rest(adapter.Adapter(rest=given), recorded).rest is given
+    assert adapter.with_rest(None, recorded).rest is recorded
 
 
 @pytest.mark.parametrize("how", ["missing", "cut", "empty", "other", "nan", "shape"])
