@@ -105,7 +105,7 @@ def push_down(datablock: Any) -> None:
     data = datablock.animation_data
     action, start = data.action, float(data.action.frame_range[0])
     cycles = any(m.type == "CYCLES" for c in all_fcurves(action) for m in c.modifiers)
-    track = add_strip(datablock, action, int(start), slot=data.action_slot if has_slots() else None)
+    track = add_strip(datablock, action, start, slot=data.action_slot if has_slots() else None)
     data.action = None
     if cycles:  # it is to go on
         track.strips[0].action_frame_end += _CYCLES_EXTRA_FRAMES
@@ -136,12 +136,14 @@ def strip_actions(datablock: Any) -> list[Any]:
     return [] if data is None else [s.action for track in data.nla_tracks for s in track.strips if s.action is not None]
 
 
-def add_strip(datablock: Any, action: Any, frame: int, *, slot: Any = None) -> Any:
+def add_strip(datablock: Any, action: Any, frame: float, *, slot: Any = None) -> Any:
     """Add an NLA track with a strip of `action`; `slot`: the strip's, None for the one that animates the datablock."""
     data = datablock.animation_data or datablock.animation_data_create()
     track = data.nla_tracks.new()
     track.name = action.name
-    strip = track.strips.new(action.name, frame, action)
+    strip = track.strips.new(action.name, int(frame), action)
+    if frame != int(frame):
+        strip.frame_start = frame
     if has_slots():
         strip.action_slot = slot or slot_of(action, datablock, create=True)
     return track

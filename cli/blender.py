@@ -39,8 +39,11 @@ def empty_scene(fps: str) -> Any:
     return scene
 
 
-def open_character(path: str, fps: str | None) -> tuple[Any, list[str]]:
-    """Open a user's .blend; returns the scene and notes. `fps` changes its frame rate. Raises InnerfaceError."""
+def open_character(path: str, fps: str | None, scene_name: str | None = None) -> tuple[Any, list[str]]:
+    """Open a user's .blend; returns the scene and notes.
+
+    `fps` changes its frame rate; `scene_name`: the scene that is made the active one. Raises InnerfaceError.
+    """
     bpy = load_bpy()
     file = Path(path)
     if not file.is_file():
@@ -53,6 +56,8 @@ def open_character(path: str, fps: str | None) -> tuple[Any, list[str]]:
         raise InnerfaceError(
             f"{path}: Blender cannot open it ({str(error).strip().splitlines()[-1]}); give a .blend file"
         ) from None
+    if scene_name is not None:
+        _activate_scene(path, scene_name)
     scene = bpy.context.scene
     notes: list[str] = []
     if fps is not None:
@@ -78,6 +83,14 @@ def import_fbx(path: str) -> Any:
             f"{path}: Blender cannot import it ({str(error).strip().splitlines()[-1]}); export it again, as binary FBX"
         ) from None
     return scene
+
+
+def _activate_scene(path: str, name: str) -> None:
+    bpy = load_bpy()
+    if name not in bpy.data.scenes:
+        names = ", ".join(sorted(s.name for s in bpy.data.scenes))
+        raise InnerfaceError(f"{path}: there is no scene '{name}'; its scenes are: {names}")
+    bpy.context.window.scene = bpy.data.scenes[name]
 
 
 def save(path: Path) -> None:

@@ -29,6 +29,13 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="a mesh of the face, for a .blend with several faces",
     )
+    parser.add_argument("--scene", metavar="NAME", help="the scene of a .blend (default: the active one)")
+    parser.add_argument(
+        "--range",
+        choices=("take", "scene"),
+        default="scene",
+        help="frames of a .blend: the scene's range (default), or those of the face's current action",
+    )
     parser.add_argument(
         "--format", choices=sorted(formats.WRITERS), help="write this format, whatever the suffix of OUT"
     )
@@ -36,8 +43,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> dict[str, Any]:
     take, blend_info = _take_from_blend(options) if is_blend(options.take) else (formats.read_take(options.take), {})
-    if options.object and not blend_info:
-        raise InnerfaceError("--object names a mesh of a .blend, but IN is not one; omit it")
+    if (options.object or options.scene) and not blend_info:
+        raise InnerfaceError("--object and --scene name parts of a .blend, but IN is not one; omit them")
     formats.write_take(take, options.out, options.format)
     print_notes(take.notes)
     track = next(iter(take.tracks.values()))
@@ -64,16 +71,36 @@ def _take_from_blend(options: argparse.Namespace) -> tuple[Take, dict[str, Any]]
     from .progress import step, suppress_stdout
 
     blender.load_bpy()
+    from ..blender_addon import remedies
+    from ..blender_addon.animation import playback
+    from ..blender_addon.animation.scene_time import frame_range
     from ..blender_addon.character import face
     from ..blender_addon.export import export_take
 
-    scene, _ = blender.open_character(options.take, None)
-    objects = list(scene.objects)
-    target = (
-        face.named_face(objects, options.object, options.take)
-        if options.object
-        else face.find_face(objects, options.take)
-    )
-    with step("reading the scene") as bar, suppress_stdout():
-        exported = export_take.export_take(target, scene, bar)
-    return exported.take, {"residual": exported.residual, "face": target.name}
+    with remedies.on_command_line():
+        scene, _ = blender.open_character(options.take, None, options.scene)
+        objects = list(scene.objects)
+        target = (
+            face.named_face(objects, options.object, options.take)
+            if options.object
+            else face.find_face(objects, options.take)
+        )
+        frames = scene.frame_start, scene.frame_end
+        action_frames = playback.frames_of_actions(target, scene)
+        if options.range == "take":
+            if action_frames is None:
+                raise InnerfaceError(f"{options.take}: no action plays on {target.name}; omit --range take")
+            frames = action_frames
+        with step("reading the scene") as bar, suppress_stdout(), frame_range(scene, *frames):
+            exported = export_take.export_take(target, scene, bar)
+    if options.range == "scene" and action_frames is not None and _is_much_longer(frames, action_frames):
+        exported.notes.append(
+            f"The rows are the scene's frames, {frames[0]} to {frames[1]}; the action of {target.name} ends at frame "
+            f"{action_frames[1]} (--range take converts its frames only)"
+        )
+    return exported.take, {"residual": exported.residual, "face": target.name, "frames": list(frames)}
+
+
+def _is_much_longer(frames: tuple[int, int], action_frames: tuple[int, int]) -> bool:
+    """Whether a range goes on after an action for more than a tenth of it."""
+    return frames[1] - action_frames[1] > max(0.1 * (action_frames[1] - action_frames[0]), 1)

@@ -24,6 +24,7 @@ from ..core.take import Take, Track, TrackKind
 from . import blender
 from .dependencies import required
 from .key import key_takes
+from .output import print_notes
 from .progress import filter_display_errors, step, suppress_stdout
 
 FILES = {
@@ -73,7 +74,8 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
             if truth is not None:
                 formats.write_take(truth, files["truth.csv"], "llf")
         outputs: dict[str, str | None] = {kind: str(files[f"scene.{kind}"]) for kind in ("blend", "fbx", "glb")}
-        result = key_takes([result_take], outputs, fps=options.fps, silent=True, comparison_take=truth)
+        result = key_takes([result_take], outputs, fps=options.fps, comparison_take=truth)
+        print_notes(result["notes"])
         with step("rendering the preview") as bar, suppress_stdout(), filter_display_errors():
             studio.render_preview(bpy.context.scene, files["preview.mp4"], progress=bar)
         with step("rendering the shapes"), suppress_stdout(), filter_display_errors():

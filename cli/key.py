@@ -4,11 +4,15 @@ Sensor takes are inferred first, with default settings (see `infer`). Without --
 with --flame a face of your FLAME model (.pkl or .npz; nothing in it is executed): FLAME takes and landmarks animate
 its expressions, jaw, eyes and neck, other takes drive it by a fitted mapping. Several takes become several actions, of
 which the first is assigned; FBX and GLB have the assigned one. Every frame gets a key unless --tolerance is given.
+FBX and GLB hold the frames of the first take, whatever the length of the character's scene, which keeps its range and
+is lengthened where a take is longer. Afterwards the face is evaluated at three frames: what does not move is named,
+with its reason.
 """
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,8 +23,11 @@ from ..core.errors import InnerfaceError
 from ..core.files import atomic_write
 from ..core.take import Take, TrackKind
 from . import blender
+from .key_report import print_report
 from .output import print_notes
 from .progress import step, suppress_stdout
+
+_MIN_MOVED = 0.02  # a channel that stays below does not count as moved
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -35,6 +42,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--object", action="append", default=[], metavar="NAME", help="a mesh of the character; can be repeated"
     )
+    parser.add_argument("--scene", metavar="NAME", help="the scene of the character (default: the active one)")
     parser.add_argument(
         "--flame",
         metavar="MODEL",
@@ -65,6 +73,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="widen the character's slider ranges where the take exceeds them, instead of clipping it",
     )
+    parser.add_argument(
+        "--controls",
+        action="store_true",
+        help="key the properties and bones that drive the character's shape keys, instead of leaving driven keys alone",
+    )
     parser.add_argument("--fbx", metavar="X.fbx", help="also export FBX")
     parser.add_argument("--glb", metavar="X.glb", help="also export GLB")
     parser.add_argument(
@@ -72,11 +85,25 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="a GLB of a quarter of the size, by sparse accessors, which three.js, Babylon, Godot and Blender read",
     )
+    parser.add_argument(
+        "--range",
+        choices=("take", "scene"),
+        default="take",
+        help="frames of FBX and GLB: those of the first take (default), or the scene's whole range",
+    )
+    parser.add_argument(
+        "--modifiers",
+        choices=("shape", "all", "none"),
+        default="shape",
+        help="modifiers that FBX and GLB have applied: all but subdivision (default), all, or none",
+    )
+    parser.add_argument("--verbose", action="store_true", help="print every note, channel, shape key and step")
 
 
 def run(options: argparse.Namespace) -> dict[str, Any]:
-    if options.object and not options.character:
-        raise InnerfaceError("--object needs --character; add --character C.blend")
+    for flag in ("object", "scene", "controls"):
+        if getattr(options, flag) and not options.character:
+            raise InnerfaceError(f"--{flag} needs --character; add --character C.blend")
     if options.flame and options.character:
         raise InnerfaceError("--flame and --character both give a face; omit one of them")
     if not options.flame and (options.flame_embedding or options.flame_identity or options.flame_correctives):
@@ -111,18 +138,59 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
         raise InnerfaceError(
             f"{flame_paths[0]}: a FLAME take needs a FLAME face; add --flame MODEL, or give a --character that is one"
         )
-    return key_takes(
+    character = None
+    if options.character:
+        character = CharacterOptions(options.character, options.object, options.scene, options.controls)
+    keyed = key_takes(
         takes,
         outputs,
-        character=options.character,
-        objects=options.object,
+        character=character,
         fps=options.fps,
         tolerance=options.tolerance,
-        silent=options.json,
         widen=options.widen,
-        optimise=options.optimise,
         flame=flame,
+        export=ExportOptions(options.range == "scene", options.modifiers, options.optimise),
+        verbose=options.verbose,
     )
+    if options.json:
+        print_notes(keyed["notes"])
+    else:
+        print_report(keyed, verbose=options.verbose)
+    return keyed
+
+
+@dataclass(frozen=True)
+class CharacterOptions:
+    """A user's face.
+
+    Attributes
+    ----------
+    path : the .blend
+    objects : meshes of the face; empty to find them
+    scene : name of the scene; None for the active one
+    controls : key what drives shape keys
+    """
+
+    path: str
+    objects: Sequence[str] = ()
+    scene: str | None = None
+    controls: bool = False
+
+
+@dataclass(frozen=True)
+class ExportOptions:
+    """What FBX and GLB hold.
+
+    Attributes
+    ----------
+    whole_scene : the scene's whole range, not the first take's
+    modifiers : which are applied: shape, all, none
+    optimise : a smaller GLB
+    """
+
+    whole_scene: bool = False
+    modifiers: str = "shape"
+    optimise: bool = False
 
 
 @dataclass(frozen=True)
@@ -152,79 +220,53 @@ def key_takes(
     takes: list[Take],
     outputs: dict[str, str | None],
     *,
-    character: str | None = None,
-    objects: list[str] | None = None,
+    character: CharacterOptions | None = None,
     fps: str | None = None,
     tolerance: float | None = None,
-    silent: bool = False,
     comparison_take: Take | None = None,
     widen: bool = False,
-    optimise: bool = False,
     flame: FlameOptions | None = None,
+    export: ExportOptions = ExportOptions(),
+    verbose: bool = True,
 ) -> dict[str, Any]:
-    """Key takes and write all outputs, or none if anything fails.
+    """Key takes and write all outputs, or none if anything fails; returns what `--json` prints.
 
     Parameters
     ----------
     takes : to key, each as an action
     outputs : paths of "blend", "fbx" and "glb"
-    character, objects : a .blend, and meshes of its face; the bundled head by default
-    fps, tolerance, widen, optimise : as the options of the command
-    silent : print no report
+    character : a .blend and its face; the bundled head by default
+    fps, tolerance, widen : as the options of the command
     comparison_take : keyed on a second bundled head beside the first, in the .blend only
     flame : a FLAME face in place of the bundled head
+    export : what FBX and GLB hold
+    verbose : leave a line on stderr for each step
     """
     for take in takes:
         if not _is_flame_take(take):
             take.weights()
-    notes: list[str] = []
     with ExitStack() as stack:
         files = {kind: stack.enter_context(atomic_write(path)) for kind, path in outputs.items() if path}
         blender.load_bpy()
-        from ..blender_addon.animation import flame_keys, keying, playback
-        from ..blender_addon.animation.scene_time import scene_rate
-        from ..blender_addon.character import bundled_head, face, flame_face
+        from ..blender_addon import remedies
+        from ..blender_addon.animation import flame_keys, keying, motion_check, playback
+        from ..blender_addon.animation.scene_time import frame_range, scene_rate
+        from ..blender_addon.character import flame_face
         from ..blender_addon.export import exporters, studio
         from ..core.flame.source import fit_take
 
-        if character:
-            scene, extra_notes = blender.open_character(character, fps)
-            notes += extra_notes
-            scene_objects = list(scene.objects)
-            target = (
-                face.named_face(scene_objects, objects, character)
-                if objects
-                else face.find_face(scene_objects, character)
-            )
+        stack.enter_context(remedies.on_command_line())
+        if character is not None:
+            scene, target, notes = _open_face(character, fps)
         else:
-            scene = blender.empty_scene(fps or "24")
-            camera_target = (0.0, -0.03, -0.008)
-            with step("building the head"):
-                if flame is None:
-                    bundled_head.add(scene.collection)
-                else:
-                    prepared_face = flame_face.prepare_flame(
-                        flame.model, landmarks=flame.landmarks, identity=flame.identity
-                    )
-                    flame_face.add(scene.collection, prepared_face, flame.correctives)
-                    notes, camera_target = prepared_face.notes, prepared_face.camera_target
-            target = face.find_face(list(scene.objects))
-            studio.add_lights(scene)
-            if comparison_take is not None:
-                studio.add_second_head(scene, comparison_take.weights(), comparison_take.name)
-                studio.add_camera(scene, (studio.HEAD_SPACING_M / 2, -0.03, -0.026), distance=3.1, lens=170)
-                scene.render.resolution_x, scene.render.resolution_y = 1620, 1080
-            else:
-                studio.add_camera(scene, camera_target, distance=0.86, azimuth=16.0)
-                scene.render.resolution_x = scene.render.resolution_y = 1080
-            studio.use_workbench(scene)
+            scene, target, notes = _build_head(fps, comparison_take, flame, verbose=verbose)
         flame_source = flame_face.flame_source_of(target)
         if flame_source is not None:
-            with step("fitting") as bar:
+            with step("fitting", report=verbose) as bar:
                 takes = [fit_take(take, flame_source, bar) for take in takes]
         notes[:0] = [f"{take.name}: {note}" for take in takes for note in take.notes]
-        keyed = []
-        with step("keying") as bar:
+        keyed: list[keying.KeyingResult] = []
+        with step("keying", report=verbose) as bar:
             for i, take in enumerate(takes):
                 keyed.append(
                     keying.key_track(
@@ -237,62 +279,125 @@ def key_takes(
                     )
                 )
                 bar((i + 1) / len(takes))
-        last_frames = [scene.frame_start + k.frames - 1 for k in keyed]
-        scene.frame_end = max([*last_frames, scene.frame_end] if character else last_frames)
-        extra_notes = playback.play(target, keyed[0])
-        notes += extra_notes + list(dict.fromkeys(note for k in keyed for note in k.notes))
+        last_frame = max(k.last_frame for k in keyed)
+        if character is not None and last_frame > scene.frame_end:
+            notes.append(f"The scene's last frame was moved from {scene.frame_end} to {last_frame}, where a take ends")
+        scene.frame_end = last_frame if character is None else max(last_frame, scene.frame_end)
+        notes += playback.play(target, keyed[0])
+        notes += list(dict.fromkeys(note for k in keyed for note in k.notes))
+        take_frames = keyed[0].first_frame, keyed[0].last_frame
+        with step("checking the motion", report=verbose):
+            still = motion_check.find_still(target, scene, keyed[0].owner_actions, frames=take_frames)
+        notes[:0] = motion_check.notes_of(still)
+        scene_frames = scene.frame_start, scene.frame_end
         scene.frame_set(scene.frame_start)
-        if not character:
+        if character is None:
             studio.look_through_camera()
-        with step("saving"):
+        with step("saving", report=verbose):
             blender.save(files["blend"])
-        if "fbx" in files:
-            with step("exporting FBX") as bar, suppress_stdout():
-                notes += exporters.export_fbx(target, scene, files["fbx"], progress=bar).notes
-        if "glb" in files:
-            with step("exporting GLB") as bar, suppress_stdout():
-                notes += exporters.export_glb(target, scene, files["glb"], optimise=optimise, progress=bar).notes
-    print_notes(notes)
-    result = {
-        "out": {kind: str(path) for kind, path in outputs.items() if path},
-        "fps": scene_rate(scene),
-        "scheme": target.mapping.name,
-        "coverage": target.mapping.coverage,
-        "unmatched_channels": target.unmatched_channels(),
-        "unmatched_keys": {m.object.name: _undriven_keys(target, m) for m in target.meshes}
-        if flame_source is None
-        else {},
-        "takes": [
-            {"name": t.name, "frames": k.frames, "keys": k.keys, "dense_keys": k.dense_keys}
-            for t, k in zip(takes, keyed)
-        ],
-        "notes": notes,
-    }
-    if not silent:
-        _print_report(result, target)
-    return result
+        with frame_range(scene, *(scene_frames if export.whole_scene else take_frames)):
+            modifiers = export.modifiers.upper()
+            if "fbx" in files:
+                with step("exporting FBX", report=verbose) as bar, suppress_stdout():
+                    notes += exporters.export_fbx(target, scene, files["fbx"], modifiers=modifiers, progress=bar).notes
+            if "glb" in files:
+                with step("exporting GLB", report=verbose) as bar, suppress_stdout():
+                    notes += exporters.export_glb(
+                        target, scene, files["glb"], modifiers=modifiers, optimise=export.optimise, progress=bar
+                    ).notes
+        moved = _moved_channels(takes)
+        unmatched = target.unmatched_channels()
+        return {
+            "out": {kind: str(path) for kind, path in outputs.items() if path},
+            "fps": scene_rate(scene),
+            "scheme": target.mapping.name,
+            "coverage": target.mapping.coverage,
+            "meshes": {m.object.name: len(target.mapped_keys(m)) for m in target.meshes},
+            "unmatched_channels": unmatched,
+            "unmatched_moved": [c for c in moved if c in unmatched] if flame_source is None else [],
+            "unmatched_keys": {m.object.name: _undriven_keys(target, m) for m in target.meshes}
+            if flame_source is None
+            else {},
+            "takes": [
+                {
+                    "name": t.name,
+                    "frames": k.frames,
+                    "first_frame": k.first_frame,
+                    "keys": k.keys,
+                    "dense_keys": k.dense_keys,
+                }
+                for t, k in zip(takes, keyed)
+            ],
+            "scene_frames": list(scene_frames),
+            "export_frames": list(scene_frames if export.whole_scene else take_frames),
+            "still": [{"object": s.owner, "name": s.name, "reason": s.obstacle.reason} for s in still],
+            "notes": list(dict.fromkeys(notes)),
+        }
+
+
+def _open_face(character: CharacterOptions, fps: str | None) -> tuple[Any, Any, list[str]]:
+    """Open a user's .blend; returns the scene, the face, and notes."""
+    from ..blender_addon.character import drivers, face
+    from ..blender_addon.character.mapping import fill_table
+
+    scene, notes = blender.open_character(character.path, fps, character.scene)
+    objects = list(scene.objects)
+    target = (
+        face.named_face(objects, character.objects, character.path)
+        if character.objects
+        else face.find_face(objects, character.path)
+    )
+    if character.controls:
+        controls = drivers.map_to_controls(target)
+        target.mapping = controls.mapping
+        fill_table(target.root_object, controls.mapping)
+        notes += [f"{failure}; it is unchanged" for failure in controls.failures]
+        notes.append(f"{controls.control_count} controls are keyed instead of {controls.key_count} driven shape keys")
+    return scene, target, notes
+
+
+def _build_head(
+    fps: str | None, comparison_take: Take | None, flame: FlameOptions | None, *, verbose: bool
+) -> tuple[Any, Any, list[str]]:
+    """Build the bundled head or a FLAME face in a lit scene with a camera; returns the scene, the face, and notes."""
+    from ..blender_addon.character import bundled_head, face, flame_face
+    from ..blender_addon.export import studio
+
+    scene = blender.empty_scene(fps or "24")
+    camera_target, notes = (0.0, -0.03, -0.008), []
+    with step("building the head", report=verbose):
+        if flame is None:
+            bundled_head.add(scene.collection)
+        else:
+            prepared_face = flame_face.prepare_flame(flame.model, landmarks=flame.landmarks, identity=flame.identity)
+            flame_face.add(scene.collection, prepared_face, flame.correctives)
+            notes, camera_target = prepared_face.notes, prepared_face.camera_target
+    target = face.find_face(list(scene.objects))
+    studio.add_lights(scene)
+    if comparison_take is not None:
+        studio.add_second_head(scene, comparison_take.weights(), comparison_take.name)
+        studio.add_camera(scene, (studio.HEAD_SPACING_M / 2, -0.03, -0.026), distance=3.1, lens=170)
+        scene.render.resolution_x, scene.render.resolution_y = 1620, 1080
+    else:
+        studio.add_camera(scene, camera_target, distance=0.86, azimuth=16.0)
+        scene.render.resolution_x = scene.render.resolution_y = 1080
+    studio.use_workbench(scene)
+    return scene, target, notes
+
+
+def _moved_channels(takes: list[Take]) -> list[str]:
+    """Return the channels that the takes move, the most moved first."""
+    import numpy as np
+
+    largest: dict[str, float] = {}
+    for track in [take.weights() for take in takes if not _is_flame_take(take)]:
+        for channel in track.columns:
+            values = np.nan_to_num(track.column(channel))
+            largest[channel] = max(largest.get(channel, 0.0), float(np.abs(values).max(initial=0.0)))
+    return sorted((c for c, value in largest.items() if value > _MIN_MOVED), key=lambda c: -largest[c])
 
 
 def _undriven_keys(target: Any, mesh: Any) -> list[str]:
     """Names of shape keys that no channel drives."""
     driven = {name for _, name in target.mapped_keys(mesh)}
     return [k.name for k in mesh.key.key_blocks[1:] if k.name not in driven]
-
-
-def _print_report(result: dict[str, Any], target: Any) -> None:
-    meshes = ", ".join(f"{m.object.name} ({len(target.mapped_keys(m))} keys)" for m in target.meshes)
-    print(f"face: {meshes}; names: {result['scheme']}; {result['coverage']}")
-    if result["unmatched_channels"]:
-        print(f"channels without a shape key: {', '.join(result['unmatched_channels'])}")
-    for name, keys in result["unmatched_keys"].items():
-        if keys:
-            print(f"shape keys of {name} without a channel: {', '.join(keys)}")
-    for take in result["takes"]:
-        share = (
-            f", {take['dense_keys'] / take['keys']:.1f}x fewer than every frame"
-            if take["keys"] < take["dense_keys"]
-            else ""
-        )
-        print(f"{take['name']}: {take['frames']} frames at {result['fps']:.3f} fps, {take['keys']} keys{share}")
-    for path in result["out"].values():
-        print(path)

@@ -52,15 +52,18 @@ class ProgressBar:
 
 
 @contextmanager
-def step(label: str) -> Iterator[ProgressBar]:
-    """Progress bar of one step, removed if the step fails."""
+def step(label: str, *, report: bool = True) -> Iterator[ProgressBar]:
+    """Progress bar of one step, removed if the step fails; `report`: leave a line with the duration."""
     bar = ProgressBar(label)
     try:
         yield bar
     except BaseException:
         bar.clear()
         raise
-    bar.finish()
+    if report:
+        bar.finish()
+    else:
+        bar.clear()
 
 
 class SequentialProgress:

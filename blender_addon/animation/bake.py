@@ -9,13 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import bpy
+import numpy as np
 
 from ...core.animation.treatment import Treatment, apply_treatment
 from ...core.errors import InnerfaceError
 from ...core.face.channels import ARKIT, GROUPS, HEAD_ANGLES
-from ...core.take import Take, Track, TrackKind
+from ...core.take import Track, TrackKind
 from .. import compat
 from ..character.face import Face
+from . import motion_check
 from .keying import ALL_CHANNELS, KeyingOptions, KeyingResult, key_track
 from .loaded_take import LoadedTake
 from .playback import add_strip, is_playing, play, playing_actions
@@ -114,7 +116,28 @@ def bake_take(face: Face, loaded: LoadedTake, scene: Any, *, options: BakeOption
         start_frame=start,
         start_time=float(source_track.time[0]),
     )
-    return _with_notes(bake.over_current_action() if options.onto == "OVER" else bake.into_own_actions(), take)
+    keyed = bake.over_current_action() if options.onto == "OVER" else bake.into_own_actions()
+    notes = [*take.notes, *_still_notes(face, scene, keyed), *keyed.notes, *_unmatched_notes(face, track)]
+    if keyed.manual_keys:
+        notes.append(f"{keyed.manual_keys} keys that were edited by hand were kept")
+    keyed.notes = list(dict.fromkeys(notes))
+    return keyed
+
+
+def _still_notes(face: Face, scene: Any, keyed: KeyingResult) -> list[str]:
+    """Return what was keyed and does not show; nothing where the take does not play, or another scene is shown."""
+    if not is_playing(keyed) or bpy.context.scene != scene:
+        return []
+    frames = keyed.first_frame, keyed.last_frame
+    return motion_check.notes_of(motion_check.find_still(face, scene, keyed.owner_actions, frames=frames))
+
+
+def _unmatched_notes(face: Face, track: Track) -> list[str]:
+    """Return what of the take nothing on the face matches."""
+    if track.kind != TrackKind.WEIGHTS:
+        return []
+    missing = [c for c in face.unmatched_channels() if c in track.columns and not np.isnan(track.column(c)).all()]
+    return [f"No shape key or bone of {face.name} matches {', '.join(missing)}"] if missing else []
 
 
 def _leave_tweak_mode(face: Face) -> None:
@@ -175,12 +198,12 @@ class _Bake:
         if not is_rebake or not is_playing(observed):
             if self.options.onto == "STRIP":
                 for owner, action in observed.owner_actions:
-                    add_strip(owner, action, observed.first_frame, mute=False)
+                    add_strip(owner, action, observed.first_curve_frame, mute=False)
             else:
                 observed.notes += play(self.face, observed)
         if unobserved is not None:
             for owner, action in unobserved.owner_actions:
-                add_strip(owner, action, unobserved.first_frame, mute=True)
+                add_strip(owner, action, unobserved.first_curve_frame, mute=True)
             observed.notes += [
                 *unobserved.notes,
                 f"No sensor observes {', '.join(sorted(self.keying.unobserved))}; "
@@ -234,13 +257,6 @@ def all_or_nothing(face: Face) -> Iterator[None]:
         for action in set(bpy.data.actions) - existing_actions:
             bpy.data.actions.remove(action)
         raise
-
-
-def _with_notes(keyed: KeyingResult, take: Take) -> KeyingResult:
-    if keyed.manual_keys:
-        keyed.notes.append(f"{keyed.manual_keys} keys that were edited by hand were kept")
-    keyed.notes = list(dict.fromkeys([*take.notes, *keyed.notes]))
-    return keyed
 
 
 def key_count_text(keyed: KeyingResult) -> str:

@@ -15,6 +15,7 @@ from ...core.flame.channel_map import expression_key
 from ...core.flame.skinning import rotations
 from ...core.take import Take, Track, TrackKind
 from ...core.take.resample import fill_gaps
+from .. import remedies
 from ..character.face import Face
 from ..character.flame_face import BONES, MODEL_SHA_PROP, eulers_from_matrices, flame_source_of, joint_directions
 from ..character.lanes import CurveSet, shape_key_path
@@ -42,8 +43,7 @@ def track_to_key(face: Face, take: Take) -> Track:
         return track
     if track is not None and TrackKind.WEIGHTS not in take.kinds:
         raise InnerfaceError(
-            f"{take.name}: is a FLAME take, and {face.name} is not a FLAME face; "
-            "add one with Add > Mesh > FLAME Face from File"
+            f"{take.name}: is a FLAME take, and {face.name} is not a FLAME face; {remedies.ADD_FLAME_FACE}"
         )
     return take.weights()
 

@@ -16,7 +16,7 @@ from ...core.errors import InnerfaceError
 from ...core.take import TrackKind
 from ..properties.preferences import performer_settings
 from .playback import playing_action
-from .scene_time import scene_rate
+from .scene_time import curve_step, scene_rate
 from .take_action import TakeAction
 
 if TYPE_CHECKING:
@@ -67,7 +67,8 @@ def seconds_at(action: Any, frame: float, scene: Any) -> float:
 def take_duration(action: Any) -> float:
     """Return the take's duration (s), as far as it is keyed."""
     first, last = action.frame_range
-    return (last - first) / scene_rate(bpy.context.scene) * TakeAction(action).clock_slope
+    scene = bpy.context.scene
+    return (last - first) / curve_step(scene) / scene_rate(scene) * TakeAction(action).clock_slope
 
 
 def active_occlusions(action: Any) -> list[Occlusion]:

@@ -15,7 +15,7 @@ from ...core.errors import InnerfaceError
 from ...core.face.channels import ARKIT, HEAD_ANGLES
 from ...core.take import Track, TrackKind
 from ...core.take.resample import frame_times, resample_linear
-from .. import compat
+from .. import compat, remedies
 from ..character import drivers
 from ..character.face import Face
 from ..character.face_mesh import FaceMesh, check_editable
@@ -25,7 +25,7 @@ from . import curves, overwriting
 from .baked_keys import CurveId, CurveKeys
 from .overwriting import NewKeys
 from .rest_pose import head_transform, store_rest
-from .scene_time import scene_rate
+from .scene_time import curve_step, scene_rate
 from .take_action import KeyLayer, TakeAction
 
 SLIDER_LIMIT = 10.0  # Blender's own limit for shape-key sliders
@@ -98,6 +98,8 @@ class KeyingResult:
         By action: what this bake wrote.
     manual_keys : int
         Keys of an animator that stayed.
+    curve_step : float
+        What a frame is on F-curves (`scene_time.curve_step`).
     """
 
     frames: int
@@ -112,6 +114,17 @@ class KeyingResult:
     underlying_keys: dict[Any, list[CurveKeys]] = field(default_factory=dict)
     written_keys: dict[Any, CurveKeys] = field(default_factory=dict)
     manual_keys: int = 0
+    curve_step: float = 1.0
+
+    @property
+    def first_curve_frame(self) -> float:
+        """Where the first frame is on F-curves and in the NLA."""
+        return self.first_frame * self.curve_step
+
+    @property
+    def last_frame(self) -> int:
+        """The last frame of the timeline that is keyed."""
+        return self.first_frame + self.frames - 1
 
     @property
     def actions(self) -> list[Any]:
@@ -152,12 +165,19 @@ def key_track(
         present = frozenset(c for c in ARKIT if c in track.columns and not np.isnan(track.column(c)).all())
         curve_sets, notes = face_curves(face, face.mapping.to_values(resample_to_frames(track, times)))
         curve_sets += _head_curves(face, track, times, notes=notes, options=options)
-    result = KeyingResult(len(times), first_frame, options=options, tolerance=tolerance, notes=[*face.notes, *notes])
+    result = KeyingResult(
+        len(times),
+        first_frame,
+        options=options,
+        tolerance=tolerance,
+        notes=[*face.notes, *notes],
+        curve_step=curve_step(scene),
+    )
     for action in set(options.previous_actions.values()):
         result.previous_keys[action] = _read_keys(result, action)
     actions = _ActionPicker(name, options)
-    selected = [_select_curves(result, curve_set, present | set(HEAD_ANGLES)) for curve_set in curve_sets]
-    for curve_set, action in [(c, actions.action_for(c)) for c in selected if c is not None]:
+    selected = _select_curves(result, face, curve_sets, present=present | set(HEAD_ANGLES))
+    for curve_set, action in [(c, actions.action_for(c)) for c in selected]:
         _write_curves(result, curve_set, action)
     if options.overwrite:
         _store_overwritten_keys(result)
@@ -170,9 +190,6 @@ def key_track(
             take_action = TakeAction(action)
             take_action.start_frame, take_action.start_time = start_frame, float(track.time[0])
             take_action.take_name = name
-    missing = [c for c in face.unmatched_channels() if c in present and not flame]
-    if missing:
-        result.notes.append(f"No shape key or bone of {face.name} matches {', '.join(missing)}")
     return result
 
 
@@ -242,8 +259,8 @@ def _store_overwritten_keys(result: KeyingResult) -> None:
         merged = overwriting.merge_keys(
             _read_keys(result, action, KeyLayer.OVERLAY),
             written,
-            first_frame=result.first_frame,
-            end_frame=result.first_frame + result.frames,
+            first_frame=result.first_curve_frame,
+            end_frame=(result.first_frame + result.frames) * result.curve_step,
         )
         TakeAction(action).store_keys(merged, KeyLayer.OVERLAY)
 
@@ -304,26 +321,49 @@ def _new_action(name: str) -> Any:
     return action
 
 
-def _select_curves(result: KeyingResult, curve_set: CurveSet, present: frozenset[str]) -> CurveSet | None:
+def _select_curves(
+    result: KeyingResult, face: Face, curve_sets: list[CurveSet], *, present: frozenset[str]
+) -> list[CurveSet]:
     """Return the curves that are keyed: wanted, in the take, and not driven by something else, which is noted."""
-    keep = [k for k, channels in enumerate(curve_set.channels) if channels & present and result.options.wants(channels)]
-    driven_paths = drivers.driven_paths(curve_set.owner)
-    blocked = [k for k in keep if curve_set.paths[k] in driven_paths]
-    if blocked:
-        owner_name = curve_set.mesh.object.name if curve_set.mesh is not None else curve_set.owner.name
-        names = curve_set.key_names or curve_set.paths
-        blocked_text = "; ".join(f"'{names[k]}' by {driven_paths[curve_set.paths[k]]}" for k in blocked)
-        result.notes.append(
-            f"Not keyed on {owner_name}, because drivers control it: {blocked_text}; "
-            "'Key What Drives Them' maps the take to the controls instead"
-        )
-    keep = [k for k in keep if k not in blocked]
-    if not keep:
-        return None
-    selected = curve_set.select(keep)
-    if selected.mesh is not None:
-        _fit_sliders(result, selected.mesh, selected.key_names, values=selected.values)
+    wanted = [
+        c.select([k for k, s in enumerate(c.channels) if s & present and result.options.wants(s)]) for c in curve_sets
+    ]
+    driven = drivers.driven_paths({(c.owner, path) for c in wanted for path in c.paths})
+    selected = []
+    for curve_set in wanted:
+        _note_drivers(result, face, curve_set, driven=driven)
+        keep = [k for k, path in enumerate(curve_set.paths) if (curve_set.owner, path) not in driven]
+        if not keep:
+            continue
+        selected.append(curve_set.select(keep))
+        if selected[-1].mesh is not None:
+            _fit_sliders(result, selected[-1].mesh, selected[-1].key_names, values=selected[-1].values)
     return selected
+
+
+def _note_drivers(
+    result: KeyingResult, face: Face, curve_set: CurveSet, *, driven: dict[drivers.AnimatedPath, drivers.DrivenPath]
+) -> None:
+    """Note which curves of a datablock drivers control: some follow what is keyed, the others are obstacles."""
+    owner, owner_name = curve_set.owner, curve_set.owner_name
+    blocked = {
+        path: (name, driven[owner, path])
+        for name, path in zip(curve_set.key_names or curve_set.paths, curve_set.paths)
+        if (owner, path) in driven
+    }
+    following = [f"'{name}'" for name, driver in blocked.values() if driver.follows]
+    if following:
+        result.notes.append(
+            f"On {owner_name} {', '.join(following)} {'follows' if len(following) == 1 else 'follow'} "
+            "by drivers what is keyed, and needed no keys"
+        )
+    obstacles = {path: f"'{name}' by {driver.source}" for path, (name, driver) in blocked.items() if not driver.follows}
+    if obstacles:
+        has_control = any(drivers.has_control(face, owner, path) for path in obstacles)
+        remedy = remedies.KEY_CONTROLS if has_control else "remove the drivers in the Drivers editor to key these"
+        result.notes.append(
+            f"Not keyed on {owner_name}, because drivers control it: {'; '.join(obstacles.values())}; {remedy}"
+        )
 
 
 def _fit_sliders(result: KeyingResult, mesh: FaceMesh, names: list[str], *, values: np.ndarray) -> None:
@@ -346,13 +386,13 @@ def _fit_sliders(result: KeyingResult, mesh: FaceMesh, names: list[str], *, valu
         else:
             exceeding.append(f"{name} {low if low < block.slider_min else high:.2f}")
     if exceeding:
-        outcome = "were extended" if allowed else "clamp the take (Extend Slider Ranges prevents that)"
+        outcome = "were extended" if allowed else f"clamp the take ({remedies.WIDEN_SLIDERS})"
         result.notes.append(f"Sliders of {mesh.object.name} {outcome}: {', '.join(exceeding)}")
 
 
 def _write_curves(result: KeyingResult, curve_set: CurveSet, action: Any) -> None:
     """Write the curves of a datablock into an action."""
-    frames = result.first_frame + np.arange(len(curve_set.values))
+    frames = (result.first_frame + np.arange(len(curve_set.values))) * result.curve_step
     result.dense_keys += curve_set.values.size
     fcurves, written = compat.fcurves_of(action, curve_set.owner), result.written_keys.setdefault(action, {})
     previous_keys = result.previous_keys.setdefault(action, {})
@@ -388,7 +428,7 @@ def _write_curves(result: KeyingResult, curve_set: CurveSet, action: Any) -> Non
                 fcurves,
                 old,
                 new,
-                span=(int(frames[0]), int(frames[-1])),
+                span=(float(frames[0]), float(frames[-1])),
                 layers=result.underlying_keys[action],
                 tolerance=result.tolerance,
                 full_scale=float(curve_set.full_scales[k]),

@@ -35,7 +35,7 @@ class WrittenStretch:
     manual_keys: int
 
 
-def merge_keys(previous: CurveKeys, written: CurveKeys, *, first_frame: int, end_frame: int) -> CurveKeys:
+def merge_keys(previous: CurveKeys, written: CurveKeys, *, first_frame: float, end_frame: float) -> CurveKeys:
     """Return what takes over an action wrote: the newest in its frames, earlier ones outside of them."""
     merged = dict(previous)
     for curve, (frames, values) in written.items():
@@ -72,7 +72,7 @@ def overwrite_stretch(
     old: Any,
     new: NewKeys,
     *,
-    span: tuple[int, int],
+    span: tuple[float, float],
     layers: list[CurveKeys],
     tolerance: float | None,
     full_scale: float,
@@ -111,14 +111,14 @@ def overwrite_stretch(
     return WrittenStretch(curve, written_frames[order], written_values[order], int(manual.sum()))
 
 
-def _neighbour_frames(frames: np.ndarray, span: tuple[int, int]) -> np.ndarray:
+def _neighbour_frames(frames: np.ndarray, span: tuple[float, float]) -> np.ndarray:
     """Return the frames between a stretch and the keys beside it, where new keys would bend the curve."""
     before, after = frames[frames < span[0]][-1:], frames[frames > span[1]][:1]
     return np.concatenate(
         [
             np.zeros(0),
             *(np.arange(np.ceil(k), span[0]) for k in before),
-            *(np.arange(span[1] + 1, np.floor(k) + 1) for k in after),
+            *(np.arange(np.floor(span[1]) + 1, np.floor(k) + 1) for k in after),
         ]
     )
 

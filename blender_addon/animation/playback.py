@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from contextlib import suppress
 from typing import Any
 
 from .. import compat
 from ..character.face import Face
 from .keying import KeyingResult
+from .scene_time import curve_step
 from .take_action import Part, TakeAction
 
 
@@ -64,12 +66,21 @@ def playing_actions(owner: Any) -> list[Any]:
     return [a for a in (_assigned_action(owner), *compat.strip_actions(owner)) if a is not None]
 
 
+def frames_of_actions(face: Face, scene: Any) -> tuple[int, int] | None:
+    """Return the first and last frame of the timeline that the assigned actions of a face key; None without any."""
+    ranges = [a.frame_range for a in map(_assigned_action, face.owners) if a is not None]
+    if not ranges:
+        return None
+    step = curve_step(scene)
+    return math.ceil(min(r[0] for r in ranges) / step - 1e-3), math.floor(max(r[1] for r in ranges) / step + 1e-3)
+
+
 def is_playing(keyed: KeyingResult) -> bool:
     """Whether the actions of a keyed take play already, on every datablock that they animate."""
     return all(action in playing_actions(owner) for owner, action in keyed.owner_actions)
 
 
-def add_strip(owner: Any, action: Any, frame: int, *, mute: bool) -> None:
+def add_strip(owner: Any, action: Any, frame: float, *, mute: bool) -> None:
     """Put an action into an NLA track of its own, unless it is in one already."""
     if action in compat.strip_actions(owner):
         return

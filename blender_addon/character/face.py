@@ -10,6 +10,7 @@ from typing import Any
 from ...core.errors import InnerfaceError
 from ...core.face.mapping import Mapping
 from ...core.face.naming.matching import match
+from .. import remedies
 from .face_mesh import FaceMesh, parents, rig_of, root_object_of
 from .mapping import (
     automatic_mapping,
@@ -20,6 +21,7 @@ from .mapping import (
     stored_targets,
 )
 from .turns import DrivenTransform, RestPose, driven_transform
+from .whereabouts import describe_place, objects_elsewhere
 
 MIN_CHANNELS = 3  # a set of meshes that matches fewer is no face: a lone "Smile" on a hand is chance
 HEAD_BONE_PROP = "innerface_head_bone"  # on a rig: the bone that turns the head, where its name does not say so
@@ -136,22 +138,32 @@ def _group_by_root(objects: Sequence[Any]) -> dict[Any, list[FaceMesh]]:
     }
 
 
+class FaceIsElsewhereError(InnerfaceError):
+    """The open file has a face, but not among the objects of the scene; `place` says where, and what to do."""
+
+    def __init__(self, where: str, place: str) -> None:
+        super().__init__(f"{where}: the active scene has no face; {place}")
+        self.place = place
+
+
 def find_face(objects: Sequence[Any], where: str = "the scene") -> Face:
     """Return the one face among `objects`. Raises InnerfaceError if there is none, or more than one."""
     groups = _group_by_root(objects)
     if not groups:
+        elsewhere = _group_by_root(objects_elsewhere(objects))
+        if elsewhere:
+            face_mesh = max(next(iter(elsewhere.values())), key=lambda m: len(m.match.targets))
+            raise FaceIsElsewhereError(where, describe_place(face_mesh.object, objects))
         meshes = [o.name for o in objects if o.type == "MESH"]
         mesh_list = f" (meshes: {', '.join(sorted(meshes)[:8])})" if meshes else ""
         raise InnerfaceError(
-            f"{where}: no mesh has shape keys that match face channels{mesh_list}; add shape keys or name the object"
+            f"{where}: no mesh has shape keys that match face channels{mesh_list}; {remedies.NAME_MESH}"
         )
     if len(groups) > 1:
         descriptions = "; ".join(
             f"{getattr(k, 'name', k)}: {', '.join(m.object.name for m in v)}" for k, v in groups.items()
         )
-        raise InnerfaceError(
-            f"{where}: holds {len(groups)} characters ({descriptions}); name the meshes of one with --object"
-        )
+        raise InnerfaceError(f"{where}: holds {len(groups)} characters ({descriptions}); {remedies.NAME_FACE}")
     root_object, meshes = next(iter(groups.items()))
     return _build_face(meshes, root_object, objects)
 
@@ -174,6 +186,11 @@ def named_face(objects: Sequence[Any], names: Sequence[str], where: str = "the s
     meshes = []
     for name in dict.fromkeys(names):
         obj = by_name.get(name)
+        elsewhere = [] if obj is not None else [o for o in objects_elsewhere(objects) if o.name == name]
+        if elsewhere:
+            raise InnerfaceError(
+                f"{where}: '{name}' is not in the active scene; {describe_place(elsewhere[0], objects)}"
+            )
         if obj is None:
             known_meshes = ", ".join(sorted(o.name for o in objects if o.type == "MESH")[:12]) or "none"
             raise InnerfaceError(f"{where}: there is no object '{name}'; its meshes are: {known_meshes}")

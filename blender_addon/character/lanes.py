@@ -64,6 +64,11 @@ class CurveSet:
         count = values.shape[1]
         return cls(owner, [path] * count, list(range(count)), [channels] * count, values, np.full(count, full_scale))
 
+    @property
+    def owner_name(self) -> str:
+        """What to call the datablock in messages: its object."""
+        return self.mesh.object.name if self.mesh is not None else self.owner.name
+
     def select(self, columns: list[int]) -> CurveSet:
         """Return some of the curves."""
         return CurveSet(

@@ -27,6 +27,15 @@ def stored_targets(root_object: Any) -> tuple[Target, ...]:
     return tuple(row.target() for row in mapping_rows(root_object) if row.channel in ARKIT and row.to)
 
 
+def fill_table(root_object: Any, new_mapping: Mapping) -> None:
+    """Replace the rows of a character's table."""
+    rows = root_object.innerface.targets
+    rows.clear()
+    for target in new_mapping.targets:
+        rows.add().fill(target)
+    root_object.innerface.preset, root_object.innerface.target = new_mapping.name, 0
+
+
 def mapping_rows(root_object: Any) -> Any:
     """Return the user's rows (`InnerfaceTarget`) on the root object of a face; empty where there are none."""
     return getattr(getattr(root_object, "innerface", None), "targets", ())

@@ -19,6 +19,7 @@ from ...core.errors import InnerfaceError
 from ...core.numerics.quaternion import to_matrix
 from .. import compat
 from ..animation import curves
+from ..animation.scene_time import curve_step
 from ..character.face import Face
 from ..character.face_mesh import parents, rig_of
 from ..character.lanes import driven_properties, get_value, shape_key_path, split_index
@@ -34,6 +35,8 @@ class EvaluatedScene:
     Attributes
     ----------
     frames : ndarray (F,)
+    curve_frames : ndarray (F,)
+        Where they are on F-curves: elsewhere if the scene's time is stretched.
     key_values : dict of ndarray (F, K)
         By mesh object with shape keys: the values of all keys but the first.
     bone_matrices : dict of ndarray (F or 1, 4, 4)
@@ -47,6 +50,7 @@ class EvaluatedScene:
     """
 
     frames: np.ndarray
+    curve_frames: np.ndarray
     key_values: dict[Any, np.ndarray] = field(default_factory=dict)
     bone_matrices: dict[str, np.ndarray] = field(default_factory=dict)
     world_matrices: dict[Any, np.ndarray] = field(default_factory=dict)
@@ -89,7 +93,7 @@ def evaluate_scene(
         raise InnerfaceError(
             f"the scene ends at frame {scene.frame_end}, before it begins at {scene.frame_start}; set its range"
         )
-    out = EvaluatedScene(frames)
+    out = EvaluatedScene(frames, frames * curve_step(scene))
     scene.view_layers[0].update()  # where things are is read from it
     if all(
         _moved_by_one_action(block) for block in _animated_datablocks(face, meshes)
@@ -178,18 +182,18 @@ def _moved_by_more_than_curves(face: Face, meshes: list[Any]) -> bool:
 def _evaluate_curves(out: EvaluatedScene, face: Face, meshes: list[Any], *, with_properties: bool) -> None:
     for obj in meshes:
         if obj.data.shape_keys is not None:
-            out.key_values[obj] = _sample_key_values(obj.data.shape_keys, out.frames)
+            out.key_values[obj] = _sample_key_values(obj.data.shape_keys, out.curve_frames)
     for prop in driven_properties(face, []) if with_properties else ():
         default = get_value(prop.owner, *split_index(face.mapping.destinations[prop.destination][1]))
         out.property_values[prop.destination] = _sample_or_default(
-            _find_keyed_curve(compat.playing_fcurves(prop.owner), prop.path, prop.index), out.frames, default
+            _find_keyed_curve(compat.playing_fcurves(prop.owner), prop.path, prop.index), out.curve_frames, default
         )
-    face_matrices = _sample_transform(face.head_object, "", face.head_object.matrix_basis, frames=out.frames)
+    face_matrices = _sample_transform(face.head_object, "", face.head_object.matrix_basis, frames=out.curve_frames)
     if face.rig is not None:
         for bone in _exported_bones(face):
             prefix = f'pose.bones["{bpy.utils.escape_identifier(bone.name)}"].'
             out.bone_matrices[bone.name] = _sample_transform(
-                face.rig, prefix, bone.matrix_basis, frames=out.frames, target=bone
+                face.rig, prefix, bone.matrix_basis, frames=out.curve_frames, target=bone
             )
     out.world_matrices[face.head_object] = face_matrices
     face_world = np.array(face.head_object.matrix_world)

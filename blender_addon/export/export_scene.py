@@ -15,7 +15,7 @@ import numpy as np
 from mathutils import Matrix
 
 from ...core.errors import InnerfaceError
-from .. import compat
+from .. import compat, remedies
 from ..animation import curves
 from ..character.face import Face
 from ..character.lanes import shape_key_path
@@ -333,7 +333,7 @@ def _apply_modifiers(export: ExportScene, obj: Any, source: Any, *, applied: lis
         modifier_names = ", ".join(m.name for m in applied)
         raise InnerfaceError(
             f"'{source.name}': modifiers ({modifier_names}) give its shapes different numbers of vertices; "
-            "export with Modifiers: None"
+            f"{remedies.OMIT_MODIFIERS}"
         )
     obj.active_shape_key_index = 0
     layer.update()

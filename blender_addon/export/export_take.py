@@ -11,6 +11,7 @@ from ...core.errors import InnerfaceError
 from ...core.face.channels import ARKIT, HEAD_ANGLES
 from ...core.numerics.quaternion import from_matrix
 from ...core.take import Take, Track, TrackKind
+from .. import remedies
 from ..animation.rest_pose import head_transform
 from ..animation.scene_time import scene_rate
 from ..animation.take_action import TakeAction
@@ -73,7 +74,7 @@ def export_take(face: Face, scene: Any, progress: Progress | None = None) -> Exp
     if not np.ptp(values, axis=0).any() and not columns[:, len(ARKIT) :].any():
         raise InnerfaceError(
             f"nothing moves on {face.name} from frame {evaluated.frames[0]} to {evaluated.frames[-1]}; "
-            "import a take, or set the scene's range"
+            f"{remedies.SET_RANGE}"
         )
     return ExportedTake(
         Take(

@@ -142,16 +142,24 @@ def export_face(
         )
 
 
-def export_fbx(face: Face, scene: Any, path: str | Path, *, progress: Progress | None = None) -> ExportReport:
+def export_fbx(
+    face: Face, scene: Any, path: str | Path, *, modifiers: str = "SHAPE", progress: Progress | None = None
+) -> ExportReport:
     """Write an FBX in centimetres, for Unreal, Maya and others."""
-    return export_face(face, scene, path, preset="UNREAL", progress=progress)
+    return export_face(face, scene, path, preset="UNREAL", modifiers=modifiers, progress=progress)
 
 
 def export_glb(
-    face: Face, scene: Any, path: str | Path, *, optimise: bool = False, progress: Progress | None = None
+    face: Face,
+    scene: Any,
+    path: str | Path,
+    *,
+    modifiers: str = "SHAPE",
+    optimise: bool = False,
+    progress: Progress | None = None,
 ) -> ExportReport:
     """Write a GLB; `optimise`: a smaller one (see `export_face`)."""
-    return export_face(face, scene, path, preset="GLB", optimise=optimise, progress=progress)
+    return export_face(face, scene, path, preset="GLB", modifiers=modifiers, optimise=optimise, progress=progress)
 
 
 def clip_name(face: Face) -> str:

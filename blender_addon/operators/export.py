@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import bpy
+import numpy as np
 from bpy.props import BoolProperty, EnumProperty, StringProperty
 from bpy_extras.io_utils import ExportHelper
 
 from ...core.errors import InnerfaceError
 from ...core.files import atomic_write, safe_file_name
 from .. import compat
+from ..animation.scene_time import curve_step
 from ..animation.take_action import Part, TakeAction
 from ..character.face import Face, active_face
 from .base import ReportsErrors, classes_and_menu_factory, wait_cursor
@@ -159,8 +161,8 @@ def _play_take(face: Face, scene: Any, actions: list[Any]) -> Iterator[None]:
             action = next((a for a in actions if compat.animates(a, owner)), None)
             if action is not None or owner.animation_data is not None:
                 compat.assign_action(action, owner)
-        ranges = [a.frame_range for a in actions]
-        scene.frame_start, scene.frame_end = int(min(r[0] for r in ranges)), int(max(r[1] for r in ranges))
+        ranges = np.array([a.frame_range for a in actions]) / curve_step(scene)
+        scene.frame_start, scene.frame_end = int(np.floor(ranges.min() + 1e-3)), int(np.floor(ranges.max() + 1e-3))
         yield
     finally:
         for owner, state in saved_states:

@@ -11,12 +11,11 @@ import bpy
 from bpy.props import EnumProperty
 
 from ...core.errors import InnerfaceError
-from ...core.face.mapping import Mapping, Target
+from ...core.face.mapping import Target
 from ..character import drivers
-from ..character.face import Face, active_face
+from ..character.face import active_face
 from ..character.face_mesh import root_object_of
-from ..character.lanes import shape_key_path
-from ..character.mapping import automatic_mapping
+from ..character.mapping import automatic_mapping, fill_table
 from .base import ReportsErrors
 
 
@@ -29,15 +28,6 @@ def active_root_object(context: bpy.types.Context) -> Any:
         if active is not None and active.type == "MESH" and active.data.shape_keys is not None:
             return root_object_of(active)
         raise
-
-
-def fill_table(root_object: Any, new_mapping: Mapping) -> None:
-    """Replace the rows of a character's table."""
-    rows = root_object.innerface.targets
-    rows.clear()
-    for target in new_mapping.targets:
-        rows.add().fill(target)
-    root_object.innerface.preset, root_object.innerface.target = new_mapping.name, 0
 
 
 def _editable_table(context: bpy.types.Context) -> Any:
@@ -143,41 +133,13 @@ class INNERFACE_OT_mapping_driven(ReportsErrors, bpy.types.Operator):
 
     def work(self, context: bpy.types.Context) -> set[str]:
         face = active_face(context)
-        driven_meshes = {driven.name: driven.mesh for driven in drivers.driven_keys(face)}
-        if not driven_meshes:
-            raise InnerfaceError(f"no shape key of {face.name} is driven; they are keyed directly")
-        rows, failures, new_destinations = list(face.mapping.targets), [], set[tuple[str, str]]()
-        for name, mesh in driven_meshes.items():
-            key_rows = [t for t in rows if t.kind == "key" and t.name == name and not t.mute]
-            new_rows = _rows_for_control(face, name, mesh, key_rows=key_rows)
-            if isinstance(new_rows, str):
-                failures.append(f"'{name}': {new_rows}")
-                continue
-            row_index = rows.index(key_rows[0])
-            rows = [t for t in rows if t not in key_rows]
-            rows[row_index:row_index] = [
-                t for t in new_rows if (t.channel, t.name) not in new_destinations
-            ]  # several keys may follow one control
-            new_destinations |= {(t.channel, t.name) for t in new_rows}
-        if not new_destinations:
-            raise InnerfaceError(f"no rig control was found for the driven shape keys: {'; '.join(failures[:3])}")
-        fill_table(face.root_object, Mapping(face.mapping.name, tuple(rows)))
-        for failure in failures:
+        controls = drivers.map_to_controls(face)
+        fill_table(face.root_object, controls.mapping)
+        for failure in controls.failures:
             self.report({"WARNING"}, f"{failure}; it is unchanged")
-        control_count = len({name for _, name in new_destinations})
-        key_count = len(driven_meshes) - len(failures)
-        return self.report_notes([], f"{control_count} controls will be keyed instead of {key_count} driven shape keys")
-
-
-def _rows_for_control(face: Face, name: str, mesh: Any, *, key_rows: list[Target]) -> list[Target] | str:
-    """Return the rows that map a driven key's channels to its control, or why there are none."""
-    control = drivers.find_control(mesh.key, shape_key_path(name))
-    if isinstance(control, str):
-        return control
-    new_rows = drivers.rows_for_control(mesh.key, name, control, rows=key_rows)
-    if not isinstance(new_rows, str) and control.owner != face.head_object:
-        return f"it is driven by {control.owner.name}, which is not the rig of the face"
-    return new_rows
+        return self.report_notes(
+            [], f"{controls.control_count} controls will be keyed instead of {controls.key_count} driven shape keys"
+        )
 
 
 CLASSES = (

@@ -19,10 +19,10 @@ from ...core.face.naming.scheme_tables import FEW_SHAPE_SCHEMES, SCHEMES
 from ...core.files import safe_file_name
 from ..character.face import active_face
 from ..character.face_mesh import rig_of
-from ..character.mapping import candidate_names
+from ..character.mapping import candidate_names, fill_table
 from ..paths import presets_folder
 from .base import ReportsErrors
-from .mapping import active_root_object, fill_table
+from .mapping import active_root_object
 
 PRESET_SUFFIX = ".innerface.json"
 _CHARACTER_CREATOR_BONES = {

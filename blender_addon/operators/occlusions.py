@@ -13,7 +13,7 @@ from ...core.errors import InnerfaceError
 from .. import compat
 from ..animation import hybrid_take, loaded_take
 from ..animation.playback import playing_action
-from ..animation.scene_time import scene_rate
+from ..animation.scene_time import curve_step, scene_rate
 from ..animation.take_action import TakeAction
 from ..character.face import active_face
 from ..properties.face_parts import HIDDEN_PART_ITEMS
@@ -53,7 +53,7 @@ class INNERFACE_OT_range_add(RequiresCameraTake, ReportsErrors, bpy.types.Operat
         start, end = (hybrid_take.seconds_at(action, f, scene) for f in (first, last))
         duration = hybrid_take.take_duration(action)
         if end <= 0 or start >= duration:
-            take_first, take_last = action.frame_range
+            take_first, take_last = (frame / curve_step(scene) for frame in action.frame_range)
             raise InnerfaceError(
                 f"the playhead is outside the take; move it to a frame from {take_first:.0f} to {take_last:.0f}"
             )

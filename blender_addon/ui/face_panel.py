@@ -9,7 +9,7 @@ from bpy.app.translations import pgettext_iface as iface_
 
 from ...core.errors import InnerfaceError
 from ..character.drivers import driven_keys
-from ..character.face import Face, active_face
+from ..character.face import Face, FaceIsElsewhereError, active_face
 from .drawing import SidebarPanel, draw_text
 
 _MAX_MISSING_CHANNELS = 6  # that are named
@@ -47,6 +47,8 @@ def face_or_message(context: bpy.types.Context) -> tuple[Face | None, list[str]]
     try:
         return active_face(context), []
     except InnerfaceError as error:
+        if isinstance(error, FaceIsElsewhereError):
+            return None, ["This scene has no face:", *error.place.split("; ")]
         if "characters" in str(error):
             return None, ["The scene has several faces:", "select the one to use"]
         return None, ["No face in this scene yet:", "add a mesh with shape keys", "such as jawOpen"]

@@ -274,7 +274,7 @@ def test_flame_takes_and_options_without_a_flame_face_are_errors_in_one_line(fla
     assert "none.pkl" in told(capsys, "key", song, "--out", out, "--flame", tmp_path / "none.pkl")
     assert main(["key", str(song), "--out", str(tmp_path / "own.blend")]) == 0
     capsys.readouterr()
-    assert "FLAME Face from File" in told(
+    assert "--flame MODEL instead" in told(
         capsys, "key", tmp_path / "t.flame.npz", "--character", tmp_path / "own.blend", "--out", out
     )
     assert not out.exists()
