@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from ...core.errors import InnerfaceError
+from ...core.face import bones
 from ...core.face.mapping import Mapping
 from ...core.face.naming.matching import match
 from .. import remedies
@@ -25,7 +25,6 @@ from .whereabouts import describe_place, objects_elsewhere
 
 MIN_CHANNELS = 3  # a set of meshes that matches fewer is no face: a lone "Smile" on a hand is chance
 HEAD_BONE_PROP = "innerface_head_bone"  # on a rig: the bone that turns the head, where its name does not say so
-_HEAD_BONE_PATTERN = re.compile(r"^(.*[:_.])?(cc_base_|def-|org-|j_bip_c_)?head$", re.IGNORECASE)
 
 
 @dataclass
@@ -100,8 +99,7 @@ def find_head_bone(rig: Any) -> str | None:
     chosen = rig.get(HEAD_BONE_PROP)
     if isinstance(chosen, str) and chosen in rig.data.bones:
         return chosen
-    names = [b.name for b in rig.data.bones if _HEAD_BONE_PATTERN.match(b.name)]
-    return min(names, key=len) if names else None
+    return bones.find_head(b.name for b in rig.data.bones)
 
 
 def _face_mesh(obj: Any) -> FaceMesh | None:

@@ -108,8 +108,8 @@ def _draw_matched_names(layout: Any, report: NameReport) -> None:
         split = column.split(factor=0.4)
         split.label(text=match.name, icon=_KIND_ICONS[match.kind], translate=False)
         split = split.split(factor=0.6)
-        more = f" +{len(match.channels) - 1}" if len(match.channels) > 1 else ""
-        split.label(text=f"{match.channels[0][0]}{more}", translate=False)
+        first, *others = [channel for channel, _ in match.channels]
+        split.label(text=f"{first} +{len(others)}" if others else first, translate=False)
         split.label(text=match.description, translate=False)
     if len(report.matched) > _MAX_ROWS:
         column.label(text=f"... and {len(report.matched) - _MAX_ROWS} more", translate=False)

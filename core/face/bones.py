@@ -10,6 +10,7 @@ from enum import StrEnum
 from . import gaze
 from .channels import ARKIT
 from .mapping import Target
+from .naming.channel_names import split_words
 
 
 class BoneRole(StrEnum):
@@ -20,19 +21,20 @@ class BoneRole(StrEnum):
     EYE_RIGHT = "eye_right"
 
 
-_PREFIX = r"^(?:.*[:|])?(?:cc_base_|def-|org-|mch-)?"
-_PATTERNS = {
-    BoneRole.JAW: re.compile(
-        _PREFIX + r"(?:jaw|jawroot|jaw_root|jaw_master|lower_?jaw|j_adj_c_jaw|c_jaw_?(?:jnt)?|facial_c_jaw)$",
-        re.IGNORECASE,
-    ),
-    BoneRole.EYE_LEFT: re.compile(
-        _PREFIX + r"(?:l_?eye|eye[._ ]?l|left_?eye|eye_?left|j_adj_l_faceeye|facial_l_eye|l_eye_jnt)$", re.IGNORECASE
-    ),
-    BoneRole.EYE_RIGHT: re.compile(
-        _PREFIX + r"(?:r_?eye|eye[._ ]?r|right_?eye|eye_?right|j_adj_r_faceeye|facial_r_eye|r_eye_jnt)$", re.IGNORECASE
-    ),
+# Words that rigs put before or after the names of bones (Rigify, Character Creator, Biped, MetaHuman, VRoid).
+_AFFIXES = frozenset(
+    ("def", "org", "mch", "cc", "base", "bip", "facial", "face", "j", "adj", "c", "bind", "jnt", "joint", "bone", "x")
+)
+_NAMESPACE = re.compile(r"^.*[:|]|^bip\d*[ _]", re.IGNORECASE)
+_HEAD = re.compile(r"(^|[:|_. -])head(\.x)?$", re.IGNORECASE)
+_SIDES = {"l": "left", "r": "right"}
+_WORDS: dict[BoneRole, tuple[tuple[str, ...], ...]] = {
+    BoneRole.JAW: (("jaw",), ("m", "jaw"), ("jaw", "root"), ("jaw", "master"), ("lower", "jaw"), ("lowerjaw",))
+    + (("jawroot",), ("jawbone",)),
+    BoneRole.EYE_LEFT: (("left", "eye"), ("eye", "left"), ("leye",), ("lefteye",)),
+    BoneRole.EYE_RIGHT: (("right", "eye"), ("eye", "right"), ("reye",), ("righteye",)),
 }
+_ROLES = {words: role for role, spellings in _WORDS.items() for words in spellings}
 # Degrees (forward: mm) for a full weight. At 25 degrees a jaw of 95 mm opens the teeth by about 40 mm.
 _JAW_TARGETS = (
     ("jawOpen", "pitch", 25.0),
@@ -50,9 +52,23 @@ _EYE_TARGETS = {
 
 def find_roles(names: Iterable[str]) -> dict[BoneRole, str]:
     """Bones by role, recognised by name; of several that match, the shortest name."""
-    names = sorted(names, key=lambda n: (len(n), n))
-    matches = {role: next((n for n in names if pattern.match(n)), None) for role, pattern in _PATTERNS.items()}
-    return {role: name for role, name in matches.items() if name is not None}
+    roles: dict[BoneRole, str] = {}
+    for name in sorted(names, key=lambda n: (len(n), n)):
+        role = _ROLES.get(_significant_words(name))
+        if role is not None:
+            roles.setdefault(role, name)
+    return {role: roles[role] for role in BoneRole if role in roles}
+
+
+def find_head(names: Iterable[str]) -> str | None:
+    """The bone that turns the head, recognised by name behind any prefix; of several, the shortest name."""
+    return min((n for n in names if _HEAD.search(n)), key=lambda n: (len(n), n), default=None)
+
+
+def _significant_words(name: str) -> tuple[str, ...]:
+    """`mixamorig:LeftEye` -> left, eye; `Bip01 MJaw` -> m, jaw; `CC_Base_L_Eye` -> left, eye."""
+    words = split_words(_NAMESPACE.sub("", name))
+    return tuple(_SIDES.get(w, w) for w in words if w not in _AFFIXES)
 
 
 def targets(role: BoneRole, bone: str) -> tuple[Target, ...]:

@@ -137,7 +137,7 @@ def _readings(name: str) -> Iterator[Reading]:
         yield Reading(scheme, own, Precision.EXACT if scheme == APPLE else Precision.SCHEME)
     for scheme, own in known.squashed.get(squashed, ()):
         yield Reading(scheme, own, Precision.SPELLING)
-    words = _split_words(name)
+    words = split_words(name)
     if len(words) > 1:
         yield from _without_affixes(name, words)
     if copy := _COPY.search(name):
@@ -165,7 +165,7 @@ class _Known:
 
 @lru_cache(maxsize=1)
 def _known_names() -> _Known:
-    known = _Known({}, {}, {_word_set(_split_words(c)): c for c in ARKIT}, {})
+    known = _Known({}, {}, {_word_set(split_words(c)): c for c in ARKIT}, {})
 
     def add(table: dict[str, list[_Name]], spelling: str, own: _Name) -> None:
         names = table.setdefault(spelling, [])
@@ -205,7 +205,7 @@ def _squash(name: str) -> str:
 
 def _squashed_spellings(name: str) -> set[str]:
     """A name without case and separators, and with the side at its end spelled out or as a letter."""
-    squashed, words = _squash(name), _split_words(name)
+    squashed, words = _squash(name), split_words(name)
     out = {squashed}
     if len(words) > 1:
         stem = squashed[: len(squashed) - len(words[-1])]
@@ -215,7 +215,7 @@ def _squashed_spellings(name: str) -> set[str]:
     return out
 
 
-def _split_words(name: str) -> list[str]:
+def split_words(name: str) -> list[str]:
     """`head_lod0_mesh__jawOpen` -> head, lod, 0, mesh, jaw, open."""
     return [word.lower() for word in _WORD.findall(name)]
 

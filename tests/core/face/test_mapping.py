@@ -159,7 +159,10 @@ def test_what_is_no_preset_is_refused(tmp_path, text):
             (None, "mixamorig:LeftEye", "mixamorig:RightEye"),
         ),
         (("J_Adj_L_FaceEye", "J_Adj_R_FaceEye"), (None, "J_Adj_L_FaceEye", "J_Adj_R_FaceEye")),
-        (("hand.L", "eyelid.L"), (None, None, None)),
+        (("hand.L", "eyelid.L", "jaw.001", "eye.L.001"), (None, None, None)),
+        (("Bip01 MJaw", "Bip01 LEye", "Bip01 REye", "Bip01 LEyeBlinkTop"), ("Bip01 MJaw", "Bip01 LEye", "Bip01 REye")),
+        (("lowerJaw", "lEye", "rEye", "lEyelidUpper"), ("lowerJaw", "lEye", "rEye")),
+        (("FACIAL_C_Jaw", "FACIAL_L_Eye", "FACIAL_R_Eye"), ("FACIAL_C_Jaw", "FACIAL_L_Eye", "FACIAL_R_Eye")),
     ],
 )
 def test_jaw_and_eye_bones_are_known_by_their_names(names, found):
@@ -189,3 +192,18 @@ def test_all_schemes_of_the_tables_are_found_by_their_own_names(data):
         assert len(got & answered) >= 0.9 * len(answered), (path.name, found.scheme, answered - got)
         if path.stem.removeprefix("names_") in same:
             assert len(got) == 52
+
+
+@pytest.mark.parametrize(
+    ("names", "head"),
+    [
+        (("Bip01 Head", "Bip01 HeadNub"), "Bip01 Head"),
+        (("CC_Base_Head", "CC_Base_FacialBone"), "CC_Base_Head"),
+        (("mixamorig:Head", "mixamorig:HeadTop_End"), "mixamorig:Head"),
+        (("c_head.x", "head.x"), "head.x"),
+        (("Armature_Head", "forehead"), "Armature_Head"),
+        (("forehead", "head.001"), None),
+    ],
+)
+def test_the_head_bone_is_known_behind_any_prefix(names, head):
+    assert bones.find_head(names) == head
