@@ -28,6 +28,14 @@ from .output import print_notes
 from .progress import step, suppress_stdout
 
 _MIN_MOVED = 0.02  # a channel that stays below does not count as moved
+# By option: the add-on's preset, and suffixes.
+_EXPORTS = {
+    "fbx": ("UNREAL", (".fbx",)),
+    "metahuman": ("METAHUMAN", (".fbx",)),
+    "glb": ("GLB", (".glb",)),
+    "usd": ("USD", (".usdc", ".usda", ".usd")),
+    "abc": ("ALEMBIC", (".abc",)),
+}
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -79,7 +87,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         help="key the properties and bones that drive the character's shape keys, instead of leaving driven keys alone",
     )
     parser.add_argument("--fbx", metavar="X.fbx", help="also export FBX")
+    parser.add_argument(
+        "--metahuman", metavar="X.fbx", help="also export FBX with MetaHuman's control curves on its root bone"
+    )
     parser.add_argument("--glb", metavar="X.glb", help="also export GLB")
+    parser.add_argument("--usd", metavar="X.usdc", help="also export USD (.usdc, .usda or .usd), with blend shapes")
+    parser.add_argument("--abc", metavar="X.abc", help="also export Alembic: the vertices of every frame")
     parser.add_argument(
         "--optimise",
         action="store_true",
@@ -95,7 +108,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--modifiers",
         choices=("shape", "all", "none"),
         default="shape",
-        help="modifiers that FBX and GLB have applied: all but subdivision (default), all, or none",
+        help="modifiers that exports have applied: all but subdivision (default), all, or none",
     )
     parser.add_argument("--verbose", action="store_true", help="print every note, channel, shape key and step")
 
@@ -121,10 +134,11 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
         drop_redundant_landmarks(original, to_weights_take(original))
         for original in map(formats.read_take, options.takes)
     ]
-    outputs = {"blend": options.out, "fbx": options.fbx, "glb": options.glb}
+    outputs = {"blend": options.out} | {kind: getattr(options, kind) for kind in _EXPORTS}
     for kind, path in outputs.items():
-        if path and Path(path).suffix.lower() != f".{kind}":
-            raise InnerfaceError(f"{path}: must end in .{kind}; change the name")
+        suffixes = _EXPORTS[kind][1] if kind in _EXPORTS else (f".{kind}",)
+        if path and Path(path).suffix.lower() not in suffixes:
+            raise InnerfaceError(f"{path}: must end in {' or '.join(suffixes)}; change the name")
     flame_paths = [path for path, take in zip(options.takes, takes) if _is_flame_take(take)]
     flame = None
     if options.flame:
@@ -179,7 +193,7 @@ class CharacterOptions:
 
 @dataclass(frozen=True)
 class ExportOptions:
-    """What FBX and GLB hold.
+    """What exports hold.
 
     Attributes
     ----------
@@ -234,12 +248,12 @@ def key_takes(
     Parameters
     ----------
     takes : to key, each as an action
-    outputs : paths of "blend", "fbx" and "glb"
+    outputs : paths of "blend" and of the exports
     character : a .blend and its face; the bundled head by default
     fps, tolerance, widen : as the options of the command
     comparison_take : keyed on a second bundled head beside the first, in the .blend only
     flame : a FLAME face in place of the bundled head
-    export : what FBX and GLB hold
+    export : what exports hold
     verbose : leave a line on stderr for each step
     """
     for take in takes:
@@ -297,13 +311,18 @@ def key_takes(
             blender.save(files["blend"])
         with frame_range(scene, *(scene_frames if export.whole_scene else take_frames)):
             modifiers = export.modifiers.upper()
-            if "fbx" in files:
-                with step("exporting FBX", report=verbose) as bar, suppress_stdout():
-                    notes += exporters.export_fbx(target, scene, files["fbx"], modifiers=modifiers, progress=bar).notes
-            if "glb" in files:
-                with step("exporting GLB", report=verbose) as bar, suppress_stdout():
-                    notes += exporters.export_glb(
-                        target, scene, files["glb"], modifiers=modifiers, optimise=export.optimise, progress=bar
+            for kind, (preset, _) in _EXPORTS.items():
+                if kind not in files:
+                    continue
+                with step(f"exporting {kind.upper()}", report=verbose) as bar, suppress_stdout():
+                    notes += exporters.export_face(
+                        target,
+                        scene,
+                        files[kind],
+                        preset=preset,
+                        modifiers=modifiers,
+                        optimise=export.optimise,
+                        progress=bar,
                     ).notes
         moved = _moved_channels(takes)
         unmatched = target.unmatched_channels()

@@ -75,6 +75,8 @@ def export_scene(
             _take_over_names(bpy.data.objects, names, renamed)
             mesh_names = {obj.data: source.data.name for obj, source in zip(export.meshes, sources)}
             _take_over_names(bpy.data.meshes, mesh_names, renamed)
+            if face.rig is not None:
+                _take_over_names(bpy.data.armatures, {export.rig.data: face.rig.data.name}, renamed)
             yield export
     finally:
         for kind in ("scenes", "objects", "meshes", "armatures", "actions"):

@@ -18,8 +18,8 @@ from ..animation.take_action import TakeAction
 from ..character.face import Face
 from ..character.lanes import destination_values, driven_bones
 from ..character.turns import DrivenTransform
+from .clip_names import clip_name
 from .evaluate_scene import EvaluatedScene, Progress, evaluate_scene
-from .exporters import clip_name
 
 _MIN_REPORTED_RESIDUAL = 2e-3  # a residual below is rounding
 
@@ -43,7 +43,7 @@ def export_take(face: Face, scene: Any, progress: Progress | None = None) -> Exp
     """
     evaluated = evaluate_scene(face, scene, [m.object for m in face.meshes], progress=progress, with_properties=True)
     notes: list[str] = []
-    values = _destination_values(face, evaluated, notes)
+    values = values_of_destinations(face, evaluated, notes)
     weights, observable = face.mapping.to_weights(values)
     scales = np.array([face.mapping.max_gain(d) for d in face.mapping.destinations])
     errors = np.abs(face.mapping.to_values(weights) - values) / scales
@@ -85,7 +85,7 @@ def export_take(face: Face, scene: Any, progress: Progress | None = None) -> Exp
     )
 
 
-def _destination_values(face: Face, evaluated: EvaluatedScene, notes: list[str]) -> np.ndarray:
+def values_of_destinations(face: Face, evaluated: EvaluatedScene, notes: list[str]) -> np.ndarray:
     """Return the values (F, D) of the mapping's destinations."""
     values = np.zeros((len(evaluated.frames), len(face.mapping.destinations)))
     lanes_by_destination: dict[int, list[np.ndarray]] = {}

@@ -1,4 +1,4 @@
-"""FBX and GLB files with shape key animation, by Blender's exporters, whose defaults lose it.
+"""FBX, GLB, USD and Alembic files with shape key animation, by Blender's exporters, whose defaults lose it.
 
 Why the exports are made of copies: docs/adr/0012-export-from-copies.md.
 """
@@ -17,14 +17,13 @@ import bpy
 import numpy as np
 
 from ...core.errors import InnerfaceError
-from .. import compat
-from ..animation.playback import playing_action
 from ..animation.scene_time import scene_rate
-from ..animation.take_action import TakeAction
 from ..character.face import Face
-from . import glb_file
+from . import fbx_properties, glb_file
+from .clip_names import clip_name
 from .evaluate_scene import Progress, character_meshes, evaluate_scene
 from .export_scene import ExportScene, export_scene
+from .metahuman import control_curves
 
 
 @dataclass(frozen=True)
@@ -53,6 +52,18 @@ PRESETS = {
             "The head's pose is on its bone.",
             "The animation is in morph target curves, which play on the Skeletal Mesh; "
             "a MetaHuman needs a pose asset for them.",
+        ),
+    ),
+    "METAHUMAN": Preset(
+        "MetaHuman (Unreal)",
+        "fbx",
+        100.0,
+        "Armature",
+        (
+            "Import as a Skeletal Mesh with Import Animations and Import Custom Attribute on: the root bone carries "
+            "MetaHuman's control curves (CTRL_expressions_...), which become curves of the animation.",
+            "Retarget the animation to the MetaHuman's face skeleton (Face_Archetype_Skeleton), or copy its curves; "
+            "the face's post-process Animation Blueprint plays them.",
         ),
     ),
     "UNITY": Preset(
@@ -85,6 +96,23 @@ PRESETS = {
         "",
         ("glTF 2.0: morph weights and the head bone's rotation, linear keys on every frame, metres.",),
     ),
+    "USD": Preset(
+        "USD (UsdSkel)",
+        "usdc",
+        1.0,
+        "",
+        (
+            "Blend shapes with animated weights and one skeleton, in metres; time codes are frames, "
+            "timeCodesPerSecond is the frame rate.",
+        ),
+    ),
+    "ALEMBIC": Preset(
+        "Alembic (cache)",
+        "abc",
+        1.0,
+        "",
+        ("Every frame's vertices, in metres: shapes, bones and names of channels are not in the file.",),
+    ),
 }
 UNITY_MAX_WEIGHT = 1.0
 
@@ -115,7 +143,11 @@ def export_face(
     `optimise`: a smaller GLB, by sparse accessors, which not every reader takes. Raises InnerfaceError.
     """
     target_preset = PRESETS[preset]
-    evaluated = evaluate_scene(face, scene, character_meshes(face, scene), progress=progress)
+    controls_metahuman = preset == "METAHUMAN"
+    evaluated = evaluate_scene(
+        face, scene, character_meshes(face, scene), progress=progress, with_properties=controls_metahuman
+    )
+    controls = control_curves(face, evaluated) if controls_metahuman else None
     animation_name = clip_name(face)
     with export_scene(
         face,
@@ -128,10 +160,18 @@ def export_face(
     ) as prepared:
         if target_preset.file_format == "fbx":
             _write_fbx(prepared, Path(path))
+        elif target_preset.file_format == "usdc":
+            _write_usd(prepared, Path(path))
+        elif target_preset.file_format == "abc":
+            _write_alembic(prepared, Path(path))
         else:
             _write_glb(prepared, Path(path), scene)
             glb_file.simplify(path, sparse=optimise)
         notes = list(dict.fromkeys(prepared.notes))
+        if controls is not None:
+            root_bone = next(b.name for b in prepared.rig.data.bones if b.parent is None)
+            fbx_properties.animate_properties(path, root_bone, controls.values, rate=scene_rate(scene))
+            notes += controls.notes
         if preset == "UNITY" and prepared.peak > UNITY_MAX_WEIGHT + 1e-4:
             notes.append(
                 f"Weights reach {prepared.peak * 100:.0f}; Unity clamps them at 100 unless "
@@ -160,26 +200,6 @@ def export_glb(
 ) -> ExportReport:
     """Write a GLB; `optimise`: a smaller one (see `export_face`)."""
     return export_face(face, scene, path, preset="GLB", modifiers=modifiers, optimise=optimise, progress=progress)
-
-
-def clip_name(face: Face) -> str:
-    """Return the name of the animation in the file: that of the current take."""
-    action = playing_action(face)
-    if action is None:
-        action = next(
-            (
-                o.animation_data.action
-                for o in face.owners
-                if o.animation_data is not None and o.animation_data.action is not None
-            ),
-            None,
-        )
-    return face.name if action is None else take_name(action)
-
-
-def take_name(action: Any) -> str:
-    """Return an action's name; before slots, where a take is an action per datablock, the take's."""
-    return action.name if compat.supports_shared_action() else TakeAction(action).take_name
 
 
 def import_instructions(report: ExportReport, *, path: Path, preset: str, scene: Any) -> str:
@@ -263,6 +283,49 @@ def _write_glb(prepared: ExportScene, path: Path, scene: Any) -> None:
             return
     raise InnerfaceError(
         f"this Blender writes glTF times that do not fit {scene_rate(scene):.3f} fps; export FBX instead"
+    )
+
+
+def _write_usd(prepared: ExportScene, path: Path) -> None:
+    """Write a USD file, of the kind that its suffix says (binary .usdc by default).
+
+    The exporter evaluates the scene at every frame. Faces show their basis shape meanwhile, as for FBX.
+    """
+    for obj in prepared.meshes:
+        obj.show_only_shape_key, obj.active_shape_key_index = True, 0
+    _select_objects(prepared)
+    _run_exporter(
+        "USD",
+        bpy.ops.wm.usd_export,
+        filepath=str(path),
+        selected_objects_only=True,
+        visible_objects_only=False,
+        export_animation=True,
+        export_shapekeys=True,
+        export_armatures=True,
+        export_uvmaps=True,
+        export_normals=True,
+        export_subdivision="IGNORE",
+        convert_world_material=False,
+        allow_unicode=True,
+        evaluation_mode="VIEWPORT",
+    )
+
+
+def _write_alembic(prepared: ExportScene, path: Path) -> None:
+    """Write an Alembic file."""
+    _select_objects(prepared)
+    _run_exporter(
+        "Alembic",
+        bpy.ops.wm.alembic_export,
+        filepath=str(path),
+        selected=True,
+        visible_objects_only=False,
+        start=prepared.scene.frame_start,
+        end=prepared.scene.frame_end,
+        uvs=True,
+        face_sets=True,
+        evaluation_mode="VIEWPORT",
     )
 
 

@@ -22,6 +22,7 @@ from ..animation.take_action import Part, TakeAction
 from ..character.face import Face, active_face
 from .base import ReportsErrors, classes_and_menu_factory, wait_cursor
 
+_PRESET_OF_FORMAT = {"fbx": "UNREAL", "glb": "GLB", "usdc": "USD", "abc": "ALEMBIC"}
 _TAKE_SUFFIXES = (".csv", ".mcap", ".json")
 
 
@@ -36,14 +37,17 @@ class INNERFACE_OT_export(ReportsErrors, bpy.types.Operator, ExportHelper):
         description="Application that the file is for",
         items=[
             ("UNREAL", "Unreal (FBX)", "Centimetres, root and head bone, all meshes skinned, one take with its mesh"),
+            ("METAHUMAN", "MetaHuman (FBX)", "As Unreal, with the face board's control curves on the root bone"),
             ("UNITY", "Unity (FBX)", "Stable names and paths; reports where weights exceed 100"),
             ("GODOT", "Godot (GLB)", "Metres, linear keys"),
             ("GLB", "glTF (GLB)", "For the web, three.js and other applications"),
+            ("USD", "USD", "Blend shapes with animated weights and one skeleton, for Omniverse, Houdini and Maya"),
+            ("ALEMBIC", "Alembic", "The vertices of every frame, for any renderer; no shapes and no bones"),
         ],
     )
     kind: EnumProperty(
         name="Format",
-        items=[("AUTO", "By Preset", ""), ("fbx", "FBX", ""), ("glb", "GLB", "")],
+        items=[("AUTO", "By Preset", ""), *((kind, kind.upper(), "") for kind in _PRESET_OF_FORMAT)],
         options={"HIDDEN", "SKIP_SAVE"},
     )
     modifiers: EnumProperty(
@@ -59,11 +63,15 @@ class INNERFACE_OT_export(ReportsErrors, bpy.types.Operator, ExportHelper):
     all_takes: BoolProperty(
         name="One File per Take", description="Export every take of the face in this file, each with its mesh"
     )
+    optimise: BoolProperty(
+        name="Small GLB",
+        description="Less than half the size, by sparse accessors, which three.js, Babylon, Godot and Blender read",
+    )
     beside: BoolProperty(
         name="Import Instructions", default=True, description="Add a text file that says how to import the export"
     )
     filename_ext = ".fbx"
-    filter_glob: StringProperty(default="*.fbx;*.glb", options={"HIDDEN"})
+    filter_glob: StringProperty(default="*.fbx;*.glb;*.usdc;*.abc", options={"HIDDEN"})
 
     def check(self, _context: bpy.types.Context) -> bool:
         expected_path = str(_with_extension(self.filepath, self._file_format())) if self.filepath else ""
@@ -82,6 +90,8 @@ class INNERFACE_OT_export(ReportsErrors, bpy.types.Operator, ExportHelper):
         self.layout.use_property_split = True
         for name in ("preset", "modifiers", "all_takes", "beside"):
             self.layout.prop(self, name)
+        if self._file_format() == "glb":
+            self.layout.prop(self, "optimise")
 
     def _file_format(self) -> str:
         from ..export.exporters import PRESETS
@@ -90,7 +100,7 @@ class INNERFACE_OT_export(ReportsErrors, bpy.types.Operator, ExportHelper):
 
     def _effective_preset(self) -> str:
         """Return the preset; scripts may name only the format."""
-        return {"AUTO": self.preset, "fbx": "UNREAL", "glb": "GLB"}[self.kind]
+        return _PRESET_OF_FORMAT.get(self.kind) or str(self.preset)
 
     def work(self, context: bpy.types.Context) -> set[str]:
         if not Path(self.filepath).name:
@@ -119,6 +129,7 @@ class INNERFACE_OT_export(ReportsErrors, bpy.types.Operator, ExportHelper):
                 temporary,
                 preset=preset,
                 modifiers=self.modifiers,
+                optimise=self.optimise,
                 progress=lambda fraction: manager.progress_update(100 * fraction),
             )
         if self.beside:
@@ -133,7 +144,7 @@ class INNERFACE_OT_export(ReportsErrors, bpy.types.Operator, ExportHelper):
 
 def _files_per_take(face: Face, scene: Any, path: Path) -> Iterator[tuple[Path, Any]]:
     """Yield a file for each take of the face, and the context in which that take plays."""
-    from ..export.exporters import take_name
+    from ..export.clip_names import take_name
 
     actions = [
         a
@@ -183,7 +194,7 @@ class INNERFACE_OT_back_out(ReportsErrors, bpy.types.Operator, ExportHelper):
         return False
 
     def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
-        from ..export.exporters import clip_name
+        from ..export.clip_names import clip_name
 
         self.filepath = (safe_file_name(clip_name(active_face(context)), ".") or "take") + ".csv"
         context.window_manager.fileselect_add(self)
@@ -205,13 +216,13 @@ class INNERFACE_OT_back_out(ReportsErrors, bpy.types.Operator, ExportHelper):
 
 
 def _with_extension(path: str, file_format: str) -> Path:
-    """`song.take2` becomes `song.take2.glb`; only the extension of the other format is replaced."""
-    stem = path[:-4] if path.lower().endswith((".fbx", ".glb")) else path
+    """`song.take2` becomes `song.take2.glb`; only the extension of another format is replaced."""
+    stem = next((path[: -len(kind) - 1] for kind in _PRESET_OF_FORMAT if path.lower().endswith(f".{kind}")), path)
     return Path(f"{stem}.{file_format}")
 
 
 def _draw_export_menu(self: Any, _context: bpy.types.Context) -> None:
-    self.layout.operator(INNERFACE_OT_export.bl_idname, text="Animated Face for Game Engine (.fbx, .glb)")
+    self.layout.operator(INNERFACE_OT_export.bl_idname, text="Animated Face for Game Engine (.fbx, .glb, .usdc, .abc)")
     self.layout.operator(INNERFACE_OT_back_out.bl_idname, text="Face Take (.csv)")
 
 

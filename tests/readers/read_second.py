@@ -139,6 +139,7 @@ def fbx_clip(stack: Any, nodes: list[Any], ufbx: Any) -> dict[str, Any]:
     check(len(layers) == 1, f"{stack.name}: {len(layers)} layers")
     curves: dict[str, Curve] = {}
     rotations: dict[str, Curve] = {}
+    properties: dict[str, dict[str, Curve]] = {}
     by_id = {n.element_id: n for n in nodes}
     for prop in items(layers[0].anim_props):
         element, value = held(prop.element), held(prop.anim_value)
@@ -151,7 +152,16 @@ def fbx_clip(stack: Any, nodes: list[Any], ufbx: Any) -> dict[str, Any]:
             times = np.unique([t for curve in keys for t, _ in curve])
             turns = np.array([tuple(node.evaluate_transform(anim, float(t)).rotation) for t in times])
             keep(rotations, node.name, times, turns)
-    return {"name": stack.name, "duration": stack.time_end - stack.time_begin, "curves": curves, "rotations": rotations}
+        elif isinstance(element, ufbx.Node) and not prop.prop_name.startswith("Lcl ") and keys:
+            times, values = np.array(keys[0]).T
+            keep(properties.setdefault(by_id[element.element_id].name, {}), prop.prop_name, times, values)
+    return {
+        "name": stack.name,
+        "duration": stack.time_end - stack.time_begin,
+        "curves": curves,
+        "rotations": rotations,
+        "properties": properties,
+    }
 
 
 # ---- GLB

@@ -232,4 +232,6 @@ def test_the_right_half_of_the_texture_mirrors_the_left_and_the_face_has_no_seam
     by_vertex = {}
     for quad, corners in zip(head.quads[skin][front], head.uv[skin][front]):
         for vertex, place in zip(quad.tolist(), corners.tolist()):
-            assert by_vertex.setdefault(vertex, place) == place or abs(head.vertices[vertex, 1]) > 0.1, "a seam on the face"
+            assert by_vertex.setdefault(vertex, place) == place or abs(head.vertices[vertex, 1]) > 0.1, (
+                "a seam on the face"
+            )
