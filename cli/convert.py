@@ -17,6 +17,7 @@ from ..core.errors import InnerfaceError
 from ..core.file_kinds import is_blend
 from ..core.take import Take
 from .output import print_notes
+from .parsing import add_rate_option, parse_rate
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -36,13 +37,18 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         default="scene",
         help="frames of a .blend: the scene's range (default), or those of the face's current action",
     )
+    add_rate_option(parser)
     parser.add_argument(
         "--format", choices=sorted(formats.WRITERS), help="write this format, whatever the suffix of OUT"
     )
 
 
 def run(options: argparse.Namespace) -> dict[str, Any]:
-    take, blend_info = _take_from_blend(options) if is_blend(options.take) else (formats.read_take(options.take), {})
+    take, blend_info = (
+        _take_from_blend(options)
+        if is_blend(options.take)
+        else (formats.read_take(options.take, parse_rate(options.rate)), {})
+    )
     if (options.object or options.scene) and not blend_info:
         raise InnerfaceError("--object and --scene name parts of a .blend, but IN is not one; omit them")
     formats.write_take(take, options.out, options.format)

@@ -25,6 +25,7 @@ from ..core.take import Take, TrackKind
 from . import blender
 from .key_report import print_report
 from .output import print_notes
+from .parsing import add_rate_option, parse_rate
 from .progress import step, suppress_stdout
 
 _MIN_MOVED = 0.02  # a channel that stays below does not count as moved
@@ -70,6 +71,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--flame-correctives", action="store_true", help="FLAME's pose correctives as shape keys driven by the bones"
     )
     parser.add_argument("--fps", metavar="F", help="frames per second (default 24, or the character file's frame rate)")
+    add_rate_option(parser, "that of --fps, else 30")
     parser.add_argument(
         "--tolerance",
         type=float,
@@ -130,9 +132,10 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     from ..core.flame.source import drop_redundant_landmarks
     from ..core.pipeline import to_weights_take
 
+    rate = parse_rate(options.rate or options.fps)
     takes = [
         drop_redundant_landmarks(original, to_weights_take(original))
-        for original in map(formats.read_take, options.takes)
+        for original in (formats.read_take(path, rate) for path in options.takes)
     ]
     outputs = {"blend": options.out} | {kind: getattr(options, kind) for kind in _EXPORTS}
     for kind, path in outputs.items():

@@ -6,6 +6,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from ..core.errors import InnerfaceError
+from ..core.rates import parse_frame_rate
 
 if TYPE_CHECKING:
     from ..core.imu.inference import SiteDriveExample
@@ -41,6 +42,23 @@ def add_face_option(parser: argparse.ArgumentParser, use: str = "face to measure
         metavar="FACE",
         help=f"{use}: bundled, or an .npz with ICT-FaceKit's arrays (default: ICT-FaceKit if found)",
     )
+
+
+def add_rate_option(parser: argparse.ArgumentParser, default: str = "30") -> None:
+    """Add --rate."""
+    parser.add_argument(
+        "--rate",
+        metavar="HZ",
+        help=f"frames a second of a take that counts frames without times, as FLAME trackers do (default {default})",
+    )
+
+
+def parse_rate(text: str | None) -> float | None:
+    """Parse a rate such as `25`, `29.97` or `30000/1001`; None stays None. Raises InnerfaceError."""
+    if text is None:
+        return None
+    number, base = parse_frame_rate(text)
+    return number / base
 
 
 def parse_span(text: str | None, flag: str) -> Span | None:

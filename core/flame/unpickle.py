@@ -10,7 +10,7 @@ import io
 import pickle
 import pickletools
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, cast
 
@@ -94,6 +94,29 @@ def read_pickle(data: bytes, path: Path, wanted: Iterable[str]) -> dict[str, Arr
 
     Raises InnerfaceError for anything but a pickled dict of arrays.
     """
+    entries = _read_dict(data, path)
+    return {key: _to_array(entries[key], f"{path}: {key}") for key in wanted if key in entries}
+
+
+def read_chosen(
+    data: bytes, path: Path, choose: Callable[[list[str]], Iterable[str]]
+) -> tuple[dict[str, Array], list[str]]:
+    """Read the arrays that `choose` picks of the names in a pickled dict; and all names.
+
+    What lies in dicts inside has names such as `flame/exp`. Raises InnerfaceError as `read_pickle` does.
+    """
+    entries: dict[str, Any] = {}
+    for key, value in _read_dict(data, path).items():
+        if isinstance(value, dict):
+            entries |= {f"{key}/{k}": v for k, v in cast("dict[Any, Any]", value).items() if isinstance(k, str)}
+        elif isinstance(key, str):
+            entries[key] = value
+    names = list(entries)
+    return {key: _to_array(entries[key], f"{path}: {key}") for key in choose(names)}, names
+
+
+def _read_dict(data: bytes, path: Path) -> dict[Any, Any]:
+    """The pickled dict with inert objects for its arrays. Raises InnerfaceError for anything else."""
     if data.startswith(b"\x93NUMPY"):
         header = read_header(data, str(path))
         if header.dtype != np.dtype(object) or header.shape not in ((), (1,)):
@@ -110,8 +133,7 @@ def read_pickle(data: bytes, path: Path, wanted: Iterable[str]) -> dict[str, Arr
         contents = _only_element(contents.state)
     if not isinstance(contents, dict):
         raise InnerfaceError(f"{path}: a pickle, but not of a dict of arrays; give the file as it was downloaded")
-    entries = cast("dict[Any, Any]", contents)
-    return {key: _to_array(entries[key], f"{path}: {key}") for key in wanted if key in entries}
+    return cast("dict[Any, Any]", contents)
 
 
 def _undo_text_transfer(data: bytes) -> bytes:

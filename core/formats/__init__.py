@@ -43,12 +43,18 @@ _BINARY_FORMATS = {
     b"0       ": "edf",
     b"\xffBIOSEMI": "edf",
     b"PK\x03\x04": "flame_npz",
+    b"\x93NUMPY": "flame_npz",
+    **{b"\x80" + bytes([protocol]): "flame_npz" for protocol in range(2, 6)},  # pickles
+    b"(dp": "flame_npz",
 }
 BINARY_SIGNATURES = tuple(_BINARY_FORMATS)
 
 
-def read_take(path: str | Path) -> Take:
-    """Read a take of any known format, or the folder of a Live Link Face take. Raises InnerfaceError."""
+def read_take(path: str | Path, frame_rate: float | None = None) -> Take:
+    """Read a take of any known format, or the folder of a Live Link Face take.
+
+    `frame_rate` (Hz) is that of frames which the file counts without times. Raises InnerfaceError.
+    """
     path = Path(path)
     if path.is_dir():
         chosen, notes = take_folder.choose_csv(path)
@@ -56,7 +62,7 @@ def read_take(path: str | Path) -> Take:
         take.notes[:0] = notes
         return take
     with reading(path, "it is damaged, or no take: record or export it again"):
-        take = _with_printable_texts(_read_file(path))
+        take = _with_printable_texts(_read_file(path, frame_rate))
         take.notes += timing_notes(take)
     take.sound = take_folder.find_sound(path)
     return take
@@ -71,11 +77,13 @@ def _with_printable_texts(take: Take) -> Take:
     return take
 
 
-def _read_file(path: Path) -> Take:
+def _read_file(path: Path, frame_rate: float | None) -> Take:
     refuse_other_kinds(path)
     data = read_bytes(path)
     for magic, module in _BINARY_FORMATS.items():
         if data.startswith(magic):
+            if module == "flame_npz":
+                return _import_format(module).read(path, frame_rate)
             return _import_format(module).read(path)
     source = text_file.decode(data, path)
     del data  # long files fit into memory once

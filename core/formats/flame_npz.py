@@ -12,22 +12,39 @@ import numpy as np
 
 from ..errors import InnerfaceError
 from ..files import atomic_write, read_bytes
+from ..flame import unpickle
 from ..flame.flame_track import arrays_of, build_flame_track, require_flame
 from ..numerics.npz import MAX_FILE_BYTES, NpzArchive
 from ..take import Take, TrackKind
+from . import flame_trackers
 
 _WIDTHS = {"expression": None, "jaw": 3, "eyes": 6, "neck": 3}
 _KEYS = ("time", *_WIDTHS, "shape")
 _MAX_VALUE = 1e6
 
 
-def read(path: Path) -> Take:
-    """Read a FLAME take. Raises InnerfaceError that names the array."""
+def read(path: Path, frame_rate: float | None = None) -> Take:
+    """Read a FLAME take, or a tracker's parameters; frames without times are `frame_rate` (Hz) a second.
+
+    Raises InnerfaceError that names the array.
+    """
     path = Path(path)
-    archive = NpzArchive(read_bytes(path, MAX_FILE_BYTES), path)
+    content = read_bytes(path, MAX_FILE_BYTES)
+    if not content.startswith(b"PK"):
+        arrays, names = unpickle.read_chosen(content, path, flame_trackers.wanted)
+        return flame_trackers.parse(arrays, names, path, frame_rate=frame_rate)
+    archive = NpzArchive(content, path)
+    if flame_trackers.is_tracker(archive.names):
+        names = sorted(archive.names)
+        arrays = {name: archive.read(name) for name in flame_trackers.wanted(names)}
+        return flame_trackers.parse(arrays, names, path, frame_rate=frame_rate)
     missing = [key for key in _KEYS if key not in archive.names]
     if missing:
-        raise InnerfaceError(f"{path}: has no {', '.join(missing)}; a .flame.npz holds {', '.join(_KEYS)}")
+        there = ", ".join(sorted(archive.names)[:8]) or "no arrays"
+        raise InnerfaceError(
+            f"{path}: has no {', '.join(missing)}, but {there}; a .flame.npz holds {', '.join(_KEYS)}, and a tracker's "
+            "file expr, exp or expcode, with jaw_pose, neck_pose and eyes_pose, or pose"
+        )
     arrays = {key: archive.read(key) for key in (*_KEYS, "model") if key in archive.names}
     for key in _KEYS:
         if arrays[key].dtype.kind not in "iuf":
