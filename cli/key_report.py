@@ -33,10 +33,11 @@ def _face_lines(keyed: dict[str, Any], *, verbose: bool) -> list[str]:
     lines = [f"face: {_list(meshes, None if verbose else _MAX_MESHES)}; names: {keyed['scheme']}; {keyed['coverage']}"]
     if unmatched:
         still = [c for c in unmatched if c not in moved]
-        names = [*moved, *still] if verbose else moved or still
+        names = [*moved, *still] if verbose else moved
         consequence = f"the take moves {len(moved)} of them" if moved else "the take moves none of them"
-        listed = _list(names, None if verbose else _MAX_NAMES)
-        lines.append(f"{len(unmatched)} channels without a shape key, {consequence}: {listed}")
+        lines.append(
+            f"{len(unmatched)} channels without a shape key, {consequence}{': ' if names else ''}{', '.join(names)}"
+        )
     undriven = {name: keys for name, keys in keyed["unmatched_keys"].items() if keys}
     if verbose:
         lines += [f"shape keys of {name} without a channel: {', '.join(keys)}" for name, keys in undriven.items()]

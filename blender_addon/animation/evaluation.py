@@ -44,14 +44,19 @@ def vertices_over_frames(scene: Any, objects: Iterable[Any], frames: Iterable[in
 
 def shape_offsets(obj: Any, block: Any) -> np.ndarray:
     """Return how far a shape key moves the vertices (V, 3) of its mesh at value 1, its vertex group included."""
-    shape, base = (np.empty(3 * len(obj.data.vertices), dtype=np.float32) for _ in range(2))
-    block.data.foreach_get("co", shape)
-    block.relative_key.data.foreach_get("co", base)
-    offsets = (shape - base).reshape(-1, 3)
+    offsets = _positions(block) - _positions(block.relative_key)
     if block.vertex_group and block.vertex_group in obj.vertex_groups:
         moving = np.flatnonzero(offsets.any(axis=1))
         offsets[moving] *= group_weights(obj, block.vertex_group, moving)[:, None]
     return offsets
+
+
+def _positions(block: Any) -> np.ndarray:
+    """Return a shape key's vertices (V, 3)."""
+    points = getattr(block, "points", block.data)  # the same, and read faster
+    co = np.empty(3 * len(points), dtype=np.float32)
+    points.foreach_get("co", co)
+    return co.reshape(-1, 3)
 
 
 def group_weights(obj: Any, group: str, indices: np.ndarray) -> np.ndarray:

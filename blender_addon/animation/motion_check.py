@@ -116,6 +116,7 @@ def find_still(
     owner_actions : pairs of a datablock and the take's action on it
     frames : first and last frame of the take
     """
+    scene.view_layers[0].update()  # what is visible is read from it
     check = _Check(face, scene, [], np.arange(frames[0], frames[1] + 1))
     for owner, action in owner_actions:
         _read_lanes(check, owner, action)

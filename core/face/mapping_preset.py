@@ -32,11 +32,11 @@ def load(path: str | Path) -> Mapping:
     try:
         data: Any = json.loads(read_bytes(path, 8 << 20).decode("utf-8"))
     except (ValueError, RecursionError):
-        raise InnerfaceError(f"{path}: is not JSON; choose a mapping that was saved with Save Preset") from None
+        raise InnerfaceError(f"{path}: is not JSON; choose a mapping that was saved as a preset") from None
     preset = cast("dict[str, Any]", data if isinstance(data, dict) else {})
     rows, name = preset.get("targets"), preset.get("name")
     if _FORMAT_KEY not in preset or not isinstance(rows, list) or len(cast("list[Any]", rows)) > _MAX_ROWS:
-        raise InnerfaceError(f"{path}: is not a mapping of channels; choose one that was saved with Save Preset")
+        raise InnerfaceError(f"{path}: is not a mapping of channels; choose one that was saved as a preset")
     targets = tuple(_parse_target(row, f"{path}: row {n}") for n, row in enumerate(cast("list[Any]", rows), start=1))
     return Mapping(name if isinstance(name, str) and name else Path(path).stem, targets)
 
