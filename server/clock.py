@@ -16,6 +16,7 @@ _SLEW_RATE, _SLEW_SHARE, _FINE_S = 2e-3, 1.0, 0.01  # s per s for fine correctio
 _MIN_STEP_S = 2e-5  # between samples: files keep microseconds
 _JUMP_S = 0.25  # a sample that is further off does not fit the clock
 _SHIFT_S, _SHIFT_BUCKETS, _EARLY_SHIFT_BUCKETS = 0.05, 12, 3  # a smaller jump: so many buckets are off by that
+_STEADY_S, _STEADY_BUCKETS = 0.005, 4  # or so many by the same, as no busy network delays them: it began anew
 
 _MAX_HOLD_S = 5.0  # packets are not held up for longer on their way
 _EPOCH_BAND_S = 0.2  # what delays of a new epoch may differ by
@@ -191,7 +192,7 @@ class DeviceClock:
 
     def _fit(self) -> None:
         previous = self._predict(self.bucket_minima[-1][0])
-        self._forget_before_shift()
+        began_anew = self._forget_before_shift()
         history: Array = np.array(self.bucket_minima)
         t, delays = history[:, 0], history[:, 1]
         if len(t) > 3 and t[-1] - t[0] >= _MIN_FIT_SPAN_S:
@@ -203,18 +204,27 @@ class DeviceClock:
         residuals = delays - self.drift * (t - self.origin)
         self.offset = float(np.percentile(residuals, 20))
         self.pending_correction = 0.0
-        if self.first_device_time is not None and t[-1] - self.first_device_time > 2 * _BUCKET_S:
+        if not began_anew and self.first_device_time is not None and t[-1] - self.first_device_time > 2 * _BUCKET_S:
             self.pending_correction = previous - self._predict(float(t[-1]))  # no step: the new line is approached
 
-    def _forget_before_shift(self) -> None:
-        """Buckets before a small jump of the clock: all after it are off to the same side."""
+    def _forget_before_shift(self) -> bool:
+        """Forget buckets before a small jump of the clock: all after it are off to the same side.
+
+        Returns whether all are late by the same, so that there is nothing to approach slowly.
+        """
         history: Array = np.array(self.bucket_minima)
         late = history[:, 1] - (self.offset + self.drift * (history[:, 0] - self.origin))
-        for off, count in ((late > _SHIFT_S, _SHIFT_BUCKETS), (late < -_SHIFT_S, _EARLY_SHIFT_BUCKETS)):
+        is_steady = float(np.ptp(late[-_STEADY_BUCKETS:])) < _STEADY_S
+        late_count = _STEADY_BUCKETS if is_steady else _SHIFT_BUCKETS
+        began_anew = False
+        for off, count in ((late > _SHIFT_S, late_count), (late < -_SHIFT_S, _EARLY_SHIFT_BUCKETS)):
             if len(off) > count and off[-count:].all() and not off[:-count].all():
                 rows = history[-count:]
                 self.bucket_minima.clear()
                 self.bucket_minima.extend((float(time), float(delay)) for time, delay in rows)
+                began_anew = is_steady and bool(off[-1] and late[-1] > 0)
+        self.restarts += began_anew
+        return began_anew
 
     @property
     def drift_ppm(self) -> float:
@@ -292,7 +302,7 @@ class SequenceCounter:
                 if behind < self._NEAR and self._is_shortly_before(device_time):
                     return self._accept_late(sequence, device_time)
                 return self._restart(sequence, device_time)
-        elif self._is_missing(sequence) or behind < self._NEAR:
+        elif behind < self._NEAR or (self._is_missing(sequence) and not self._continues_fallback(sequence)):
             return self._accept_late(sequence, device_time)
         elif goes_on is None or behind > (self.last_sequence - self.first_sequence) % self.modulus:
             return self._restart(sequence, device_time)
@@ -314,6 +324,10 @@ class SequenceCounter:
     def _is_shortly_before(self, device_time: float | None) -> bool:
         return device_time is not None and self.last_time is not None and self.last_time - device_time < _SPARSE_SPAN_S
 
+    def _continues_fallback(self, sequence: int) -> bool:
+        run = self._fallback
+        return run is not None and (sequence - run.first) % self.modulus < run.count + self._WINDOW
+
     def _is_missing(self, sequence: int) -> bool:
         return any((sequence - first) % self.modulus < count for first, count in self._gaps)
 
@@ -334,7 +348,9 @@ class SequenceCounter:
     def _fall_back(self, sequence: int, device_time: float | None, arrival: float | None) -> tuple[int, bool]:
         """A packet that is repeated, unless enough of them show that the device began anew."""
         run = self._fallback
-        if run is None or not 0 < (sequence - run.last) % self.modulus < self._WINDOW:
+        if run is not None and (run.last - sequence) % self.modulus < self._NEAR:  # overtaken, or repeated itself
+            run.count += 1
+        elif run is None or (sequence - run.last) % self.modulus >= self._WINDOW:
             run = self._fallback = _Fallback(sequence, device_time, arrival, sequence)
         else:
             run.last, run.count = sequence, run.count + 1

@@ -36,6 +36,7 @@ class FaceWatch:
         self._notes: list[str] = []
         self._last_weights: tuple[float, ...] = ()
         self._still_since = 0.0
+        self._unseen_since: float | None = None
 
     def clean(self, values: Mapping[str, float], unknown: Iterable[str], now: float) -> dict[str, float]:
         """A face's weights and angles (rad) without what is no number or in no unit; empty if no face is tracked.
@@ -55,7 +56,9 @@ class FaceWatch:
         if names and now - self._first_at > _NAMES_AFTER_S:
             what = "is no face channel's" if len(names) == 1 else "are no face channels'"
             self._tell("names", f"sends {_counted(names)} that {what}; left out: {_listed(names)}")
-        self.problem = self._find_problem(face, names, now) if values or names else ""
+        self.problem = self._find_problem(face, names, now) if values or names else self._find_absence(now)
+        if values or names:
+            self._unseen_since = None
         return face
 
     def take_notes(self) -> list[str]:
@@ -67,6 +70,14 @@ class FaceWatch:
         if key not in self._told:
             self._told.add(key)
             self._notes.append(note)
+
+    def _find_absence(self, now: float) -> str:
+        """The problem of a sender that tells that it tracks no face."""
+        if self._unseen_since is None:
+            self._unseen_since = now
+        if now - self._unseen_since < _STILL_AFTER_S:
+            return ""
+        return f"it has seen no face for {_STILL_AFTER_S:.0f} s: look into its camera, or switch its tracking on"
 
     def _find_problem(self, face: Mapping[str, float], unknown: list[str], now: float) -> str:
         weights = tuple(v for c, v in face.items() if c in _ARKIT)

@@ -12,11 +12,10 @@ from .pipelines.camera import CameraPipeline
 from .pipelines.imu import ImuPipeline
 from .plausibility import plausible
 from .senders import OTHER_SENDER, Senders
-from .streams import AWAY_AFTER_S, Stream
+from .streams import AWAY_AFTER_S, MIN_MESSAGES, Stream
 
 _MAX_STREAMS, _STREAM_EXPIRY_S = 64, 60.0
 _TELL_FULL_EVERY_S = 60.0
-_MIN_MESSAGES = 3  # a stream that said less makes room sooner
 _KINDS: dict[type, str] = {ImuSample: "imu", FaceSample: "face", BioSample: "bio", DeviceInfo: "device"}
 
 
@@ -107,7 +106,7 @@ class Router:
     def _drop_expired_streams(self, now: float) -> None:
         """Streams that never said anything of use, or have been away for long, make room."""
         for key, stream in list(self.streams.items()):
-            expiry_s = AWAY_AFTER_S if stream.counter.received < _MIN_MESSAGES else _STREAM_EXPIRY_S
+            expiry_s = AWAY_AFTER_S if stream.counter.received < MIN_MESSAGES else _STREAM_EXPIRY_S
             if now - stream.last_received > expiry_s and stream.session_device is None:
                 del self.streams[key]
 

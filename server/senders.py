@@ -139,7 +139,7 @@ class Senders:
             )
 
     def _tell_rival(self, key: tuple[str, str], sender: _Sender) -> None:
-        told = (*key, sender.rival)
+        told = (*key, sender.rival.rpartition(":")[0])
         if told not in self._told and len(self._told) < _MAX_SENDERS:
             self._told.add(told)
             self._note(

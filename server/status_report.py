@@ -19,7 +19,7 @@ from .status import (
     RecordingStatus,
     SiteStatus,
 )
-from .streams import AWAY_AFTER_S
+from .streams import AWAY_AFTER_S, MIN_MESSAGES
 
 if TYPE_CHECKING:
     from ..core.imu.layout import Layout
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from .sites import SiteAssignments
     from .streams import Stream
 
+_MANY_BRIEF = 8  # devices that said next to nothing, of a source
 _MIN_PRESENT, _WELL_PRESENT = 0.2, 0.95  # shares of a site's samples: less counts as away, as poor
 
 
@@ -45,11 +46,16 @@ def source_statuses(sources: Sequence[Source], streams: Sequence[Stream], now: f
 
 def _source_health(source: Source, streams: Sequence[Stream], now: float) -> Health:
     spec = registry.sources().get(source.name)
-    if spec is not None and spec.group == SourceGroup.COMMANDS:
-        return Health()  # commands come when somebody gives one
     known = source.diagnose() if isinstance(source, Diagnosing) else ""
+    if spec is not None and spec.group == SourceGroup.COMMANDS:
+        return Health("poor", known) if known else Health()  # commands come when somebody gives one
     problem: str = getattr(source, "problem", "") or next((s.fault for s in streams if s.fault), known)
     states = [s.state(now) for s in streams]
+    brief = sum(s.counter.received < MIN_MESSAGES for s in streams)
+    if brief >= _MANY_BRIEF and not problem:
+        problem = (
+            f"{brief} devices were heard once or twice: let the sender keep one name instead of a new one each time"
+        )
     if all(state == "away" for state in states):
         return Health("away", problem or ("no data any more" if streams else ""))
     if problem or any(state != "ok" for state in states):

@@ -19,6 +19,7 @@ from .stream_time import StreamTime
 
 _WINDOW = 400  # samples that rates and losses are measured over
 _RIVAL_S = 5.0
+MIN_MESSAGES = 3  # a device that said less may be none
 _MIN_RATE_SPAN_S = 0.5  # what was buffered before comes at once
 _MIN_SAMPLES = 8  # for an estimate of the interval
 

@@ -9,11 +9,13 @@ from ...core.pipeline import CameraChunk, FacePipeline
 from ..interfaces import PipelineHost
 from ..messages import FaceSample
 from ..recording.recording_session import RecordingSession
-from ..streams import AWAY_AFTER_S, Stream
+from ..streams import AWAY_AFTER_S, MIN_MESSAGES, Stream
 
 
 class CameraPipeline:
-    """One camera is the face, the one received first; another one takes over when it goes away. All are recorded.
+    """One camera is the face, the one received first. When it goes away, another one that goes on sending takes over.
+
+    All are recorded.
 
     `active_stream`: whose face it is.
     """
@@ -27,7 +29,10 @@ class CameraPipeline:
         if self._recording.recorder is not None:
             self._recording.recorder.put_face(stream, message, at=at, arrival=arrival)
         if self.active_stream is not stream:
-            if self.active_stream is not None and arrival - self.active_stream.last_received < AWAY_AFTER_S:
+            active = self.active_stream
+            if active is not None and (
+                arrival - active.last_received < AWAY_AFTER_S or stream.counter.received < MIN_MESSAGES
+            ):
                 return "other_source"
             self.active_stream = stream
             self._face.camera.switch_camera()

@@ -17,6 +17,7 @@ START = b"iFacialMocap_sahuasouryya9218sauhuiayeta91555dy3719|sendDataVersion=v2
 FACEMOTION3D_START = b"FACEMOTION3D_OtherStreaming"
 FULL_WEIGHT = 100.0
 _MAX_BYTES, _MAX_NAMES = 16384, 128
+_POSE_START = "head#"
 _OTHER_NAMES, _OTHER_PREFIX = ("hapihapi",), "FM_"  # further values of the apps
 
 
@@ -61,7 +62,7 @@ def parse(data: bytes) -> Frame | None:
         elif name not in _OTHER_NAMES and not name.startswith(_OTHER_PREFIX) and len(named) < _MAX_NAMES:
             named[name] = value
     table = match_names(tuple(named))
-    if not table.channels:
+    if not table.channels and not (named and pose.startswith(_POSE_START)):
         return None
     numbers = table.to_channels(np.array([list(named.values())]))[0].tolist()
     return Frame(dict(zip(table.channels, numbers)), _parse_pose(pose), table.unknown, tracked)

@@ -10,7 +10,9 @@ import numpy as np
 
 from ...core.arrays import Array
 from ...core.face.channels import ARKIT, pascal_case
+from ...core.face.naming.channel_names import match_name
 from ...core.face.naming.channel_table import ChannelTable, match_names
+from ...core.face.value_units import MAX_WEIGHT
 from ...core.numerics import quaternion as quat
 from .osc import parse_messages
 
@@ -24,7 +26,7 @@ MAX_DATAGRAM_BYTES = 1400  # with IP and UDP headers below Ethernet's 1,500 and 
 HEAD_HEIGHT_M = 0.075
 _BUNDLE_HEADER_BYTES = 16
 _Place = tuple[bytearray, int]  # a template and an offset in it
-_MAX_NAMES, _MAX_NAME_CHARS, _MAX_VALUE = 256, 128, 1e6
+_MAX_NAMES, _MAX_NAME_CHARS, _MAX_VALUE, _PERCENT = 256, 128, 1e6, 100.0
 _FORGET_AFTER_FACES = 60
 
 
@@ -52,7 +54,10 @@ class Receiver:
     def values(self) -> dict[str, float]:
         """Weights and head angles (rad) by channel name, as they were sent; NaN for what is no number."""
         table = self._table
-        numbers = table.to_channels(np.array([list(self.named.values())], dtype=np.float64))[0].tolist()
+        unknown, values = set(table.unknown), np.array([list(self.named.values())], dtype=np.float64)
+        largest = max((abs(v) for name, v in self.named.items() if name not in unknown and v == v), default=0.0)
+        full = 1.0 if largest <= MAX_WEIGHT else _PERCENT  # what is in percent must not look like full weights
+        numbers = table.to_channels(values, full)[0].tolist()
         return dict(zip(table.channels, numbers)) | self.head
 
     @property
@@ -81,7 +86,9 @@ class Receiver:
 
     def _set(self, name: str, value: Any) -> None:
         if name not in self.named:
-            if len(self.named) >= _MAX_NAMES or len(name) > _MAX_NAME_CHARS:
+            if len(self.named) >= _MAX_NAMES and (match_name(name) is None or len(self.named) >= 2 * _MAX_NAMES):
+                return  # names that mean nothing take no room from those that do
+            if len(name) > _MAX_NAME_CHARS:
                 return
             sends_all = min(self._heard.values(), default=0) >= self._faces - 1  # rather than what has changed
             self._new_name_at = self._faces if sends_all else -_FORGET_AFTER_FACES

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from ..face_watch import FaceWatch
 from ..messages import DeviceInfo, FaceSample
+from .steady_ports import SteadyPorts
 from .udp_source import UdpSource
 
 _MAX_SENDERS = 64
@@ -20,6 +21,10 @@ class FaceSource(UdpSource):
         super().__init__(host, port)
         self._watches: dict[str, FaceWatch] = {}
         self._problems: dict[str, str] = {}
+        self._ports = SteadyPorts()
+
+    def _receive(self, data: bytes, addr: tuple[str, int]) -> None:
+        super()._receive(data, self._ports.steady(addr))
 
     def receive_face(
         self,

@@ -87,7 +87,18 @@ def test_a_face_that_never_moves_is_a_problem_until_it_moves(value, words):
     assert watch.problem == ""
 
 
-def test_a_face_that_is_not_tracked_is_no_problem():
+def test_a_face_that_is_not_tracked_for_a_moment_is_no_problem():
     watch = FaceWatch()
-    faces(watch, lambda k: {}, 1000)
+    faces(watch, lambda k: {}, 200)
+    assert watch.problem == ""
+
+
+def test_a_camera_that_sees_no_face_is_told_after_5_s_and_no_more_once_it_sees_one():
+    watch = FaceWatch()
+    faces(watch, moving, 100)
+    faces(watch, lambda k: {}, 200, start=3.0)
+    assert watch.problem == ""
+    faces(watch, lambda k: {}, 100, start=7.0)
+    assert "no face" in watch.problem
+    faces(watch, moving, 2, start=9.0)
     assert watch.problem == ""

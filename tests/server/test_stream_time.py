@@ -221,3 +221,23 @@ def test_a_recording_says_which_device_had_a_time_of_no_use(bridge, clock, tmp_p
     result = bridge(work, clock=clock)
     assert [text for text in result["quality"] if text.startswith("phone: its time does not advance")]
     assert "phone: its time does not advance" in read_summary(tmp_path / "take.mcap").metadata["quality"]
+
+
+@pytest.mark.parametrize("seconds", [-0.2, -0.1])
+def test_a_clock_that_loses_less_than_a_quarter_of_a_second_is_right_again_within_3_s_and_told(seconds):
+    packets = even()
+    jump(packets, seconds)
+    stream = assert_back_within_3_s(packets)
+    assert stream.clock.restarts == 1 and any("began anew" in note for note in stream.pop_notes())
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_device_that_begins_anew_with_any_number_is_back_within_3_s_although_packets_overtake_one_another(seed):
+    packets = even(seed=seed)
+    packets.arrival = packets.true + 0.002 + np.random.default_rng(seed).exponential(0.008, len(packets.true))
+    again = packets.true >= EVENT_S
+    packets.device = np.where(again, packets.true - EVENT_S, packets.device)
+    packets.numbers = np.where(again, packets.numbers - packets.numbers[again.argmax()] + 300, packets.numbers)
+    _, times = receive(packets)
+    settled = packets.true > EVENT_S + 3.0
+    assert not np.isnan(times[settled]).any() and np.abs(times - packets.true)[settled].max() <= 0.02

@@ -24,8 +24,8 @@ class _Block:
     matrix: Array
     expressions: bool
 
-    def to_channels(self, values: Array) -> Array:
-        """Channels (T, c) of values (T, n), of which some may be NaN."""
+    def to_channels(self, values: Array, full: float) -> Array:
+        """Channels (T, c) of values (T, n), of which some may be NaN; expressions add up to `full` at most."""
         out = np.full((len(values), len(self.channels)), np.nan)
         patterns, rows_of = np.unique(np.isfinite(values), axis=0, return_inverse=True)
         for k, known in enumerate(patterns):
@@ -35,7 +35,7 @@ class _Block:
             if channels.any():
                 matrix = matrix[:, channels]
                 part = values[np.ix_(rows, known)] @ (matrix if self.expressions else np.linalg.pinv(matrix).T)
-                out[np.ix_(rows, channels)] = np.clip(part, -1.0, 1.0) if self.expressions else part
+                out[np.ix_(rows, channels)] = np.clip(part, -full, full) if self.expressions else part
         return out
 
 
@@ -73,17 +73,18 @@ class ChannelTable:
         chosen = {name for names in self.sources.values() for name in names}
         return tuple(n for n in self.names if n in chosen)
 
-    def to_channels(self, values: Array) -> Array:
+    def to_channels(self, values: Array, full: float = 1.0) -> Array:
         """Channels (T, C) from values (T, N); NaN where nothing that a channel is made of is known.
 
-        A channel with several names is their least-squares solution, expressions add up to 1 at most.
+        A channel with several names is their least-squares solution, expressions add up to
+        `full` at most.
         """
         out = np.full((len(values), len(self.channels)), np.nan)
         if self._copied:
             channels, names = np.array(self._copied).T
             out[:, channels] = values[:, names]
         for block in self._blocks:
-            out[:, block.channels] = block.to_channels(values[:, block.names])
+            out[:, block.channels] = block.to_channels(values[:, block.names], full)
         return out
 
 

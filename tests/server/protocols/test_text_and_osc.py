@@ -89,6 +89,32 @@ def test_names_of_an_avatar_that_is_gone_do_not_hold_the_face():
     assert receiver.values["eyeBlinkLeft"] == 0.75
 
 
+def test_expressions_in_percent_are_told_from_whole_ones():
+    receiver = vmc.Receiver()
+    for name, value in (("A", 80.0), ("Blink_L", 30.0), ("Joy", 50.0), ("a counter", 5e4)):
+        receiver.push(osc_message("/VMC/Ext/Blend/Val", name, value))
+    values = receiver.values
+    assert values["eyeBlinkLeft"] == pytest.approx(30) and values["jawOpen"] > 10, "each looks like a whole weight"
+    receiver.push(osc_message("/VMC/Ext/Blend/Val", "A", 1.0))
+    for name, value in (("A", 1.0), ("O", 1.0), ("Blink_L", 0.3), ("Joy", 0.5)):
+        receiver.push(osc_message("/VMC/Ext/Blend/Val", name, value))
+    assert receiver.values["jawOpen"] == pytest.approx(1.0), "expressions add up to more than a whole weight"
+
+
+def test_channels_that_come_after_hundreds_of_unknown_names_are_heard():
+    receiver = vmc.Receiver()
+    for k in range(400):
+        receiver.push(osc_message("/VMC/Ext/Blend/Val", f"thing {k}", 0.5))
+    receiver.push(osc_message("/VMC/Ext/Blend/Val", "jawOpen", 0.5))
+    assert receiver.values == {"jawOpen": 0.5} and len(receiver.named) < 300
+
+
+def test_a_phone_whose_names_are_all_unknown_is_told_so_and_not_called_damaged():
+    frame = ifacialmocap.parse(b"foo-10|bar-20|=head#1,2,3,0,0,0|rightEye#0,0,0|leftEye#0,0,0|")
+    assert frame is not None and frame.unknown == ("foo", "bar") and not frame.weights
+    assert ifacialmocap.parse(b"foo-10|bar-20") is None
+
+
 @settings(max_examples=300, deadline=None)
 @given(st.data())
 def test_mutated_text_never_raises(frames, data):

@@ -263,6 +263,22 @@ def test_packets_of_another_kind_are_told_with_what_to_change(bridge):
     assert told["state"] != "ok" and "Live Link (ARKit)" in told["problem"]
 
 
+def test_packets_of_another_kind_at_the_port_of_commands_are_no_green_light(bridge):
+    source = OscControlSource(port=0)
+
+    async def work(hub):
+        before = hub.status()["sources"][0]["state"]
+        transport, _ = await speaking(source.port)
+        for _ in range(3):
+            transport.sendto(b"{}")
+        await until(lambda: hub.notes)
+        transport.close()
+        return before, hub.status()["sources"][0]
+
+    before, told = bridge(work, [source])
+    assert before == "ok" and told["state"] == "poor" and "JSON" in told["problem"]
+
+
 def test_vmc_without_a_face_is_told(bridge):
     from pythonosc.udp_client import SimpleUDPClient
 
