@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -14,11 +14,13 @@ from ...core.face import bones
 from ...core.face.channels import ARKIT
 from ...core.face.mapping import KINDS, ROTATION_AXES, TRANSLATION_AXES, Mapping, Target
 from ...core.face.naming.matching import combine_matches, match
+from ...core.face.naming.name_sets import read_names
 from .face_mesh import FaceMesh, rig_of, root_object_of
 
 # ID properties of a rig. The first: its jaw and eye bones move what its shape keys do not, though they are one mesh.
 BONES_PROP = "innerface_bones"
 BUILT_IN_MAPPING_PROP = "innerface_mapping"  # the mapping of a face whose names say nothing
+_MIN_PROPERTIES = 3  # that are named after channels: fewer are chance
 _OLD_BUILT_IN_MAPPING_PROP = "innerface_learned"
 
 
@@ -108,7 +110,8 @@ def mapped_key_names(mapping: Mapping | None) -> set[str]:
 def automatic_mapping(meshes: Sequence[FaceMesh], rig: Any, objects: Sequence[Any]) -> Mapping:
     """Return the built-in mapping, else the one of matching names.
 
-    Shape keys match by naming schemes; jaw and eye bones are added where they, and no key, move teeth and eyeballs.
+    Shape keys match by naming schemes; jaw and eye bones are added where they, and no key, move teeth and eyeballs,
+    and properties of the rig that are named after channels where nothing else is.
     """
     built_in = built_in_mapping(rig) if rig is not None else None
     if built_in is not None:
@@ -116,7 +119,8 @@ def automatic_mapping(meshes: Sequence[FaceMesh], rig: Any, objects: Sequence[An
     rows = combine_matches([(mesh.key_names, mesh.match) for mesh in meshes])
     targets = tuple(Target(channel, "key", key, gain=weight) for channel, key, weight in rows)
     scheme = max(meshes, key=lambda m: len(m.match.targets)).match.scheme
-    return Mapping(scheme, targets + _bone_targets(targets, scheme, rig, objects=objects))
+    targets += _bone_targets(targets, scheme, rig, objects=objects)
+    return Mapping(scheme, targets + _property_targets(targets, rig))
 
 
 def _bone_targets(keys: tuple[Target, ...], scheme: str, rig: Any, *, objects: Sequence[Any]) -> tuple[Target, ...]:
@@ -134,6 +138,23 @@ def _bone_targets(keys: tuple[Target, ...], scheme: str, rig: Any, *, objects: S
         ):
             targets += bones.targets(role, bone)
     return targets
+
+
+def _property_targets(targets: tuple[Target, ...], rig: Any) -> tuple[Target, ...]:
+    """Return rows for properties of the rig that are named after channels, where nothing else has the channel."""
+    driven = {t.channel for t in targets}
+    if rig is None or len(driven) == len(ARKIT):
+        return ()
+    paths = {name: path for path, name, value in _properties(rig) if isinstance(value, float)}
+    named = read_names(tuple(paths)).channels
+    if len(named.keys() & set(ARKIT)) < _MIN_PROPERTIES:
+        return ()
+    return tuple(
+        Target(channel, "property", paths[name], gain=weight)
+        for channel in ARKIT
+        if channel not in driven
+        for name, weight in named.get(channel, ())
+    )
 
 
 def _channels_of_keys(obj: Any) -> set[str]:
@@ -155,13 +176,14 @@ def candidate_names(root_object: Any, kind: str) -> list[str]:
     rig = root_object if root_object.type == "ARMATURE" else None
     if kind == "bone":
         return [b.name for b in rig.data.bones] if rig is not None else []
+    return [path for path, _, value in _properties(root_object) if isinstance(value, (int, float))]
+
+
+def _properties(root_object: Any) -> Iterator[tuple[str, str, Any]]:
+    """Yield data path, name and value of the custom properties of a rig and its bones."""
     escape = bpy.utils.escape_identifier
-    property_owners = [(root_object, "")] + [
-        (b, f'pose.bones["{escape(b.name)}"]') for b in (rig.pose.bones if rig is not None else ())
-    ]
-    return [
-        f'{path}["{escape(k)}"]'
-        for owner, path in property_owners
-        for k in owner.keys()  # noqa: SIM118
-        if isinstance(owner[k], (int, float))
-    ]
+    bones_of_rig = root_object.pose.bones if root_object.pose is not None else ()
+    owners = [(root_object, "")] + [(b, f'pose.bones["{escape(b.name)}"]') for b in bones_of_rig]
+    for owner, path in owners:
+        for name in owner.keys():  # noqa: SIM118
+            yield f'{path}["{escape(name)}"]', name, owner[name]

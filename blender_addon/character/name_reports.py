@@ -12,6 +12,7 @@ from ...core.face.naming.matching import match
 from .face import Face, faces, named_face
 from .face_mesh import FaceMesh
 from .mapping import built_in_mapping, mapping_rows
+from .whereabouts import objects_elsewhere
 
 
 def report_of(face: Face) -> NameReport:
@@ -21,10 +22,12 @@ def report_of(face: Face) -> NameReport:
 
 
 def report_faces(objects: Sequence[Any], names: Sequence[str], where: str) -> list[NameReport]:
-    """Return reports of the faces among objects, or of the one of the named meshes.
+    """Return reports of the faces among objects, else elsewhere in the file, or of the one of the named meshes.
 
     Without a face, what its shape keys are called is reported of every mesh. Raises InnerfaceError.
     """
+    if not any(_has_keys(o) for o in objects):
+        objects = objects_elsewhere(objects)
     if names:
         by_name = {o.name: o for o in objects}
         chosen = [by_name[name] for name in names if name in by_name]

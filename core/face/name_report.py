@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from .channels import ARKIT
 from .mapping import Mapping
-from .naming.channel_names import APPLE, Precision, Reading
+from .naming.channel_names import APPLE, Precision, Reading, read_name
 from .naming.channel_table import match_names
 from .naming.matching import Match
 from .naming.name_sets import read_names
@@ -118,7 +119,8 @@ def report_face(
     for destination in mapping.destinations:
         kind, target, axis = destination
         channels = tuple((t.channel, t.gain) for t in mapping.active_targets if t.destination == destination)
-        own_how, scheme = (how, "") if how or kind != "key" else _describe(readings.get(target))
+        reading = _read_property(target) if kind == "property" else readings.get(target)
+        own_how, scheme = (how, "") if how else _describe(reading)
         matched.append(MatchedName(target, kind, channels, own_how or _BY_ROLE, scheme, axis))
     driven = {m.name for m in matched if m.kind == "key"}
     keys = dict.fromkeys(key for names, _ in meshes for key in names)
@@ -178,6 +180,12 @@ def format_report(report: NameReport) -> list[str]:
     if report.missing_channels:
         lines.append(f"channels without a name: {', '.join(report.missing_channels)}")
     return lines
+
+
+def _read_property(path: str) -> Reading | None:
+    """The reading of the property at the end of a data path."""
+    name = re.search(r'\["([^"]+)"\]$', path)
+    return next(iter(read_name(name[1])), None) if name is not None else None
 
 
 def _describe(reading: Reading | None) -> tuple[str, str]:

@@ -4,6 +4,7 @@ import innerface.blender_addon.character.face
 import innerface.blender_addon.ui.face_panel
 import numpy as np
 import pytest
+from innerface.blender_addon.character.name_reports import report_faces, report_of
 from innerface.blender_addon.export.export_take import export_take
 from innerface.core.take import Track
 
@@ -53,3 +54,40 @@ def test_a_blink_of_both_eyes_on_the_lashes_does_not_close_the_lids_twice(scene)
     make_mesh(scene, "Lashes", ("Blink",), head)
     mapping = innerface.blender_addon.character.face.find_face(list(scene.objects)).mapping
     assert "Blink" not in {t.name for t in mapping.targets}
+
+
+def test_properties_of_the_rig_that_are_named_after_channels_are_driven_where_no_key_is(scene):
+    import bpy
+
+    rig = bpy.data.objects.new("Rig", bpy.data.armatures.new("Rig"))
+    scene.collection.objects.link(rig)
+    bpy.context.view_layer.objects.active = rig
+    bpy.ops.object.mode_set(mode="EDIT")
+    rig.data.edit_bones.new("head").tail = (0, 0, 1)
+    bpy.ops.object.mode_set(mode="OBJECT")
+    make_mesh(scene, "Face", ("jawOpen", "eyeBlinkLeft", "eyeBlinkRight"), rig)
+    for name in ("jawOpen", "facs_bs_MouthSmileLeft_div2", "facs_ctrl_CheekPuff", "speed"):
+        rig[name] = 0.0
+    rig["browInnerUp"] = 1  # no slider
+    face = innerface.blender_addon.character.face.find_face(list(scene.objects))
+    rows = {(t.channel, t.name) for t in face.mapping.targets if t.kind == "property"}
+    assert rows == {("mouthSmileLeft", '["facs_bs_MouthSmileLeft_div2"]'), ("cheekPuff", '["facs_ctrl_CheekPuff"]')}
+    report = report_of(face)
+    assert [m.name for m in report.matched if m.kind == "property"] == [name for _, name in sorted(rows)][::-1]
+    track = Track("weights", np.arange(25) / 24, ("cheekPuff",), np.full((25, 1), 0.4))
+    key_and_play(face, track, "t", scene)
+    scene.frame_set(3)
+    assert rig["facs_ctrl_CheekPuff"] == pytest.approx(0.4)
+    del rig["facs_ctrl_CheekPuff"]
+    fewer = innerface.blender_addon.character.face.find_face(list(scene.objects)).mapping
+    assert not [t for t in fewer.targets if t.kind == "property"]  # two names are chance
+
+
+def test_the_names_of_a_face_in_another_scene_are_reported(scene):
+    import bpy
+
+    obj = make_mesh(scene, "Face", ("jawOpen", "eyeBlinkLeft", "eyeBlinkRight"))
+    scene.collection.objects.unlink(obj)
+    bpy.data.scenes.new("Other").collection.objects.link(obj)
+    (report,) = report_faces(list(scene.objects), [], "f.blend")
+    assert report.name == "Face" and len(report.matched) == 3
