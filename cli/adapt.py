@@ -17,7 +17,7 @@ from ..core.errors import InnerfaceError
 from ..core.face.channels import ARKIT
 from ..core.imu.layout import load_layout
 from .dependencies import required
-from .output import print_notes
+from .output import print_notes, print_take_notes
 from .parsing import add_layout_option
 
 
@@ -78,6 +78,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
         seconds = float(example.use.sum()) / FRAME_RATE
     adapter.Adapter(adapter.layout_sites(), corrections, seconds).save(options.out)
     elapsed = time.perf_counter() - began
+    print_take_notes(imu, camera)
     if not options.json:
         print(f"{options.out}: learned from {seconds:.1f} s of paired takes, in {elapsed:.1f} s")
         for name, score in scores.items():

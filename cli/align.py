@@ -20,6 +20,7 @@ from ..core.imu.layout import load_layout
 from ..core.take import Take, TrackKind
 from ..core.take.alignment import Alignment
 from .dependencies import required
+from .output import print_take_notes
 from .parsing import add_layout_option
 
 
@@ -40,7 +41,9 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     if len(both_takes) < 2:
         return _align_by_sound(options, takes, sounds)
     if any(map(_is_electrode_take, both_takes)):
-        return _align_with_electrodes(options, *both_takes)
+        alignment = _align_with_electrodes(options, *both_takes)
+        print_take_notes(*both_takes)
+        return alignment
     sites, model = load_layout(options.layout), linear_model.load()
     a, b = (motion_signal(take, sites, model) for take in both_takes)
     sound_result = None
@@ -55,6 +58,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
             sound_result = _align_by_sound(options, takes, sounds)
     if sound_result is not None:
         return sound_result
+    print_take_notes(*both_takes)
     if not options.json:
         _print_alignment(options, clock_alignment, start_a=a.start_s, start_b=b.start_s)
         for path, motion in ((options.a, a), (options.b, b)):

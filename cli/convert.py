@@ -1,21 +1,23 @@
 """Convert a take between file formats.
 
 Reads Live Link Face CSV (or a take's folder), CSV with ARKit names, BEAT-style JSON, face-IMU CSV and MCAP; biosignal
-CSV, BrainFlow, XDF, EDF and BDF; landmark CSV and OpenFace's; FLAME .npz. The format is detected from the content, not
+CSV, BrainFlow, OpenBCI's GUI, XDF, EDF and BDF; landmark CSV and OpenFace's; FLAME .npz and trackers'. The format is detected from the content, not
 from the suffix. From a .blend it reads the animation of the face, evaluated over the scene's frame range: edited,
 layered or animated by hand. Writes by the suffix of OUT: .csv (Live Link Face), .json (BEAT-style), .imu.csv,
-.bio.csv, .landmarks.csv, .flame.npz, .mcap; --format plain gives CSV with a time column.
+.bio.csv, .landmarks.csv, .flame.npz, .mcap; --format plain gives CSV with a time column. Of several tracks of one kind,
+.mcap holds all and the others one, which is said.
 """
 
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 from typing import Any
 
 from ..core import formats
 from ..core.errors import InnerfaceError
 from ..core.file_kinds import is_blend
-from ..core.take import Take
+from ..core.take import Take, choice
 from .output import print_notes
 from .parsing import add_rate_option, parse_rate
 
@@ -38,6 +40,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         help="frames of a .blend: the scene's range (default), or those of the face's current action",
     )
     add_rate_option(parser)
+    parser.add_argument("--track", metavar="NAME", help="of several tracks of one kind, the one to keep")
     parser.add_argument(
         "--format", choices=sorted(formats.WRITERS), help="write this format, whatever the suffix of OUT"
     )
@@ -51,9 +54,13 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     )
     if (options.object or options.scene) and not blend_info:
         raise InnerfaceError("--object and --scene name parts of a .blend, but IN is not one; omit them")
+    if options.track:
+        take = choice.keep_track(take, options.track)
     formats.write_take(take, options.out, options.format)
     print_notes(take.notes)
-    track = next(iter(take.tracks.values()))
+    kind = formats.find_writer(Path(options.out), options.format).kind
+    name = choice.choose_track(take, kind) if kind else None
+    track = take.tracks[name or next(iter(take.tracks))]
     if not options.json:
         if blend_info:
             print(f"read from {blend_info['face']}; residual {blend_info['residual']:.4f}")

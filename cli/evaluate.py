@@ -17,6 +17,7 @@ from ..core.face import metrics
 from ..core.face.face_model import load_face_model
 from ..core.landmarks import points
 from ..core.take import Take
+from .output import print_take_notes
 from .parsing import add_face_option
 
 
@@ -32,6 +33,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
         return _evaluate_landmarks(options, pred, truth)
     result = metrics.evaluate(pred.weights(), truth.weights(), load_face_model(options.face))
     result = _nan_to_none(result)
+    print_take_notes(pred, truth)
     if not options.json:
         _print_table(result)
     return result
@@ -45,6 +47,7 @@ def _evaluate_landmarks(options: argparse.Namespace, pred: Take, truth: Take) ->
     face = load_face_model(options.face)
     (a, _), (b, _) = (landmarks_of(take, face) for take in (pred, truth))
     result = _nan_to_none(figures.evaluate(a, b))
+    print_take_notes(pred, truth)
     if not options.json:
         groups = list(result["mae_mm_by_group"]["pred"])
         print(

@@ -113,6 +113,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
             model=imu_model,
             adapter=performer_adapter,
         )
+        notes += [f"{helper_take.name}: {note}" for note in helper_take.notes if note not in notes]
         notes += [*model_notes, *rest_notes, *aligned.notes]
     sound_features = _sound_features(camera, notes) if not options.plain else None
     helper = aligned.helper if aligned else None

@@ -10,12 +10,18 @@ from ..core.printable import one_line
 
 if TYPE_CHECKING:
     from ..core.imu.spans import Span
+    from ..core.take import Take
 
 
 def print_notes(notes: Iterable[str]) -> None:
     """Print notes for the user on stderr."""
     for note in notes:
         print(f"note: {one_line(note)}", file=sys.stderr)
+
+
+def print_take_notes(*takes: Take) -> None:
+    """Print what was met on reading takes."""
+    print_notes(f"{take.name}: {note}" for take in takes for note in take.notes)
 
 
 def print_calibration_spans(neutral: Span, turn: Span) -> None:

@@ -20,6 +20,7 @@ from ..core.imu.layout import load_layout
 from ..core.imu.simulation.effects import PRESETS
 from ..core.take import Take, Track, TrackKind
 from .dependencies import required
+from .output import print_take_notes
 from .parsing import add_face_option, add_layout_option
 
 PRESET_NAMES = ("clean", "cyton", "rough", "studio")
@@ -86,7 +87,8 @@ def _simulate_imu(options: argparse.Namespace, preset: str) -> dict[str, Any]:
 
     if preset not in PRESETS:
         raise InnerfaceError(f"--preset {preset} is for electrodes; give one of {', '.join(sorted(PRESETS))}")
-    track = formats.read_take(options.weights).weights()
+    source = formats.read_take(options.weights)
+    track = source.weights()
     effects = _apply_effect_changes(PRESETS[preset], options.effect, {"rate_hz": (20, 1000), "tilt_s": (0.01, 1000)})
     sites = load_layout(options.layout)
     face = load_face_model(options.face) if options.identity is None else _identity_face(options.face, options.identity)
@@ -94,6 +96,7 @@ def _simulate_imu(options: argparse.Namespace, preset: str) -> dict[str, Any]:
     take = simulate(track, face, sites, effects=effects, seed=options.seed, linear=options.linear)
     seconds = time.perf_counter() - began
     formats.write_take(take, options.out)
+    print_take_notes(source)
     imu = take.tracks[TrackKind.IMU]
     return _report(
         options, preset, imu, count=len(imu.columns) // 7, unit="sites", x_realtime=imu.duration / seconds
@@ -110,7 +113,10 @@ def _simulate_bio(options: argparse.Namespace, preset: str) -> dict[str, Any]:
     is_posed = options.weights.startswith("posed:")
     if options.weights_out and not is_posed:
         raise InnerfaceError("--weights-out is for generated performances; give posed:SECONDS")
-    track = _pose_sequence(options) if is_posed else formats.read_take(options.weights).weights()
+    source = (
+        Take("posed", {TrackKind.WEIGHTS: _pose_sequence(options)}) if is_posed else formats.read_take(options.weights)
+    )
+    track = source.weights()
     effects = _apply_effect_changes(
         PRESETS[preset],
         options.effect,
@@ -121,7 +127,8 @@ def _simulate_bio(options: argparse.Namespace, preset: str) -> dict[str, Any]:
     seconds = time.perf_counter() - began
     formats.write_take(take, options.out)
     if options.weights_out:
-        formats.write_take(Take("posed", {TrackKind.WEIGHTS: track}), options.weights_out)
+        formats.write_take(source, options.weights_out)
+    print_take_notes(source)
     bio = take.tracks[TrackKind.BIOSIGNAL]
     return _report(
         options, preset, bio, count=len(bio.columns), unit="electrodes", x_realtime=bio.duration / seconds

@@ -11,7 +11,8 @@ from ..errors import InnerfaceError
 from ..file_kinds import refuse_other_kinds
 from ..files import read_bytes, reading
 from ..printable import one_line, printable_names
-from ..take import Take
+from ..take import Take, TrackKind
+from ..take.choice import choice_notes, writing_note
 from ..take.timing import timing_notes
 from . import mcap_take, take_folder, text_file, text_kinds
 
@@ -23,18 +24,19 @@ class Writer:
     module: str
     suffix: str
     label: str
+    kind: str | None  # of the one track that it holds; None for all tracks
 
 
 # By the name that commands use; the first format of a suffix is its default.
 WRITERS = {
-    "llf": Writer("live_link_face", ".csv", "Live Link Face CSV"),
-    "plain": Writer("weights_csv", ".csv", "CSV with Apple's channel names"),
-    "beat": Writer("beat_json", ".json", "BEAT-style JSON"),
-    "mcap": Writer("mcap_take", ".mcap", "MCAP, the native format"),
-    "imu": Writer("imu_csv", ".imu.csv", "face-IMU CSV"),
-    "bio": Writer("bio_csv", ".bio.csv", "biosignal CSV"),
-    "landmarks": Writer("landmarks_csv", ".landmarks.csv", "landmark CSV"),
-    "flame": Writer("flame_npz", ".flame.npz", "FLAME parameters"),
+    "llf": Writer("live_link_face", ".csv", "Live Link Face CSV", TrackKind.WEIGHTS),
+    "plain": Writer("weights_csv", ".csv", "CSV with Apple's channel names", TrackKind.WEIGHTS),
+    "beat": Writer("beat_json", ".json", "BEAT-style JSON", TrackKind.WEIGHTS),
+    "mcap": Writer("mcap_take", ".mcap", "MCAP, the native format", None),
+    "imu": Writer("imu_csv", ".imu.csv", "face-IMU CSV", TrackKind.IMU),
+    "bio": Writer("bio_csv", ".bio.csv", "biosignal CSV", TrackKind.BIOSIGNAL),
+    "landmarks": Writer("landmarks_csv", ".landmarks.csv", "landmark CSV", TrackKind.LANDMARKS),
+    "flame": Writer("flame_npz", ".flame.npz", "FLAME parameters", TrackKind.FLAME),
 }
 # Modules of binary formats by first bytes, imported when needed.
 _BINARY_FORMATS = {
@@ -63,7 +65,7 @@ def read_take(path: str | Path, frame_rate: float | None = None) -> Take:
         return take
     with reading(path, "it is damaged, or no take: record or export it again"):
         take = _with_printable_texts(_read_file(path, frame_rate))
-        take.notes += timing_notes(take)
+        take.notes += timing_notes(take) + choice_notes(take)
     take.sound = take_folder.find_sound(path)
     return take
 
@@ -91,8 +93,20 @@ def _read_file(path: Path, frame_rate: float | None) -> Take:
 
 
 def write_take(take: Take, path: str | Path, format_name: str | None = None) -> None:
-    """Write a take; `format_name` is a key of WRITERS, by default chosen by suffix. Raises InnerfaceError."""
+    """Write a take; `format_name` is a key of WRITERS, by default chosen by suffix. Raises InnerfaceError.
+
+    Where the format holds fewer tracks than the take, its notes say which were written.
+    """
     path = Path(path)
+    writer = find_writer(path, format_name)
+    _import_format(writer.module).write(take, path)
+    note = "" if writer.kind is None else writing_note(take, writer.kind, Path(f"x{writer.suffix}").suffix)
+    if note:
+        take.notes = [n for n in take.notes if n not in choice_notes(take)] + [note]
+
+
+def find_writer(path: Path, format_name: str | None = None) -> Writer:
+    """The writer of this name, by default the one of the path's suffix. Raises InnerfaceError."""
     if format_name is None:
         candidates = [name for name, writer in WRITERS.items() if path.name.lower().endswith(writer.suffix)]
         candidates.sort(key=lambda name: -len(WRITERS[name].suffix))  # .imu.csv before .csv
@@ -104,7 +118,7 @@ def write_take(take: Take, path: str | Path, format_name: str | None = None) -> 
         format_name = candidates[0]
     if format_name not in WRITERS:
         raise InnerfaceError(f"{path}: unknown format '{format_name}'; use one of {', '.join(WRITERS)}")
-    _import_format(WRITERS[format_name].module).write(take, path)
+    return WRITERS[format_name]
 
 
 def _import_format(module: str) -> Any:

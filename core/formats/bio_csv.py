@@ -15,6 +15,7 @@ import numpy as np
 from ..errors import InnerfaceError
 from ..files import atomic_write
 from ..take import Take, Track, TrackKind
+from ..take.choice import choose_track
 from . import time_column
 from .biosignals import unit_scale
 from .table import open_table, parse_first_line, skipped_column_notes
@@ -91,11 +92,7 @@ def write(take: Take, path: Path) -> None:
     tracks = take.tracks_of(TrackKind.BIOSIGNAL)
     if not tracks:
         raise InnerfaceError(f"{take.name}: holds {take.kinds_text} but no biosignals; give a take of electrodes")
-    name, track = next(iter(tracks.items()))
-    if len(tracks) > 1:
-        take.notes.append(
-            f"a CSV holds one track of biosignals: of {len(tracks)}, {name} was written; .mcap holds them all"
-        )
+    track = tracks[choose_track(take, TrackKind.BIOSIGNAL) or next(iter(tracks))]
     settings = "".join(f" {key}={track.meta[key]}" for key in _META_KEYS if key in track.meta)
     with atomic_write(path) as temporary, open(temporary, "w", encoding="utf-8", newline="") as out:
         out.write(f"{SIGNATURE} 1 unit=uV{settings}\n")

@@ -22,6 +22,7 @@ from ..hybrid.live import LiveRepair
 from ..imu.signal import from_track
 from ..rates import FRAME_RATE
 from ..take import Take, Track, TrackKind
+from ..take.choice import choose_track
 from ..take.resample import check_pauses
 from .frames import BioChunk, CameraChunk, Chunk, FaceFrame, ImuChunk
 from .settings import PerformerSettings, TakeOptions
@@ -130,8 +131,13 @@ def _with_ticks(events: list[_Event]) -> Iterator[_Event]:
         yield event
 
 
+def _camera_track(take: Take) -> Track | None:
+    name = choose_track(take, TrackKind.WEIGHTS)
+    return None if name is None else take.tracks[name]
+
+
 def _camera_events(take: Take) -> list[_Event]:
-    track = next(iter(take.tracks_of(TrackKind.WEIGHTS).values()), None)
+    track = _camera_track(take)
     if track is None:
         return []
     values, lost = np.nan_to_num(track.select(OUTPUT_CHANNELS)), track.lost_rows()
@@ -140,7 +146,7 @@ def _camera_events(take: Take) -> list[_Event]:
 
 def _restore_camera(take: Take, pipeline: LivePipeline) -> None:
     """Begin with what the mix had learned and where the head's zero was when the recording began."""
-    track = next(iter(take.tracks_of(TrackKind.WEIGHTS).values()), None)
+    track = _camera_track(take)
     meta = {} if track is None else track.meta
     try:
         if MIXER_KEY in meta:

@@ -150,12 +150,12 @@ class Take:
         return {name: track for name, track in self.tracks.items() if track.kind == kind and len(track.time)}
 
     def weights(self) -> Track:
-        """The track of blendshape weights. Raises InnerfaceError if there is none, or none with a face in it."""
-        for track in self.tracks.values():
-            if track.kind == TrackKind.WEIGHTS:
-                if not len(track.time) or track.lost_rows().all():
-                    raise InnerfaceError(
-                        f"{self.name}: no row has a face in it; the camera lost tracking throughout: record again"
-                    )
+        """The first track of blendshape weights with a face in it. Raises InnerfaceError if there is none."""
+        for track in self.tracks_of(TrackKind.WEIGHTS).values():
+            if not track.lost_rows().all():
                 return track
+        if TrackKind.WEIGHTS in self.kinds:
+            raise InnerfaceError(
+                f"{self.name}: no row has a face in it; the camera lost tracking throughout: record again"
+            )
         raise InnerfaceError(f"{self.name}: holds {self.kinds_text} but no blendshape weights; give a weights take")
