@@ -1,11 +1,11 @@
 """Convert a take between file formats.
 
 Reads Live Link Face CSV (or a take's folder), CSV with ARKit names, BEAT-style JSON, face-IMU CSV and MCAP; biosignal
-CSV, BrainFlow, OpenBCI's GUI, XDF, EDF and BDF; landmark CSV and OpenFace's; FLAME .npz and trackers'. The format is detected from the content, not
-from the suffix. From a .blend it reads the animation of the face, evaluated over the scene's frame range: edited,
-layered or animated by hand. Writes by the suffix of OUT: .csv (Live Link Face), .json (BEAT-style), .imu.csv,
-.bio.csv, .landmarks.csv, .flame.npz, .mcap; --format plain gives CSV with a time column. Of several tracks of one kind,
-.mcap holds all and the others one, which is said.
+CSV, BrainFlow, OpenBCI's GUI, XDF, EDF and BDF; landmark CSV and OpenFace's; FLAME .npz and trackers'. The format is
+detected from the content, not from the suffix. From a .blend it reads the animation of the face, evaluated over the
+scene's frame range: edited, layered or animated by hand. Writes by the suffix of OUT: .csv (Live Link Face), .json
+(BEAT-style), .imu.csv, .bio.csv, .landmarks.csv, .flame.npz, .mcap; --format plain gives CSV with a time column. Of
+several tracks of one kind, .mcap holds all and the others one, which is said.
 """
 
 from __future__ import annotations
