@@ -60,8 +60,10 @@ def parse(source: TextFile) -> Take:
                 f"{path}: frame {k}: {len(weights)} weights where 'names' has {len(labels)}; "
                 "correct or delete the frame"
             )
-        for c, (i, name) in enumerate(columns):
-            values[k, c] = _number(weights[i], path, frame=k, name=name)
+        if set(map(type, weights)) == {float}:
+            values[k] = [weights[i] for i, _ in columns]
+        if set(map(type, weights)) != {float} or not np.isfinite(values[k]).all():
+            values[k] = [_number(weights[i], path, frame=k, name=name) for i, name in columns]
         time[k] = _number(fields.get("time"), path, frame=k, name="time")
     frame_numbers = np.arange(len(frames))
     rows = time_column.extract_time(

@@ -87,6 +87,10 @@ class Table:
         """Index of the first column of this name in small letters, if there is one."""
         return next((k for k, cell in enumerate(self.header) if cell.lower() == name), None)
 
+    def first_cells(self) -> list[str]:
+        """Cells of the first row."""
+        return split_line(next((line for line in self.lines if line.strip()), ""), self.separator)
+
     def text_columns(self) -> list[int]:
         """Columns whose first cells are all texts, not numbers: labels and the like."""
         sample = [split_line(line, self.separator) for line in self.lines[:_SAMPLE_LINES] if line.strip()]
@@ -97,7 +101,7 @@ class Table:
         return [
             k
             for k, column in enumerate(cells)
-            if all(cell and not _is_number(cell) and cell.lower() not in _MISSING for cell in column)
+            if all(cell and not is_number(cell) and cell.lower() not in _MISSING for cell in column)
         ]
 
     def check_names(self) -> None:
@@ -246,11 +250,11 @@ class Table:
         before = [line for line in self.lines[max(last - _SAMPLE_LINES, 0) : last] if line.strip()]
         last_cells = [split_line(line, self.separator)[-1].strip() for line in before]
         cell = cells[-1].strip()
-        if not last_cells or not all(map(_is_number, last_cells)):
+        if not last_cells or not all(map(is_number, last_cells)):
             return False
         decimals = {len(m[1]) if (m := _DECIMALS.fullmatch(c)) else 0 for c in last_cells}
         own = len(m[1]) if (m := _DECIMALS.fullmatch(cell)) else 0
-        if not _is_number(cell):
+        if not is_number(cell):
             return _TORN_NUMBER.fullmatch(cell) is not None
         return len(decimals) == 1 and len(last_cells) > 2 and own < decimals.pop()
 
@@ -338,7 +342,8 @@ def split_line(line: str, separator: str) -> list[str]:
         return line.split(separator)
 
 
-def _is_number(cell: str) -> bool:
+def is_number(cell: str) -> bool:
+    """Whether a cell holds a number, with a point or a comma."""
     try:
         float(cell.replace(",", "."))
     except ValueError:

@@ -12,6 +12,7 @@ import numpy as np
 from ..arrays import Array
 from ..errors import InnerfaceError
 from ..rates import parse_frame_rate
+from ..take import timecode
 from .table import Table, check_increasing, repeat_notes
 
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-zµμ]+|[0-9.]+(?:/[0-9]+)?")
@@ -30,6 +31,10 @@ _UNITS = {
 _UNIT_NAMES = {1.0: "seconds", 1e3: "milliseconds", 1e6: "microseconds", 1e9: "nanoseconds"}
 _MIN_ROWS = 5  # from which a rate can tell the unit
 # Rows a second that are believed of a unit by its name, and those that tell one.
+_DATE = re.compile(r"\s*(\d{4}-\d\d-\d\d)[T ]\s*")
+_ZONE = re.compile(r"\s*(Z|[+-]\d\d:?\d\d)\s*$")
+_CLOCK = re.compile(rf"(?:{_DATE.pattern})?\s*\d{{1,2}}:\d\d(?::\d\d)?")
+_DAY_S = 86400.0
 _BELIEVED_HZ = {False: (1.0, 2000.0), True: (20.0, 100_000.0)}
 _TELLING_HZ = {False: (4.0, 400.0), True: (50.0, 20_000.0)}
 _RATE_TOLERANCE = 0.05  # of a measured rate to the declared one
@@ -161,6 +166,28 @@ def to_seconds(
         return values, []
     unit = _UNIT_NAMES.get(per_second, f"frames at {per_second:.5g} a second")
     return values / per_second, [f"the times in column {column.name} are {unit}; they were converted to seconds"]
+
+
+def is_clock(cell: str) -> bool:
+    """Whether a cell holds a timecode, a time of day or a date with one, instead of a number."""
+    return _CLOCK.match(cell) is not None
+
+
+def read_clock(texts: Sequence[str], rate: timecode.FrameRate | None = None) -> timecode.Times:
+    """Times of timecodes and times of day, with dates before them (ISO 8601) or not. Raises TimecodeError."""
+    if not texts or not _DATE.match(texts[0]):
+        return timecode.read(texts, rate)
+    dated = [_DATE.match(text) for text in texts]
+    without = next((k for k, match in enumerate(dated) if match is None), None)
+    if without is not None:
+        raise timecode.TimecodeError(without, f"'{texts[without][:24]}' has no date, as the others have")
+    times = timecode.read([_ZONE.sub("", text[m.end() :]) for text, m in zip(texts, dated) if m], rate)
+    try:
+        days = np.array([m[1] for m in dated if m], dtype="datetime64[D]").astype(np.int64)
+    except ValueError:
+        raise timecode.TimecodeError(0, "its dates are none of the calendar") from None
+    note = "its times are dates; they were converted to seconds since 1970"
+    return timecode.Times(times.time % _DAY_S + days * _DAY_S, [*times.notes, note])
 
 
 def _step(time: Array) -> float:

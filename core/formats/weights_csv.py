@@ -18,7 +18,7 @@ from ..errors import InnerfaceError
 from ..files import atomic_write
 from ..take import Take, Track, TrackKind, timecode
 from . import time_column
-from .table import Rows, Table, abbreviate, check_increasing, open_table, repeat_notes
+from .table import Rows, Table, abbreviate, check_increasing, is_number, open_table, repeat_notes
 from .text_file import TextFile
 from .weights_columns import match_columns, missing_notes, skipped_notes, to_units
 
@@ -45,7 +45,8 @@ class _Columns:
         return {k for k in (time, self.timecode, self.rate, self.count) if k is not None}
 
 
-def _find_columns(header: tuple[str, ...]) -> _Columns:
+def _find_columns(table: Table) -> _Columns:
+    header, cells = table.header, table.first_cells()
     plain = [re.sub(r"[\W_]", "", name).lower() for name in header]
     found = [
         next((k for k, name in enumerate(plain) if name in names), None) for names in (_TIMECODES, _RATES, _COUNTS)
@@ -53,6 +54,10 @@ def _find_columns(header: tuple[str, ...]) -> _Columns:
     time = time_column.find(header)
     if time is not None and found[0] is not None and (not time.per_second or found[0] < time.index):
         time = None  # timecodes are there, which mean more than numbers of frames
+    if time is not None and time.index < len(cells) and time_column.is_clock(cells[time.index]):
+        return _Columns(None, time.index, found[1], found[2])
+    if time is None and found[0] is not None and found[0] < len(cells) and is_number(cells[found[0]]):
+        time = time_column.TimeColumn(found[0], header[found[0]], 1.0)
     return _Columns(time, None if time is not None else found[0], found[1], found[2])
 
 
@@ -63,15 +68,15 @@ def recognises(source: TextFile) -> bool:
 
 def channel_labels(source: TextFile) -> list[str]:
     """The columns of a table that may be channels: all but times, counts and empty names."""
-    header = open_table(source).header
-    taken = _find_columns(header).taken
-    return [name for k, name in enumerate(header) if k not in taken and name]
+    table = open_table(source)
+    taken = _find_columns(table).taken
+    return [name for k, name in enumerate(table.header) if k not in taken and name]
 
 
 def parse(source: TextFile) -> Take:
     """Parse weights. Raises InnerfaceError with line and column."""
     path, table = source.path, open_table(source)
-    header, columns = table.header, _find_columns(table.header)
+    header, columns = table.header, _find_columns(table)
     labels = ["" if k in columns.taken else name for k, name in enumerate(header)]
     channels = match_columns([label for label in labels if label])
     duplicate = next((n for n in channels.used if sum(n.lower() == label.lower() for label in labels) > 1), None)
@@ -131,12 +136,11 @@ def _read_times(table: Table, columns: _Columns, rows: Rows) -> tuple[Array, lis
     rate, rate_notes = _read_rate(table, columns, rows)
     if columns.time is not None:
         frame_rate = 0.0 if rate is None else rate.count / (1.001 if rate.ntsc else 1.0)
-        time, notes = time_column.to_seconds(
+        return time_column.to_seconds(
             rows.values[:, 0], columns.time, line_numbers=line_numbers, path=path, frame_rate=frame_rate
         )
-        return time, notes
     try:
-        times = timecode.read(rows.texts[0], rate)
+        times = time_column.read_clock(rows.texts[0], rate)
     except timecode.TimecodeError as error:
         raise InnerfaceError(
             f"{path}: line {line_numbers[error.row]}, column {table.header[columns.timecode or 0]}: {error.reason}; "

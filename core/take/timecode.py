@@ -265,17 +265,26 @@ def _find_count(fields: _Fields, stated: int) -> int:
 
 def _with_drop(fields: _Fields, stated: FrameRate, given: FrameRate | None) -> tuple[FrameRate, list[str]]:
     """The rate with `drop` as the timecodes show it: by their semicolons, if none has a number that is left out."""
-    drop = fields.has_semicolon if stated.drop is None else stated.drop
+    leaves_out = stated.count % 30 == 0 and _leaves_out_numbers(fields, stated.count)
+    drop = fields.has_semicolon or (stated.ntsc and leaves_out) if stated.drop is None else stated.drop
     if not drop or stated.count % 30:
         return FrameRate(stated.count, stated.ntsc, False), []
     minute_starts = (fields.seconds % 60 == 0) & (fields.minutes % 10 != 0)
     if (minute_starts & (fields.whole < stated.count // 15)).any():
         note = "its timecodes are marked as drop-frame but leave out no numbers; they were counted as they are"
         return FrameRate(stated.count, stated.ntsc, False), [note]
-    if given is not None and not given.ntsc and stated.drop is None and not minute_starts.any():
+    if given is not None and not given.ntsc and stated.drop is None and not leaves_out:
         note = f"its timecodes are marked as drop-frame, and its rate of {given.label} is none; the rate was believed"
         return FrameRate(stated.count, False, False), [note]
     return FrameRate(stated.count, True, True), []
+
+
+def _leaves_out_numbers(fields: _Fields, count: int) -> bool:
+    """Whether the last frame of a minute is followed by number 2 of 30 (4 of 60), as in drop-frame timecodes."""
+    before, after = fields.whole[:-1], fields.whole[1:]
+    minutes = np.diff(fields.minutes) == 1
+    ends = minutes & (fields.minutes[1:] % 10 != 0) & (before == count - 1) & (fields.seconds[1:] % 60 == 0)
+    return bool(ends.any() and (after[ends] == count // 15).all())
 
 
 def _to_times(fields: _Fields, rate: FrameRate, notes: list[str]) -> Times:

@@ -77,6 +77,27 @@ def test_numbers_of_samples_are_recognised_by_the_declared_rate(tmp_path):
     assert take.tracks["biosignal"].rate == pytest.approx(250) and "samples" in take.notes[0]
 
 
+@pytest.mark.parametrize(
+    ("first", "second", "step"),
+    [
+        ("2026-11-28T23:59:59.500", "2026-11-29T00:00:00.000", 0.5),
+        ("2026-11-28 10:00:00.25Z", "2026-11-28 10:00:00.50Z", 0.25),
+        ("2026-11-28T10:00:00+01:00", "2026-11-28T10:00:02+01:00", 2.0),
+        ("10:00:00.25", "10:00:00.50", 0.25),
+        ("23:59:59:59.000", "00:00:00:00.000", 1 / 60),
+    ],
+)
+@pytest.mark.parametrize("name", ["time", "timestamp", "Timecode"])
+def test_dates_and_times_of_day_are_times_under_any_name(tmp_path, first, second, step, name):
+    (tmp_path / "t.csv").write_text(f"{name},jawOpen\n{first},0.5\n{second},0.5\n")
+    assert np.diff(read_take(tmp_path / "t.csv").weights().time)[0] == pytest.approx(step)
+
+
+def test_numbers_in_a_column_called_timecode_are_seconds(tmp_path):
+    (tmp_path / "t.csv").write_text("Timecode,BlendshapeCount,jawOpen\n1.5,1,0.5\n1.75,1,0.5\n")
+    assert read_take(tmp_path / "t.csv").weights().time.tolist() == [1.5, 1.75]
+
+
 def test_frames_get_their_rate_from_a_column_or_the_name(tmp_path):
     (tmp_path / "a.csv").write_text("Frame,FrameRate,jawOpen\n0,29.97,0.5\n1,29.97,0.5\n")
     assert read_take(tmp_path / "a.csv").weights().time[1] == pytest.approx(1.001 / 30, rel=1e-12)

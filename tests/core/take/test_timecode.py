@@ -94,6 +94,12 @@ def test_drop_frame_timecodes_leave_out_numbers_and_no_frames(count, rate):
     assert any("drop-frame" in note for note in times.notes)
 
 
+def test_drop_frame_timecodes_are_recognised_by_the_numbers_that_they_leave_out():
+    numbers = np.arange(1700, 20 * 60 * 30)
+    texts = [text.replace(";", ":") for text in drop_labels(numbers.tolist(), 30)]
+    np.testing.assert_allclose(timecode.read(texts, parse_rate("29.97")).time, numbers * 1.001 / 30, rtol=1e-12)
+
+
 def test_semicolons_before_numbers_that_drop_frame_leaves_out_are_only_told():
     numbers = np.arange(59 * 30, 62 * 30)
     times = timecode.read(labels(numbers, 30, "{:02d}:{:02d}:{:02d};{:02d}"), parse_rate("29.97"))
