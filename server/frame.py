@@ -12,7 +12,7 @@ from ..core.face.channels import ARKIT, OUTPUT_CHANNELS
 from ..core.formats.live_link_face import complete_values
 from ..core.take import Track, TrackKind
 
-VERSION = 1
+MAGIC, VERSION = b"IW", 1
 FACE, SENSORS = 1, 2
 _HEADER = struct.Struct("<2sBBIdd")  # magic, kind, version, sequence, time, arrival
 
@@ -85,7 +85,7 @@ def live_link_values(frame: Frame) -> Array:
 def encode_face(frame: Frame) -> bytes:
     """Return u8 flags (1 measured, 2 confidences follow), u8 count, u16 0, float32 values and u8 confidences."""
     flags = (1 if frame.seen else 0) | (2 if frame.confidence is not None else 0)
-    data = _HEADER.pack(b"IW", FACE, VERSION, frame.sequence & 0xFFFFFFFF, frame.time, frame.arrival)
+    data = _HEADER.pack(MAGIC, FACE, VERSION, frame.sequence & 0xFFFFFFFF, frame.time, frame.arrival)
     data += struct.pack("<BBH", flags, len(frame.values), 0) + frame.values.astype("<f4").tobytes()
     if frame.confidence is not None:
         data += np.clip(np.round(frame.confidence * 255), 0, 255).astype(np.uint8).tobytes()
@@ -99,7 +99,7 @@ def encode_sensors(sequence: int, reading: SensorReading) -> bytes:
     """
     pairs = np.stack([reading.angle, reading.acceleration], axis=1).astype("<f4")
     return (
-        _HEADER.pack(b"IW", SENSORS, VERSION, sequence & 0xFFFFFFFF, reading.time, reading.arrival)
+        _HEADER.pack(MAGIC, SENSORS, VERSION, sequence & 0xFFFFFFFF, reading.time, reading.arrival)
         + struct.pack("<BBH", 0, len(pairs), 0)
         + pairs.tobytes()
     )
@@ -107,7 +107,7 @@ def encode_sensors(sequence: int, reading: SensorReading) -> bytes:
 
 def decode_face(data: bytes) -> Frame | None:
     """Return the face that `encode_face` encoded, None for other data."""
-    if len(data) < _HEADER.size + 4 or data[:4] != b"IW" + bytes([FACE, VERSION]):
+    if len(data) < _HEADER.size + 4 or data[:4] != MAGIC + bytes([FACE, VERSION]):
         return None
     _, _, _, sequence, time, arrival = _HEADER.unpack_from(data)
     flags, count, _ = struct.unpack_from("<BBH", data, _HEADER.size)

@@ -15,7 +15,8 @@ import numpy as np
 from ...core.errors import InnerfaceError
 from ...core.face.channels import OUTPUT_CHANNELS
 from ..arguments import PanelField, argument
-from ..frame import Frame, decode_face
+from ..face_watch import FaceWatch
+from ..frame import MAGIC, SENSORS, VERSION, Frame, decode_face
 from ..messages import DeviceInfo, FaceSample
 from ..plausibility import plausible_weights
 from ..specs import MenuEntry, SourceGroup, SourceSpec
@@ -24,9 +25,10 @@ if TYPE_CHECKING:
     from ..hub import Hub
 
 _RETRY_S = 1.0
-_MAX_TIME_S = 1e9  # of a bridge, whose clock counts from its start
+_MAX_TIME_S = 1e11  # what is later is no time
 _ODD_S = 3.0  # after an odd frame, for which the stream has a problem
-_MAX_MESSAGE_BYTES = 1 << 20
+_MAX_MESSAGE_BYTES, _MAX_NOTES = 1 << 20, 8
+_SENSORS_START = MAGIC + bytes([SENSORS])
 
 
 class RemoteBridge:
@@ -59,7 +61,9 @@ class RemoteBridge:
         self.task: asyncio.Task[None] | None = None
         self.socket: Any = None
         self.odd_frames: Counter[str] = Counter()  # left out or in part, by the reason
-        self._odd_at = -math.inf
+        self._odd_at = self._timed_at = -math.inf
+        self._watch, self._problem = FaceWatch(), ""
+        self._rejected, self._told = 0, set[str]()
 
     async def start(self, hub: Hub) -> None:
         """Start connecting, and retry until the bridge answers."""
@@ -132,33 +136,73 @@ class RemoteBridge:
             frame = decode_face(message)
             if frame is not None:
                 self._receive_frame(hub, frame)
+            elif message[:3] != _SENSORS_START:
+                self._reject(hub, message)
             return
         try:
-            reply = json.loads(message)
-            if reply.get("ok") is False:
-                hub.note(f"{self.address}: {str(reply.get('error'))[:300]}")
-        except (ValueError, AttributeError, RecursionError):
-            pass  # another kind of message
+            reply: Any = json.loads(message)
+        except (ValueError, RecursionError):
+            self._reject(hub, b"")
+            return
+        if isinstance(reply, dict) and reply.get("ok") is False:  # pyright: ignore[reportUnknownMemberType]
+            self._note_once(hub, f"{self.address}: {str(reply.get('error'))[:300]}")  # pyright: ignore[reportUnknownArgumentType, reportUnknownMemberType]
+
+    def _reject(self, hub: Hub, data: bytes) -> None:
+        self._rejected += 1
+        if data[:2] == MAGIC and data[3:4] != bytes([VERSION]):
+            problem = (
+                f"its faces are of version {data[3] if len(data) > 3 else 0}, not {VERSION}: update the older program"
+            )
+        elif data[:2] == MAGIC:
+            problem = (
+                f"its faces have other channels than the {len(OUTPUT_CHANNELS)} of this version: update both programs"
+            )
+        else:
+            problem = "what it sends are no faces: give the address that innerface serve prints"
+        self._note_once(hub, f"{self.address}: {problem}")
+        self._tell(hub, problem)
 
     def _receive_frame(self, hub: Hub, frame: Frame) -> None:
-        if not abs(frame.time) <= _MAX_TIME_S:
+        now, time = hub.now(), frame.time
+        if abs(frame.time) <= _MAX_TIME_S:
+            self._timed_at = now
+        elif now - self._timed_at <= _ODD_S:
+            self._rejected += 1
             self._report_odd(hub, "frames were left out, whose time cannot be")
             return
-        sample = to_face_sample(self.address, frame)
+        else:  # it is so for good, and must not silence the face
+            time = None
+            self._report_odd(hub, "frames have a time that cannot be, and were timed by their arrival")
+        sample = to_face_sample(self.address, frame, time)
         if frame.seen and len(sample.values) < np.count_nonzero(~np.isnan(frame.values)):
             self._report_odd(hub, "frames held weights that cannot be, which were left out")
-        elif self._odd_at > -math.inf and hub.now() - self._odd_at > _ODD_S:
-            self._odd_at = -math.inf
-            hub.receive(self.name, DeviceInfo(self.address, name="another bridge"))
+        sample.values = self._watch.clean(sample.values, (), now)
+        for note in self._watch.take_notes():
+            hub.note(f"{self.address}: {note}")
+        if now - self._odd_at > _ODD_S and self._watch.problem != self._problem:
+            self._tell(hub, self._watch.problem)
         hub.receive(self.name, sample)
 
     def _report_odd(self, hub: Hub, reason: str) -> None:
         self.odd_frames[reason] += 1
         self._odd_at = hub.now()
-        if self.odd_frames[reason] == 1:
-            hub.note(f"{self.address}: {reason}")
-        problem = f"{self.odd_frames[reason]} {reason}; restart that bridge, or the source of its faces"
+        self._note_once(hub, f"{self.address}: {reason}")
+        self._tell(hub, f"{self.odd_frames[reason]} {reason}; restart that bridge, or the source of its faces")
+
+    def _tell(self, hub: Hub, problem: str) -> None:
+        """Give its stream a problem, "" for none."""
+        self._problem = problem
         hub.receive(self.name, DeviceInfo(self.address, name="another bridge", problem=problem))
+
+    def _note_once(self, hub: Hub, note: str) -> None:
+        if note not in self._told and len(self._told) < _MAX_NOTES:
+            self._told.add(note)
+            hub.note(note)
+
+    @property
+    def dropped(self) -> dict[str, int]:
+        """Messages that became no face, by the reason."""
+        return {"malformed": self._rejected} if self._rejected else {}
 
     def describe(self) -> str:
         """Return the address, and what is odd with what comes from there."""
@@ -174,10 +218,10 @@ def _split_address(address: str) -> SplitResult:
         return urlsplit("")
 
 
-def to_face_sample(device: str, frame: Frame) -> FaceSample:
-    """Return a frame as a message, without values if it was not measured, and without those that cannot be."""
+def to_face_sample(device: str, frame: Frame, time: float | None) -> FaceSample:
+    """Return a frame as a message, timed by `time`, without values that were not measured or cannot be."""
     values = dict(zip(OUTPUT_CHANNELS, frame.values.tolist())) if frame.seen else {}
-    return FaceSample(device, plausible_weights(values), frame.time)
+    return FaceSample(device, plausible_weights(values), time)
 
 
 @dataclass(frozen=True)

@@ -45,11 +45,11 @@ def test_odd_biosignals_are_missing_and_an_odd_rate_is_nothing():
     assert math.isnan(plausible(DeviceInfo("a", battery=math.inf)).battery)
 
 
-def frame(number, time, weight=0.3, odd_channel=None):
-    values = [weight] * len(OUTPUT_CHANNELS)
+def frame(number, time, odd_channel=None, scale=1.0, version=1, count=55):
+    values = [scale * (0.3 + 0.1 * math.sin(number / 5))] * count
     if odd_channel is not None:
         values[odd_channel] = math.inf
-    head = struct.pack("<2sBBIdd", b"IW", 1, 1, number, time, time)
+    head = struct.pack("<2sBBIdd", b"IW", 1, version, number, time, time)
     return head + struct.pack("<BBH", 1, len(values), 0) + struct.pack(f"<{len(values)}f", *values)
 
 
@@ -70,7 +70,7 @@ def test_odd_frames_of_another_bridge_end_neither_faces_nor_the_recording(bridge
                 data = frame(k, odd if is_odd else k / 60)
             source._handle_message(hub, data)
             if k == 400:
-                assert next(iter(hub.streams.values())).state(hub.now()) == "poor"
+                assert next(iter(hub.streams.values())).report(hub.now()).problem, "odd frames are not told"
         assert next(iter(hub.streams.values())).state(hub.now()) == "ok", "the fault has passed"
         result = await hub.commands.stop_recording()
         return faces, path, result, list(hub.notes)
@@ -86,6 +86,63 @@ def test_odd_frames_of_another_bridge_end_neither_faces_nor_the_recording(bridge
         rows = [json.loads(m.data, parse_constant=pytest.fail) for *_, m in make_reader(recorded).iter_messages()]
     times = np.array([row["time"] for row in rows])
     assert len(rows) == kept and (np.diff(times) > 0).all() and abs(times[-1] - 899 / 60) < 0.1
+
+
+def received(bridge, clock, make, count=450):
+    """Faces, status of stream and source, and notes of another bridge that sends `make(k)`, 60 a second."""
+    source = RemoteBridge("ws://127.0.0.1:9")
+
+    async def work(hub):
+        hub.sources, faces = [source], []
+        hub.outputs.listeners.add(lambda face: faces.append(face) if face.seen else None)
+        for k in range(count):
+            clock.time = k / 60
+            source._handle_message(hub, make(k))
+        status = hub.status()
+        hub.sources = []
+        return faces, status["streams"][0], status["sources"][0], list(hub.notes)
+
+    return bridge(work, clock=clock)
+
+
+@pytest.mark.parametrize("time", [math.nan, math.inf, 1.7e12])
+def test_a_bridge_whose_time_never_can_be_does_not_silence_the_face(bridge, clock, time):
+    faces, stream, source, _ = received(bridge, clock, lambda k: frame(k, time))
+    assert len(faces) >= 445 and abs(faces[-1].time - clock.time) < 0.1
+    assert stream["state"] == "poor" and "arrival" in stream["problem"] and not source["dropped"]
+
+
+@pytest.mark.parametrize(
+    ("make", "told"),
+    [
+        (lambda k: frame(k, k / 60, version=2), "version 2"),
+        (lambda k: frame(k, k / 60, count=61), "channels"),
+        (lambda k: b"garbage", "no faces"),
+        (lambda k: "garbage", "no faces"),
+    ],
+)
+def test_a_bridge_whose_frames_cannot_be_read_is_told_and_counted(bridge, clock, make, told):
+    faces, stream, source, notes = received(bridge, clock, make)
+    assert not faces and told in stream["problem"] and source["state"] != "ok"
+    assert source["dropped"] == {"malformed": 450} and sum(told in note for note in notes) == 1
+
+
+@pytest.mark.parametrize(
+    ("make", "told"),
+    [
+        (lambda k: frame(0, k / 60), "no weight has changed"),
+        (lambda k: frame(k, k / 60, scale=0.0), "all weights are 0"),
+        (lambda k: frame(k, k / 60)[:28].replace(b"\x01\x37", b"\x00\x37") + frame(k, k / 60)[28:], "no face"),
+    ],
+)
+def test_a_dead_face_of_another_bridge_is_no_green_light(bridge, clock, make, told):
+    _, stream, _, _ = received(bridge, clock, make)
+    assert stream["state"] == "poor" and told in stream["problem"]
+
+
+def test_percent_of_another_bridge_are_converted_and_told(bridge, clock):
+    faces, _, _, notes = received(bridge, clock, lambda k: frame(k, k / 60, scale=100.0))
+    assert 0.2 <= faces[-1].values[17] <= 0.4 and any("percent" in note for note in notes)
 
 
 @given(st.binary(max_size=400))
