@@ -4,7 +4,7 @@ Sensor takes are inferred first, with default settings (see `infer`). Without --
 with --flame a face of your FLAME model (.pkl or .npz; nothing in it is executed): FLAME takes and landmarks animate
 its expressions, jaw, eyes and neck, other takes drive it by a fitted mapping. Several takes become several actions, of
 which the first is assigned; FBX and GLB have the assigned one. Every frame gets a key unless --tolerance is given.
-FBX and GLB hold the frames of the first take, whatever the length of the character's scene, which keeps its range and
+Exports hold the frames of the first take, whatever the length of the character's scene, which keeps its range and
 is lengthened where a take is longer. Afterwards the face is evaluated at three frames: what does not move is named,
 with its reason.
 """
@@ -104,7 +104,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--range",
         choices=("take", "scene"),
         default="take",
-        help="frames of FBX and GLB: those of the first take (default), or the scene's whole range",
+        help="frames of the exports: those of the first take (default), or the scene's whole range",
     )
     parser.add_argument(
         "--modifiers",

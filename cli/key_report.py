@@ -61,7 +61,7 @@ def _take_lines(keyed: dict[str, Any], *, verbose: bool) -> list[str]:
         lines.append(f"and {len(takes) - len(shown)} more takes")
     scene_frames, export_frames = keyed["scene_frames"], keyed["export_frames"]
     if scene_frames != export_frames and len(takes) == 1:
-        exported = "; FBX and GLB hold the take, --range scene exports all of it" if len(keyed["out"]) > 1 else ""
+        exported = "; exports hold the take, --range scene exports all of it" if len(keyed["out"]) > 1 else ""
         lines.append(f"the scene keeps its range, {scene_frames[0]} to {scene_frames[1]}{exported}")
     return lines
 

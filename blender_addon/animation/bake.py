@@ -20,7 +20,7 @@ from ..character.face import Face
 from . import motion_check
 from .keying import ALL_CHANNELS, KeyingOptions, KeyingResult, key_track
 from .loaded_take import LoadedTake
-from .playback import add_strip, is_playing, play, playing_actions
+from .playback import add_strip, is_playing, leave_tweak_mode, play, playing_actions
 from .scene_time import scene_rate
 from .take_action import Part, TakeAction
 
@@ -90,7 +90,7 @@ def bake_take(face: Face, loaded: LoadedTake, scene: Any, *, options: BakeOption
     """
     from .flame_keys import track_to_key
 
-    _leave_tweak_mode(face)
+    leave_tweak_mode(face)
     take = loaded.weights.take
     source_track = track_to_key(face, take)
     # Neutral and smoothing are of channels.
@@ -138,12 +138,6 @@ def _unmatched_notes(face: Face, track: Track) -> list[str]:
         return []
     missing = [c for c in face.unmatched_channels() if c in track.columns and not np.isnan(track.column(c)).all()]
     return [f"No shape key or bone of {face.name} matches {', '.join(missing)}"] if missing else []
-
-
-def _leave_tweak_mode(face: Face) -> None:
-    for owner in face.owners:
-        if owner.animation_data is not None and owner.animation_data.use_tweak_mode:
-            owner.animation_data.use_tweak_mode = False  # its action could not be changed
 
 
 def _start_frame(loaded: LoadedTake, track: Track, scene: Any, *, options: BakeOptions, trimmed_frames: float) -> float:

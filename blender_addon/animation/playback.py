@@ -13,6 +13,13 @@ from .scene_time import curve_step
 from .take_action import Part, TakeAction
 
 
+def leave_tweak_mode(face: Face) -> None:
+    """End editing of a strip's action, during which no other action can be assigned."""
+    for owner in face.owners:
+        if owner.animation_data is not None and owner.animation_data.use_tweak_mode:
+            owner.animation_data.use_tweak_mode = False
+
+
 def play(face: Face, keyed: KeyingResult) -> list[str]:
     """Put the curves of a keyed take on the face. Returns notes about what made room.
 
@@ -21,6 +28,7 @@ def play(face: Face, keyed: KeyingResult) -> list[str]:
     goes back to rest.
     """
     notes = []
+    leave_tweak_mode(face)
     for owner, action in keyed.owner_actions:
         previous = owner.animation_data.action if owner.animation_data else None
         if previous is not None and previous != action and TakeAction(previous).is_baked:

@@ -260,3 +260,18 @@ def test_a_face_in_another_scene_is_keyed_there(character, take, tmp_path, capsy
     key(capsys, take, "--character", blend, "--scene", "Stage", "--out", out, "--glb", tmp_path / "o.glb")
     assert glb_times(tmp_path / "o.glb") == {(ROWS, 0.0, 1.0)}
     assert "--scene 'Stage'" not in told(capsys, "key", take, "--scene", "Stage", "--out", out)
+
+
+@pytest.mark.blender
+def test_a_file_that_was_saved_while_a_strip_was_edited_is_keyed(character, take, tmp_path, capsys):
+    def tweak(obj, _):
+        key_datablock = obj.data.shape_keys
+        key_datablock.key_blocks["jawOpen"].keyframe_insert("value", frame=1)
+        data = key_datablock.animation_data
+        track = data.nla_tracks.new()
+        track.strips.new("Old", 1, data.action).select = True
+        data.action, track.select = None, True
+        data.use_tweak_mode = True
+
+    lines = key(capsys, take, "--character", character(tweak), "--out", tmp_path / "o.blend")
+    assert not any("does not show" in line for line in lines)
