@@ -17,6 +17,7 @@ from ..core import formats
 from ..core.errors import InnerfaceError
 from ..core.face.face_model import FaceModel, IdentityModel, find_ict, load_face_model
 from ..core.imu.layout import load_layout
+from ..core.imu.simulation.boards import BOARDS
 from ..core.imu.simulation.effects import PRESETS
 from ..core.take import Take, Track, TrackKind
 from .dependencies import required
@@ -37,6 +38,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         choices=PRESET_NAMES,
         default="studio",
         help="size of all disturbances (default studio); cyton: bio on a 250 Hz board",
+    )
+    parser.add_argument(
+        "--board",
+        choices=sorted(BOARDS),
+        help="imu: a motion sensor, whose gyroscope and accelerometer are simulated by its data sheet and fused as the "
+        "device does (needs innerface[fusion]); skin, performer and transmission are those of --preset",
     )
     parser.add_argument("--clean", action="store_true", help="ideal sensors: the same as --preset clean")
     parser.add_argument(
@@ -93,21 +100,27 @@ def _simulate_imu(options: argparse.Namespace, preset: str) -> dict[str, Any]:
     sites = load_layout(options.layout)
     face = load_face_model(options.face) if options.identity is None else _identity_face(options.face, options.identity)
     began = time.perf_counter()
-    take = simulate(track, face, sites, effects=effects, seed=options.seed, linear=options.linear)
+    board = BOARDS[options.board] if options.board else None
+    take = simulate(track, face, sites, effects=effects, seed=options.seed, linear=options.linear, board=board)
     seconds = time.perf_counter() - began
     formats.write_take(take, options.out)
     print_take_notes(source)
     imu = take.tracks[TrackKind.IMU]
     return _report(
         options, preset, imu, count=len(imu.columns) // 7, unit="sites", x_realtime=imu.duration / seconds
-    ) | {"identity": options.identity}
+    ) | {"identity": options.identity, "board": options.board}
 
 
 def _simulate_bio(options: argparse.Namespace, preset: str) -> dict[str, Any]:
     from ..core.bio.simulation.effects import PRESETS
     from ..core.bio.simulation.simulate import simulate
 
-    for flag, value in (("--face", options.face), ("--identity", options.identity), ("--linear", options.linear)):
+    for flag, value in (
+        ("--face", options.face),
+        ("--identity", options.identity),
+        ("--linear", options.linear),
+        ("--board", options.board),
+    ):
         if value:
             raise InnerfaceError(f"{flag} is for IMUs only; omit it (--seed selects the person)")
     is_posed = options.weights.startswith("posed:")

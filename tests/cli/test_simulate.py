@@ -42,6 +42,19 @@ def test_any_effect_can_be_simulated_in_another_size(song, tmp_path, capsys):
     assert np.isnan(signal.rotation[..., 0]).all(axis=0).sum() == 1
 
 
+def test_a_board_measures_and_fuses_by_its_data_sheet(song, tmp_path, capsys):
+    pytest.importorskip("vqf", reason="vqf is an extra (fusion) that is not installed")
+    out = tmp_path / "t.imu.csv"
+    command = ["simulate", "imu", str(song), "--out", str(out), "--face", "bundled", "--seed", "3"]
+    assert main([*command, "--board", "icm45686", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["board"] == "icm45686"
+    signal = from_track(formats.read_take(out).tracks["imu"])
+    assert np.median(np.diff(signal.time)) == pytest.approx(0.01, rel=0.01) and len(signal.sites) == 11
+    assert main(["infer", str(out), "--out", str(tmp_path / "w.csv")]) == 0
+    capsys.readouterr()
+    assert "--board" in told(capsys, "simulate", "bio", song, "--out", tmp_path / "t.bio.csv", "--board", "icm45686")
+
+
 def test_another_identity_is_another_face(song, data, tmp_path):
     takes = []
     for n in (1, 1, 2):

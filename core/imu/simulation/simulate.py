@@ -22,6 +22,7 @@ from ..layout import Layout
 from ..signal import GRAVITY, ImuSignal, to_track
 from ..skin import Patch, skin_motion, skin_patches
 from . import sensor_errors
+from .boards import Board, measure
 from .effects import Effects
 from .head_motion import NECK, RELAX, TAPS, HeadMotion, move_head
 
@@ -40,6 +41,7 @@ def simulate(
     effects: Effects,
     seed: int | np.random.Generator = 0,
     linear: bool = False,
+    board: Board | None = None,
 ) -> Take:
     """Simulate an IMU take with y up. Raises InnerfaceError for a track without any of the 52 channels.
 
@@ -53,14 +55,18 @@ def simulate(
     effects : disturbances
     seed : of all random numbers, or their generator
     linear : the devices remove gravity, by their own estimate of its direction
+    board : the parts, which measure and fuse instead of the errors of sensors and fusion in `effects`
     """
     if not any(c in track.columns for c in ARKIT) or len(track.time) < 2:
         raise InnerfaceError("sensors can only be simulated on a weights take of at least two rows; give one")
     check_pauses(track.time)
     rng = np.random.default_rng(seed)
-    fine_rate = float(effects.rate_hz * np.ceil(_MIN_RATE_HZ / effects.rate_hz))
+    min_rate = _MIN_RATE_HZ if board is None else board.raw_hz
+    fine_rate = float(effects.rate_hz * np.ceil(min_rate / effects.rate_hz))
     t = RELAX[0] + np.arange(int((track.duration - RELAX[0]) * fine_rate + 1e-6) + 1) / fine_rate
     decimation = round(fine_rate / effects.rate_hz)
+    kept = decimation if board is None else 1  # boards fuse all samples, and send some of them
+    rate = fine_rate / kept
     site_patches = skin_patches(face, layout, effects.placement_mm, rng=rng)
     position, velocity, acceleration, skin_turn = _skin_trajectories(
         t, track, face, site_patches=site_patches, effects=effects, rng=rng
@@ -72,13 +78,13 @@ def simulate(
         effects,
         rng=rng,
     )
-    force = _specific_force(t, head, position, velocity=velocity, skin_acceleration=acceleration)[::decimation]
-    t = t[::decimation]
-    skin_turn, rotation = skin_turn[::decimation], head.rotation[::decimation]
+    force = _specific_force(t, head, position, velocity=velocity, skin_acceleration=acceleration)[::kept]
+    t = t[::kept]
+    skin_turn, rotation = skin_turn[::kept], head.rotation[::kept]
     force += _chin_taps(t, site_patches, rng)
     if effects.cable:
         force += effects.cable * sensor_errors.slow_noise(
-            len(t), 3 * len(site_patches), cutoff_hz=2.0, rate=effects.rate_hz, rng=rng
+            len(t), 3 * len(site_patches), cutoff_hz=2.0, rate=rate, rng=rng
         ).reshape(-1, len(site_patches), 3)
     sensor_to_head = quat.multiply(
         quat.from_rotvec(skin_turn), sensor_errors.mounting(t, len(site_patches), effects, rng=rng)
@@ -89,12 +95,20 @@ def simulate(
     if loosening is not None:
         sensor_to_head[:, loosening[0]] = quat.multiply(loosening[1], sensor_to_head[:, loosening[0]])
     true_rotation = quat.multiply(rotation[:, None], sensor_to_head)
-    yaw_rate = _yaw_rate(true_rotation, effects.rate_hz)
-    error = sensor_errors.orientation_error(t, yaw_rate, _tilt_pull(rotation, force, effects), effects=effects, rng=rng)
-    sent_rotation = quat.multiply(error, true_rotation)
-    measured_force = sensor_errors.accelerometer_readings(
-        quat.rotate(quat.conjugate(sensor_to_head), force), effects, effects.rate_hz, rng=rng
-    )
+    true_force = quat.rotate(quat.conjugate(sensor_to_head), force)
+    if board is None:
+        error = sensor_errors.orientation_error(
+            t, _yaw_rate(true_rotation, rate), _tilt_pull(rotation, force, effects), effects=effects, rng=rng
+        )
+        sent_rotation = quat.multiply(error, true_rotation)
+        measured_force = sensor_errors.accelerometer_readings(true_force, effects, rate, rng=rng)
+    else:
+        measured = measure(true_rotation, true_force, board, rate=rate, rng=rng)
+        t, sent_rotation, measured_force = (
+            t[::decimation],
+            measured.rotation[::decimation],
+            measured.force[::decimation],
+        )
     if linear:
         measured_force = measured_force - quat.rotate(
             quat.conjugate(sent_rotation), np.broadcast_to([0.0, GRAVITY, 0.0], measured_force.shape)
