@@ -215,7 +215,8 @@ def import_instructions(report: ExportReport, *, path: Path, preset: str, scene:
     lines += [f"Meshes: {report.mesh_count}. Bones: {report.bone_count}.", *(f"Note: {note}." for note in report.notes)]
     lines += [
         "",
-        "Written by Innerface and tested with independent readers of the format; not opened in Unreal, Unity or Godot.",
+        "Written by Innerface, whose exports are tested with Godot 3, three.js and other readers; "
+        "not opened in Unreal or Unity.",
     ]
     return "\n".join(lines) + "\n"
 

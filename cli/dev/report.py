@@ -39,7 +39,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--finetune", type=float, metavar="MINUTES", help="also fine-tune the network on a performer (needs torch)"
     )
     parser.add_argument(
-        "--only", choices=("hybrid", "electrodes"), help="measure these sections only, and replace them in the page"
+        "--only",
+        choices=("hybrid", "electrodes", "engines"),
+        help="measure these sections only, and replace them in the page",
     )
     parser.add_argument(
         "--networks",
@@ -147,6 +149,7 @@ def _section_specs(finetune_minutes: float | None) -> list[SectionSpec]:
     """All sections in the order of the page."""
     from .tables import ablation, electrodes, models, personal
     from .tables.alignment import alignment_section
+    from .tables.engines import engines_section
     from .tables.hybrid import hybrid_section
     from .tables.performances import performance_section
 
@@ -250,6 +253,12 @@ def _section_specs(finetune_minutes: float | None) -> list[SectionSpec]:
             "IMUs and electrodes",
             lambda d, bar: electrodes.combined_section(d.takes, d.identities, d.networks_folder, progress=bar),
             "electrodes",
+        ),
+        SectionSpec(
+            "engines",
+            "engines",
+            lambda d, bar: engines_section(d.takes["alex_rom_3"], "alex_rom_3", bar),
+            "engines",
         ),
         SectionSpec("performances", "performances", lambda d, _: performance_section(d.ict_path.parent / "arkit")),
     ]

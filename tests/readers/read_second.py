@@ -25,6 +25,7 @@ Curve = dict[str, list[Any]]
 T = TypeVar("T")
 
 COMPONENTS = {5120: "i1", 5121: "u1", 5122: "<i2", 5123: "<u2", 5125: "<u4", 5126: "<f4"}
+NAMES: list[str] = []  # of the targets of a GLB that names none: --names A,B,...
 WIDTHS = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4, "MAT4": 16}
 
 
@@ -253,7 +254,7 @@ def read_glb(path: str, times: list[float]) -> dict[str, Any]:
         mesh = glb.all("meshes")[node["mesh"]]
         skin = glb.all("skins")[node["skin"]] if "skin" in node else None
         joints = skin["joints"] if skin else []
-        targets[i] = mesh.get("extras", {}).get("targetNames", [])
+        targets[i] = mesh.get("extras", {}).get("targetNames", NAMES)
         count = 0
         for primitive in mesh["primitives"]:
             check(
@@ -319,7 +320,11 @@ def glb_clip(glb: Glb, animation: dict[str, Any], names: list[str], targets: dic
 
 
 def main() -> None:
-    path, times = sys.argv[1], [float(t) for t in sys.argv[2:]]
+    path, *rest = sys.argv[1:]
+    if rest[:1] == ["--names"]:
+        NAMES.extend(rest[1].split(","))
+        rest = rest[2:]
+    times = [float(t) for t in rest]
     found = read_glb(path, times) if path.lower().endswith(".glb") else read_fbx(path, times)
     json.dump(found, sys.stdout, allow_nan=False)
     sys.stdout.flush()

@@ -35,8 +35,13 @@ def main(arguments: list[str]) -> None:
         "--gui", action="store_true", help="operate the add-on in a windowed Blender (--blender) by mouse instead"
     )
     parser.add_argument("--bpy", metavar="VERSION", help="test against this bpy wheel instead")
+    parser.add_argument(
+        "--engines", action="store_true", help="first install the engines that open exports in tests (1.5 GB, once)"
+    )
     parser.add_argument("pytest", nargs="*", help="arguments for pytest, after --")
     options = parser.parse_args(arguments)
+    if options.engines:
+        install_engines()
     outside = ("pytest", "-p", "no:pytest-blender", "-m")
     if options.train:
         run_module(*outside, "train", *options.pytest)
@@ -75,3 +80,18 @@ def node_modules() -> str:
         options = ["--silent", "--no-package-lock", "--no-audit", "--no-fund"]
         run("npm", "install", "--prefix", folder, *options, *NPM_PACKAGES, quiet=True)
     return str(folder / "node_modules")
+
+
+def install_engines() -> None:
+    """Install the packages of `cli.dev.engines` into their folder, npm's only where there is npm."""
+    from .. import engines
+
+    if not (engines.FOLDER / "python").exists():
+        target = ("--target", engines.FOLDER / "python", "--no-deps", "--quiet")
+        run_module("pip", "install", *target, *engines.PYTHON_PACKAGES)
+    if shutil.which("npm") is not None and not (engines.FOLDER / "node_modules").exists():
+        (engines.FOLDER / "package.json").write_text('{"private": true, "type": "module"}\n')
+        options = ["--silent", "--no-package-lock", "--no-audit", "--no-fund"]
+        run("npm", "install", "--prefix", engines.FOLDER, *options, *engines.NODE_PACKAGES, quiet=True)
+    if shutil.which("godot3-server") is None:
+        print("Godot is left out: 'apt-get install godot3-server' installs it on Debian")
