@@ -15,6 +15,7 @@ from .scheme_tables import FEW_SHAPE_SCHEMES, SCHEMES, few_shape_names, load_exp
 
 APPLE = "ARKit"
 APPLES_SCHEMES = (APPLE, "ARKit, _L/_R", "VRM perfect sync")  # which differ in spelling only
+_FREE_ORDER = "common names"  # the few-shape scheme whose words stand in any order, as those of Apple's names
 _MAX_NAME_LENGTH = 128
 _MIN_SQUASHED_LENGTH = 4  # of names of schemes, which shorter ones resemble by chance
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+|[^\x00-\x7f]+")
@@ -143,9 +144,9 @@ def _readings(name: str) -> Iterator[Reading]:
     if copy := _COPY.search(name):
         for reading in _readings(name[: copy.start()]):
             yield reading._replace(precision=max(reading.precision, Precision.COPY))
-    channel = known.words.get(_word_set(w for w in words if w not in _AFFIXES))
-    if channel is not None:
-        yield Reading(APPLE, channel, Precision.WORDS)
+    own = known.words.get(_word_set(w for w in words if w not in _AFFIXES))
+    if own is not None:
+        yield Reading(own.scheme, own.name, Precision.WORDS)
 
 
 class _Name(NamedTuple):
@@ -159,13 +160,13 @@ class _Known:
 
     exact: dict[str, list[_Name]]
     squashed: dict[str, list[_Name]]
-    words: dict[tuple[str, ...], str]
+    words: dict[tuple[str, ...], _Name]
     channels: dict[_Name, dict[str, float]]
 
 
 @lru_cache(maxsize=1)
 def _known_names() -> _Known:
-    known = _Known({}, {}, {_word_set(split_words(c)): c for c in ARKIT}, {})
+    known = _Known({}, {}, {_word_set(split_words(c)): _Name(APPLE, c) for c in ARKIT}, {})
 
     def add(table: dict[str, list[_Name]], spelling: str, own: _Name) -> None:
         names = table.setdefault(spelling, [])
@@ -193,8 +194,11 @@ def _known_names() -> _Known:
     driven = load_expressions()
     for scheme, names in few_shape_names().items():
         for name in names:
-            if name in driven:
-                add_spellings(name, _Name(scheme, name))
+            if name not in driven:
+                continue
+            add_spellings(name, _Name(scheme, name))
+            if scheme == _FREE_ORDER and len(words := split_words(name)) > 1:
+                known.words.setdefault(_word_set(words), _Name(scheme, name))
     return known
 
 

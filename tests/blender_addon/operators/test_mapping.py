@@ -104,6 +104,14 @@ def test_a_character_whose_names_say_nothing_is_mapped_by_hand(addon, scene):
     assert obj.data.shape_keys.key_blocks["Fat"].value == pytest.approx(0.5)
 
 
+def test_a_scheme_of_few_shapes_is_a_preset_in_the_keys_own_spelling(addon, scene):
+    obj = make_mesh(scene, "Face", ("a", "i", "u", "Blink", "JOY", "Fat"))
+    addon.context.view_layer.objects.active = obj
+    addon.ops.innerface.mapping_preset(preset="SCHEME:VRM 0 presets")
+    assert {r.to for r in obj.innerface.targets} == {"a", "i", "u", "Blink", "JOY"}
+    assert row(obj.innerface, "eyeBlinkLeft").gain == 0.5
+
+
 def test_character_creators_preset_holds_jaw_and_eye_bones():
     scheme_mapping = innerface.blender_addon.operators.mapping_presets.scheme_mapping
     import bpy

@@ -54,6 +54,11 @@ def test_other_names_and_correctives_are_not_taken_for_channels(name):
         ("L_eyeBlink", "eyeBlinkLeft"),
         ("face.eyeBlink.L", "eyeBlinkLeft"),
         ("head_yaw", "headYaw"),
+        ("Smile.L", "mouthSmileLeft"),
+        ("smile left", "mouthSmileLeft"),
+        ("L_Smile", "mouthSmileLeft"),
+        ("Left_Blink", "eyeBlinkLeft"),
+        ("open_mouth", "jawOpen"),
     ],
 )
 def test_sides_and_angles_are_known_in_any_spelling(name, channel):
