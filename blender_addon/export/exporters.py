@@ -339,7 +339,12 @@ def _select_objects(prepared: ExportScene) -> None:
 
 
 def _run_exporter(exporter_name: str, operator: Any, **options: Any) -> None:
-    supported = operator.get_rna_type().properties
+    try:
+        supported = operator.get_rna_type().properties
+    except KeyError:
+        raise InnerfaceError(
+            f"this Blender was built without {exporter_name}; use one from blender.org, or export FBX or GLB"
+        ) from None
     try:
         result = operator(**{k: v for k, v in options.items() if k in supported})
     except RuntimeError as error:

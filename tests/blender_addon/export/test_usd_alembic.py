@@ -8,6 +8,7 @@ from pathlib import Path
 
 import innerface.blender_addon.export.exporters
 import innerface.core.animation.frames
+import innerface.core.errors
 import innerface.core.face.channels
 import innerface.core.performance
 import numpy as np
@@ -18,9 +19,17 @@ from ..conftest import key_and_play
 READER = Path(__file__).resolve().parents[2] / "readers" / "read_usd.py"
 
 
+def skip_without(option):
+    import bpy
+
+    if not getattr(bpy.app.build_options, option):
+        pytest.skip(f"this Blender was built without {option}")
+
+
 @pytest.fixture
 def usd():
     """`usd(path)`: what Pixar's library finds in a USD file."""
+    skip_without("usd")
     python = os.environ.get("INNERFACE_PYTHON", sys.executable)
     if subprocess.run([python, "-c", "import pxr.UsdSkel"], capture_output=True, check=False).returncode:
         pytest.skip("usd-core is not here: pip install usd-core, beside the bpy wheel")
@@ -56,6 +65,7 @@ def test_usd_holds_the_weights_of_every_frame_at_its_time(scene, head, usd, tmp_
 def test_alembic_holds_the_vertices_of_every_frame(scene, head, tmp_path):
     import bpy
 
+    skip_without("alembic")
     track = innerface.core.performance.demo_performance(5).weights()
     key_and_play(head, track, "performance", scene)
     scene.frame_end = 12
@@ -76,3 +86,12 @@ def test_alembic_holds_the_vertices_of_every_frame(scene, head, tmp_path):
     (cached,) = [o for o in set(bpy.data.objects) - known if o.type == "MESH"]
     for frame, vertices in before.items():
         assert np.abs(shown(cached, frame) - vertices).max() < 1e-5
+
+
+def test_a_blender_without_an_exporter_says_so_in_one_line():
+    class Absent:
+        def get_rna_type(self):
+            raise KeyError('get_rna_type("WM_OT_usd_export") not found')
+
+    with pytest.raises(innerface.core.errors.InnerfaceError, match="built without USD"):
+        innerface.blender_addon.export.exporters._run_exporter("USD", Absent())
