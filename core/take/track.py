@@ -12,7 +12,7 @@ import numpy as np
 from ..arrays import Array
 from ..errors import InnerfaceError
 
-_USUAL = 0.6  # of the median step, by which a usual one may differ
+_USUAL, _ROUNDED = 0.6, 0.005  # of the median step: by which a usual one may differ, and their mean if not rounded
 
 
 class TrackKind(StrEnum):
@@ -74,13 +74,14 @@ class Track:
     def rate(self) -> float:
         """Rows per second; 0 for fewer than two rows.
 
-        Of usual steps: gaps do not count, and times that were rounded to milliseconds or frames do not mislead.
+        That of the median step, or of the mean of usual ones where times were rounded (33, 33 and 34 ms).
         """
         if len(self.time) < 2:
             return 0.0
         steps = np.diff(self.time)
         usual = float(np.median(steps))
-        return float(1.0 / steps[np.abs(steps - usual) <= _USUAL * usual].mean())
+        mean = float(steps[np.abs(steps - usual) <= _USUAL * usual].mean())
+        return 1.0 / (usual if abs(mean - usual) < _ROUNDED * usual else mean)
 
     def number(self, key: str, default: float) -> float:
         """A number of the track's meta; `default` where there is none, or what is there is no finite number."""

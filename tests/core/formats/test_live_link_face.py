@@ -54,6 +54,13 @@ def test_midnight_does_not_end_a_take_and_is_written_as_it_was(tmp_path):
     assert (tmp_path / "again.csv").read_bytes() == path.read_bytes()
 
 
+def test_times_before_zero_are_written_as_the_day_befores_and_told(tmp_path):
+    take = Take("t", {"weights": Track("weights", np.arange(-3, 3) / 60, ("jawOpen",), np.full((6, 1), 0.5))})
+    write_take(take, tmp_path / "t.csv")
+    assert "3 rows before time 0" in take.notes[0] and "23:59:59:57.000" in take.notes[0]
+    assert np.allclose(np.diff(read_take(tmp_path / "t.csv").weights().time), 1 / 60)
+
+
 def test_windows_line_ends_survive(tmp_path):
     path = write(tmp_path / "t.csv", row("00:00:01:00.000"), row("00:00:01:01.000"), newline="\r\n")
     write_take(read_take(path), tmp_path / "again.csv")

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from innerface.core.formats import read_take
 from innerface.core.take import Take, Track
 from innerface.core.take.timing import even_stretches, find_stretches, fit_line, measure_period, timing_notes
 
@@ -70,6 +71,19 @@ def told(kind, time, **meta):
     return timing_notes(Take("x", {kind: track}))
 
 
+@pytest.mark.parametrize("rate", [24, 30, 60, 120, 240])
+def test_times_in_whole_milliseconds_are_even_and_their_rate_is_true(rate):
+    for rounding in (np.round, np.floor):
+        time = rounding(np.arange(500) / rate * 1000) / 1000
+        assert told("weights", time) == []
+        assert Track("weights", time, ("a",), np.zeros((500, 1))).rate == pytest.approx(rate, rel=0.002)
+
+
+def test_real_phones_takes_are_even(data):
+    for path in sorted((data / "arkit").glob("*.csv")):
+        assert not any("uneven" in note for note in read_take(path).notes), path.name
+
+
 def test_plausible_times_are_not_mentioned():
     for kind, rate in (("weights", 60), ("weights", 24), ("imu", 100), ("biosignal", 250), ("landmarks", 30)):
         time = np.arange(500) / rate
@@ -87,6 +101,8 @@ def test_plausible_times_are_not_mentioned():
         ("biosignal", np.arange(1000) / 13.51, {"rate_hz": "250"}, ["13.51", "250"]),
         ("weights", np.arange(90) / 60 + np.arange(90) // 30 * 0.5, {}, ["uneven", "2 of 89", "0.517 s"]),
         ("landmarks", np.cumsum(np.tile([0.001, 0.03], 50)), {}, ["uneven"]),
+        ("weights", np.cumsum(np.tile([0.030, 0.0375], 50)), {}, ["uneven", "30 to 37.5 ms"]),
+        ("weights", np.round(np.arange(100) / 24 * 60) / 60, {}, ["uneven"]),
     ],
 )
 def test_times_that_are_hard_to_believe_are_told(kind, time, meta, words):
