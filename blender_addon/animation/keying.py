@@ -30,6 +30,7 @@ from .take_action import KeyLayer, TakeAction
 
 SLIDER_LIMIT = 10.0  # Blender's own limit for shape-key sliders
 MAX_FRAME = 1_048_574  # and for frame numbers
+_MAX_NAMES = 8  # in a note
 ALL_CHANNELS = frozenset((*ARKIT, *HEAD_ANGLES))
 
 
@@ -354,7 +355,7 @@ def _note_drivers(
     following = [f"'{name}'" for name, driver in blocked.values() if driver.follows]
     if following:
         result.notes.append(
-            f"On {owner_name} {', '.join(following)} {'follows' if len(following) == 1 else 'follow'} "
+            f"On {owner_name} {_list(following)} {'follows' if len(following) == 1 else 'follow'} "
             "by drivers what is keyed, and needed no keys"
         )
     obstacles = {path: f"'{name}' by {driver.source}" for path, (name, driver) in blocked.items() if not driver.follows}
@@ -362,8 +363,14 @@ def _note_drivers(
         has_control = any(drivers.has_control(face, owner, path) for path in obstacles)
         remedy = remedies.KEY_CONTROLS if has_control else "remove the drivers in the Drivers editor to key these"
         result.notes.append(
-            f"Not keyed on {owner_name}, because drivers control it: {'; '.join(obstacles.values())}; {remedy}"
+            f"Not keyed on {owner_name}, because drivers control it: {_list(list(obstacles.values()), '; ')}; {remedy}"
         )
+
+
+def _list(names: list[str], separator: str = ", ") -> str:
+    """Return the first names, and how many more there are."""
+    more = f" and {len(names) - _MAX_NAMES} more" if len(names) > _MAX_NAMES else ""
+    return separator.join(names[:_MAX_NAMES]) + more
 
 
 def _fit_sliders(result: KeyingResult, mesh: FaceMesh, names: list[str], *, values: np.ndarray) -> None:
@@ -387,7 +394,7 @@ def _fit_sliders(result: KeyingResult, mesh: FaceMesh, names: list[str], *, valu
             exceeding.append(f"{name} {low if low < block.slider_min else high:.2f}")
     if exceeding:
         outcome = "were extended" if allowed else f"clamp the take ({remedies.WIDEN_SLIDERS})"
-        result.notes.append(f"Sliders of {mesh.object.name} {outcome}: {', '.join(exceeding)}")
+        result.notes.append(f"Sliders of {mesh.object.name} {outcome}: {_list(exceeding)}")
 
 
 def _write_curves(result: KeyingResult, curve_set: CurveSet, action: Any) -> None:

@@ -69,6 +69,12 @@ def playing_action(face: Face) -> Any:
     return next((a for a in actions if a is not None and TakeAction(a).is_take), None)
 
 
+def baked_actions(face: Face) -> list[tuple[Any, Any]]:
+    """Return the datablocks of a face with the assigned actions that were baked here."""
+    assigned = [(owner, _assigned_action(owner)) for owner in face.owners]
+    return [(owner, action) for owner, action in assigned if action is not None and TakeAction(action).is_baked]
+
+
 def playing_actions(owner: Any) -> list[Any]:
     """Return what plays on a datablock: the assigned action, and those in strips."""
     return [a for a in (_assigned_action(owner), *compat.strip_actions(owner)) if a is not None]

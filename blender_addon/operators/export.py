@@ -17,6 +17,7 @@ from bpy_extras.io_utils import ExportHelper
 from ...core.errors import InnerfaceError
 from ...core.files import atomic_write, safe_file_name
 from .. import compat
+from ..animation import motion_check, playback
 from ..animation.scene_time import curve_step
 from ..animation.take_action import Part, TakeAction
 from ..character.face import Face, active_face
@@ -121,7 +122,10 @@ class INNERFACE_OT_export(ReportsErrors, bpy.types.Operator, ExportHelper):
     def _export_file(self, context: bpy.types.Context, face: Face, target: Path) -> None:
         from ..export import exporters
 
-        preset, manager = self._effective_preset(), context.window_manager
+        preset, manager, scene = self._effective_preset(), context.window_manager, context.scene
+        still = motion_check.find_still(
+            face, scene, playback.baked_actions(face), frames=(scene.frame_start, scene.frame_end)
+        )
         with atomic_write(target) as temporary, wait_cursor(context.window):
             exported = exporters.export_face(
                 face,
@@ -137,7 +141,7 @@ class INNERFACE_OT_export(ReportsErrors, bpy.types.Operator, ExportHelper):
             with atomic_write(target.with_name(f"{target.name}.txt")) as text_path:
                 text_path.write_text(instructions, encoding="utf-8")
         self.report_notes(
-            exported.notes,
+            list(dict.fromkeys([*motion_check.notes_of(still), *exported.notes])),
             f"Wrote {target}: {exported.frame_count} frames, {exported.mesh_count} meshes, {exported.bone_count} bones",
         )
 

@@ -105,7 +105,7 @@ def test_driven_keys_are_never_keyed_silently_and_their_controls_are_offered(add
     track = innerface.core.performance.demo_performance(3).weights()
     keyed = key_and_play(face, track, "take", scene)
     said = " ".join(keyed.notes)
-    assert "ControlRig" in said and "Key What Drives Them" in said
+    assert "ControlRig" in said and "Map to Rig Controls" in said and "more" in said
     key = face.meshes[0].key
     assert key.animation_data.action is None
     addon.context.view_layer.objects.active = face.meshes[0].object

@@ -1,5 +1,6 @@
 """Takes from files become animation of the active face."""
 
+import innerface.blender_addon.operators.base
 import innerface.core.face.face_model
 import innerface.core.formats
 import innerface.core.imu.layout
@@ -21,6 +22,25 @@ def test_a_head_is_added_a_take_imported_and_the_animation_exported(scene, addon
     for kind in ("fbx", "glb"):
         assert addon.ops.innerface.export(filepath=str(tmp_path / f"face.{kind}"), kind=kind) == {"FINISHED"}
         assert (tmp_path / f"face.{kind}").stat().st_size > 100_000
+
+
+def test_what_does_not_move_is_reported_when_a_take_is_imported_and_when_it_is_exported(
+    scene, addon, tmp_path, monkeypatch
+):
+    reported = []
+    monkeypatch.setattr(
+        innerface.blender_addon.operators.base.ReportsErrors,
+        "report_notes",
+        lambda _, notes, summary: reported.append((notes, summary)) or {"FINISHED"},
+    )
+    innerface.core.formats.write_take(innerface.core.performance.demo_performance(1), tmp_path / "song.csv")
+    addon.ops.innerface.add_head()
+    addon.context.active_object.data.shape_keys.key_blocks["jawOpen"].mute = True
+    addon.ops.innerface.key_takes(filepath=str(tmp_path / "song.csv"), fewer=True)
+    addon.ops.innerface.export(filepath=str(tmp_path / "face.glb"), kind="glb")
+    for notes, summary in (reported[-2], reported[-1]):
+        assert any("'jawOpen'" in note and "muted" in note for note in notes), summary
+        assert not any("--" in note for note in notes)
 
 
 def test_a_sensor_take_becomes_animation_like_any_other(scene, addon, tmp_path):
