@@ -357,3 +357,48 @@ def test_three_frames_are_evaluated_whatever_the_length_of_the_take(scene, chara
     finally:
         bpy.app.handlers.frame_change_post.remove(count)
     assert len(evaluated) == 4, "and the current frame once more"
+
+
+def _aim(obj):
+    import bpy
+
+    target = bpy.data.objects.new("Target", None)
+    bpy.context.scene.collection.objects.link(target)
+    constraint = obj.constraints.new("COPY_ROTATION")
+    constraint.target = target
+    return constraint
+
+
+def test_an_object_that_a_constraint_holds_is_named(scene):
+    obj = add_head(scene)
+    found = notes(scene, lambda: _aim(obj))
+    assert len(found) == 1 and "not show on Head" in found[0] and "'Copy Rotation'" in found[0]
+
+
+@pytest.mark.parametrize("change", ["mute", "influence", "add"])
+def test_constraints_that_leave_the_motion_are_no_obstacles(scene, character, change):
+    _, rig = character
+
+    def constrain():
+        constraint = _aim(rig.pose.bones["head"])
+        if change == "mute":
+            constraint.mute = True
+        elif change == "influence":
+            constraint.influence = 0.0
+        else:
+            constraint.target.rotation_euler.x = 0.5
+            constraint.mix_mode = "ADD"
+
+    assert notes(scene, constrain) == []
+
+
+def test_parts_of_a_face_are_told_apart(scene, character):
+    """Teeth without skin stay behind while the head turns; the head itself is all right."""
+    _, rig = character
+    teeth = add_head(scene, "Teeth")
+    teeth.parent = rig
+    (note,) = notes(scene)
+    assert "'head' of Rig" in note and "Teeth is not skinned to Rig" in note
+    teeth.modifiers.new("Armature", "ARMATURE").object = rig
+    (note,) = notes(scene)
+    assert "'head' of Rig" in note and "Teeth has no vertex group" in note
