@@ -186,9 +186,11 @@ class McapWriter:
             self._events[-1] += f"; the whole recording is in {self.path.name}"
             self.paths[-1] = self.path
         elif state is FileState.SHORTENED:
-            kept = self._contents.rows_within(self.file.size())
+            kept = self._contents.rows_within(self.file.kept_size())
             lost, waiting = self._contents.rows - kept, self._contents.waiting
-            self._events.append(f"{old}: was cut by another program while it was recorded, and {lost} rows are lost")
+            self._events.append(
+                f"{old}: was cut or written over by another program while it was recorded, and {lost} rows are lost"
+            )
             self._not_written += lost
             self._earlier_rows += kept
             if not finished:

@@ -19,6 +19,7 @@ except ImportError:  # Windows, where a file that is open can be neither renamed
 
 _RETRY_S = 0.25
 _COPY_BYTES = 1 << 20
+_COMPARED_BYTES = 64  # of the beginning and of the end, by which contents are recognised
 
 
 class FileState(Enum):
@@ -26,7 +27,7 @@ class FileState(Enum):
 
     INTACT = "intact"
     GONE = "gone"  # deleted, moved or replaced; its contents are still there for who has it open
-    SHORTENED = "shortened"  # contents are lost
+    SHORTENED = "shortened"  # contents are lost: cut off, or written over
 
 
 def lock_file(file: IO[bytes]) -> bool:
@@ -72,6 +73,7 @@ class RecordingFile:
         self.path, self.problem = path, ""
         self.raw = _create(path)
         self._first_path, self._abort, self._position = path, abort, 0
+        self._head = self._tail = b""  # what was written first and last
 
     def write(self, data: bytes) -> int:
         """Write all of `data`; raises OSError once writing is aborted."""
@@ -89,6 +91,8 @@ class RecordingFile:
                     raise
             else:
                 self._position += len(data)
+                self._head = (self._head + data[:_COMPARED_BYTES])[:_COMPARED_BYTES]
+                self._tail = (self._tail + data[-_COMPARED_BYTES:])[-_COMPARED_BYTES:]
                 self.problem = ""
                 return len(data)
 
@@ -114,7 +118,7 @@ class RecordingFile:
     def state(self) -> FileState:
         """What has become of the file."""
         try:
-            if self.size() < self._position:
+            if self.kept_size() < self._position:
                 return FileState.SHORTENED
             there = self.path.stat()
         except (FileNotFoundError, NotADirectoryError):
@@ -123,9 +127,22 @@ class RecordingFile:
             return FileState.INTACT
         return FileState.INTACT if os.path.samestat(os.fstat(self.raw.fileno()), there) else FileState.GONE
 
-    def size(self) -> int:
-        """Bytes that are really in the file. Raises OSError."""
-        return os.fstat(self.raw.fileno()).st_size
+    def kept_size(self) -> int:
+        """How many of the written bytes are still in the file, 0 where it was written over. Raises OSError."""
+        size = os.fstat(self.raw.fileno()).st_size
+        if self._bytes_at(0, len(self._head)) != self._head[:size]:
+            return 0
+        if size >= self._position and self._bytes_at(self._position - len(self._tail), len(self._tail)) != self._tail:
+            return 0
+        return min(size, self._position)
+
+    def _bytes_at(self, offset: int, count: int) -> bytes:
+        if not hasattr(os, "pread"):  # Windows, where others cannot write to a file that is open
+            self.raw.seek(offset)
+            data = self.raw.read(count)
+            self.raw.seek(self._position)
+            return data
+        return os.pread(self.raw.fileno(), count, offset)
 
     def move_on(self, *, with_contents: bool) -> None:
         """Go on in a new file beside this one: with everything written so far, or empty.
@@ -144,7 +161,8 @@ class RecordingFile:
                     raise
         self.close()
         self.path, self.raw, self.problem = path, raw, ""
-        self._position = self._position if with_contents else 0
+        if not with_contents:
+            self._position, self._head, self._tail = 0, b"", b""
 
     def _create_beside(self) -> tuple[Path, BinaryIO]:
         names = (self._first_path.with_stem(f"{self._first_path.stem}-{number}") for number in itertools.count(2))

@@ -34,6 +34,7 @@ _REPEAT_S = 0.5  # parameters reset after a second without values
 _SLOW_ANSWER_S = 1.0
 _MAX_NAMES = 3  # in a sentence
 _NOT_CONNECTED = "not connected: start VTube Studio and turn on its plugin API"
+_GARBLED = "VTube Studio sent something that cannot be read; connecting again"
 _SILENT = "VTube Studio does not answer; it does not while it loads a model"
 
 
@@ -154,8 +155,10 @@ class VTubeStudioSink:
                     return
                 self._set_health("away", f"VTube Studio: {error}")
             except InnerfaceError as error:
-                self._set_health("failed", str(error))
-                return
+                if self.sent == sent_before:
+                    self._set_health("failed", str(error))
+                    return
+                self._set_health("away", _GARBLED)  # it is VTube Studio, which has just taken faces
             finally:
                 self._requested_at, self._answer_s = None, 0.0
             pause_s = min(pause_s * 2, _MAX_RETRY_S) if connected and self.sent == sent_before else _RETRY_S

@@ -57,7 +57,7 @@ class ApiConnection:
         await self._socket.send(json.dumps(request | {"messageType": kind, "data": data}))
         async with asyncio.timeout(timeout_s):
             answer = _parse(await self._socket.recv())
-            while not _answers(answer, request_id):
+            while not _answers(answer, request_id, kind):
                 answer = _parse(await self._socket.recv())
         content: Any = answer.get("data")
         answered = cast("dict[str, Any]", content) if isinstance(content, dict) else {}
@@ -68,10 +68,11 @@ class ApiConnection:
         return answered
 
 
-def _answers(answer: dict[str, Any], request_id: str) -> bool:
-    """Whether it is the answer to that request, the only one under way; errors may lack its identity."""
+def _answers(answer: dict[str, Any], request_id: str, kind: str) -> bool:
+    """Whether it is the answer to that request, the only one under way; it may lack its identity."""
     answered = answer.get("requestID")
-    return answered == request_id or (not answered and answer.get("messageType") == "APIError")
+    kinds = ("APIError", kind.replace("Request", "Response"))
+    return answered == request_id or (not answered and answer.get("messageType") in kinds)
 
 
 def _parse(text: str | bytes) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +18,7 @@ from .board_inputs import BoardInputs, channels_argument, names_argument, parse_
 from .polled_source import PolledSource
 
 _MAX_NAMED, _MAX_LABEL = 6, 64
+_SILENT_SAMPLES = 20  # of a slow stream, likewise
 
 
 class LslSource(PolledSource):
@@ -28,11 +30,13 @@ class LslSource(PolledSource):
 
     name = "lsl"
     _FIND_TIMEOUT_S = _DESCRIPTION_TIMEOUT_S = 5.0
+    _SILENT_S = 3.0  # after which it is looked for again
 
     def __init__(self, stream: str, inputs: BoardInputs | None = None) -> None:
         super().__init__()
         self.stream, self.inputs = stream, inputs or BoardInputs()
         self._told: set[str] = set()
+        self._last_received = 0.0
 
     def connect(self) -> None:
         """Find the stream. Raises InnerfaceError."""
@@ -56,7 +60,7 @@ class LslSource(PolledSource):
             )
         if info.channel_format() == pylsl.cf_string:
             raise InnerfaceError(f"lsl: '{self.stream}' holds texts, not numbers; choose a stream of biosignals")
-        self.rate = float(info.nominal_srate())
+        self.rate, self._last_received = float(info.nominal_srate()), time.monotonic()
         self.inlet = pylsl.StreamInlet(info, processing_flags=pylsl.proc_clocksync | pylsl.proc_dejitter)
         try:
             self._choose_channels(_describe(self.inlet.info(self._DESCRIPTION_TIMEOUT_S)))
@@ -99,9 +103,16 @@ class LslSource(PolledSource):
         """Return the samples since the last call."""
         chunk, stamps = self.inlet.pull_chunk(0.0, 4096)
         if not stamps:
+            self._look_for_another()
             return None
+        self._last_received = time.monotonic()
         values = np.array(chunk, dtype=np.float64)[:, self.index] * self.scale
         return BioSample(self.stream, self.columns, values, self.rate, float(stamps[-1]))
+
+    def _look_for_another(self) -> None:
+        """Raise InnerfaceError after a silence: an inlet waits for its own sender only, not for that one's successor."""
+        if time.monotonic() - self._last_received > max(self._SILENT_S, _SILENT_SAMPLES / self.rate):
+            raise InnerfaceError("nothing comes any more")
 
     def describe(self) -> str:
         """Return the stream and its problem, if any."""

@@ -249,6 +249,18 @@ def test_what_was_cut_away_is_counted_and_the_rest_recorded_beside(tmp_path, siz
     assert recorder.paths == [path, tmp_path / "a-2.mcap"]
 
 
+def test_a_file_that_another_program_writes_over_counts_as_lost(tmp_path):
+    path = tmp_path / "a.mcap"
+    recorder = McapWriter(path, "a", start_time=100.0)
+    written(recorder, 200)
+    path.write_bytes(b"longer than the recording" * 10_000)
+    settle(recorder, lambda: "a-2.mcap" in recorder.problem)
+    fill(recorder, 100, 200)
+    recorder.close()
+    assert (recorder.rows, recorder.dropped) == (100, 200) and "200 rows" in recorder.problem
+    assert sequences(tmp_path / "a-2.mcap") == list(range(200, 300))
+
+
 def test_a_file_that_goes_away_while_it_is_closed_is_not_reported_as_saved(tmp_path, monkeypatch):
     path = tmp_path / "a.mcap"
     recorder = McapWriter(path, "a", start_time=100.0)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from innerface.core import formats
 from innerface.core.errors import InnerfaceError
+from innerface.server.sources import polled_source
 from innerface.server.sources.board_inputs import BoardInputs
 from innerface.server.sources.brainflow import BrainFlowSource
 from innerface.server.sources.lsl import LslSource
@@ -80,6 +81,32 @@ def test_an_lsl_streams_units_labels_and_types_are_honoured_as_in_files(bridge):
         kept.append((source.columns, source.scale.tolist(), source.index))
     assert kept[0] == (("lower", "front"), [1e6, 1e3], [1, 2])
     assert kept[1] == (("a", "b"), [1e3, 1.0], [2, 0]) and notes == []
+
+
+def test_an_lsl_stream_that_a_new_program_sends_after_the_old_one_ended_is_received_again(bridge, monkeypatch):
+    pylsl = pytest.importorskip("pylsl", reason="pylsl is an extra (lab) that is not installed")
+    monkeypatch.setattr(LslSource, "_SILENT_S", 0.3)
+    monkeypatch.setattr(polled_source, "_RETRY_S", 0.1)
+
+    async def send(outlet, hub, more):
+        def received():
+            return sum(s.counter.received for s in hub.streams.values() if s.kind == "bio")
+
+        before = received()
+        for _ in range(5000):
+            outlet.push_sample([1.0, 2.0])
+            await asyncio.sleep(0.004)
+            if received() > before + more:
+                return True
+        return False
+
+    async def work(hub):
+        assert await send(first.pop(), hub, 50)
+        outlet = pylsl.StreamOutlet(pylsl.StreamInfo("Innerface again", "EMG", 2, 250, "float32", "second run"))
+        return await send(outlet, hub, 50)
+
+    first = [pylsl.StreamOutlet(pylsl.StreamInfo("Innerface again", "EMG", 2, 250, "float32", "first run"))]
+    assert bridge(work, [LslSource("Innerface again")])
 
 
 def test_an_lsl_stream_becomes_a_biosignal_track(bridge):
