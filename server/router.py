@@ -61,8 +61,11 @@ class Router:
             for described in self._streams_of(source, message.device):
                 described.describe(message, arrival)
             return
+        silent_s = arrival - stream.last_received
         time = stream.timestamp(message, arrival)
         if time is not None:
+            if stream.kind in ("imu", "bio") and silent_s > AWAY_AFTER_S:
+                self._notes.note(f"{stream.device} is back after {silent_s:.1f} s")
             stream.account.add(stream.last_count, self._pass_on(stream, message, time=time, arrival=arrival))
         for note in stream.pop_notes():
             self._notes.note(note)
@@ -96,8 +99,6 @@ class Router:
             stream = self.streams[key] = Stream(source, device, kind, last_received=arrival)
             if siblings:
                 stream.name, stream.battery = siblings[0].name, siblings[0].battery
-        elif kind in ("imu", "bio") and arrival - stream.last_received > AWAY_AFTER_S and stream.counter.received:
-            self._notes.note(f"{stream.device} is back after {arrival - stream.last_received:.1f} s")
         return stream
 
     def _streams_of(self, source: str, device: str) -> list[Stream]:

@@ -58,6 +58,11 @@ def _source_health(source: Source, streams: Sequence[Stream], now: float) -> Hea
         )
     if all(state == "away" for state in states):
         return Health("away", problem or ("no data any more" if streams else ""))
+    unused = [s for s in streams if s.kind == "imu" and s.account.dropped["no_site"] and s.state(now) != "away"]
+    if unused and not problem and all(s.session_device is None for s in streams):
+        problem = (
+            f"no place on the face is known for its sensors ({unused[0].device}/{unused[0].keys[0]}, ...): assign them"
+        )
     if problem or any(state != "ok" for state in states):
         return Health("poor", problem or "some of its devices are silent or lose samples")
     return Health()

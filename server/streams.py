@@ -22,6 +22,7 @@ _RIVAL_S = 5.0
 MIN_MESSAGES = 3  # a device that said less may be none
 _MIN_RATE_SPAN_S = 0.5  # what was buffered before comes at once
 _MIN_SAMPLES = 8  # for an estimate of the interval
+_STUCK_PACKETS = 25  # of one number and time whose contents differ: the device does not count
 
 
 @dataclass
@@ -53,6 +54,9 @@ class Stream:
     last_message: ImuSample | None = None
     batches: BatchTime = field(default_factory=BatchTime)  # of biosignals
     batch_size: float = 0.0  # biosignals that come together
+    _stuck: int = 0
+    _stuck_content: bytes = b""
+    _uncounted: bool = False
 
     def __post_init__(self) -> None:
         self.time.watch.expects_even_steps = self.kind != "bio"  # batches differ in size
@@ -72,6 +76,8 @@ class Stream:
     def timestamp(self, message: ImuSample | FaceSample | BioSample, arrival: float) -> float | None:
         """The sample's time on the hub's clock; None for one that was received before."""
         message.time = self.time.checked(message.time)
+        if self._uncounted:
+            message.sequence = None
         received, restarts, late = self.counter.received, self.counter.restarts, self.counter.late
         gap, is_new, overtaken = 0, True, None
         if message.sequence is None:
@@ -79,9 +85,12 @@ class Stream:
         else:
             gap, is_new = self.counter.count(message.sequence, message.time, arrival)
             overtaken = self.counter.late > late
-        if not is_new:
+        if not is_new and not self._is_stuck(message):
             self.account.add(1, "repeated")
             return None
+        if not is_new:
+            self.counter.received += 1
+            self.counter.repeated -= 1
         if self.counter.restarts > restarts:
             self.time.restart()
         self._update_presence(message, gap)
@@ -91,6 +100,20 @@ class Stream:
         at = self.time.to_hub_time(message.time, arrival, overtaken)
         self.times.append(at)
         return at
+
+    def _is_stuck(self, message: ImuSample | FaceSample | BioSample) -> bool:
+        """Whether a packet of the last number and time is another one, as from a device that does not count."""
+        if not isinstance(message, ImuSample) or (message.sequence, message.time) != (
+            self.counter.last_sequence,
+            self.counter.last_time,
+        ):
+            self._stuck = 0
+            return False
+        content = message.rotation.tobytes() + message.acceleration.tobytes()
+        self._stuck += content != self._stuck_content
+        self._stuck_content = content
+        self._uncounted = self._stuck >= _STUCK_PACKETS
+        return self._uncounted
 
     def pop_notes(self) -> list[str]:
         """Sentences for the user on its time and on what becomes of its samples, since the last call."""

@@ -110,7 +110,7 @@ class LslSource(PolledSource):
         return BioSample(self.stream, self.columns, values, self.rate, float(stamps[-1]))
 
     def _look_for_another(self) -> None:
-        """Raise InnerfaceError after a silence: an inlet waits for its own sender only, not for that one's successor."""
+        """Raise InnerfaceError after a silence: an inlet waits for its own sender only, not for a successor."""
         if time.monotonic() - self._last_received > max(self._SILENT_S, _SILENT_SAMPLES / self.rate):
             raise InnerfaceError("nothing comes any more")
 

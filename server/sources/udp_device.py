@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ..addresses import LOOPBACK
 from ..arguments import Address, PanelField, argument
 from ..protocols import device
 from ..specs import ADDRESS_HINT, FIREWALL_HINT, WIFI_HINT, MenuEntry, SourceGroup, SourceSpec, local_network
+from .steady_ports import SteadyPorts
 from .udp_source import UdpSource
 
 DEVICE_PORT = 7645
@@ -17,6 +19,10 @@ class DeviceSource(UdpSource):
 
     name, port, label = "device", DEVICE_PORT, "Innerface devices"
 
+    def __init__(self, host: str = LOOPBACK, port: int | None = None) -> None:
+        super().__init__(host, port)
+        self._ports = SteadyPorts()
+
     def handle(self, data: bytes, addr: tuple[str, int]) -> bool:
         """Handle a packet; reply to a device that looks for its host."""
         packet = device.parse(data)
@@ -24,8 +30,9 @@ class DeviceSource(UdpSource):
             return False
         if isinstance(packet, device.Hello):
             self.transport.sendto(device.welcome(packet.sequence, round(self.hub.now() * 1e6)), addr)
+        sender = self._ports.steady(addr)
         for message in device.to_messages(packet, addr[0]):
-            self.forward(message, addr)
+            self.forward(message, sender)
         return True
 
 

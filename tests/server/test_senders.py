@@ -4,6 +4,8 @@ import json
 
 import pytest
 from innerface.core.errors import InnerfaceError
+from innerface.server.protocols import device
+from innerface.server.sources.udp_device import DeviceSource
 
 from .conftest import sample
 
@@ -100,3 +102,47 @@ def test_what_clients_are_told_of_the_options_is_json_whatever_files_are_given(b
         return json.dumps(hub.settings())
 
     assert str(tmp_path) not in bridge(work, sites=tmp_path / "s.json", devices=tmp_path / "d.json", folder=tmp_path)
+
+
+def test_sensors_without_a_place_on_the_face_are_no_green_light(bridge, clock):
+    source = DeviceSource(port=0)
+
+    async def work(hub):
+        for k in range(60):
+            clock.time += 0.01
+            message = sample(k)
+            message.keys = ("100", "101", "102")
+            hub.receive("device", message)
+        return hub.status()["sources"][0]
+
+    told = bridge(work, [source], clock=clock)
+    assert told["state"] == "poor" and "7a3f/100" in told["problem"] and "assign" in told["problem"]
+
+
+@pytest.mark.parametrize("moves", [True, False])
+def test_a_device_that_counts_neither_packets_nor_time_is_shown_unless_it_repeats_itself(bridge, clock, moves):
+    async def work(hub):
+        for k in range(200):
+            clock.time += 0.01
+            message = sample(k if moves else 0, time=1.0)
+            message.sequence = 7
+            hub.receive("device", message, address="192.0.2.1:1")
+        return hub.status()["streams"][0], list(hub.notes)
+
+    stream, notes = bridge(work, clock=clock)
+    assert stream["received"] == 200 == stream["shown"] + sum(stream["dropped"].values())
+    assert stream["dropped"]["repeated"] < 30 if moves else stream["dropped"]["repeated"] == 199
+    assert not any("is back" in note for note in notes)
+
+
+def test_a_device_that_opens_a_socket_for_each_packet_is_heard(bridge, clock):
+    source = DeviceSource(port=0)
+
+    async def work(hub):
+        for k in range(100):
+            clock.time += 0.01
+            source._receive(device.encode(sample(k)), ("192.0.2.1", 20_000 + k))
+        return hub.status()
+
+    status = bridge(work, [source], clock=clock)
+    assert status["streams"][0]["received"] >= 90
