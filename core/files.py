@@ -118,5 +118,7 @@ def read_bytes(path: str | Path, limit: int = 2 << 30) -> bytes:
     except OSError as error:
         raise InnerfaceError(f"{source}: cannot be read ({error.strerror}); check its permissions") from None
     if not data:
-        raise InnerfaceError(f"{source}: the file is empty; record or export the take again")
+        raise InnerfaceError(
+            f"{source}: the file is empty, or was not downloaded yet; record, export or download it again"
+        )
     return data

@@ -58,6 +58,8 @@ def read_take(path: str | Path, frame_rate: float | None = None) -> Take:
     `frame_rate` (Hz) is that of frames which the file counts without times. Raises InnerfaceError.
     """
     path = Path(path)
+    if path.is_dir() and (module := _import_format("flame_folder")).frame_files(path):
+        return module.read(path, frame_rate)
     if path.is_dir():
         chosen, notes = take_folder.choose_csv(path)
         take = read_take(chosen)

@@ -22,6 +22,9 @@ SOUND_SUFFIXES = (
     ".mkv",
 )  # in order of preference
 _VIDEO_SUFFIXES = SOUND_SUFFIXES[6:]
+# Files of a take that the app records for MetaHuman Animator.
+_DEPTH_FILE, _DEPTH_SUFFIX = "depth_data.bin", ".mhaical"
+_TAKE_SUFFIXES = (".csv", ".mcap", ".xdf", ".edf", ".bdf", ".npz", ".pkl", ".txt")
 _HEADER = re.compile(rb"[\xef\xbb\xbf\xff\xfe\s\"]*timecode\"?[,;\t|]\s*\"?blendshapecount", re.IGNORECASE)
 
 
@@ -33,9 +36,7 @@ def choose_csv(folder: str | Path, calibrated: bool = True) -> tuple[Path, list[
         p.suffix.lower() in (*_VIDEO_SUFFIXES, ".json", ".jpg") for p in folder.iterdir()
     )
     if not files or not is_take_folder:  # a single CSV in a folder may be anything
-        raise InnerfaceError(
-            f"{folder}: is a folder without a Live Link Face CSV in it; choose a take's folder or file"
-        )
+        raise InnerfaceError(f"{folder}: is a folder without a Live Link Face CSV in it{_hint(folder)}")
     take_names = sorted({_take_stem(p.stem) for p in files})
     if len(take_names) > 1:
         raise InnerfaceError(
@@ -54,6 +55,20 @@ def choose_csv(folder: str | Path, calibrated: bool = True) -> tuple[Path, list[
         f"{folder.name}: took {captured_file.name}, the face as captured; "
         f"{calibrated_file.name} has the neutral removed"
     ]
+
+
+def _hint(folder: Path) -> str:
+    """What lies in a folder that is no take's, and what to do."""
+    names = sorted(p.name for p in folder.iterdir())
+    if any(name.endswith(_DEPTH_SUFFIX) or name == _DEPTH_FILE for name in names):
+        return (
+            ", recorded in the app's MetaHuman Animator mode, which writes none; "
+            "record in its Live Link (ARKit) mode for a take of weights"
+        )
+    takes = [name for name in names if name.lower().endswith(_TAKE_SUFFIXES)]
+    if takes:
+        return f"; choose one of its files ({', '.join(takes[:5])}{', ...' if len(takes) > 5 else ''})"
+    return "; choose a take's folder or file"
 
 
 def find_calibrated(path: str | Path) -> Path | None:

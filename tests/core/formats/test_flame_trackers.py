@@ -154,3 +154,25 @@ def test_a_pickle_of_something_else_is_refused_by_what_it_is(tmp_path):
     (tmp_path / "evil.pkl").write_bytes(b"\x80\x02cos\nsystem\nX\x04\0\0\0true\x85R.")
     with pytest.raises(InnerfaceError, match=r"refers to os\.system"):
         formats.read_take(tmp_path / "evil.pkl")
+
+
+def test_a_folder_with_a_file_for_each_frame_is_one_take(tmp_path):
+    folder = tmp_path / "flame_param"
+    folder.mkdir()
+    for k in range(T):
+        frame = {
+            "expr": EXPRESSION[k : k + 1],
+            "jaw_pose": JAW[k : k + 1],
+            "neck_pose": NECK[k : k + 1],
+            "shape": SHAPE,
+        }
+        save(folder / f"{2 * k:05d}.npz", frame, "npz")
+    take = formats.read_take(folder, 25.0)
+    data = arrays_of(take.tracks["flame"])
+    np.testing.assert_allclose(data["expression"], EXPRESSION)
+    np.testing.assert_allclose(data["jaw"], JAW)
+    np.testing.assert_allclose(data["time"], np.arange(T) * 2 / 25)
+    assert any("12 files" in note for note in take.notes)
+    save(folder / "00001.npz", {"expr": EXPRESSION[:2], "jaw_pose": JAW[:2]}, "npz")
+    with pytest.raises(InnerfaceError, match=r"00001\.npz: has 2 frames"):
+        formats.read_take(folder)

@@ -55,3 +55,15 @@ def test_folders_that_are_no_take_or_several_are_told_in_one_line(folder, tmp_pa
     csv(folder / "Other_1.csv", 0.2)
     with pytest.raises(InnerfaceError, match="2 takes"):
         read_take(folder)
+
+
+def test_a_folder_that_is_no_take_says_what_lies_in_it(tmp_path):
+    (tmp_path / "other").mkdir()
+    with pytest.raises(InnerfaceError, match="choose a take's folder or file"):
+        read_take(tmp_path / "other")
+    (tmp_path / "other" / "song.mcap").write_bytes(b"x")
+    with pytest.raises(InnerfaceError, match=r"choose one of its files \(song\.mcap\)"):
+        read_take(tmp_path / "other")
+    (tmp_path / "other" / "depth_data.bin").write_bytes(b"x")
+    with pytest.raises(InnerfaceError, match="MetaHuman Animator mode"):
+        read_take(tmp_path / "other")
