@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ...core.errors import InnerfaceError
+from ...core.files import open_file
 from ..addresses import is_loopback
 from ..arguments import PanelField, argument
 from ..messages import BioSample
@@ -18,6 +19,7 @@ from .board_inputs import BoardInputs, channels_argument, names_argument, parse_
 from .polled_source import PolledSource
 from .serial_source import ELECTRODES_PORT_FIELD
 
+_MAX_LINE_BYTES = 8192  # BrainFlow reads no longer ones
 # Boards that BrainFlow finds or receives by network, by name and number.
 _NETWORK_BOARDS = {
     **{"streaming": -2, "galea": 3, "ganglion_wifi": 4, "cyton_wifi": 5, "cyton_daisy_wifi": 6, "notion_1": 13},
@@ -78,6 +80,8 @@ class BrainFlowSource(PolledSource):
                 f"brainflow board {described}: BrainFlow knows no electrodes (EXG) of it; give another board"
             ) from None
         self.inputs.check(len(self.rows))
+        if number == BoardIds.PLAYBACK_FILE_BOARD.value:
+            _check_played_file(params.file, described, BoardShim.get_num_rows(described))
         try:
             self.board: Any = BoardShim(number, params)
             self.board.prepare_session()
@@ -128,6 +132,22 @@ def _board_number(text: str) -> int:
                 f"brainflow board '{text}': give its number, or one of {', '.join(sorted(names))}"
             ) from None
         return names[text.lower()]
+
+
+def _check_played_file(path: str, board: int, rows: int) -> None:
+    """Raise InnerfaceError for a file that a board did not record: BrainFlow plays nothing of it, and says nothing."""
+    try:
+        with open_file(path) as file:
+            line = file.readline(_MAX_LINE_BYTES)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise InnerfaceError(f"brainflow: file={path} cannot be read ({reason}); give the file to play") from None
+    columns = len(line.replace(b",", b"\t").split(b"\t"))
+    if columns != rows:
+        raise InnerfaceError(
+            f"brainflow: {path} has {columns} columns, and board {board} records {rows}; give the board that recorded "
+            "it, master_board=NUMBER"
+        )
 
 
 def _remedy(number: int, params: Any) -> str:

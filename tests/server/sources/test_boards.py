@@ -48,7 +48,10 @@ def test_a_played_file_is_described_by_the_board_that_recorded_it(tmp_path):
     for parameters, words in (
         ({"file": "x"}, "master_board=NUMBER"),
         ({"file": "x", "master_board": "what"}, "board 'what'"),
-        ({"file": str(tmp_path / "none.csv"), "master_board": "-1"}, "none.csv exists"),
+        ({"file": str(tmp_path / "none.csv"), "master_board": "-1"}, "none.csv cannot be read"),
+        ({"file": str(tmp_path), "master_board": "-1"}, "cannot be read"),
+        ({"master_board": "-1"}, "give the file"),
+        ({"file": str(tmp_path / "p.csv"), "master_board": "0"}, "32 columns, and board 0 records 24"),
         ({"ip_port": "many"}, "ip_port=many is not a number"),
     ):
         with pytest.raises(InnerfaceError, match=words):
