@@ -16,6 +16,7 @@ from .status import WaitingStatus
 
 OTHER_SENDER, NOT_ALLOWED = "other_sender", "not_allowed"  # why a message is dropped
 _MAX_SENDERS, _MAX_WAITING = 512, 16
+_TELL_AT_PACKETS = 3  # a device that sent less may be none
 
 
 @dataclass
@@ -129,10 +130,10 @@ class Senders:
 
     def _wait(self, key: tuple[str, str], address: str) -> None:
         before = self._waiting.get(key)
-        if before is None and len(self._waiting) >= _MAX_WAITING:
-            return
+        if before is None and len(self._waiting) >= _MAX_WAITING:  # who sends on is kept, whoever came first
+            del self._waiting[min(self._waiting, key=lambda k: self._waiting[k].packets)]
         self._waiting[key] = WaitingStatus(*key, address, 1 if before is None else before.packets + 1)
-        if before is None:
+        if self._waiting[key].packets == _TELL_AT_PACKETS:
             self._note(
                 f"a device that was never here sends from {address}: {'/'.join(key)}; allow it on the control page or "
                 f"by allow {key[1]}, if it is yours"

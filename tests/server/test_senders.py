@@ -97,6 +97,22 @@ def test_a_device_of_the_network_that_was_never_here_waits_until_it_is_allowed_o
     assert [s["device"] for s in bridge(later, clock=clock, **options)["streams"]] == ["7a3f"]
 
 
+def test_a_device_can_be_allowed_although_others_change_their_name_with_every_packet(bridge, clock):
+    async def work(hub):
+        for k in range(200):
+            clock.time += 0.01
+            for n in range(3):
+                hub.receive("device", sample(k, device_name=f"{3 * k + n:04x}"), address="192.0.2.9:1")
+            hub.receive("device", sample(k, device_name="beef"), address="192.0.2.1:1")
+        status, notes = hub.status(), list(hub.notes)
+        hub.commands.allow("beef")
+        return status, notes
+
+    status, notes = bridge(work, clock=clock, allow_new=False)
+    assert "beef" in [w["device"] for w in status["waiting"]] and len(status["waiting"]) <= 16
+    assert sum("never here" in note for note in notes) == 1, "notes of use are pushed out"
+
+
 def test_what_clients_are_told_of_the_options_is_json_whatever_files_are_given(bridge, tmp_path):
     async def work(hub):
         return json.dumps(hub.settings())
