@@ -29,6 +29,7 @@ _HEADING_RATE_SD = np.radians(5.0) / 60.0  # rad/s, sd of a sensor's own constan
 _HEADING_START_SD = np.radians(2.0)  # sd after the nod and shake
 _MIN_HEADING_SD = np.radians(2.0)  # no block measures a heading better than this
 _MAX_HEADING_VARIANCE = 0.3  # rad^2; blocks above this are not used
+_TURN_NOISE_SD = np.radians(1.0)  # of rotations that are compared; a head that is stiller shows no heading
 _CORRELATION_FACTOR = 2.0  # a face that moves with the head (singing) misleads more than noise would
 _ZERO_START_SD = np.radians(0.5)
 _ZERO_WALK = np.radians(3.0) / np.sqrt(60.0)  # rad per sqrt(s)
@@ -92,7 +93,8 @@ def heading_measurements(turn: Array, reference: Array) -> tuple[Array, Array]:
     vertical_difference = np.where(known, turn[..., 1] - reference[..., None, 1], 0.0)
     product = (head * site.conj()).sum(1)
     power = (np.abs(head) ** 2).sum(1)
-    residual = power + (np.abs(site) ** 2).sum(1) - 2 * np.abs(product) + (vertical_difference**2).sum(1)
+    noise = known.sum(1) * _TURN_NOISE_SD**2
+    residual = noise + power + (np.abs(site) ** 2).sum(1) - 2 * np.abs(product) + (vertical_difference**2).sum(1)
     enough = known.sum(1) > BLOCK_FRAMES // 2
     with np.errstate(divide="ignore", invalid="ignore"):
         variance: Array = _CORRELATION_FACTOR * residual / power + _MIN_HEADING_SD**2
