@@ -8,7 +8,7 @@ ERRORS = np.radians([0.0, 5.0, -12.0])
 
 
 def turns(size, seed=0):
-    """Rotation vectors of sites (1, frames, S, 3), whose worlds are turned by ERRORS, and of the head (1, frames, 3)."""
+    """Rotations of sites (1, frames, S, 3), whose worlds are turned by ERRORS, and of the head (1, frames, 3)."""
     head = size * np.random.default_rng(seed).normal(0, 1, (1, drift.BLOCK_FRAMES, 3))
     horizontal = (head[..., 2] + 1j * head[..., 0])[..., None] * np.exp(-1j * ERRORS)
     site = np.stack([horizontal.imag, np.repeat(head[..., 1:2], len(ERRORS), axis=-1), horizontal.real], axis=-1)
