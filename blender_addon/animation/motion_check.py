@@ -29,7 +29,7 @@ FRAMES = 3  # that are evaluated
 _MIN_VALUE = 1e-3  # a curve that holds less moves nothing that could be seen
 _MAX_DEVIATION = 0.02  # of a property from its curve; reduced keys are exact on frames
 _MIN_TURN = 1e-3  # rad
-_HELD_SHARE = 0.8  # of its own motion: a bone that turns less is held
+_HELD_SHARE = 0.2  # of its own motion: a bone that loses more is held
 _STILL_SHARE = 1e-3  # of the expected motion: a mesh that moves less stands still
 _MIN_GAIN = 1e-6
 _MAX_NAMES = 8  # in a note; the others are counted
@@ -150,7 +150,7 @@ def _read_lanes(check: _Check, owner: Any, action: Any) -> None:
     fcurves = compat.fcurves_of(action, owner, create=False)
     mesh = next((m for m in check.face.meshes if m.key == owner), None)
     owner_name = mesh.object.name if mesh is not None else owner.name
-    obstacle = obstacles.of_datablock(owner, action)
+    obstacle = obstacles.of_datablock(owner, action, owner_name)
     if obstacle is not None:
         check.add(owner_name, "", obstacle)
     for curve in fcurves or ():
@@ -309,19 +309,29 @@ def _compare_rotations(check: _Check, target: Any, turns: _Turns) -> None:
     if check.is_explained(owner_name, name) or constraint is None:
         return
     pairs = [(i, j) for i in range(len(turns.own)) for j in range(i)]
-    changes = [(_angle(turns.own[i], turns.own[j]), _angle(turns.effective[i], turns.effective[j])) for i, j in pairs]
-    expected, shown = max(changes, default=(0.0, 0.0))
-    if expected < _MIN_TURN or shown > _HELD_SHARE * expected:
+    expected, lost = max((_lost_turn(turns, i, j) for i, j in pairs), default=(0.0, 0.0))
+    if expected < _MIN_TURN or lost < _HELD_SHARE * expected:
         return
     check.add(
         owner_name,
         name,
         Obstacle(
-            f"the constraint '{constraint.name}' holds it, and leaves {np.degrees(shown):.0f} of "
+            f"the constraint '{constraint.name}' holds it, and takes {np.degrees(lost):.0f} of its "
             f"{np.degrees(expected):.0f} degrees",
             "mute the constraint, or set its influence to 0",
         ),
     )
+
+
+def _lost_turn(turns: _Turns, i: int, j: int) -> tuple[float, float]:
+    """Return how far (rad) a bone turns by itself between two frames, and how much of it constraints take.
+
+    What a constraint adds before or after all of the motion takes nothing.
+    """
+    own, shown = (turns.own[i], turns.own[j]), (turns.effective[i], turns.effective[j])
+    before = _angle(own[0].T @ own[1], shown[0].T @ shown[1])
+    after = _angle(own[1] @ own[0].T, shown[1] @ shown[0].T)
+    return _angle(*own), min(before, after)
 
 
 def _names(target: Any) -> tuple[str, str]:

@@ -20,58 +20,56 @@ class Obstacle:
     remedy: str
 
 
-def of_datablock(owner: Any, action: Any) -> Obstacle | None:
-    """Return what keeps an action from playing on a datablock; None where it plays as the only one."""
+def of_datablock(owner: Any, action: Any, name: str) -> Obstacle | None:
+    """Return what keeps an action from playing on a datablock of the object `name`; None where it plays alone."""
     data = owner.animation_data
     if data is None or (data.action != action and action not in compat.strip_actions(owner)):
-        return Obstacle(f"the action '{action.name}' is not assigned to {owner.name}", "assign it in the Action editor")
+        return Obstacle(f"the action '{action.name}' is not assigned to {name}", "assign it in the Action editor")
     if data.action == action:
         if compat.has_slots() and data.action_slot is None:
             return Obstacle(
-                f"the action '{action.name}' plays no slot on {owner.name}", "choose its slot in the Action editor"
+                f"the action '{action.name}' plays no slot on {name}", "choose its slot in the Action editor"
             )
         if compat.has_slots() and compat.playing_fcurves(owner) is None:
             return Obstacle(
-                f"the slot '{data.action_slot.name_display}' of '{action.name}' holds nothing for {owner.name}",
+                f"the slot '{data.action_slot.name_display}' of '{action.name}' holds nothing for {name}",
                 "choose the slot of that name in the Action editor",
             )
         solo = next((t for t in data.nla_tracks if t.is_solo), None) if data.use_nla else None
         if solo is not None:
-            return Obstacle(f"the NLA track '{solo.name}' of {owner.name} plays solo", "turn its star off")
+            return Obstacle(f"the NLA track '{solo.name}' of {name} plays solo", "turn its star off")
         if data.action_influence < 1:
             return Obstacle(
-                f"the action of {owner.name} has an influence of {data.action_influence:.2f}",
+                f"the action of {name} has an influence of {data.action_influence:.2f}",
                 "set Influence to 1 in the NLA editor",
             )
         if data.action_blend_type != "REPLACE":
             return Obstacle(
-                f"the action of {owner.name} is blended by {data.action_blend_type.title()} with what is below",
+                f"the action of {name} is blended by {data.action_blend_type.title()} with what is below",
                 "set Blending to Replace in the NLA editor",
             )
         return None
-    return _of_strip(owner, action)
+    return _of_strip(owner, action, name)
 
 
-def _of_strip(owner: Any, action: Any) -> Obstacle | None:
+def _of_strip(owner: Any, action: Any, name: str) -> Obstacle | None:
     data = owner.animation_data
     if not data.use_nla:
-        return Obstacle(f"the NLA of {owner.name} is turned off", "turn it on in the NLA editor")
+        return Obstacle(f"the NLA of {name} is turned off", "turn it on in the NLA editor")
     for track in data.nla_tracks:
         for strip in [s for s in track.strips if s.action == action]:
             if track.mute or strip.mute:
-                return Obstacle(f"the NLA track '{track.name}' of {owner.name} is muted", "unmute it in the NLA editor")
+                return Obstacle(f"the NLA track '{track.name}' of {name} is muted", "unmute it in the NLA editor")
             solo = next((t for t in data.nla_tracks if t.is_solo and t != track), None)
             if solo is not None:
-                return Obstacle(f"the NLA track '{solo.name}' of {owner.name} plays solo", "turn its star off")
+                return Obstacle(f"the NLA track '{solo.name}' of {name} plays solo", "turn its star off")
             if strip.influence < 1:
                 return Obstacle(
-                    f"the NLA strip '{strip.name}' of {owner.name} has an influence of {strip.influence:.2f}",
+                    f"the NLA strip '{strip.name}' of {name} has an influence of {strip.influence:.2f}",
                     "set it to 1 in the NLA editor",
                 )
     if data.action is not None:
-        return Obstacle(
-            f"the action '{data.action.name}' plays over the NLA of {owner.name}", "stash it, or mute its curves"
-        )
+        return Obstacle(f"the action '{data.action.name}' plays over the NLA of {name}", "stash it, or mute its curves")
     return None
 
 

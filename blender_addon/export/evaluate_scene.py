@@ -18,7 +18,7 @@ from mathutils import Euler
 from ...core.errors import InnerfaceError
 from ...core.numerics.quaternion import to_matrix
 from .. import compat
-from ..animation import curves
+from ..animation import curves, obstacles
 from ..animation.scene_time import curve_step
 from ..character.face import Face
 from ..character.face_mesh import parents, rig_of
@@ -67,9 +67,9 @@ def character_meshes(face: Face, scene: Any) -> list[Any]:
     in_view_layer = set(scene.view_layers[0].objects)
     for obj in [m.object for m in face.meshes] + ([face.rig] if face.rig is not None else []):
         if obj not in in_view_layer:
-            raise InnerfaceError(
-                f"'{obj.name}' is not in the scene's view layer; include its collection to export the face"
-            )
+            obstacle = obstacles.of_object(obj, scene)
+            reason, remedy = (obstacle.reason, obstacle.remedy) if obstacle is not None else ("it is hidden", "show it")
+            raise InnerfaceError(f"'{obj.name}' cannot be exported: {reason}; {remedy}")
     face_meshes = [m.object for m in face.meshes]
     if face.rig is None:
         return face_meshes
