@@ -57,14 +57,21 @@ _MAX_LOST_SHARE = 0.5
 def recognises(source: TextFile) -> bool:
     """Whether a file's first line is one of this format."""
     separator = find_separator(source.lines[source.start :])
-    cells = [cell.replace(",", ".") for cell in split_line(source.first_line, separator)]
+    cells = [cell.replace(",", ".") for cell in split_line(source.lines[_first_row(source)].strip(), separator)]
     is_wide = len(cells) in BOARDS or (separator == "\t" and 10 < len(cells) < 200)
     return is_wide and all(map(_NUMBER.fullmatch, cells))
 
 
+def _first_row(source: TextFile) -> int:
+    """Index of the first line of samples: the second one where a program has counted the columns in the first."""
+    count = len(split_line(source.first_line, ","))
+    counted = source.first_line.replace(" ", "") in (",".join(map(str, range(k, k + count))) for k in (0, 1))
+    return source.start + 1 if counted and 10 < count < 200 and source.start + 1 < len(source.lines) else source.start
+
+
 def parse(source: TextFile) -> Take:
     """Parse channels (µV) on an even clock (UNIX s), and markers. Raises InnerfaceError with line and column."""
-    path, table = source.path, open_headless(source)
+    path, table = source.path, open_headless(source, _first_row(source))
     width = len(table.header)
     board = BOARDS.get(width)
     if board is None:

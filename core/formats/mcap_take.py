@@ -210,7 +210,7 @@ def _to_track(channel: Any, rows: _SampleBuffer | None, path: Path, *, notes: li
                 return None
             if not unit or scale != 1:
                 notes.append(f"{name}: " + (f"{unit} was converted to µV" if unit else _NO_UNIT))
-            values, meta = values * scale, meta | {"unit": "uV"}
+            values, meta = values * scale, meta | ({"unit": "uV"} if unit else {})
         return Track(kind, numbers[:, 0], columns, values, meta)
     except KeyError:
         return None

@@ -27,6 +27,7 @@ _COLUMNS = re.compile(r"sample index\s*[,;\t].*\b(exg|eeg|emg) channel", re.IGNO
 _SETTING = re.compile(r"%\s*(Number of channels|Sample Rate|Board)\s*=\s*(.{1,80})", re.IGNORECASE)
 _ELECTRODE = re.compile(r"(exg|eeg|emg) channel", re.IGNORECASE)
 _CLOCK = re.compile(r"\s*(?:\d{4}-\d\d-\d\d[ T])?(\d{1,2}):(\d\d):(\d\d(?:\.\d+)?)\s*")
+_QUOTES = ' "\t'
 _DAY_S = 86400.0
 _MIN_UNIX_MS = 1e11
 _MAX_RATE = 20_000.0
@@ -56,22 +57,23 @@ class _Layout:
 
 def recognises(source: TextFile) -> bool:
     """Whether a file is one of this format."""
-    return source.first_line[: len(_SIGNATURE)].lower() == _SIGNATURE or bool(_COLUMNS.match(source.first_line))
+    first_line = source.first_line.lstrip('"')
+    return first_line[: len(_SIGNATURE)].lower() == _SIGNATURE or bool(_COLUMNS.match(first_line))
 
 
 def parse(source: TextFile) -> Take:
     """Parse electrodes (µV) on an even clock (s), and markers. Raises InnerfaceError with line and column."""
     path, lines = source.path, source.lines
-    first = next((k for k, line in enumerate(lines) if line.strip() and not line.lstrip().startswith("%")), len(lines))
-    settings = {m[1].lower(): m[2].strip() for line in lines[:20] if (m := _SETTING.match(line.strip()))}
-    if first < len(lines) and _COLUMNS.match(lines[first].strip()):
+    first = next((k for k, line in enumerate(lines) if line.strip() and not _is_comment(line)), len(lines))
+    settings = {m[1].lower(): m[2].strip() for line in lines[:20] if (m := _SETTING.match(line.strip(_QUOTES)))}
+    if first < len(lines) and _COLUMNS.match(lines[first].strip(_QUOTES)):
         table = open_table(source, first)
         layout = _named_layout(list(table.header), path)
     else:
         table = open_headless(source, first)
         cells = lines[first].split(table.separator) if first < len(lines) else []
         layout = _old_layout([cell.replace(",", ".") for cell in cells], settings, path) if cells else None
-    table = replace(table, lines=["" if line.lstrip().startswith("%") else line for line in table.lines])
+    table = replace(table, lines=["" if _is_comment(line) else line for line in table.lines])
     if layout is None or not any(map(str.strip, table.lines)):
         raise InnerfaceError(f"{path}: has a header but no samples; record again with the stream running")
     picks = [layout.counter, *layout.electrodes, *([layout.markers] if layout.markers >= 0 else [])]
@@ -107,6 +109,11 @@ def parse(source: TextFile) -> Take:
     if marker_track is not None:
         tracks[TrackKind.EVENTS] = marker_track
     return Take(path.stem, tracks, notes)
+
+
+def _is_comment(line: str) -> bool:
+    """Whether a line is one of those that begin with %, perhaps in the quotes of a spreadsheet."""
+    return line.lstrip(_QUOTES).startswith("%")
 
 
 def _named_layout(names: list[str], path: Path) -> _Layout:

@@ -19,6 +19,7 @@ from . import (
     live_link_face,
     openbci_raw,
     tracker_csv,
+    unnamed_electrodes,
     weights_csv,
 )
 from .text_file import TextFile
@@ -56,6 +57,7 @@ TEXT_KINDS = (
     TextKind("a tracker's landmarks", tracker_csv.recognises, tracker_csv.parse),
     TextKind("BrainFlow's CSV", brainflow_csv.recognises, brainflow_csv.parse),
     TextKind("CSV of face channels", weights_csv.recognises, weights_csv.parse),
+    TextKind("electrodes without a unit, which are refused", unnamed_electrodes.recognises, unnamed_electrodes.parse),
 )
 
 

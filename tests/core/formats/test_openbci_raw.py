@@ -141,3 +141,27 @@ def test_a_recording_without_samples_or_with_a_broken_line_is_refused_in_words(t
     lines[12] = lines[12].replace(str(signal(8, 30)[7, 0]), "abc")
     with pytest.raises(InnerfaceError, match=r"line 13.*'abc' is not a number"):
         read(tmp_path / "c.txt", lines)
+
+
+def test_a_header_in_a_spreadsheets_quotes_is_read(tmp_path):
+    lines, values = new_file("cyton", 300)
+    lines = [f'"{line}"' if line.startswith("%") else line.replace(", ", ",") for line in lines]
+    np.testing.assert_array_equal(read(tmp_path / "a.txt", lines).tracks["biosignal"].values, values)
+
+
+def test_brainflows_columns_that_a_program_has_counted_in_a_header_are_read(tmp_path):
+    values = signal(8, 60)
+    rows = [",".join(map(str, [float(k), *values[k], *[0.0] * 13, START + k / 250, 0.0])) for k in range(60)]
+    track = read(tmp_path / "a.csv", [",".join(map(str, range(24))), *rows]).tracks["biosignal"]
+    np.testing.assert_array_equal(track.values, values)
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["time,EMG1,EMG2", "TimeStamp,RAW_TP9,RAW_AF7,RAW_AF8,RAW_TP10", "t;eog_left;eog_right", "time\tFp1\tCz"],
+)
+def test_electrodes_without_a_unit_are_refused_with_the_line_that_names_it(tmp_path, header):
+    row = "".join(c for c in header if c in ",;\t").join(["0.5", "1.5"])
+    (tmp_path / "a.csv").write_text(header + "\n" + row + "\n")
+    with pytest.raises(InnerfaceError, match="# innerface-biosignal 1 unit=uV"):
+        formats.read_take(tmp_path / "a.csv")
