@@ -12,7 +12,7 @@ from .few_shapes import drive_shapes
 from .name_sets import read_names
 from .scheme_tables import FEW_SHAPE_SCHEMES, DrivenName, load_schemes
 
-_MIN_LETTERS = 3  # expressions on a mesh with such as A and I, which a key may be called for another reason
+_MIN_LETTERS = 3  # expressions on a mesh with nothing but such as A and I, which may be called so by chance
 _INEXACT_SCORE, _FEW_SHAPES_SCORE = 0.9, 0.5  # of a channel whose name is inexact, or whose shape shows others as well
 
 

@@ -42,11 +42,12 @@ def read_names(names: tuple[str, ...], min_expressions: int = 1, min_letters: in
     """Read a set of names: exact names before those of the scheme with most channels, and those before others.
 
     Expressions count if there are at least `min_expressions`; those of a single letter if there are `min_letters`
-    expressions.
+    expressions, or names of more letters.
     """
     by_name = {name: found for name in names if (found := read_name(name))}
     count = len({found[0][:2] for found in by_name.values() if found[0].is_expression})
-    min_length = 1 if count >= min_letters else 2
+    has_words = any(len(found[0].name) > 1 for found in by_name.values())
+    min_length = 1 if count >= min_letters or has_words else 2
     if count < min_expressions or min_length > 1:
         by_name = {
             name: kept

@@ -69,7 +69,8 @@ def test_five_vowels_are_a_face():
 
 def test_letters_alone_are_no_mouth():
     assert match(("A", "B", "C")).targets == () and match(("E", "I")).targets == ()
-    assert match(("A", "Blink", "Joy")).matched_keys == ("A", "Blink", "Joy")
+    assert match(("A", "Blink")).matched_keys == ("A", "Blink")
+    assert match(("eyeBlinkLeft", "A", "eyeBlinkRight")).matched_keys == ("eyeBlinkLeft", "A", "eyeBlinkRight")
 
 
 def test_a_blink_of_both_eyes_is_driven_only_where_each_eye_has_none():
