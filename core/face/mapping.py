@@ -147,7 +147,7 @@ class Mapping:
     def to_weights(self, values: Array) -> tuple[Array, Array]:
         """Weights (T, 52) from values (T, D) by least squares, and which channels (52,) bool are determined.
 
-        Where channels cannot be told apart, weights are bounded to 0..1.
+        Channels that cannot be told apart are bounded to 0..1.
         """
         channel, _, gain, offset, _, _, power = self._row_arrays
         gain_matrix = np.zeros((len(self.destinations), len(ARKIT)))
@@ -158,21 +158,30 @@ class Mapping:
         scale = np.maximum(np.abs(gain_matrix).max(1, initial=0.0), _EPSILON)  # so that degrees and weights count alike
         a, rhs = gain_matrix[:, determined] / scale[:, None], (values - offset @ self._destination_matrix) / scale
         solution = rhs @ cast("Array", np.linalg.pinv(a)).T
-        if np.linalg.matrix_rank(a) < a.shape[1]:
-            solution = _bounded_least_squares(a, rhs, np.clip(solution, 0.0, 1.0))
+        ambiguous = _ambiguous_columns(a)
+        if ambiguous.any():
+            bounds = np.where(ambiguous, 0.0, -np.inf), np.where(ambiguous, 1.0, np.inf)
+            solution = _bounded_least_squares(a, rhs, solution, bounds=bounds)
         out = np.zeros((len(values), len(ARKIT)))
         out[:, determined] = np.sign(solution) * np.abs(solution) ** (1.0 / exponents[determined])
         return out, determined
 
 
-def _bounded_least_squares(a: Array, values: Array, start: Array) -> Array:
-    """Minimise |a x - values| over 0 <= x <= 1 for all rows (T) at once, by cyclic coordinate descent."""
-    x, residual = start.copy(), values - start @ a.T
-    column_power = (a**2).sum(0)
+def _ambiguous_columns(a: Array) -> Array:
+    """Columns (C,) bool of a matrix (R, C) whose coefficients least squares leave open."""
+    _, singular, rows = np.linalg.svd(a)
+    rank = int((singular > singular.max(initial=0.0) * max(a.shape) * np.finfo(np.float64).eps).sum())
+    return np.abs(rows[rank:]).max(axis=0, initial=0.0) > _EPSILON
+
+
+def _bounded_least_squares(a: Array, values: Array, start: Array, *, bounds: tuple[Array, Array]) -> Array:
+    """Minimise |a x - values| within `bounds` for all rows (T) at once, by cyclic coordinate descent from `start`."""
+    x = np.clip(start, *bounds)
+    residual, column_power = values - x @ a.T, (a**2).sum(0)
     for _ in range(_MAX_SWEEPS):
         max_step = 0.0
         for j in range(a.shape[1]):
-            step = np.clip(x[:, j] + residual @ a[:, j] / column_power[j], 0.0, 1.0) - x[:, j]
+            step = np.clip(x[:, j] + residual @ a[:, j] / column_power[j], bounds[0][j], bounds[1][j]) - x[:, j]
             x[:, j] += step
             residual -= step[:, None] * a[:, j]
             max_step = max(max_step, float(np.abs(step).max(initial=0.0)))

@@ -121,6 +121,17 @@ def test_a_few_shape_mapping_runs_backwards_to_the_same_picture(scheme):
     assert np.abs((back - weights)[:, ARKIT.index("jawOpen")]).max() < 1e-6
 
 
+def test_weights_beyond_1_come_back_where_a_shape_has_one_channel():
+    found = match(VRM0)
+    mapping = Mapping("m", tuple(Target(c, "key", key, gain=w) for c, key, w in found.targets))
+    weights = np.zeros((3, 52))
+    weights[:, ARKIT.index("jawOpen")], weights[:, ARKIT.index("eyeBlinkLeft")] = 1.08, -0.02
+    weights[:, ARKIT.index("mouthSmileLeft")] = 0.6
+    back, _ = mapping.to_weights(mapping.to_values(weights))
+    assert np.abs(back[:, [ARKIT.index("jawOpen"), ARKIT.index("eyeBlinkLeft")]] - [1.08, -0.02]).max() < 1e-9
+    assert back[:, ARKIT.index("mouthSmileLeft")] == pytest.approx(0.3)
+
+
 def test_the_quality_of_a_few_shape_mapping_is_said():
     def coverage(keys):
         found = match(keys)
