@@ -21,7 +21,7 @@ _SEPARATORS = "\t;|,"  # in this order where several are possible: a comma may b
 _SEPARATOR_NAMES = {"\t": "tabs", ";": "semicolons", "|": "bars"}
 _SAMPLE_LINES = 20  # that are looked at for the separator, and for what the last line is compared with
 _SEPARATOR_LINE = re.compile(r'"?sep=([\t;|,])"?', re.IGNORECASE)  # the first line of spreadsheets
-_TIMECODE_FRAMES = re.compile(r"(\d\d:\d\d:\d\d);(?=\d\d)")  # drop-frame timecode, which has a semicolon
+_TIMECODE_FRAMES = re.compile(r"(?<![\d:])(\d\d:\d\d:\d\d);(?=\d\d)")  # drop-frame timecode, which has a semicolon
 _DECIMAL_COMMA = re.compile(r"(?<![0-9.,])[+-]?[0-9]+,[0-9]+(?![0-9,])")
 _QUOTED_COMMA = re.compile(r'"[+-]?[0-9]+,[0-9]+"')
 _TORN_NUMBER = re.compile(r"[+-]?[0-9]*[.,]?[0-9]*(e[+-]?)?|na?", re.IGNORECASE)
@@ -293,7 +293,8 @@ def open_headless(source: TextFile, start: int | None = None) -> Table:
 
 def _make_table(source: TextFile, names: list[str], *, header_at: int, first: int, separator: str) -> Table:
     lines = source.lines[first:]
-    if separator == ";" and any(_TIMECODE_FRAMES.search(line) for line in lines[:_SAMPLE_LINES]):
+    row = next((line for line in lines if line.strip()), "")
+    if separator == ";" and len(split_line(row, separator)) > len(names) and _TIMECODE_FRAMES.search(row):
         lines = [_TIMECODE_FRAMES.sub(r"\1" + _SEPARATOR_MARK, line) for line in lines]
     return Table(source.path, tuple(names), header_at + 1, lines, first + 1, separator, source.ends_with_line)
 
@@ -313,7 +314,7 @@ def find_separator(lines: list[str]) -> str:
     sample: list[str] = []
     for line in lines:
         if line.strip():
-            sample.append(_TIMECODE_FRAMES.sub(r"\1:", line))
+            sample.append(line)
         if len(sample) > _SAMPLE_LINES:
             break
     if not sample:
@@ -321,10 +322,17 @@ def find_separator(lines: list[str]) -> str:
     best, best_count = ",", -1
     for separator in _SEPARATORS:
         width = len(split_line(sample[0], separator))
-        same = sum(len(split_line(line, separator)) == width for line in sample[1:])
+        same = sum(_has_width(line, separator, width) for line in sample[1:])
         if width > 1 and same > best_count:
             best, best_count = separator, same
     return best
+
+
+def _has_width(line: str, separator: str, width: int) -> bool:
+    """Whether a line has so many cells, with the semicolon of a drop-frame timecode or without."""
+    if len(split_line(line, separator)) == width:
+        return True
+    return separator == ";" and len(split_line(_TIMECODE_FRAMES.sub(r"\1:", line), separator)) == width
 
 
 def strip_cells(line: str) -> str:

@@ -158,7 +158,9 @@ def test_an_unknown_suffix_names_the_known_ones(tmp_path):
 def test_tracks_of_all_kinds_come_back_from_one_mcap(tmp_path):
     rng, kinds = np.random.default_rng(0), {"biosignal": 2, "landmarks": 106, "flame": 62, "events": 1}
     tracks = {
-        k: Track(k, np.arange(20) / 7, tuple(f"c{i}" for i in range(n)), rng.normal(size=(20, n)), {"of": k, "unit": "uV"})
+        k: Track(
+            k, np.arange(20) / 7, tuple(f"c{i}" for i in range(n)), rng.normal(size=(20, n)), {"of": k, "unit": "uV"}
+        )
         for k, n in kinds.items()
     }
     tracks["biosignal"].values[3] = np.nan

@@ -245,6 +245,13 @@ def test_drop_frame_semicolons_and_separating_ones_are_told_apart(tmp_path):
     np.testing.assert_allclose(take.weights().time, (59 * 30 + np.arange(27, 31)) * 1.001 / 30, rtol=1e-12)
 
 
+@pytest.mark.parametrize("first", ["10:00:00:00", "10:00:00", "10:00:00:00.000", "10:00:00.000"])
+def test_a_rate_behind_a_timecode_is_no_frame_of_it(tmp_path, first):
+    text = f"Timecode;FrameRate;JawOpen\n{first};23,976;0,5\n{first[:7]}1{first[8:]};23,976;0,25\n"
+    track = read(tmp_path, "t.csv", text.encode()).weights()
+    assert track.column("jawOpen").tolist() == [0.5, 0.25] and 0.9 < track.duration < 1.1
+
+
 @pytest.mark.parametrize(
     ("content", "words"),
     [
