@@ -203,7 +203,10 @@ def _compare_vertices(found: dict[str, Any], keyed: KeyedTake) -> tuple[float, f
 
 def _run(command: list[str], **options: Any) -> str:
     """Run a program; returns its standard output. Raises InnerfaceError with the end of what it said."""
-    said = subprocess.run(command, capture_output=True, text=True, check=False, timeout=_TIMEOUT_S, **options)
+    try:
+        said = subprocess.run(command, capture_output=True, text=True, check=False, timeout=_TIMEOUT_S, **options)
+    except subprocess.TimeoutExpired:
+        raise InnerfaceError(f"{' '.join(command[:3])}: did not end within {_TIMEOUT_S} s") from None
     if said.returncode:
         lines = (said.stderr.strip() or said.stdout.strip()).splitlines() or ["no message"]
         raise InnerfaceError(f"{Path(command[0]).name} {' '.join(command[1:3])}: {lines[-1][:300]}")

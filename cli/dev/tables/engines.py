@@ -13,9 +13,13 @@ from ....core.take import Track
 from .. import engines
 from . import ProgressCallback, Section, markdown_table
 
+_SECONDS = 10.0  # of the take: some of the readers take a second for each
+
 
 def engines_section(track: Track, name: str, progress: ProgressCallback) -> Section:
     """Open a real take's exports in all engines that are here, at all of `engines.RATES`."""
+    kept = track.time - track.time[0] < _SECONDS
+    track = Track(track.kind, track.time[kept], track.columns, track.values[kept])
     rows: list[str] = []
     figures: dict[str, Any] = {}
     for k, fps in enumerate(engines.RATES):
@@ -29,8 +33,8 @@ def engines_section(track: Track, name: str, progress: ProgressCallback) -> Sect
     rows.sort(key=lambda row: [e.name for e in engines.ENGINES].index(row.split(" | ")[0].rpartition(" (")[0]))
     lines = [
         "\n## Engines",
-        f"\n{name}, whose head turns are made up (up to 23 degrees), on the bundled head: exported at "
-        f"{len(engines.RATES)} frame rates and read back by programs that share no code with Innerface. The weights' "
+        f"\nThe first {_SECONDS:g} s of {name}, whose head turns are made up (up to 23 degrees), on the bundled head: "
+        f"exported at {len(engines.RATES)} frame rates and read back by programs that share no code with Innerface. The weights' "
         "error is the largest of any channel at the engine's own keys (VTK shows no weights: the largest of any vertex "
         "of the face, in mm); the head's is the largest difference of the angles between its rotations. A dash: the "
         "program shows no such thing.",
