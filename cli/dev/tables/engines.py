@@ -35,8 +35,9 @@ def engines_section(track: Track, name: str, progress: ProgressCallback) -> Sect
         "\n## Engines",
         f"\nThe first {_SECONDS:g} s of {name}, whose head turns are made up (up to 23 degrees), on the bundled head: "
         f"exported at {len(engines.RATES)} frame rates and read back by programs that share no code with Innerface. "
-        "The weights' error is the largest of any channel at the engine's own keys (VTK shows no weights: the largest of any vertex "
-        "of the face, in mm); the head's is the largest difference of the angles between its rotations. A dash: the "
+        "The weights' error is the largest of any channel at the engine's own keys (VTK shows no weights: "
+        "the largest of any vertex of the face, in mm); "
+        "the head's is the largest difference of the angles between its rotations. A dash: the "
         "program shows no such thing.",
         *markdown_table(
             f"program | fps | opens | clip, s (of {keyed.duration:.3f}) | weights' error | head's error, degrees", rows
