@@ -328,7 +328,7 @@ ENGINES = (
     Engine("three.js", "glb", "npm three", _node("read.mjs", "three")),
     Engine("Babylon.js", "glb", "npm babylonjs", _node("engines/babylon.mjs", "babylonjs-loaders")),
     Engine("Godot 3", "glb", "Debian godot3-server", _godot, 3e-4),
-    Engine("Panda3D", "glb", "PyPI panda3d-gltf", _python("engines/panda.py", "gltf")),
+    Engine("Panda3D", "glb", "PyPI panda3d-gltf", _python("engines/panda.py", "gltf"), 3e-4),
     Engine("VTK", "glb", "PyPI vtk", _vtk, 1e-3),
     Engine("F3D", "glb", "PyPI f3d", _read_f3d, np.nan),
     Engine("ufbx", "fbx", "PyPI ufbx", _read_fbx),
