@@ -17,10 +17,10 @@ from .text_damage import text_damage
 
 @dataclass(frozen=True)
 class FileKind:
-    """A kind of file: its `name` with an article, and what to do instead of giving it (`mend`)."""
+    """A kind of file: its `name` with an article, and what to do instead of giving it (`remedy`)."""
 
     name: str
-    mend: str
+    remedy: str
 
 
 _HEAD_BYTES = 1 << 16
@@ -125,8 +125,8 @@ _SIGNATURES: tuple[tuple[bytes, str, str], ...] = (
     (rb"(\xc3\xbf|\xef\xbf\xbd)BIOSEMI", f"a BDF file {_DAMAGED_NAME}", _BINARY),
 )
 _KINDS = tuple(
-    (re.compile(pattern, re.DOTALL | (re.IGNORECASE if b"doctype" in pattern else re.NOFLAG)), FileKind(name, mend))
-    for pattern, name, mend in _SIGNATURES
+    (re.compile(pattern, re.DOTALL | (re.IGNORECASE if b"doctype" in pattern else re.NOFLAG)), FileKind(name, remedy))
+    for pattern, name, remedy in _SIGNATURES
 )
 # Files without a signature, by suffix, where the content is no text.
 _BINARY_SUFFIXES = {
@@ -175,10 +175,10 @@ def recognise(head: bytes, path: str | Path = "") -> FileKind | None:
 
 
 def refuse_other_kind_of(content: bytes, path: str | Path) -> None:
-    """Raise InnerfaceError, with its mend, for content of a kind that is known and cannot be read here."""
+    """Raise InnerfaceError, with its remedy, for content of a kind that is known and cannot be read here."""
     kind = recognise(content[:_HEAD_BYTES], path)
     if kind is not None:
-        raise InnerfaceError(f"{path}: is {kind.name}; {kind.mend}")
+        raise InnerfaceError(f"{path}: is {kind.name}; {kind.remedy}")
 
 
 def refuse_other_kinds(path: str | Path) -> None:

@@ -37,12 +37,12 @@ def was_reencoded(data: bytes) -> bool:
 
 
 def text_damage(data: bytes, *, unreadable: bool = False) -> str:
-    """What is wrong with a binary file, and its mend, in one clause; "" where no such damage is seen.
+    """What is wrong with a binary file, and its remedy, in one clause; "" where no such damage is seen.
 
     `unreadable` data may have lost line ends, which cannot be told from data that never had any.
     """
     if was_reencoded(data):
         return "its bytes were taken for text and encoded again; copy it again in binary mode"
     change = "LF to CRLF" if has_crlf_for_lf(data) else "CRLF to LF" if unreadable and lacks_crlf(data) else ""
-    mend = "copy it again in binary mode (Git: mark it -text in .gitattributes)"
-    return f"its line ends were changed from {change}; {mend}" if change else ""
+    remedy = "copy it again in binary mode (Git: mark it -text in .gitattributes)"
+    return f"its line ends were changed from {change}; {remedy}" if change else ""

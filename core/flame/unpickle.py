@@ -146,7 +146,7 @@ def _undo_text_transfer(data: bytes) -> bytes:
 
 
 def _damage(data: bytes) -> str:
-    """Why a pickle cannot be read, and the mend."""
+    """Why a pickle cannot be read, and the remedy."""
     if damage := text_damage(data, unreadable=True):
         return f"is a damaged pickle: {damage}"
     if not data.rstrip(b"\r\n\0 ").endswith(pickle.STOP):
