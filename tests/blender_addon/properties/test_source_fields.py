@@ -78,7 +78,7 @@ def test_every_choice_becomes_its_source(settings, tmp_path):
     assert made["sensors", "SERIAL"].port == made["electrodes", "CYTON"].port == "/dev/ttyUSB9"
     assert made["electrodes", "CYTON"].inputs.numbers == (1, 2)
     assert made["camera", "IFACIALMOCAP"].phone == "127.0.0.1" and made["camera", "IFACIALMOCAP"].host == "127.0.0.1"
-    assert made["camera", "BRIDGE"].url == "ws://127.0.0.1:7646/?token=secret"
+    assert (made["camera", "BRIDGE"].address, made["camera", "BRIDGE"].token) == ("ws://127.0.0.1:7646/", "secret")
     assert {s.name for s in made.values()} <= set(innerface.server.registry.sources())
 
 
