@@ -101,10 +101,14 @@ def test_a_failing_export_leaves_no_file_at_all(song, tmp_path, monkeypatch, cap
     from innerface.blender_addon.export import exporters
     from innerface.core.errors import InnerfaceError
 
-    def fail(*_, **__):
-        raise InnerfaceError("the exporter failed; try again")
+    export_face = exporters.export_face
 
-    monkeypatch.setattr(exporters, "export_glb", fail)
+    def fail_for_glb(face, scene, path, **options):
+        if str(path).endswith(".glb"):
+            raise InnerfaceError("the exporter failed; try again")
+        return export_face(face, scene, path, **options)
+
+    monkeypatch.setattr(exporters, "export_face", fail_for_glb)
     told(capsys, "key", song, "--out", tmp_path / "s.blend", "--fbx", tmp_path / "s.fbx", "--glb", tmp_path / "s.glb")
     assert outputs(tmp_path) == ["song.csv"]
 
