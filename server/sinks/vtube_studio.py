@@ -171,7 +171,8 @@ class VTubeStudioSink:
         self._report_refused()
         while True:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self.wake.wait(), _REPEAT_S)
+                async with asyncio.timeout(_REPEAT_S):  # `wait_for` loses a cancellation that comes as it times out
+                    await self.wake.wait()
             self.wake.clear()
             if self.latest_frame is not None:
                 await self._send(api, self.latest_frame)

@@ -330,7 +330,7 @@ def test_a_disabled_api_is_waited_for_without_a_window(studio_and_sink):
 
     async def work(sink, hub):
         await until(lambda: studio.seen.count("AuthenticationTokenRequest") > 2)
-        assert sink.health().state == "away" and "deactivated" in sink.health().problem
+        await until(lambda: sink.health().state == "away" and "deactivated" in sink.health().problem)
         studio.refuse = lambda kind, data: None
         await until(lambda: sink.health().state == "ok")
 
@@ -435,3 +435,22 @@ def test_a_value_that_is_not_a_number_is_left_out():
     frame = face(jawOpen=float("nan"))
     assert {"IFJawOpen", "MouthOpen"}.isdisjoint(v["id"] for v in vtube_studio.parameter_values(frame))
     json.dumps(vtube_studio.parameter_values(frame), allow_nan=False)
+
+
+@pytest.mark.parametrize("ticks", range(5))
+def test_a_sink_ends_when_it_is_told_to_at_the_moment_at_which_a_face_comes(bridge, ticks):
+    studio = Studio(known=["token"])
+
+    async def work(hub):
+        async with serve(studio, "127.0.0.1", 0) as server:
+            sink = VTubeStudioSink(port=server.sockets[0].getsockname()[1])
+            await sink.start(hub)
+            await until(lambda: sink.health().state == "ok", 30)
+            await asyncio.sleep(0.05)
+            sink.put(face())
+            for _ in range(ticks):
+                await asyncio.sleep(0)
+            await asyncio.wait_for(sink.stop(), 10)
+            return sink.task.done()
+
+    assert bridge(work)
