@@ -93,11 +93,7 @@ def _take_from_blend(options: argparse.Namespace) -> tuple[Take, dict[str, Any]]
     with remedies.on_command_line():
         scene, _ = blender.open_character(options.take, None, options.scene)
         objects = list(scene.objects)
-        target = (
-            face.named_face(objects, options.object, options.take)
-            if options.object
-            else face.find_face(objects, options.take)
-        )
+        target = face.choose_face(objects, options.object, options.take)
         frames = scene.frame_start, scene.frame_end
         action_frames = playback.frames_of_actions(target, scene)
         if options.range == "take":

@@ -364,11 +364,7 @@ def _open_face(character: CharacterOptions, fps: str | None) -> tuple[Any, Any, 
 
     scene, notes = blender.open_character(character.path, fps, character.scene)
     objects = list(scene.objects)
-    target = (
-        face.named_face(objects, character.objects, character.path)
-        if character.objects
-        else face.find_face(objects, character.path)
-    )
+    target = face.choose_face(objects, character.objects, character.path)
     if character.controls:
         controls = drivers.map_to_controls(target)
         target.mapping = controls.mapping

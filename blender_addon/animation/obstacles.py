@@ -35,9 +35,8 @@ def of_datablock(owner: Any, action: Any, name: str) -> Obstacle | None:
                 f"the slot '{data.action_slot.name_display}' of '{action.name}' holds nothing for {name}",
                 "choose the slot of that name in the Action editor",
             )
-        solo = next((t for t in data.nla_tracks if t.is_solo), None) if data.use_nla else None
-        if solo is not None:
-            return Obstacle(f"the NLA track '{solo.name}' of {name} plays solo", "turn its star off")
+        if (solo := _of_solo(data, name)) is not None:
+            return solo
         if data.action_influence < 1:
             return Obstacle(
                 f"the action of {name} has an influence of {data.action_influence:.2f}",
@@ -60,9 +59,8 @@ def _of_strip(owner: Any, action: Any, name: str) -> Obstacle | None:
         for strip in [s for s in track.strips if s.action == action]:
             if track.mute or strip.mute:
                 return Obstacle(f"the NLA track '{track.name}' of {name} is muted", "unmute it in the NLA editor")
-            solo = next((t for t in data.nla_tracks if t.is_solo and t != track), None)
-            if solo is not None:
-                return Obstacle(f"the NLA track '{solo.name}' of {name} plays solo", "turn its star off")
+            if (solo := _of_solo(data, name, but=track)) is not None:
+                return solo
             if strip.influence < 1:
                 return Obstacle(
                     f"the NLA strip '{strip.name}' of {name} has an influence of {strip.influence:.2f}",
@@ -71,6 +69,12 @@ def _of_strip(owner: Any, action: Any, name: str) -> Obstacle | None:
     if data.action is not None:
         return Obstacle(f"the action '{data.action.name}' plays over the NLA of {name}", "stash it, or mute its curves")
     return None
+
+
+def _of_solo(data: Any, name: str, but: Any = None) -> Obstacle | None:
+    """Return that another NLA track than `but` plays solo; None where none does."""
+    solo = next((t for t in data.nla_tracks if t.is_solo and t != but), None) if data.use_nla else None
+    return None if solo is None else Obstacle(f"the NLA track '{solo.name}' of {name} plays solo", "turn its star off")
 
 
 def of_curve(owner: Any, curve: Any) -> Obstacle | None:

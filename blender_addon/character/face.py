@@ -178,6 +178,11 @@ def face_of(obj: Any, objects: Sequence[Any]) -> Face | None:
     return _build_face(groups[root_object], root_object, objects) if root_object in groups else None
 
 
+def choose_face(objects: Sequence[Any], names: Sequence[str], where: str = "the scene") -> Face:
+    """Return the face of the named mesh objects, or, without names, the one face. Raises InnerfaceError."""
+    return named_face(objects, names, where) if names else find_face(objects, where)
+
+
 def named_face(objects: Sequence[Any], names: Sequence[str], where: str = "the scene") -> Face:
     """Return the face of the named mesh objects. Raises InnerfaceError if one is missing or has no matching keys."""
     by_name = {o.name: o for o in objects}

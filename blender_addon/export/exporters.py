@@ -227,8 +227,7 @@ def _write_fbx(prepared: ExportScene, path: Path) -> None:
     The exporter samples the scene at every frame. Faces show their basis shape meanwhile: it reads the values of shape
     keys, and writes the meshes as stored.
     """
-    for obj in prepared.meshes:
-        obj.show_only_shape_key, obj.active_shape_key_index = True, 0
+    _show_basis(prepared)
     _select_objects(prepared)
     _run_exporter(
         "FBX",
@@ -292,8 +291,7 @@ def _write_usd(prepared: ExportScene, path: Path) -> None:
 
     The exporter evaluates the scene at every frame. Faces show their basis shape meanwhile, as for FBX.
     """
-    for obj in prepared.meshes:
-        obj.show_only_shape_key, obj.active_shape_key_index = True, 0
+    _show_basis(prepared)
     _select_objects(prepared)
     _run_exporter(
         "USD",
@@ -328,6 +326,12 @@ def _write_alembic(prepared: ExportScene, path: Path) -> None:
         face_sets=True,
         evaluation_mode="VIEWPORT",
     )
+
+
+def _show_basis(prepared: ExportScene) -> None:
+    """Let meshes show their basis shape, which spares Blender the blending of shapes at every frame."""
+    for obj in prepared.meshes:
+        obj.show_only_shape_key, obj.active_shape_key_index = True, 0
 
 
 def _select_objects(prepared: ExportScene) -> None:

@@ -113,7 +113,7 @@ def test_a_bridge_whose_time_never_can_be_does_not_silence_the_face(bridge, cloc
 
 
 @pytest.mark.parametrize(
-    ("make", "told"),
+    ("make", "problem"),
     [
         (lambda k: frame(k, k / 60, version=2), "version 2"),
         (lambda k: frame(k, k / 60, count=61), "channels"),
@@ -121,26 +121,26 @@ def test_a_bridge_whose_time_never_can_be_does_not_silence_the_face(bridge, cloc
         (lambda k: "garbage", "no faces"),
     ],
 )
-def test_a_bridge_whose_frames_cannot_be_read_is_told_and_counted(bridge, clock, make, told):
+def test_unreadable_frames_of_another_bridge_are_reported_and_counted(bridge, clock, make, problem):
     faces, stream, source, notes = received(bridge, clock, make)
-    assert not faces and told in stream["problem"] and source["state"] != "ok"
-    assert source["dropped"] == {"malformed": 450} and sum(told in note for note in notes) == 1
+    assert not faces and problem in stream["problem"] and source["state"] != "ok"
+    assert source["dropped"] == {"malformed": 450} and sum(problem in note for note in notes) == 1
 
 
 @pytest.mark.parametrize(
-    ("make", "told"),
+    ("make", "problem"),
     [
         (lambda k: frame(0, k / 60), "no weight has changed"),
         (lambda k: frame(k, k / 60, scale=0.0), "all weights are 0"),
         (lambda k: frame(k, k / 60)[:28].replace(b"\x01\x37", b"\x00\x37") + frame(k, k / 60)[28:], "no face"),
     ],
 )
-def test_a_dead_face_of_another_bridge_is_no_green_light(bridge, clock, make, told):
+def test_a_face_of_another_bridge_that_never_moves_has_the_status_poor(bridge, clock, make, problem):
     _, stream, _, _ = received(bridge, clock, make)
-    assert stream["state"] == "poor" and told in stream["problem"]
+    assert stream["state"] == "poor" and problem in stream["problem"]
 
 
-def test_percent_of_another_bridge_are_converted_and_told(bridge, clock):
+def test_percent_of_another_bridge_are_converted_and_reported(bridge, clock):
     faces, _, _, notes = received(bridge, clock, lambda k: frame(k, k / 60, scale=100.0))
     assert 0.2 <= faces[-1].values[17] <= 0.4 and any("percent" in note for note in notes)
 

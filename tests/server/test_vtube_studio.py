@@ -280,13 +280,12 @@ def test_answers_without_data_are_successes(studio_and_sink):
     assert len(studio.made) == 52 and studio.seen.count("AuthenticationRequest") == 1
 
 
-@pytest.mark.parametrize("garbled", [b"", "not JSON", "[1]"])
-def test_one_message_that_cannot_be_read_does_not_end_the_faces(bridge, garbled):
-    studio, messages = Studio(), [garbled]
+def run_with_answers(bridge, studio, change, is_over):
+    """The health of a sink that gets `change(answer)` for each answer of a studio, once `is_over()`."""
 
     async def answer(socket):
         async def send(text):
-            await type(socket).send(socket, messages.pop() if messages and len(studio.set) > 3 else text)
+            await type(socket).send(socket, change(text))
 
         socket.send = send
         await studio(socket)
@@ -296,32 +295,32 @@ def test_one_message_that_cannot_be_read_does_not_end_the_faces(bridge, garbled)
             sink = VTubeStudioSink(port=server.sockets[0].getsockname()[1])
             await sink.start(hub)
             sink.put(face(jawOpen=0.5))
-            await until(lambda: not messages and len(studio.set) > 8)
+            await until(is_over)
             await sink.stop()
             return sink.health()
 
-    assert bridge(whole).state == "ok" and studio.questions == 1
+    return bridge(whole)
+
+
+@pytest.mark.parametrize("garbled", [b"", "not JSON", "[1]"])
+def test_one_message_that_cannot_be_read_does_not_end_the_faces(bridge, garbled):
+    studio, messages = Studio(), [garbled]
+    health = run_with_answers(
+        bridge,
+        studio,
+        lambda text: messages.pop() if messages and len(studio.set) > 3 else text,
+        lambda: not messages and len(studio.set) > 8,
+    )
+    assert health.state == "ok" and studio.questions == 1
 
 
 def test_answers_without_the_requests_identity_are_answers(bridge):
     studio = Studio()
 
-    async def answer(socket):
-        async def send(text):
-            await type(socket).send(socket, json.dumps({k: v for k, v in json.loads(text).items() if k != "requestID"}))
+    def without_identity(text):
+        return json.dumps({k: v for k, v in json.loads(text).items() if k != "requestID"})
 
-        socket.send = send
-        await studio(socket)
-
-    async def whole(hub):
-        async with serve(answer, "127.0.0.1", 0) as server:
-            sink = VTubeStudioSink(port=server.sockets[0].getsockname()[1])
-            await sink.start(hub)
-            sink.put(face(jawOpen=0.5))
-            await until(lambda: len(studio.set) > 2)
-            await sink.stop()
-
-    bridge(whole)
+    run_with_answers(bridge, studio, without_identity, lambda: len(studio.set) > 2)
 
 
 def test_a_disabled_api_is_waited_for_without_a_window(studio_and_sink):
