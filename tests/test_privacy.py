@@ -53,7 +53,9 @@ def isolated(tmp_path):
         pytest.skip("PRIVACY IS NOT TESTED: this system does not allow network namespaces (unshare)")
     home = tmp_path / "home"
     home.mkdir()
-    environment = {k: v for k, v in os.environ.items() if not k.startswith(("XDG_", "ORT_", "INNERFACE_CONFIG"))}
+    # Only these: a library's telemetry is off by itself where it sees a variable of a CI service, such as CI=true.
+    kept = ("PATH", "LANG", "TMPDIR", "LD_LIBRARY_PATH", "PYTHONPATH", "VIRTUAL_ENV")
+    environment = {k: os.environ[k] for k in kept if k in os.environ}
     environment |= {"HOME": str(home), "MPLCONFIGDIR": str(tmp_path), "PYTHONUNBUFFERED": "1"}
 
     def start(*command, telemetry=None):
