@@ -2,7 +2,8 @@
 
 Heading: without a magnetometer every sensor's world turns about the vertical by degrees within a minute. When the head
 moves, all sensors see the same rotation, so its direction shows how far each world has drifted. Zero: tape creeps and
-fusion filters lean; whenever the face comes back to rest near its neutral, what is left there is the error.
+fusion filters lean; whenever the face comes back to rest near its neutral, what is left there is the error. A pose that
+is held may be an expression as well as a rest, so it counts once, however long it lasts.
 
 Both are Kalman filters over blocks of half a second. Blocks are measured alike live and offline, so a stream gives the
 same as a batch.
@@ -10,7 +11,7 @@ same as a batch.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Self, cast
 
 import numpy as np
@@ -32,8 +33,10 @@ _MAX_HEADING_VARIANCE = 0.3  # rad^2; blocks above this are not used
 _TURN_NOISE_SD = np.radians(1.0)  # of rotations that are compared; a head that is stiller shows no heading
 _CORRELATION_FACTOR = 2.0  # a face that moves with the head (singing) misleads more than noise would
 _ZERO_START_SD = np.radians(0.5)
-_ZERO_WALK = np.radians(3.0) / np.sqrt(60.0)  # rad per sqrt(s)
+_ZERO_WALK = np.radians(1.0) / np.sqrt(60.0)  # rad per sqrt(s) [C]
+_ZERO_RATE_SD = np.radians(0.5) / 60.0  # rad/s, sd of a steady drift [C]
 _MIN_ZERO_SD = np.radians(3.0)  # a resting face is within this of its neutral
+_HOLD_MEMORY = 0.7  # share of a hold's length that a block of motion leaves: after a blink it is the same hold
 _MAX_REST_OFFSET = np.radians(8.0)  # a site farther from neutral is held, not resting
 _MAX_REST_SPREAD = np.radians(1.0)  # a resting site moves less than this within a block
 _MIN_REST_SHARE = 0.85  # of the sites: one held corner of the mouth is an expression
@@ -43,25 +46,31 @@ _COMMON_DRIFT_RATIO = 2.0  # times the median site's deviation that counts as dr
 
 @dataclass(frozen=True)
 class DriftFilter(KalmanFilter):
-    """Kalman filter of a drift, which may give less weight to measurements that only one site disagrees with.
+    """Kalman filter of a drift, which may give less weight to measurements that can be an expression that is held.
 
     Attributes
     ----------
     outlier_scale : a measurement of vectors (..., S, 3) that lies this far from the estimate, rad, while those of the
-        other sites do not, gets a quarter of the weight, because it is an expression that is held; 0: all weigh alike
+        other sites do not, gets a quarter of the weight; 0: all measurements weigh alike
+    held : (..., S, 1), blocks in a row that were measured. They show one pose, and so they count as one measurement
+        however long it is held: the k-th gets the weight 1 / (k (k + 1)), and these add up to 1.
     """
 
     outlier_scale: float = 0.0
+    held: Array | float = 0.0
 
     def update(self, measured: Array, variance: Array | float) -> Self:
         """The state after a measurement of the drift; an infinite variance changes nothing."""
-        if self.outlier_scale:
-            deviation = np.where(np.isfinite(variance), measured - self.value, 0.0)
-            squared_deviation = (deviation**2).sum(-1, keepdims=True)
-            # where every site deviates, that is drift
-            common = _COMMON_DRIFT_RATIO * np.median(squared_deviation, axis=-2, keepdims=True)
-            variance = variance * (1 + squared_deviation / (self.outlier_scale**2 + common)) ** 2
-        return super().update(measured, variance)
+        if not self.outlier_scale:
+            return super().update(measured, variance)
+        known = np.isfinite(variance)
+        deviation = np.where(known, measured - self.value, 0.0)
+        squared_deviation = (deviation**2).sum(-1, keepdims=True)
+        # where every site deviates, that is drift
+        common = _COMMON_DRIFT_RATIO * np.median(squared_deviation, axis=-2, keepdims=True)
+        variance = variance * (1 + squared_deviation / (self.outlier_scale**2 + common)) ** 2
+        held = np.where(np.all(known, axis=-1, keepdims=True), self.held + 1, self.held * _HOLD_MEMORY)
+        return replace(super().update(measured, variance * (self.held + 1) * (self.held + 2)), held=held)
 
 
 def smooth_blocks(start: DriftFilter, measured: Array, variance: Array) -> Array:
@@ -127,7 +136,9 @@ def heading_filter(count: int) -> DriftFilter:
 
 def zero_filter(count: int) -> DriftFilter:
     """The filter of `count` face sites' zeros (rotation vectors)."""
-    return _start((count, 3), sd=_ZERO_START_SD, rate_sd=0.0, walk=_ZERO_WALK, outlier_scale=_ZERO_OUTLIER_SCALE)
+    return _start(
+        (count, 3), sd=_ZERO_START_SD, rate_sd=_ZERO_RATE_SD, walk=_ZERO_WALK, outlier_scale=_ZERO_OUTLIER_SCALE
+    )
 
 
 def _start(
