@@ -44,7 +44,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--size",
         choices=("tiny", "small", "full"),
         default="small",
-        help="imu: 0.2, 1 or 3.4 million parameters (default small)",
+        help="imu: 0.2, 1.1 or 4.1 million parameters (default small)",
     )
     parser.add_argument(
         "--kind",
@@ -64,6 +64,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--real-only", action="store_true", help="imu: no generated performances")
     parser.add_argument(
+        "--with-test-takes",
+        action="store_true",
+        help="imu: learn from the test takes, too; for a network to ship, not for one to measure",
+    )
+    parser.add_argument(
         "--finetune", action="store_true", help="imu: train --model further on a performer's paired take"
     )
     parser.add_argument("--imu", metavar="TAKE", help="--finetune: the IMU take")
@@ -80,7 +85,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--align", action="store_true", help="bio: align the takes first; for takes that are not on one clock"
     )
     add_face_option(parser, "bio: face model that --arkit drives")
-    parser.add_argument("--model", metavar="M.onnx", help="--finetune: the initial network (default: the shipped one)")
+    parser.add_argument("--model", metavar="M.onnx", help="imu: begin from this network (default with --finetune: the shipped one)")
 
 
 def run(options: argparse.Namespace) -> dict[str, Any]:
@@ -181,7 +186,7 @@ def _train_imu(options: argparse.Namespace) -> dict[str, str]:
         raise InnerfaceError(f"--minutes {minutes:g}: give a number of minutes above 0")
     if options.live and options.net == "paper":
         raise InnerfaceError("--kind paper needs whole windows, so it cannot be live; omit --live")
-    if bool(options.imu and options.arkit) != options.finetune or (options.model and not options.finetune):
+    if bool(options.imu and options.arkit) != options.finetune:
         raise InnerfaceError(
             "--finetune needs --imu TAKE and --arkit W.csv, and only --finetune uses them; give all three, or none"
         )
@@ -196,18 +201,13 @@ def _train_imu(options: argparse.Namespace) -> dict[str, str]:
         from ...models.training import imu
         from ...models.training.budget import Budget
         from ...models.training.example_supply import ExampleSource, SampleStore, training_sample
-    source = ExampleSource(ict_path, takes_folder, options.seed, not options.real_only, options.live)
-    plan = imu.TrainingPlan(
-        options.size,
-        0 if options.live else imu.OFFLINE_LOOKAHEAD,
-        Budget(minutes=minutes),
-        options.seed,
-        source,
-        options.net,
+    source = ExampleSource(
+        ict_path, takes_folder, options.seed, not options.real_only, options.live, options.with_test_takes
     )
-    personal_examples = start_network = None
+    plan = imu.TrainingPlan(options.size, options.live, Budget(minutes=minutes), options.seed, source, options.net)
+    personal_examples, start_network = None, Path(options.model) if options.model else None
     if options.finetune:
-        start_network = Path(options.model) if options.model else network.LIVE if options.live else network.SHIPPED
+        start_network = start_network or (network.LIVE if options.live else network.SHIPPED)
         ahead = network.load(start_network).ahead
         example = examples.paired_example(
             imu_track(formats.read_take(options.imu)),
@@ -215,7 +215,7 @@ def _train_imu(options: argparse.Namespace) -> dict[str, str]:
             load_layout(),
             causal=options.live,
         )
-        plan, personal_examples = replace(plan, ahead=ahead), SampleStore([training_sample(example)])
+        plan, personal_examples = replace(plan, live=ahead == 0), SampleStore([training_sample(example)])
     with SequentialProgress() as steps:
         return imu.train(
             plan,

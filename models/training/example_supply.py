@@ -18,15 +18,19 @@ from ...core.face.channels import ARKIT
 from ...core.face.face_model import IdentityModel, load_bundled
 from ...core.imu.layout import load_layout
 from ...core.imu.network import INPUTS_PER_SITE, SITE_COUNT, network_inputs
-from ...core.imu.simulation.examples import TrainingExample, random_effects, simulated_example
+from ...core.imu.simulation.examples import TrainingExample, random_board, random_effects, simulated_example
 from ...core.performance import augment
 from ...core.take import Track
-from .linear import BUNDLED_HEAD_SHARE, random_performance, real_takes
+from .linear import BUNDLED_HEAD_SHARE, HELD_OUT, TRAINING_TAKES, random_performance, real_takes
 
 _LOST_SITES_SHARE = 0.3  # of the windows; they lose one to three sites
-_REAL_SHARE, _ADDED_ACTIONS_SHARE = 0.4, 0.5  # of the performances; of the real ones
+_REAL_SHARE, _ADDED_ACTIONS_SHARE = 0.5, 0.5  # of the performances; of the real ones
 _VARIED_STYLE_SHARE = 0.7  # of the performances; they get the style of another performer
 _CAUSAL_SHARE = 0.3  # of the takes; they are calibrated as live
+_BOARD_SHARE = 0.6  # of the takes; a board measures and fuses, instead of random errors of orientation
+_KNOWN_REST_SHARE = 0.5  # of the windows; the network is told the relaxed face
+_REST_NOISE = 0.02  # sd of a weight of the relaxed face as a camera saw it [C]
+_MOVING_CHANNELS = np.array([c.startswith(("eyeLook", "eyeBlink")) for c in ARKIT])  # also in a relaxed face
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,7 @@ class ExampleSource:
     seed : of all random numbers
     generated : use generated performances, too
     live : calibrate all takes as live
+    held_out : use the test takes, too, which is for networks to ship beside ones that were trained without
     """
 
     ict: Path | None
@@ -47,15 +52,43 @@ class ExampleSource:
     seed: int
     generated: bool = True
     live: bool = False
+    held_out: bool = False
+
+    @property
+    def take_names(self) -> tuple[str, ...]:
+        """Names of the real takes that are used."""
+        return (*TRAINING_TAKES, *(HELD_OUT if self.held_out else ()))
 
 
 @dataclass(frozen=True)
 class TrainingSample:
-    """One take: `inputs` (T, INPUT_COUNT), `weights` (T, 52) in float16, and `mask` (T,) of frames to learn from."""
+    """One take: `inputs` (T, INPUT_COUNT), `weights` (T, 52) in float16, and `mask` (T,) of frames to learn from.
+
+    `rest` (52,): the relaxed face; None where it is not known.
+    """
 
     inputs: Array
     weights: Array
     mask: Array
+    rest: Array | None = None
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Windows of L frames to learn from.
+
+    Attributes
+    ----------
+    inputs : (N, INPUT_COUNT, L)
+    weights : (N, 52, L), of the frames `ahead` earlier
+    mask : (N, L), 1 for frames to learn from
+    rest : (N, 53), the relaxed face and 1, or 0 everywhere where the network is not told
+    """
+
+    inputs: Array
+    weights: Array
+    mask: Array
+    rest: Array
 
 
 def training_sample(simulated: TrainingExample) -> TrainingSample:
@@ -63,7 +96,7 @@ def training_sample(simulated: TrainingExample) -> TrainingSample:
     sites = load_layout()
     values = network_inputs(simulated.motion, sites.sites, sites.reference)
     return TrainingSample(
-        values.astype(np.float16), simulated.weights[:, : len(ARKIT)].astype(np.float16), simulated.use
+        values.astype(np.float16), simulated.weights[:, : len(ARKIT)].astype(np.float16), simulated.use, simulated.rest
     )
 
 
@@ -75,7 +108,7 @@ def _initialise_worker(source: ExampleSource) -> None:
         os.nice(5)
     Thread(target=_exit_with_parent, daemon=True).start()
     _worker_state["source"], _worker_state["faces"] = source, IdentityModel(source.ict) if source.ict else None
-    _worker_state["head"], _worker_state["real"] = load_bundled(), real_takes(source.real)
+    _worker_state["head"], _worker_state["real"] = load_bundled(), real_takes(source.real, source.take_names)
 
 
 def _exit_with_parent() -> None:
@@ -99,7 +132,15 @@ def _make_sample(number: int) -> TrainingSample | None:
     if rng.uniform() < _VARIED_STYLE_SHARE:
         track = augment.vary_style(track, rng)
     causal = source.live or rng.uniform() < _CAUSAL_SHARE
-    simulated = simulated_example(track, face, load_layout(), effects=random_effects(rng), rng=rng, causal=bool(causal))
+    simulated = simulated_example(
+        track,
+        face,
+        load_layout(),
+        effects=random_effects(rng),
+        rng=rng,
+        causal=bool(causal),
+        board=random_board(rng) if rng.uniform() < _BOARD_SHARE else None,
+    )
     return None if simulated is None else training_sample(simulated)
 
 
@@ -109,16 +150,14 @@ class SampleStore:
     def __init__(self, takes: list[TrainingSample] | None = None) -> None:
         self.takes: list[TrainingSample] = takes or []
 
-    def batch(self, size: int, length: int, ahead: int, *, rng: np.random.Generator) -> tuple[Array, Array, Array]:
-        """Draw windows: inputs (size, INPUT_COUNT, length), weights (size, 52, length) and their mask (size, length).
-
-        Weights belong to the frames `ahead` earlier.
-        """
+    def batch(self, size: int, length: int, ahead: int, *, rng: np.random.Generator) -> Batch:
+        """Draw `size` windows of `length` frames."""
         values = np.zeros((size, SITE_COUNT * INPUTS_PER_SITE, length), dtype=np.float32)
         weights, mask = (
             np.zeros((size, len(ARKIT), length), dtype=np.float32),
             np.zeros((size, length), dtype=np.float32),
         )
+        rest = np.zeros((size, len(ARKIT) + 1), dtype=np.float32)
         for k in range(size):
             take = self.takes[int(rng.integers(len(self.takes)))]
             start = int(rng.integers(max(len(take.inputs) - length, 0) + 1))
@@ -132,7 +171,11 @@ class SampleStore:
             if rng.uniform() < _LOST_SITES_SHARE:
                 for s in rng.choice(SITE_COUNT, int(rng.integers(1, 4)), replace=False):
                     values[k, INPUTS_PER_SITE * s : INPUTS_PER_SITE * (s + 1)] = 0.0
-        return values, weights, mask
+            if take.rest is not None and rng.uniform() < _KNOWN_REST_SHARE:
+                elsewhere = take.weights[int(rng.integers(len(take.weights)))]
+                seen = np.where(_MOVING_CHANNELS, elsewhere, take.rest) + rng.normal(0, _REST_NOISE, len(ARKIT))
+                rest[k] = np.append(np.clip(seen, 0, 1), 1.0)
+        return Batch(values, weights, mask, rest)
 
 
 class SampleSupply:
@@ -184,7 +227,7 @@ class SampleSupply:
             if self.next_number - first_number > 20 * count + 100:
                 raise RuntimeError("hardly any simulated take can be calibrated")
 
-    def batch(self, size: int, length: int, ahead: int, *, rng: np.random.Generator) -> tuple[Array, Array, Array]:
+    def batch(self, size: int, length: int, ahead: int, *, rng: np.random.Generator) -> Batch:
         """Draw a batch as `SampleStore.batch` does, and renew takes."""
         self.windows_drawn += size
         if self.windows_drawn > self.windows_per_take:

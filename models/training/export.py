@@ -36,14 +36,18 @@ def write(
     A stream takes chunks of any length. `spread`, `explained`: (52,), as in `core.imu.network.Network`.
     """
     net, shape = net.eval(), net.shape
-    names, example, axes = ["motion"], [torch.zeros(1, INPUT_COUNT, WINDOW)], {"motion": {2: "frames"}}
+    names: list[str] = ["motion"]
+    example: list[torch.Tensor | None] = [torch.zeros(1, INPUT_COUNT, WINDOW)]
+    axes = {"motion": {2: "frames"}}
     outputs = ["weights", "error"]
     if isinstance(net, StreamNetwork):
         names, example, outputs = [*names, "state"], [*example, net.initial_state(1)], [*outputs, "after"]
+    if shape.rest:
+        names, example = [*names, "rest"], [*example, torch.zeros(1, CHANNELS + 1)]
     if shape.diffusion:
         names, example, axes = (
             [*names, "noisy", "level"],
-            [*example, torch.zeros(1, CHANNELS, WINDOW), torch.ones(1)],
+            [*example, *([] if shape.rest else [None]), torch.zeros(1, CHANNELS, WINDOW), torch.ones(1)],
             axes | {"noisy": {2: "frames"}},
         )
     axes |= {"weights": {2: "frames"}, "error": {2: "frames"}}

@@ -25,15 +25,14 @@ from ...core.imu.layout import load_layout
 from . import export
 from .budget import Budget
 from .example_supply import ExampleSource, SampleStore, SampleSupply
-from .linear import HELD_OUT, TRAINING_TAKES
+from .linear import HELD_OUT
 from .network import WINDOW, NetworkShape, StreamNetwork, TransformerNetwork, build, predict_windows
 
-# Width and depth: 0.2, 1.1 and 3.4 million parameters.
-SIZES = {"tiny": (64, 10), "small": (160, 10), "full": (288, 10)}
-OFFLINE_LOOKAHEAD = 40  # frames
+# Width, depth and cycle of dilations: 0.2, 1.1 and 4.1 million parameters.
+SIZES = {"tiny": (64, 10, 5), "small": (160, 10, 5), "full": (288, 12, 6)}
 _WINDOW_FRAMES = 320
 _BATCH_SIZE = {"tiny": 14, "small": 14, "full": 64}
-_STORE_CAPACITY = {"tiny": 300, "small": 1200, "full": 6000}
+_STORE_CAPACITY = {"tiny": 300, "small": 600, "full": 6000}
 _WINDOWS_PER_TAKE = {"tiny": 200.0, "small": 100.0, "full": 40.0}  # limits the simulator's load beside the training
 _LEARNING_RATE, _WARM_UP_STEPS, _AVERAGE_DECAY = 1e-3, 200, 0.998
 _FINE_TUNING_RATE = 2e-4
@@ -51,7 +50,7 @@ class TrainingPlan:
     Attributes
     ----------
     size : key of SIZES
-    ahead : look-ahead, frames
+    live : whether the network must not look ahead; else it sees as much of what follows as of what was before
     budget : limit of the training, without the simulation of the first takes
     seed : of all random numbers
     source : ingredients of simulated takes
@@ -59,7 +58,7 @@ class TrainingPlan:
     """
 
     size: str
-    ahead: int
+    live: bool
     budget: Budget
     seed: int
     source: ExampleSource
@@ -68,10 +67,11 @@ class TrainingPlan:
     @property
     def shape(self) -> NetworkShape:
         """Shape of the network. The paper's has the paper's depth, and as many parameters as the others."""
-        width, depth = SIZES[self.size]
+        width, depth, cycle = SIZES[self.size]
         if self.kind == "paper":
-            return NetworkShape("transformer", 4 * round(0.28 * width), 4, 0, True)
-        return NetworkShape("stream", width, depth, self.ahead, self.kind == "diffusion")
+            return NetworkShape("transformer", 4 * round(0.28 * width), 4, 0, True, True)
+        shape = NetworkShape("stream", width, depth, 0, self.kind == "diffusion", True, cycle)
+        return shape if self.live else replace(shape, ahead=shape.state_frames // 2)
 
 
 class VertexDistance:
@@ -184,7 +184,7 @@ def train(
     plan : what to train
     out : .onnx file
     paired_takes : of a performer, to fine-tune on
-    start_file : network to fine-tune
+    start_file : network to begin from
     fill_progress, progress : called with the shares of the first takes, and of the training, that are done
     """
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -194,7 +194,7 @@ def train(
     checkpoint = folder / "checkpoint.pt"
     net = export.read(start_file) if start_file else build(plan.shape)
     length = _WINDOW_FRAMES if isinstance(net, StreamNetwork) else WINDOW
-    rate = _FINE_TUNING_RATE if start_file else _LEARNING_RATE
+    rate = _FINE_TUNING_RATE if paired_takes else _LEARNING_RATE
     average = build(net.shape)
     average.load_state_dict(net.state_dict())
     net, average = net.to(device), average.to(device)
@@ -242,8 +242,10 @@ def train(
         last_time = saved_at = time.monotonic()
         while (completed := plan.budget.spent(seconds_spent, step)) < 1:
             source = paired_takes if paired_takes is not None and rng.uniform() < _PAIRED_SHARE else supply
-            values, truth, mask = source.batch(batch_size * _WINDOW_FRAMES // length, length, net.shape.ahead, rng=rng)
-            values, truth, mask = (torch.from_numpy(a).to(device) for a in (values, truth, mask))
+            batch = source.batch(batch_size * _WINDOW_FRAMES // length, length, net.shape.ahead, rng=rng)
+            values, truth, mask, rest = (
+                torch.from_numpy(a).to(device) for a in (batch.inputs, batch.weights, batch.mask, batch.rest)
+            )
             for group in optimiser.param_groups:
                 group["lr"] = (
                     rate
@@ -251,7 +253,7 @@ def train(
                     * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * completed)))
                 )
             noise = noisy_truth(truth) if net.shape.diffusion else None
-            weights, error = predict_windows(net, values, noise)
+            weights, error = predict_windows(net, values, noise, rest=rest if net.shape.rest else None)
             loss, millimetres, square = losses(vertex_distance, weights, error, truth=truth, mask=mask)
             optimiser.zero_grad()
             loss.backward()
@@ -285,10 +287,11 @@ def train(
             "data": ("a performer's own take, 4 to 1 beside " if paired_takes else "")
             + f"{supply.next_number} simulated takes of up to 60 s: "
             + ("generated performances" if plan.source.generated else "no generated performances")
-            + (f" and real takes augmented ({', '.join(TRAINING_TAKES)})" if plan.source.real else ""),
-            "held out": ", ".join(HELD_OUT),
+            + (f" and real takes augmented ({', '.join(plan.source.take_names)})" if plan.source.real else ""),
+            "held out": "none" if plan.source.held_out else ", ".join(HELD_OUT),
             "faces": "the bundled head" + (" and random identities of ICT-FaceKit" if plan.source.ict else ""),
-            "sensors": "simulated, between perfect and worse than rough (core/imu/simulation/examples.py)"
+            "sensors": "simulated, random boards and errors, between perfect and worse than rough "
+            "(core/imu/simulation/examples.py)"
             + (", calibrated as live" if plan.source.live else ""),
             "parameters": str(sum(p.numel() for p in net.parameters())),
             "training": f"{step} steps of {batch_size * _WINDOW_FRAMES // length} windows of {length} frames "

@@ -92,7 +92,7 @@ def finetuned_section(
     example = _paired_capture(take, track, split_time)
     personal_adapter = _fit_adapter(cold, example)
     with TemporaryDirectory() as folder:
-        plan = imu.TrainingPlan("small", cold.ahead, Budget(minutes=minutes), 1, example_source)
+        plan = imu.TrainingPlan("small", cold.ahead == 0, Budget(minutes=minutes), 1, example_source)
         imu.train(
             plan,
             Path(folder) / "own.onnx",

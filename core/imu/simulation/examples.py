@@ -20,19 +20,28 @@ from ..kinematics import Motion
 from ..layout import Layout
 from ..motion import calibrate_take
 from ..signal import from_track
+from .boards import BOARDS, Board
 from .effects import PRESETS, Effects
-from .simulate import simulate
+from .simulate import random_relaxed_face, simulate
 
 _MAX_GAP_S = 0.25  # between rows of a camera that are interpolated
+_SIZES = {  # of a board's errors
+    *("gyro_noise_mdps", "gyro_bias_dps", "gyro_walk_dps", "gyro_scale", "misalignment"),
+    *("accel_noise_ug", "accel_bias_mg", "accel_scale", "magnet_ut"),
+}
 
 
 @dataclass(frozen=True)
 class TrainingExample:
-    """Motion of one take, its true `weights` (T, 55) of OUTPUT_CHANNELS, and the frames `use` (T,) to learn from."""
+    """Motion of one take, its true `weights` (T, 55) of OUTPUT_CHANNELS, and the frames `use` (T,) to learn from.
+
+    `rest` (52,): the relaxed face at which the sensors were zeroed, as a camera saw it; None where it is not known.
+    """
 
     motion: Motion
     weights: Array
     use: Array
+    rest: Array | None = None
 
 
 def random_effects(rng: np.random.Generator, all_sites: bool = False) -> Effects:
@@ -55,18 +64,34 @@ def random_effects(rng: np.random.Generator, all_sites: bool = False) -> Effects
     return replace(low, **values)
 
 
+def random_board(rng: np.random.Generator) -> Board:
+    """Draw a part near one that is sold, with any of the fast fusions: errors from half to twice those of its data."""
+    part = BOARDS[str(rng.choice(list(BOARDS)))]
+    sizes = {e.name: getattr(part, e.name) * float(np.exp(rng.normal(0, 0.35))) for e in fields(Board) if e.name in _SIZES}
+    return replace(part, **sizes, fusion=str(rng.choice(["vqf", "game"], p=[0.75, 0.25])))
+
+
 def simulated_example(
-    track: Track, face: FaceModel, layout: Layout, *, effects: Effects, rng: np.random.Generator, causal: bool = False
+    track: Track,
+    face: FaceModel,
+    layout: Layout,
+    *,
+    effects: Effects,
+    rng: np.random.Generator,
+    causal: bool = False,
+    board: Board | None = None,
 ) -> TrainingExample | None:
     """Simulate and calibrate one take; None where too many sensors are lost for the calibration."""
-    signal = from_track(simulate(track, face, layout, effects=effects, seed=rng).tracks[TrackKind.IMU])
+    rest = random_relaxed_face(track, effects, rng)
+    take = simulate(track, face, layout, effects=effects, seed=rng, board=board, relaxed=rest)
+    signal = from_track(take.tracks[TrackKind.IMU])
     try:
         motion = calibrate_take(signal, layout, causal=causal)[1]
     except InnerfaceError:
         return None
     use = (motion.time >= track.time[0]) & (motion.time <= track.time[-1])
     weights = np.nan_to_num(resample_linear(track.time, track.select(OUTPUT_CHANNELS), motion.time))
-    return TrainingExample(motion, weights, use)
+    return TrainingExample(motion, weights, use, rest)
 
 
 def paired_example(imu: Track, camera: Track, layout: Layout, *, causal: bool = False) -> TrainingExample:

@@ -42,6 +42,7 @@ def simulate(
     seed: int | np.random.Generator = 0,
     linear: bool = False,
     board: Board | None = None,
+    relaxed: Array | None = None,
 ) -> Take:
     """Simulate an IMU take with y up. Raises InnerfaceError for a track without any of the 52 channels.
 
@@ -56,6 +57,7 @@ def simulate(
     seed : of all random numbers, or their generator
     linear : the devices remove gravity, by their own estimate of its direction
     board : the parts, which measure and fuse instead of the errors of sensors and fusion in `effects`
+    relaxed : (52,), the performer's relaxed face, at which the sensors are zeroed; drawn from `effects` if not given
     """
     if not any(c in track.columns for c in ARKIT) or len(track.time) < 2:
         raise InnerfaceError("sensors can only be simulated on a weights take of at least two rows; give one")
@@ -69,7 +71,7 @@ def simulate(
     rate = fine_rate / kept
     site_patches = skin_patches(face, layout, effects.placement_mm, rng=rng)
     position, velocity, acceleration, skin_turn = _skin_trajectories(
-        t, track, face, site_patches=site_patches, effects=effects, rng=rng
+        t, track, face, site_patches=site_patches, effects=effects, relaxed=relaxed, rng=rng
     )
     performance_angles = np.nan_to_num(fill_gaps(track.time, track.select(HEAD_ANGLES)))
     head = move_head(
@@ -126,16 +128,29 @@ def simulate(
     return Take("simulated imu", {TrackKind.IMU: to_track(signal)})
 
 
+def random_relaxed_face(track: Track, effects: Effects, rng: np.random.Generator) -> Array:
+    """A relaxed face (52,) of this performer: a share of the performance's calmest face, as `effects` has it."""
+    weights = np.nan_to_num(fill_gaps(track.time, track.select(ARKIT)))
+    calmest = weights[weights[:, _EXPRESSION_CHANNELS].sum(1).argmin()]
+    return calmest * rng.uniform(*effects.relaxed)
+
+
 def _skin_trajectories(
-    t: Array, track: Track, face: FaceModel, *, site_patches: list[Patch], effects: Effects, rng: np.random.Generator
+    t: Array,
+    track: Track,
+    face: FaceModel,
+    *,
+    site_patches: list[Patch],
+    effects: Effects,
+    relaxed: Array | None,
+    rng: np.random.Generator,
 ) -> tuple[Array, Array, Array, Array]:
     """Position, velocity, acceleration and rotation vector (T, S, 3) of every patch, with the skin's coupling.
 
     All in the head frame.
     """
     weights = np.nan_to_num(fill_gaps(track.time, track.select(ARKIT)))
-    calmest = weights[weights[:, _EXPRESSION_CHANNELS].sum(1).argmin()]
-    relaxed_weights = calmest * rng.uniform(*effects.relaxed)
+    relaxed_weights = random_relaxed_face(track, effects, rng) if relaxed is None else relaxed
     gain = np.exp(effects.anatomy * rng.normal(0, 1, len(ARKIT)))
     lead_times = np.array([RELAX[0] - 1.0, -1.2])  # relaxed between these, then on to the performance's first row
     spline = CubicSpline(
