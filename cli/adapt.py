@@ -56,7 +56,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
             motion_signal(imu, sites, motion_model), motion_signal(camera, sites, motion_model)
         )
         track = replace(track, time=clock_alignment.a_time(track.time))
-    corrections, scores, seconds = {}, {}, 0.0
+    corrections, scores, seconds, rest = {}, {}, 0.0, None
     for live in (False, True) if options.model is None else (False,):
         base_model, notes = model.load(options.model, live)
         print_notes(notes)
@@ -64,19 +64,21 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
             continue
         try:
             example = examples.paired_example(imu_track(imu), track, sites, causal=live)
+            truth = example.weights[:, : len(ARKIT)]
+            if rest is None:
+                rest = adapter.find_relaxed_face(example.motion, truth, example.use)
+            told = not isinstance(base_model, linear_model.LinearModel) and base_model.uses_rest
             weights = (
-                MotionToFace(base_model, raw=True).push(example.motion)
+                MotionToFace(base_model, adapter.with_rest(None, rest) if told else None, raw=True).push(example.motion)
                 if live
-                else estimate(base_model, example.motion)
+                else estimate(base_model, example.motion, rest=rest)
             )[0]
-            corrections[base_model.id], score = adapter.fit(
-                example.motion, weights, example.weights[:, : len(ARKIT)], use=example.use
-            )
+            corrections[base_model.id], score = adapter.fit(example.motion, weights, truth, use=example.use)
         except InnerfaceError as error:
             raise InnerfaceError(f"{options.imu}, {options.arkit}: {error}") from None
         scores["live" if live else "offline"] = score
         seconds = float(example.use.sum()) / FRAME_RATE
-    adapter.Adapter(adapter.layout_sites(), corrections, seconds).save(options.out)
+    adapter.Adapter(adapter.layout_sites(), corrections, seconds, rest, rest is not None).save(options.out)
     elapsed = time.perf_counter() - began
     print_take_notes(imu, camera)
     if not options.json:

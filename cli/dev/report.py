@@ -40,7 +40,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--only",
-        choices=("hybrid", "electrodes", "engines"),
+        choices=("boards", "hybrid", "electrodes", "engines"),
         help="measure these sections only, and replace them in the page",
     )
     parser.add_argument(
@@ -147,7 +147,7 @@ def _load_data(options: argparse.Namespace) -> ReportData:
 
 def _section_specs(finetune_minutes: float | None) -> list[SectionSpec]:
     """All sections in the order of the page."""
-    from .tables import ablation, electrodes, models, personal
+    from .tables import ablation, boards, electrodes, models, personal
     from .tables.alignment import alignment_section
     from .tables.engines import engines_section
     from .tables.hybrid import hybrid_section
@@ -171,6 +171,10 @@ def _section_specs(finetune_minutes: float | None) -> list[SectionSpec]:
             )
 
         return SectionSpec(title, title.lower(), measure)
+
+    def boards_table(data: ReportData, bar: ProgressCallback) -> Section:
+        held_out = {name: track for name, track in data.takes.items() if name not in data.trained_names}
+        return boards.boards_section(held_out, data.identities, data.seeds, progress=bar)
 
     def sensor_count(data: ReportData, bar: ProgressCallback) -> Section:
         held_out = {name: track for name, track in data.takes.items() if name not in data.trained_names}
@@ -199,6 +203,7 @@ def _section_specs(finetune_minutes: float | None) -> list[SectionSpec]:
         model_scores("The network", network.load(), False),
         model_scores("The network, live", network.load(network.LIVE), True),
         model_scores("The linear model", linear_model.load(), False),
+        SectionSpec("boards", "boards", boards_table, "boards"),
         SectionSpec(
             "broken",
             "broken sensors",

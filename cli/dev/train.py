@@ -85,7 +85,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--align", action="store_true", help="bio: align the takes first; for takes that are not on one clock"
     )
     add_face_option(parser, "bio: face model that --arkit drives")
-    parser.add_argument("--model", metavar="M.onnx", help="imu: begin from this network (default with --finetune: the shipped one)")
+    parser.add_argument(
+        "--model", metavar="M.onnx", help="imu: begin from this network (default with --finetune: the shipped one)"
+    )
 
 
 def run(options: argparse.Namespace) -> dict[str, Any]:

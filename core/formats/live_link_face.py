@@ -6,12 +6,14 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 
 from ..arrays import Array
+from ..errors import InnerfaceError
 from ..face.channels import ARKIT, LIVE_LINK_FACE, pascal_case
 from ..face.gaze import DOWN_RAD, UP_RAD, YAW_RAD
 from ..files import atomic_write
@@ -67,8 +69,21 @@ def _row_format(count: int) -> str:
 
 
 def write(take: Take, path: Path) -> None:
-    """Write the weights as the app would: absent channels are 0, absent eye angles follow the gaze channels."""
+    """Write the weights as the app would: absent channels are 0, absent eye angles follow the gaze channels.
+
+    A time code cannot be negative, so rows before time 0, such as those of a calibration, are left out with a note.
+    Raises InnerfaceError where no other rows are left.
+    """
     track = take.weights()
+    before_zero = track.time < 0
+    if before_zero.all() and len(before_zero):
+        raise InnerfaceError(f"{path}: all rows lie before time 0, which a time code cannot tell; write .mcap")
+    if before_zero.any():
+        take.notes.append(
+            f"{int(before_zero.sum())} rows before time 0 were left out, since a time code cannot be negative; "
+            "write .mcap to keep them"
+        )
+        track = replace(track, time=track.time[~before_zero], values=track.values[~before_zero])
     lost = track.lost_rows()
     values = np.nan_to_num(fill_gaps(track.time, complete_values(track)))
     header = track.meta.get("llf_header", HEADER)
@@ -77,12 +92,6 @@ def write(take: Take, path: Path) -> None:
         header, order = HEADER, list(LIVE_LINK_FACE)
     values = values[:, [LIVE_LINK_FACE.index(c) for c in order]]
     newline = track.meta.get("newline", "\n")
-    before_midnight = track.time < 0
-    if before_midnight.any():
-        take.notes.append(
-            f"a timecode cannot be negative: {int(before_midnight.sum())} rows before time 0 were written as those of "
-            f"the day before, from {timecode.to_text(float(track.time[0]))} on"
-        )
     with atomic_write(path) as temporary, open(temporary, "w", encoding="utf-8", newline="") as out:
         out.write(header + newline)
         for t, row, is_lost in zip(track.time, values.tolist(), lost):

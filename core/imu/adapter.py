@@ -1,8 +1,9 @@
 """A personal adapter: the correction of a model's errors on one performer.
 
-The correction is fitted in seconds to a short paired take; the relaxed face is what a camera saw. A model's output for
-a face at rest is replaced by that face: w' = w + r - w0, with the relaxed face r and the model's weights w0 for
-sensors that show no motion at all. Sensors are zeroed at the relaxed face and cannot know it.
+The correction is fitted in seconds to a short paired take; the relaxed face is what a camera saw. Networks are told it
+(`Network.uses_rest`); the output of other models for a face at rest is replaced by that face: w' = w + r - w0, with the
+relaxed face r and the model's weights w0 for sensors that show no motion at all. Sensors are zeroed at the relaxed
+face and cannot know it.
 
 Ridge regression of the output: w' = w + A [w, S, 1], with the model's weights w and the sites' rotation vectors S.
 Whether S takes part, and the penalty of A, are chosen per channel by cross-validation over stretches of the take; a
@@ -27,6 +28,7 @@ from ..numerics.model_files import load_npz, save_npz
 from ..rates import FRAME_RATE
 from .kinematics import Motion
 from .layout import load_layout
+from .linear_model import LinearModel
 from .model import Model, estimate
 
 KIND = "innerface-adapter 1"
@@ -40,6 +42,8 @@ _ROTATION_SCALE = 2.0  # brings rotation vectors to the size of weights
 MIN_CAPTURE_S = 5.0
 _MAX_MODELS = 8  # in one file
 _STILL_ROW = 120  # frames after which a network's output for a still face has settled
+_CALM_SHARE, _MAX_CALM_TURN = 0.03, np.radians(2.5)  # of the frames: those in which sensors are nearest to their zero
+_MIN_CALM_FRAMES = 15
 
 
 def features(motion: Motion, weights: Array, sites: tuple[str, ...]) -> Array:
@@ -74,15 +78,22 @@ class Adapter:
     corrections : by the models' ids; none where only the relaxed face is known
     seconds : of the paired capture that they were fitted to
     rest : (52,), the relaxed face as a camera saw it; None where it is not known
+    fitted_with_rest : whether networks were told the relaxed face when the corrections were fitted
     """
 
     sites: tuple[str, ...] = ()
     corrections: dict[str, Correction] = field(default_factory=dict[str, Correction])
     seconds: float = 0.0
     rest: Array | None = None
+    fitted_with_rest: bool = False
     _offsets: dict[tuple[str, tuple[str, ...]], Array] = field(
         default_factory=dict[tuple[str, tuple[str, ...]], Array], init=False, repr=False, compare=False
     )
+
+    @property
+    def told_rest(self) -> Array | None:
+        """The relaxed face (52,) that networks are told; None where the corrections were fitted without it."""
+        return self.rest if self.fitted_with_rest or not self.corrections else None
 
     def check(self, model: str, path: str | Path = "the adapter") -> None:
         """Raise InnerfaceError where all corrections are for other models."""
@@ -92,9 +103,13 @@ class Adapter:
             )
 
     def apply(self, model: Model, motion: Motion, weights: Array) -> Array:
-        """Correct a model's weights (T, 52). Raises InnerfaceError for a model that it was not made for."""
+        """Correct the weights (T, 52) of a model that was told `told_rest`.
+
+        Raises InnerfaceError for a model that it was not made for.
+        """
         corrected = self._correct(model, motion, weights)
-        if self.rest is None:
+        told = self.told_rest is not None and not isinstance(model, LinearModel) and model.uses_rest
+        if self.rest is None or told:
             return corrected
         key = (model.id, motion.sites)
         if key not in self._offsets:
@@ -161,7 +176,7 @@ def load(path: str | Path) -> Adapter:
         ):
             raise InnerfaceError(f"{path}: an adapter of another version; {_REMEDY}")
         corrections = {model: Correction(c, b) for model, c, b in zip(models, coefficients, limits)}
-        return Adapter(sites, corrections, data.number("seconds"), rest)
+        return Adapter(sites, corrections, data.number("seconds"), rest, rest is not None)
 
 
 def fit(motion: Motion, weights: Array, truth: Array, *, use: Array) -> tuple[Correction, dict[str, float]]:
@@ -216,6 +231,19 @@ def fit(motion: Motion, weights: Array, truth: Array, *, use: Array) -> tuple[Co
         "before": float(before.mean()),
         "after": float(after.mean()),
     }
+
+
+def find_relaxed_face(motion: Motion, truth: Array, use: Array) -> Array | None:
+    """The relaxed face (52,): what the camera saw while all sensors were nearest to their zero.
+
+    None where they never came near to it. `truth` (T, 52): the camera's weights; `use` (T,) bool: its frames.
+    """
+    use = use & np.isfinite(truth).all(axis=1) & motion.present().any(axis=1)
+    if not use.any():
+        return None
+    turn = np.nanmean(np.linalg.norm(motion.rotation[use], axis=-1), axis=1)
+    calm = turn <= min(float(np.quantile(turn, _CALM_SHARE)), _MAX_CALM_TURN)
+    return np.median(truth[use][calm], axis=0) if calm.sum() >= _MIN_CALM_FRAMES else None
 
 
 def layout_sites() -> tuple[str, ...]:

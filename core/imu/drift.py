@@ -32,15 +32,15 @@ _MIN_HEADING_SD = np.radians(2.0)  # no block measures a heading better than thi
 _MAX_HEADING_VARIANCE = 0.3  # rad^2; blocks above this are not used
 _TURN_NOISE_SD = np.radians(1.0)  # of rotations that are compared; a head that is stiller shows no heading
 _CORRELATION_FACTOR = 2.0  # a face that moves with the head (singing) misleads more than noise would
-_ZERO_START_SD = np.radians(0.5)
-_ZERO_WALK = np.radians(1.0) / np.sqrt(60.0)  # rad per sqrt(s) [C]
-_ZERO_RATE_SD = np.radians(0.5) / 60.0  # rad/s, sd of a steady drift [C]
-_MIN_ZERO_SD = np.radians(3.0)  # a resting face is within this of its neutral
+_ZERO_START_SD = np.radians(0.3)
+_ZERO_WALK = np.radians(0.5) / np.sqrt(60.0)  # rad per sqrt(s) [C]
+_ZERO_RATE_SD = np.radians(1.0) / 60.0  # rad/s, sd of a steady drift [C]
+_MIN_ZERO_SD = np.radians(5.0)  # a resting face is within this of its neutral
 _HOLD_MEMORY = 0.7  # share of a hold's length that a block of motion leaves: after a blink it is the same hold
-_MAX_REST_OFFSET = np.radians(8.0)  # a site farther from neutral is held, not resting
+_MAX_REST_OFFSET = np.radians(8.0)  # a site farther from its zero is held, not resting
 _MAX_REST_SPREAD = np.radians(1.0)  # a resting site moves less than this within a block
 _MIN_REST_SHARE = 0.85  # of the sites: one held corner of the mouth is an expression
-_ZERO_OUTLIER_SCALE = np.radians(2.0)
+_ZERO_OUTLIER_SCALE = np.radians(6.0)
 _COMMON_DRIFT_RATIO = 2.0  # times the median site's deviation that counts as drift of all sites
 
 
@@ -60,12 +60,18 @@ class DriftFilter(KalmanFilter):
     held: Array | float = 0.0
 
     def update(self, measured: Array, variance: Array | float) -> Self:
-        """The state after a measurement of the drift; an infinite variance changes nothing."""
+        """The state after a measurement of the drift; an infinite variance changes nothing.
+
+        A face far from its neutral is held, not resting, and changes nothing either.
+        """
         if not self.outlier_scale:
             return super().update(measured, variance)
         known = np.isfinite(variance)
         deviation = np.where(known, measured - self.value, 0.0)
         squared_deviation = (deviation**2).sum(-1, keepdims=True)
+        near = squared_deviation < _MAX_REST_OFFSET**2
+        known = known & near & (near.mean(axis=-2, keepdims=True) > _MIN_REST_SHARE)
+        variance = np.where(known, variance, np.inf)
         # where every site deviates, that is drift
         common = _COMMON_DRIFT_RATIO * np.median(squared_deviation, axis=-2, keepdims=True)
         variance = variance * (1 + squared_deviation / (self.outlier_scale**2 + common)) ** 2
@@ -114,16 +120,15 @@ def heading_measurements(turn: Array, reference: Array) -> tuple[Array, Array]:
 def zero_measurements(vectors: Array) -> tuple[Array, Array]:
     """Zero errors (N, F, 3) of rotation vectors (N, BLOCK_FRAMES, F, 3), and their variances.
 
-    The variance is infinite in blocks in which the face does not rest.
+    The variance is infinite in blocks in which the face is not still.
     """
     known = ~np.isnan(vectors).any(-1)
     count = np.maximum(known.sum(1), 1)[..., None]
     filled = np.where(known[..., None], vectors, 0.0)
     mean = filled.sum(1) / count
     spread = np.sqrt((np.where(known[..., None], vectors - mean[:, None], 0.0) ** 2).sum((1, 3)) / count[..., 0])
-    offset = np.linalg.norm(mean, axis=-1)
     present = known.sum(1) > BLOCK_FRAMES // 2
-    still = ((spread < _MAX_REST_SPREAD) & (offset < _MAX_REST_OFFSET)) | ~present
+    still = (spread < _MAX_REST_SPREAD) | ~present
     resting = still.mean(axis=1) > _MIN_REST_SHARE
     informative = present & still & resting[:, None]
     return mean, np.where(informative[..., None], _MIN_ZERO_SD**2, np.inf) + np.zeros_like(mean)

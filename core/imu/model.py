@@ -15,11 +15,14 @@ from .network import Network
 Model = LinearModel | Network
 
 
-def estimate(model: Model, motion: Motion, steps: int = 1) -> tuple[Array, Array | None]:
-    """Weights (T, 52) of a whole motion, not causal, and confidence (T, 52) where the model has one."""
+def estimate(model: Model, motion: Motion, steps: int = 1, *, rest: Array | None = None) -> tuple[Array, Array | None]:
+    """Weights (T, 52) of a whole motion, not causal, and confidence (T, 52) where the model has one.
+
+    `rest` (52,): the relaxed face, of use to models that can be told it.
+    """
     if isinstance(model, LinearModel):
         return model.infer(motion), None
-    return model.infer(motion, steps)
+    return model.infer(motion, steps, rest)
 
 
 def load(name: str | Path | None = None, causal: bool = False) -> tuple[Model, list[str]]:

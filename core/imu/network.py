@@ -18,6 +18,9 @@ from .kinematics import Motion
 
 SHIPPED = Path(__file__).resolve().parents[2] / "models" / "imu.onnx"
 LIVE = SHIPPED.with_name("imu-live.onnx")
+# The same, but that they have not learned from the test takes, so that they can be measured on these.
+EVALUATION = SHIPPED.parent / "evaluation" / "imu.onnx"
+EVALUATION_LIVE = EVALUATION.with_name("imu-live.onnx")
 KIND = "innerface-imu 1"
 _UNREADABLE = "copy it again, or export it at an opset that this version knows"
 INPUTS_PER_SITE = 7  # rotation vector, acceleration, whether it is present
@@ -74,6 +77,7 @@ class Network:
     width, memory : size of its state
     window : frames that it sees at once; 0 for a stream
     diffusion : whether it can refine its output in steps
+    uses_rest : whether it can be told the performer's relaxed face
     spread : (52,), mean distance of each channel from its median in training, the scale of expected errors
     explained : (52,), share of each channel's variance within unseen simulated takes that the network explained
     card : what it was trained on
@@ -88,6 +92,7 @@ class Network:
     memory: int
     window: int
     diffusion: bool
+    uses_rest: bool
     spread: Array
     explained: Array
     card: dict[str, str] = field(default_factory=dict[str, str])
@@ -98,7 +103,13 @@ class Network:
         return np.zeros((1, self.width, self.memory), dtype=np.float32)
 
     def push(
-        self, values: Array, state: Array, *, noisy: Array | None = None, noise_level: float = 1.0
+        self,
+        values: Array,
+        state: Array,
+        *,
+        rest: Array | None = None,
+        noisy: Array | None = None,
+        noise_level: float = 1.0,
     ) -> tuple[Array, Array, Array]:
         """Run n frames of a stream: weights (n, 52), not clipped, expected absolute errors (n, 52), and the state.
 
@@ -108,23 +119,31 @@ class Network:
         ----------
         values : (n, INPUT_COUNT), from `network_inputs`
         state : of the frames before
+        rest : (52,), the relaxed face, if it is known
         noisy : (n, 52), a diffusion network's estimate so far
         noise_level : of `noisy`; 1 is nothing but noise
         """
-        feed = {"motion": values.T[None].astype(np.float32), "state": state}
+        feed = {"motion": values.T[None].astype(np.float32), "state": state} | self._rest_input(rest, 1)
         if self.diffusion:
             noisy = np.zeros((len(values), len(ARKIT))) if noisy is None else noisy
             feed |= {"noisy": noisy.T[None].astype(np.float32), "level": np.array([noise_level], dtype=np.float32)}
         weights, error, state = self.session.run(None, feed)
         return weights[0].T, error[0].T, state
 
-    def infer(self, motion: Motion, steps: int = 1) -> tuple[Array, Array]:
+    def _rest_input(self, rest: Array | None, windows: int) -> dict[str, Array]:
+        """The relaxed face and 1 for every window; 0 everywhere where it is not known."""
+        if not self.uses_rest:
+            return {}
+        row = np.zeros(len(ARKIT) + 1) if rest is None else np.append(rest, 1.0)
+        return {"rest": np.tile(row.astype(np.float32), (windows, 1))}
+
+    def infer(self, motion: Motion, steps: int = 1, rest: Array | None = None) -> tuple[Array, Array]:
         """Weights (T, 52) in 0..1 and confidence (T, 52) in 0..1 of a whole motion; NaN where no site is present.
 
         Confidence is 1 minus the expected error over the channel's `spread`, and 0 for unobserved channels: 0 is no
         better than guessing. A network that looks ahead sees the last frame repeated at the end. `steps`: of a
-        diffusion network (DDIM, eta 0); the first one alone is a regression. Raises InnerfaceError where the motion has
-        none of the sites.
+        diffusion network (DDIM, eta 0); the first one alone is a regression. `rest` (52,): the relaxed face, if it is
+        known. Raises InnerfaceError where the motion has none of the sites.
         """
         self.require_sites(motion.sites)
         values = network_inputs(motion, self.sites, self.reference)
@@ -141,27 +160,31 @@ class Network:
                     noisy - previous_scale * clean
                 )
             weights, error = (
-                self._infer_windows(values, noisy, noise_level)
+                self._infer_windows(values, noisy, noise_level, rest=rest)
                 if self.window
-                else self._infer_stream(values, noisy, noise_level)
+                else self._infer_stream(values, noisy, noise_level, rest=rest)
             )
         return self.postprocess(motion, weights[: len(motion.time)], error[: len(motion.time)])
 
-    def _infer_stream(self, values: Array, noisy: Array, noise_level: float) -> tuple[Array, Array]:
+    def _infer_stream(
+        self, values: Array, noisy: Array, noise_level: float, *, rest: Array | None
+    ) -> tuple[Array, Array]:
         """One pass over a whole take; the outputs of the last `ahead` rows repeat."""
         weights: list[Array] = []
         errors: list[Array] = []
         state = self.start()
         for at in range(0, len(values), _CHUNK):
             w, e, state = self.push(
-                values[at : at + _CHUNK], state, noisy=noisy[at : at + _CHUNK], noise_level=noise_level
+                values[at : at + _CHUNK], state, rest=rest, noisy=noisy[at : at + _CHUNK], noise_level=noise_level
             )
             weights.append(w)
             errors.append(e)
         rows = np.minimum(np.arange(len(values)) + self.ahead, len(values) - 1)
         return np.concatenate(weights)[rows], np.concatenate(errors)[rows]
 
-    def _infer_windows(self, values: Array, noisy: Array, noise_level: float) -> tuple[Array, Array]:
+    def _infer_windows(
+        self, values: Array, noisy: Array, noise_level: float, *, rest: Array | None
+    ) -> tuple[Array, Array]:
         """One pass in windows that overlap by half and are cross-faded."""
         n, half = self.window, self.window // 2
         starts = np.unique(np.append(np.arange(0, len(values) - n + 1, half), len(values) - n))
@@ -174,7 +197,7 @@ class Network:
         )
         for at in range(0, len(rows), _BATCH):
             part = rows[at : at + _BATCH]
-            feed = {"motion": values[part].transpose(0, 2, 1).astype(np.float32)}
+            feed = {"motion": values[part].transpose(0, 2, 1).astype(np.float32)} | self._rest_input(rest, len(part))
             if self.diffusion:
                 feed |= {
                     "noisy": noisy[part].transpose(0, 2, 1).astype(np.float32),
@@ -241,12 +264,18 @@ def _parse_network(model: OnnxModel, card: dict[str, str], input_shapes: dict[st
         memory=memory,
         window=int(card.pop("window")),
         diffusion="noisy" in input_shapes,
+        uses_rest="rest" in input_shapes,
         spread=np.array(json.loads(card.pop("spread")), dtype=np.float64),
         explained=np.array(json.loads(card.pop("explained")), dtype=np.float64),
         card=card,
         id=model.id,
     )
-    inputs = {"motion", *(("noisy", "level") if network.diffusion else ()), *(() if network.window else ("state",))}
+    inputs = {
+        "motion",
+        *(("noisy", "level") if network.diffusion else ()),
+        *(("rest",) if network.uses_rest else ()),  # networks of earlier versions cannot be told
+        *(() if network.window else ("state",)),
+    }
     if (
         channels != ARKIT
         or len(sites) != SITE_COUNT
@@ -256,6 +285,7 @@ def _parse_network(model: OnnxModel, card: dict[str, str], input_shapes: dict[st
         or not np.isfinite(network.explained).all()
         or set(input_shapes) != inputs
         or input_shapes["motion"][1] != INPUT_COUNT
+        or (network.uses_rest and input_shapes["rest"][1] != len(ARKIT) + 1)
         or not 0 <= network.ahead <= max(memory, 0)
         or network.window not in (0, input_shapes["motion"][2])
     ):

@@ -94,7 +94,9 @@ class MotionToFace:
         values = network_inputs(motion, self.model.sites, self.model.reference, previous_head=head)
         self.past_motion = _motion_rows(motion if past is None else _concatenate_motions(past, motion), slice(-2, None))
         weights, error, self.state = self.model.push(
-            values, self.state if self.state is not None else self.model.start()
+            values,
+            self.state if self.state is not None else self.model.start(),
+            rest=None if self.adapter is None else self.adapter.told_rest,
         )
         return self.model.postprocess(motion, weights, error)
 

@@ -291,8 +291,7 @@ def train(
             "held out": "none" if plan.source.held_out else ", ".join(HELD_OUT),
             "faces": "the bundled head" + (" and random identities of ICT-FaceKit" if plan.source.ict else ""),
             "sensors": "simulated, random boards and errors, between perfect and worse than rough "
-            "(core/imu/simulation/examples.py)"
-            + (", calibrated as live" if plan.source.live else ""),
+            "(core/imu/simulation/examples.py)" + (", calibrated as live" if plan.source.live else ""),
             "parameters": str(sum(p.numel() for p in net.parameters())),
             "training": f"{step} steps of {batch_size * _WINDOW_FRAMES // length} windows of {length} frames "
             f"in {seconds_spent / 60:.0f} minutes on {device.type}",

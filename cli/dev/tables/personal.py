@@ -40,8 +40,8 @@ def adapter_section(takes: dict[str, Track], face: FaceModel, seeds: int, *, pro
             }
             for seed in range(seeds):
                 take = simulate(track, face, load_layout(), effects=PRESETS[preset], seed=100 + seed)
-                example = _paired_capture(take, track, split_time)
-                personal_adapter = _fit_adapter(model, example)
+                example = paired_capture(take, track, split_time)
+                personal_adapter = fit_adapter(model, example)
                 remounted = simulate(track, face, load_layout(), effects=PRESETS[preset], seed=500 + seed)
                 for title, sensor_take, used_adapter in (
                     ("cold", take, None),
@@ -89,8 +89,8 @@ def finetuned_section(
     take = simulate(track, face, load_layout(), effects=PRESETS["studio"], seed=100)
     remounted = simulate(track, face, load_layout(), effects=PRESETS["studio"], seed=500)
     cold = network.load()
-    example = _paired_capture(take, track, split_time)
-    personal_adapter = _fit_adapter(cold, example)
+    example = paired_capture(take, track, split_time)
+    personal_adapter = fit_adapter(cold, example)
     with TemporaryDirectory() as folder:
         plan = imu.TrainingPlan("small", cold.ahead == 0, Budget(minutes=minutes), 1, example_source)
         imu.train(
@@ -124,7 +124,7 @@ def finetuned_section(
     )
 
 
-def _paired_capture(take: Take, track: Track, split_time: float) -> TrainingExample:
+def paired_capture(take: Take, track: Track, split_time: float) -> TrainingExample:
     """Paired capture: sensors over the whole take, the camera until `split_time`."""
     in_capture = track.time < split_time
     return paired_example(
@@ -134,12 +134,13 @@ def _paired_capture(take: Take, track: Track, split_time: float) -> TrainingExam
     )
 
 
-def _fit_adapter(model: network.Network, example: TrainingExample) -> adapter.Adapter:
+def fit_adapter(model: network.Network, example: TrainingExample) -> adapter.Adapter:
     """The adapter that `innerface adapt` learns from the paired capture."""
-    correction = adapter.fit(
-        example.motion, estimate(model, example.motion)[0], example.weights[:, : len(ARKIT)], use=example.use
-    )[0]
-    return adapter.Adapter(adapter.layout_sites(), {model.id: correction}, PAIRED_S)
+    truth = example.weights[:, : len(ARKIT)]
+    rest = adapter.find_relaxed_face(example.motion, truth, example.use)
+    weights = estimate(model, example.motion, rest=rest)[0]
+    correction = adapter.fit(example.motion, weights, truth, use=example.use)[0]
+    return adapter.Adapter(adapter.layout_sites(), {model.id: correction}, PAIRED_S, rest, rest is not None)
 
 
 def _errors_after(

@@ -67,7 +67,9 @@ def random_effects(rng: np.random.Generator, all_sites: bool = False) -> Effects
 def random_board(rng: np.random.Generator) -> Board:
     """Draw a part near one that is sold, with any of the fast fusions: errors from half to twice those of its data."""
     part = BOARDS[str(rng.choice(list(BOARDS)))]
-    sizes = {e.name: getattr(part, e.name) * float(np.exp(rng.normal(0, 0.35))) for e in fields(Board) if e.name in _SIZES}
+    sizes = {
+        e.name: getattr(part, e.name) * float(np.exp(rng.normal(0, 0.35))) for e in fields(Board) if e.name in _SIZES
+    }
     return replace(part, **sizes, fusion=str(rng.choice(["vqf", "game"], p=[0.75, 0.25])))
 
 

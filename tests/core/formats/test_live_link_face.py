@@ -54,11 +54,20 @@ def test_midnight_does_not_end_a_take_and_is_written_as_it_was(tmp_path):
     assert (tmp_path / "again.csv").read_bytes() == path.read_bytes()
 
 
-def test_times_before_zero_are_written_as_the_day_befores_and_told(tmp_path):
-    take = Take("t", {"weights": Track("weights", np.arange(-3, 3) / 60, ("jawOpen",), np.full((6, 1), 0.5))})
+def test_rows_before_time_zero_are_left_out_and_told_rather_than_written_as_the_day_befores(tmp_path):
+    take = Take("t", {"weights": Track("weights", np.arange(-3, 3) / 60, ("jawOpen",), np.arange(6.0)[:, None] / 10)})
     write_take(take, tmp_path / "t.csv")
-    assert "3 rows before time 0" in take.notes[0] and "23:59:59:57.000" in take.notes[0]
-    assert np.allclose(np.diff(read_take(tmp_path / "t.csv").weights().time), 1 / 60)
+    assert "3 rows before time 0 were left out" in take.notes[0] and ".mcap" in take.notes[0]
+    track = read_take(tmp_path / "t.csv").weights()
+    assert track.time[0] == 0 and np.allclose(track.column("jawOpen"), [0.3, 0.4, 0.5])
+    assert len(take.weights().time) == 6
+
+
+def test_a_take_that_lies_before_time_zero_is_refused(tmp_path):
+    take = Take("t", {"weights": Track("weights", np.arange(-9, -3) / 60, ("jawOpen",), np.full((6, 1), 0.5))})
+    with pytest.raises(InnerfaceError, match="before time 0"):
+        write_take(take, tmp_path / "t.csv")
+    assert not (tmp_path / "t.csv").exists()
 
 
 def test_windows_line_ends_survive(tmp_path):

@@ -1,0 +1,119 @@
+"""Errors with boards that measure and fuse: cold, with the relaxed face known, and adapted, over seeds."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ....core.face.face_model import FaceModel, IdentityModel
+from ....core.imu import linear_model, network
+from ....core.imu.adapter import Adapter
+from ....core.imu.inference import infer
+from ....core.imu.layout import load_layout
+from ....core.imu.model import Model
+from ....core.imu.simulation.boards import BOARDS
+from ....core.imu.simulation.effects import PRESETS
+from ....core.imu.simulation.simulate import random_relaxed_face, simulate
+from ....core.take import Take, Track, TrackKind
+from . import ProgressCallback, Section, markdown_table
+from .models import evaluate_columns
+from .personal import PAIRED_S, fit_adapter, paired_capture
+
+_SENSORS = ("icm45686", "bmi270", "qmi8658", "bno085", "clean", "rough")
+_METHODS = ("neutral", "mean face", "ridge", "ridge, rest known", "live", "live, rest known", "cold", "rest known")
+_ADAPTED = "adapted, mounted again"
+
+
+def boards_section(
+    takes: dict[str, Track],
+    identities: IdentityModel,
+    seeds: int,
+    *,
+    progress: ProgressCallback,
+) -> Section:
+    """Table of all sensors: means over takes and seeds, and the spread of the seeds' means."""
+    ridge, offline, live = linear_model.load(), network.load(network.EVALUATION), network.load(network.EVALUATION_LIVE)
+    figures: dict[str, Any] = {}
+    rows: list[str] = []
+    total, finished = len(_SENSORS) * seeds * len(takes), 0
+    for sensors in _SENSORS:
+        errors: dict[str, list[list[list[float]]]] = {}  # by method, seed and take
+        for seed in range(seeds):
+            for k, track in enumerate(takes.values()):
+                for method, pair in _errors(
+                    track, identities, sensors=sensors, seed=seed * 100 + k, models=(ridge, offline, live)
+                ).items():
+                    errors.setdefault(method, [[] for _ in range(seeds)])[seed].append(pair)
+                finished += 1
+                progress(finished / total)
+        means = {method: np.array([np.mean(s, axis=0) for s in by_seed]) for method, by_seed in errors.items()}
+        figures[sensors] = {
+            m: {"pve_mm": float(v[:, 0].mean()), "mse": float(v[:, 1].mean()), "pve_spread_mm": float(np.ptp(v[:, 0]))}
+            for m, v in means.items()
+        }
+        label = BOARDS[sensors].label if sensors in BOARDS else f"no board, {sensors}"
+        for method in (*_METHODS, _ADAPTED):
+            f = figures[sensors][method]
+            rows.append(f"{label} | {method} | {f['pve_mm']:.2f} | {f['pve_spread_mm']:.2f} | {f['mse']:.4f}")
+    lines = [
+        "\n## Boards",
+        "\nRaw gyroscope and accelerometer of each part, fused as its firmware does "
+        f"(`innerface simulate imu --board`), on {', '.join(takes)}, whose performers no network here has learned from "
+        f"(`models/evaluation`). Each of {seeds} seeds is another face, mounting, relaxed face and set of errors; "
+        "*spread* is between the seeds' means. *Rest known*: `--rest`, one second of the relaxed face. *Adapted*: "
+        f"`innerface adapt` on {PAIRED_S:.0f} s of another mounting, measured on the rest of the take; takes of over "
+        f"{1.5 * PAIRED_S:.0f} s only.",
+    ]
+    return Section(lines + markdown_table("sensors | method | PVE mm | spread | weights MSE", rows), figures)
+
+
+def _errors(
+    track: Track,
+    identities: IdentityModel,
+    *,
+    sensors: str,
+    seed: int,
+    models: tuple[Model, network.Network, network.Network],
+) -> dict[str, list[float]]:
+    """PVE in mm and MSE of every method on one take, simulated once and, for the adapter, mounted again."""
+    rng = np.random.default_rng([seed, 21])
+    face = identities.sample(rng)
+    board, effects = BOARDS.get(sensors), PRESETS["studio" if sensors in BOARDS else sensors]
+    relaxed = random_relaxed_face(track, effects, rng)
+
+    def mount(number: int) -> Take:
+        return simulate(
+            track, face, load_layout(), effects=effects, seed=1000 * seed + number, board=board, relaxed=relaxed
+        )
+
+    ridge, offline, live = models
+    take, rest = mount(0), Adapter(rest=relaxed)
+    out: dict[str, list[float]] = {}
+    for title, model, adapter, causal in (
+        ("ridge", ridge, None, False),
+        ("ridge, rest known", ridge, rest, False),
+        ("live", live, None, True),
+        ("live, rest known", live, rest, True),
+        ("cold", offline, None, False),
+        ("rest known", offline, rest, False),
+    ):
+        row = evaluate_columns(
+            infer(take, load_layout(), model, adapter=adapter, causal=causal).take.weights(), track, face
+        )[0]
+        out[title] = [row[0], row[4]]
+        out["neutral"], out["mean face"] = [row[1], row[8]], [row[2], row[9]]
+    if track.duration > 1.5 * PAIRED_S:
+        out[_ADAPTED] = _adapted(track, take, mount(1), model=offline, face=face)
+    return out
+
+
+def _adapted(track: Track, paired: Take, take: Take, *, model: network.Network, face: FaceModel) -> list[float]:
+    split = track.time[0] + PAIRED_S
+    adapter = fit_adapter(model, paired_capture(paired, track, split))
+    found = infer(take, load_layout(), model, adapter=adapter).take.weights()
+    after = [
+        Track(TrackKind.WEIGHTS, t.time[t.time >= split], t.columns, t.values[t.time >= split]) for t in (found, track)
+    ]
+    row = evaluate_columns(after[0], after[1], face)[0]
+    return [row[0], row[4]]
