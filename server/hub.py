@@ -163,7 +163,7 @@ class Hub:
             self.imu.model, notes = await asyncio.to_thread(models.load, self.options.model, True)
             self.notes.extend(notes)
             if self.options.electrodes:
-                await asyncio.to_thread(self.electrodes.load, self.options.electrodes)
+                self.notes.extend(await asyncio.to_thread(self.electrodes.load, self.options.electrodes))
             await self._start_sinks(sinks)
             self._tasks = [self.loop.create_task(self._tick()), self.loop.create_task(self.auto_calibration.run())]
             for task in self._tasks:

@@ -71,8 +71,7 @@ def infer(take: Take, network: BioNetwork, *, causal: bool = False, raw: bool = 
         )
     if missing.any():
         notes.append(f"{missing.mean():.1%} of the frames have no electrode signal; they are interpolated")
-    if network.simulated:
-        notes.append("the network was trained on a simulated performer; train your own with innerface train bio")
+    notes += network.notes
     track = landmark_track(
         time, points.reshape(-1, POINT_COUNT, 2), interocular_mm=network.interocular_mm, meta={"from": "electrodes"}
     )

@@ -18,6 +18,10 @@ from ..numerics.model_files import load_onnx
 SIMULATED = "simulated"  # name of the shipped network in place of a file
 SHIPPED = Path(__file__).resolve().parents[2] / "models" / "bio.onnx"
 KIND = "innerface-bio 1"
+MAX_GOOD_ERROR_SHARE = 0.9  # of the error of a face that does not move, on the held-out part
+HARDLY_BETTER = (
+    "hardly better than a still face; check that the electrodes hold, record more expressions, and train again"
+)
 _CHUNK, _THREADS = 512, 1  # so small a network is slower with a second thread
 
 
@@ -42,6 +46,7 @@ class BioNetwork:
     channels_explained : (52,), share of each channel's variance that the map explained
     card : what it was trained on
     id : first 16 digits of the file's SHA-256
+    error_share : its error over that of a face that does not move, on held-out frames; None where that is not known
     """
 
     session: Any
@@ -61,6 +66,17 @@ class BioNetwork:
     channels_explained: Array | None = None
     card: dict[str, str] = field(default_factory=dict[str, str])
     id: str = ""
+    error_share: float | None = None
+
+    @property
+    def notes(self) -> list[str]:
+        """What the user should know of it."""
+        out: list[str] = []
+        if self.simulated:
+            out.append("the network was trained on a simulated performer; train your own with innerface train bio")
+        if self.error_share is not None and self.error_share > MAX_GOOD_ERROR_SHARE:
+            out.append(f"the network was {HARDLY_BETTER}")
+        return out
 
     def column_indices(self, channels: tuple[str, ...]) -> list[int]:
         """Indices of the network's electrodes among a device's channels; [] if there are too few.
@@ -114,6 +130,7 @@ def load(path: str | Path | None = None) -> BioNetwork:
                 "channels_explained"
             ].shape != (len(ARKIT),):
                 raise ValueError("the map to channels has a wrong shape")
+        error_share = float(metadata["error_share"]) if "error_share" in metadata else None
         length, ahead = int(metadata["length"]), int(metadata["ahead"])
         if [a.shape for a in arrays.values()] != [
             (POINT_COUNT, 2),
@@ -145,4 +162,5 @@ def load(path: str | Path | None = None) -> BioNetwork:
         channel_map.get("channels_explained"),
         card,
         model.id,
+        error_share,
     )

@@ -24,6 +24,10 @@ from .signal import ImuSignal, from_track, merge_tracks, to_track
 from .spans import Span
 
 _MAX_REFERENCE_LOSS = 0.05  # share of samples
+UNKNOWN_REST = (
+    "the performer's relaxed face is not known, and no sensor measures it: give a second of it as a camera saw it "
+    "(--rest, or Performer > Relaxed Face)"
+)
 
 
 @dataclass(frozen=True)
@@ -123,6 +127,8 @@ def infer(
     notes = [*take.notes, *calibration.notes]
     if steps > 1 and (causal or isinstance(model, LinearModel) or not model.diffusion):
         notes.append(f"this model needs one step only; {steps} steps change nothing")
+    if adapter is None or adapter.rest is None:
+        notes.append(UNKNOWN_REST)
     missing_share = float((~motion.present().any(axis=1)).mean())
     if missing_share > 0:
         notes.append(f"{missing_share:.1%} of the frames have no sensor at all; they are interpolated")

@@ -21,7 +21,7 @@ from torch import nn
 
 from ...core.arrays import Array
 from ...core.bio import features
-from ...core.bio.network import KIND
+from ...core.bio.network import HARDLY_BETTER, KIND, MAX_GOOD_ERROR_SHARE
 from ...core.bio.segments import AHEAD, LENGTH, gather_segments
 from ...core.bio.signal import BioSignal
 from ...core.errors import InnerfaceError
@@ -45,6 +45,7 @@ _CHANNEL_PENALTY = 0.1  # on sums of squares
 _MIN_VARIANCE = 1e-4  # of a channel
 _TIME_CONSTANTS_S = (0.06, 0.1, 0.15, 0.22, 0.33, 0.5)  # candidates of the Kalman filter
 _OPSET = 17
+_MAX_GROUP_ERROR = 0.9  # of the mean face's on the held-out part; groups of points above it stay still
 
 
 @dataclass(frozen=True)
@@ -90,6 +91,9 @@ def train(
     emg, eog = _segments_at(data, split.validation)
     with torch.no_grad():
         predicted = net(to_tensor(emg), to_tensor(eog)).numpy().astype(np.float64)
+        gain = _fit_gain(predicted - mean, data.points[split.validation] - mean)
+        net.get_buffer("gain").copy_(to_tensor(gain))
+    predicted = mean + gain * (predicted - mean)
     evaluation = _Evaluation(data, split, predicted, pupil_distance_mm=interocular_mm(landmarks))
     card = _card(signal, landmarks, data, split=split, evaluation=evaluation) | {
         "training": f"{epochs} epochs, Wing loss, seed {seed}",
@@ -99,6 +103,21 @@ def train(
     metadata = _metadata(signal, landmarks, data, evaluation=evaluation)
     _write(net, Path(out), metadata | {f"card.{k}": v for k, v in card.items()}, data=data)
     return card
+
+
+def _fit_gain(predicted: Array, truth: Array) -> Array:
+    """Factors (106,) of predicted motion (N, 106), one per group of points, that come nearest to the true motion.
+
+    0 where even then the face is not clearly nearer to the truth than one that does not move.
+    """
+    out = np.zeros(predicted.shape[1])
+    for points in POINT_GROUPS.values():
+        columns = [2 * p + a for p in points for a in (0, 1)]
+        p, t = predicted[:, columns], truth[:, columns]
+        factor = np.clip((p * t).sum() / max((p * p).sum(), 1e-12), 0.0, 1.0)
+        if ((factor * p - t) ** 2).sum() < _MAX_GROUP_ERROR**2 * (t * t).sum():
+            out[columns] = factor
+    return out
 
 
 def _split(time: Array) -> _Split:
@@ -191,6 +210,7 @@ class _Evaluation:
         )
         self.smoothed = kalman.smooth_points(self.time, predicted, self.tightness)
         self.calm_points = find_neutral_face(data.points[split.training].reshape(-1, POINT_COUNT, 2)).ravel()
+        self.mean_points = data.points[split.training].mean(axis=0)
         error_power = ((predicted - self.truth).reshape(-1, POINT_COUNT, 2) ** 2).sum(axis=(0, 2))
         true_power = ((self.truth - self.truth.mean(axis=0)).reshape(-1, POINT_COUNT, 2) ** 2).sum(axis=(0, 2))
         self.explained = np.clip(1 - error_power / np.maximum(true_power, 1e-9), 0, 1)
@@ -204,6 +224,12 @@ class _Evaluation:
         return float(
             self.pupil_distance_mm * np.linalg.norm((points - self.truth).reshape(-1, POINT_COUNT, 2), axis=2).mean()
         )
+
+    @property
+    def error_share(self) -> float:
+        """The network's error over that of the better face that does not move."""
+        still = min(self.mean_error_mm(self.mean_points), self.mean_error_mm(self.calm_points))
+        return self.mean_error_mm(self.smoothed) / max(still, 1e-9)
 
     def _explain_channels(self, channel_map: Array, truth: Array) -> Array:
         """Share of each channel's variance (52,) that is explained; 0 for channels that do not move."""
@@ -222,11 +248,12 @@ def _card(
     errors = {
         "network": evaluation.smoothed,
         "linear": ridge.predict(_pooled_at(data, split.validation), linear_model),
-        "mean face": training_points.mean(axis=0),
+        "mean face": evaluation.mean_points,
         "calm face": evaluation.calm_points,
     }
     network, *others = (f"{name} {evaluation.mean_error_mm(points):.2f}" for name, points in errors.items())
     max_emg_hz = features.max_emg_hz(signal.rate)
+    share = evaluation.error_share
     seconds = len(split.training) / max(landmarks.rate, 1e-6)
     return {
         "data": f"{seconds:.0f} s of a {'simulated ' if signal.simulated else ''}performer's own take, "
@@ -235,6 +262,8 @@ def _card(
         "bands": f"EMG 20-{max_emg_hz:.0f} Hz in {len(features.emg_bands(max_emg_hz))} bands, EOG 0.05-35 Hz",
         "mains": f"{data.mains_hz:.0f} Hz removed" if data.mains_hz else "none found",
         "kept": f"the last {split.validation_s:.0f} s, on which: {network} mm, {', '.join(others)}",
+        "verdict": f"{share:.0%} of the error of a face that does not move"
+        + (f": {HARDLY_BETTER}" if share > MAX_GOOD_ERROR_SHARE else ""),
     }
 
 
@@ -254,6 +283,7 @@ def _metadata(signal: BioSignal, landmarks: Track, data: PairedFeatures, *, eval
         "follow_live": _rounded_json(evaluation.causal_tightness),
         "follow": _rounded_json(evaluation.tightness),
         "simulated": "yes" if signal.simulated else "no",
+        "error_share": repr(round(evaluation.error_share, 4)),
     }
     if evaluation.channel_map is not None and evaluation.channels_explained is not None:
         metadata["to_channels"] = _rounded_json(evaluation.channel_map)

@@ -100,17 +100,21 @@ class BioNet(nn.Module):
         )
         self.register_buffer("mean", to_tensor(mean))
         self.register_buffer("basis", to_tensor(basis))
+        self.gain: Tensor
+        self.register_buffer("gain", torch.ones(len(mean)))
 
     def forward(self, emg: Tensor, eog: Tensor) -> Tensor:
         """Points (B, 106) of segments (B, E, LENGTH), (B, O, LENGTH).
 
-        While training without the ridge regression, which would leave nothing to learn.
+        Their distance from the mean face is multiplied by `gain`. While training without it, and without the ridge
+        regression, which would leave nothing to learn.
         """
         points = self.mean + self.trunk(torch.cat([self.emg(emg), self.eog(eog)], dim=1)) @ self.basis
         if self.training:
             return points
         pupils = self._pooled_eog(eog) @ self.straight[:-1] + self.straight[-1]
-        return torch.cat([points[:, : _PUPIL_COLUMNS[0]], (points[:, _PUPIL_COLUMNS[0] :] + pupils) / 2], dim=1)
+        joined = torch.cat([points[:, : _PUPIL_COLUMNS[0]], (points[:, _PUPIL_COLUMNS[0] :] + pupils) / 2], dim=1)
+        return self.mean + self.gain * (joined - self.mean)
 
     def fit_pupil_regression(self, eog: Tensor, points: Tensor) -> None:
         """Fit the ridge regression from pooled EOG of segments (N, O, LENGTH) to the pupils of `points` (N, 106)."""

@@ -44,9 +44,10 @@ class BioPipeline:
         self._last_assessed = 0.0
         self._task: asyncio.Task[None] | None = None
 
-    def load(self, path: str) -> None:
-        """Load the performer's network. Raises InnerfaceError."""
-        self._face.electrodes.network = network.load(path)
+    def load(self, path: str) -> list[str]:
+        """Load the performer's network, and return notes on it for the user. Raises InnerfaceError."""
+        self._face.electrodes.network = loaded = network.load(path)
+        return loaded.notes
 
     @property
     def has_network(self) -> bool:

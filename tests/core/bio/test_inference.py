@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -172,3 +173,9 @@ def test_lost_samples_are_interpolated_with_a_note(net, take):
     done = inference.infer(holed, net)
     assert np.isfinite(done.tracks["landmarks"].values).all()
     assert any("no electrode signal" in note for note in done.notes)
+
+
+def test_a_network_that_is_hardly_better_than_a_still_face_says_so_wherever_it_is_used(electrodes_network):
+    loaded = network.load(electrodes_network)
+    assert not any(network.HARDLY_BETTER in n for n in replace(loaded, error_share=0.5).notes)
+    assert any(network.HARDLY_BETTER in n for n in replace(loaded, error_share=0.95).notes)

@@ -109,3 +109,28 @@ def test_too_little_a_still_face_or_takes_apart_end_in_one_line(tmp_path):
     with pytest.raises(InnerfaceError, match="does not move"):
         bio.train(signal, still, tmp_path / "m.onnx", budget=Budget(steps=1), seed=1)
     assert not list(tmp_path.iterdir())
+
+
+def test_parts_of_the_face_that_the_electrodes_do_not_show_stay_still():
+    rng = np.random.default_rng(0)
+    truth = rng.normal(0, 0.05, (500, 106))
+    predicted = rng.normal(0, 0.05, (500, 106))
+    mouth = [2 * p + a for p in bio.POINT_GROUPS["mouth"] for a in (0, 1)]
+    predicted[:, mouth] = 2 * truth[:, mouth] + rng.normal(0, 0.02, (500, len(mouth)))
+    gain = bio._fit_gain(predicted, truth)
+    assert np.allclose(gain[mouth], 0.5, atol=0.05) and not np.delete(gain, mouth).any()
+
+
+def test_a_network_that_learned_nothing_gives_the_mean_face_and_is_not_called_good(tmp_path):
+    track = pose_sequence(60, 3, take=0)
+    signal = to_uniform_rate(bio_track(simulate(pose_sequence(60, 8, take=4), PRESETS["studio"], 5)))
+    card = bio.train(
+        signal,
+        landmarks_from_weights(track, load_bundled()),
+        tmp_path / "m.onnx",
+        budget=Budget(steps=40),
+        seed=1,
+    )
+    net = network.load(tmp_path / "m.onnx")
+    assert net.error_share > network.MAX_GOOD_ERROR_SHARE
+    assert network.HARDLY_BETTER in card["verdict"] and any(network.HARDLY_BETTER in n for n in net.notes)
