@@ -40,7 +40,6 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
         from ..core.imu.inference import imu_track
         from ..core.imu.model import estimate
         from ..core.imu.motion_signal import motion_signal
-        from ..core.imu.session import MotionToFace
         from ..core.imu.simulation import examples
         from ..core.rates import FRAME_RATE
         from ..core.take import alignment
@@ -67,12 +66,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
             truth = example.weights[:, : len(ARKIT)]
             if rest is None:
                 rest = adapter.find_relaxed_face(example.motion, truth, example.use)
-            told = not isinstance(base_model, linear_model.LinearModel) and base_model.uses_rest
-            weights = (
-                MotionToFace(base_model, adapter.with_rest(None, rest) if told else None, raw=True).push(example.motion)
-                if live
-                else estimate(base_model, example.motion, rest=rest)
-            )[0]
+            weights = estimate(base_model, example.motion, rest=rest)[0]
             corrections[base_model.id], score = adapter.fit(example.motion, weights, truth, use=example.use)
         except InnerfaceError as error:
             raise InnerfaceError(f"{options.imu}, {options.arkit}: {error}") from None

@@ -1,9 +1,9 @@
 """A personal adapter: the correction of a model's errors on one performer.
 
 The correction is fitted in seconds to a short paired take; the relaxed face is what a camera saw. Networks are told it
-(`Network.uses_rest`); the output of other models for a face at rest is replaced by that face: w' = w + r - w0, with the
-relaxed face r and the model's weights w0 for sensors that show no motion at all. Sensors are zeroed at the relaxed
-face and cannot know it.
+(`Network.uses_rest`), and every model's output for a face at rest is replaced by that face: w' = w + r - w0, with the
+relaxed face r and the model's weights w0 for sensors that show no motion at all; gaze and lids, which rest nowhere,
+stay. Sensors are zeroed at the relaxed face and cannot know it.
 
 Ridge regression of the output: w' = w + A [w, S, 1], with the model's weights w and the sites' rotation vectors S.
 Whether S takes part, and the penalty of A, are chosen per channel by cross-validation over stretches of the take; a
@@ -28,7 +28,6 @@ from ..numerics.model_files import load_npz, save_npz
 from ..rates import FRAME_RATE
 from .kinematics import Motion
 from .layout import load_layout
-from .linear_model import LinearModel
 from .model import Model, estimate
 
 KIND = "innerface-adapter 1"
@@ -108,13 +107,13 @@ class Adapter:
         Raises InnerfaceError for a model that it was not made for.
         """
         corrected = self._correct(model, motion, weights)
-        told = self.told_rest is not None and not isinstance(model, LinearModel) and model.uses_rest
-        if self.rest is None or told:
+        if self.rest is None:
             return corrected
         key = (model.id, motion.sites)
         if key not in self._offsets:
             still = _still_motion(motion.sites)
-            self._offsets[key] = self.rest - self._correct(model, still, estimate(model, still)[0])[_STILL_ROW]
+            at_rest = self._correct(model, still, estimate(model, still, rest=self.told_rest)[0])[_STILL_ROW]
+            self._offsets[key] = np.where(_UNOBSERVED, 0.0, self.rest - at_rest)
         return np.clip(corrected + self._offsets[key], 0.0, 1.0)
 
     def _correct(self, model: Model, motion: Motion, weights: Array) -> Array:

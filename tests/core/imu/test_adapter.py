@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from innerface.core.errors import InnerfaceError
@@ -143,7 +145,28 @@ def test_a_face_at_rest_is_the_one_that_the_camera_saw(saved, corrected, tmp_pat
     made.save(tmp_path / "r.npz")
     for known in (made, adapter.load(tmp_path / "r.npz")):
         motion = adapter._still_motion(SITES)
-        assert np.abs(known.apply(model, motion, estimate(model, motion)[0])[60:-60] - rest).max() < 1e-9
+        shown, gaze = known.apply(model, motion, estimate(model, motion)[0])[60:-60], adapter._UNOBSERVED
+        assert np.abs(shown - rest)[:, ~gaze].max() < 1e-9
+        plain = replace(known, rest=None).apply(model, motion, estimate(model, motion)[0])[60:-60]
+        assert np.array_equal(shown[:, gaze], plain[:, gaze]), "gaze and lids rest nowhere"
+
+
+def test_the_relaxed_face_is_what_the_camera_saw_while_the_sensors_were_at_their_zero():
+    motion, _, truth = performed()
+    rest = np.linspace(0, 0.3, len(ARKIT))
+    motion.rotation[600:700] *= 0.01
+    truth[600:700] = rest
+    use = np.ones(len(truth), dtype=bool)
+    assert np.allclose(adapter.find_relaxed_face(motion, truth, use), rest)
+    use[590:710] = False  # the camera did not see it
+    assert adapter.find_relaxed_face(motion, truth, use) is None
+
+
+def test_networks_are_not_told_a_relaxed_face_that_corrections_were_fitted_without(saved):
+    rest, corrections = np.full(len(ARKIT), 0.1), saved[0].corrections
+    assert adapter.Adapter(rest=rest).told_rest is rest
+    assert adapter.Adapter(SITES, corrections, rest=rest).told_rest is None
+    assert adapter.Adapter(SITES, corrections, rest=rest, fitted_with_rest=True).told_rest is rest
 
 
 def test_a_relaxed_face_that_was_given_stays_where_another_is_recorded():

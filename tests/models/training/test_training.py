@@ -5,6 +5,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from innerface.core.errors import InnerfaceError  # noqa: E402
 from innerface.core.face.channels import ARKIT, mirrored  # noqa: E402
 from innerface.core.imu import network  # noqa: E402
 from innerface.core.imu.layout import load_layout  # noqa: E402
-from innerface.models.training import export, imu  # noqa: E402
+from innerface.models.training import export, imu, linear  # noqa: E402
 from innerface.models.training.budget import Budget  # noqa: E402
 from innerface.models.training.example_supply import ExampleSource, SampleStore, SampleSupply, TrainingSample  # noqa: E402
 from innerface.models.training.network import WINDOW, NetworkShape, StreamNetwork, build, predict_windows  # noqa: E402
@@ -26,13 +27,16 @@ SHAPES = {
     "live": NetworkShape(width=24, depth=6),
     "diffusion": NetworkShape(width=24, depth=6, ahead=12, diffusion=True),
     "paper": NetworkShape("transformer", 24, 2, 0, True),
+    "told": NetworkShape(width=24, depth=6, ahead=12, rest=True),
+    "told diffusion": NetworkShape(width=24, depth=6, diffusion=True, rest=True),
+    "told paper": NetworkShape("transformer", 24, 2, 0, True, True),
 }
 
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
     """Small enough to train in a test."""
-    monkeypatch.setitem(imu.SIZES, "tiny", (16, 4))
+    monkeypatch.setitem(imu.SIZES, "tiny", (16, 4, 5))
     monkeypatch.setitem(imu._STORE_CAPACITY, "tiny", 4)
     monkeypatch.setattr(imu, "_FRESH", 2)
 
@@ -63,13 +67,23 @@ def test_onnx_answers_as_torch_does(tmp_path, name, level):
     motion, noisy = noise(WINDOW, network.INPUT_COUNT, 0), noise(WINDOW, 52, 1)
     extra = (columns(noisy), torch.tensor([level], dtype=torch.float32)) if shape.diffusion else None
     with torch.no_grad():
-        want = [t[0].numpy().T for t in predict_windows(net, columns(motion), extra)]
-    got = (
-        found._infer_windows(motion, noisy, level)
-        if found.window
-        else found.push(motion, found.start(), noisy=noisy, noise_level=level)[:2]
-    )
-    assert max(np.abs(a - b).max() for a, b in zip(want, got)) < 1e-4
+        rests = [None, np.linspace(0, 0.5, 52)] if shape.rest else [None]
+        want = [
+            predict_windows(
+                net, columns(motion), extra, rest=None if r is None else torch.tensor([[*r, 1.0]], dtype=torch.float32)
+            )
+            for r in rests
+        ]
+    assert found.uses_rest == shape.rest
+    for r, torch_output in zip(rests, want):
+        got = (
+            found._infer_windows(motion, noisy, level, rest=r)
+            if found.window
+            else found.push(motion, found.start(), rest=r, noisy=noisy, noise_level=level)[:2]
+        )
+        assert max(np.abs(a[0].numpy().T - b).max() for a, b in zip(torch_output, got)) < 1e-4
+    if shape.rest:
+        assert (want[1][0] - want[0][0]).abs().mean() > 0.1
 
 
 def test_a_stream_in_torch_goes_on_where_a_chunk_ended():
@@ -122,7 +136,8 @@ def counted(rows, offset=0.0):
 
 @pytest.mark.parametrize("ahead", [0, 40])
 def test_a_window_holds_the_truth_of_the_frames_that_the_network_answers_for(ahead):
-    values, weights, use = SampleStore([counted(500)]).batch(30, 200, ahead, rng=np.random.default_rng(0))
+    batch = SampleStore([counted(500)]).batch(30, 200, ahead, rng=np.random.default_rng(0))
+    values, weights, use = batch.inputs, batch.weights, batch.mask
     assert values.shape == (30, network.INPUT_COUNT, 200) and weights.shape == (30, 52, 200) and use.shape == (30, 200)
     shown = values.max(axis=1)  # sites may be lost
     good = (use > 0) & (shown > 0)
@@ -131,20 +146,38 @@ def test_a_window_holds_the_truth_of_the_frames_that_the_network_answers_for(ahe
 
 
 def test_windows_lose_sites_so_that_the_network_learns_to_do_without():
-    values = SampleStore([counted(500, 1.0)]).batch(200, 100, 0, rng=np.random.default_rng(0))[0]
+    values = SampleStore([counted(500, 1.0)]).batch(200, 100, 0, rng=np.random.default_rng(0)).inputs
     lost = (values.reshape(200, network.SITE_COUNT, network.INPUTS_PER_SITE, 100) == 0).all(axis=(2, 3)).sum(1)
     assert 0.15 < (lost > 0).mean() < 0.45 and lost.max() <= 3
 
 
 def test_takes_shorter_than_a_window_are_padded_and_do_not_count_there():
-    _, _, use = SampleStore([counted(150)]).batch(4, 400, 0, rng=np.random.default_rng(0))
+    use = SampleStore([counted(150)]).batch(4, 400, 0, rng=np.random.default_rng(0)).mask
     assert use[:, 100:150].all() and not use[:, 150:].any()
 
 
 def test_a_batch_holds_windows_of_many_performances():
     takes = [counted(500, 1000.0 * k) for k in range(40)]
-    weights = SampleStore(takes).batch(16, 100, 0, rng=np.random.default_rng(0))[1]
+    weights = SampleStore(takes).batch(16, 100, 0, rng=np.random.default_rng(0)).weights
     assert len(set((weights[:, 0].max(axis=1) // 1000).tolist())) >= 8
+
+
+def test_half_of_the_windows_are_told_the_relaxed_face_without_gaze_and_lids_of_that_moment():
+    take = replace(counted(500), rest=np.full(52, 0.4))
+    take = replace(take, weights=np.full_like(take.weights, 0.9))
+    rest = SampleStore([take]).batch(400, 100, 0, rng=np.random.default_rng(0)).rest
+    told = rest[:, -1] == 1
+    assert 0.4 < told.mean() < 0.6 and not rest[~told].any()
+    looks = [k for k, c in enumerate(ARKIT) if c.startswith(("eyeLook", "eyeBlink"))]
+    assert np.allclose(rest[told][:, looks], 0.9, atol=0.1)
+    assert np.allclose(np.delete(rest[told], [*looks, 52], axis=1), 0.4, atol=0.1)
+    unknown = SampleStore([counted(500)]).batch(40, 100, 0, rng=np.random.default_rng(0)).rest
+    assert not unknown.any()
+
+
+def test_only_networks_to_ship_learn_from_the_test_takes():
+    assert not set(ExampleSource(None, None, 1).take_names) & set(linear.HELD_OUT)
+    assert set(linear.HELD_OUT) < set(ExampleSource(None, None, 1, held_out=True).take_names)
 
 
 @pytest.fixture(scope="module")
@@ -231,7 +264,7 @@ def test_explained_is_the_share_of_variance_and_nothing_for_what_stands_still(na
 
 
 def plan(source, steps, kind="stream"):
-    return imu.TrainingPlan("tiny", 12, Budget(steps=steps), 1, source, kind)
+    return imu.TrainingPlan("tiny", False, Budget(steps=steps), 1, source, kind)
 
 
 def test_training_learns_resumes_and_leaves_a_model_that_works(tmp_path, source, monkeypatch):
@@ -254,7 +287,7 @@ def test_training_learns_resumes_and_leaves_a_model_that_works(tmp_path, source,
     begun: list[float] = []
     card = imu.train(plan(source, 240), out, progress=begun.append)
     assert begun[0] > 0.2  # goes on where it was
-    assert network.load(out).ahead == 12 and "alex" not in card["data"]
+    assert network.load(out).ahead == 15 and network.load(out).uses_rest and "alex" not in card["data"]
     assert not (tmp_path / "m.onnx.training").exists()
     curve = np.loadtxt(tmp_path / "m.onnx.curve.csv", delimiter=",", skiprows=1, ndmin=2)
     assert curve[-1, 2] < 0.9 * curve[0, 2]
