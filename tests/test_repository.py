@@ -106,7 +106,7 @@ def test_the_zip_holds_what_users_need_and_nothing_else(tmp_path):
         "models/imu.onnx",
         "models/imu-live.onnx",
     } <= names
-    folders = ("tests", "docs", "cli/dev", "models/training", "models/ablation", "server/device")
+    folders = ("tests", "docs", "cli/dev", "models/training", "models/ablation", "models/evaluation", "server/device")
     assert not [n for n in names if n.startswith(folders) or "numpy" in n or n == "build.py"]
     suffixes = {".py", ".csv", ".json", ".npz", ".onnx", ".html", ".js", ".css", ".svg"}
     assert {Path(n).suffix for n in names - {"LICENSE"}} == suffixes

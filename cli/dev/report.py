@@ -200,8 +200,8 @@ def _section_specs(finetune_minutes: float | None) -> list[SectionSpec]:
         )
 
     specs = [
-        model_scores("The network", network.load(), False),
-        model_scores("The network, live", network.load(network.LIVE), True),
+        model_scores("The network", network.load(network.EVALUATION), False),
+        model_scores("The network, live", network.load(network.EVALUATION_LIVE), True),
         model_scores("The linear model", linear_model.load(), False),
         SectionSpec("boards", "boards", boards_table, "boards"),
         SectionSpec(

@@ -107,8 +107,8 @@ class Adapter:
         Raises InnerfaceError for a model that it was not made for.
         """
         corrected = self._correct(model, motion, weights)
-        if self.rest is None:
-            return corrected
+        if self.rest is None or (self.corrections and self.fitted_with_rest):
+            return corrected  # corrections know how the face rests
         key = (model.id, motion.sites)
         if key not in self._offsets:
             still = _still_motion(motion.sites)

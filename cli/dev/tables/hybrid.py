@@ -128,7 +128,9 @@ def _detection_section(
                 helper = None
                 if with_sensors:
                     imu = occlusion.simulate_sensors(track, identities.sample(90 + k), "studio", seed=90 + k)
-                    helper = align_helper(Take(name, {TrackKind.WEIGHTS: track}), imu).helper.features()
+                    helper = align_helper(
+                        Take(name, {TrackKind.WEIGHTS: track}), imu, model=network.load(network.EVALUATION)
+                    ).helper.features()
                 occlusion.score_undamaged(detection, track, helper)
                 for _ in range(2):
                     occlusion.score_damaged(detection, track, helper, rng=rng)

@@ -16,6 +16,7 @@ from ....core.hybrid.helper_alignment import align_helper
 from ....core.hybrid.infill import infill, substitute
 from ....core.hybrid.ranges import near_edges, sample_mask
 from ....core.hybrid.ranges import row_mask as rows_of
+from ....core.imu import network
 from ....core.imu.layout import load_layout
 from ....core.imu.simulation.effects import PRESETS
 from ....core.imu.simulation.simulate import simulate
@@ -154,7 +155,7 @@ def score_repair(
     camera, truth = Take(take.name, {TrackKind.WEIGHTS: occluded.track}), track.select(ARKIT)
     hidden = sample_mask(occluded.ranges, track.time) & np.isfinite(truth)
     began = time.perf_counter()
-    aligned = align_helper(camera, imu, ranges=occluded.ranges)
+    aligned = align_helper(camera, imu, ranges=occluded.ranges, model=network.load(network.EVALUATION))
     helper = aligned.helper
     aligned_at = time.perf_counter()
     results = {

@@ -25,7 +25,7 @@ PAIRED_S = 60.0
 
 def adapter_section(takes: dict[str, Track], face: FaceModel, seeds: int, *, progress: ProgressCallback) -> Section:
     """Adapter from the first minute of a take, measured on the rest, and on another mounting of the sensors."""
-    model = network.load()
+    model = network.load(network.EVALUATION)
     rows, figures = [], {}
     finished = 0
     presets = ("studio", "rough")
@@ -88,7 +88,7 @@ def finetuned_section(
     split_time = track.time[0] + PAIRED_S
     take = simulate(track, face, load_layout(), effects=PRESETS["studio"], seed=100)
     remounted = simulate(track, face, load_layout(), effects=PRESETS["studio"], seed=500)
-    cold = network.load()
+    cold = network.load(network.EVALUATION)
     example = paired_capture(take, track, split_time)
     personal_adapter = fit_adapter(cold, example)
     with TemporaryDirectory() as folder:
@@ -97,7 +97,7 @@ def finetuned_section(
             plan,
             Path(folder) / "own.onnx",
             SampleStore([training_sample(example)]),
-            start_file=network.SHIPPED,
+            start_file=network.EVALUATION,
             progress=progress,
         )
         tuned = network.load(Path(folder) / "own.onnx")
