@@ -40,7 +40,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--only",
-        choices=("boards", "hybrid", "electrodes", "engines"),
+        choices=("imu", "boards", "hybrid", "electrodes", "engines"),
         help="measure these sections only, and replace them in the page",
     )
     parser.add_argument(
@@ -90,33 +90,40 @@ class ReportData:
 
 @dataclass(frozen=True)
 class SectionSpec:
-    """A section of the page: `key` in the JSON, `label` of its progress bar, `measure`, and its `group` for --only."""
+    """A section of the page: `key` in the JSON, `label` of its progress bar, `measure`, and its `group` for --only.
+
+    Sections of the group "boards" belong to the group "imu", too.
+    """
 
     key: str
     label: str
     measure: Callable[[ReportData, ProgressCallback], Section]
-    group: str = ""
+    group: str = "imu"
 
 
 def run(options: argparse.Namespace) -> dict[str, Any]:
     began = time.perf_counter()
     data = _load_data(options)
-    specs = [spec for spec in _section_specs(options.finetune) if options.only in (None, spec.group)]
+    wanted = {None: {"imu", "boards", "hybrid", "electrodes", "engines"}, "imu": {"imu", "boards"}}
+    specs = [s for s in _section_specs(options.finetune) if s.group in wanted.get(options.only, {options.only})]
     sections: dict[str, Section] = {}
     for spec in specs:
-        if not options.only:
+        if spec.group == "imu":
             _ = data.cases  # simulated before the section's own bar
         with step(spec.label) as bar:
             sections[spec.key] = spec.measure(data, bar)
-    if options.only:
-        _replace_sections(Path(options.out), list(sections.values()))
+    if options.only not in (None, "imu"):
+        _replace_sections(Path(options.out), [line for section in sections.values() for line in section.lines])
         return {"out": options.out, options.only: [section.figures for section in sections.values()]}
     from .tables import models
 
     overview = models.overview_section({title: sections[title] for title in _MODEL_TITLES}, data.trained_names)
     sections["The network"].lines.extend(models.observability_lines(sections["The network"]))
-    lines = [tables.INTRODUCTION, *overview.lines, *(line for section in sections.values() for line in section.lines)]
-    _write_page(Path(options.out), "\n".join(lines) + "\n")
+    lines = [*overview.lines, *(line for section in sections.values() for line in section.lines)]
+    if options.only:
+        _replace_sections(Path(options.out), lines)
+    else:
+        _write_page(Path(options.out), "\n".join([tables.INTRODUCTION, *lines]) + "\n")
     if not options.json:
         print(f"{options.out}: measured in {time.perf_counter() - began:.0f} s")
     return {"out": options.out, "glance": overview.figures} | {
@@ -200,7 +207,7 @@ def _section_specs(finetune_minutes: float | None) -> list[SectionSpec]:
         )
 
     specs = [
-        model_scores("The network", network.load(network.EVALUATION), False),
+        model_scores("The network", network.load_pair(network.EVALUATION.parent), False),
         model_scores("The network, live", network.load(network.EVALUATION_LIVE), True),
         model_scores("The linear model", linear_model.load(), False),
         SectionSpec("boards", "boards", boards_table, "boards"),
@@ -270,17 +277,20 @@ def _section_specs(finetune_minutes: float | None) -> list[SectionSpec]:
     return [spec for spec in specs if finetune_minutes or spec.key != "fine-tuned"]
 
 
-def _replace_sections(path: Path, sections: list[Section]) -> None:
-    """Replace the page's section with the first one's title by all of these; append them if it has none."""
-    page_sections = ["", *(path.read_text(encoding="utf-8").split("\n## ") if path.exists() else [])]
-    text = "\n".join(line for section in sections for line in section.lines).strip().removeprefix("## ") + "\n"
-    title = text.splitlines()[0]
-    index = next((k for k, part in enumerate(page_sections) if part.splitlines()[:1] == [title]), None)
-    if index is None:
-        page_sections.append(text)
-    else:
-        page_sections[index] = text
-    _write_page(path, "\n## ".join(page_sections[1:]).rstrip("\n") + "\n")
+def _replace_sections(path: Path, lines: list[str]) -> None:
+    """Replace the page's sections of the same titles; a new one follows the one before it, or ends the page."""
+    page = path.read_text(encoding="utf-8") if path.exists() else tables.INTRODUCTION
+    parts = page.rstrip("\n").split("\n## ")
+    after = len(parts) - 1
+    for part in "\n".join(["", *lines]).rstrip("\n").split("\n## ")[1:]:
+        title = part.splitlines()[0]
+        found = next((k for k, old in enumerate(parts) if k and old.splitlines()[0] == title), None)
+        if found is None:
+            after += 1
+            parts.insert(after, part + "\n")
+        else:
+            parts[found], after = part + "\n", found
+    _write_page(path, "\n## ".join(part.rstrip("\n") + "\n" for part in parts))
 
 
 def _write_page(path: Path, text: str) -> None:

@@ -240,7 +240,7 @@ def find_relaxed_face(motion: Motion, truth: Array, use: Array) -> Array | None:
     use = use & np.isfinite(truth).all(axis=1) & motion.present().any(axis=1)
     if not use.any():
         return None
-    turn = np.nanmean(np.linalg.norm(motion.rotation[use], axis=-1), axis=1)
+    turn = cast(Array, np.nanmean(np.linalg.norm(motion.rotation[use], axis=-1), axis=1))
     calm = turn <= min(float(np.quantile(turn, _CALM_SHARE)), _MAX_CALM_TURN)
     return np.median(truth[use][calm], axis=0) if calm.sum() >= _MIN_CALM_FRAMES else None
 

@@ -30,7 +30,7 @@ def load(name: str | Path | None = None, causal: bool = False) -> tuple[Model, l
 
     Parameters
     ----------
-    name : None for the shipped network, or the linear model where ONNX Runtime does not load; "linear" for the linear
+    name : None for the shipped networks, or the linear model where ONNX Runtime does not load; "linear" for the linear
         model; else an .npz or .onnx file
     causal : the model must not look ahead
     """
@@ -40,7 +40,7 @@ def load(name: str | Path | None = None, causal: bool = False) -> tuple[Model, l
         except ImportError as error:
             note = f"the network needs ONNX Runtime, which does not load ({error}); the linear model stands in"
             return linear_model.load(), [note]
-        return network.load(network.LIVE if causal else network.SHIPPED), []
+        return network.load(network.LIVE) if causal else network.load_pair(), []
     if str(name) == "linear":
         return linear_model.load(), []
     if Path(name).suffix != ".onnx":

@@ -98,6 +98,7 @@ class BioNet(nn.Module):
         self.register_buffer(
             "straight", torch.zeros(eog.shape[1] * (LENGTH // _PUPIL_POOLING) + 1, len(_PUPIL_COLUMNS))
         )
+        self.mean: Tensor
         self.register_buffer("mean", to_tensor(mean))
         self.register_buffer("basis", to_tensor(basis))
         self.gain: Tensor

@@ -5,6 +5,7 @@ Runs can be resumed: a checkpoint and the learning curve lie beside the model un
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import time
@@ -296,6 +297,11 @@ def train(
             "training": f"{step} steps of {batch_size * _WINDOW_FRAMES // length} windows of {length} frames "
             f"in {seconds_spent / 60:.0f} minutes on {device.type}",
             "seed": str(plan.seed),
+            **(
+                {"begun from": f"{start_file.name} ({hashlib.sha256(start_file.read_bytes()).hexdigest()[:16]})"}
+                if start_file
+                else {}
+            ),
             "licence": "GPL-3.0-or-later; trained on MIT and BSD-2 data",
         }
         with SampleSupply(

@@ -59,7 +59,9 @@ def hybrid() -> dict[str, Any]:
             occlusion.score_repair(
                 repair_scores[name], take, imu, damages=("microphone",), rng=np.random.default_rng(70 + k)
             )
-            sensor_features = align_helper(take, imu, model=network.load(network.EVALUATION)).helper.features()
+            sensor_features = align_helper(
+                take, imu, model=network.load_pair(network.EVALUATION.parent)
+            ).helper.features()
             for detection, helper_features in ((detection_alone, None), (detection_helped, sensor_features)):
                 occlusion.score_undamaged(detection, track, helper_features)
                 occlusion.score_damaged(detection, track, helper_features, rng=rng)

@@ -31,7 +31,7 @@ def infer(seconds: float = 120.0, live_frames: int = 3600, soak: bool = False) -
     from ....core.rates import FRAME_RATE
 
     face, sites = load_face_model(), load_layout()
-    offline, live_net = network.load(network.SHIPPED), network.load(network.LIVE)
+    offline, live_net = network.load_pair(), network.load(network.LIVE)
     truth = generate(seconds, np.random.default_rng(3))
     take = simulate(truth, face, sites, effects=PRESETS["studio"], seed=3)
     with step("offline") as bar:

@@ -116,7 +116,7 @@ def sensor_count_section(
     takes: dict[str, Track], face: FaceModel, seeds: int, *, image_path: Path, progress: ProgressCallback
 ) -> Section:
     """The paper's figure 9: fewer and fewer sensors, with one network that knows which are present."""
-    model, site_layout = network.load(network.EVALUATION), load_layout()
+    model, site_layout = network.load_pair(network.EVALUATION.parent), load_layout()
     rows, figures = [], {}
     for n in range(len(_REMOVAL_ORDER), 0, -1):
         kept_sites = {site_layout.reference, *_REMOVAL_ORDER[:n]}
@@ -162,7 +162,7 @@ def error_along_take_section(track: Track, name: str, face: FaceModel, *, image_
     with plots.image(image_path, figsize=(10, 3.2)) as axes:
         figures = {}
         for title, model, colour in (
-            ("network", network.load(network.EVALUATION), "#2f6fb3"),
+            ("network", network.load_pair(network.EVALUATION.parent), "#2f6fb3"),
             ("linear model", linear_model.load(), "#d1953b"),
         ):
             matched = match_rows(infer(take, load_layout(), model).take.weights(), track)

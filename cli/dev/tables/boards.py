@@ -33,7 +33,11 @@ def boards_section(
     progress: ProgressCallback,
 ) -> Section:
     """Table of all sensors: means over takes and seeds, and the spread of the seeds' means."""
-    ridge, offline, live = linear_model.load(), network.load(network.EVALUATION), network.load(network.EVALUATION_LIVE)
+    ridge, offline, live = (
+        linear_model.load(),
+        network.load_pair(network.EVALUATION.parent),
+        network.load(network.EVALUATION_LIVE),
+    )
     figures: dict[str, Any] = {}
     rows: list[str] = []
     total, finished = len(_SENSORS) * seeds * len(takes), 0

@@ -129,7 +129,7 @@ def _detection_section(
                 if with_sensors:
                     imu = occlusion.simulate_sensors(track, identities.sample(90 + k), "studio", seed=90 + k)
                     helper = align_helper(
-                        Take(name, {TrackKind.WEIGHTS: track}), imu, model=network.load(network.EVALUATION)
+                        Take(name, {TrackKind.WEIGHTS: track}), imu, model=network.load_pair(network.EVALUATION.parent)
                     ).helper.features()
                 occlusion.score_undamaged(detection, track, helper)
                 for _ in range(2):

@@ -86,7 +86,9 @@ def evaluate_columns(track: Track, truth: Track, face: FaceModel) -> tuple[list[
 @lru_cache
 def sensed_channels() -> tuple[str, ...]:
     """Channels that the shipped network observes."""
-    return tuple(c for c, unobserved in zip(ARKIT, network.load(network.EVALUATION).unobserved) if not unobserved)
+    return tuple(
+        c for c, unobserved in zip(ARKIT, network.load_pair(network.EVALUATION.parent).unobserved) if not unobserved
+    )
 
 
 def nan_mean(rows: list[list[float]]) -> np.ndarray:
@@ -234,7 +236,7 @@ def smoothing_section(
     """Effect of smoothing, offline and live."""
     held_out_cases = [c for c in cases if c.preset == "studio" and c.name not in trained_names]
     rows, figures = [], {}
-    networks = {False: network.load(network.EVALUATION), True: network.load(network.EVALUATION_LIVE)}
+    networks = {False: network.load_pair(network.EVALUATION.parent), True: network.load(network.EVALUATION_LIVE)}
     total = remaining = 2 * 2 * len(held_out_cases)
     for causal, title in ((False, "offline (Savitzky-Golay)"), (True, "live (1 Euro)")):
         for raw in (True, False):
@@ -288,7 +290,7 @@ def with_sites(take: Take, sites: set[str]) -> Take:
 def broken_sensors_section(track: Track, face: FaceModel, seeds: int, *, progress: ProgressCallback) -> Section:
     """Errors of the network when a sensor is lost or swapped, or on another device."""
     model, live_model, sites, studio = (
-        network.load(network.EVALUATION),
+        network.load_pair(network.EVALUATION.parent),
         network.load(network.EVALUATION_LIVE),
         load_layout(),
         PRESETS["studio"],

@@ -155,7 +155,7 @@ def score_repair(
     camera, truth = Take(take.name, {TrackKind.WEIGHTS: occluded.track}), track.select(ARKIT)
     hidden = sample_mask(occluded.ranges, track.time) & np.isfinite(truth)
     began = time.perf_counter()
-    aligned = align_helper(camera, imu, ranges=occluded.ranges, model=network.load(network.EVALUATION))
+    aligned = align_helper(camera, imu, ranges=occluded.ranges, model=network.load_pair(network.EVALUATION.parent))
     helper = aligned.helper
     aligned_at = time.perf_counter()
     results = {

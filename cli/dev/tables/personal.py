@@ -25,7 +25,7 @@ PAIRED_S = 60.0
 
 def adapter_section(takes: dict[str, Track], face: FaceModel, seeds: int, *, progress: ProgressCallback) -> Section:
     """Adapter from the first minute of a take, measured on the rest, and on another mounting of the sensors."""
-    model = network.load(network.EVALUATION)
+    model = network.load_pair(network.EVALUATION.parent)
     rows, figures = [], {}
     finished = 0
     presets = ("studio", "rough")
@@ -88,7 +88,7 @@ def finetuned_section(
     split_time = track.time[0] + PAIRED_S
     take = simulate(track, face, load_layout(), effects=PRESETS["studio"], seed=100)
     remounted = simulate(track, face, load_layout(), effects=PRESETS["studio"], seed=500)
-    cold = network.load(network.EVALUATION)
+    cold = network.load_pair(network.EVALUATION.parent)
     example = paired_capture(take, track, split_time)
     personal_adapter = fit_adapter(cold, example)
     with TemporaryDirectory() as folder:
