@@ -27,6 +27,7 @@ class NoTurnError(InnerfaceError):
 _STEP_FRAMES = 3  # frames on either side of a rate
 _WINDOW_S = 4.5  # length of a nod and a shake
 _PAUSE_S, _MARGIN_S = 0.4, 1.0  # pauses within a turn, and how far it may reach beyond the window
+_MIN_SPEED_SHARE = 0.5  # of the turn's rate; what follows more slowly is sway of the performance
 _MIN_TURN_DEG = 6.0  # amplitude of nod and shake that calibration needs
 _RIGID_RATIO = 0.35  # rates of face sites may differ from the head's by this share while the face is relaxed
 _STILL_DPS = 12.0  # a relaxed performer's head and face turn more slowly than this, degrees per second
@@ -80,7 +81,8 @@ def find_turn(rotation: Array) -> Span:
     speed = np.nan_to_num(np.hypot(head_v, head_h))
     smooth_disagreement = cast(Array, uniform_filter1d(np.nan_to_num(disagreement), 15))
     fast = np.flatnonzero(
-        (speed > 0.25 * score[start]) & (smooth_disagreement < _RIGID_RATIO * np.maximum(speed, score[start]))
+        (speed > _MIN_SPEED_SHARE * score[start])
+        & (smooth_disagreement < _RIGID_RATIO * np.maximum(speed, score[start]))
     )
     core = fast[(fast >= start) & (fast < start + width)]
     if not len(core):

@@ -7,10 +7,11 @@ from innerface.core.face.channels import ARKIT
 from innerface.core.imu.kinematics import face_rotation
 from innerface.core.imu.layout import Layout
 from innerface.core.imu.motion import calibrate_take
-from innerface.core.imu.signal import from_track, select_sites, to_track
+from innerface.core.imu.signal import frame_times, from_track, resample, select_sites, to_track
 from innerface.core.imu.simulation.effects import Effects
 from innerface.core.imu.simulation.head_motion import NOD, RELAX, SHAKE
 from innerface.core.imu.simulation.simulate import simulate
+from innerface.core.imu.spans import find_turn
 from innerface.core.numerics import quaternion as quat
 
 STILL = Effects(sway_deg=0.0, sway_mm=0.0)
@@ -336,3 +337,23 @@ def test_a_garbled_number_is_a_lost_sample(made, sites):
     again = from_track(track)
     assert np.isnan(again.rotation[700]).any() or np.isnan(again.acceleration[700]).any()
     assert error(calibrate_take(again, sites)[1], calibrate_take(signal, sites)[1]) < 0.05
+
+
+def turn_end_where_the_performance_follows_at_once(signal):
+    """Seconds from the end of the shake to that of the turn span, without the pause before the performance."""
+    cut = SHAKE[1] + 0.1
+    gesture, performance = signal.time < cut, signal.time > 4.0
+    joined = replace(
+        signal,
+        time=np.concatenate([signal.time[gesture], signal.time[performance] - 4.0 + cut]),
+        rotation=np.concatenate([signal.rotation[gesture], signal.rotation[performance]]),
+        acceleration=np.concatenate([signal.acceleration[gesture], signal.acceleration[performance]]),
+    )
+    frames = resample(joined, frame_times(joined))
+    return frames.time[0] + find_turn(frames.rotation)[1] - SHAKE[1]
+
+
+def test_a_performance_that_follows_the_shake_at_once_is_not_taken_for_a_part_of_it(made):
+    effects = Effects(sway_deg=3.0, heading_deg=180.0)
+    late = [turn_end_where_the_performance_follows_at_once(made(effects, seed)) for seed in range(5)]
+    assert -0.6 < np.median(late) < 0.6 and max(late) < 1.5
