@@ -242,9 +242,7 @@ def load_pair(folder: Path = SHIPPED.parent) -> Network:
     Raises InnerfaceError as `load`.
     """
     offline, live = load(folder / SHIPPED.name), load(folder / LIVE.name)
-    return replace(
-        offline, partner=live, explained=(offline.explained + live.explained) / 2, id=offline.id[:8] + live.id[:8]
-    )
+    return replace(offline, partner=live, id=offline.id[:8] + live.id[:8])
 
 
 def load(path: str | Path = SHIPPED) -> Network:
