@@ -181,7 +181,9 @@ def _section_specs(finetune_minutes: float | None) -> list[SectionSpec]:
 
     def boards_table(data: ReportData, bar: ProgressCallback) -> Section:
         held_out = {name: track for name, track in data.takes.items() if name not in data.trained_names}
-        return boards.boards_section(held_out, data.identities, data.seeds, progress=bar)
+        section = boards.boards_section(held_out, data.identities, data.seeds, progress=bar)
+        chin = boards.chin_section(data.takes, data.identities)
+        return Section(section.lines + chin.lines, section.figures | {"chin": chin.figures})
 
     def sensor_count(data: ReportData, bar: ProgressCallback) -> Section:
         held_out = {name: track for name, track in data.takes.items() if name not in data.trained_names}

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 from innerface.cli.dev import tables
-from innerface.cli.dev.tables import ablation, models, personal
+from innerface.cli.dev.tables import ablation, boards, models, personal
 from innerface.core import formats
-from innerface.core.face.face_model import load_ict
+from innerface.core.face.face_model import load_bundled, load_ict
 from innerface.core.imu import linear_model, network
 from innerface.core.performance.generate import generate
 
@@ -112,3 +112,27 @@ def test_electrodes_are_compared_with_static_faces(data, tmp_path, monkeypatch):
     )
     assert (tmp_path / "landmarks-cdf.png").stat().st_size > 5000
     assert any("These users are simulated" in line for line in said.lines)
+
+
+class BundledHead:
+    def sample(self, rng):
+        return load_bundled()
+
+
+def test_every_method_is_measured_on_a_board_and_the_network_beats_a_face_that_never_moves(monkeypatch):
+    monkeypatch.setattr(boards, "_SENSORS", ("bmi270",))
+    monkeypatch.setattr(boards, "PAIRED_S", 8.0)
+    track = generate(16.0, np.random.default_rng(4))
+    shares = []
+    section = boards.boards_section({"take": track}, BundledHead(), 1, progress=shares.append)
+    found = section.figures["bmi270"]
+    assert set(found) == {*boards._METHODS, boards._ADAPTED} and shares == [1.0]
+    assert found["cold"]["pve_mm"] < 0.8 * found["neutral"]["pve_mm"]
+    assert found["rest known"]["pve_mm"] < found["cold"]["pve_mm"]
+    assert sum("BMI270" in line for line in section.lines) == len(found)
+
+
+def test_the_chins_spectrum_lies_between_nothing_and_half_the_rate():
+    section = boards.chin_section({"take": generate(12.0, np.random.default_rng(4))}, BundledHead())
+    found = section.figures["take"]
+    assert 0 < found["half_hz"] <= found["p90_hz"] <= found["p99_hz"] < boards._CHIN_HZ / 2 and found["p99_dps"] > 5
