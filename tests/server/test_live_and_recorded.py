@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from innerface.core import formats
 from innerface.core.bio.simulation.effects import PRESETS as BIO_PRESETS
+from innerface.core.bio.simulation.simulate import BITE_TIMES_S
 from innerface.core.bio.simulation.simulate import simulate as simulate_bio
 from innerface.core.errors import InnerfaceError
 from innerface.core.face.channels import ARKIT, OUTPUT_CHANNELS
@@ -74,9 +75,10 @@ def camera_samples(performance, begin, seconds, lost_s):
 
 
 def bio_samples(track, begin):
-    """(time, message) every 10 ms."""
+    """(time, message) every 10 ms, from the bites on."""
+    rows = np.flatnonzero(track.time >= BITE_TIMES_S[0] - 0.2)
     for k in range(round(SECONDS * 100)):
-        values = np.round(track.values[10 * k : 10 * k + 10], 6)
+        values = np.round(track.values[rows[10 * k : 10 * k + 10]], 6)
         yield round(begin + (k + 1) * 0.01, 6), BioSample("board", track.columns, values, 1000.0)
 
 
