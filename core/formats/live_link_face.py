@@ -6,14 +6,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 
 from ..arrays import Array
-from ..errors import InnerfaceError
 from ..face.channels import ARKIT, LIVE_LINK_FACE, pascal_case
 from ..face.gaze import DOWN_RAD, UP_RAD, YAW_RAD
 from ..files import atomic_write
@@ -71,19 +69,13 @@ def _row_format(count: int) -> str:
 def write(take: Take, path: Path) -> None:
     """Write the weights as the app would: absent channels are 0, absent eye angles follow the gaze channels.
 
-    A time code cannot be negative, so rows before time 0, such as those of a calibration, are left out with a note.
-    Raises InnerfaceError where no other rows are left.
+    Rows before time 0, such as those of a calibration, have time codes with a minus sign.
     """
     track = take.weights()
-    before_zero = track.time < 0
-    if before_zero.all() and len(before_zero):
-        raise InnerfaceError(f"{path}: all rows lie before time 0, which a time code cannot tell; write .mcap")
-    if before_zero.any():
+    if before_zero := int((track.time < 0).sum()):
         take.notes.append(
-            f"{int(before_zero.sum())} rows before time 0 were left out, since a time code cannot be negative; "
-            "write .mcap to keep them"
+            f"{before_zero} rows before time 0 have time codes with a minus sign, which other programs may not read"
         )
-        track = replace(track, time=track.time[~before_zero], values=track.values[~before_zero])
     lost = track.lost_rows()
     values = np.nan_to_num(fill_gaps(track.time, complete_values(track)))
     header = track.meta.get("llf_header", HEADER)

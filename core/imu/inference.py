@@ -25,8 +25,8 @@ from .spans import Span
 
 _MAX_REFERENCE_LOSS = 0.05  # share of samples
 UNKNOWN_REST = (
-    "the performer's relaxed face is not known, and no sensor measures it; give a take with a second of it, as a camera "
-    "saw it"
+    "the performer's relaxed face is not known, and no sensor measures it; give a take with a second of it, as a "
+    "camera saw it"
 )
 
 

@@ -83,10 +83,11 @@ def parse_rate(text: str) -> FrameRate:
 
 
 def to_text(seconds: float) -> str:
-    """Timecode of a time of day in seconds; times outside the day wrap around."""
-    ticks = round(seconds * TICKS_PER_SECOND) % TICKS_PER_DAY
-    s, remainder = divmod(ticks, TICKS_PER_SECOND)
-    return f"{s // 3600:02d}:{s // 60 % 60:02d}:{s % 60:02d}:{remainder // 1000:02d}.{remainder % 1000:03d}"
+    """Timecode of a time of day in seconds; later times wrap around, those before 0 have a minus sign."""
+    ticks = round(seconds * TICKS_PER_SECOND)
+    sign = "-" if ticks < 0 else ""
+    s, remainder = divmod(abs(ticks) % TICKS_PER_DAY, TICKS_PER_SECOND)
+    return f"{sign}{s // 3600:02d}:{s // 60 % 60:02d}:{s % 60:02d}:{remainder // 1000:02d}.{remainder % 1000:03d}"
 
 
 def unwrap(ticks: Array, per_day: int = TICKS_PER_DAY) -> Array:
@@ -99,8 +100,12 @@ def read(texts: Sequence[str], rate: FrameRate | None = None) -> Times:
     """Times of rows by their timecodes.
 
     `rate` is what the file says of it, by default Live Link Face's 60 frames a second. Where the timecodes contradict
-    that, or their last field is no thousandths of a frame, a note says how they were read. Raises TimecodeError.
+    that, or their last field is no thousandths of a frame, a note says how they were read. Rows before time 0 have a
+    minus sign. Raises TimecodeError.
     """
+    before = next((k for k, text in enumerate(texts) if not text.lstrip().startswith("-")), len(texts))
+    if before:
+        return _read_around_zero(texts, before, rate)
     fields = _read_fields(texts)
     if fields.is_clock:
         return Times(_unwrap_seconds(fields.seconds) + fields.thousandths / 1e6, [])
@@ -124,6 +129,13 @@ def read(texts: Sequence[str], rate: FrameRate | None = None) -> Times:
     _check_fields(fields, count)
     chosen, drop_notes = _with_drop(fields, stated, rate)
     return _to_times(fields, chosen, notes + drop_notes)
+
+
+def _read_around_zero(texts: Sequence[str], before: int, rate: FrameRate | None) -> Times:
+    """Times of rows of which the first `before` lie before time 0; these are read backwards, in which they rise."""
+    early = read([text.lstrip()[1:] for text in reversed(texts[:before])], rate)
+    late = read(texts[before:], rate) if before < len(texts) else Times(np.zeros(0), [])
+    return Times(np.concatenate([-early.time[::-1], late.time]), list(dict.fromkeys([*early.notes, *late.notes])))
 
 
 @dataclass(frozen=True)

@@ -54,20 +54,29 @@ def test_midnight_does_not_end_a_take_and_is_written_as_it_was(tmp_path):
     assert (tmp_path / "again.csv").read_bytes() == path.read_bytes()
 
 
-def test_rows_before_time_zero_are_left_out_and_told_rather_than_written_as_the_day_befores(tmp_path):
-    take = Take("t", {"weights": Track("weights", np.arange(-3, 3) / 60, ("jawOpen",), np.arange(6.0)[:, None] / 10)})
+@pytest.mark.parametrize("first", [-721, -59, -3, -1])
+def test_rows_before_time_zero_keep_their_times_and_are_not_the_day_befores(tmp_path, first):
+    time = np.arange(first, 90) / 60
+    take = Take("t", {"weights": Track("weights", time, ("jawOpen",), np.linspace(0, 1, len(time))[:, None])})
     write_take(take, tmp_path / "t.csv")
-    assert "3 rows before time 0 were left out" in take.notes[0] and ".mcap" in take.notes[0]
+    assert f"{-first} rows before time 0" in take.notes[0]
+    assert "23:5" not in (tmp_path / "t.csv").read_text()
     track = read_take(tmp_path / "t.csv").weights()
-    assert track.time[0] == 0 and np.allclose(track.column("jawOpen"), [0.3, 0.4, 0.5])
-    assert len(take.weights().time) == 6
+    assert np.allclose(track.time, time, atol=1e-5) and np.allclose(
+        track.column("jawOpen"), np.linspace(0, 1, len(time))
+    )
 
 
-def test_a_take_that_lies_before_time_zero_is_refused(tmp_path):
-    take = Take("t", {"weights": Track("weights", np.arange(-9, -3) / 60, ("jawOpen",), np.full((6, 1), 0.5))})
-    with pytest.raises(InnerfaceError, match="before time 0"):
-        write_take(take, tmp_path / "t.csv")
-    assert not (tmp_path / "t.csv").exists()
+def test_a_take_that_lies_before_time_zero_keeps_its_times(tmp_path):
+    time = np.arange(-90, -3) / 60
+    write_take(Take("t", {"weights": Track("weights", time, ("jawOpen",), np.full((87, 1), 0.5))}), tmp_path / "t.csv")
+    assert np.allclose(read_take(tmp_path / "t.csv").weights().time, time, atol=1e-5)
+
+
+def test_a_minus_sign_in_the_middle_is_refused_with_its_row(tmp_path):
+    path = write(tmp_path / "t.csv", row("00:00:01:00.000"), row("-00:00:01:01.000"), row("00:00:01:02.000"))
+    with pytest.raises(InnerfaceError, match=r"-00:00:01:01\.000"):
+        read_take(path)
 
 
 def test_windows_line_ends_survive(tmp_path):
