@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -21,6 +21,7 @@ _VERSION = 1
 _MAX_CHARS = 1 << 18
 _ARRAY_FIELDS = ("heading", "neutral", "axes", "at_rest", "bias", "levers", "upper")
 _CALM_SPAN_S, _MAX_CALM_RAD = 1.0, np.radians(1.0)
+_CALM_ACCELERATION = 0.3  # m/s^2, which disturbs as much as _MAX_CALM_RAD
 
 
 @dataclass(frozen=True)
@@ -125,7 +126,7 @@ def _parse_array(values: Any, shape: tuple[int, ...]) -> Array:
 
 
 def calm_span(motion: Motion) -> tuple[float, float]:
-    """Find the second in which the face moves least, in s from the first row; (0, 0) where the face never rests.
+    """Find the second in which face and sensors move least, in s from the first row; (0, 0) where the face never rests.
 
     There a take without a neutral span shows its sensors' noise.
     """
@@ -133,11 +134,14 @@ def calm_span(motion: Motion) -> tuple[float, float]:
     count = len(motion.time) // block_frames
     if not count:
         return 0.0, 0.0
-    blocks = np.nan_to_num(motion.rotation[: count * block_frames]).reshape(
-        count, block_frames, *motion.rotation.shape[1:]
-    )
-    spread = np.sqrt(blocks.var(axis=1).sum(axis=-1).mean(axis=-1))
-    calmest = int(spread.argmin())
+
+    def block_spread(values: Array) -> Array:
+        blocks = np.nan_to_num(values[: count * block_frames]).reshape(count, block_frames, *values.shape[1:])
+        return cast(Array, np.sqrt(blocks.var(axis=1).sum(axis=-1).mean(axis=-1)))
+
+    spread = block_spread(motion.rotation)
+    # taps on the chin shake sensors that do not turn
+    calmest = int((spread / _MAX_CALM_RAD + block_spread(motion.acceleration) / _CALM_ACCELERATION).argmin())
     if spread[calmest] > _MAX_CALM_RAD:
         return 0.0, 0.0
     return calmest * _CALM_SPAN_S, (calmest + 1) * _CALM_SPAN_S - 1 / FRAME_RATE

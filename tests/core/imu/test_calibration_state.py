@@ -139,3 +139,14 @@ def test_noise_is_judged_where_the_face_rests_and_nowhere_else(session):
     a, b = calibration_state.calm_span(still)
     assert 4.0 <= a < b <= 6.0
     assert calibration_state.calm_span(replace(still, rotation=rng.normal(0, 0.5, (600, 2, 3)))) == (0.0, 0.0)
+
+
+def test_the_calm_second_holds_no_taps_on_the_chin():
+    rng = np.random.default_rng(1)
+    rotation, acceleration = rng.normal(0, 1e-3, (600, 2, 3)), rng.normal(0, 0.05, (600, 2, 3))
+    rotation[120:180] *= 0.1  # the stillest second
+    acceleration[150] += 20.0
+    zero = np.zeros((600, 3))
+    tapped = Motion(np.arange(600) / FRAME_RATE, ("a", "b"), rotation, acceleration, zero, zero[:, :2], rotation * 0)
+    a, b = calibration_state.calm_span(tapped)
+    assert not a <= 150 / FRAME_RATE <= b
