@@ -136,7 +136,8 @@ def test_a_channel_that_a_site_drives_is_not_called_invented(take):
 
 def test_steps_of_a_model_that_takes_one_are_told_to_change_nothing(take, model):
     plain, four = infer(take, load_layout(), model), infer(take, load_layout(), model, steps=4)
-    assert np.array_equal(plain.take.weights().values, four.take.weights().values)
+    # two threads may add in another order
+    assert np.abs(plain.take.weights().values - four.take.weights().values).max() < 1e-5
     assert any("4 steps change nothing" in n for n in four.take.notes) and not any(
         "steps" in n for n in plain.take.notes
     )

@@ -237,7 +237,8 @@ def test_a_network_that_is_told_the_relaxed_face_shows_it_at_rest(net):
 def test_a_network_of_an_earlier_version_that_cannot_be_told_a_relaxed_face_still_loads():
     old = network.load(network.SHIPPED.parent / "ablation" / "stream.onnx")
     motion = moving(100)
-    assert not old.uses_rest and np.array_equal(old.infer(motion)[0], old.infer(motion, 1, np.full(52, 0.5))[0])
+    told = old.infer(motion, 1, np.full(52, 0.5))[0]
+    assert not old.uses_rest and np.abs(old.infer(motion)[0] - told).max() < 1e-5
 
 
 def test_recordings_get_the_mean_of_the_offline_and_the_live_network():
