@@ -252,7 +252,7 @@ def _end_by_signals(loop: asyncio.AbstractEventLoop, stop_event: asyncio.Event) 
             continue
         try:
             loop.add_signal_handler(number, stop_event.set)
-        except NotImplementedError:  # Windows
+        except NotImplementedError:  # Windows' event loops take no signal handlers
             signal.signal(number, on_signal)
 
 

@@ -18,7 +18,7 @@ from ...core import formats
 from ...core.errors import InnerfaceError
 from ...core.face.face_model import FaceModel, IdentityModel, find_ict, load_ict
 from ...core.files import atomic_write
-from ...core.imu import linear_model, network
+from ...core.imu import linear_model
 from ...core.take import Track
 from ..progress import step
 from . import tables
@@ -82,6 +82,11 @@ class ReportData:
         with step("simulating") as bar:
             return simulate_cases(self.takes, self.face, self.seeds, progress=bar)
 
+    @property
+    def held_out_takes(self) -> dict[str, Track]:
+        """Those whose performer was not in training."""
+        return {name: track for name, track in self.takes.items() if name not in self.trained_names}
+
     @cached_property
     def identities(self) -> IdentityModel:
         """ICT-FaceKit's identity modes."""
@@ -104,8 +109,8 @@ class SectionSpec:
 def run(options: argparse.Namespace) -> dict[str, Any]:
     began = time.perf_counter()
     data = _load_data(options)
-    wanted = {None: {"imu", "boards", "hybrid", "electrodes", "engines"}, "imu": {"imu", "boards"}}
-    specs = [s for s in _section_specs(options.finetune) if s.group in wanted.get(options.only, {options.only})]
+    wanted = {"imu", "boards"} if options.only == "imu" else {options.only}
+    specs = [s for s in _section_specs(options.finetune) if options.only is None or s.group in wanted]
     sections: dict[str, Section] = {}
     for spec in specs:
         if spec.group == "imu":
@@ -180,15 +185,13 @@ def _section_specs(finetune_minutes: float | None) -> list[SectionSpec]:
         return SectionSpec(title, title.lower(), measure)
 
     def boards_table(data: ReportData, bar: ProgressCallback) -> Section:
-        held_out = {name: track for name, track in data.takes.items() if name not in data.trained_names}
-        section = boards.boards_section(held_out, data.identities, data.seeds, progress=bar)
+        section = boards.boards_section(data.held_out_takes, data.identities, data.seeds, progress=bar)
         chin = boards.chin_section(data.takes, data.identities)
         return Section(section.lines + chin.lines, section.figures | {"chin": chin.figures})
 
     def sensor_count(data: ReportData, bar: ProgressCallback) -> Section:
-        held_out = {name: track for name, track in data.takes.items() if name not in data.trained_names}
         return ablation.sensor_count_section(
-            held_out, data.face, 1, image_path=data.images_folder / "sensors.png", progress=bar
+            data.held_out_takes, data.face, 1, image_path=data.images_folder / "sensors.png", progress=bar
         )
 
     def adapter(data: ReportData, bar: ProgressCallback) -> Section:
@@ -209,8 +212,8 @@ def _section_specs(finetune_minutes: float | None) -> list[SectionSpec]:
         )
 
     specs = [
-        model_scores("The network", network.load_pair(network.EVALUATION.parent), False),
-        model_scores("The network, live", network.load(network.EVALUATION_LIVE), True),
+        model_scores("The network", models.evaluation_pair(), False),
+        model_scores("The network, live", models.live_evaluation_network(), True),
         model_scores("The linear model", linear_model.load(), False),
         SectionSpec("boards", "boards", boards_table, "boards"),
         SectionSpec(

@@ -41,6 +41,9 @@ ARKIT: tuple[str, ...] = (
     "tongueOut",
 )
 
+# These move in a relaxed face, too, and no sensor on the skin measures them.
+GAZE_AND_BLINKS: tuple[str, ...] = tuple(c for c in ARKIT if c.startswith(("eyeLook", "eyeBlink")))
+
 HEAD_ANGLES: tuple[str, ...] = ("headYaw", "headPitch", "headRoll")
 EYE_ANGLES: tuple[str, ...] = tuple(
     f"{side}Eye{axis}" for side in ("left", "right") for axis in ("Yaw", "Pitch", "Roll")

@@ -21,7 +21,7 @@ import numpy as np
 
 from ..arrays import Array
 from ..errors import InnerfaceError
-from ..face.channels import ARKIT
+from ..face.channels import ARKIT, GAZE_AND_BLINKS
 from ..files import reading
 from ..numerics import ridge
 from ..numerics.model_files import load_npz, save_npz
@@ -33,7 +33,7 @@ from .model import Model, estimate
 KIND = "innerface-adapter 1"
 _REMEDY = "make it again with 'innerface adapt'"
 _PENALTIES = (3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3, 1.0)
-_UNOBSERVED = np.array([c.startswith(("eyeLook", "eyeBlink")) for c in ARKIT])
+_IS_GAZE_OR_BLINK = np.isin(ARKIT, GAZE_AND_BLINKS)
 _FOLDS = 5
 _FOLD_MARGIN_S = 1.0  # frames this near to a left-out stretch are left out, too, since they resemble it
 _MAX_ERROR_RATIO = 0.98  # a channel is adapted where its error falls below this share
@@ -90,7 +90,7 @@ class Adapter:
     )
 
     @property
-    def told_rest(self) -> Array | None:
+    def rest_input(self) -> Array | None:
         """The relaxed face (52,) that networks are told; None where the corrections were fitted without it."""
         return self.rest if self.fitted_with_rest or not self.corrections else None
 
@@ -102,7 +102,7 @@ class Adapter:
             )
 
     def apply(self, model: Model, motion: Motion, weights: Array) -> Array:
-        """Correct the weights (T, 52) of a model that was told `told_rest`.
+        """Correct the weights (T, 52) of a model that was told `rest_input`.
 
         Raises InnerfaceError for a model that it was not made for.
         """
@@ -112,8 +112,8 @@ class Adapter:
         key = (model.id, motion.sites)
         if key not in self._offsets:
             still = _still_motion(motion.sites)
-            at_rest = self._correct(model, still, estimate(model, still, rest=self.told_rest)[0])[_STILL_ROW]
-            self._offsets[key] = np.where(_UNOBSERVED, 0.0, self.rest - at_rest)
+            at_rest = self._correct(model, still, estimate(model, still, rest=self.rest_input)[0])[_STILL_ROW]
+            self._offsets[key] = np.where(_IS_GAZE_OR_BLINK, 0.0, self.rest - at_rest)
         return np.clip(corrected + self._offsets[key], 0.0, 1.0)
 
     def _correct(self, model: Model, motion: Motion, weights: Array) -> Array:
@@ -217,7 +217,7 @@ def fit(motion: Motion, weights: Array, truth: Array, *, use: Array) -> tuple[Co
         before += (residual[held_out] ** 2).sum(0)
     squared_error, before = squared_error / len(x), before / len(x)
     uses_rotation = np.array([width > len(ARKIT) for width, _ in candidates])
-    squared_error[uses_rotation[:, None] & _UNOBSERVED] = np.inf
+    squared_error[uses_rotation[:, None] & _IS_GAZE_OR_BLINK] = np.inf
     best, channels = squared_error.argmin(0), np.arange(len(ARKIT))
     improves = squared_error[best, channels] < _MAX_ERROR_RATIO * before
     solutions = np.zeros((len(candidates), x.shape[1] + 1, len(ARKIT)))

@@ -110,7 +110,7 @@ def infer(
         if causal:
             weights, confidence = MotionToFace(model, adapter, raw=raw, smooth=smooth).push(motion)
         else:
-            weights, confidence = estimate(model, motion, steps, rest=None if adapter is None else adapter.told_rest)
+            weights, confidence = estimate(model, motion, steps, rest=None if adapter is None else adapter.rest_input)
             if adapter is not None:
                 weights = adapter.apply(model, motion, weights)
         driven_channels = [

@@ -19,8 +19,7 @@ from .kinematics import Motion
 SHIPPED = Path(__file__).resolve().parents[2] / "models" / "imu.onnx"
 LIVE = SHIPPED.with_name("imu-live.onnx")
 # The same, but that they have not learned from the test takes, so that they can be measured on these.
-EVALUATION = SHIPPED.parent / "evaluation" / "imu.onnx"
-EVALUATION_LIVE = EVALUATION.with_name("imu-live.onnx")
+EVALUATION = SHIPPED.parent / "evaluation"
 KIND = "innerface-imu 1"
 _UNREADABLE = "copy it again, or export it at an opset that this version knows"
 INPUTS_PER_SITE = 7  # rotation vector, acceleration, whether it is present

@@ -96,7 +96,7 @@ class MotionToFace:
         weights, error, self.state = self.model.push(
             values,
             self.state if self.state is not None else self.model.start(),
-            rest=None if self.adapter is None else self.adapter.told_rest,
+            rest=None if self.adapter is None else self.adapter.rest_input,
         )
         return self.model.postprocess(motion, weights, error)
 

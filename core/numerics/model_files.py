@@ -64,7 +64,7 @@ def load_onnx(path: str | Path, *, threads: int, without_runtime: str, unreadabl
     except Exception as error:  # ONNX Runtime's errors share no base class
         lines = str(error).strip().splitlines() or [type(error).__name__]
         raise InnerfaceError(f"{path}: ONNX Runtime cannot open it ({lines[-1][:160]}); {unreadable}") from None
-    return OnnxModel(session, metadata, _content_id(content))
+    return OnnxModel(session, metadata, content_id(content))
 
 
 @dataclass(frozen=True)
@@ -124,7 +124,7 @@ def load_npz(path: str | Path, *, kind: str, remedy: str) -> NpzModel:
         raise InnerfaceError(f"{path}: not a model, or truncated; {remedy}") from error
     if found.ndim or found.dtype.kind != "U" or str(found) != kind:
         raise InnerfaceError(f"{path}: a model of another kind or version, not {kind}; {remedy}")
-    return NpzModel(path, archive, _content_id(content), remedy)
+    return NpzModel(path, archive, content_id(content), remedy)
 
 
 def _short(array: Array) -> Array:
@@ -142,5 +142,6 @@ def save_npz(path: str | Path, *, kind: str, card: dict[str, str] | None = None,
         np.savez_compressed(out, kind=np.array(kind), **{k: np.asarray(v) for k, v in arrays.items()})
 
 
-def _content_id(content: bytes) -> str:
+def content_id(content: bytes) -> str:
+    """The id of a model: the start of its file's SHA-256."""
     return hashlib.sha256(content).hexdigest()[:_ID_LENGTH]

@@ -112,12 +112,17 @@ def _fit_gain(predicted: Array, truth: Array) -> Array:
     """
     out = np.zeros(predicted.shape[1])
     for points in POINT_GROUPS.values():
-        columns = [2 * p + a for p in points for a in (0, 1)]
+        columns = _columns(points)
         p, t = predicted[:, columns], truth[:, columns]
         factor = np.clip((p * t).sum() / max((p * p).sum(), 1e-12), 0.0, 1.0)
         if ((factor * p - t) ** 2).sum() < _MAX_GROUP_ERROR**2 * (t * t).sum():
             out[columns] = factor
     return out
+
+
+def _columns(points: tuple[int, ...]) -> list[int]:
+    """Columns of points, x and y, in arrays (N, 106)."""
+    return [2 * p + a for p in points for a in (0, 1)]
 
 
 def _split(time: Array) -> _Split:
@@ -325,7 +330,7 @@ def _tune_tightness(
     }
     out = np.empty(predicted.shape[1])
     for points in POINT_GROUPS.values():
-        columns = [2 * p + a for p in points for a in (0, 1)]
+        columns = _columns(points)
         best = min(_TIME_CONSTANTS_S, key=lambda s: np.abs(filtered[s][:, columns] - truth[:, columns]).mean())
         out[columns] = kalman.tightness_for(best)
     return out

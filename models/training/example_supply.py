@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ...core.arrays import Array
-from ...core.face.channels import ARKIT
+from ...core.face.channels import ARKIT, GAZE_AND_BLINKS
 from ...core.face.face_model import IdentityModel, load_bundled
 from ...core.imu.layout import load_layout
 from ...core.imu.network import INPUTS_PER_SITE, SITE_COUNT, network_inputs
@@ -30,7 +30,7 @@ _CAUSAL_SHARE = 0.3  # of the takes; they are calibrated as live
 _BOARD_SHARE = 0.6  # of the takes; a board measures and fuses, instead of random errors of orientation
 _KNOWN_REST_SHARE = 0.5  # of the windows; the network is told the relaxed face
 _REST_NOISE = 0.02  # sd of a weight of the relaxed face as a camera saw it [C]
-_MOVING_CHANNELS = np.array([c.startswith(("eyeLook", "eyeBlink")) for c in ARKIT])  # also in a relaxed face
+_IS_GAZE_OR_BLINK = np.isin(ARKIT, GAZE_AND_BLINKS)
 
 
 @dataclass(frozen=True)
@@ -173,7 +173,7 @@ class SampleStore:
                     values[k, INPUTS_PER_SITE * s : INPUTS_PER_SITE * (s + 1)] = 0.0
             if take.rest is not None and rng.uniform() < _KNOWN_REST_SHARE:
                 elsewhere = take.weights[int(rng.integers(len(take.weights)))]
-                seen = np.where(_MOVING_CHANNELS, elsewhere, take.rest) + rng.normal(0, _REST_NOISE, len(ARKIT))
+                seen = np.where(_IS_GAZE_OR_BLINK, elsewhere, take.rest) + rng.normal(0, _REST_NOISE, len(ARKIT))
                 rest[k] = np.append(np.clip(seen, 0, 1), 1.0)
         return Batch(values, weights, mask, rest)
 

@@ -5,7 +5,6 @@ Runs can be resumed: a checkpoint and the learning curve lie beside the model un
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 import time
@@ -23,6 +22,7 @@ from ...core.face.channels import ARKIT, mirrored
 from ...core.face.face_model import FaceModel, load_bundled, load_ict
 from ...core.files import atomic_write
 from ...core.imu.layout import load_layout
+from ...core.numerics.model_files import content_id
 from . import export
 from .budget import Budget
 from .example_supply import ExampleSource, SampleStore, SampleSupply
@@ -297,11 +297,7 @@ def train(
             "training": f"{step} steps of {batch_size * _WINDOW_FRAMES // length} windows of {length} frames "
             f"in {seconds_spent / 60:.0f} minutes on {device.type}",
             "seed": str(plan.seed),
-            **(
-                {"begun from": f"{start_file.name} ({hashlib.sha256(start_file.read_bytes()).hexdigest()[:16]})"}
-                if start_file
-                else {}
-            ),
+            **({"begun from": f"{start_file.name} ({content_id(start_file.read_bytes())})"} if start_file else {}),
             "licence": "GPL-3.0-or-later; trained on MIT and BSD-2 data",
         }
         with SampleSupply(

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ...core.face.channels import ARKIT
+from ...core.face.channels import ARKIT, GAZE_AND_BLINKS
 from ...core.imu.network import INPUT_COUNT
 
 WINDOW = 120  # frames of a transformer (IMUSIC: 2 s)
@@ -79,7 +79,7 @@ class RestInput(nn.Module):
     def __init__(self, width: int) -> None:
         super().__init__()
         self.layer = nn.Linear(CHANNELS + 1, width)
-        steady = [float(not c.startswith(("eyeLook", "eyeBlink"))) for c in ARKIT]
+        steady = [float(c not in GAZE_AND_BLINKS) for c in ARKIT]
         self.register_buffer("steady", torch.tensor(steady), persistent=False)
 
     def forward(self, rest: Tensor) -> Tensor:

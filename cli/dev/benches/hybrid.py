@@ -21,11 +21,11 @@ def hybrid() -> dict[str, Any]:
     from ....core.face.face_model import IdentityModel, find_ict, load_bundled
     from ....core.hybrid import detector
     from ....core.hybrid.helper_alignment import align_helper
-    from ....core.imu import network
     from ....core.performance import augment
     from ....core.performance.generate import generate
     from ....core.take import Take
     from ..tables import occlusion
+    from ..tables.models import evaluation_pair
 
     ict = find_ict()
     folder = ict.parent / "arkit" if ict is not None else None
@@ -59,9 +59,7 @@ def hybrid() -> dict[str, Any]:
             occlusion.score_repair(
                 repair_scores[name], take, imu, damages=("microphone",), rng=np.random.default_rng(70 + k)
             )
-            sensor_features = align_helper(
-                take, imu, model=network.load_pair(network.EVALUATION.parent)
-            ).helper.features()
+            sensor_features = align_helper(take, imu, model=evaluation_pair()).helper.features()
             for detection, helper_features in ((detection_alone, None), (detection_helped, sensor_features)):
                 occlusion.score_undamaged(detection, track, helper_features)
                 occlusion.score_damaged(detection, track, helper_features, rng=rng)

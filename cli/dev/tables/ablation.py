@@ -17,7 +17,7 @@ from ....core.imu.simulation.effects import PRESETS
 from ....core.imu.simulation.simulate import simulate
 from ....core.take import Track
 from . import ProgressCallback, Section, markdown_table, plots
-from .models import Case, evaluate_columns, with_sites
+from .models import Case, evaluate_columns, evaluation_pair, with_sites
 
 NETWORKS_FOLDER = network.SHIPPED.with_name("ablation")
 STEPS = (1, 2, 4, 10, 50)
@@ -116,7 +116,7 @@ def sensor_count_section(
     takes: dict[str, Track], face: FaceModel, seeds: int, *, image_path: Path, progress: ProgressCallback
 ) -> Section:
     """The paper's figure 9: fewer and fewer sensors, with one network that knows which are present."""
-    model, site_layout = network.load_pair(network.EVALUATION.parent), load_layout()
+    model, site_layout = evaluation_pair(), load_layout()
     rows, figures = [], {}
     for n in range(len(_REMOVAL_ORDER), 0, -1):
         kept_sites = {site_layout.reference, *_REMOVAL_ORDER[:n]}
@@ -162,7 +162,7 @@ def error_along_take_section(track: Track, name: str, face: FaceModel, *, image_
     with plots.image(image_path, figsize=(10, 3.2)) as axes:
         figures = {}
         for title, model, colour in (
-            ("network", network.load_pair(network.EVALUATION.parent), "#2f6fb3"),
+            ("network", evaluation_pair(), "#2f6fb3"),
             ("linear model", linear_model.load(), "#d1953b"),
         ):
             matched = match_rows(infer(take, load_layout(), model).take.weights(), track)

@@ -14,14 +14,14 @@ from ....core.imu.adapter import Adapter
 from ....core.imu.inference import infer
 from ....core.imu.layout import load_layout
 from ....core.imu.model import Model
-from ....core.imu.signal import ImuSignal, from_track, make_continuous
+from ....core.imu.signal import ImuSignal, from_track, resample
 from ....core.imu.simulation.boards import BOARDS
 from ....core.imu.simulation.effects import PRESETS
 from ....core.imu.simulation.simulate import random_relaxed_face, simulate
 from ....core.numerics import quaternion as quat
 from ....core.take import Take, Track, TrackKind
 from . import ProgressCallback, Section, markdown_table
-from .models import evaluate_columns
+from .models import evaluate_columns, evaluation_pair, live_evaluation_network
 from .personal import PAIRED_S, fit_adapter, paired_capture
 
 _SENSORS = ("icm45686", "bmi270", "qmi8658", "bno085", "clean", "rough")
@@ -40,8 +40,8 @@ def boards_section(
     """Table of all sensors: means over takes and seeds, and the spread of the seeds' means."""
     ridge, offline, live = (
         linear_model.load(),
-        network.load_pair(network.EVALUATION.parent),
-        network.load(network.EVALUATION_LIVE),
+        evaluation_pair(),
+        live_evaluation_network(),
     )
     figures: dict[str, Any] = {}
     rows: list[str] = []
@@ -112,13 +112,10 @@ def chin_section(takes: dict[str, Track], identities: IdentityModel) -> Section:
 
 
 def _rates(signal: ImuSignal, site: int, *, start: float) -> Array:
-    """Rates (T, 3) rad/s of a site at _CHIN_HZ, from `start` on."""
-    time = np.arange(start, signal.time[-1], 1 / _CHIN_HZ)
-    q = make_continuous(signal.rotation[:, [site]])[:, 0]
-    known = np.isfinite(q[:, 0])
-    q = np.stack([np.interp(time, signal.time[known], q[known, c]) for c in range(4)], axis=1)
-    q = q / np.linalg.norm(q, axis=1, keepdims=True)
-    return quat.to_rotvec(quat.multiply(quat.conjugate(q[:-1]), q[1:])) * _CHIN_HZ
+    """Rates (T, 3) rad/s of a site at _CHIN_HZ, from `start` on, without those next to a gap."""
+    q = resample(signal, np.arange(start, signal.time[-1], 1 / _CHIN_HZ)).rotation[:, site]
+    rates = quat.to_rotvec(quat.multiply(quat.conjugate(q[:-1]), q[1:])) * _CHIN_HZ
+    return rates[np.isfinite(rates).all(axis=1)]
 
 
 def _errors(

@@ -22,6 +22,7 @@ from ....core.imu.signal import from_track
 from ....core.take import Take, Track, TrackKind
 from ....core.take.resample import resample_linear
 from . import ProgressCallback, Section, markdown_table, occlusion, plots
+from .models import evaluation_pair
 
 _DAMAGES = ("microphone", "hand", "hair", "profile turn", "drop-out")
 _PRESETS = ("studio", "rough")
@@ -129,7 +130,7 @@ def _detection_section(
                 if with_sensors:
                     imu = occlusion.simulate_sensors(track, identities.sample(90 + k), "studio", seed=90 + k)
                     helper = align_helper(
-                        Take(name, {TrackKind.WEIGHTS: track}), imu, model=network.load_pair(network.EVALUATION.parent)
+                        Take(name, {TrackKind.WEIGHTS: track}), imu, model=evaluation_pair()
                     ).helper.features()
                 occlusion.score_undamaged(detection, track, helper)
                 for _ in range(2):

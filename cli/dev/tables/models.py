@@ -84,11 +84,21 @@ def evaluate_columns(track: Track, truth: Track, face: FaceModel) -> tuple[list[
 
 
 @lru_cache
+def evaluation_pair() -> network.Network:
+    """The networks that have not learned from the test takes, as recordings are inferred by both."""
+    return network.load_pair(network.EVALUATION)
+
+
+@lru_cache
+def live_evaluation_network() -> network.Network:
+    """The live one of them."""
+    return network.load(network.EVALUATION / network.LIVE.name)
+
+
+@lru_cache
 def sensed_channels() -> tuple[str, ...]:
     """Channels that the shipped network observes."""
-    return tuple(
-        c for c, unobserved in zip(ARKIT, network.load_pair(network.EVALUATION.parent).unobserved) if not unobserved
-    )
+    return tuple(c for c, unobserved in zip(ARKIT, evaluation_pair().unobserved) if not unobserved)
 
 
 def nan_mean(rows: list[list[float]]) -> np.ndarray:
@@ -236,7 +246,7 @@ def smoothing_section(
     """Effect of smoothing, offline and live."""
     held_out_cases = [c for c in cases if c.preset == "studio" and c.name not in trained_names]
     rows, figures = [], {}
-    networks = {False: network.load_pair(network.EVALUATION.parent), True: network.load(network.EVALUATION_LIVE)}
+    networks = {False: evaluation_pair(), True: live_evaluation_network()}
     total = remaining = 2 * 2 * len(held_out_cases)
     for causal, title in ((False, "offline (Savitzky-Golay)"), (True, "live (1 Euro)")):
         for raw in (True, False):
@@ -290,8 +300,8 @@ def with_sites(take: Take, sites: set[str]) -> Take:
 def broken_sensors_section(track: Track, face: FaceModel, seeds: int, *, progress: ProgressCallback) -> Section:
     """Errors of the network when a sensor is lost or swapped, or on another device."""
     model, live_model, sites, studio = (
-        network.load_pair(network.EVALUATION.parent),
-        network.load(network.EVALUATION_LIVE),
+        evaluation_pair(),
+        live_evaluation_network(),
         load_layout(),
         PRESETS["studio"],
     )

@@ -16,12 +16,12 @@ from ....core.hybrid.helper_alignment import align_helper
 from ....core.hybrid.infill import infill, substitute
 from ....core.hybrid.ranges import near_edges, sample_mask
 from ....core.hybrid.ranges import row_mask as rows_of
-from ....core.imu import network
 from ....core.imu.layout import load_layout
 from ....core.imu.simulation.effects import PRESETS
 from ....core.imu.simulation.simulate import simulate
 from ....core.take import Take, Track, TrackKind
 from ....core.take.resample import resample_linear
+from .models import evaluation_pair
 
 TOLERANCE_S = 0.1  # rows so near to an edge are not counted
 DAMAGED_SHARE = 0.22  # of a take
@@ -155,7 +155,7 @@ def score_repair(
     camera, truth = Take(take.name, {TrackKind.WEIGHTS: occluded.track}), track.select(ARKIT)
     hidden = sample_mask(occluded.ranges, track.time) & np.isfinite(truth)
     began = time.perf_counter()
-    aligned = align_helper(camera, imu, ranges=occluded.ranges, model=network.load_pair(network.EVALUATION.parent))
+    aligned = align_helper(camera, imu, ranges=occluded.ranges, model=evaluation_pair())
     helper = aligned.helper
     aligned_at = time.perf_counter()
     results = {

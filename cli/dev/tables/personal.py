@@ -18,14 +18,14 @@ from ....core.imu.simulation.examples import TrainingExample, paired_example
 from ....core.imu.simulation.simulate import simulate
 from ....core.take import Take, Track, TrackKind
 from . import ProgressCallback, Section, markdown_table
-from .models import evaluate_columns, nan_mean
+from .models import evaluate_columns, evaluation_pair, nan_mean
 
 PAIRED_S = 60.0
 
 
 def adapter_section(takes: dict[str, Track], face: FaceModel, seeds: int, *, progress: ProgressCallback) -> Section:
     """Adapter from the first minute of a take, measured on the rest, and on another mounting of the sensors."""
-    model = network.load_pair(network.EVALUATION.parent)
+    model = evaluation_pair()
     rows, figures = [], {}
     finished = 0
     presets = ("studio", "rough")
@@ -88,7 +88,7 @@ def finetuned_section(
     split_time = track.time[0] + PAIRED_S
     take = simulate(track, face, load_layout(), effects=PRESETS["studio"], seed=100)
     remounted = simulate(track, face, load_layout(), effects=PRESETS["studio"], seed=500)
-    cold = network.load_pair(network.EVALUATION.parent)
+    cold = evaluation_pair()
     example = paired_capture(take, track, split_time)
     personal_adapter = fit_adapter(cold, example)
     with TemporaryDirectory() as folder:
@@ -97,7 +97,7 @@ def finetuned_section(
             plan,
             Path(folder) / "own.onnx",
             SampleStore([training_sample(example)]),
-            start_file=network.EVALUATION,
+            start_file=network.EVALUATION / network.SHIPPED.name,
             progress=progress,
         )
         tuned = network.load(Path(folder) / "own.onnx")

@@ -70,7 +70,7 @@ def test_the_adapter_table_measures_held_out_rows_only(face):
         take.time[0] + 60.0,
         models.simulate_cases({"made": take}, face, 1, progress=lambda _: None)[1].imu,
         None,
-        model=network.load_pair(network.EVALUATION.parent),
+        model=models.evaluation_pair(),
         track=take,
         face=face,
     )

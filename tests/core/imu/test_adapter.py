@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from innerface.core.errors import InnerfaceError
-from innerface.core.face.channels import ARKIT
+from innerface.core.face.channels import ARKIT, GAZE_AND_BLINKS
 from innerface.core.imu import adapter, linear_model
 from innerface.core.imu.kinematics import Motion
 from innerface.core.imu.model import estimate
@@ -145,7 +145,7 @@ def test_a_face_at_rest_is_the_one_that_the_camera_saw(saved, corrected, tmp_pat
     made.save(tmp_path / "r.npz")
     for known in (made,) if corrected else (made, adapter.load(tmp_path / "r.npz")):
         motion = adapter._still_motion(SITES)
-        shown, gaze = known.apply(model, motion, estimate(model, motion)[0])[60:-60], adapter._UNOBSERVED
+        shown, gaze = known.apply(model, motion, estimate(model, motion)[0])[60:-60], np.isin(ARKIT, GAZE_AND_BLINKS)
         assert np.abs(shown - rest)[:, ~gaze].max() < 1e-9
         plain = replace(known, rest=None).apply(model, motion, estimate(model, motion)[0])[60:-60]
         assert np.array_equal(shown[:, gaze], plain[:, gaze]), "gaze and lids rest nowhere"
@@ -164,9 +164,9 @@ def test_the_relaxed_face_is_what_the_camera_saw_while_the_sensors_were_at_their
 
 def test_networks_are_not_told_a_relaxed_face_that_corrections_were_fitted_without(saved):
     rest, corrections = np.full(len(ARKIT), 0.1), saved[0].corrections
-    assert adapter.Adapter(rest=rest).told_rest is rest
-    assert adapter.Adapter(SITES, corrections, rest=rest).told_rest is None
-    assert adapter.Adapter(SITES, corrections, rest=rest, fitted_with_rest=True).told_rest is rest
+    assert adapter.Adapter(rest=rest).rest_input is rest
+    assert adapter.Adapter(SITES, corrections, rest=rest).rest_input is None
+    assert adapter.Adapter(SITES, corrections, rest=rest, fitted_with_rest=True).rest_input is rest
 
 
 def test_a_relaxed_face_that_was_given_stays_where_another_is_recorded():

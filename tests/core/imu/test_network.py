@@ -22,7 +22,7 @@ def net(request):
 
 @pytest.fixture(scope="module", params=["imu", "imu-live"])
 def evaluation_net(request):
-    return network.load(network.EVALUATION.with_name(f"{request.param}.onnx"))
+    return network.load(network.EVALUATION / f"{request.param}.onnx")
 
 
 def moving(frames, sites=SITES.sites[1:], seed=0):
