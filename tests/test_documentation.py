@@ -36,7 +36,7 @@ def test_links_lead_to_files_and_headings_that_exist(page):
 def test_lines_fit_a_screen(page):
     table_or_image = re.compile(r"^\||^!\[")
     for number, line in enumerate(page.read_text(encoding="utf-8").splitlines(), 1):
-        assert len(line) <= (260 if table_or_image.match(line) else 120), f"{page}:{number}"
+        assert len(line) <= (240 if table_or_image.match(line) else 120), f"{page}:{number}"
 
 
 def visible_texts():

@@ -287,8 +287,8 @@ def train(
         card = {
             "data": ("a performer's own take, 4 to 1 beside " if paired_takes else "")
             + f"{supply.next_number} simulated takes of up to 60 s: "
-            + ("generated performances" if plan.source.generated else "no generated performances")
-            + (f" and real takes augmented ({', '.join(plan.source.take_names)})" if plan.source.real else ""),
+            + ("generated" if plan.source.generated else "none generated")
+            + (f" and real takes ({', '.join(plan.source.take_names)})" if plan.source.real else ""),
             "held out": "none" if plan.source.held_out else ", ".join(HELD_OUT),
             "faces": "the bundled head" + (" and random identities of ICT-FaceKit" if plan.source.ict else ""),
             "sensors": "simulated, random boards and errors, between perfect and worse than rough "
