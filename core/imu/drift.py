@@ -41,6 +41,7 @@ _MAX_REST_OFFSET = np.radians(8.0)  # a site farther from its zero is held, not 
 _MAX_REST_SPREAD = np.radians(1.0)  # a resting site moves less than this within a block
 _MIN_REST_SHARE = 0.85  # of the sites: one held corner of the mouth is an expression
 _ZERO_OUTLIER_SCALE = np.radians(6.0)
+_PUSHED_SD = np.radians(3.0)  # of a zero after its sensor was pushed aside
 _COMMON_DRIFT_RATIO = 2.0  # times the median site's deviation that counts as drift of all sites
 
 
@@ -199,6 +200,14 @@ class BlockTracker:
         out = np.concatenate(self.pending)
         self.pending = []
         return out
+
+    def push(self, site: int, turn: Array) -> None:
+        """Add the turn (3,) of a sensor that was pushed aside to its zero."""
+        state = self.state
+        value, variance = state.value.copy(), state.covariance.value.copy()
+        value[site] = quat.to_rotvec(quat.multiply(quat.from_rotvec(turn), quat.from_rotvec(value[site])))
+        variance[site] += _PUSHED_SD**2
+        self.state = replace(state, value=value, covariance=replace(state.covariance, value=variance))
 
     def close_block(self, measured: Array, variance: Array) -> None:
         """End the running block with its measurement (1, ...)."""

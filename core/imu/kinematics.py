@@ -111,8 +111,8 @@ def face_rotation(calibration: Calibration, corrected: Array, head: Array) -> Ar
 
 
 def remove_zero_error(zero: Array, vectors: Array) -> Array:
-    """Remove zero drifts from rotation vectors of the same shape."""
-    return quat.to_rotvec(quat.multiply(quat.from_rotvec(-zero), quat.from_rotvec(vectors)))
+    """Remove zero drifts, of sensors on the skin, from rotation vectors of the same shape."""
+    return quat.to_rotvec(quat.multiply(quat.from_rotvec(vectors), quat.from_rotvec(-zero)))
 
 
 def head_angles(calibration: Calibration, head: Array, at_rest: Array) -> Array:

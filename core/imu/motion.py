@@ -29,6 +29,7 @@ from .kinematics import (
     second_difference,
 )
 from .layout import Layout
+from .pushed import PushDetector, block_mean, pushed_zeros
 from .signal import LOOKAHEAD, ImuSignal, frame_times, resample, select_sites
 from .spans import Span
 
@@ -131,9 +132,12 @@ def apply_calibration(
         corrected, neutral=calibration.neutral, reference=calibration.reference, upper=calibration.upper
     )[0]
     vectors = face_rotation(calibration, corrected, head)
+    sites = tuple(calibration.sites[s] for s in calibration.face_indices)
+    pushed = pushed_zeros(vectors, sites)
+    unpushed = quat.to_rotvec(quat.multiply(quat.from_rotvec(vectors), quat.conjugate(pushed)))
     block_count = rows // drift.BLOCK_FRAMES
     if block_count > 1:
-        blocks = vectors[: block_count * drift.BLOCK_FRAMES].reshape(
+        blocks = unpushed[: block_count * drift.BLOCK_FRAMES].reshape(
             block_count, drift.BLOCK_FRAMES, *vectors.shape[1:]
         )
         zero = drift.interpolate_blocks(drift.smooth_blocks(zero_filter, *drift.zero_measurements(blocks)), rows, 0.0)
@@ -146,12 +150,12 @@ def apply_calibration(
     )[:, calibration.face_indices]
     return Motion(
         frames.time,
-        tuple(calibration.sites[s] for s in calibration.face_indices),
-        remove_zero_error(zero, vectors),
+        sites,
+        remove_zero_error(zero, unpushed),
         _high_pass(acceleration, None)[0],
         head_angles(calibration, head, calibration.at_rest),
         heading[:, calibration.face_indices],
-        zero,
+        quat.to_rotvec(quat.multiply(quat.from_rotvec(zero), pushed)),
     )
 
 
@@ -186,6 +190,7 @@ class Calibrator:
         self.heading_tracker, self.zero_tracker = map(
             drift.BlockTracker.start, _drift_filters(calibration, initial_state)
         )
+        self.push_detector = PushDetector(tuple(calibration.sites[s] for s in calibration.face_indices))
         self.uncorrected_history = np.full((drift.SPAN_FRAMES, count, 4), np.nan)  # before drift is removed
         self.head_history = np.full((drift.SPAN_FRAMES, 4), np.nan)
         self.reference_offset: Array | None = None
@@ -289,7 +294,10 @@ class Calibrator:
                 drift.span_rotations(self.head_history[:, None])[-drift.BLOCK_FRAMES :, 0],
             )
             self.heading_tracker.close_block(*drift.heading_measurements(site_turns[None], head_turns[None]))
-            self.zero_tracker.close_block(*drift.zero_measurements(self.zero_tracker.take_block()[None]))
+            block = self.zero_tracker.take_block()
+            self.zero_tracker.close_block(*drift.zero_measurements(block[None]))
+            for push in self.push_detector.append(block_mean(block)):
+                self.zero_tracker.push(push.site, push.turn)
             self.uncorrected_history, self.head_history = (
                 self.uncorrected_history[-drift.SPAN_FRAMES :],
                 self.head_history[-drift.SPAN_FRAMES :],

@@ -37,6 +37,7 @@ _MAX_LOSS = 0.05  # share of samples
 _MAX_DRIFT_DPM = 6.0  # degrees per minute
 _MIN_LOOSE_STEP_DEG = 8.0  # step of one site's zero while the other sites keep theirs
 _LOOSE_BLOCK_S, _MAX_LOOSE_CUTS = 1.0, 24  # length of blocks, and number of moments that are tried
+_MIN_PUSH_DEG, _PUSH_S = 5.0, 0.6  # step of a corrected zero, faster than any drift
 _MIN_ALIVE_DEG = 0.3  # a site that rotates by less in all three actions together is dead
 _MAX_SWAP_RATIO = 0.75  # between the distances to the other site's motion and to its own
 _MIN_MIRRORED_PAIRS = 3  # for the whole layout to be mirrored
@@ -53,7 +54,7 @@ class SiteQuality:
     still_deg : 95th percentile of the rotation from neutral in the neutral span, degrees
     drift_dpm : drift of the heading, degrees per minute
     loss : share of samples missing
-    loose_s : when the sensor came loose, s from the first row; None if it did not
+    loose_s : when the sensor came loose or was pushed aside, s from the first row; None if it did not
     words : problems for the user; empty if there are none
     """
 
@@ -100,7 +101,7 @@ def report(
     loss_shares = 1 - signal.present().mean(axis=0)
     minutes = max(len(motion.time) / FRAME_RATE / 60, 1e-3)
     out: list[SiteQuality] = []
-    loose_times = find_loose_times(motion)
+    loose_times, pushed_times = find_loose_times(motion), find_pushed_times(motion)
     for k, site in enumerate(motion.sites):
         neutral_rotation, neutral_acceleration = motion.rotation[a : b + 1, k], motion.acceleration[a : b + 1, k]
         noise = float(np.degrees(_high_frequency_rms(neutral_rotation)))
@@ -113,9 +114,11 @@ def report(
         heading = np.degrees(np.unwrap(np.nan_to_num(motion.heading[:, k])))
         drift = float(np.abs(heading[-1] - heading[0]) / minutes) if len(heading) else 0.0
         loss = float(loss_shares[sent_columns[site]])
-        loose = loose_times[k]
+        loose, pushed = loose_times[k], pushed_times[k]
         messages: list[str] = []
-        if loose is not None:
+        if pushed is not None:
+            messages.append(f"was pushed aside at {pushed:.0f} s, which is corrected: tape it again")
+        elif loose is not None:
             messages.append(f"has come loose at {loose:.0f} s: tape it again")
         if noise > _MAX_NOISE_DEG or acceleration_noise > _MAX_NOISE_ACCEL:
             messages.append("is noisy: check the tape and the cable")
@@ -131,7 +134,7 @@ def report(
                 stray,
                 drift,
                 loss,
-                loose,
+                loose if pushed is None else pushed,
                 f"{site_label(site)} {'; '.join(messages)}" if messages else "",
             )
         )
@@ -144,6 +147,15 @@ def _high_frequency_rms(values: Array) -> float:
     return (
         float(np.sqrt(cast(float, np.nanmean((step**2).sum(-1))) / 6)) if len(step) and np.isfinite(step).any() else 0.0
     )
+
+
+def find_pushed_times(motion: Motion) -> list[float | None]:
+    """When each site's zero made a step, since its sensor was pushed aside, s from the first row; else None."""
+    span = round(_PUSH_S * FRAME_RATE)
+    zero = quat.from_rotvec(motion.zero)
+    step = quat.to_rotvec(quat.multiply(zero[span:], quat.conjugate(zero[:-span])))
+    is_step = cast(Array, np.linalg.norm(step, axis=-1)) > np.radians(_MIN_PUSH_DEG)
+    return [float(np.argmax(column) + span) / FRAME_RATE if column.any() else None for column in is_step.T]
 
 
 def find_loose_times(motion: Motion) -> list[float | None]:

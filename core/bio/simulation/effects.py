@@ -36,7 +36,10 @@ class Effects:
     high_pass_hz : of the amplifier (0.05 [B])
     mains_uv, mains_hz : amplitude and frequency of mains hum
     pulse_uv : amplitude of the carotid pulse wave [C]
+    heart_uv : height of the electrocardiogram's R wave between ear and mastoid; about 1 mV between the arms, little of
+        which is left between two points of one side of the head [C]
     pops_per_min : electrode pops of up to 200 µV [C]
+    knocks_per_min : of the cable or the headset: 50 to 500 µV that ring for some tenths of a second [C]
     remount : standard deviation of the log gain of each electrode after mounting again (30 % [C])
     gaps_per_min : radio losses of 20 to 200 ms [C]
     """
@@ -59,7 +62,9 @@ class Effects:
     mains_uv: Range = (0.0, 0.0)
     mains_hz: float = 50.0
     pulse_uv: float = 0.0
+    heart_uv: Range = (0.0, 0.0)
     pops_per_min: float = 0.0
+    knocks_per_min: float = 0.0
     remount: float = 0.3
     gaps_per_min: float = 0.0
 
@@ -102,4 +107,16 @@ PRESETS: dict[str, Effects] = {
         gaps_per_min=1.0,
     ),
 }
+# Muscles that are far from the ear hardly reach it, and the body and the cable disturb more: the least kind that is
+# still plausible. What electrodes at an ear really record of a face lies between this and "studio", as far as is known.
+PRESETS["weak"] = replace(
+    PRESETS["studio"],
+    anatomy=0.4,
+    reach=(2.8, 3.6),
+    emg_uv=(30.0, 200.0),
+    heart_uv=(5.0, 40.0),
+    knocks_per_min=3.0,
+    mains_uv=(3.0, 20.0),
+    drift_uv=80.0,
+)
 PRESETS["cyton"] = replace(PRESETS["studio"], rate_hz=250.0)

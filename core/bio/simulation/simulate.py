@@ -153,7 +153,7 @@ def _eog(weights: Array, performer: SimulatedPerformer) -> Array:
 def _disturbances(
     t: Array, effects: Effects, performer: SimulatedPerformer, *, rate: float, rng: np.random.Generator
 ) -> Array:
-    """Drift, mains, pulse and electrode pops (T, 2) µV."""
+    """Drift, mains, pulse, heart, electrode pops and knocks (T, 2) µV."""
     n = len(t)
     out = np.zeros((n, 2))
     if effects.drift_uv:
@@ -182,7 +182,23 @@ def _disturbances(
         out[pop_index:, electrode] += rng.normal(0, 100) * np.exp(
             -np.arange(n - pop_index) / (rng.uniform(0.05, 0.5) * rate)
         )
+    if effects.heart_uv[1]:
+        out += np.outer(_heartbeats(n, rate=rate, rng=rng), rng.uniform(*effects.heart_uv) * rng.uniform(0.6, 1.0, 2))
+    for _ in range(rng.poisson(effects.knocks_per_min * (t[-1] - t[0]) / 60)):
+        knock_index = int(rng.integers(n))
+        since = np.arange(min(n - knock_index, int(2 * rate))) / rate
+        ringing = np.sin(2 * np.pi * rng.uniform(5, 25) * since) * np.exp(-since / rng.uniform(0.05, 0.25))
+        out[knock_index : knock_index + len(since)] += np.outer(ringing, rng.uniform(50, 500) * rng.uniform(0.3, 1, 2))
     return out
+
+
+def _heartbeats(count: int, *, rate: float, rng: np.random.Generator) -> Array:
+    """Electrocardiogram (count,) with R waves of height 1: Q, R, S and T as Gaussians, at 60 to 90 beats a minute."""
+    beats = np.cumsum(rng.uniform(0.67, 1.0) * (1 + 0.04 * rng.normal(0, 1, int(count / rate / 0.5) + 2)))
+    t = np.arange(count) / rate
+    after = t - np.concatenate([[-1.0], beats])[np.searchsorted(beats, t + 0.1)]  # negative just before a beat
+    waves = ((-0.025, 0.010, -0.15), (0.0, 0.012, 1.0), (0.028, 0.012, -0.25), (0.25, 0.05, 0.3))
+    return np.sum([height * np.exp(-0.5 * ((after - at) / width) ** 2) for at, width, height in waves], axis=0)
 
 
 def _slow_noise(count: int, *, hz: float, rate: float, rng: np.random.Generator) -> Array:

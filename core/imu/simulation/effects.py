@@ -26,6 +26,8 @@ class Effects:
         anatomy: sd of the gain by which a channel moves this performer's skin, relative to the face's shapes [C].
         relaxed: range of the share of the take's calmest face in the relaxed face; 0 is the model's neutral [C].
         creep_deg: sd after a minute of a taped sensor's rotation on its site, a random walk [C].
+        wobble_deg: sd of the degrees by which soft skin tilts a sensor per m/s^2 of its acceleration, gravity included [C].
+        slip, slip_s: share of a turn of the skin that the tape gives way to, and the time constant of that [C].
         loose: chance that one face sensor comes half off at some moment and hangs at an angle of 10 to 40 degrees [C].
     Accelerometer
         accel_noise_ug: white noise in ug/sqrt(Hz); QMI8658C 150-200 [B], ICM-45686 70 [B].
@@ -66,6 +68,9 @@ class Effects:
     anatomy: float = 0.0
     relaxed: Range = (1.0, 1.0)
     creep_deg: float = 0.0
+    wobble_deg: float = 0.0
+    slip: float = 0.0
+    slip_s: float = 8.0
     loose: float = 0.0
     accel_noise_ug: float = 0.0
     accel_bias: float = 0.0
@@ -128,6 +133,8 @@ PRESETS: dict[str, Effects] = {
         anatomy=0.15,
         relaxed=(0.4, 1.0),
         creep_deg=1.0,
+        wobble_deg=0.2,
+        slip=0.1,
         loose=0.05,
         accel_noise_ug=400.0,
         accel_bias=0.1,

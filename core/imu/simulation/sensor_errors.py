@@ -21,6 +21,33 @@ def apply_skin_coupling(values: Array, *, frequency: float, damping: float, rate
     return cast(Array, lfilter(b, a, values - values[0], axis=0)) + values[0]
 
 
+def wobble(force: Array, sites: list[int], effects: Effects, rate: float, *, rng: np.random.Generator) -> Array:
+    """Rotation vectors (T, S, 3) by which accelerations tilt sensors on soft skin; 0 at those on the skull.
+
+    Parameters
+    ----------
+    force : (T, S, 3) m/s^2, specific forces in head axes
+    sites : indices of the sensors on skin
+    effects : with the size and the skin's frequencies
+    rate : rows per second
+    rng : random generator
+    """
+    out = np.zeros(force.shape)
+    for s in sites:
+        matrix = np.radians(effects.wobble_deg) / np.sqrt(3) * rng.normal(0, 1, (3, 3))
+        tilt = (force[:, s] - force[0, s]) @ matrix.T
+        frequency, damping = rng.uniform(*effects.coupling_hz), rng.uniform(*effects.coupling_damping)
+        out[:, s] = apply_skin_coupling(tilt, frequency=frequency, damping=damping, rate=rate) if frequency else tilt
+    return out
+
+
+def slip(turn: Array, effects: Effects, rate: float) -> Array:
+    """Rotation vectors (T, S, 3) of sensors whose tape gives way to a share of the skin's, with a time constant."""
+    decay = np.exp(-1 / (effects.slip_s * rate))
+    moved = turn - turn[:1]
+    return turn - effects.slip * cast(Array, lfilter([1 - decay], [1.0, -decay], moved, axis=0))
+
+
 def slow_noise(count: int, channels: int, *, cutoff_hz: float, rate: float, rng: np.random.Generator) -> Array:
     """Random motion (count, channels) below `cutoff_hz`, of unit sd."""
     decay = np.exp(-2 * np.pi * cutoff_hz / rate)

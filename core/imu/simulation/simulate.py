@@ -88,12 +88,15 @@ def simulate(
         force += effects.cable * sensor_errors.slow_noise(
             len(t), 3 * len(site_patches), cutoff_hz=2.0, rate=rate, rng=rng
         ).reshape(-1, len(site_patches), 3)
+    on_skin = [s for s, spot in enumerate(site_patches) if len(spot.vertices)]
+    if effects.slip:
+        skin_turn = sensor_errors.slip(skin_turn, effects, rate)
+    if effects.wobble_deg:
+        skin_turn = skin_turn + sensor_errors.wobble(force, on_skin, effects, rate, rng=rng)
     sensor_to_head = quat.multiply(
         quat.from_rotvec(skin_turn), sensor_errors.mounting(t, len(site_patches), effects, rng=rng)
     )
-    loosening = sensor_errors.random_loosening(
-        t, [s for s, spot in enumerate(site_patches) if len(spot.vertices)], effects, rng=rng
-    )
+    loosening = sensor_errors.random_loosening(t, on_skin, effects, rng=rng)
     if loosening is not None:
         sensor_to_head[:, loosening[0]] = quat.multiply(loosening[1], sensor_to_head[:, loosening[0]])
     true_rotation = quat.multiply(rotation[:, None], sensor_to_head)

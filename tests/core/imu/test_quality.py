@@ -128,7 +128,7 @@ def test_a_sensor_that_comes_loose_is_named_with_its_time(made, sites):
     q[late, k] = quat.multiply(q[late, k], hang)
     said = report(replace(signal, rotation=q), sites)
     loose = said["zygomaticus_left"].loose_s
-    assert loose is not None and abs(loose - (when + 12)) < 2.5 and "come loose" in said["zygomaticus_left"].words
+    assert loose is not None and abs(loose - (when + 12)) < 2.5 and "tape it again" in said["zygomaticus_left"].words
     assert all(v.loose_s is None for s, v in said.items() if s != "zygomaticus_left")
     assert demo_performance(5).weights().duration > when
 

@@ -14,7 +14,8 @@ def test_random_sensors_reach_from_perfect_to_worse_than_rough():
         sizes = np.array([getattr(e, name) for e in made])
         assert sizes.min() < 0.05 * getattr(rough, name) and sizes.max() > getattr(rough, name) * 0.9
     same = [e.name for e in fields(Effects) if len({getattr(m, e.name) for m in made}) == 1]
-    assert set(same) <= {"mounting_deg", "coupling_damping", "accel_range", "gyro_range_dps", "tilt_s", "dead", "loose"}
+    fixed = {"mounting_deg", "coupling_damping", "accel_range", "gyro_range_dps", "tilt_s", "slip_s", "dead", "loose"}
+    assert set(same) <= fixed
 
 
 def test_sensors_for_moments_are_never_dead_or_loose():

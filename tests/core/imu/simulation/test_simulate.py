@@ -126,6 +126,7 @@ def head_turns(signal):
 
 EFFECTS = {
     "creep_deg": (10.0, apart),
+    "wobble_deg": (2.0, apart),
     "loose": (1.0, apart),
     "cable_deg": (3.0, apart),
     "tilt_deg": (3.0, apart),
@@ -151,6 +152,8 @@ EFFECTS = {
     "jitter_ms": (2.0, lambda s: np.diff(s.time).std()),
 }
 TESTED_ALONE = {
+    "slip",
+    "slip_s",
     "rate_hz",
     "placement_mm",
     "mounting_deg",
@@ -177,6 +180,23 @@ def test_every_effect_does_something_of_its_own(face, sites, name):
 
 def test_no_effect_goes_untested():
     assert {entry.name for entry in fields(Effects)} == set(EFFECTS) | TESTED_ALONE
+
+
+def test_tape_gives_way_to_a_share_of_a_held_turn_and_overshoots_on_the_way_back():
+    effects, rate = Effects(slip=0.2, slip_s=2.0), 100.0
+    turn = np.zeros((3000, 1, 3))
+    turn[500:1500, 0, 0] = 0.3
+    measured = sensor_errors.slip(turn, effects, rate)[:, 0, 0]
+    assert measured[500] > 0.29 and abs(measured[1499] - 0.8 * 0.3) < 0.002
+    assert abs(measured[1500] + 0.2 * 0.3) < 0.002 and abs(measured[-1]) < 0.001
+
+
+def test_a_sensor_on_the_skull_never_wobbles(face, sites):
+    force = np.random.default_rng(0).normal(0, 3, (200, len(sites.sites), 3))
+    reference = sites.sites.index(sites.reference)
+    on_skin = [s for s in range(len(sites.sites)) if s != reference]
+    tilt = sensor_errors.wobble(force, on_skin, Effects(wobble_deg=1.0), 100.0, rng=np.random.default_rng(1))
+    assert not tilt[:, reference].any() and (np.abs(tilt[1:, on_skin]).max(axis=(0, 2)) > np.radians(0.1)).all()
 
 
 def test_sensors_feel_their_path_through_the_room():
