@@ -84,10 +84,13 @@ class AutoCalibration:
         seconds = (session.frame_stream.next_frame - self._first_frame) / FRAME_RATE
         if seconds < _MIN_SEARCH_S:
             return
+        is_over = self.requested and seconds > _TIMEOUT_S  # then without a nod and shake, rather than not at all
         try:
-            calibration = await asyncio.to_thread(session.calibrate, session.snapshot(seconds), _SETTLED_S)
+            calibration = await asyncio.to_thread(
+                session.calibrate, session.snapshot(seconds), 0.0 if is_over else _SETTLED_S, needs_nod=not is_over
+            )
         except (InnerfaceError, ValueError, ArithmeticError) as error:  # what sensors send may be no motion of any head
-            if self.requested and seconds > _TIMEOUT_S:
+            if is_over:
                 self.requested = False
                 self._host.note(f"not calibrated: {error}")
             if not isinstance(error, NoTurnError):  # that one is still to come

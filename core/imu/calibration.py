@@ -1,7 +1,8 @@
 """Calibration of sensors on a face from a span with a relaxed face, and one with a nod and a shake of the head.
 
 Finds headings, neutral orientations, the head's axes, biases and lever arms (docs/methods.md,
-"IMU calibration"), and notes problems for the user.
+"IMU calibration"), and notes problems for the user. A take without a nod and shake shows the headings and the face's
+direction less surely, by its ordinary motion.
 """
 
 from __future__ import annotations
@@ -16,7 +17,15 @@ from ..errors import InnerfaceError
 from ..numerics import quaternion as quat
 from ..rates import FRAME_RATE
 from . import drift, spans
-from .kinematics import GRAVITY_UP, Calibration, head_rotation
+from .face_direction import find_face_direction
+from .kinematics import (
+    GRAVITY_UP,
+    Calibration,
+    face_rotation,
+    head_acceleration_tensor,
+    head_rotation,
+    relative_acceleration,
+)
 from .layout import Layout
 from .levers import fit_levers
 from .signal import ImuSignal, select_sites
@@ -26,6 +35,7 @@ _UPPER_FACE_M = 0.0  # sites above this height move little with the face: they r
 _LOWER_WEIGHT = 0.1  # of the other sites then
 _MIN_PRESENT_SHARE = 0.6  # of a span in which a site must be measured to be calibrated
 _MIN_NOD_DEG = 1.5  # root mean square rotation within drift.SPAN_FRAMES
+_MIN_TURN_DEG = 0.3  # the same for ordinary motion, of which there is much
 _MAX_HEADING_RESIDUAL = 0.3  # share of a site's rotation in the turn span that its heading does not explain
 _MAX_SWAY_DEG = 4.0  # of a relaxed face
 _MAX_SHAKE_TILT_DEG = 40.0  # of the shake's axis from the vertical
@@ -34,11 +44,21 @@ _MIN_AXIS_FRAMES, _MIN_SHAKE_POWER = 5, 0.2  # for an axis to be taken from the 
 
 
 def calibrate(
-    frames: ImuSignal, layout: Layout, neutral: Span | None = None, *, turn: Span | None = None
+    frames: ImuSignal,
+    layout: Layout,
+    neutral: Span | None = None,
+    *,
+    turn: Span | None = None,
+    needs_nod: bool = False,
 ) -> Calibration:
     """Calibrate sensors from two spans, which are searched where they are not given. Raises InnerfaceError.
 
-    `frames`: at FRAME_RATE, in the convention of `convention.fix_conventions`.
+    Parameters
+    ----------
+    frames : at FRAME_RATE, in the convention of `convention.fix_conventions`
+    layout : sites of the sensors
+    neutral, turn : s from the first row
+    needs_nod : raise NoTurnError where there is no nod and shake, instead of taking ordinary motion
     """
     frames, notes = _known_sites(frames, layout)
     rows = len(frames.time)
@@ -46,8 +66,20 @@ def calibrate(
         raise InnerfaceError(
             f"the take has only {rows / FRAME_RATE:.2f} s; calibration needs a relaxed face, a nod and a shake in it"
         )
-    turn = _check_span(turn, rows, "turn") if turn else spans.find_turn(frames.rotation)
-    neutral = _check_span(neutral, rows, "neutral") if neutral else spans.find_neutral(frames.rotation, turn)
+    neutral = _check_span(neutral, rows, "neutral") if neutral else None
+    nodded = True
+    if turn:
+        turn = _check_span(turn, rows, "turn")
+    else:
+        try:
+            turn = spans.find_turn(frames.rotation)
+        except spans.NoTurnError:
+            ordinary = None if needs_nod else spans.find_ordinary_motion(frames.rotation, neutral)
+            if ordinary is None:
+                raise
+            (neutral, turn), nodded = ordinary, False
+            notes.append(_no_nod_note(neutral, turn))
+    neutral = neutral or spans.find_neutral(frames.rotation, turn)
     neutral_rows, turn_rows = _span_rows(neutral, rows), _span_rows(turn, rows)
 
     reference = frames.sites.index(layout.reference) if layout.reference in frames.sites else -1
@@ -65,7 +97,7 @@ def calibrate(
         upper[reference] = 0.0
     lead_site = reference if reference >= 0 else int((present_share + (upper > 0.5)).argmax())
 
-    heading, heading_note = _headings(frames, turn_rows, lead_site)
+    heading, heading_note = _headings(frames, turn_rows, lead_site, nodded=nodded)
     unmeasured = [
         s for s in range(len(frames.sites)) if present_share[s] < _MIN_PRESENT_SHARE or not np.isfinite(heading[s])
     ]
@@ -88,8 +120,10 @@ def calibrate(
     notes += _neutral_movement_notes(corrected, neutral_rotations, neutral_rows, span=neutral, sites=frames.sites)
     at_rest = quat.mean(head[neutral_rows])
     bias = _accelerometer_bias(frames, corrected, neutral_rows)
-    axes, details = _find_head_axes(head, at_rest, turn_rows)
-    notes += details
+    axes = at_rest  # the world's, which are upright and look anywhere
+    if nodded:
+        axes, details = _find_head_axes(head, at_rest, turn_rows)
+        notes += details
     calibration = Calibration(
         sites=frames.sites,
         reference=reference,
@@ -107,6 +141,8 @@ def calibrate(
         notes=tuple(notes),
     )
     layout_levers = positions - layout.positions[layout.sites.index(layout.reference)]
+    if not nodded:
+        return _turn_to_face(calibration, frames, layout, head=head, corrected=corrected, levers=layout_levers)
     calibration = fit_levers(calibration, frames, head, turn_rows=turn_rows, levers=layout_levers)
     if not calibration.renamed:
         return calibration
@@ -116,6 +152,41 @@ def calibrate(
     )
     notes = [f"sites look swapped by their motion in the nod and shake: {details}; they were renamed"]
     return replace(recalibrated, renamed=calibration.renamed, notes=(*notes, *recalibrated.notes))
+
+
+def _no_nod_note(neutral: Span, motion: Span) -> str:
+    return (
+        f"no nod and shake of the head was found: the sensors' headings and the face's direction are estimated from "
+        f"ordinary motion, and the relaxed face from {neutral[0]:.1f}:{neutral[1]:.1f} s (--neutral START:END gives "
+        f"another one); a nod and a shake with a relaxed face make both surer"
+    )
+
+
+def _turn_to_face(
+    calibration: Calibration, frames: ImuSignal, layout: Layout, *, head: Array, corrected: Array, levers: Array
+) -> Calibration:
+    """Complete a calibration whose axes are upright, but look anywhere, by the face's own motion."""
+    rows = _span_rows(calibration.turn_span, len(frames.time))
+    face = calibration.face_indices
+    vectors = face_rotation(calibration, corrected[rows], head[rows])
+    tensor = head_acceleration_tensor(calibration, head[rows])
+    relative = relative_acceleration(
+        calibration,
+        corrected=corrected[rows],
+        acceleration=frames.acceleration[rows],
+        head=head[rows],
+        tensor=tensor,
+    )[:, face]
+    direction = find_face_direction(
+        vectors,
+        tuple(calibration.sites[s] for s in face),
+        layout,
+        relative=relative - np.nanmean(relative, axis=0),
+        tensor=tensor - np.nanmean(tensor, axis=0),
+        levers=levers[face],
+    )
+    axes = quat.multiply(quat.about_axis(1, np.array(direction)), calibration.axes)
+    return replace(calibration, axes=axes, levers=levers)
 
 
 def _known_sites(frames: ImuSignal, layout: Layout) -> tuple[ImuSignal, list[str]]:
@@ -158,11 +229,11 @@ def _span_rows(span: Span, rows: int) -> slice:
     return slice(first, min(max(round(span[1] * FRAME_RATE) + 1, first + 2), rows))
 
 
-def _headings(frames: ImuSignal, turn_rows: slice, lead_site: int) -> tuple[Array, str | None]:
+def _headings(frames: ImuSignal, turn_rows: slice, lead_site: int, *, nodded: bool) -> tuple[Array, str | None]:
     """Headings (S,) rad that rotate every site's world into that of `lead_site`, by the turn span.
 
-    NaN for sites that are missing in the turn span. The second result notes sites that moved otherwise. Raises
-    InnerfaceError where the span holds no nod.
+    NaN for sites that are missing in the turn span. The second result notes sites that moved otherwise in a nod. Raises
+    InnerfaceError where the head turns too little.
     """
     turn_vectors = drift.span_rotations(frames.rotation[turn_rows])
     if not len(turn_vectors):
@@ -175,15 +246,21 @@ def _headings(frames: ImuSignal, turn_rows: slice, lead_site: int) -> tuple[Arra
     head = np.where(known, c[:, [lead_site]], 0)
     power = (np.abs(head) ** 2).sum(0)
     count: Array = np.maximum(known.sum(0), 1)
-    if np.degrees(np.sqrt(cast(float, power[lead_site] / count[lead_site]))) < _MIN_NOD_DEG:
+    turn_deg = np.degrees(np.sqrt(cast(float, power[lead_site] / count[lead_site])))
+    if nodded and turn_deg < _MIN_NOD_DEG:
         raise InnerfaceError("the turn span holds no nod; nod by ten degrees or more, and record it again")
+    if turn_deg < _MIN_TURN_DEG:
+        raise InnerfaceError(
+            "there is no nod and shake of the head in the take, and the head is too still without; "
+            "record again: relax, nod, shake the head, then perform"
+        )
     product = (head * c.conj()).sum(0)
     heading = np.where(np.abs(product) > 0, cast(Array, np.angle(product)), np.nan)
     residual = power + (np.abs(c) ** 2).sum(0) - 2 * np.abs(product)
     poor_sites = [
         frames.sites[s]
         for s in range(len(frames.sites))
-        if power[s] > 0 and residual[s] > _MAX_HEADING_RESIDUAL * power[s]
+        if nodded and power[s] > 0 and residual[s] > _MAX_HEADING_RESIDUAL * power[s]
     ]
     return (
         heading,

@@ -327,17 +327,20 @@ class ImuSession:
         rotation = np.array([r for r, _ in rows]).reshape(count, s, 4)
         return rotation, np.array([a for _, a in rows]).reshape(count, s, 3), self.frame_stream.next_frame
 
-    def calibrate(self, snapshot: Snapshot, min_settled_s: float = 0.0) -> ActiveCalibration | None:
+    def calibrate(
+        self, snapshot: Snapshot, min_settled_s: float = 0.0, *, needs_nod: bool = True
+    ) -> ActiveCalibration | None:
         """Calibrate on a snapshot, and process all of its frames. Raises InnerfaceError where that is not possible.
 
-        None where the nod and shake ended less than `min_settled_s` before the end, since they may go on.
+        None where the nod and shake ended less than `min_settled_s` before the end, since they may go on. `needs_nod`:
+        as for `calibration.calibrate`.
         """
         rotation, acceleration, end_frame = snapshot
         if len(rotation) < 2 * LOOKAHEAD:
             raise InnerfaceError("no sensor has sent anything yet; connect one first")
         signal = self._signal(rotation, acceleration)
         fix, notes = find_convention_fix(signal)
-        calibration = calibrate(fix.apply(signal), self.layout)
+        calibration = calibrate(fix.apply(signal), self.layout, needs_nod=needs_nod)
         if len(rotation) / FRAME_RATE - calibration.turn_span[1] < min_settled_s:
             return None
         first = self.frame_stream.start_time + (end_frame - len(rotation)) / FRAME_RATE

@@ -32,6 +32,7 @@ _MIN_TURN_DEG = 6.0  # amplitude of nod and shake that calibration needs
 _RIGID_RATIO = 0.35  # rates of face sites may differ from the head's by this share while the face is relaxed
 _STILL_DPS = 12.0  # a relaxed performer's head and face turn more slowly than this, degrees per second
 _NEUTRAL_S = (0.5, 4.0)  # shortest and longest neutral span
+_ORDINARY_S = (15.0, 40.0)  # least and most ordinary motion that replaces a nod and shake
 _SEARCH_S = 8.0  # the neutral lies within this of the turn
 
 
@@ -93,6 +94,19 @@ def find_turn(rotation: Array) -> Span:
     parts = [p for p in parts if len(p) and p[-1] >= core[0] and p[0] <= core[-1]]
     first, last = (int(parts[0][0]), int(parts[-1][-1])) if parts else (int(core[0]), int(core[-1]))
     return max(first - 6, 0) / FRAME_RATE, min(last + 6, len(rotation) - 1) / FRAME_RATE
+
+
+def find_ordinary_motion(rotation: Array, neutral: Span | None) -> tuple[Span, Span] | None:
+    """The relaxed face and what follows it, in a take (T, S, 4) without a nod; None where there is too little.
+
+    The relaxed face is `neutral`, or the first still span near the beginning.
+    """
+    try:
+        relaxed = neutral or find_neutral(rotation, (0.0, 0.0))
+    except InnerfaceError:
+        return None
+    end = min(relaxed[1] + _ORDINARY_S[1], (len(rotation) - 1) / FRAME_RATE)
+    return (relaxed, (relaxed[1], end)) if end - relaxed[1] >= _ORDINARY_S[0] else None
 
 
 def find_neutral(rotation: Array, turn: Span) -> Span:

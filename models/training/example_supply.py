@@ -21,13 +21,12 @@ from ...core.imu.network import INPUTS_PER_SITE, SITE_COUNT, network_inputs
 from ...core.imu.simulation.examples import TrainingExample, random_board, random_effects, simulated_example
 from ...core.performance import augment
 from ...core.take import Track
-from .linear import BUNDLED_HEAD_SHARE, HELD_OUT, TRAINING_TAKES, random_performance, real_takes
+from .linear import BOARD_SHARE, BUNDLED_HEAD_SHARE, HELD_OUT, TRAINING_TAKES, random_performance, real_takes
 
 _LOST_SITES_SHARE = 0.3  # of the windows; they lose one to three sites
 _REAL_SHARE, _ADDED_ACTIONS_SHARE = 0.5, 0.5  # of the performances; of the real ones
 _VARIED_STYLE_SHARE = 0.7  # of the performances; they get the style of another performer
 _CAUSAL_SHARE = 0.3  # of the takes; they are calibrated as live
-_BOARD_SHARE = 0.6  # of the takes; a board measures and fuses, instead of random errors of orientation
 _KNOWN_REST_SHARE = 0.5  # of the windows; the network is told the relaxed face
 _REST_NOISE = 0.02  # sd of a weight of the relaxed face as a camera saw it [C]
 _IS_GAZE_OR_BLINK = np.isin(ARKIT, GAZE_AND_BLINKS)
@@ -139,7 +138,7 @@ def _make_sample(number: int) -> TrainingSample | None:
         effects=random_effects(rng),
         rng=rng,
         causal=bool(causal),
-        board=random_board(rng) if rng.uniform() < _BOARD_SHARE else None,
+        board=random_board(rng) if rng.uniform() < BOARD_SHARE else None,
     )
     return None if simulated is None else training_sample(simulated)
 

@@ -13,7 +13,7 @@ from ...core.face.channels import ARKIT
 from ...core.face.face_model import FaceModel, IdentityModel, load_bundled
 from ...core.imu.layout import load_layout
 from ...core.imu.linear_model import LinearModel, Moments
-from ...core.imu.simulation.examples import random_effects, simulated_example
+from ...core.imu.simulation.examples import random_board, random_effects, simulated_example
 from ...core.performance import augment
 from ...core.performance.generate import generate
 from ...core.take import Track
@@ -25,6 +25,7 @@ RIDGE_SHARE = 3e-5  # of the mean moments
 _PERFORMANCE_S = 60.0  # of one performance
 _REAL_SHARE = 0.35  # of the examples
 BUNDLED_HEAD_SHARE = 0.15  # of the faces
+BOARD_SHARE = 0.6  # of the takes; a board measures and fuses, instead of random errors of orientation
 
 
 def real_takes(folder: Path | None, names: tuple[str, ...] = TRAINING_TAKES) -> list[Track]:
@@ -90,7 +91,12 @@ def train(
         rng = np.random.default_rng([seed, k])
         face: FaceModel = head if faces is None or rng.uniform() < BUNDLED_HEAD_SHARE else faces.sample(rng)
         simulated = simulated_example(
-            random_performance(rng, real), face, sites, effects=random_effects(rng, all_sites=True), rng=rng
+            random_performance(rng, real),
+            face,
+            sites,
+            effects=random_effects(rng, all_sites=True),
+            rng=rng,
+            board=random_board(rng) if rng.uniform() < BOARD_SHARE else None,
         )
         if simulated is not None:
             moments.add(simulated.motion, simulated.weights[:, : len(ARKIT)], simulated.use)

@@ -26,7 +26,7 @@ class Effects:
         anatomy: sd of the gain by which a channel moves this performer's skin, relative to the face's shapes [C].
         relaxed: range of the share of the take's calmest face in the relaxed face; 0 is the model's neutral [C].
         creep_deg: sd after a minute of a taped sensor's rotation on its site, a random walk [C].
-        wobble_deg: sd of the degrees by which soft skin tilts a sensor per m/s^2 of its acceleration, gravity included [C].
+        wobble_deg: sd of the degrees by which soft skin tilts a sensor per m/s^2 of acceleration, gravity included [C].
         slip, slip_s: share of a turn of the skin that the tape gives way to, and the time constant of that [C].
         loose: chance that one face sensor comes half off at some moment and hangs at an angle of 10 to 40 degrees [C].
     Accelerometer

@@ -21,7 +21,7 @@ def apply_skin_coupling(values: Array, *, frequency: float, damping: float, rate
     return cast(Array, lfilter(b, a, values - values[0], axis=0)) + values[0]
 
 
-def wobble(force: Array, sites: list[int], effects: Effects, rate: float, *, rng: np.random.Generator) -> Array:
+def wobble(force: Array, sites: list[int], effects: Effects, *, rate: float, rng: np.random.Generator) -> Array:
     """Rotation vectors (T, S, 3) by which accelerations tilt sensors on soft skin; 0 at those on the skull.
 
     Parameters

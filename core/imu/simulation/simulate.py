@@ -92,7 +92,7 @@ def simulate(
     if effects.slip:
         skin_turn = sensor_errors.slip(skin_turn, effects, rate)
     if effects.wobble_deg:
-        skin_turn = skin_turn + sensor_errors.wobble(force, on_skin, effects, rate, rng=rng)
+        skin_turn = skin_turn + sensor_errors.wobble(force, on_skin, effects, rate=rate, rng=rng)
     sensor_to_head = quat.multiply(
         quat.from_rotvec(skin_turn), sensor_errors.mounting(t, len(site_patches), effects, rng=rng)
     )

@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-
 from innerface.core.imu.drift import BLOCK_FRAMES
 from innerface.core.imu.layout import load_layout
 from innerface.core.imu.motion import calibrate_take
@@ -29,7 +28,9 @@ def pushed_signal(signal, when, site=SITE, turn=PUSH):
 
 def difference_deg(a, b, frames):
     k = a.sites.index(SITE)
-    turn = quat.multiply(quat.conjugate(quat.from_rotvec(a.rotation[frames, k])), quat.from_rotvec(b.rotation[frames, k]))
+    turn = quat.multiply(
+        quat.conjugate(quat.from_rotvec(a.rotation[frames, k])), quat.from_rotvec(b.rotation[frames, k])
+    )
     return np.degrees(np.nanmedian(np.linalg.norm(quat.to_rotvec(turn), axis=-1)))
 
 

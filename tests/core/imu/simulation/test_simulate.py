@@ -195,7 +195,7 @@ def test_a_sensor_on_the_skull_never_wobbles(face, sites):
     force = np.random.default_rng(0).normal(0, 3, (200, len(sites.sites), 3))
     reference = sites.sites.index(sites.reference)
     on_skin = [s for s in range(len(sites.sites)) if s != reference]
-    tilt = sensor_errors.wobble(force, on_skin, Effects(wobble_deg=1.0), 100.0, rng=np.random.default_rng(1))
+    tilt = sensor_errors.wobble(force, on_skin, Effects(wobble_deg=1.0), rate=100.0, rng=np.random.default_rng(1))
     assert not tilt[:, reference].any() and (np.abs(tilt[1:, on_skin]).max(axis=(0, 2)) > np.radians(0.1)).all()
 
 
