@@ -24,7 +24,7 @@ from .dependencies import required
 from .output import print_take_notes
 from .parsing import add_face_option, add_layout_option
 
-PRESET_NAMES = ("clean", "cyton", "rough", "studio")
+PRESET_NAMES = ("clean", "cyton", "rough", "studio", "weak")
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -37,7 +37,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--preset",
         choices=PRESET_NAMES,
         default="studio",
-        help="size of all disturbances (default studio); cyton: bio on a 250 Hz board",
+        help="size of all disturbances (default studio); bio only: cyton (a 250 Hz board), weak (far muscles hardly reach the ear)",
     )
     parser.add_argument(
         "--board",
@@ -96,7 +96,9 @@ def _simulate_imu(options: argparse.Namespace, preset: str) -> dict[str, Any]:
         raise InnerfaceError(f"--preset {preset} is for electrodes; give one of {', '.join(sorted(PRESETS))}")
     source = formats.read_take(options.weights)
     track = source.weights()
-    effects = _apply_effect_changes(PRESETS[preset], options.effect, {"rate_hz": (20, 1000), "tilt_s": (0.01, 1000)})
+    effects = _apply_effect_changes(
+        PRESETS[preset], options.effect, {"rate_hz": (20, 1000), "tilt_s": (0.01, 1000), "slip_s": (0.01, 1000)}
+    )
     sites = load_layout(options.layout)
     face = load_face_model(options.face) if options.identity is None else _identity_face(options.face, options.identity)
     began = time.perf_counter()

@@ -69,12 +69,17 @@ class BioNetwork:
     error_share: float | None = None
 
     @property
+    def hardly_better(self) -> bool:
+        """Whether it was not clearly better than a face that does not move, on held-out frames."""
+        return self.error_share is not None and self.error_share > MAX_GOOD_ERROR_SHARE
+
+    @property
     def notes(self) -> list[str]:
         """What the user should know of it."""
         out: list[str] = []
         if self.simulated:
             out.append("the network was trained on a simulated performer; train your own with innerface train bio")
-        if self.error_share is not None and self.error_share > MAX_GOOD_ERROR_SHARE:
+        if self.hardly_better:
             out.append(f"the network was {HARDLY_BETTER}")
         return out
 

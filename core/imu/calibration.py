@@ -7,7 +7,7 @@ direction less surely, by its ordinary motion.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import cast
 
 import numpy as np
@@ -35,6 +35,7 @@ _UPPER_FACE_M = 0.0  # sites above this height move little with the face: they r
 _LOWER_WEIGHT = 0.1  # of the other sites then
 _MIN_PRESENT_SHARE = 0.6  # of a span in which a site must be measured to be calibrated
 _MIN_NOD_DEG = 1.5  # root mean square rotation within drift.SPAN_FRAMES
+_MAX_MOVING_SHARE = 0.15  # of the sites that a nod may turn otherwise than the head
 _MIN_TURN_DEG = 0.3  # the same for ordinary motion, of which there is much
 _MAX_HEADING_RESIDUAL = 0.3  # share of a site's rotation in the turn span that its heading does not explain
 _MAX_SWAY_DEG = 4.0  # of a relaxed face
@@ -70,16 +71,11 @@ def calibrate(
     nodded = True
     if turn:
         turn = _check_span(turn, rows, "turn")
+        neutral = neutral or spans.find_neutral(frames.rotation, turn)
     else:
-        try:
-            turn = spans.find_turn(frames.rotation)
-        except spans.NoTurnError:
-            ordinary = None if needs_nod else spans.find_ordinary_motion(frames.rotation, neutral)
-            if ordinary is None:
-                raise
-            (neutral, turn), nodded = ordinary, False
-            notes.append(_no_nod_note(neutral, turn))
-    neutral = neutral or spans.find_neutral(frames.rotation, turn)
+        neutral, turn, nodded = _find_spans(frames, layout, neutral, needs_nod=needs_nod)
+    if not nodded:
+        notes.append(_no_nod_note(neutral))
     neutral_rows, turn_rows = _span_rows(neutral, rows), _span_rows(turn, rows)
 
     reference = frames.sites.index(layout.reference) if layout.reference in frames.sites else -1
@@ -154,11 +150,31 @@ def calibrate(
     return replace(recalibrated, renamed=calibration.renamed, notes=(*notes, *recalibrated.notes))
 
 
-def _no_nod_note(neutral: Span, motion: Span) -> str:
+def _find_spans(frames: ImuSignal, layout: Layout, neutral: Span | None, *, needs_nod: bool) -> tuple[Span, Span, bool]:
+    """The relaxed face, the nod and shake, and True; or ordinary motion instead, and False.
+
+    A turn of the head in which most of the face moves is no nod. Raises InnerfaceError.
+    """
+    ordinary = None if needs_nod else spans.find_ordinary_motion(frames.rotation, neutral)
+    try:
+        turn = spans.find_turn(frames.rotation)
+        relaxed = neutral or spans.find_neutral(frames.rotation, turn)
+    except InnerfaceError:
+        if ordinary is None:
+            raise
+        return *ordinary, False
+    lead_site = frames.sites.index(layout.reference) if layout.reference in frames.sites else 0
+    fit = _fit_headings(frames.rotation[_span_rows(turn, len(frames.time))], lead_site)
+    if ordinary is not None and fit.moving.mean() > _MAX_MOVING_SHARE:
+        return *ordinary, False
+    return relaxed, turn, True
+
+
+def _no_nod_note(neutral: Span) -> str:
     return (
-        f"no nod and shake of the head was found: the sensors' headings and the face's direction are estimated from "
+        "no nod and shake of the head was found: the sensors' headings and the face's direction are estimated from "
         f"ordinary motion, and the relaxed face from {neutral[0]:.1f}:{neutral[1]:.1f} s (--neutral START:END gives "
-        f"another one); a nod and a shake with a relaxed face make both surer"
+        "another one); a nod and a shake with a relaxed face make both surer"
     )
 
 
@@ -235,7 +251,35 @@ def _headings(frames: ImuSignal, turn_rows: slice, lead_site: int, *, nodded: bo
     NaN for sites that are missing in the turn span. The second result notes sites that moved otherwise in a nod. Raises
     InnerfaceError where the head turns too little.
     """
-    turn_vectors = drift.span_rotations(frames.rotation[turn_rows])
+    fit = _fit_headings(frames.rotation[turn_rows], lead_site)
+    if nodded and fit.turn_deg < _MIN_NOD_DEG:
+        raise InnerfaceError("the turn span holds no nod; nod by ten degrees or more, and record it again")
+    if fit.turn_deg < _MIN_TURN_DEG:
+        raise InnerfaceError(
+            "there is no nod and shake of the head in the take, and the head is too still without; "
+            "record again: relax, nod, shake the head, then perform"
+        )
+    poor_sites = [frames.sites[s] for s in np.flatnonzero(fit.moving)] if nodded else []
+    return (
+        fit.heading,
+        f"the face moved in the turn span at {', '.join(poor_sites)}; nod and shake with a relaxed face"
+        if poor_sites
+        else None,
+    )
+
+
+@dataclass(frozen=True)
+class _HeadingFit:
+    """Headings (S,) rad, NaN where unknown; sites `moving` (S,) otherwise than the head; its turn, rms degrees."""
+
+    heading: Array
+    moving: Array
+    turn_deg: float
+
+
+def _fit_headings(rotation: Array, lead_site: int) -> _HeadingFit:
+    """Fit headings to rotations (T, S, 4) of the turn span. Raises InnerfaceError where it is too short."""
+    turn_vectors = drift.span_rotations(rotation)
     if not len(turn_vectors):
         raise InnerfaceError(
             f"the turn span is shorter than {drift.SPAN_FRAMES / FRAME_RATE:g} s; it must hold a nod and a shake"
@@ -246,27 +290,12 @@ def _headings(frames: ImuSignal, turn_rows: slice, lead_site: int, *, nodded: bo
     head = np.where(known, c[:, [lead_site]], 0)
     power = (np.abs(head) ** 2).sum(0)
     count: Array = np.maximum(known.sum(0), 1)
-    turn_deg = np.degrees(np.sqrt(cast(float, power[lead_site] / count[lead_site])))
-    if nodded and turn_deg < _MIN_NOD_DEG:
-        raise InnerfaceError("the turn span holds no nod; nod by ten degrees or more, and record it again")
-    if turn_deg < _MIN_TURN_DEG:
-        raise InnerfaceError(
-            "there is no nod and shake of the head in the take, and the head is too still without; "
-            "record again: relax, nod, shake the head, then perform"
-        )
     product = (head * c.conj()).sum(0)
-    heading = np.where(np.abs(product) > 0, cast(Array, np.angle(product)), np.nan)
     residual = power + (np.abs(c) ** 2).sum(0) - 2 * np.abs(product)
-    poor_sites = [
-        frames.sites[s]
-        for s in range(len(frames.sites))
-        if nodded and power[s] > 0 and residual[s] > _MAX_HEADING_RESIDUAL * power[s]
-    ]
-    return (
-        heading,
-        f"the face moved in the turn span at {', '.join(poor_sites)}; nod and shake with a relaxed face"
-        if poor_sites
-        else None,
+    return _HeadingFit(
+        np.where(np.abs(product) > 0, cast(Array, np.angle(product)), np.nan),
+        (power > 0) & (residual > _MAX_HEADING_RESIDUAL * power),
+        float(np.degrees(np.sqrt(power[lead_site] / count[lead_site]))),
     )
 
 

@@ -39,7 +39,7 @@ class VirtualBioOptions:
         help="weights that are performed, or electrodes that were recorded; posed expressions unless given",
     )
     seed: int = argument(0, metavar="N", help="number of the simulated person")
-    preset: str = argument("studio", metavar="P", help="quality of the electrodes: clean, studio, cyton or rough")
+    preset: str = argument("studio", metavar="P", help="quality of the electrodes: clean, studio, cyton, rough or weak")
     ear: str = argument("left", metavar="SIDE", help="left or right")
     mount: int = argument(0, metavar="K", help="how many times the electrodes were stuck on before")
     loss: float = argument(0.0, metavar="SHARE", help="share of batches that are lost")

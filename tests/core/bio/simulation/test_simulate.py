@@ -1,17 +1,20 @@
 """Simulated electrodes: seeded, on the performance's clock, with what the sources say in them."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from innerface.core.bio import features, filters, quality, segments
 from innerface.core.bio.signal import bio_track, to_uniform_rate
 from innerface.core.bio.simulation import muscles, simulate
 from innerface.core.bio.simulation.effects import PRESETS
-from innerface.core.bio.simulation.performer import draw_performer
+from innerface.core.bio.simulation.performer import ELECTRODES_MM, draw_performer
 from innerface.core.errors import InnerfaceError
 from innerface.core.face.channels import ARKIT
 from innerface.core.landmarks.camera import gaze
 from innerface.core.performance.pose_sequence import pose_sequence
 from innerface.core.take import Track
+from scipy.signal import find_peaks
 
 TRACK = pose_sequence(60, 1)
 CLEAN, STUDIO = PRESETS["clean"], PRESETS["studio"]
@@ -111,3 +114,25 @@ def test_every_muscle_is_on_its_side_and_every_moving_channel_has_one():
 def test_a_take_without_a_face_is_refused():
     with pytest.raises(InnerfaceError, match="weights take"):
         simulate.simulate(Track("weights", np.arange(5.0), ("foo",), np.zeros((5, 1))), CLEAN)
+
+
+def test_a_heart_beats_sixty_to_ninety_times_a_minute_with_r_waves_of_height_one():
+    for seed in range(5):
+        wave = simulate._heartbeats(60_000, rate=1000.0, rng=np.random.default_rng(seed))
+        beats = find_peaks(wave, height=0.7)[0]
+        assert 58 <= len(beats) <= 92 and abs(wave[beats].max() - 1.0) < 0.05
+        assert np.diff(beats).min() / 1000 > 0.5 and np.diff(beats).max() / 1000 < 1.3
+
+
+def test_knocks_ring_for_less_than_two_seconds_and_reach_both_electrodes():
+    still = Track("weights", np.arange(900) / 30, ARKIT, np.zeros((900, 52)))
+    quiet = signal_of(still, CLEAN).values
+    knocked = signal_of(still, replace(CLEAN, knocks_per_min=4.0)).values
+    assert np.abs(knocked - quiet).max(axis=0).min() > 15.0
+    assert (np.abs(knocked - quiet).max(axis=1) > 1.0).mean() < 0.3
+
+
+def test_weak_electrodes_hear_far_muscles_less_than_studio_ones():
+    lead = {p: np.mean([np.abs(draw_performer(PRESETS[p], k).lead) for k in range(20)], axis=0) for p in PRESETS}
+    far = np.linalg.norm(muscles.POSITIONS_MM - ELECTRODES_MM["front"], axis=1) > 70
+    assert (lead["weak"][far].max(axis=1) < 0.25 * lead["studio"][far].max(axis=1)).all()
