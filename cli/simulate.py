@@ -37,7 +37,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--preset",
         choices=PRESET_NAMES,
         default="studio",
-        help="size of all disturbances (default studio); bio only: cyton (a 250 Hz board), weak (far muscles hardly reach the ear)",
+        help="size of all disturbances (default studio); bio only: cyton (a 250 Hz board), weak (muscles hardly reach the ear)",
     )
     parser.add_argument(
         "--board",
@@ -96,9 +96,8 @@ def _simulate_imu(options: argparse.Namespace, preset: str) -> dict[str, Any]:
         raise InnerfaceError(f"--preset {preset} is for electrodes; give one of {', '.join(sorted(PRESETS))}")
     source = formats.read_take(options.weights)
     track = source.weights()
-    effects = _apply_effect_changes(
-        PRESETS[preset], options.effect, {"rate_hz": (20, 1000), "tilt_s": (0.01, 1000), "slip_s": (0.01, 1000)}
-    )
+    limits = {"rate_hz": (20, 1000), "tilt_s": (0.01, 1000), "slip_s": (0.01, 1000)}
+    effects = _apply_effect_changes(PRESETS[preset], options.effect, limits)
     sites = load_layout(options.layout)
     face = load_face_model(options.face) if options.identity is None else _identity_face(options.face, options.identity)
     began = time.perf_counter()
