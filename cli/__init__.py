@@ -26,6 +26,8 @@ COMMANDS = (
     "flame-fit",
     "simulate",
     "landmarks",
+    "track",
+    "fetch",
     "align",
     "check",
     "names",

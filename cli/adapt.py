@@ -18,12 +18,17 @@ from ..core.face.channels import ARKIT
 from ..core.imu.layout import load_layout
 from .dependencies import required
 from .output import print_notes, print_take_notes
-from .parsing import add_layout_option
+from .parsing import add_face_model_option, add_layout_option
+from .videos import read_face_take
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--imu", required=True, metavar="TAKE", help="the IMU take")
-    parser.add_argument("--arkit", required=True, metavar="W.csv", help="the camera's take of the same performance")
+    camera = parser.add_mutually_exclusive_group(required=True)
+    camera.add_argument("--arkit", metavar="W.csv", help="the camera's take of the same performance")
+    camera.add_argument(
+        "--video", dest="arkit", metavar="FILE", help="a video of the same performance, which is tracked first"
+    )
     parser.add_argument("--out", required=True, metavar="P.npz", help="the adapter to write")
     parser.add_argument(
         "--align", action="store_true", help="align the takes first; for takes that are not on one clock"
@@ -31,6 +36,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--model", metavar="M", help="the model to correct (default: the shipped networks, offline and live)"
     )
+    add_face_model_option(parser)
     add_layout_option(parser)
 
 
@@ -46,7 +52,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     if not options.out.endswith(".npz"):
         raise InnerfaceError(f"{options.out}: must end in .npz; change the name")
     sites = load_layout(options.layout)
-    imu, camera = formats.read_take(options.imu), formats.read_take(options.arkit)
+    imu, camera = formats.read_take(options.imu), read_face_take(options.arkit, options.face_model)
     began = time.perf_counter()
     track = camera.weights()
     if options.align:

@@ -19,7 +19,8 @@ from ..core.errors import InnerfaceError
 from ..core.face.channels import GROUPS
 from .dependencies import required
 from .output import print_notes
-from .parsing import add_layout_option
+from .parsing import add_face_model_option, add_layout_option
+from .videos import face_take_file, read_face_take
 
 if TYPE_CHECKING:
     import numpy as np
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--arkit", required=True, metavar="W", help="the camera's take")
+    parser.add_argument("--arkit", required=True, metavar="W", help="the camera's take, or its video")
     parser.add_argument(
         "--out", required=True, metavar="OUT", help="the repaired take, with the camera's rows and timecodes"
     )
@@ -65,8 +66,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--adapter", metavar="P.npz", help="with --imu: correction for this performer, from innerface adapt"
     )
     parser.add_argument(
-        "--rest", metavar="REST", help="with --imu: a take of weights with this performer's relaxed face"
+        "--rest", metavar="REST", help="with --imu: a take of weights, a video or a photograph with the relaxed face"
     )
+    add_face_model_option(parser)
     parser.add_argument("--model", metavar="M", help="with --imu: a network (.onnx), linear, or a linear model's .npz")
     add_layout_option(parser, "with --imu: ")
 
@@ -86,21 +88,23 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     for flag in ("adapter", "rest", "model"):
         if getattr(options, flag) and not options.imu:
             raise InnerfaceError(f"--{flag} is for IMU takes; give one with --imu")
-    camera = formats.read_take(options.arkit)
+    camera = read_face_take(options.arkit, options.face_model)
     if options.out and Path(options.out).exists() and Path(options.out).samefile(options.arkit):
         raise InnerfaceError(f"{options.out}: is the camera take; write to another file")
     track = camera.weights()
     given_ranges = ranges.parse_ranges(options.occluded, track.duration, options.arkit)
     began, aligned, notes = time.perf_counter(), None, list(camera.notes)
     if helper_path is not None:
-        helper_take = formats.read_take(helper_path)
+        helper_take = read_face_take(helper_path, options.face_model)
         if options.imu:
             sensors = sensor_take(helper_take)
             if sensors is None:
                 raise InnerfaceError(f"{helper_path}: not an IMU take; give it with --with")
             helper_take = sensors
         imu_model, model_notes = model.load(options.model) if options.imu else (None, [])
-        performer_adapter, rest_notes = load_adapter(options.adapter or "", options.rest or "")
+        performer_adapter, rest_notes = load_adapter(
+            options.adapter or "", face_take_file(options.rest or "", options.face_model)
+        )
         if performer_adapter is not None and imu_model is not None:
             performer_adapter.check(imu_model.id, options.adapter or options.rest)
         same_file = Path(helper_path).samefile(options.arkit)  # recorded on one clock

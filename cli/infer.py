@@ -1,8 +1,9 @@
 """Infer a weights take from a sensor take: calibrate, infer, smooth.
 
-A take of IMUs must contain a relaxed face, and a nod and a shake of the head, best at its start; these spans are
-detected or given. Electrodes need the performer's network (--electrodes, from innerface train bio); a take of both
-uses both. Writes Live Link Face CSV at 60 rows per second over the whole take, with the take's own time as timecode.
+A take of IMUs must contain a relaxed face, and should contain a nod and a shake of the head, best at its start; these
+spans are detected or given. Without a nod, ordinary motion calibrates the sensors, less surely. Electrodes need the
+performer's network (--electrodes, from innerface train bio); a take of both uses both. Writes Live Link Face CSV at 60
+rows per second over the whole take, with the take's own time as timecode.
 """
 
 from __future__ import annotations
@@ -23,7 +24,15 @@ from ..core.take import Take, Track, TrackKind
 from ..core.take.resample import resample_linear
 from .dependencies import required
 from .output import print_calibration_spans, print_electrode_quality, print_notes
-from .parsing import add_calibration_options, add_layout_option, parse_site_drives, parse_smoothing, parse_span
+from .parsing import (
+    add_calibration_options,
+    add_face_model_option,
+    add_layout_option,
+    parse_site_drives,
+    parse_smoothing,
+    parse_span,
+)
+from .videos import face_take_file
 
 if TYPE_CHECKING:
     from ..core.imu.inference import ImuInference
@@ -50,8 +59,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--rest",
         metavar="REST",
-        help="a take of weights with a second or more of this performer's relaxed face, which sensors cannot know",
+        help="a take of weights, a video or a photograph with a second or more of this performer's relaxed face, which "
+        "sensors cannot know",
     )
+    add_face_model_option(parser)
     parser.add_argument(
         "--steps",
         type=int,
@@ -108,7 +119,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
         electrodes=options.electrodes or (options.model if only_electrodes else "") or "",
         model=options.model,
         raw=options.raw,
-        rest=options.rest or "",
+        rest=face_take_file(options.rest or "", options.face_model),
     )
     request = TakeOptions(
         parse_span(options.neutral, "--neutral"),

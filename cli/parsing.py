@@ -44,6 +44,15 @@ def add_face_option(parser: argparse.ArgumentParser, use: str = "face to measure
     )
 
 
+def add_face_model_option(parser: argparse.ArgumentParser) -> None:
+    """Add --face-model."""
+    parser.add_argument(
+        "--face-model",
+        metavar="FILE",
+        help="the face tracker's model (default: the one that 'innerface fetch face-model' gets)",
+    )
+
+
 def add_rate_option(parser: argparse.ArgumentParser, default: str = "30") -> None:
     """Add --rate."""
     parser.add_argument(

@@ -6,7 +6,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from contextlib import AbstractContextManager, contextmanager, redirect_stderr, redirect_stdout
 from tempfile import TemporaryFile
 from typing import IO, Any, cast
 
@@ -112,9 +112,19 @@ def suppress_stdout() -> Iterator[None]:
         os.close(sink)
 
 
-@contextmanager
-def filter_display_errors() -> Iterator[None]:
+def filter_display_errors() -> AbstractContextManager[None]:
     """Drop lines on stderr in which a renderer reports a missing display; other lines follow at the end."""
+    return _filter_stderr("EGL")
+
+
+def filter_tracker_logs() -> AbstractContextManager[None]:
+    """Drop what MediaPipe logs on stderr while nothing is wrong; other lines follow at the end."""
+    return _filter_stderr("INFO: Created TensorFlow", "WARNING: All log messages before", "I0000 ", "W0000 ")
+
+
+@contextmanager
+def _filter_stderr(*unwanted: str) -> Iterator[None]:
+    """Drop lines of native libraries on stderr that hold one of these texts; other lines follow at the end."""
     sys.stderr.flush()
     saved = os.dup(2)
     with TemporaryFile() as captured, open(saved, "w", encoding="utf-8", errors="replace", buffering=1) as terminal:
@@ -125,6 +135,5 @@ def filter_display_errors() -> Iterator[None]:
         finally:
             os.dup2(saved, 2)
             captured.seek(0)
-            sys.stderr.write(
-                "".join(line for line in captured.read().decode(errors="replace").splitlines(True) if "EGL" not in line)
-            )
+            lines = captured.read().decode(errors="replace").splitlines(True)
+            sys.stderr.write("".join(line for line in lines if not any(text in line for text in unwanted)))

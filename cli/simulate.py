@@ -37,7 +37,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--preset",
         choices=PRESET_NAMES,
         default="studio",
-        help="size of all disturbances (default studio); bio only: cyton (a 250 Hz board), weak (muscles hardly reach the ear)",
+        help="size of all disturbances (default studio); bio only: cyton (250 Hz), weak (muscles hardly reach the ear)",
     )
     parser.add_argument(
         "--board",

@@ -21,8 +21,9 @@ from ...core.errors import InnerfaceError
 from ...core.face.face_model import IdentityModel, find_ict, load_face_model
 from ..dependencies import TORCH, required
 from ..output import print_notes
-from ..parsing import add_face_option
+from ..parsing import add_face_model_option, add_face_option
 from ..progress import SequentialProgress, step
+from ..videos import read_face_take
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -75,6 +76,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--arkit", metavar="W.csv", help="--finetune, bio: the camera's take of the same performance, on the same clock"
     )
+    parser.add_argument(
+        "--video",
+        dest="arkit",
+        metavar="FILE",
+        help="bio: a video of the same performance, which is tracked first, instead of --arkit",
+    )
     parser.add_argument("--bio", metavar="TAKE", help="bio: the take of electrodes")
     parser.add_argument(
         "--landmarks",
@@ -85,6 +92,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--align", action="store_true", help="bio: align the takes first; for takes that are not on one clock"
     )
     add_face_option(parser, "bio: face model that --arkit drives")
+    add_face_model_option(parser)
     parser.add_argument(
         "--model", metavar="M.onnx", help="imu: begin from this network (default with --finetune: the shipped one)"
     )
@@ -156,11 +164,12 @@ def _train_bio(options: argparse.Namespace) -> dict[str, str]:
     if not options.out.endswith(".onnx"):
         raise InnerfaceError(f"{options.out}: must end in .onnx; change the name")
     if not options.bio or bool(options.arkit) == bool(options.landmarks):
-        raise InnerfaceError("train bio needs --bio TAKE and either --arkit W.csv or --landmarks L.csv; give these two")
+        raise InnerfaceError("train bio needs --bio TAKE and one of --arkit W.csv, --video FILE or --landmarks L.csv")
     minutes = 3.0 if options.minutes is None else options.minutes
     if not 0 < minutes < 1e5:
         raise InnerfaceError(f"--minutes {minutes:g}: give a number of minutes above 0")
-    take, camera = formats.read_take(options.bio), formats.read_take(options.arkit or options.landmarks)
+    take = formats.read_take(options.bio)
+    camera = read_face_take(options.arkit or options.landmarks, options.face_model)
     with required("training a network", TORCH):
         from ...core.bio.paired_take import pair_takes
         from ...models.training import bio

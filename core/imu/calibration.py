@@ -259,7 +259,7 @@ def _headings(frames: ImuSignal, turn_rows: slice, lead_site: int, *, nodded: bo
             "there is no nod and shake of the head in the take, and the head is too still without; "
             "record again: relax, nod, shake the head, then perform"
         )
-    poor_sites = [frames.sites[s] for s in np.flatnonzero(fit.moving)] if nodded else []
+    poor_sites = [site for site, moves in zip(frames.sites, fit.moving) if moves and nodded]
     return (
         fit.heading,
         f"the face moved in the turn span at {', '.join(poor_sites)}; nod and shake with a relaxed face"

@@ -68,8 +68,8 @@ def find_face_direction(
             "there is no nod and shake of the head in the take, and its motion does not show which way the face looks; "
             "record again: relax, nod, shake the head, then perform"
         )
-    near: Array = best + np.arange(-_STEP, _STEP, _FINE_STEP)
-    return float(near[int(np.argmin([mismatch(a) for a in near]))])
+    near = [best + offset for offset in np.arange(-float(_STEP), float(_STEP), float(_FINE_STEP)).tolist()]
+    return min(near, key=mismatch)
 
 
 def _unexplained(vectors: Array, expressions: Array) -> float:

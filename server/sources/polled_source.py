@@ -1,4 +1,4 @@
-"""Transport of boards whose library is polled in a thread."""
+"""Transport of boards and cameras whose library is polled in a thread."""
 
 from __future__ import annotations
 
@@ -10,15 +10,16 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ..hub import Hub
-    from ..messages import BioSample
+    from ..messages import BioSample, FaceSample
 
-_POLL_S, _RETRY_S = 0.02, 2.0
+_RETRY_S = 2.0
 
 
 class PolledSource(ABC):
-    """Polls a board in a thread, and reconnects when it is lost."""
+    """Polls a board or camera in a thread, and reconnects when it is lost."""
 
     name = ""
+    poll_interval_s = 0.02  # 0 where polling itself waits
 
     def __init__(self) -> None:
         self.stop_event = threading.Event()
@@ -39,7 +40,7 @@ class PolledSource(ABC):
             await asyncio.to_thread(self.thread.join, 3.0)
 
     def _run(self) -> None:
-        while not self.stop_event.wait(_POLL_S):
+        while not self.stop_event.wait(self.poll_interval_s):
             try:
                 if self.problem:
                     self.connect()
@@ -67,5 +68,5 @@ class PolledSource(ABC):
         """Close it."""
 
     @abstractmethod
-    def poll(self) -> BioSample | None:
+    def poll(self) -> BioSample | FaceSample | None:
         """Return the samples since the last call, None without any."""

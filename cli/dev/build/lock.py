@@ -10,7 +10,7 @@ from .processes import run_module
 from .requirements import LOCK, TRAIN_LOCK, UV_LOCK, entries, requirement
 
 NUMPY = "numpy==1.26.4; python_version < '3.12'\nnumpy>=2.2,<3; python_version >= '3.12'\n"  # as the Blenders carry it
-EXTRAS = ("blender", "fusion", "boards", "lab", "report", "test", "lint", "package")
+EXTRAS = ("blender", "fusion", "boards", "camera", "lab", "report", "test", "lint", "package")
 HEADER = (
     "# Exact versions for Python 3.11 (Blender 4.5) and 3.13 (Blender 5.2){}; renew with `python3 build.py lock`.\n"
 )
