@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-FOLDERS = ("blender_addon", "cli", "core", "docs", "models", "server", "tests")
+FOLDERS = ("blender_addon", "camera", "cli", "core", "docs", "models", "server", "tests")
 PAGES = sorted([*ROOT.glob("*.md"), *(page for folder in FOLDERS for page in (ROOT / folder).rglob("*.md"))])
 GENERATED = {ROOT / "docs" / name for name in ("results.md", "sources.md")}
 FIRST_PERSON = re.compile(r"\b(we|our|ours|us|my|mine)\b", re.IGNORECASE)

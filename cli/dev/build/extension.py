@@ -10,7 +10,7 @@ import tomlkit
 from .processes import ROOT
 
 FILES = ("__init__.py", "__main__.py", "LICENSE")
-FOLDERS = ("core", "server", "blender_addon")  # with all below them
+FOLDERS = ("core", "camera", "server", "blender_addon")  # with all below them
 FLAT_FOLDERS = ("cli", "models")  # without the folders in them, which are for development
 SUFFIXES = {".py", ".csv", ".json", ".npz", ".onnx", ".html", ".js", ".css", ".svg"}
 MANIFEST = ROOT / "blender_manifest.toml"

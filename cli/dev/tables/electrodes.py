@@ -14,7 +14,6 @@ from ....core.bio.simulation.simulate import simulate
 from ....core.face.channels import ARKIT
 from ....core.face.face_model import FaceModel, IdentityModel
 from ....core.fusion import fuse
-from ....core.imu import model as imu_models
 from ....core.imu.inference import infer as infer_imu
 from ....core.imu.layout import load_layout
 from ....core.imu.simulation.effects import PRESETS as IMU_PRESETS
@@ -26,6 +25,7 @@ from ....core.performance.pose_sequence import POSED_EXPRESSIONS, pose_sequence
 from ....core.take import Take, Track, TrackKind
 from ....core.take.resample import resample_linear
 from . import ProgressCallback, Section, markdown_table, plots
+from .models import evaluation_pair
 
 USERS, PAIRED_S, TEST_S, TRAINING_MINUTES = 16, 300.0, 120.0, 4.0
 _REAL_TAKES = ("alex_rom_3", "alex_rom_4")  # two takes of one real performer
@@ -212,6 +212,7 @@ def combined_section(
 ) -> Section:
     """IMUs and electrodes together: on posed users, and on a real performer with a training and a test take."""
     rows, figures, real_evaluation = [], {}, {}
+    imu_network = evaluation_pair()
     users = [(f"user {k + 1}, posed", k, pose_sequence(TEST_S, k, take=1)) for k in range(3)]
     cases = users + ([(_REAL_TAKES[1], _REAL_SEED, takes[_REAL_TAKES[1]])] if set(_REAL_TAKES) <= set(takes) else [])
     for c, (name, seed, test_track) in enumerate(cases):
@@ -243,7 +244,7 @@ def combined_section(
         imu_take = infer_imu(
             simulate_imu(test_track, face, load_layout(), effects=IMU_PRESETS["studio"], seed=seed),
             load_layout(),
-            imu_models.load()[0],
+            imu_network,
         ).take
         fused_take = fuse(imu_take, electrode_take)
         truth = np.nan_to_num(test_track.select(ARKIT))
