@@ -191,6 +191,7 @@ class Calibrator:
             drift.BlockTracker.start, _drift_filters(calibration, initial_state)
         )
         self.push_detector = PushDetector(tuple(calibration.sites[s] for s in calibration.face_indices))
+        self.pushed_sites: list[str] = []  # that were found and corrected, and not told yet
         self.uncorrected_history = np.full((drift.SPAN_FRAMES, count, 4), np.nan)  # before drift is removed
         self.head_history = np.full((drift.SPAN_FRAMES, 4), np.nan)
         self.reference_offset: Array | None = None
@@ -298,6 +299,7 @@ class Calibrator:
             self.zero_tracker.close_block(*drift.zero_measurements(block[None]))
             for push in self.push_detector.append(block_mean(block)):
                 self.zero_tracker.push(push.site, push.turn)
+                self.pushed_sites.append(self.push_detector.sites[push.site])
             self.uncorrected_history, self.head_history = (
                 self.uncorrected_history[-drift.SPAN_FRAMES :],
                 self.head_history[-drift.SPAN_FRAMES :],

@@ -83,6 +83,7 @@ class PushDetector:
     """
 
     def __init__(self, sites: tuple[str, ...]) -> None:
+        self.sites = sites
         self.expressions = [_lonely_expressions().get(s) for s in sites]
         self.zero = np.tile([1.0, 0.0, 0.0, 0.0], (len(sites), 1))
         self.blocks: deque[Array] = deque(maxlen=_CONFIRM_BLOCKS + 3)

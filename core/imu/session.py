@@ -376,6 +376,14 @@ class ImuSession:
         )
         return self._signal(rotation, acceleration), motion
 
+    def take_pushed_sites(self) -> list[str]:
+        """Sites whose sensors were found pushed aside, and corrected, since the last call."""
+        if self.active is None:
+            return []
+        calibrator = self.active.stream.calibrator
+        sites, calibrator.pushed_sites = calibrator.pushed_sites, []
+        return sites
+
     def use_rest(self, rest: Array) -> bool:
         """Begin from the relaxed face (52,) as a camera saw it, unless one was given; whether it is used."""
         if self._rest_is_given:

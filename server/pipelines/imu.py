@@ -14,6 +14,7 @@ from ...core.imu.adapter import Adapter
 from ...core.imu.layout import Layout
 from ...core.imu.model import Model
 from ...core.imu.network import Network
+from ...core.imu.quality import site_label
 from ...core.imu.session import ImuSession
 from ...core.imu.signal import LOOKAHEAD
 from ...core.numerics import quaternion as quat
@@ -126,6 +127,8 @@ class ImuPipeline:
             self._published_at = now
             self._publish_sensors(session, arrival)
         if faces:
+            for site in session.take_pushed_sites() if session is not None else ():
+                self._host.note(f"{site_label(site)} was pushed aside, which is corrected; tape it again soon")
             self._host.emit(faces)
             self.compute_times.append((time.perf_counter() - started) / len(faces))
 

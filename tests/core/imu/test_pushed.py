@@ -110,3 +110,18 @@ def test_a_block_with_few_samples_has_no_mean():
 
 def test_the_demo_is_long_enough_for_these_tests():
     assert demo_performance(5).weights().duration > 12.0
+
+
+def test_a_stream_names_a_pushed_sensor_once(made, sites):
+    from innerface.core.imu.calibration import calibrate
+    from innerface.core.imu.convention import fix_conventions
+    from innerface.core.imu.motion import Calibrator
+    from innerface.core.imu.signal import LOOKAHEAD, frame_times, resample
+
+    upright = fix_conventions(pushed_signal(made("studio", 5), 5.0))[0]
+    frames = resample(upright, frame_times(upright))
+    calibrator = Calibrator(calibrate(frames, sites))
+    acceleration = np.concatenate([np.full((LOOKAHEAD, 11, 3), np.nan), frames.acceleration])[: len(frames.time)]
+    for k in range(0, len(frames.time), 7):
+        calibrator.push(frames.rotation[k : k + 7], acceleration[k : k + 7])
+    assert calibrator.pushed_sites == [SITE]
