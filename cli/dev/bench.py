@@ -18,6 +18,7 @@ BENCHES = {
     "hybrid": False,
     "flame": False,
     "electrodes": False,
+    "camera": False,
 }
 
 

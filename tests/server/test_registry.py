@@ -45,7 +45,8 @@ def test_a_source_that_reaches_other_computers_has_a_peer(spec):
     options = dict.fromkeys(texts, f"ws://{OUTSIDE}:4000")
     options |= {a.attribute: (("ip_address", OUTSIDE),) for a in spec.arguments if a.remainder}
     expected = {"bridge": OUTSIDE, "serial": OUTSIDE, "cyton": OUTSIDE, "brainflow": OUTSIDE, "lsl": LOCAL_NETWORK}
-    alone = ("virtual", "virtual-bio", "file", "video", "webcam", "vmc", "osc")  # and these listen on loopback unless told otherwise
+    # and these listen on loopback unless told otherwise
+    alone = ("virtual", "virtual-bio", "file", "video", "webcam", "vmc", "osc")
     assert spec.needs_lan or spec.kind in {*expected, *alone}, "does it reach other computers? Add it to this test"
     peer = spec.outside_peer(spec.options(**options))
     assert peer == (LOCAL_NETWORK if spec.needs_lan else expected.get(spec.kind, ""))

@@ -76,3 +76,18 @@ def test_bench_flame_beats_every_baseline_and_prints_its_keys(monkeypatch, capsy
     assert said["residual_percent"] < 0.5 and said["residual_percent"] < 0.2 * min(
         said["neutral_percent"], said["mean_face_percent"]
     )
+
+
+def test_bench_camera_tracks_rendered_performers_and_prints_its_keys(monkeypatch, capsys, face_model):
+    from innerface.camera import face_model as the_model
+    from innerface.cli.dev.benches import camera
+
+    pytest.importorskip("bpy", reason="bpy is an extra (blender) that is not installed")
+    monkeypatch.setattr(the_model, "default_path", lambda: face_model)
+    monkeypatch.setattr(camera, "SECONDS", 0.5)
+    monkeypatch.setattr(camera, "VIEWS", camera.VIEWS[:1])
+    assert main(["bench", "camera", "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    keys = {"track_fps", "live_p99_ms", "pve_vs_neutral", "blink_f1", "lips_closed_f1", "head_error_deg", "lost_frames"}
+    assert keys <= set(said) and said["lost_frames"] == 0 and said["head_error_deg"] < 3.0
+    assert "rendered" in said["input"] and "KiB" in said["files"]
