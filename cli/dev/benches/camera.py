@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import tempfile
 import time
-from pathlib import Path
 from typing import Any
 
 from ....core.arrays import Array
-from ....core.take import Track
 from ...progress import filter_tracker_logs, step
 
 SECONDS, RATE = 5.0, 12.0
 VIEWS = ((0.0, 1.0), (18.0, 0.6))  # degrees of the camera to the performer's left, and size of the lights
-_WIDTH, _HEIGHT, _SAMPLES = 320, 400, 8
+_SIZE, _SAMPLES = (320, 400), 8
 _SPEED_SIZE, _SPEED_FRAMES = (480, 640), 120  # as webcams send them
 _BLINK, _LIPS_CLOSED_MM = 0.5, 1.5
 
@@ -29,6 +26,7 @@ def camera() -> dict[str, Any]:
     from ....core.face.face_model import load_bundled
     from ....core.performance.generate import generate
     from ....core.take import Track, TrackKind
+    from ..rendered_performer import render_performance
 
     model, face = face_model.find(), load_bundled()
     evaluations: list[dict[str, Any]] = []
@@ -37,7 +35,7 @@ def camera() -> dict[str, Any]:
     for number, (azimuth, light) in enumerate(VIEWS):
         truth = generate(SECONDS, np.random.default_rng(number), RATE)
         with step(f"rendering view {number + 1}") as bar:
-            pictures = _render(truth, azimuth, light, progress=bar)
+            pictures = render_performance(truth, azimuth, light, size=_SIZE, samples=_SAMPLES, progress=bar)
         rows: list[Array] = []
         with step(f"tracking view {number + 1}"), filter_tracker_logs(), MediaPipeTracker(model) as tracker:
             for picture, t in zip(pictures, truth.time):
@@ -67,7 +65,7 @@ def camera() -> dict[str, Any]:
 
     return {
         "input": f"generated performances of {SECONDS:.0f} s at {RATE:.0f} pictures/s, {len(VIEWS)} views of the "
-        f"bundled head rendered with {_WIDTH} x {_HEIGHT} pixels; speed with {_SPEED_SIZE[1]} x {_SPEED_SIZE[0]}",
+        f"bundled head rendered with {_SIZE[0]} x {_SIZE[1]} pixels; speed with {_SPEED_SIZE[1]} x {_SPEED_SIZE[0]}",
         "files": f"{face_model.NAME} {face_model.SIZE >> 10} KiB",
         "track_fps": 1 / float(np.mean(times[10:])),
         "live_p99_ms": 1000 * float(np.percentile(times[10:], 99)),
@@ -118,36 +116,3 @@ def _enlarge(picture: Array, size: tuple[int, int]) -> Array:
 
     rows, columns = (np.arange(n) * m // n for n, m in zip(size, picture.shape))
     return np.ascontiguousarray(picture[rows][:, columns])
-
-
-def _render(track: Track, azimuth: float, light: float, *, progress: Any) -> list[Array]:
-    """Pictures (H, W, 3) of the bundled head, one per row of a take, with its head turned as the take says."""
-    import bpy
-    import numpy as np
-
-    from ....blender_addon.character import bundled_head
-    from ....blender_addon.export import studio
-    from ....camera.video import VideoFile
-    from ....core.face.channels import ARKIT, HEAD_ANGLES
-
-    bpy.ops.wm.read_homefile(use_factory_startup=True, use_empty=True)
-    scene = bpy.context.scene
-    obj, rig = bundled_head.add(scene.collection)
-    studio.add_lights(scene, light)
-    studio.add_camera(scene, (0.0, -0.04, -0.01), distance=0.9, azimuth=azimuth, lens=85)
-    studio.use_cycles(scene, _SAMPLES)
-    scene.render.resolution_x, scene.render.resolution_y = _WIDTH, _HEIGHT
-    pictures: list[Array] = []
-    rig.rotation_mode = "YXZ"
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "picture.png"
-        for k, (weights, angles) in enumerate(zip(track.select(ARKIT), track.select(HEAD_ANGLES))):
-            for name, value in zip(ARKIT, weights):
-                obj.data.shape_keys.key_blocks[name].value = float(value)
-            yaw, pitch, roll = map(float, angles)
-            # the head faces -Y: Ry(yaw) Rx(pitch) Rz(roll) of its own axes is Rz(yaw) Rx(pitch) Ry(-roll) of Blender's
-            rig.rotation_euler = (pitch, -roll, yaw)
-            studio.render_image(scene, path)
-            pictures.append(np.array(next(iter(VideoFile(path)))[1]))
-            progress((k + 1) / len(track.time))
-    return pictures
