@@ -68,14 +68,32 @@ def calibrate(
             f"the take has only {rows / FRAME_RATE:.2f} s; calibration needs a relaxed face, a nod and a shake in it"
         )
     neutral = _check_span(neutral, rows, "neutral") if neutral else None
-    nodded = True
     if turn:
         turn = _check_span(turn, rows, "turn")
-        neutral = neutral or spans.find_neutral(frames.rotation, turn)
+        choices = [_Spans(neutral or spans.find_neutral(frames.rotation, turn), turn)]
     else:
-        neutral, turn, nodded = _find_spans(frames, layout, neutral, needs_nod=needs_nod)
-    if not nodded:
-        notes.append(_no_nod_note(neutral))
+        choices = _find_spans(frames, layout, neutral, needs_nod=needs_nod)
+    try:
+        return _calibrate_spans(frames, layout, choices[0], notes=notes)
+    except InnerfaceError:
+        if len(choices) == 1:
+            raise
+        return _calibrate_spans(frames, layout, choices[1], notes=notes)
+
+
+@dataclass(frozen=True)
+class _Spans:
+    """The relaxed face, and a nod and shake or, if not `nodded`, ordinary motion; s from the first row."""
+
+    neutral: Span
+    turn: Span
+    nodded: bool = True
+
+
+def _calibrate_spans(frames: ImuSignal, layout: Layout, chosen: _Spans, *, notes: list[str]) -> Calibration:
+    """Calibrate from the spans. Raises InnerfaceError."""
+    rows, neutral, turn, nodded = len(frames.time), chosen.neutral, chosen.turn, chosen.nodded
+    notes = [*notes, *([] if nodded else [_no_nod_note(neutral)])]
     neutral_rows, turn_rows = _span_rows(neutral, rows), _span_rows(turn, rows)
 
     reference = frames.sites.index(layout.reference) if layout.reference in frames.sites else -1
@@ -150,24 +168,23 @@ def calibrate(
     return replace(recalibrated, renamed=calibration.renamed, notes=(*notes, *recalibrated.notes))
 
 
-def _find_spans(frames: ImuSignal, layout: Layout, neutral: Span | None, *, needs_nod: bool) -> tuple[Span, Span, bool]:
-    """The relaxed face, the nod and shake, and True; or ordinary motion instead, and False.
+def _find_spans(frames: ImuSignal, layout: Layout, neutral: Span | None, *, needs_nod: bool) -> list[_Spans]:
+    """The best choice, and perhaps one for where that fails. Raises InnerfaceError where there is none.
 
-    A turn of the head in which most of the face moves is no nod. Raises InnerfaceError.
+    A turn of the head in which more of the face moves than in any nod is most likely none.
     """
     ordinary = None if needs_nod else spans.find_ordinary_motion(frames.rotation, neutral)
+    choices = [] if ordinary is None else [_Spans(*ordinary, nodded=False)]
     try:
         turn = spans.find_turn(frames.rotation)
-        relaxed = neutral or spans.find_neutral(frames.rotation, turn)
+        nod = _Spans(neutral or spans.find_neutral(frames.rotation, turn), turn)
     except InnerfaceError:
-        if ordinary is None:
+        if not choices:
             raise
-        return *ordinary, False
+        return choices
     lead_site = frames.sites.index(layout.reference) if layout.reference in frames.sites else 0
     fit = _fit_headings(frames.rotation[_span_rows(turn, len(frames.time))], lead_site)
-    if ordinary is not None and fit.moving.mean() > _MAX_MOVING_SHARE:
-        return *ordinary, False
-    return relaxed, turn, True
+    return [*choices, nod] if fit.moving.mean() > _MAX_MOVING_SHARE else [nod]
 
 
 def _no_nod_note(neutral: Span) -> str:
@@ -198,7 +215,7 @@ def _turn_to_face(
         tuple(calibration.sites[s] for s in face),
         layout,
         relative=relative - np.nanmean(relative, axis=0),
-        tensor=tensor - np.nanmean(tensor, axis=0),
+        tensor=tensor - cast(Array, np.nanmean(tensor, axis=0)),
         levers=levers[face],
     )
     axes = quat.multiply(quat.about_axis(1, np.array(direction)), calibration.axes)

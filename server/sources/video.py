@@ -85,6 +85,7 @@ SPEC = SourceSpec(
     peer=no_peer,
     create=lambda options, _: VideoSource(options.path, options.loop, options.model),
     group=SourceGroup.CAMERA,
+    hints=("the video has ended: loop plays it again and again", "it shows no face from the front"),
     extra="camera",
     library="mediapipe",
 )
