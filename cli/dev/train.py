@@ -164,7 +164,7 @@ def _train_bio(options: argparse.Namespace) -> dict[str, str]:
     if not options.out.endswith(".onnx"):
         raise InnerfaceError(f"{options.out}: must end in .onnx; change the name")
     if not options.bio or bool(options.arkit) == bool(options.landmarks):
-        raise InnerfaceError("train bio needs --bio TAKE and one of --arkit W.csv, --video FILE or --landmarks L.csv")
+        raise InnerfaceError("train bio needs --bio TAKE, and either --arkit W.csv, --video FILE or --landmarks L.csv")
     minutes = 3.0 if options.minutes is None else options.minutes
     if not 0 < minutes < 1e5:
         raise InnerfaceError(f"--minutes {minutes:g}: give a number of minutes above 0")
