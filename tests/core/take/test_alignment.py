@@ -42,9 +42,11 @@ def test_two_weights_takes_are_placed_to_milliseconds(model, offset, ppm):
     assert found.method == "motion" and found.confidence > 0.9
 
 
-@pytest.mark.parametrize("preset", ["studio", "rough"])
+@pytest.mark.parametrize(("preset", "limit"), [("studio", 0.008), ("rough", 1 / 60)])
 @pytest.mark.parametrize("name", ["alex_rom_4.csv", "S07-001.csv", "apfel.csv"])
-def test_sensors_with_noise_and_200_ppm_of_drift_are_placed_within_8_ms(data, model, preset, name):
+def test_sensors_with_200_ppm_of_drift_are_placed_within_8_ms_and_rough_ones_within_a_frame(
+    data, model, preset, limit, name
+):
     track = formats.read_take(data / "arkit" / name).weights()
     imu = simulate(track, load_bundled(), load_layout(), effects=PRESETS[preset], seed=11)
     offset = 17.25 - track.time[0]
@@ -54,7 +56,7 @@ def test_sensors_with_noise_and_200_ppm_of_drift_are_placed_within_8_ms(data, mo
         found = align(camera, sensors)
         at = np.linspace(track.time[0], track.time[-1], 9)  # where the performance is
         error = found.a_time((at + offset) / (1 + ppm * 1e-6)) - at
-        assert np.abs(error).max() < 0.008, (name, preset, ppm, np.abs(error).max())
+        assert np.abs(error).max() < limit, (name, preset, ppm, np.abs(error).max())
 
 
 def test_on_one_clock_that_counts_from_midnight_the_offset_is_nothing(data, model):
