@@ -155,7 +155,7 @@ def test_an_adapter_for_another_model_is_refused_with_the_takes_name(take, model
 def test_one_lost_sensor_costs_at_most_fifteen_percent(data):
     """The figure to hold, on a performer never seen in training."""
     track = formats.read_take(data / "arkit" / "alex_rom_4.csv").weights()
-    face, net = load_bundled(), network.load()
+    face, net = load_bundled(), network.load_pair(network.EVALUATION)
     take = simulate(track, face, load_layout(), effects=PRESETS["studio"], seed=3)
     values, columns = take.tracks["imu"].values, take.tracks["imu"].columns
 
