@@ -6,7 +6,7 @@ import time
 from typing import Any
 
 from ....core.arrays import Array
-from ...progress import filter_tracker_logs, step
+from ...progress import filter_tracker_logs, step, suppress_stdout
 
 SECONDS, RATE = 5.0, 12.0
 VIEWS = ((0.0, 1.0), (18.0, 0.6))  # degrees of the camera to the performer's left, and size of the lights
@@ -34,7 +34,7 @@ def camera() -> dict[str, Any]:
     pictures: list[Array] = []
     for number, (azimuth, light) in enumerate(VIEWS):
         truth = generate(SECONDS, np.random.default_rng(number), RATE)
-        with step(f"rendering view {number + 1}") as bar:
+        with step(f"rendering view {number + 1}") as bar, suppress_stdout():
             pictures = render_performance(truth, azimuth, light, size=_SIZE, samples=_SAMPLES, progress=bar)
         rows: list[Array] = []
         with step(f"tracking view {number + 1}"), filter_tracker_logs(), MediaPipeTracker(model) as tracker:
