@@ -57,7 +57,6 @@ def fetch(out: Path | None = None, progress: Callable[[float], None] = lambda _:
             f"put it at {chosen}"
         ) from None
     _check(bytes(data), ADDRESS)
-    chosen.parent.mkdir(parents=True, exist_ok=True)
     with atomic_write(chosen) as temporary:
         temporary.write_bytes(data)
     return chosen

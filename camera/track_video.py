@@ -18,7 +18,6 @@ from .tracker import FaceTracker
 from .video import VideoFile
 
 VIDEO_META, HASH_META = "video", "video_sha256"  # of both tracks: the file, and the SHA-256 of its content
-_HASH_CHUNK = 1 << 20
 
 
 def track_video(path: str | Path, tracker: FaceTracker, progress: Callable[[float], None] = lambda _: None) -> Take:
@@ -54,7 +53,9 @@ def track_video(path: str | Path, tracker: FaceTracker, progress: Callable[[floa
         raise InnerfaceError(
             f"{path}: no face is seen in any of its {len(times)} pictures; film the face from the front, in good light"
         )
-    meta = {VIDEO_META: str(Path(path).resolve()), HASH_META: _sha256(Path(path))}
+    with Path(path).open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    meta = {VIDEO_META: str(Path(path).resolve()), HASH_META: digest}
     time_array = np.array(times)
     landmarks = to_face_space(landmark_track(time_array, np.array(points), meta={"space": "image"} | meta))
     notes: list[str] = []
@@ -69,11 +70,3 @@ def track_video(path: str | Path, tracker: FaceTracker, progress: Callable[[floa
         notes,
         sound=Path(path) if video.info.has_sound else None,
     )
-
-
-def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(_HASH_CHUNK):
-            digest.update(chunk)
-    return digest.hexdigest()

@@ -16,7 +16,6 @@ from ..core.errors import InnerfaceError
 from ..core.face.channels import ARKIT
 from ..core.numerics import quaternion as quat
 
-DENSE_COUNT = 478
 # MediaPipe's point of each of the 53: iBUG 17 to 67, from the performer's right brow on, then the left and right pupil.
 POINTS = (
     *(70, 63, 105, 66, 107, 336, 296, 334, 293, 300),

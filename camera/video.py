@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -54,15 +55,22 @@ class VideoFile:
             raise InnerfaceError(f"{self.path}: there is no such file; {_REMEDY}")
         with self._open() as container:
             stream = container.streams.video[0]
-            turned = abs(_rotation(container, stream)) % 180 == 90
             size = (stream.codec_context.width, stream.codec_context.height)
+            width, height = reversed(size) if self._is_turned(container) else size
             self.info = VideoInfo(
                 float(stream.average_rate or 0),
-                size[1] if turned else size[0],
-                size[0] if turned else size[1],
+                width,
+                height,
                 float((container.duration or 0) / 1e6),
                 bool(container.streams.audio),
             )
+
+    def _is_turned(self, container: Any) -> bool:
+        """Whether the first picture lies on its side; False where it cannot be decoded, which iterating reports."""
+        try:
+            return any(_quarter_turns(frame) % 2 for frame in islice(container.decode(video=0), 1))
+        except (self._av.FFmpegError, OSError, ValueError):
+            return False
 
     def _open(self) -> Any:
         try:
@@ -79,7 +87,6 @@ class VideoFile:
             stream = container.streams.video[0]
             stream.thread_type = "AUTO"
             start: Fraction | None = None
-            turn = _rotation(container, stream) // 90 % 4
             last = -1.0
             try:
                 for frame in container.decode(stream):
@@ -90,7 +97,7 @@ class VideoFile:
                     if time <= last:
                         continue  # a frame that repeats a time cannot be told from the one before
                     last = time
-                    yield time, np.rot90(picture_of(frame), turn)
+                    yield time, np.rot90(picture_of(frame), _quarter_turns(frame))
             except (self._av.FFmpegError, OSError, ValueError) as error:
                 if start is None:
                     raise InnerfaceError(f"{self.path}: no picture can be decoded ({error}); {_REMEDY}") from None
@@ -105,11 +112,6 @@ def picture_of(frame: Any) -> Array:
     return frame.to_ndarray(format="rgb24")
 
 
-def _rotation(container: Any, stream: Any) -> int:
-    """Degrees, counter-clockwise in steps of 90, by which pictures have to be turned to be upright."""
-    try:
-        frame = next(container.decode(stream), None)
-        container.seek(0)
-    except Exception:  # of a broken file, which iterating reports
-        return 0
-    return round(int(getattr(frame, "rotation", 0) or 0) / 90) * 90 % 360
+def _quarter_turns(frame: Any) -> int:
+    """Quarter turns, counter-clockwise, by which a picture has to be turned to be upright."""
+    return round(int(getattr(frame, "rotation", 0) or 0) / 90) % 4

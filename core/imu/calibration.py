@@ -18,16 +18,9 @@ from ..numerics import quaternion as quat
 from ..rates import FRAME_RATE
 from . import drift, spans
 from .face_direction import find_face_direction
-from .kinematics import (
-    GRAVITY_UP,
-    Calibration,
-    face_rotation,
-    head_acceleration_tensor,
-    head_rotation,
-    relative_acceleration,
-)
+from .kinematics import GRAVITY_UP, Calibration, face_rotation, head_rotation
 from .layout import Layout
-from .levers import fit_levers
+from .levers import fit_levers, varying_accelerations
 from .signal import ImuSignal, select_sites
 from .spans import Span
 
@@ -173,18 +166,21 @@ def _find_spans(frames: ImuSignal, layout: Layout, neutral: Span | None, *, need
 
     A turn of the head in which more of the face moves than in any nod is most likely none.
     """
-    ordinary = None if needs_nod else spans.find_ordinary_motion(frames.rotation, neutral)
-    choices = [] if ordinary is None else [_Spans(*ordinary, nodded=False)]
+
+    def ordinary() -> list[_Spans]:
+        found = None if needs_nod else spans.find_ordinary_motion(frames.rotation, neutral)
+        return [] if found is None else [_Spans(*found, nodded=False)]
+
     try:
         turn = spans.find_turn(frames.rotation)
         nod = _Spans(neutral or spans.find_neutral(frames.rotation, turn), turn)
     except InnerfaceError:
-        if not choices:
+        if not (choices := ordinary()):
             raise
         return choices
     lead_site = frames.sites.index(layout.reference) if layout.reference in frames.sites else 0
     fit = _fit_headings(frames.rotation[_span_rows(turn, len(frames.time))], lead_site)
-    return [*choices, nod] if fit.moving.mean() > _MAX_MOVING_SHARE else [nod]
+    return [*ordinary(), nod] if fit.moving.mean() > _MAX_MOVING_SHARE else [nod]
 
 
 def _no_nod_note(neutral: Span) -> str:
@@ -201,21 +197,13 @@ def _turn_to_face(
     """Complete a calibration whose axes are upright, but look anywhere, by the face's own motion."""
     rows = _span_rows(calibration.turn_span, len(frames.time))
     face = calibration.face_indices
-    vectors = face_rotation(calibration, corrected[rows], head[rows])
-    tensor = head_acceleration_tensor(calibration, head[rows])
-    relative = relative_acceleration(
-        calibration,
-        corrected=corrected[rows],
-        acceleration=frames.acceleration[rows],
-        head=head[rows],
-        tensor=tensor,
-    )[:, face]
+    relative, tensor = varying_accelerations(calibration, frames, head, rows=rows)
     direction = find_face_direction(
-        vectors,
-        tuple(calibration.sites[s] for s in face),
+        face_rotation(calibration, corrected[rows], head[rows]),
+        calibration.face_sites,
         layout,
-        relative=relative - np.nanmean(relative, axis=0),
-        tensor=tensor - cast(Array, np.nanmean(tensor, axis=0)),
+        relative=relative[:, face],
+        tensor=tensor,
         levers=levers[face],
     )
     axes = quat.multiply(quat.about_axis(1, np.array(direction)), calibration.axes)

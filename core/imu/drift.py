@@ -118,15 +118,25 @@ def heading_measurements(turn: Array, reference: Array) -> tuple[Array, Array]:
     return error, np.where(enough & (power > 0) & (variance < _MAX_HEADING_VARIANCE), variance, np.inf)
 
 
+def _known_and_mean(vectors: Array) -> tuple[Array, Array]:
+    """Which rotation vectors (N, BLOCK_FRAMES, F, 3) are known (N, BLOCK_FRAMES, F), and their means (N, F, 3)."""
+    known = ~np.isnan(vectors).any(-1)
+    return known, np.where(known[..., None], vectors, 0.0).sum(1) / np.maximum(known.sum(1), 1)[..., None]
+
+
+def block_means(vectors: Array) -> Array:
+    """Means (N, F, 3) of blocks of rotation vectors (N, BLOCK_FRAMES, F, 3); NaN where less than half are known."""
+    known, mean = _known_and_mean(vectors)
+    return np.where((known.sum(1) > BLOCK_FRAMES // 2)[..., None], mean, np.nan)
+
+
 def zero_measurements(vectors: Array) -> tuple[Array, Array]:
     """Zero errors (N, F, 3) of rotation vectors (N, BLOCK_FRAMES, F, 3), and their variances.
 
     The variance is infinite in blocks in which the face is not still.
     """
-    known = ~np.isnan(vectors).any(-1)
+    known, mean = _known_and_mean(vectors)
     count = np.maximum(known.sum(1), 1)[..., None]
-    filled = np.where(known[..., None], vectors, 0.0)
-    mean = filled.sum(1) / count
     spread = np.sqrt((np.where(known[..., None], vectors - mean[:, None], 0.0) ** 2).sum((1, 3)) / count[..., 0])
     present = known.sum(1) > BLOCK_FRAMES // 2
     still = (spread < _MAX_REST_SPREAD) | ~present

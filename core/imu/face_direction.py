@@ -21,7 +21,7 @@ from ..numerics import quaternion as quat
 from ..performance.generate import generate
 from .kinematics import lever_accelerations
 from .layout import Layout
-from .skin import skin_motion, skin_patches
+from .skin import expression_rotations
 
 _STEP, _FINE_STEP = np.radians(15.0), np.radians(4.0)  # between directions that are tried, all around and near the best
 _MIN_MARGIN = 0.2  # between the logarithms of the mismatch there and in the best direction
@@ -47,7 +47,9 @@ def find_face_direction(
     tensor : (T, 3, 3) 1/s^2, by which the head's rotation accelerates a lever
     levers : (F, 3) m, from the reference, in head axes
     """
-    expressions = _expression_rotations(layout, sites)
+    index = [layout.sites.index(s) for s in sites]
+    rotations = expression_rotations(load_bundled(), layout, np.eye(len(ARKIT)))[:, index]
+    expressions = rotations.reshape(len(ARKIT), -1).T  # (3 F, 52)
     known = np.flatnonzero(np.isfinite(vectors).all(axis=(1, 2)))
     size = np.linalg.norm(vectors[known], axis=-1).mean(axis=1)
     moving = known[np.argsort(-size)[: max(len(known) // 2, 1)]]
@@ -77,17 +79,6 @@ def _unexplained(vectors: Array, expressions: Array) -> float:
     matrix = np.concatenate([expressions, _WEIGHT_PENALTY * np.diag(1 / np.sqrt(_usual_sizes() + _LEAST_USUAL))])
     rows = np.concatenate([vectors.reshape(len(vectors), -1), np.zeros((len(vectors), len(ARKIT)))], axis=1)
     return float(sum(cast(float, nnls(matrix, row)[1]) ** 2 for row in rows))
-
-
-def _expression_rotations(layout: Layout, sites: tuple[str, ...]) -> Array:
-    """Rotation vectors (3 F, 52) of the sites by each channel alone, on the bundled head."""
-    face, index = load_bundled(), [layout.sites.index(s) for s in sites]
-    patches = skin_patches(face, layout, 0.0, rng=np.random.default_rng(0))
-    turn = quat.from_rotvec(
-        skin_motion(face, patches, np.concatenate([np.zeros((1, len(ARKIT))), np.eye(len(ARKIT))]))[1]
-    )
-    relative = quat.to_rotvec(quat.multiply(turn[1:], quat.conjugate(turn[:1])))
-    return relative[:, index].reshape(len(ARKIT), -1).T
 
 
 @lru_cache(maxsize=1)

@@ -62,6 +62,11 @@ class Calibration:
         """Indices of the sites on the face."""
         return [s for s in range(len(self.sites)) if s != self.reference]
 
+    @property
+    def face_sites(self) -> tuple[str, ...]:
+        """Ids of the sites on the face."""
+        return tuple(self.sites[s] for s in self.face_indices)
+
 
 @dataclass(frozen=True)
 class Motion:

@@ -25,6 +25,25 @@ _MAX_SWAP_RATIO, _MIN_SWAP_DISTANCE_M, _MAX_SWAP_RESIDUAL_M = 0.3, 0.05, 0.035
 _MAX_SWAP_COST_M = 0.1
 
 
+def varying_accelerations(
+    calibration: Calibration, frames: ImuSignal, head: Array, *, rows: slice
+) -> tuple[Array, Array]:
+    """Relative accelerations (T, S, 3) and the head's acceleration tensor (T, 3, 3) in some rows, without their means.
+
+    `frames`: the calibration's sites, at FRAME_RATE; `head`: orientation of the reference in all rows.
+    """
+    corrected = quat.multiply(quat.about_axis(1, calibration.heading), frames.rotation)
+    tensor = head_acceleration_tensor(calibration, head[rows])
+    relative = relative_acceleration(
+        calibration,
+        corrected=corrected[rows],
+        acceleration=frames.acceleration[rows],
+        head=head[rows],
+        tensor=tensor,
+    )
+    return relative - cast(Array, np.nanmean(relative, axis=0)), tensor - cast(Array, np.nanmean(tensor, axis=0))
+
+
 def fit_levers(
     calibration: Calibration, frames: ImuSignal, head: Array, *, turn_rows: slice, levers: Array
 ) -> Calibration:
@@ -42,21 +61,11 @@ def fit_levers(
     levers : (S, 3) m, from the reference, by the layout
     """
     notes: list[str] = []
-    corrected = quat.multiply(quat.about_axis(1, calibration.heading), frames.rotation)
-    tensor = head_acceleration_tensor(calibration, head[turn_rows])
-    relative = relative_acceleration(
-        calibration,
-        corrected=corrected[turn_rows],
-        acceleration=frames.acceleration[turn_rows],
-        head=head[turn_rows],
-        tensor=tensor,
-    )
+    relative, tensor = varying_accelerations(calibration, frames, head, rows=turn_rows)
     centroid = (
         0.0 if calibration.reference >= 0 else (calibration.upper[:, None] * levers).sum(0) / calibration.upper.sum()
     )
     levers = levers - centroid
-    relative = relative - np.nanmean(relative, axis=0)
-    tensor = tensor - np.nanmean(tensor, axis=0)
 
     def residual(lever_arms: Array, s: list[int]) -> float:
         return float(np.nansum((relative[:, s] - lever_accelerations(tensor, lever_arms[s])) ** 2))

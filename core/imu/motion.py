@@ -29,7 +29,7 @@ from .kinematics import (
     second_difference,
 )
 from .layout import Layout
-from .pushed import PushDetector, block_mean, pushed_zeros
+from .pushed import PushDetector, pushed_zeros
 from .signal import LOOKAHEAD, ImuSignal, frame_times, resample, select_sites
 from .spans import Span
 
@@ -132,8 +132,7 @@ def apply_calibration(
         corrected, neutral=calibration.neutral, reference=calibration.reference, upper=calibration.upper
     )[0]
     vectors = face_rotation(calibration, corrected, head)
-    sites = tuple(calibration.sites[s] for s in calibration.face_indices)
-    pushed = pushed_zeros(vectors, sites)
+    pushed = pushed_zeros(vectors, calibration.face_sites)
     unpushed = quat.to_rotvec(quat.multiply(quat.from_rotvec(vectors), quat.conjugate(pushed)))
     block_count = rows // drift.BLOCK_FRAMES
     if block_count > 1:
@@ -150,7 +149,7 @@ def apply_calibration(
     )[:, calibration.face_indices]
     return Motion(
         frames.time,
-        sites,
+        calibration.face_sites,
         remove_zero_error(zero, unpushed),
         _high_pass(acceleration, None)[0],
         head_angles(calibration, head, calibration.at_rest),
@@ -190,7 +189,7 @@ class Calibrator:
         self.heading_tracker, self.zero_tracker = map(
             drift.BlockTracker.start, _drift_filters(calibration, initial_state)
         )
-        self.push_detector = PushDetector(tuple(calibration.sites[s] for s in calibration.face_indices))
+        self.push_detector = PushDetector(calibration.face_sites)
         self.pushed_sites: list[str] = []  # that were found and corrected, and not told yet
         self.uncorrected_history = np.full((drift.SPAN_FRAMES, count, 4), np.nan)  # before drift is removed
         self.head_history = np.full((drift.SPAN_FRAMES, 4), np.nan)
@@ -234,7 +233,7 @@ class Calibrator:
             self.newest_acceleration = high_passed[-1]
         rows = slice(c + first, c + n)
         time = (np.arange(n - min(first, n)) + self.frame_count - n + first - c) / FRAME_RATE
-        sites = tuple(self.calibration.sites[s] for s in self.calibration.face_indices)
+        sites = self.calibration.face_sites
         angles = head_angles(self.calibration, head[rows], self.calibration.at_rest)
         return Motion(
             time, sites, vectors[rows], high_passed, angles, heading[rows][:, self.calibration.face_indices], zero[rows]
@@ -248,7 +247,7 @@ class Calibrator:
             high_passed += self.newest_acceleration
         high_passed[np.isnan(vectors).any(-1)] = np.nan
         time = (np.arange(len(head)) + self.frame_count - len(head)) / FRAME_RATE
-        sites = tuple(self.calibration.sites[s] for s in self.calibration.face_indices)
+        sites = self.calibration.face_sites
         return Motion(
             time,
             sites,
@@ -297,7 +296,7 @@ class Calibrator:
             self.heading_tracker.close_block(*drift.heading_measurements(site_turns[None], head_turns[None]))
             block = self.zero_tracker.take_block()
             self.zero_tracker.close_block(*drift.zero_measurements(block[None]))
-            for push in self.push_detector.append(block_mean(block)):
+            for push in self.push_detector.append(drift.block_means(block[None])[0]):
                 self.zero_tracker.push(push.site, push.turn)
                 self.pushed_sites.append(self.push_detector.sites[push.site])
             self.uncorrected_history, self.head_history = (

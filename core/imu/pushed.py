@@ -18,9 +18,9 @@ from ..arrays import Array
 from ..face.channels import ARKIT
 from ..face.face_model import load_bundled
 from ..numerics import quaternion as quat
-from .drift import BLOCK_FRAMES
+from .drift import BLOCK_FRAMES, block_means
 from .layout import load_layout
-from .skin import skin_motion, skin_patches
+from .skin import expression_rotations
 
 _MIN_TURN = np.radians(8.0)  # less than this the zero tracker follows by itself
 _MIN_RATIO = 3.0  # of the turn to that of every other site at the same time
@@ -58,21 +58,14 @@ def pushed_zeros(vectors: Array, sites: tuple[str, ...]) -> Array:
     detector = PushDetector(sites)
     out = np.zeros((*vectors.shape[:2], 4))
     out[..., 0] = 1.0
-    for first in range(0, len(vectors) - BLOCK_FRAMES + 1, BLOCK_FRAMES):
-        for push in detector.append(block_mean(vectors[first : first + BLOCK_FRAMES])):
+    count = len(vectors) // BLOCK_FRAMES
+    for mean in block_means(vectors[: count * BLOCK_FRAMES].reshape(count, BLOCK_FRAMES, *vectors.shape[1:])):
+        for push in detector.append(mean):
             k, block = push.site, slice(push.block * BLOCK_FRAMES, (push.block + 1) * BLOCK_FRAMES)
             rotation = quat.multiply(quat.from_rotvec(vectors[block, k]), quat.conjugate(out[block, k]))
             start = block.start + int(np.argmax(_distance(push.after, rotation) < _distance(push.before, rotation)))
             out[start:, k] = quat.multiply(quat.from_rotvec(push.turn), out[start:, k])
     return out
-
-
-def block_mean(vectors: Array) -> Array:
-    """Mean (F, 3) of a block's rotation vectors (BLOCK_FRAMES, F, 3); NaN where less than half of them are known."""
-    known = np.isfinite(vectors).all(axis=-1)
-    count = known.sum(axis=0)[:, None]
-    mean = np.where(known[..., None], vectors, 0.0).sum(axis=0) / np.maximum(count, 1)
-    return np.where(count > BLOCK_FRAMES // 2, mean, np.nan)
 
 
 class PushDetector:
@@ -90,7 +83,7 @@ class PushDetector:
         self.block_count = 0
 
     def append(self, mean: Array) -> list[Push]:
-        """Add a block, given its `block_mean` (F, 3)."""
+        """Add a block, given its mean (F, 3) by `drift.block_means`."""
         self.blocks.append(quat.multiply(quat.from_rotvec(mean), quat.conjugate(self.zero)))
         self.block_count += 1
         if len(self.blocks) < _CONFIRM_BLOCKS + 3:
@@ -144,12 +137,10 @@ def _lonely_expressions() -> dict[str, Array]:
     """Rotation vectors (N, 3) that expressions of one or two channels give a site while other sites hardly turn."""
     layout, face = load_layout(), load_bundled()
     pairs = list(combinations(range(len(ARKIT)), 2))
-    weights = np.zeros((1 + len(ARKIT) + len(pairs), len(ARKIT)))
-    weights[1 : 1 + len(ARKIT)] = np.eye(len(ARKIT))
-    for row, pair in enumerate(pairs, start=1 + len(ARKIT)):
+    weights = np.concatenate([np.eye(len(ARKIT)), np.zeros((len(pairs), len(ARKIT)))])
+    for row, pair in enumerate(pairs, start=len(ARKIT)):
         weights[row, list(pair)] = 1.0
-    turn = skin_motion(face, skin_patches(face, layout, 0.0, rng=np.random.default_rng(0)), weights)[1]
-    turn = quat.to_rotvec(quat.multiply(quat.conjugate(quat.from_rotvec(turn[:1])), quat.from_rotvec(turn)))
+    turn = expression_rotations(face, layout, weights)
     size = np.linalg.norm(turn, axis=-1)
     out: dict[str, Array] = {}
     for k, site in enumerate(layout.sites):

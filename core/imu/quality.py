@@ -23,7 +23,7 @@ from ..rates import FRAME_RATE
 from .kinematics import Calibration, Motion
 from .layout import Layout
 from .signal import ImuSignal
-from .skin import skin_motion, skin_patches
+from .skin import expression_rotations
 from .spans import Span
 
 # The actions of the placement check, which look alike on all faces.
@@ -185,15 +185,12 @@ def find_loose_times(motion: Motion) -> list[float | None]:
 
 def action_signatures(face: FaceModel, layout: Layout, sites: tuple[str, ...]) -> dict[str, Array]:
     """Rotation vectors (F, 3) of the sites on a face, by action."""
-    site_patches = skin_patches(face, layout, 0.0, rng=np.random.default_rng(0))
-    weights = np.zeros((len(ACTIONS) + 1, len(ARKIT)))
-    for row, apex in enumerate(ACTIONS.values(), start=1):
+    weights = np.zeros((len(ACTIONS), len(ARKIT)))
+    for row, apex in enumerate(ACTIONS.values()):
         for channel, value in apex.items():
             weights[row, ARKIT.index(channel)] = value
-    turn = quat.from_rotvec(skin_motion(face, site_patches, weights)[1])
-    relative = quat.to_rotvec(quat.multiply(turn, quat.conjugate(turn[:1])))
     index = [layout.sites.index(s) for s in sites]
-    return {action: relative[row, index] for row, action in enumerate(ACTIONS, start=1)}
+    return dict(zip(ACTIONS, expression_rotations(face, layout, weights)[:, index]))
 
 
 def check_placement(motion: Motion, performed: dict[str, Span], expected: dict[str, Array]) -> list[str]:

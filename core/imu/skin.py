@@ -45,6 +45,14 @@ def skin_patches(face: FaceModel, layout: Layout, placement_mm: float, *, rng: n
     return out
 
 
+def expression_rotations(face: FaceModel, layout: Layout, weights: Array) -> Array:
+    """Rotation vectors from neutral (N, S, 3) of the layout's sites in expressions of weights (N, 52)."""
+    patches = skin_patches(face, layout, 0.0, rng=np.random.default_rng(0))
+    with_neutral = np.concatenate([np.zeros((1, len(ARKIT))), weights])
+    turn = quat.from_rotvec(skin_motion(face, patches, with_neutral)[1])
+    return quat.to_rotvec(quat.multiply(turn[1:], quat.conjugate(turn[:1])))
+
+
 def skin_motion(face: FaceModel, site_patches: list[Patch], weights: Array) -> tuple[Array, Array]:
     """Positions (T, S, 3) m and rotation vectors from neutral (T, S, 3) of patches, in the head frame.
 

@@ -116,7 +116,7 @@ class BrainFlowSource(PolledSource):
 
     def describe(self) -> str:
         """Return the board and its problem, if any."""
-        return f"BrainFlow board {self.board_name}" + (f"; {self.problem}" if self.problem else "")
+        return self.with_problem(f"BrainFlow board {self.board_name}")
 
 
 def _board_number(text: str) -> int:

@@ -8,12 +8,20 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...core.face.channels import OUTPUT_CHANNELS
+from ..arguments import argument
 from ..messages import FaceSample
 from .polled_source import PolledSource
 
 if TYPE_CHECKING:
     from ...camera.tracker import FaceTracker
     from ...core.arrays import Array
+
+
+def model_argument() -> str:
+    """Declare the argument `model` of a camera's options."""
+    return argument(
+        "", path=True, metavar="F", help="the face tracker's model (else that of 'innerface fetch face-model')"
+    )
 
 
 class CameraSource(PolledSource):

@@ -116,7 +116,7 @@ class LslSource(PolledSource):
 
     def describe(self) -> str:
         """Return the stream and its problem, if any."""
-        return f"LSL stream {self.stream}" + (f"; {self.problem}" if self.problem else "")
+        return self.with_problem(f"LSL stream {self.stream}")
 
 
 @dataclass(frozen=True)

@@ -55,6 +55,10 @@ class PolledSource(ABC):
                 self.stop_event.wait(_RETRY_S)
         self._disconnect_quietly()
 
+    def with_problem(self, text: str) -> str:
+        """What `describe` returns: a text, and the problem, if any."""
+        return text + (f"; {self.problem}" if self.problem else "")
+
     def _disconnect_quietly(self) -> None:
         with contextlib.suppress(Exception):
             self.disconnect()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from ..arguments import argument
 from ..specs import SourceGroup, SourceSpec, no_peer
-from .camera_source import CameraSource
+from .camera_source import CameraSource, model_argument
 
 if TYPE_CHECKING:
     from ...core.arrays import Array
@@ -28,7 +28,7 @@ class VideoSource(CameraSource):
         super().__init__(Path(path).name, face_model)
         self.path, self.loop = Path(path), loop
         self._pictures: Iterator[tuple[float, Array]] = iter(())
-        self._started, self._offset, self._last = 0.0, 0.0, 0.0
+        self._started, self._offset = 0.0, 0.0
 
     def open_pictures(self) -> None:
         """Open the file. Raises InnerfaceError."""
@@ -60,11 +60,7 @@ class VideoSource(CameraSource):
 
     def describe(self) -> str:
         """Return the file and its problem, if any."""
-        return (
-            f"{self.path}, in real time"
-            + (", in a loop" if self.loop else "")
-            + (f"; {self.problem}" if self.problem else "")
-        )
+        return self.with_problem(f"{self.path}, in real time" + (", in a loop" if self.loop else ""))
 
 
 @dataclass(frozen=True)
@@ -73,9 +69,7 @@ class VideoOptions:
 
     path: str = argument("", positional=True, required=True, path=True, metavar="FILE", help="a video of one performer")
     loop: bool = argument(False, help="start again at the end")
-    model: str = argument(
-        "", path=True, metavar="F", help="the face tracker's model (else that of 'innerface fetch face-model')"
-    )
+    model: str = model_argument()
 
 
 SPEC = SourceSpec(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ..arguments import argument
 from ..specs import SourceGroup, SourceSpec, no_peer
-from .camera_source import CameraSource
+from .camera_source import CameraSource, model_argument
 
 if TYPE_CHECKING:
     from ...camera.webcam import Webcam
@@ -42,9 +42,7 @@ class WebcamSource(CameraSource):
 
     def describe(self) -> str:
         """Return the webcam and its problem, if any."""
-        return f"webcam {self.number}; pictures stay on this computer and are not kept" + (
-            f"; {self.problem}" if self.problem else ""
-        )
+        return self.with_problem(f"webcam {self.number}; pictures stay on this computer and are not kept")
 
 
 @dataclass(frozen=True)
@@ -52,9 +50,7 @@ class WebcamOptions:
     """Arguments of `webcam`."""
 
     number: int = argument(0, positional=True, metavar="N", help="which webcam, from 0")
-    model: str = argument(
-        "", path=True, metavar="F", help="the face tracker's model (else that of 'innerface fetch face-model')"
-    )
+    model: str = model_argument()
 
 
 SPEC = SourceSpec(

@@ -24,6 +24,7 @@ def camera() -> dict[str, Any]:
     from ....core.face import metrics
     from ....core.face.channels import ARKIT, HEAD_ANGLES, OUTPUT_CHANNELS
     from ....core.face.face_model import load_bundled
+    from ....core.face.lips import lip_gap
     from ....core.performance.generate import generate
     from ....core.take import Track, TrackKind
     from ..rendered_performer import render_performance
@@ -49,7 +50,7 @@ def camera() -> dict[str, Any]:
         evaluations.append(metrics.evaluate(track, shown, face))
         blink = [ARKIT.index("eyeBlinkLeft"), ARKIT.index("eyeBlinkRight")]
         blinks.add(values[seen][:, blink].mean(axis=1) > _BLINK, shown.values[:, blink].mean(axis=1) > _BLINK)
-        gaps = [_lip_gap_mm(face, w) for w in (track.select(ARKIT), shown.select(ARKIT))]
+        gaps = [1000 * lip_gap(face, w) for w in (track.select(ARKIT), shown.select(ARKIT))]
         closures.add(gaps[0] < _LIPS_CLOSED_MM, gaps[1] < _LIPS_CLOSED_MM)
         difference = np.degrees(track.select(HEAD_ANGLES) - shown.select(HEAD_ANGLES))
         angle_errors.append(np.abs(difference - np.median(difference, axis=0)))  # the camera stands aside
@@ -95,19 +96,6 @@ class _Score:
     def f1(self) -> float:
         """2 hits / (found + true); 1 where there is nothing to find and nothing was found."""
         return 2 * self.hits / (self.found + self.true) if self.found + self.true else 1.0
-
-
-def _lip_gap_mm(face: Any, weights: Array) -> Array:
-    """Distance (T,) of the inner lips' middle, mm, on a face driven by weights (T, 52)."""
-    import numpy as np
-
-    upper, lower = face.inner_lips[len(face.inner_lips) // 2]
-    gap = (
-        face.neutral[upper]
-        - face.neutral[lower]
-        + np.tensordot(weights, face.deltas[:, upper] - face.deltas[:, lower], axes=1)
-    )
-    return 1000 * np.linalg.norm(gap, axis=-1)
 
 
 def _enlarge(picture: Array, size: tuple[int, int]) -> Array:

@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from innerface.core.imu.drift import BLOCK_FRAMES
+from innerface.core.imu.drift import BLOCK_FRAMES, block_means
 from innerface.core.imu.layout import load_layout
 from innerface.core.imu.motion import calibrate_take
-from innerface.core.imu.pushed import PushDetector, block_mean, pushed_zeros
+from innerface.core.imu.pushed import PushDetector, pushed_zeros
 from innerface.core.imu.quality import action_signatures, report
 from innerface.core.numerics import quaternion as quat
 from innerface.core.performance import demo_performance
@@ -104,7 +104,7 @@ def test_a_block_with_few_samples_has_no_mean():
     block = np.full((BLOCK_FRAMES, 2, 3), np.nan)
     block[:20, 0] = 0.1
     block[:10, 1] = 0.1
-    mean = block_mean(block)
+    mean = block_means(block[None])[0]
     assert np.allclose(mean[0], 0.1) and np.isnan(mean[1]).all()
 
 
